@@ -1,0 +1,325 @@
+import { mkdir, open, readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { UsageError } from "../errors.js";
+import type { BackupKeys } from "./backup-keys.js";
+import { CborWriter } from "./cbor.js";
+import {
+  type EntryName,
+  LEASES_PATH,
+  objectPath,
+  recordsPath,
+  tombstonesPath,
+} from "./entry-path.js";
+import { FileThread } from "./file-thread.js";
+import {
+  archiveName,
+  DEFAULT_CHUNK_BYTES,
+  FileType,
+  INDEX_NAME,
+  MANIFEST_NAME,
+  MAX_ARCHIVE_FILES,
+  METADATA_NAME,
+} from "./format.js";
+import { encodeHeader } from "./header.js";
+import {
+  encodeIndexedBackup,
+  encodeIndexedKey,
+  encodeIndexedObject,
+  encodeIndexedPool,
+  type IndexedKey,
+  type IndexedObject,
+  type Place,
+} from "./index-items.js";
+import { encodeManifest, type FileFacts, type Manifest } from "./manifest.js";
+import { encodeMetadata, type Metadata } from "./metadata.js";
+import {
+  type ArchivedLease,
+  type ArchivedPair,
+  encodeAttributes,
+  encodeLease,
+  encodePairs,
+  encodeTombstone,
+  type ObjectAttributes,
+  type Tombstone,
+} from "./records.js";
+import { SealPool } from "./seal-pool.js";
+import { SealedFileWriter, type SharedSlice } from "./sealed-file-writer.js";
+import { encodeTarHeader, TAR_BLOCK, TAR_END } from "./tar-header.js";
+
+/** What is not known before the end, and goes to METADATA.bin. */
+export type BackupFacts = Omit<
+  Metadata,
+  "format" | "id" | "chunkBytes" | "plainBytes" | "files"
+>;
+
+/** Refuses a folder that holds anything; makes it when it is not there. */
+export async function prepareFolder(folder: string): Promise<void> {
+  let names: string[];
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    names = await readdir(folder);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new UsageError(`cannot use the folder ${folder}: ${message}`, { cause });
+  }
+  if (names.length > 0) {
+    throw new UsageError(`the folder ${folder} is not empty`, {
+      hint: "name a new one with --outputdir; a backup is never written over another",
+    });
+  }
+}
+
+/** Writes one backup into an empty folder. Entries go in one after the other; `ready` gives back-pressure. */
+export class BackupWriter {
+  readonly #folder: string;
+  readonly #keys: BackupKeys;
+  readonly #level: number;
+  readonly #archiveBytes: number;
+  readonly #onFile: (name: string) => void;
+  readonly #pool: SealPool;
+  readonly #thread = new FileThread();
+  readonly #chunkBytes: number;
+  readonly #files: FileFacts[] = [];
+  readonly #item = new CborWriter();
+  #plainBytes = 0;
+  #archive: SealedFileWriter | undefined;
+  #archiveNumber = -1;
+  #index: SealedFileWriter | undefined;
+  #tombstonePages = 0;
+  #recordPages = 0;
+
+  constructor(options: {
+    folder: string;
+    keys: BackupKeys;
+    compressionLevel: number;
+    archiveBytes: number;
+    chunkBytes?: number;
+    sealThreads?: number;
+    onFile?: (name: string) => void;
+  }) {
+    this.#folder = options.folder;
+    this.#keys = options.keys;
+    this.#level = options.compressionLevel;
+    this.#archiveBytes = options.archiveBytes;
+    this.#chunkBytes = options.chunkBytes ?? DEFAULT_CHUNK_BYTES;
+    this.#onFile = options.onFile ?? (() => {});
+    this.#pool = new SealPool(options.sealThreads ?? 2);
+  }
+
+  /** Starts the first files. `chain` are the ids of the backups that the index refers to, the base first. */
+  async start(chain: readonly Uint8Array[]): Promise<void> {
+    this.#index = await this.#open(FileType.index, 0, INDEX_NAME);
+    await this.#nextArchive();
+    [this.#keys.backupId, ...chain].forEach((id, ordinal) => {
+      this.#item.reset();
+      encodeIndexedBackup(this.#item, ordinal, id);
+      this.#current(this.#index).append(this.#item.view());
+    });
+  }
+
+  /** Resolves when there is room for more; rejects when the folder cannot be written. */
+  async ready(): Promise<void> {
+    await this.#current(this.#archive).ready();
+    await this.#current(this.#index).ready();
+  }
+
+  /**
+   * Where the next object or records will stand. Starts another ARCHIVE file when `bytes` more would
+   * make this one too long: what follows, up to the next call, stays in one file.
+   */
+  async place(bytes: number): Promise<Place> {
+    const archive = this.#current(this.#archive);
+    if (archive.position > 0 && archive.sealedBytes + bytes > this.#archiveBytes) {
+      await this.#nextArchive();
+    }
+    return { backup: 0, file: this.#archiveNumber, offset: this.#current(this.#archive).position };
+  }
+
+  attributes(object: EntryName, attributes: ObjectAttributes): void {
+    this.#item.reset();
+    encodeAttributes(this.#item, attributes);
+    this.#entry(objectPath("attrs", object), this.#item.view());
+  }
+
+  /** A further page of an omap, from 1. */
+  omapPage(object: EntryName, page: number, pairs: readonly ArchivedPair[]): void {
+    this.#item.reset();
+    encodePairs(this.#item, pairs);
+    this.#entry(objectPath("omap", object, page), this.#item.view());
+  }
+
+  /** Starts an object's data: `size` bytes follow by {@link data}, then {@link endData}. */
+  beginData(object: EntryName, size: number, mtime: bigint): void {
+    this.#current(this.#archive).append(encodeTarHeader(objectPath("data", object), size, mtime));
+  }
+
+  /** Part of the data; `release` is called when its memory is free again. */
+  data(slice: SharedSlice, release: () => void): void {
+    this.#current(this.#archive).appendShared(slice, release);
+  }
+
+  /** Data that is not there any more: an object changed while it was read, its entry is filled up. */
+  async fill(bytes: number): Promise<void> {
+    const zeros = Buffer.alloc(Math.min(bytes, this.#chunkBytes));
+    for (let left = bytes; left > 0; left -= zeros.length) {
+      this.#current(this.#archive).append(left < zeros.length ? zeros.subarray(0, left) : zeros);
+      await this.ready();
+    }
+  }
+
+  endData(): void {
+    this.#current(this.#archive).pad(TAR_BLOCK);
+  }
+
+  /** Says that the entries of `object` before this one are void. */
+  torn(object: EntryName): void {
+    this.#entry(objectPath("torn", object), new Uint8Array(0));
+  }
+
+  /** A batch of encoded etcd records: a CBOR sequence. */
+  records(encoded: Uint8Array): void {
+    this.#entry(recordsPath(this.#recordPages++), encoded);
+  }
+
+  leases(leases: readonly ArchivedLease[]): void {
+    this.#item.reset();
+    for (const lease of leases) encodeLease(this.#item, lease);
+    this.#entry(LEASES_PATH, this.#item.view());
+  }
+
+  tombstones(tombstones: readonly Tombstone[]): void {
+    this.#item.reset();
+    for (const tombstone of tombstones) encodeTombstone(this.#item, tombstone);
+    this.#entry(tombstonesPath(this.#tombstonePages++), this.#item.view());
+  }
+
+  indexPool(pool: number, name: string): void {
+    this.#item.reset();
+    encodeIndexedPool(this.#item, pool, name);
+    this.#current(this.#index).append(this.#item.view());
+  }
+
+  indexObject(item: Omit<IndexedObject, "kind">): void {
+    this.#item.reset();
+    encodeIndexedObject(this.#item, item);
+    this.#current(this.#index).append(this.#item.view());
+  }
+
+  indexKey(item: Omit<IndexedKey, "kind">): void {
+    this.#item.reset();
+    encodeIndexedKey(this.#item, item);
+    this.#current(this.#index).append(this.#item.view());
+  }
+
+  /** Finishes every file, METADATA.bin and then MANIFEST.json last. */
+  async finish(facts: BackupFacts): Promise<Metadata> {
+    await this.#finishArchive();
+    const index = await this.#current(this.#index).finish();
+    this.#index = undefined;
+    this.#plainBytes += index.plainBytes;
+    this.#files.push({ name: INDEX_NAME, size: index.size, sha256: index.sha256 });
+    const id = Buffer.from(this.#keys.backupId).toString("hex");
+    const metadata: Metadata = {
+      format: 1,
+      id,
+      ...facts,
+      chunkBytes: this.#chunkBytes,
+      plainBytes: this.#plainBytes,
+      files: this.#files,
+    };
+    const file = await this.#open(FileType.metadata, 0, METADATA_NAME);
+    file.append(encodeMetadata(metadata));
+    const { size, sha256 } = await file.finish();
+    await this.#writeManifest({
+      format: 1,
+      id,
+      kind: facts.kind,
+      base: facts.base,
+      startedAt: facts.startedAt,
+      finishedAt: facts.finishedAt,
+      files: [...this.#files, { name: METADATA_NAME, size, sha256 }],
+    });
+    await this.close();
+    return metadata;
+  }
+
+  /** Ends the threads. Without `finish` before it, the folder stays unfinished. */
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.close(), this.#thread.close()]);
+  }
+
+  #entry(path: string, content: Uint8Array): void {
+    const archive = this.#current(this.#archive);
+    archive.append(encodeTarHeader(path, content.length));
+    archive.append(content);
+    archive.pad(TAR_BLOCK);
+  }
+
+  async #open(type: FileType, number: number, name: string): Promise<SealedFileWriter> {
+    const unsigned = encodeHeader({
+      type,
+      number,
+      backupId: this.#keys.backupId,
+      chunkBytes: this.#chunkBytes,
+      slots: [this.#keys.slotBytes],
+    });
+    const header = Buffer.concat([unsigned, this.#keys.headerMac(unsigned)]);
+    const file = await this.#thread.open(join(this.#folder, name));
+    const key = this.#keys.fileKey(type, number);
+    const chunkBytes = this.#chunkBytes;
+    return new SealedFileWriter({ file, pool: this.#pool, header, key, chunkBytes, level: this.#level });
+  }
+
+  async #nextArchive(): Promise<void> {
+    await this.#finishArchive();
+    const number = this.#archiveNumber + 1;
+    if (number >= MAX_ARCHIVE_FILES) {
+      throw new UsageError(`a backup has at most ${MAX_ARCHIVE_FILES} ARCHIVE files`, {
+        hint: "use a larger --archive-size",
+      });
+    }
+    const name = archiveName(number);
+    this.#archive = await this.#open(FileType.archive, number, name);
+    this.#archiveNumber = number;
+    this.#onFile(name);
+  }
+
+  async #finishArchive(): Promise<void> {
+    if (this.#archive === undefined) return;
+    this.#archive.append(TAR_END);
+    const { size, sha256, plainBytes } = await this.#archive.finish();
+    this.#archive = undefined;
+    this.#plainBytes += plainBytes;
+    this.#files.push({ name: archiveName(this.#archiveNumber), size, sha256 });
+  }
+
+  async #writeManifest(manifest: Manifest): Promise<void> {
+    const path = join(this.#folder, MANIFEST_NAME);
+    const temporary = join(this.#folder, `.${MANIFEST_NAME}.partial`);
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(encodeManifest(manifest));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // The names of all files but this one must be on disk before it says that they are.
+    await syncFolder(this.#folder);
+    await rename(temporary, path);
+    await syncFolder(this.#folder);
+  }
+
+  #current(file: SealedFileWriter | undefined): SealedFileWriter {
+    if (file === undefined) throw new Error("the backup is not started, or finished");
+    return file;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

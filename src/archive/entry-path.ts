@@ -1,0 +1,149 @@
+/**
+ * Paths of the entries in the tar: docs/format.md, "The tar inside". Each part is percent-encoded
+ * from raw bytes, so any RADOS name is one safe path part.
+ */
+
+/** A RADOS object as the archive names it. */
+export interface EntryName {
+  readonly pool: string;
+  readonly namespace: Uint8Array;
+  /** Empty when the object has no locator key. */
+  readonly locator: Uint8Array;
+  readonly name: Uint8Array;
+}
+
+/** What an entry holds. */
+export type Entry =
+  | { readonly kind: "records"; readonly number: number }
+  | { readonly kind: "leases" }
+  | { readonly kind: "tombstones"; readonly number: number }
+  | { readonly kind: "data" | "attrs" | "torn"; readonly object: EntryName }
+  | { readonly kind: "omap"; readonly object: EntryName; readonly page: number };
+
+export type ObjectEntryKind = "data" | "attrs" | "omap" | "torn";
+
+const PREFIXES: Record<ObjectEntryKind, string> = {
+  data: "ceph",
+  attrs: "ceph-attrs",
+  omap: "ceph-omap",
+  torn: "ceph-torn",
+};
+const LOCATED = "-located";
+
+const PLAIN = new Uint8Array(256);
+for (const c of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
+  PLAIN[c.charCodeAt(0)] = 1;
+}
+const DOT = 0x2e;
+
+/** One part of a path. Total: each byte string has one encoding, and none is empty or dots only. */
+export function encodePart(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "-";
+  if (bytes.length === 1 && bytes[0] === 0x2d) return "%2D";
+  let plain = true;
+  let dots = true;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    if (byte !== DOT) dots = false;
+    if (PLAIN[byte] === 0) plain = false;
+  }
+  if (plain && !dots) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  let out = "";
+  for (const byte of bytes) {
+    out +=
+      PLAIN[byte] === 1 && !(dots && byte === DOT)
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return out;
+}
+
+/** The bytes of a part; undefined when it is not what {@link encodePart} makes. */
+export function decodePart(part: string): Buffer | undefined {
+  if (part === "-") return Buffer.alloc(0);
+  const bytes = Buffer.alloc(part.length);
+  let length = 0;
+  for (let i = 0; i < part.length; i++) {
+    let code = part.charCodeAt(i);
+    if (code === 0x25) {
+      const hex = part.slice(i + 1, i + 3);
+      if (!/^[0-9A-F]{2}$/.test(hex)) return undefined;
+      code = Number.parseInt(hex, 16);
+      i += 2;
+    }
+    bytes[length++] = code;
+  }
+  const decoded = bytes.subarray(0, length);
+  return encodePart(decoded) === part ? decoded : undefined;
+}
+
+/** Path of an entry of one object. `page` counts omap pages from 1. */
+export function objectPath(kind: ObjectEntryKind, object: EntryName, page = 0): string {
+  const located = object.locator.length > 0;
+  const locator = located ? `${encodePart(object.locator)}/` : "";
+  const suffix =
+    kind === "attrs" ? ".cbor" : kind === "omap" ? `/${String(page).padStart(8, "0")}.cbor` : "";
+  const pool = encodePart(Buffer.from(object.pool, "utf8"));
+  const namespace = encodePart(object.namespace);
+  const name = encodePart(object.name);
+  return `${PREFIXES[kind]}${located ? LOCATED : ""}/${pool}/${namespace}/${locator}${name}${suffix}`;
+}
+
+export const LEASES_PATH = "etcd/leases.cbor";
+
+export function recordsPath(number: number): string {
+  return `etcd/records/${String(number).padStart(8, "0")}.cbor`;
+}
+
+export function tombstonesPath(number: number): string {
+  return `tombstones/${String(number).padStart(8, "0")}.cbor`;
+}
+
+/** What the entry at `path` is; undefined when no entry of this format has such a path. */
+export function parsePath(path: string): Entry | undefined {
+  if (path === LEASES_PATH) return { kind: "leases" };
+  const numbered = /^(etcd\/records|tombstones)\/(\d{8})\.cbor$/.exec(path);
+  if (numbered !== null) {
+    const number = Number(numbered[2]);
+    return numbered[1] === "tombstones"
+      ? { kind: "tombstones", number }
+      : { kind: "records", number };
+  }
+  return parseObjectPath(path.split("/"));
+}
+
+function parseObjectPath(parts: string[]): Entry | undefined {
+  const [prefix = "", pool = "", namespace = "", ...rest] = parts;
+  const located = prefix.endsWith(LOCATED);
+  const base = located ? prefix.slice(0, -LOCATED.length) : prefix;
+  const kind = (Object.keys(PREFIXES) as ObjectEntryKind[]).find((k) => PREFIXES[k] === base);
+  const depth = 1 + (located ? 1 : 0) + (kind === "omap" ? 1 : 0);
+  if (kind === undefined || rest.length !== depth) return undefined;
+  const locatorBytes = located ? decodePart(rest.shift() ?? "") : Buffer.alloc(0);
+  let name = rest[0] ?? "";
+  if (kind === "attrs") {
+    if (!name.endsWith(".cbor")) return undefined;
+    name = name.slice(0, -".cbor".length);
+  }
+  const poolBytes = decodePart(pool);
+  const namespaceBytes = decodePart(namespace);
+  const nameBytes = decodePart(name);
+  if (
+    poolBytes === undefined ||
+    namespaceBytes === undefined ||
+    nameBytes === undefined ||
+    locatorBytes === undefined ||
+    (located && locatorBytes.length === 0)
+  ) {
+    return undefined;
+  }
+  const object = {
+    pool: poolBytes.toString("utf8"),
+    namespace: namespaceBytes,
+    locator: locatorBytes,
+    name: nameBytes,
+  };
+  if (kind !== "omap") return { kind, object };
+  const page = /^(\d{8})\.cbor$/.exec(rest[1] ?? "");
+  return page === null ? undefined : { kind, object, page: Number(page[1]) };
+}

@@ -1,0 +1,50 @@
+/** The numbers of docs/format.md. */
+
+export const MAGIC = Buffer.from("BKPTOOL1", "latin1");
+/** Leading bytes that every version of the format shares. */
+export const MAGIC_PREFIX = Buffer.from("BKPTOOL", "latin1");
+export const FORMAT_VERSION = 1;
+
+/** What a sealed file holds. */
+export const FileType = { archive: 1, index: 2, metadata: 3 } as const;
+export type FileType = (typeof FileType)[keyof typeof FileType];
+
+export const METADATA_NAME = "METADATA.bin";
+export const INDEX_NAME = "INDEX.bin";
+export const MANIFEST_NAME = "MANIFEST.json";
+export const MAX_ARCHIVE_FILES = 100_000;
+
+/** `ARCHIVE00000.bin` and on. */
+export function archiveName(number: number): string {
+  return `ARCHIVE${String(number).padStart(5, "0")}.bin`;
+}
+
+export const DEFAULT_CHUNK_BYTES = 1 << 20;
+/** A header that asks for larger chunks is refused: a reader would have to hold them. */
+export const MAX_CHUNK_BYTES = 64 << 20;
+export const DEFAULT_ARCHIVE_BYTES = 2 * 1024 ** 3;
+
+export const KEY_BYTES = 32;
+export const NONCE_BYTES = 24;
+export const TAG_BYTES = 16;
+export const MAC_BYTES = 32;
+export const BACKUP_ID_BYTES = 16;
+/** Bytes of a header before its slots. */
+export const HEADER_FIXED_BYTES = 38;
+/** A header, slots and MAC included, is never longer. */
+export const MAX_HEADER_BYTES = 64 << 10;
+/** Bytes of the length before each chunk. */
+export const FRAME_BYTES = 4;
+
+/** Longest ciphertext of a chunk: the bound of zstd on incompressible data, and the tag. */
+export function maxSealedChunk(chunkBytes: number): number {
+  return chunkBytes + (chunkBytes >>> 8) + 64 + TAG_BYTES;
+}
+
+/** Nonce of a chunk: its number as u64 little-endian, 1 for the last chunk else 0, then zeros. */
+export function chunkNonce(index: number, last: boolean): Uint8Array {
+  const nonce = new Uint8Array(NONCE_BYTES);
+  new DataView(nonce.buffer).setBigUint64(0, BigInt(index), true);
+  nonce[8] = last ? 1 : 0;
+  return nonce;
+}

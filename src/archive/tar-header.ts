@@ -1,0 +1,148 @@
+/**
+ * POSIX tar (ustar and pax) headers of regular files. tar-stream keeps its header code to itself and
+ * moves every byte through its streams, which would cost the main thread time for each byte; tests
+ * hold these headers against tar-stream and GNU tar.
+ */
+
+export const TAR_BLOCK = 512;
+/** Two zero blocks. */
+export const TAR_END = new Uint8Array(2 * TAR_BLOCK);
+
+const MAX_NAME = 100;
+/** Largest size that 11 octal digits hold; larger ones go to a pax record. */
+const MAX_OCTAL_SIZE = 0o77777777777;
+const NS_PER_S = 1_000_000_000n;
+
+const template = Buffer.alloc(TAR_BLOCK);
+template.write("0000600\0", 100, "latin1");
+template.write("0000000\0", 108, "latin1");
+template.write("0000000\0", 116, "latin1");
+template.write("ustar\0" + "00", 257, "latin1");
+
+function block(target: Buffer, at: number, name: string, size: number, mtime: number, type: string) {
+  template.copy(target, at);
+  target.write(name, at, MAX_NAME, "latin1");
+  target.write(size.toString(8).padStart(11, "0"), at + 124, "latin1");
+  target.write(mtime.toString(8).padStart(11, "0"), at + 136, "latin1");
+  target.write(type, at + 156, "latin1");
+  let sum = 8 * 32;
+  for (let i = at; i < at + TAR_BLOCK; i++) sum += target[i] as number;
+  target.write(sum.toString(8).padStart(6, "0"), at + 148, "latin1");
+  target[at + 154] = 0;
+  target[at + 155] = 32;
+}
+
+function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`;
+  let length = rest.length + 1;
+  while (String(length).length + rest.length !== length) {
+    length = String(length).length + rest.length;
+  }
+  return length + rest;
+}
+
+/** Nanoseconds as pax writes a time: decimal seconds. */
+function paxTime(ns: bigint): string {
+  const negative = ns < 0n;
+  const magnitude = negative ? -ns : ns;
+  const seconds = magnitude / NS_PER_S;
+  const fraction = magnitude % NS_PER_S;
+  const digits = fraction === 0n ? "" : `.${String(fraction).padStart(9, "0")}`;
+  return `${negative ? "-" : ""}${seconds}${digits}`;
+}
+
+/**
+ * The header blocks of an entry: `path` in ASCII, `size` in bytes, `mtime` in nanoseconds since 1970
+ * (absent for entries without a time of their own).
+ */
+export function encodeTarHeader(path: string, size: number, mtime?: bigint): Buffer {
+  let pax = "";
+  if (path.length > MAX_NAME) pax += paxRecord("path", path);
+  if (size > MAX_OCTAL_SIZE) pax += paxRecord("size", String(size));
+  if (mtime !== undefined) pax += paxRecord("mtime", paxTime(mtime));
+  const seconds =
+    mtime === undefined || mtime < 0n ? 0 : Math.min(Number(mtime / NS_PER_S), MAX_OCTAL_SIZE);
+  const paxBlocks = pax === "" ? 0 : 1 + Math.ceil(pax.length / TAR_BLOCK);
+  const out = Buffer.alloc((paxBlocks + 1) * TAR_BLOCK);
+  if (paxBlocks > 0) {
+    block(out, 0, "pax", pax.length, 0, "x");
+    out.write(pax, TAR_BLOCK, "latin1");
+  }
+  const octalSize = size > MAX_OCTAL_SIZE ? 0 : size;
+  block(out, paxBlocks * TAR_BLOCK, path.slice(0, MAX_NAME), octalSize, seconds, "0");
+  return out;
+}
+
+/** Zero bytes after `size` bytes of data. */
+export function tarPadding(size: number): number {
+  return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
+}
+
+/** A header block that is none. */
+export class TarError extends Error {}
+
+export interface TarBlock {
+  readonly name: string;
+  readonly size: number;
+  /** `0` a file, `x` pax records. */
+  readonly type: string;
+}
+
+function octal(bytes: Buffer, at: number, length: number): number {
+  const text = bytes.toString("latin1", at, at + length).replace(/[\0 ]+$/, "");
+  if (!/^[0-7]+$/.test(text)) throw new TarError("a number in a tar header is not octal");
+  return Number.parseInt(text, 8);
+}
+
+/** One header block; undefined for a block of zeros. Throws {@link TarError}. */
+export function decodeTarBlock(bytes: Buffer): TarBlock | undefined {
+  let sum = 0;
+  for (let i = 0; i < TAR_BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : (bytes[i] as number);
+  if (sum === 8 * 32) return undefined;
+  if (octal(bytes, 148, 7) !== sum) throw new TarError("a tar header's checksum is wrong");
+  const end = bytes.indexOf(0);
+  const name = bytes.toString("latin1", 0, end >= 0 && end < MAX_NAME ? end : MAX_NAME);
+  return { name, size: octal(bytes, 124, 12), type: String.fromCharCode(bytes[156] as number) };
+}
+
+export interface PaxRecords {
+  readonly path?: string;
+  readonly size?: number;
+  readonly mtime?: bigint;
+}
+
+/** The records of a pax header that this format uses. Throws {@link TarError}. */
+export function decodePax(bytes: Buffer): PaxRecords {
+  const text = bytes.toString("latin1");
+  const records: { path?: string; size?: number; mtime?: bigint } = {};
+  let at = 0;
+  while (at < text.length) {
+    const space = text.indexOf(" ", at);
+    const length = Number(text.slice(at, space));
+    if (space < 0 || !Number.isInteger(length) || length <= space - at || at + length > text.length) {
+      throw new TarError("a pax record's length is wrong");
+    }
+    const record = text.slice(space + 1, at + length - 1);
+    const equals = record.indexOf("=");
+    const value = record.slice(equals + 1);
+    const key = record.slice(0, equals);
+    if (key === "path") records.path = value;
+    else if (key === "size") records.size = parseSize(value);
+    else if (key === "mtime") records.mtime = parseTime(value);
+    at += length;
+  }
+  return records;
+}
+
+function parseSize(value: string): number {
+  const size = Number(value);
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(size)) throw new TarError("a pax size is wrong");
+  return size;
+}
+
+function parseTime(value: string): bigint {
+  const match = /^(-?)(\d+)(?:\.(\d{1,9}))?$/.exec(value);
+  if (match === null) throw new TarError("a pax time is wrong");
+  const ns = BigInt(match[2] ?? "0") * NS_PER_S + BigInt((match[3] ?? "").padEnd(9, "0"));
+  return match[1] === "-" ? -ns : ns;
+}
