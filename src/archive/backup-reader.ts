@@ -1,0 +1,269 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
+import { CborEnd, CborReader } from "./cbor.js";
+import { type Chunk, readChunks } from "./chunk-reader.js";
+import { ArchiveError, damaged } from "./errors.js";
+import type { FileThread } from "./file-thread.js";
+import { archiveName, FileType, INDEX_NAME, MAX_HEADER_BYTES, METADATA_NAME } from "./format.js";
+import { decodeHeader, type Header } from "./header.js";
+import { decodeIndexItem, type IndexItem } from "./index-items.js";
+import { type FileFacts, type Manifest, readManifest } from "./manifest.js";
+import { checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
+import type { SealPool } from "./seal-pool.js";
+import { readTar, type TarEvents } from "./tar-reader.js";
+
+/** METADATA.bin lists 100,000 files at most. */
+const MAX_METADATA_BYTES = 64 << 20;
+
+interface ReadOptions {
+  /** Where the SHA-256 of the file is checked on the way; without it, it is not. */
+  readonly hashOn?: FileThread | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One finished backup in a folder, its manifest, facts and headers checked. */
+export class BackupReader {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly metadata: Metadata;
+  readonly keys: BackupKeys;
+  readonly #pool: SealPool;
+
+  private constructor(
+    folder: string,
+    manifest: Manifest,
+    metadata: Metadata,
+    keys: BackupKeys,
+    pool: SealPool,
+  ) {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.metadata = metadata;
+    this.keys = keys;
+    this.#pool = pool;
+  }
+
+  /**
+   * Opens METADATA.bin and holds MANIFEST.json and the header and size of every file against it.
+   * Throws ArchiveError of every code.
+   */
+  static async open(
+    folder: string,
+    passphrase: PassphraseKeys,
+    pool: SealPool,
+  ): Promise<BackupReader> {
+    const manifest = await readManifest(folder, () => readdir(folder));
+    const { header, keys, intact } = await openMetadataHeader(folder, manifest, passphrase);
+    if (!intact) throw damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME });
+    const reader = new BackupReader(folder, manifest, {} as Metadata, keys, pool);
+    const metadata = await reader.#readMetadata(header);
+    checkManifest(manifest, metadata);
+    const whole = new BackupReader(folder, manifest, metadata, keys, pool);
+    for (const facts of metadata.files) await whole.#checkFile(facts);
+    return whole;
+  }
+
+  /** Names of the ARCHIVE files, in order. */
+  get archives(): readonly FileFacts[] {
+    return this.metadata.files.filter((file) => file.name !== INDEX_NAME);
+  }
+
+  /** What the ARCHIVE file `number` holds. Throws DAMAGED. */
+  async *readArchive(number: number, options: ReadOptions = {}): AsyncGenerator<TarEvents> {
+    const name = archiveName(number);
+    yield* readTar(this.#chunks(name, FileType.archive, number, options), name);
+  }
+
+  /** The decrypted tar of the ARCHIVE file `number`. */
+  archiveChunks(number: number, options: ReadOptions = {}): AsyncGenerator<Chunk> {
+    return this.#chunks(archiveName(number), FileType.archive, number, options);
+  }
+
+  /** Items of INDEX.bin, some at a time; their bytes are valid until the next step. */
+  async *readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
+    let carry: Buffer = Buffer.alloc(0);
+    for await (const chunk of this.#chunks(INDEX_NAME, FileType.index, 0, options)) {
+      const bytes = carry.length === 0 ? chunk.bytes : Buffer.concat([carry, chunk.bytes]);
+      const items: IndexItem[] = [];
+      let done = 0;
+      const reader = new CborReader(bytes);
+      try {
+        while (!reader.atEnd) {
+          items.push(decodeIndexItem(reader));
+          done = reader.position;
+        }
+      } catch (error) {
+        if (!(error instanceof CborEnd)) throw this.#notAnItem(error);
+      }
+      yield items;
+      carry = Buffer.from(bytes.subarray(done));
+      chunk.release();
+    }
+    if (carry.length > 0) throw this.#notAnItem(undefined);
+  }
+
+  #notAnItem(cause: unknown): Error {
+    return damaged("an item in it is not one of this format", { file: INDEX_NAME }, cause);
+  }
+
+  async *#chunks(
+    name: string,
+    type: FileType,
+    number: number,
+    options: ReadOptions,
+  ): AsyncGenerator<Chunk> {
+    const facts = this.manifest.files.find((file) => file.name === name);
+    if (facts === undefined) throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
+    const handle = await openFile(this.folder, name);
+    const hash = await options.hashOn?.open();
+    try {
+      const header = await this.#header(handle, name, type, number);
+      const { signal } = options;
+      yield* readChunks({
+        name,
+        handle,
+        size: facts.size,
+        headerBytes: header.length,
+        key: this.keys.fileKey(type, number),
+        chunkBytes: header.chunkBytes,
+        pool: this.#pool,
+        ...(hash === undefined ? {} : { hash }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      if (hash === undefined) return;
+      const { sha256, size } = await hash.finish();
+      if (sha256 !== facts.sha256 || size !== facts.size) {
+        throw damaged("its SHA-256 is not the one in MANIFEST.json", { file: name });
+      }
+    } finally {
+      await hash?.abandon();
+      await handle.close();
+    }
+  }
+
+  async #readMetadata(header: Header): Promise<Metadata> {
+    const parts: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of this.#chunks(METADATA_NAME, FileType.metadata, 0, {})) {
+      length += chunk.bytes.length;
+      if (length > MAX_METADATA_BYTES) throw damaged("its facts are too long", { file: METADATA_NAME });
+      parts.push(Buffer.from(chunk.bytes));
+      chunk.release();
+    }
+    const metadata = decodeMetadata(Buffer.concat(parts));
+    if (metadata.id !== Buffer.from(header.backupId).toString("hex")) {
+      throw damaged("its facts are those of another backup", { file: METADATA_NAME });
+    }
+    return metadata;
+  }
+
+  async #checkFile(facts: FileFacts): Promise<void> {
+    const { name } = facts;
+    const handle = await openFile(this.folder, name);
+    try {
+      const { size } = await handle.stat();
+      if (size !== facts.size) {
+        const how = size < facts.size ? "truncated" : "longer than it was";
+        throw damaged(`${how}: ${size} bytes instead of ${facts.size}`, { file: name });
+      }
+      const isIndex = name === INDEX_NAME;
+      const number = isIndex ? 0 : Number(/\d+/.exec(name)?.[0]);
+      await this.#header(handle, name, isIndex ? FileType.index : FileType.archive, number);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The file's header, authentic and of this very file. */
+  async #header(
+    handle: FileHandle,
+    file: string,
+    type: FileType,
+    number: number,
+  ): Promise<Header> {
+    const header = await readHeader(handle, file);
+    if (!this.keys.headerIsAuthentic(header)) {
+      const ours = this.keys.slotBytes;
+      const sameBackup =
+        Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
+        Buffer.compare(header.slotBytes, ours) === 0;
+      if (!sameBackup) throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", { file });
+      throw damaged("its header is not the one that was written", { file });
+    }
+    if (header.type !== type || header.number !== number) {
+      throw new ArchiveError("DOES_NOT_BELONG", "it is another file of this backup under this name", {
+        file,
+      });
+    }
+    return header;
+  }
+}
+
+async function openFile(folder: string, name: string): Promise<FileHandle> {
+  try {
+    return await open(join(folder, name), "r");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    throw new ArchiveError("MISSING_FILE", "it is not there", { file: name, cause });
+  }
+}
+
+async function readHeader(handle: FileHandle, file: string): Promise<Header> {
+  const bytes = Buffer.alloc(MAX_HEADER_BYTES);
+  let length = 0;
+  while (length < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  try {
+    return decodeHeader(bytes.subarray(0, length), file);
+  } catch (error) {
+    // The manifest has said what version this is, so here it can only be damage.
+    if (error instanceof ArchiveError && error.code !== "DAMAGED") {
+      throw damaged("its header is not the one that was written", { file }, error);
+    }
+    throw error;
+  }
+}
+
+/** Opens the keys from METADATA.bin, and says whether the file is the one in the manifest. */
+async function openMetadataHeader(
+  folder: string,
+  manifest: Manifest,
+  passphrase: PassphraseKeys,
+): Promise<{ header: Header; keys: BackupKeys; intact: boolean }> {
+  const facts = manifest.files.find((file) => file.name === METADATA_NAME);
+  if (facts === undefined) throw damaged("it does not name METADATA.bin", { file: "MANIFEST.json" });
+  const handle = await openFile(folder, METADATA_NAME);
+  let bytes: Buffer;
+  try {
+    const { size } = await handle.stat();
+    if (size > MAX_METADATA_BYTES) throw damaged("it is too long", { file: METADATA_NAME });
+    bytes = await readFile(handle);
+  } finally {
+    await handle.close();
+  }
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const intact = sha256 === facts.sha256 && bytes.length === facts.size;
+  const notIntact = (cause: unknown) =>
+    damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME }, cause);
+  try {
+    const header = decodeHeader(bytes, METADATA_NAME);
+    const keys = await BackupKeys.open(passphrase, header, METADATA_NAME);
+    if (!keys.headerIsAuthentic(header)) throw notIntact(undefined);
+    if (manifest.id !== Buffer.from(header.backupId).toString("hex")) {
+      throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", {
+        file: METADATA_NAME,
+      });
+    }
+    return { header, keys, intact };
+  } catch (error) {
+    // A wrong passphrase and a damaged slot look alike; the manifest's digest tells them apart.
+    const doesNotBelong = error instanceof ArchiveError && error.code === "DOES_NOT_BELONG";
+    if (intact || doesNotBelong) throw error;
+    throw notIntact(error);
+  }
+}

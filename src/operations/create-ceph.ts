@@ -1,0 +1,205 @@
+import type { EntryName } from "../archive/entry-path.js";
+import type { Place } from "../archive/index-items.js";
+import type { ObjectTable } from "../archive/object-table.js";
+import { throwIfAborted } from "../errors.js";
+import type { CephCluster } from "../sources/ceph/cluster.js";
+import { CephError } from "../sources/ceph/errors.js";
+import { nameAt, packNames } from "../sources/ceph/name-batch.js";
+import type { CephPool } from "../sources/ceph/pool.js";
+import type { NameBatch, ObjectName, ReadFailure, ReadObject } from "../sources/ceph/types.js";
+import { archiveLargeObject } from "./create-large-object.js";
+import type { CreateRun } from "./create-run.js";
+import { loadBaseObjects, writeObjectTombstones } from "./incremental-base.js";
+import { orderedWindow } from "./ordered-window.js";
+
+const SLICES = 4;
+const LIST_PAGE = 1024;
+/** Batches of names whose state is asked for at once. */
+const STAT_WINDOW = 3;
+const READ_MEMORY = 64 << 20;
+
+/** Backs up the objects of `pools`, each pool with parallel listing and a window of reads. */
+export async function archivePools(
+  run: CreateRun,
+  ceph: CephCluster,
+  pools: readonly string[],
+  allPools: boolean,
+): Promise<void> {
+  const gone = allPools ? basePools(run).filter((pool) => !pools.includes(pool)) : [];
+  const known = [...pools, ...gone];
+  const table = run.base && (await loadBaseObjects(run.base, known, run.context.signal));
+  for (const [ordinal, name] of known.entries()) run.writer.indexPool(ordinal, name);
+  for (const [ordinal, name] of pools.entries()) {
+    const pool = await ceph.openPool(name);
+    try {
+      await new PoolArchiver(run, pool, ordinal, table).run();
+    } finally {
+      pool.close();
+    }
+  }
+  if (run.base !== undefined && table !== undefined && table.unmarked > 0) {
+    run.counts.deletedObjects = await writeObjectTombstones(run, table, known);
+  }
+}
+
+function basePools(run: CreateRun): readonly string[] {
+  return run.base?.metadata.ceph?.pools ?? [];
+}
+
+class PoolArchiver {
+  readonly #run: CreateRun;
+  readonly #pool: CephPool;
+  readonly #ordinal: number;
+  readonly #table: ObjectTable | undefined;
+
+  constructor(
+    run: CreateRun,
+    pool: CephPool,
+    ordinal: number,
+    table: ObjectTable | undefined,
+  ) {
+    this.#run = run;
+    this.#pool = pool;
+    this.#ordinal = ordinal;
+    this.#table = table;
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#run.context;
+    const listed = this.#pool.list({ slices: SLICES, pageSize: LIST_PAGE, signal });
+    const wanted = this.#table === undefined ? listed : this.#changed(listed, this.#table);
+    for await (const group of this.#pool.read(wanted, { memoryBytes: READ_MEMORY, signal })) {
+      throwIfAborted(signal);
+      for (const object of group.objects) await this.#archive(object);
+      this.#run.counts.vanishedObjects += group.vanished.length;
+      for (const failure of group.failures) this.#fail(failure);
+      this.#progress();
+      await this.#run.writer.ready();
+    }
+  }
+
+  /** Indexes what is as in the base, and passes on the names of the rest. */
+  async *#changed(listed: AsyncIterable<NameBatch>, table: ObjectTable): AsyncGenerator<NameBatch> {
+    const { signal } = this.#run.context;
+    const { counts, writer } = this.#run;
+    const stated = orderedWindow(listed, STAT_WINDOW, async (batch) => ({
+      batch,
+      stat: await this.#pool.stat(batch, signal),
+    }));
+    for await (const { batch, stat } of stated) {
+      const changed: ObjectName[] = [];
+      for (let i = 0; i < batch.count; i++) {
+        const name = nameAt(batch, i);
+        const slot = table.find(this.#ordinal, name.namespace, name.locator, name.name);
+        if (slot !== undefined && stat.errno[i] === 0) {
+          const entry = table.entry(slot);
+          if (
+            entry.size === stat.size[i] &&
+            entry.mtime === stat.mtime[i] &&
+            entry.version === stat.version[i]
+          ) {
+            table.mark(slot);
+            counts.unchangedObjects++;
+            writer.indexObject({
+              pool: this.#ordinal,
+              namespace: name.namespace,
+              locator: name.locator,
+              name: name.name,
+              ...entry,
+              backup: entry.backup + 1,
+            });
+            continue;
+          }
+        }
+        // Also those that could not be stated: reading them says why, or that they are gone.
+        changed.push(name);
+      }
+      await writer.ready();
+      this.#progress();
+      if (changed.length > 0) yield packNames(changed);
+    }
+  }
+
+  async #archive(object: ReadObject): Promise<void> {
+    const { writer } = this.#run;
+    const name: EntryName = {
+      pool: this.#pool.name,
+      namespace: object.namespace,
+      locator: object.locator,
+      name: object.name,
+    };
+    if (object.data.length < object.size || object.omapMore) {
+      const state = await archiveLargeObject(writer, this.#pool, name, object, this.#run.context.signal);
+      if (state === undefined) this.#run.counts.vanishedObjects++;
+      else this.#indexed(name, state, state.place);
+      return;
+    }
+    const place = await writer.place(object.size);
+    if (object.xattrs.length > 0 || object.omapHeader.length > 0 || object.omap.length > 0) {
+      writer.attributes(name, object);
+    }
+    writer.beginData(name, object.size, object.mtime);
+    writer.data(object.data, () => object.release());
+    writer.endData();
+    this.#indexed(name, object, place);
+  }
+
+  #indexed(
+    name: EntryName,
+    state: { size: number; mtime: bigint; version: bigint },
+    place: Place,
+  ): void {
+    const { counts, writer } = this.#run;
+    const slot = this.#table?.find(this.#ordinal, name.namespace, name.locator, name.name);
+    if (slot !== undefined) this.#table?.mark(slot);
+    counts.objects++;
+    counts.objectBytes += state.size;
+    writer.indexObject({
+      pool: this.#ordinal,
+      namespace: name.namespace,
+      locator: name.locator,
+      name: name.name,
+      size: state.size,
+      mtime: state.mtime,
+      version: state.version,
+      backup: place.backup,
+      file: place.file,
+      offset: place.offset,
+    });
+  }
+
+  #fail(failure: ReadFailure): void {
+    if (!this.#run.keepGoing) throw CephError.ofRead(this.#pool.name, failure);
+    this.#run.counts.missingObjects++;
+    this.#run.context.report({
+      type: "missing",
+      what: `ceph object in pool ${JSON.stringify(this.#pool.name)}`,
+      name: failure.name,
+      reason: failure.message,
+    });
+    // What the base has of it is better than nothing, and it is not deleted.
+    const slot = this.#table?.find(
+      this.#ordinal,
+      failure.namespace,
+      failure.locator,
+      failure.name,
+    );
+    if (slot === undefined || this.#table === undefined) return;
+    this.#table.mark(slot);
+    const entry = this.#table.entry(slot);
+    const { namespace, locator, name } = failure;
+    const backup = entry.backup + 1;
+    this.#run.writer.indexObject({ pool: this.#ordinal, namespace, locator, name, ...entry, backup });
+  }
+
+  #progress(): void {
+    const { counts, context } = this.#run;
+    context.report({
+      type: "progress",
+      phase: "ceph",
+      done: counts.objects + counts.unchangedObjects,
+      unit: "objects",
+      bytes: counts.objectBytes,
+    });
+  }
+}

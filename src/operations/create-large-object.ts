@@ -1,0 +1,108 @@
+import type { BackupWriter } from "../archive/backup-writer.js";
+import type { EntryName } from "../archive/entry-path.js";
+import type { Place } from "../archive/index-items.js";
+import { BackupToolError } from "../errors.js";
+import { CephError } from "../sources/ceph/errors.js";
+import { packNames } from "../sources/ceph/name-batch.js";
+import type { CephPool } from "../sources/ceph/pool.js";
+import type { ReadObject } from "../sources/ceph/types.js";
+
+/** An object that changes this often while it is read is given up. */
+const ATTEMPTS = 10;
+
+export interface ArchivedState {
+  readonly size: number;
+  readonly mtime: bigint;
+  readonly version: bigint;
+  readonly place: Place;
+}
+
+/**
+ * Archives an object that takes more than one read. When it changes in the middle, what was written
+ * of it is marked as torn and it is read again. Undefined when it was deleted meanwhile.
+ */
+export async function archiveLargeObject(
+  writer: BackupWriter,
+  pool: CephPool,
+  name: EntryName,
+  first: ReadObject,
+  signal: AbortSignal,
+): Promise<ArchivedState | undefined> {
+  let object: ReadObject | undefined = first;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (object === undefined) return undefined;
+    const { size, mtime, version } = object;
+    const place = await writer.place(size);
+    if (await attemptOnce(writer, pool, name, object, signal)) {
+      return { size, mtime, version, place };
+    }
+    object = await readAgain(pool, name, signal);
+  }
+  object?.release();
+  throw new BackupToolError(
+    "CEPH_OBJECT_CHANGED",
+    `an object in pool ${JSON.stringify(name.pool)} changed each of ${ATTEMPTS} times that it was read`,
+    { hint: "run it again when the object is written less" },
+  );
+}
+
+async function attemptOnce(
+  writer: BackupWriter,
+  pool: CephPool,
+  name: EntryName,
+  object: ReadObject,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { size, mtime, version } = object;
+  let written = -1;
+  let released = false;
+  try {
+    if (object.xattrs.length > 0 || object.omapHeader.length > 0 || object.omap.length > 0) {
+      writer.attributes(name, object);
+    }
+    if (object.omapMore) {
+      const after = object.omap.at(-1)?.[0] ?? new Uint8Array(0);
+      let page = 1;
+      for await (const pairs of pool.readOmap(name, { version, after, signal })) {
+        writer.omapPage(name, page++, pairs);
+        await writer.ready();
+      }
+    }
+    writer.beginData(name, size, mtime);
+    written = object.data.length;
+    released = true;
+    writer.data(object.data, () => object.release());
+    if (written < size) {
+      for await (const page of pool.readData(name, { version, offset: written, size, signal })) {
+        written += page.length;
+        writer.data(page, () => page.release());
+        await writer.ready();
+      }
+    }
+    writer.endData();
+    return true;
+  } catch (error) {
+    if (!released) object.release();
+    if (!(error instanceof CephError) || error.code !== "CEPH_OBJECT_CHANGED") throw error;
+    if (written >= 0) {
+      await writer.fill(size - written);
+      writer.endData();
+    }
+    writer.torn(name);
+    return false;
+  }
+}
+
+async function readAgain(
+  pool: CephPool,
+  name: EntryName,
+  signal: AbortSignal,
+): Promise<ReadObject | undefined> {
+  let found: ReadObject | undefined;
+  for await (const group of pool.read([packNames([name])], { memoryBytes: 8 << 20, signal })) {
+    const failure = group.failures[0];
+    if (failure !== undefined) throw CephError.ofRead(pool.name, failure);
+    found ??= group.objects[0];
+  }
+  return found;
+}

@@ -1,0 +1,136 @@
+import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
+import { BackupReader } from "../archive/backup-reader.js";
+import { BackupWriter, prepareFolder } from "../archive/backup-writer.js";
+import { KDF_COSTS, type KdfName } from "../archive/passphrase-key.js";
+import { SealPool } from "../archive/seal-pool.js";
+import { throwIfAborted, UsageError } from "../errors.js";
+import { CephCluster } from "../sources/ceph/cluster.js";
+import type { CephOptions } from "../sources/ceph/cluster.js";
+import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
+import { newCounts } from "./backup-counts.js";
+import type { OperationContext } from "./context.js";
+import { archivePools } from "./create-ceph.js";
+import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
+import { choosePools } from "./pools.js";
+
+export interface CreateOptions {
+  /** A folder that is empty or not there. */
+  readonly outputDir: string;
+  /** Absent: etcd is left out. */
+  readonly etcd?: EtcdOptions | undefined;
+  /** Absent: Ceph is left out. */
+  readonly ceph?: CephOptions | undefined;
+  /** Pools to back up; none means all. */
+  readonly includePools: readonly string[];
+  readonly skipPools: readonly string[];
+  /** Folder of the base. */
+  readonly incrementalOver?: string | undefined;
+  /** Sealed bytes after which another ARCHIVE file is started. */
+  readonly archiveSize: number;
+  readonly compressionLevel: number;
+  readonly kdf: KdfName;
+  /** Go on when an object cannot be read, and report it as missing. */
+  readonly keepGoing: boolean;
+  readonly toolVersion: string;
+}
+
+/** Makes a backup. Resolves with the number of things that `keepGoing` had to leave out. */
+export async function createBackup(
+  options: CreateOptions,
+  context: OperationContext,
+): Promise<{ missing: number }> {
+  const { report, signal } = context;
+  if (options.etcd === undefined && options.ceph === undefined) {
+    throw new UsageError("nothing to back up: both etcd and Ceph are skipped");
+  }
+  await prepareFolder(options.outputDir);
+  const passphrase = new PassphraseKeys(await context.passphrase());
+  throwIfAborted(signal);
+
+  const cleanups: (() => Promise<void>)[] = [];
+  try {
+    const started = performance.now();
+    report({ type: "keys-start" });
+    const base =
+      options.incrementalOver === undefined
+        ? undefined
+        : await openBase(options.incrementalOver, passphrase, cleanups);
+    const keys = await BackupKeys.create(passphrase, KDF_COSTS[options.kdf], base?.keys.slot);
+    report({ type: "keys-done", elapsedMs: performance.now() - started });
+    throwIfAborted(signal);
+    if (base === undefined) report({ type: "incremental-skipped" });
+
+    const etcd = options.etcd && (await EtcdCluster.connect(options.etcd, signal));
+    if (etcd !== undefined) cleanups.push(async () => etcd.close());
+    const ceph = options.ceph && (await CephCluster.connect(options.ceph, signal));
+    if (ceph !== undefined) cleanups.push(() => ceph.close());
+    const pools = ceph === undefined ? [] : await choosePools(ceph, options);
+    if (ceph === undefined) report({ type: "ceph-skipped" });
+    else report({ type: "pools", pools });
+    if (etcd === undefined) report({ type: "etcd-skipped" });
+
+    const writer = new BackupWriter({
+      folder: options.outputDir,
+      keys,
+      compressionLevel: options.compressionLevel,
+      archiveBytes: options.archiveSize,
+      onFile: (name) => report({ type: "file-created", name }),
+    });
+    cleanups.push(() => writer.close());
+    const startedAt = new Date().toISOString();
+    const counts = newCounts();
+    await writer.start(base === undefined ? [] : await chainOf(base));
+    const run = { writer, counts, base, context, keepGoing: options.keepGoing };
+    if (ceph !== undefined) {
+      await archivePools(run, ceph, pools, options.includePools.length === 0);
+      report({
+        type: "ceph-done",
+        included: counts.objects,
+        unchanged: counts.unchangedObjects,
+        vanished: counts.vanishedObjects,
+        deleted: counts.deletedObjects,
+      });
+    }
+    let etcdFacts: EtcdFacts | null = null;
+    if (etcd !== undefined) {
+      etcdFacts = await archiveEtcd(run, etcd);
+      report({ type: "etcd-done", included: counts.records, deleted: counts.deletedKeys });
+    }
+    throwIfAborted(signal);
+    await writer.finish({
+      kind: base === undefined ? "full" : "incremental",
+      base: base?.metadata.id ?? null,
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      toolVersion: options.toolVersion,
+      ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools },
+      etcd: etcdFacts,
+      counts,
+    });
+    return { missing: counts.missingObjects };
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
+async function openBase(
+  folder: string,
+  passphrase: PassphraseKeys,
+  cleanups: (() => Promise<void>)[],
+): Promise<BackupReader> {
+  const pool = new SealPool();
+  cleanups.push(() => pool.close());
+  return BackupReader.open(folder, passphrase, pool);
+}
+
+/** Ids of the backups that the base's index refers to, the base itself first. */
+async function chainOf(base: BackupReader): Promise<Uint8Array[]> {
+  const chain: Uint8Array[] = [];
+  for await (const items of base.readIndex()) {
+    for (const item of items) {
+      if (item.kind !== "backup") return chain;
+      chain[item.backup] = Buffer.from(item.id);
+    }
+  }
+  return chain;
+}

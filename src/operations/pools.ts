@@ -1,0 +1,23 @@
+import { UsageError } from "../errors.js";
+import type { CephCluster } from "../sources/ceph/cluster.js";
+
+/** The pools to work on: all of `includePools`, or all there are, less `skipPools`. Throws UsageError. */
+export async function choosePools(
+  ceph: CephCluster,
+  options: { includePools: readonly string[]; skipPools: readonly string[] },
+): Promise<string[]> {
+  const existing = await ceph.listPools();
+  requirePools(existing, [...options.includePools, ...options.skipPools]);
+  const chosen = options.includePools.length > 0 ? [...new Set(options.includePools)] : existing;
+  return chosen.filter((pool) => !options.skipPools.includes(pool));
+}
+
+/** Throws UsageError when the cluster has no pool of one of these names. */
+export function requirePools(existing: readonly string[], wanted: readonly string[]): void {
+  const missing = wanted.filter((pool) => !existing.includes(pool));
+  if (missing.length === 0) return;
+  const names = missing.map((pool) => JSON.stringify(pool)).join(", ");
+  throw new UsageError(`the Ceph cluster has no pool ${names}`, {
+    hint: `it has: ${existing.map((pool) => JSON.stringify(pool)).join(", ") || "none"}`,
+  });
+}
