@@ -5,7 +5,7 @@ import type { BackupKeys } from "./backup-keys.js";
 import { CborWriter } from "./cbor.js";
 import {
   type EntryName,
-  LEASES_PATH,
+  leasesPath,
   objectPath,
   recordsPath,
   tombstonesPath,
@@ -26,6 +26,7 @@ import {
   encodeIndexedKey,
   encodeIndexedObject,
   encodeIndexedPool,
+  encodeIndexRestart,
   type IndexedKey,
   type IndexedObject,
   type Place,
@@ -87,6 +88,7 @@ export class BackupWriter {
   #index: SealedFileWriter | undefined;
   #tombstonePages = 0;
   #recordPages = 0;
+  #leasePages = 0;
 
   constructor(options: {
     folder: string;
@@ -176,6 +178,11 @@ export class BackupWriter {
     this.#entry(objectPath("torn", object), new Uint8Array(0));
   }
 
+  /** Number of the next batch of records. */
+  get recordBatches(): number {
+    return this.#recordPages;
+  }
+
   /** A batch of encoded etcd records: a CBOR sequence. */
   records(encoded: Uint8Array): void {
     this.#entry(recordsPath(this.#recordPages++), encoded);
@@ -184,7 +191,7 @@ export class BackupWriter {
   leases(leases: readonly ArchivedLease[]): void {
     this.#item.reset();
     for (const lease of leases) encodeLease(this.#item, lease);
-    this.#entry(LEASES_PATH, this.#item.view());
+    this.#entry(leasesPath(this.#leasePages++), this.#item.view());
   }
 
   tombstones(tombstones: readonly Tombstone[]): void {
@@ -196,6 +203,13 @@ export class BackupWriter {
   indexPool(pool: number, name: string): void {
     this.#item.reset();
     encodeIndexedPool(this.#item, pool, name);
+    this.#current(this.#index).append(this.#item.view());
+  }
+
+  /** Makes the keys indexed so far void. */
+  indexRestart(): void {
+    this.#item.reset();
+    encodeIndexRestart(this.#item);
     this.#current(this.#index).append(this.#item.view());
   }
 

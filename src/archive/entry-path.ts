@@ -14,9 +14,7 @@ export interface EntryName {
 
 /** What an entry holds. */
 export type Entry =
-  | { readonly kind: "records"; readonly number: number }
-  | { readonly kind: "leases" }
-  | { readonly kind: "tombstones"; readonly number: number }
+  | { readonly kind: "records" | "leases" | "tombstones"; readonly number: number }
   | { readonly kind: "data" | "attrs" | "torn"; readonly object: EntryName }
   | { readonly kind: "omap"; readonly object: EntryName; readonly page: number };
 
@@ -89,7 +87,9 @@ export function objectPath(kind: ObjectEntryKind, object: EntryName, page = 0): 
   return `${PREFIXES[kind]}${located ? LOCATED : ""}/${pool}/${namespace}/${locator}${name}${suffix}`;
 }
 
-export const LEASES_PATH = "etcd/leases.cbor";
+export function leasesPath(number: number): string {
+  return `etcd/leases/${String(number).padStart(8, "0")}.cbor`;
+}
 
 export function recordsPath(number: number): string {
   return `etcd/records/${String(number).padStart(8, "0")}.cbor`;
@@ -101,13 +101,12 @@ export function tombstonesPath(number: number): string {
 
 /** What the entry at `path` is; undefined when no entry of this format has such a path. */
 export function parsePath(path: string): Entry | undefined {
-  if (path === LEASES_PATH) return { kind: "leases" };
-  const numbered = /^(etcd\/records|tombstones)\/(\d{8})\.cbor$/.exec(path);
+  const numbered = /^(?:etcd\/)?(records|leases|tombstones)\/(\d{8,})\.cbor$/.exec(path);
   if (numbered !== null) {
     const number = Number(numbered[2]);
-    return numbered[1] === "tombstones"
-      ? { kind: "tombstones", number }
-      : { kind: "records", number };
+    const kind = numbered[1] as "records" | "leases" | "tombstones";
+    const canonical = { records: recordsPath, leases: leasesPath, tombstones: tombstonesPath }[kind];
+    return canonical(number) === path ? { kind, number } : undefined;
   }
   return parseObjectPath(path.split("/"));
 }
@@ -144,6 +143,6 @@ function parseObjectPath(parts: string[]): Entry | undefined {
     name: nameBytes,
   };
   if (kind !== "omap") return { kind, object };
-  const page = /^(\d{8})\.cbor$/.exec(rest[1] ?? "");
+  const page = /^(\d{8,})\.cbor$/.exec(rest[1] ?? "");
   return page === null ? undefined : { kind, object, page: Number(page[1]) };
 }

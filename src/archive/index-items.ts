@@ -42,9 +42,19 @@ export interface IndexedPool {
   readonly name: string;
 }
 
-export type IndexItem = IndexedObject | IndexedKey | IndexedBackup | IndexedPool;
+/** The keys before it are void: the etcd part was started again. */
+export interface IndexRestart {
+  readonly kind: "restart";
+}
 
-const Tag = { backup: 0, pool: 1, object: 2, key: 3 } as const;
+export type IndexItem = IndexedObject | IndexedKey | IndexedBackup | IndexedPool | IndexRestart;
+
+const Tag = { backup: 0, pool: 1, object: 2, key: 3, restart: 4 } as const;
+
+export function encodeIndexRestart(out: CborWriter): void {
+  out.array(1);
+  out.uint(Tag.restart);
+}
 
 export function encodeIndexedBackup(out: CborWriter, backup: number, id: Uint8Array): void {
   out.array(3);
@@ -121,5 +131,6 @@ export function decodeIndexItem(from: CborReader): IndexItem {
   if (tag === Tag.pool && items === 3) {
     return { kind: "pool", pool: from.uint(), name: from.text() };
   }
+  if (tag === Tag.restart && items === 1) return { kind: "restart" };
   throw new RangeError("an index item of a wrong shape");
 }

@@ -33,7 +33,14 @@ export interface Metadata {
   /** Bytes before compression. */
   readonly plainBytes: number;
   readonly ceph: { readonly fsid: string; readonly pools: readonly string[] } | null;
-  readonly etcd: { readonly clusterId: string; readonly revision: number } | null;
+  readonly etcd: {
+    readonly clusterId: string;
+    readonly revision: number;
+    /** `etcd/records/` entries with a lower number are void: the etcd part was started again. */
+    readonly firstBatch: number;
+    /** Restart items in INDEX.bin; keys before the last of them are void. */
+    readonly restarts: number;
+  } | null;
   readonly counts: BackupCounts;
   /** Every sealed file but METADATA.bin. */
   readonly files: readonly FileFacts[];

@@ -1,0 +1,160 @@
+import type { BackupReader } from "../archive/backup-reader.js";
+import { CborReader } from "../archive/cbor.js";
+import type { Chunk } from "../archive/chunk-reader.js";
+import type { EntryName } from "../archive/entry-path.js";
+import { damaged } from "../archive/errors.js";
+import { archiveName } from "../archive/format.js";
+import {
+  type ArchivedLease,
+  type ArchivedPair,
+  type ArchivedRecord,
+  decodeAttributes,
+  decodeLease,
+  decodePairs,
+  decodeRecord,
+  decodeTombstone,
+  type ObjectAttributes,
+  type Tombstone,
+} from "../archive/records.js";
+import type { TarEvent } from "../archive/tar-reader.js";
+
+/** Who is told what an ARCHIVE file holds, in its order. */
+export interface ContentsVisitor {
+  /** An object begins; its data follows in pieces. `offset` is where its first entry stands. */
+  beginObject(object: EntryName, size: number, mtime: bigint, offset: number): void;
+  attributes(object: EntryName, attributes: ObjectAttributes): void;
+  /** A further page of the omap; comes before `beginObject`. */
+  omapPage(object: EntryName, pairs: readonly ArchivedPair[]): void;
+  /** Keep `chunk` by `retain` to use `bytes` after the call. */
+  data(bytes: Buffer, chunk: Chunk): void;
+  endObject(): void;
+  /** What was visited last of `object` is void. */
+  torn(object: EntryName): void;
+  records(records: readonly ArchivedRecord[], offset: number): void;
+  leases(leases: readonly ArchivedLease[]): void;
+  tombstones(tombstones: readonly Tombstone[]): void;
+  /** Called after each chunk: the place to wait. */
+  settle(): Promise<void>;
+}
+
+/** Walks one ARCHIVE file. Throws DAMAGED; what the visitor throws passes through. */
+export async function visitArchive(
+  backup: BackupReader,
+  number: number,
+  visitor: ContentsVisitor,
+  options: Parameters<BackupReader["readArchive"]>[1],
+): Promise<void> {
+  const walk = new Walk(visitor, archiveName(number), backup.metadata.etcd?.firstBatch ?? 0);
+  for await (const { events, chunk } of backup.readArchive(number, options)) {
+    try {
+      for (const event of events) walk.event(event, chunk);
+      await visitor.settle();
+    } finally {
+      chunk.release();
+    }
+  }
+  walk.end();
+}
+
+class Walk {
+  readonly #visitor: ContentsVisitor;
+  readonly #file: string;
+  readonly #firstBatch: number;
+  /** The object whose attributes were read and whose data must follow. */
+  #open: { object: EntryName; offset: number; pages: number } | undefined;
+  /** Whether a torn entry may come now, and for which object. */
+  #last: EntryName | undefined;
+
+  constructor(visitor: ContentsVisitor, file: string, firstBatch: number) {
+    this.#visitor = visitor;
+    this.#file = file;
+    this.#firstBatch = firstBatch;
+  }
+
+  event(event: TarEvent, chunk: Chunk): void {
+    switch (event.type) {
+      case "data-start": {
+        const { object, size, mtime } = event;
+        if (this.#open !== undefined) this.#expect(this.#open.object, object);
+        const offset = this.#open?.offset ?? event.offset;
+        this.#open = undefined;
+        this.#last = object;
+        return this.#visitor.beginObject(object, size, mtime, offset);
+      }
+      case "data":
+        return this.#visitor.data(event.bytes, chunk);
+      case "data-end":
+        return this.#visitor.endObject();
+      case "entry":
+        return this.#entry(event);
+    }
+  }
+
+  end(): void {
+    if (this.#open !== undefined) throw this.#wrong("attributes without their object");
+  }
+
+  #entry({ entry, content, offset }: Extract<TarEvent, { type: "entry" }>): void {
+    const visitor = this.#visitor;
+    if (entry.kind === "torn") {
+      const object = this.#open?.object ?? this.#last;
+      if (object === undefined) throw this.#wrong("a torn object that is not there");
+      this.#expect(object, entry.object);
+      this.#open = undefined;
+      this.#last = undefined;
+      return visitor.torn(entry.object);
+    }
+    if (entry.kind === "omap") {
+      if (this.#open === undefined || entry.page !== ++this.#open.pages) {
+        throw this.#wrong("a page of an omap out of order");
+      }
+      this.#expect(this.#open.object, entry.object);
+      const pairs = this.#decode(content, decodePairs);
+      return visitor.omapPage(entry.object, pairs[0] ?? []);
+    }
+    if (this.#open !== undefined) throw this.#wrong("attributes without their object");
+    this.#last = undefined;
+    switch (entry.kind) {
+      case "attrs": {
+        this.#open = { object: entry.object, offset, pages: 0 };
+        const attributes = this.#decode(content, decodeAttributes)[0];
+        if (attributes === undefined) throw this.#wrong("attributes that say nothing");
+        return visitor.attributes(entry.object, attributes);
+      }
+      case "records":
+        if (entry.number < this.#firstBatch) return;
+        return visitor.records(this.#decode(content, decodeRecord), offset);
+      case "leases":
+        return visitor.leases(this.#decode(content, decodeLease));
+      case "tombstones":
+        return visitor.tombstones(this.#decode(content, decodeTombstone));
+      case "data":
+        return;
+    }
+  }
+
+  /** All items of a CBOR sequence. */
+  #decode<T>(content: Buffer, decode: (from: CborReader) => T): T[] {
+    const items: T[] = [];
+    const reader = new CborReader(content);
+    try {
+      while (!reader.atEnd) items.push(decode(reader));
+    } catch (error) {
+      throw this.#wrong("an entry that is not CBOR of this format", error);
+    }
+    return items;
+  }
+
+  #expect(a: EntryName, b: EntryName): void {
+    const same =
+      a.pool === b.pool &&
+      Buffer.compare(a.namespace, b.namespace) === 0 &&
+      Buffer.compare(a.locator, b.locator) === 0 &&
+      Buffer.compare(a.name, b.name) === 0;
+    if (!same) throw this.#wrong("entries of one object that do not stand together");
+  }
+
+  #wrong(message: string, cause?: unknown): Error {
+    return damaged(message, { file: this.#file }, cause);
+  }
+}
