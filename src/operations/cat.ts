@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import { PassphraseKeys } from "../archive/backup-keys.js";
+import { BackupReader } from "../archive/backup-reader.js";
+import { SealPool } from "../archive/seal-pool.js";
+import { TAR_END } from "../archive/tar-header.js";
+import { throwIfAborted } from "../errors.js";
+import type { OperationContext } from "./context.js";
+
+export interface CatOptions {
+  readonly outputDir: string;
+  readonly output: NodeJS.WritableStream;
+}
+
+/** Writes the decrypted tar of all ARCHIVE files, one after the other, as one tar. */
+export async function catBackup(options: CatOptions, context: OperationContext): Promise<void> {
+  const { report, signal } = context;
+  const passphrase = new PassphraseKeys(await context.passphrase());
+  const pool = new SealPool();
+  try {
+    const started = performance.now();
+    report({ type: "keys-start" });
+    const backup = await BackupReader.open(options.outputDir, passphrase, pool);
+    report({ type: "keys-done", elapsedMs: performance.now() - started });
+    for (let number = 0; number < backup.archives.length; number++) {
+      throwIfAborted(signal);
+      await catArchive(backup, number, options.output, signal);
+    }
+    await write(options.output, TAR_END, signal);
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Each ARCHIVE file ends its own tar; those ends are left out, the caller writes the last. */
+async function catArchive(
+  backup: BackupReader,
+  number: number,
+  output: NodeJS.WritableStream,
+  signal: AbortSignal,
+): Promise<void> {
+  let held: Buffer = Buffer.alloc(0);
+  for await (const chunk of backup.archiveChunks(number, { signal })) {
+    const bytes = Buffer.concat([held, chunk.bytes]);
+    chunk.release();
+    const end = Math.max(0, bytes.length - TAR_END.length);
+    held = bytes.subarray(end);
+    if (end > 0) await write(output, bytes.subarray(0, end), signal);
+  }
+}
+
+async function write(
+  output: NodeJS.WritableStream,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!output.write(bytes)) await once(output, "drain", { signal });
+}

@@ -1,0 +1,66 @@
+import { throwIfAborted, UsageError } from "../errors.js";
+import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
+import { nameAt } from "../sources/ceph/name-batch.js";
+import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
+import type { OperationContext } from "./context.js";
+import { requirePools } from "./pools.js";
+
+export interface ClearOptions {
+  readonly etcd?: EtcdOptions | undefined;
+  readonly ceph?: CephOptions | undefined;
+  readonly pools: readonly string[];
+  /** Report what would be deleted, and delete nothing. */
+  readonly dryRun: boolean;
+}
+
+/** Deletes every key of etcd and every object of the pools. */
+export async function clearTarget(options: ClearOptions, context: OperationContext): Promise<void> {
+  const { report, signal } = context;
+  if (options.etcd === undefined && options.ceph === undefined) {
+    throw new UsageError("nothing to clear: both etcd and Ceph are skipped");
+  }
+  // Both must answer, and all pools be there, before the first thing is deleted.
+  const useCeph = options.ceph !== undefined && options.pools.length > 0;
+  const etcd = options.etcd && (await EtcdCluster.connect(options.etcd, signal));
+  try {
+    const ceph = useCeph && options.ceph ? await CephCluster.connect(options.ceph, signal) : undefined;
+    try {
+      if (ceph !== undefined) requirePools(await ceph.listPools(), options.pools);
+      if (etcd !== undefined) {
+        const count = options.dryRun
+          ? await etcd.countKeys(await etcd.currentRevision(signal))
+          : await etcd.deleteAll(signal);
+        report({ type: "etcd-keys-deleted", count });
+      }
+      if (ceph !== undefined) {
+        for (const pool of options.pools) await clearPool(ceph, pool, options.dryRun, context);
+      }
+      report({ type: "cleared" });
+    } finally {
+      await ceph?.close();
+    }
+  } finally {
+    etcd?.close();
+  }
+}
+
+async function clearPool(
+  ceph: CephCluster,
+  poolName: string,
+  dryRun: boolean,
+  { report, signal }: OperationContext,
+): Promise<void> {
+  const pool = await ceph.openPool(poolName);
+  try {
+    for await (const batch of pool.list({ slices: 4, pageSize: 512, signal })) {
+      throwIfAborted(signal);
+      if (!dryRun) await pool.remove(batch, signal);
+      for (let i = 0; i < batch.count; i++) {
+        const { name, namespace } = nameAt(batch, i);
+        report({ type: "object-deleted", pool: poolName, name, namespace });
+      }
+    }
+  } finally {
+    pool.close();
+  }
+}

@@ -1,0 +1,256 @@
+import { PassphraseKeys } from "../archive/backup-keys.js";
+import { BackupReader } from "../archive/backup-reader.js";
+import type { EntryName } from "../archive/entry-path.js";
+import { damaged } from "../archive/errors.js";
+import { FileThread } from "../archive/file-thread.js";
+import { INDEX_NAME } from "../archive/format.js";
+import type { IndexedKey, IndexedObject, IndexItem } from "../archive/index-items.js";
+import type { ArchivedRecord, Tombstone } from "../archive/records.js";
+import { SealPool } from "../archive/seal-pool.js";
+import { type ContentsVisitor, visitArchive } from "./archive-contents.js";
+import type { OperationContext } from "./context.js";
+import { currentKeys } from "./current-keys.js";
+
+export interface InspectOptions {
+  readonly outputDir: string;
+  /** Read METADATA.bin and INDEX.bin only. */
+  readonly quick: boolean;
+}
+
+/** Decrypts and checks a backup, and reports what it holds. */
+export async function inspectBackup(
+  options: InspectOptions,
+  context: OperationContext,
+): Promise<void> {
+  const { report, signal } = context;
+  const passphrase = new PassphraseKeys(await context.passphrase());
+  const pool = new SealPool();
+  const thread = new FileThread();
+  try {
+    const started = performance.now();
+    report({ type: "keys-start" });
+    const backup = await BackupReader.open(options.outputDir, passphrase, pool);
+    report({ type: "keys-done", elapsedMs: performance.now() - started });
+    const check = new ContentsCheck(backup, context);
+    if (options.quick) await check.indexOnly();
+    else await check.everything(thread);
+    const { metadata, manifest } = backup;
+    const { counts } = metadata;
+    report({
+      type: "inspected",
+      objects: counts.objects,
+      records: counts.records,
+      pools: [...(metadata.ceph?.pools ?? [])],
+      details: {
+        id: metadata.id,
+        kind: metadata.kind,
+        ...(metadata.base === null ? {} : { base: metadata.base }),
+        startedAt: metadata.startedAt,
+        finishedAt: metadata.finishedAt,
+        toolVersion: metadata.toolVersion,
+        ...(metadata.etcd === null ? {} : { etcdRevision: metadata.etcd.revision }),
+        files: manifest.files.length,
+        sealedBytes: manifest.files.reduce((sum, file) => sum + file.size, 0),
+        plainBytes: metadata.plainBytes,
+        objectBytes: counts.objectBytes,
+        deletedObjects: counts.deletedObjects,
+        deletedKeys: counts.deletedKeys,
+        checked: options.quick ? "quick" : "full",
+      },
+    });
+    signal.throwIfAborted();
+  } finally {
+    await Promise.all([pool.close(), thread.close()]);
+  }
+}
+
+/** Holds the contents of a backup against its index and its counts. */
+class ContentsCheck implements ContentsVisitor {
+  readonly #backup: BackupReader;
+  readonly #context: OperationContext;
+  readonly #index: AsyncGenerator<readonly IndexItem[]>;
+  /** Objects and keys that the index says are in this backup, in the order of the archive. */
+  #expected: (IndexedObject | IndexedKey)[] = [];
+  #expectedAt = 0;
+  #indexEnded = false;
+  #file = 0;
+  #object: { name: EntryName; size: number; mtime: bigint; offset: number; file: number } | undefined;
+  readonly #waiting: NonNullable<typeof this.#object>[] = [];
+  readonly #records: { record: ArchivedRecord; offset: number; file: number }[] = [];
+  readonly #found = { objects: 0, objectBytes: 0, records: 0, deletedObjects: 0, deletedKeys: 0 };
+  readonly #indexed = { objects: 0, keys: 0 };
+  readonly #pools = new Map<number, string>();
+
+  constructor(backup: BackupReader, context: OperationContext) {
+    this.#backup = backup;
+    this.#context = context;
+    this.#index = currentKeys(backup, context.signal);
+  }
+
+  async indexOnly(): Promise<void> {
+    while (!this.#indexEnded) {
+      this.#expected = [];
+      await this.#readIndex();
+    }
+    this.#compareIndexCounts();
+  }
+
+  async everything(thread: FileThread): Promise<void> {
+    const { signal } = this.#context;
+    // The index is walked beside the archives; its digest is checked on a pass of its own.
+    for await (const _ of this.#backup.readIndex({ hashOn: thread, signal })) signal.throwIfAborted();
+    for (let number = 0; number < this.#backup.archives.length; number++) {
+      this.#file = number;
+      await visitArchive(this.#backup, number, this, { hashOn: thread, signal });
+      this.#flushObject();
+      await this.settle();
+    }
+    while (!this.#indexEnded) await this.#readIndex();
+    if (this.#expectedAt < this.#expected.length) {
+      throw this.#wrong("the index names more than the archive holds");
+    }
+    this.#compareIndexCounts();
+    const { counts } = this.#backup.metadata;
+    for (const key of Object.keys(this.#found) as (keyof typeof this.#found)[]) {
+      if (this.#found[key] !== counts[key]) {
+        throw damaged(`it says ${counts[key]} ${key}, but the archive holds ${this.#found[key]}`, {
+          file: "METADATA.bin",
+        });
+      }
+    }
+  }
+
+  beginObject(name: EntryName, size: number, mtime: bigint, offset: number): void {
+    this.#flushObject();
+    this.#object = { name, size, mtime, offset, file: this.#file };
+  }
+
+  attributes(): void {
+    this.#flushObject();
+  }
+
+  omapPage(): void {}
+
+  data(): void {}
+
+  endObject(): void {}
+
+  torn(): void {
+    this.#object = undefined;
+  }
+
+  records(records: readonly ArchivedRecord[], offset: number): void {
+    this.#flushObject();
+    for (const record of records) this.#records.push({ record, offset, file: this.#file });
+  }
+
+  leases(): void {
+    this.#flushObject();
+  }
+
+  tombstones(tombstones: readonly Tombstone[]): void {
+    this.#flushObject();
+    for (const { kind } of tombstones) {
+      if (kind === "key") this.#found.deletedKeys++;
+      else this.#found.deletedObjects++;
+    }
+  }
+
+  async settle(): Promise<void> {
+    this.#context.signal.throwIfAborted();
+    for (const object of this.#waiting) {
+      const item = await this.#nextExpected();
+      const { name, size, mtime, offset, file } = object;
+      const same =
+        item?.kind === "object" &&
+        item.file === file &&
+        item.offset === offset &&
+        item.size === size &&
+        item.mtime === mtime &&
+        this.#pools.get(item.pool) === name.pool &&
+        Buffer.compare(item.namespace, name.namespace) === 0 &&
+        Buffer.compare(item.locator, name.locator) === 0 &&
+        Buffer.compare(item.name, name.name) === 0;
+      if (!same) throw this.#wrong("the index and the archive differ in an object");
+      this.#found.objects++;
+      this.#found.objectBytes += size;
+    }
+    this.#waiting.length = 0;
+    for (const { record, offset, file } of this.#records) {
+      const item = await this.#nextExpected();
+      const same =
+        item?.kind === "key" &&
+        item.file === file &&
+        item.offset === offset &&
+        item.modRevision === record.modRevision &&
+        item.version === record.version &&
+        Buffer.compare(item.key, record.key) === 0;
+      if (!same) throw this.#wrong("the index and the archive differ in an etcd record");
+      this.#found.records++;
+    }
+    this.#records.length = 0;
+    this.#context.report({
+      type: "progress",
+      phase: "inspect",
+      done: this.#found.objects + this.#found.records,
+      unit: "objects",
+    });
+  }
+
+  #flushObject(): void {
+    if (this.#object !== undefined) this.#waiting.push(this.#object);
+    this.#object = undefined;
+  }
+
+  async #nextExpected(): Promise<IndexedObject | IndexedKey | undefined> {
+    while (this.#expectedAt >= this.#expected.length && !this.#indexEnded) {
+      this.#expected = [];
+      this.#expectedAt = 0;
+      await this.#readIndex();
+    }
+    return this.#expected[this.#expectedAt++];
+  }
+
+  async #readIndex(): Promise<void> {
+    const next = await this.#index.next();
+    if (next.done) {
+      this.#indexEnded = true;
+      return;
+    }
+    for (const item of next.value) {
+      if (item.kind === "pool") this.#pools.set(item.pool, item.name);
+      if (item.kind === "object") this.#indexed.objects++;
+      if (item.kind === "key") this.#indexed.keys++;
+      const own = (item.kind === "object" || item.kind === "key") && item.backup === 0;
+      if (own) this.#expected.push(detach(item));
+    }
+  }
+
+  #compareIndexCounts(): void {
+    const { counts } = this.#backup.metadata;
+    const keys = counts.records + counts.unchangedKeys;
+    const objects = counts.objects + counts.unchangedObjects;
+    const { objects: indexedObjects, keys: indexedKeys } = this.#indexed;
+    // What could not be read stays in the index when the base has it.
+    const objectsFit = indexedObjects >= objects && indexedObjects <= objects + counts.missingObjects;
+    if (!objectsFit || indexedKeys !== keys) {
+      throw this.#wrong("it does not hold as many items as METADATA.bin says");
+    }
+  }
+
+  #wrong(message: string): Error {
+    return damaged(message, { file: INDEX_NAME });
+  }
+}
+
+/** Items are views on a chunk; those that wait for their turn are copied. */
+function detach(item: IndexedObject | IndexedKey): IndexedObject | IndexedKey {
+  if (item.kind === "key") return { ...item, key: Buffer.from(item.key) };
+  const { namespace, locator, name } = item;
+  return {
+    ...item,
+    namespace: Buffer.from(namespace),
+    locator: Buffer.from(locator),
+    name: Buffer.from(name),
+  };
+}

@@ -1,0 +1,65 @@
+import type { ArchivedLease, ArchivedRecord } from "../archive/records.js";
+import type { EtcdCluster } from "../sources/etcd/cluster.js";
+import type { EtcdRecord, LeasePolicy } from "../sources/etcd/types.js";
+import { Channel } from "./channel.js";
+
+/** Puts records back through one pipeline of transactions, in the order of the archive. */
+export class EtcdTarget {
+  readonly #etcd: EtcdCluster;
+  readonly #policy: LeasePolicy;
+  readonly #signal: AbortSignal;
+  readonly #leases = new Map<bigint, number>();
+  #channel: Channel<EtcdRecord[]> | undefined;
+  #put: Promise<void> = Promise.resolve();
+  /** Records that etcd has confirmed. */
+  records = 0;
+
+  constructor(etcd: EtcdCluster, policy: LeasePolicy, signal: AbortSignal) {
+    this.#etcd = etcd;
+    this.#policy = policy;
+    this.#signal = signal;
+  }
+
+  addLeases(leases: readonly ArchivedLease[]): void {
+    for (const { id, grantedTtl } of leases) this.#leases.set(id, grantedTtl);
+  }
+
+  /** Waits until the pipeline takes them; throws what it has failed with. */
+  async put(records: readonly ArchivedRecord[]): Promise<void> {
+    const channel = this.#channel ?? this.#start();
+    await channel.send([...records]);
+  }
+
+  async remove(keys: readonly Uint8Array[]): Promise<number> {
+    await this.drain();
+    return this.#etcd.deleteKeys(once([...keys]));
+  }
+
+  /** Waits for everything that was put. */
+  async drain(): Promise<void> {
+    this.#channel?.end();
+    this.#channel = undefined;
+    await this.#put;
+  }
+
+  async abandon(error: unknown): Promise<void> {
+    this.#channel?.fail(error);
+    await this.#put.catch(() => {});
+  }
+
+  #start(): Channel<EtcdRecord[]> {
+    const channel = new Channel<EtcdRecord[]>();
+    this.#channel = channel;
+    this.#put = this.#etcd
+      .putRecords(channel, { leases: this.#leases, policy: this.#policy, signal: this.#signal })
+      .then(({ records }) => {
+        this.records += records;
+      });
+    this.#put.catch((error) => channel.fail(error));
+    return channel;
+  }
+}
+
+async function* once<T>(item: T): AsyncGenerator<T> {
+  yield item;
+}

@@ -1,0 +1,132 @@
+import { PassphraseKeys } from "../archive/backup-keys.js";
+import { BackupReader } from "../archive/backup-reader.js";
+import { ArchiveError } from "../archive/errors.js";
+import { SealPool } from "../archive/seal-pool.js";
+import { BackupToolError, UsageError } from "../errors.js";
+import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
+import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
+import type { LeasePolicy } from "../sources/etcd/types.js";
+import { visitArchive } from "./archive-contents.js";
+import type { OperationContext } from "./context.js";
+import { requirePools } from "./pools.js";
+import { FinalState } from "./restore-chain.js";
+import { EtcdTarget } from "./restore-etcd.js";
+import { RestoreVisitor } from "./restore-visitor.js";
+import { PoolTargets } from "./restore-pools.js";
+
+export interface RestoreOptions {
+  readonly outputDir: string;
+  /** Folders of the bases below it, in any order; with none, only what this backup holds is restored. */
+  readonly withBase: readonly string[];
+  readonly etcd?: EtcdOptions | undefined;
+  readonly ceph?: CephOptions | undefined;
+  /** Pool in the archive to pool of the target. */
+  readonly pools: ReadonlyMap<string, string>;
+  readonly leases: LeasePolicy;
+}
+
+/** Brings a backup, or a chain of them, back. */
+export async function restoreBackup(
+  options: RestoreOptions,
+  context: OperationContext,
+): Promise<void> {
+  const { report, signal } = context;
+  if (options.etcd === undefined && options.ceph === undefined) {
+    throw new UsageError("nothing to restore: both etcd and Ceph are skipped");
+  }
+  const passphrase = new PassphraseKeys(await context.passphrase());
+  const cleanups: (() => Promise<void>)[] = [];
+  try {
+    const sealPool = new SealPool();
+    cleanups.push(() => sealPool.close());
+    const started = performance.now();
+    report({ type: "keys-start" });
+    const backup = await BackupReader.open(options.outputDir, passphrase, sealPool);
+    const others: BackupReader[] = [];
+    for (const folder of options.withBase) {
+      others.push(await BackupReader.open(folder, passphrase, sealPool));
+    }
+    const chain = orderChain(backup, others);
+    report({ type: "keys-done", elapsedMs: performance.now() - started });
+
+    let etcd: EtcdCluster | undefined;
+    if (options.etcd !== undefined) {
+      report({ type: "connecting-etcd" });
+      etcd = await EtcdCluster.connect(options.etcd, signal);
+      const { close } = etcd;
+      cleanups.push(async () => close.call(etcd));
+    }
+    let targets: PoolTargets | undefined;
+    if (options.ceph !== undefined) {
+      report({ type: "connecting-ceph" });
+      const ceph = await CephCluster.connect(options.ceph, signal);
+      cleanups.push(() => ceph.close());
+      requirePools(await ceph.listPools(), [...options.pools.values()]);
+      targets = await PoolTargets.open(ceph, options.pools, signal);
+    }
+    const keyTarget =
+      etcd && new EtcdTarget(etcd, options.leases, signal);
+    const finalState = chain.length > 1 ? await FinalState.load(chain, signal) : undefined;
+    const visitor = new RestoreVisitor(targets, keyTarget, finalState, context);
+    try {
+      for (const [ordinal, member] of [...chain.entries()].reverse()) {
+        for (let number = 0; number < member.archives.length; number++) {
+          visitor.enter(ordinal, number);
+          await visitArchive(member, number, visitor, { signal });
+          await visitor.settle();
+        }
+      }
+      await visitor.finish();
+    } catch (error) {
+      await visitor.abandon(error);
+      throw howFar(error, visitor);
+    }
+    report({
+      type: "restored",
+      objects: visitor.objects,
+      skippedObjects: visitor.skippedObjects,
+      records: visitor.restoredRecords,
+      removedObjects: visitor.removedObjects,
+      removedKeys: visitor.removedKeys,
+    });
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
+/** The backup and its bases, newest first. Throws UsageError when one is missing or does not belong. */
+function orderChain(backup: BackupReader, others: readonly BackupReader[]): BackupReader[] {
+  const chain = [backup];
+  if (others.length === 0) return chain;
+  const left = new Set(others);
+  for (let at = backup; at.metadata.base !== null; ) {
+    const base = others.find((other) => other.metadata.id === at.metadata.base);
+    if (base === undefined) {
+      throw new UsageError(
+        `the backup ${at.folder} stands on ${at.metadata.base}, which no --with-base names`,
+        { hint: "name every backup of the chain down to the full one" },
+      );
+    }
+    left.delete(base);
+    chain.push(base);
+    at = base;
+  }
+  for (const other of left) {
+    throw new ArchiveError(
+      "DOES_NOT_BELONG",
+      `the backup in ${other.folder} is no base of ${backup.folder}`,
+    );
+  }
+  return chain;
+}
+
+function howFar(error: unknown, visitor: RestoreVisitor): unknown {
+  const { objects, restoredRecords: records } = visitor;
+  const done = `${objects} ceph objects and ${records} etcd records had been restored`;
+  const again = `${done}; the restore can be run again`;
+  if (error instanceof BackupToolError) {
+    const hint = error.hint === undefined ? again : `${error.hint}; ${again}`;
+    return new BackupToolError(error.code, error.message, { cause: error, hint });
+  }
+  return error;
+}
