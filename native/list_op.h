@@ -1,0 +1,21 @@
+#pragma once
+#include "cluster.h"
+
+// list(pool, slice, slices, cursor, count, (code, names, offsets, next) => …): up to about `count` names of
+// one of `slices` equal parts of the pool, from the text `cursor` ("" is the start). `next` is "" at the end.
+class ListOperation : public Operation {
+ public:
+  ListOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+  void run();
+  void deliver(Napi::Env env) override;
+
+ private:
+  int list();
+
+  Pool* pool_;
+  std::shared_ptr<ClusterState> state_;
+  size_t slice_, slices_, count_;
+  std::string cursor_;
+  int code_ = 0;
+  std::vector<librados::ObjectItem> items_;
+};

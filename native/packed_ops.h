@@ -1,0 +1,66 @@
+#pragma once
+#include <ctime>
+
+#include "cluster.h"
+
+// Operations on many objects whose results are a few numbers each, put straight into typed arrays. The
+// objects are all under way together; librados' own throttle bounds them.
+class PackedOperation : public Operation {
+ public:
+  PackedOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state,
+                  size_t arrays);
+  void submit();
+  void deliver(Napi::Env env) override;
+
+ protected:
+  // Starts the operation on object `i`; returns a negative errno when it could not be started.
+  virtual int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) = 0;
+  virtual void completed(size_t i, int code, uint64_t version) = 0;
+
+  std::vector<ObjectName> names_;
+  int32_t* errno_;
+  // The typed arrays after errno.
+  std::vector<void*> arrays_;
+
+ private:
+  struct Slot {
+    PackedOperation* operation;
+    size_t index;
+  };
+  static void on_complete(rados_completion_t completion, void* slot);
+  void one_done();
+
+  Pool* pool_;
+  std::shared_ptr<ClusterState> state_;
+  std::vector<Slot> slots_;
+  std::vector<librados::AioCompletion*> completions_;
+  std::vector<Napi::ObjectReference> held_;
+  std::atomic<size_t> left_{0};
+};
+
+// stat(pool, names, offsets, errno, size, mtime, version, (code) => …)
+class StatOperation : public PackedOperation {
+ public:
+  StatOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+
+ private:
+  int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;
+  void completed(size_t i, int code, uint64_t version) override;
+
+  struct State {
+    uint64_t size;
+    timespec mtime;
+    int code;
+  };
+  std::vector<State> states_;
+};
+
+// remove(pool, names, offsets, errno, (code) => …)
+class RemoveOperation : public PackedOperation {
+ public:
+  RemoveOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+
+ private:
+  int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;
+  void completed(size_t, int, uint64_t) override {}
+};
