@@ -1,11 +1,11 @@
 import type { OperationEvent } from "./events.js";
 
-/** What every operation gets from its caller. */
+/** What an operation gets from its caller besides its own options. */
 export interface OperationContext {
-  /** Ends the operation within seconds when it fires. */
+  /** When it fires the operation throws `InterruptedError` within seconds. */
   readonly signal: AbortSignal;
-  /** Takes each event as it happens; must not throw. */
+  /** Never throws and never waits. */
   report(event: OperationEvent): void;
-  /** The passphrase, asked for once; bytes as typed. */
+  /** Asked at most once for each operation, and only when it needs keys. */
   passphrase(): Promise<Uint8Array>;
 }
