@@ -89,6 +89,7 @@ Napi::Function Cluster::define(Napi::Env env) {
                          InstanceMethod<&Cluster::connect>("connect"),
                          InstanceMethod<&Cluster::pools>("pools"),
                          InstanceMethod<&Cluster::open_pool>("openPool"),
+                         InstanceMethod<&Cluster::close_pool>("closePool"),
                          InstanceMethod<&Cluster::list>("list"),
                          InstanceMethod<&Cluster::stat>("stat"),
                          InstanceMethod<&Cluster::read>("read"),
@@ -152,7 +153,7 @@ Napi::Value Cluster::open_pool(const Napi::CallbackInfo& info) {
   auto* op = new Simple(info[1].As<Napi::Function>());
   auto state = state_;
   start(op, state->blocking, [=] {
-    auto opened = std::make_unique<Pool>();
+    auto opened = std::make_shared<Pool>();
     op->code = state->rados.ioctx_create(name.c_str(), opened->objects);
     if (op->code == 0) op->code = state->rados.ioctx_create(name.c_str(), opened->listing);
     if (op->code == 0) {
@@ -166,11 +167,21 @@ Napi::Value Cluster::open_pool(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Pool* Cluster::pool(const Napi::Value& number) {
+// closePool(number). What is under way on the pool keeps it until it is done.
+Napi::Value Cluster::close_pool(const Napi::CallbackInfo& info) {
+  const uint32_t index = info[0].As<Napi::Number>();
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  if (index < state_->pools.size()) state_->pools[index].reset();
+  return info.Env().Undefined();
+}
+
+std::shared_ptr<Pool> Cluster::pool(const Napi::Value& number) {
   const uint32_t index = number.As<Napi::Number>();
   std::lock_guard<std::mutex> lock(state_->mutex);
-  if (index >= state_->pools.size()) throw Napi::RangeError::New(number.Env(), "no such pool");
-  return state_->pools[index].get();
+  if (index >= state_->pools.size() || state_->pools[index] == nullptr) {
+    throw Napi::RangeError::New(number.Env(), "no such pool");
+  }
+  return state_->pools[index];
 }
 
 void Cluster::start(Operation* operation, TaskThreads& threads, std::function<void()> task) {

@@ -42,7 +42,7 @@ struct Pool {
 // What outlives the JavaScript handle for as long as librados may still call back.
 struct ClusterState {
   librados::Rados rados;
-  std::vector<std::unique_ptr<Pool>> pools;
+  std::vector<std::shared_ptr<Pool>> pools;
   TaskThreads submitter{1};
   TaskThreads blocking{4};
 
@@ -72,6 +72,7 @@ class Cluster : public Napi::ObjectWrap<Cluster> {
   Napi::Value connect(const Napi::CallbackInfo& info);
   Napi::Value pools(const Napi::CallbackInfo& info);
   Napi::Value open_pool(const Napi::CallbackInfo& info);
+  Napi::Value close_pool(const Napi::CallbackInfo& info);
   Napi::Value list(const Napi::CallbackInfo& info);
   Napi::Value stat(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
@@ -79,7 +80,7 @@ class Cluster : public Napi::ObjectWrap<Cluster> {
   Napi::Value remove(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  Pool* pool(const Napi::Value& number);
+  std::shared_ptr<Pool> pool(const Napi::Value& number);
   // Runs `task` where it may block; an operation that cannot be started any more is abandoned.
   void start(Operation* operation, TaskThreads& threads, std::function<void()> task);
   void shut_down(Napi::Env env, bool deliver_rest);

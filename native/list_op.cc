@@ -2,10 +2,10 @@
 
 #include <cerrno>
 
-ListOperation::ListOperation(const Napi::CallbackInfo& info, Pool* pool,
+ListOperation::ListOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                              std::shared_ptr<ClusterState> state)
     : Operation(info[5].As<Napi::Function>()),
-      pool_(pool),
+      pool_(std::move(pool)),
       state_(std::move(state)),
       slice_(info[1].As<Napi::Number>().Uint32Value()),
       slices_(info[2].As<Napi::Number>().Uint32Value()),

@@ -5,14 +5,14 @@
 // one of `slices` equal parts of the pool, from the text `cursor` ("" is the start). `next` is "" at the end.
 class ListOperation : public Operation {
  public:
-  ListOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+  ListOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
   void run();
   void deliver(Napi::Env env) override;
 
  private:
   int list();
 
-  Pool* pool_;
+  std::shared_ptr<Pool> pool_;
   std::shared_ptr<ClusterState> state_;
   size_t slice_, slices_, count_;
   std::string cursor_;

@@ -1,11 +1,11 @@
 #include "packed_ops.h"
 
-PackedOperation::PackedOperation(const Napi::CallbackInfo& info, Pool* pool,
+PackedOperation::PackedOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                                  std::shared_ptr<ClusterState> state, size_t arrays)
     : Operation(info[4 + arrays].As<Napi::Function>()),
       names_(unpack_names(info[1], info[2])),
       errno_(reinterpret_cast<int32_t*>(bytes_of(info[3]).data)),
-      pool_(pool),
+      pool_(std::move(pool)),
       state_(std::move(state)) {
   for (size_t i = 3; i < 4 + arrays; i++) {
     if (bytes_of(info[i]).length < names_.size() * (i == 3 ? 4 : 8)) {
@@ -54,9 +54,9 @@ void PackedOperation::one_done() {
 
 void PackedOperation::deliver(Napi::Env env) { call(env, 0); }
 
-StatOperation::StatOperation(const Napi::CallbackInfo& info, Pool* pool,
+StatOperation::StatOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                              std::shared_ptr<ClusterState> state)
-    : PackedOperation(info, pool, std::move(state), 3), states_(names_.size()) {}
+    : PackedOperation(info, std::move(pool), std::move(state), 3), states_(names_.size()) {}
 
 int StatOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
   librados::ObjectReadOperation op;
@@ -74,9 +74,9 @@ void StatOperation::completed(size_t i, int code, uint64_t version) {
   static_cast<uint64_t*>(arrays_[2])[i] = version;
 }
 
-RemoveOperation::RemoveOperation(const Napi::CallbackInfo& info, Pool* pool,
+RemoveOperation::RemoveOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                                  std::shared_ptr<ClusterState> state)
-    : PackedOperation(info, pool, std::move(state), 0) {}
+    : PackedOperation(info, std::move(pool), std::move(state), 0) {}
 
 int RemoveOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
   librados::ObjectWriteOperation op;

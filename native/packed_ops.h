@@ -7,7 +7,7 @@
 // objects are all under way together; librados' own throttle bounds them.
 class PackedOperation : public Operation {
  public:
-  PackedOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state,
+  PackedOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state,
                   size_t arrays);
   void submit();
   void deliver(Napi::Env env) override;
@@ -30,7 +30,7 @@ class PackedOperation : public Operation {
   static void on_complete(rados_completion_t completion, void* slot);
   void one_done();
 
-  Pool* pool_;
+  std::shared_ptr<Pool> pool_;
   std::shared_ptr<ClusterState> state_;
   std::vector<Slot> slots_;
   std::vector<librados::AioCompletion*> completions_;
@@ -41,7 +41,7 @@ class PackedOperation : public Operation {
 // stat(pool, names, offsets, errno, size, mtime, version, (code) => …)
 class StatOperation : public PackedOperation {
  public:
-  StatOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+  StatOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
 
  private:
   int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;
@@ -58,7 +58,7 @@ class StatOperation : public PackedOperation {
 // remove(pool, names, offsets, errno, (code) => …)
 class RemoveOperation : public PackedOperation {
  public:
-  RemoveOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+  RemoveOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
 
  private:
   int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;

@@ -3,11 +3,11 @@
 #include <cerrno>
 #include <cstring>
 
-ReadOperation::ReadOperation(const Napi::CallbackInfo& info, Pool* pool,
+ReadOperation::ReadOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                              std::shared_ptr<ClusterState> state)
     : Operation(info[7].As<Napi::Function>()),
       names_(unpack_names(info[1], info[2])),
-      pool_(pool),
+      pool_(std::move(pool)),
       state_(std::move(state)) {
   auto request = info[3].As<Napi::Float64Array>();
   parts_ = static_cast<int>(request[0]);

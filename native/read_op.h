@@ -14,7 +14,7 @@ enum ReadPart { kStat = 1, kData = 2, kXattrs = 4, kOmapHeader = 8, kOmap = 16 }
 
 class ReadOperation : public Operation {
  public:
-  ReadOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+  ReadOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
   void submit();
   void deliver(Napi::Env env) override;
 
@@ -41,7 +41,7 @@ class ReadOperation : public Operation {
   Napi::Value result(Napi::Env env, Object& object);
 
   std::vector<ObjectName> names_;
-  Pool* pool_;
+  std::shared_ptr<Pool> pool_;
   std::shared_ptr<ClusterState> state_;
   int parts_;
   uint64_t offset_;

@@ -27,11 +27,11 @@ std::string text_of(const Bytes& bytes) {
 
 }  // namespace
 
-WriteOperation::WriteOperation(const Napi::CallbackInfo& info, Pool* pool,
+WriteOperation::WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                                std::shared_ptr<ClusterState> state)
     : Operation(info[5].As<Napi::Function>()),
       names_(unpack_names(info[1], info[2])),
-      pool_(pool),
+      pool_(std::move(pool)),
       state_(std::move(state)),
       errno_(reinterpret_cast<int32_t*>(bytes_of(info[4]).data)),
       held_objects_(Napi::Persistent(info[3].As<Napi::Object>())),

@@ -10,7 +10,7 @@
 // values, or null; mtime is in nanoseconds.
 class WriteOperation : public Operation {
  public:
-  WriteOperation(const Napi::CallbackInfo& info, Pool* pool, std::shared_ptr<ClusterState> state);
+  WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
   void submit();
   void deliver(Napi::Env env) override;
 
@@ -32,7 +32,7 @@ class WriteOperation : public Operation {
   void one_done();
 
   std::vector<ObjectName> names_;
-  Pool* pool_;
+  std::shared_ptr<Pool> pool_;
   std::shared_ptr<ClusterState> state_;
   int32_t* errno_;
   // Keep the memory of all pieces, and of errno, where it is.

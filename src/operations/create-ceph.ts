@@ -173,7 +173,8 @@ class PoolArchiver {
     this.#run.counts.missingObjects++;
     this.#run.context.report({
       type: "missing",
-      what: `ceph object in pool ${JSON.stringify(this.#pool.name)}`,
+      pool: this.#pool.name,
+      namespace: failure.namespace,
       name: failure.name,
       reason: failure.message,
     });

@@ -4,7 +4,7 @@ import { encodeRecord, type Tombstone } from "../archive/records.js";
 import { BackupToolError, throwIfAborted } from "../errors.js";
 import type { EtcdCluster } from "../sources/etcd/cluster.js";
 import { EtcdError } from "../sources/etcd/errors.js";
-import type { EtcdKey, EtcdRecord } from "../sources/etcd/types.js";
+import type { EtcdRecord } from "../sources/etcd/types.js";
 import { BaseKeys } from "./base-keys.js";
 import type { CreateRun } from "./create-run.js";
 
@@ -24,35 +24,27 @@ export interface EtcdFacts {
   readonly restarts: number;
 }
 
-/** The base's keys and this cluster's revisions do not fit together: every record has to be taken. */
-class OtherHistory extends Error {}
-
 /** Backs up etcd at one revision; starts again at a later one when that revision is compacted away. */
 export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<EtcdFacts> {
   const base = run.base?.metadata.etcd ?? undefined;
-  let sinceBase = base?.clusterId === etcd.clusterId;
   const { counts, context, writer } = run;
   for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
     const revision = await etcd.currentRevision(context.signal);
-    if (base !== undefined && revision < base.revision) sinceBase = false;
+    // Revisions of another cluster, or of one that was set back, say nothing here.
+    const comparable = base?.clusterId === etcd.clusterId && base.revision <= revision;
     const firstBatch = writer.recordBatches;
     counts.records = 0;
     counts.unchangedKeys = 0;
     counts.deletedKeys = 0;
     try {
-      await new EtcdArchiver(run, etcd, revision, sinceBase ? base?.revision : undefined).run();
+      await new EtcdArchiver(run, etcd, revision, comparable).run();
       return { clusterId: etcd.clusterId, revision, firstBatch, restarts };
     } catch (error) {
-      if (error instanceof OtherHistory) {
-        sinceBase = false;
-      } else if (error instanceof EtcdError && error.code === "ETCD_COMPACTED") {
-        context.report({
-          type: "warning",
-          message: `etcd compacted revision ${revision} while it was read: starting again with etcd`,
-        });
-      } else {
-        throw error;
-      }
+      if (!(error instanceof EtcdError) || error.code !== "ETCD_COMPACTED") throw error;
+      context.report({
+        type: "warning",
+        message: `etcd compacted revision ${revision} while it was read: starting again with etcd`,
+      });
       writer.indexRestart();
     }
   }
@@ -67,18 +59,18 @@ class EtcdArchiver {
   readonly #run: CreateRun;
   readonly #etcd: EtcdCluster;
   readonly #revision: number;
-  /** Revision of the base, when what it holds still counts. */
-  readonly #since: number | undefined;
+  /** Whether a key with the base's revision and version is as in the base. */
+  readonly #comparable: boolean;
   readonly #batch = new CborWriter(2 * BATCH_BYTES);
   readonly #leases = new Set<bigint>();
   #newLeases = new Set<bigint>();
   #tombstones: Tombstone[] = [];
 
-  constructor(run: CreateRun, etcd: EtcdCluster, revision: number, since: number | undefined) {
+  constructor(run: CreateRun, etcd: EtcdCluster, revision: number, comparable: boolean) {
     this.#run = run;
     this.#etcd = etcd;
     this.#revision = revision;
-    this.#since = since;
+    this.#comparable = comparable;
   }
 
   async run(): Promise<void> {
@@ -87,8 +79,7 @@ class EtcdArchiver {
         ? undefined
         : new BaseKeys(this.#run.base, this.#run.context.signal);
     try {
-      if (this.#since === undefined) await this.#everything(baseKeys);
-      else await this.#changes(this.#since, baseKeys);
+      await this.#records(baseKeys);
       if (baseKeys !== undefined) await this.#gone(await baseKeys.rest());
       await this.#flushTombstones();
     } finally {
@@ -96,70 +87,40 @@ class EtcdArchiver {
     }
   }
 
-  async #everything(baseKeys: BaseKeys | undefined): Promise<void> {
+  /** Walks the records and the base's keys side by side, both in key order. */
+  async #records(baseKeys: BaseKeys | undefined): Promise<void> {
     const { signal } = this.#run.context;
     for await (const page of this.#etcd.readRecords({ revision: this.#revision, signal })) {
       throwIfAborted(signal);
+      if (baseKeys === undefined) {
+        await this.#archive(page);
+        continue;
+      }
+      let changed: EtcdRecord[] = [];
       for (const record of page) {
-        if (baseKeys !== undefined) await this.#gone(await baseKeys.before(record.key));
-      }
-      await this.#archive(page);
-    }
-  }
-
-  /** Walks all keys, the base's keys and the changed records side by side, all in key order. */
-  async #changes(since: number, baseKeys: BaseKeys | undefined): Promise<void> {
-    const { signal } = this.#run.context;
-    const revision = this.#revision;
-    const changed = this.#etcd.readRecords({ revision, modifiedAfter: since, signal });
-    const records = changed[Symbol.asyncIterator]();
-    let page: readonly EtcdRecord[] = [];
-    let at = 0;
-    let taken: EtcdRecord[] = [];
-    try {
-      for await (const keys of this.#etcd.readKeys({ revision, signal })) {
-        throwIfAborted(signal);
-        for (const key of keys) {
-          if (baseKeys !== undefined) await this.#gone(await baseKeys.before(key.key));
-          if (key.modRevision <= since) {
-            // The index is in key order, so what was taken before this key goes out first.
-            if (taken.length > 0) await this.#archive(taken);
-            taken = [];
-            this.#unchanged(key, baseKeys?.at(key.key));
-            continue;
-          }
-          while (at >= page.length) {
-            const next = await records.next();
-            if (next.done) throw new OtherHistory("a changed key without its record");
-            page = next.value;
-            at = 0;
-          }
-          const record = page[at++] as EtcdRecord;
-          if (Buffer.compare(record.key, key.key) !== 0) {
-            throw new OtherHistory("keys and records are not in step");
-          }
-          taken.push(record);
+        await this.#gone(await baseKeys.before(record.key));
+        const inBase = baseKeys.at(record.key);
+        if (
+          !this.#comparable ||
+          inBase?.modRevision !== record.modRevision ||
+          inBase.version !== record.version
+        ) {
+          changed.push(record);
+          continue;
         }
-        if (taken.length > 0) await this.#archive(taken);
-        taken = [];
+        // The index is in key order, so what changed before this key goes out first.
+        if (changed.length > 0) await this.#archive(changed);
+        changed = [];
+        this.#unchanged(record, inBase);
       }
-    } finally {
-      await records.return?.();
+      if (changed.length > 0) await this.#archive(changed);
     }
   }
 
-  #unchanged(key: EtcdKey, inBase: IndexedKey | undefined): void {
-    const same = inBase?.modRevision === key.modRevision && inBase.version === key.version;
-    if (inBase === undefined || !same) throw new OtherHistory("the base has another history");
+  #unchanged({ key, modRevision, version }: EtcdRecord, inBase: IndexedKey): void {
+    const { backup, file, offset } = inBase;
     this.#run.counts.unchangedKeys++;
-    this.#run.writer.indexKey({
-      key: key.key,
-      modRevision: key.modRevision,
-      version: key.version,
-      backup: inBase.backup + 1,
-      file: inBase.file,
-      offset: inBase.offset,
-    });
+    this.#run.writer.indexKey({ key, modRevision, version, backup: backup + 1, file, offset });
   }
 
   async #archive(records: readonly EtcdRecord[]): Promise<void> {

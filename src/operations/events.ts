@@ -56,6 +56,8 @@ export type OperationEvent =
       records: number;
       removedObjects: number;
       removedKeys: number;
+      /** Records left out because of their lease. */
+      expiredRecords: number;
     }
   | {
       type: "progress";
@@ -66,5 +68,11 @@ export type OperationEvent =
       bytes?: number;
     }
   | { type: "warning"; message: string }
-  /** One thing that a `--keep-going` run could not read. */
-  | { type: "missing"; what: string; reason: string };
+  /** One object that a `--keep-going` run could not read. */
+  | {
+      type: "missing";
+      pool: string;
+      namespace: Uint8Array;
+      name: Uint8Array;
+      reason: string;
+    };

@@ -7,6 +7,7 @@ import { INDEX_NAME } from "../archive/format.js";
 import type { IndexedKey, IndexedObject, IndexItem } from "../archive/index-items.js";
 import type { ArchivedRecord, Tombstone } from "../archive/records.js";
 import { SealPool } from "../archive/seal-pool.js";
+import { throwIfAborted } from "../errors.js";
 import { type ContentsVisitor, visitArchive } from "./archive-contents.js";
 import type { OperationContext } from "./context.js";
 import { currentKeys } from "./current-keys.js";
@@ -58,11 +59,23 @@ export async function inspectBackup(
         checked: options.quick ? "quick" : "full",
       },
     });
-    signal.throwIfAborted();
+    throwIfAborted(signal);
   } finally {
     await Promise.all([pool.close(), thread.close()]);
   }
 }
+
+/** An object as an ARCHIVE file has it. */
+interface FoundObject {
+  readonly name: EntryName;
+  readonly size: number;
+  readonly mtime: bigint;
+  readonly offset: number;
+  readonly file: number;
+}
+
+/** What the archive itself shows; the other counts say what it leaves out. */
+const COUNTED = ["objects", "objectBytes", "records", "deletedObjects", "deletedKeys"] as const;
 
 /** Holds the contents of a backup against its index and its counts. */
 class ContentsCheck implements ContentsVisitor {
@@ -74,8 +87,8 @@ class ContentsCheck implements ContentsVisitor {
   #expectedAt = 0;
   #indexEnded = false;
   #file = 0;
-  #object: { name: EntryName; size: number; mtime: bigint; offset: number; file: number } | undefined;
-  readonly #waiting: NonNullable<typeof this.#object>[] = [];
+  #object: FoundObject | undefined;
+  readonly #waiting: FoundObject[] = [];
   readonly #records: { record: ArchivedRecord; offset: number; file: number }[] = [];
   readonly #found = { objects: 0, objectBytes: 0, records: 0, deletedObjects: 0, deletedKeys: 0 };
   readonly #indexed = { objects: 0, keys: 0 };
@@ -98,7 +111,7 @@ class ContentsCheck implements ContentsVisitor {
   async everything(thread: FileThread): Promise<void> {
     const { signal } = this.#context;
     // The index is walked beside the archives; its digest is checked on a pass of its own.
-    for await (const _ of this.#backup.readIndex({ hashOn: thread, signal })) signal.throwIfAborted();
+    for await (const _ of this.#backup.readIndex({ hashOn: thread, signal })) throwIfAborted(signal);
     for (let number = 0; number < this.#backup.archives.length; number++) {
       this.#file = number;
       await visitArchive(this.#backup, number, this, { hashOn: thread, signal });
@@ -111,7 +124,7 @@ class ContentsCheck implements ContentsVisitor {
     }
     this.#compareIndexCounts();
     const { counts } = this.#backup.metadata;
-    for (const key of Object.keys(this.#found) as (keyof typeof this.#found)[]) {
+    for (const key of COUNTED) {
       if (this.#found[key] !== counts[key]) {
         throw damaged(`it says ${counts[key]} ${key}, but the archive holds ${this.#found[key]}`, {
           file: "METADATA.bin",
@@ -157,7 +170,7 @@ class ContentsCheck implements ContentsVisitor {
   }
 
   async settle(): Promise<void> {
-    this.#context.signal.throwIfAborted();
+    throwIfAborted(this.#context.signal);
     for (const object of this.#waiting) {
       const item = await this.#nextExpected();
       const { name, size, mtime, offset, file } = object;

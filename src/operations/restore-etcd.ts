@@ -13,6 +13,8 @@ export class EtcdTarget {
   #put: Promise<void> = Promise.resolve();
   /** Records that etcd has confirmed. */
   records = 0;
+  /** Records left out because their lease was gone, or by `--leases drop`. */
+  expired = 0;
 
   constructor(etcd: EtcdCluster, policy: LeasePolicy, signal: AbortSignal) {
     this.#etcd = etcd;
@@ -32,7 +34,7 @@ export class EtcdTarget {
 
   async remove(keys: readonly Uint8Array[]): Promise<number> {
     await this.drain();
-    return this.#etcd.deleteKeys(once([...keys]));
+    return this.#etcd.deleteKeys(keys, this.#signal);
   }
 
   /** Waits for everything that was put. */
@@ -51,15 +53,18 @@ export class EtcdTarget {
     const channel = new Channel<EtcdRecord[]>();
     this.#channel = channel;
     this.#put = this.#etcd
-      .putRecords(channel, { leases: this.#leases, policy: this.#policy, signal: this.#signal })
-      .then(({ records }) => {
-        this.records += records;
+      .putRecords(channel, {
+        leases: this.#leases,
+        policy: this.#policy,
+        signal: this.#signal,
+        onPut: (records) => {
+          this.records += records;
+        },
+      })
+      .then(({ expired }) => {
+        this.expired += expired;
       });
     this.#put.catch((error) => channel.fail(error));
     return channel;
   }
-}
-
-async function* once<T>(item: T): AsyncGenerator<T> {
-  yield item;
 }

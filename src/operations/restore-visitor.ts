@@ -78,6 +78,10 @@ export class RestoreVisitor implements ContentsVisitor {
     return this.#etcd?.records ?? 0;
   }
 
+  get expiredRecords(): number {
+    return this.#etcd?.expired ?? 0;
+  }
+
   /** Says which ARCHIVE file of which backup of the chain comes next. */
   enter(backup: number, file: number): void {
     this.#backup = backup;

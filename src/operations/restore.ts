@@ -75,8 +75,9 @@ export async function restoreBackup(
           await visitArchive(member, number, visitor, { signal });
           await visitor.settle();
         }
+        // What a later backup says of a key or an object must come after what an earlier one says.
+        await visitor.finish();
       }
-      await visitor.finish();
     } catch (error) {
       await visitor.abandon(error);
       throw howFar(error, visitor);
@@ -88,6 +89,7 @@ export async function restoreBackup(
       records: visitor.restoredRecords,
       removedObjects: visitor.removedObjects,
       removedKeys: visitor.removedKeys,
+      expiredRecords: visitor.expiredRecords,
     });
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();

@@ -11,13 +11,6 @@ export interface EtcdRecord {
   readonly lease: bigint;
 }
 
-/** A key without its value. */
-export interface EtcdKey {
-  readonly key: Uint8Array;
-  readonly modRevision: number;
-  readonly version: number;
-}
-
 /** A lease with the time to live that it was granted, seconds. */
 export interface EtcdLease {
   readonly id: bigint;

@@ -1,0 +1,146 @@
+import { access, constants } from "node:fs/promises";
+import { throwIfAborted } from "../../errors.js";
+import { quoted } from "../../quoted.js";
+import { answered } from "./answered.js";
+import { CephError, ENOENT, errnoNameOf } from "./errors.js";
+import { type LibradosCluster, newLibradosCluster } from "./librados.js";
+import { CephPool } from "./pool.js";
+
+/** How to reach a Ceph cluster, in the terms of the `ceph` program. */
+export interface CephOptions {
+  /** Path of ceph.conf. */
+  readonly conf: string;
+  /** `admin` or `client.admin`. */
+  readonly user?: string | undefined;
+  /** Path of the user's keyring; without it ceph.conf says where. */
+  readonly keyring?: string | undefined;
+  /** The cluster's name, `ceph` unless told. */
+  readonly cluster?: string | undefined;
+  /** Longest wait for one operation, seconds. */
+  readonly opTimeoutSeconds?: number | undefined;
+  /** Longest wait for the monitors, seconds. */
+  readonly connectTimeoutSeconds?: number | undefined;
+}
+
+const OP_TIMEOUT_SECONDS = 120;
+const CONNECT_TIMEOUT_SECONDS = 15;
+
+/** A connection to one Ceph cluster. */
+export class CephCluster {
+  /** The cluster's id. */
+  readonly fsid: string;
+  readonly #native: LibradosCluster;
+  readonly #signal: AbortSignal;
+
+  private constructor(native: LibradosCluster, fsid: string, signal: AbortSignal) {
+    this.#native = native;
+    this.fsid = fsid;
+    this.#signal = signal;
+  }
+
+  /** @throws CephError, InterruptedError */
+  static async connect(options: CephOptions, signal: AbortSignal): Promise<CephCluster> {
+    throwIfAborted(signal);
+    await readable(options.conf, "--cephconf");
+    if (options.keyring !== undefined) await readable(options.keyring, "--keyring");
+    const native = newLibradosCluster();
+    const given = options.user ?? "admin";
+    const user = given.includes(".") ? given : `client.${given}`;
+    try {
+      const answer = await answered<[number, string[]]>(signal, (done) =>
+        native.connect(user, options.cluster ?? "ceph", options.conf, settings(options), done),
+      );
+      if (answer.code < 0) throw connectError(answer.code, user, options);
+      return new CephCluster(native, answer.results[1][0] ?? "", signal);
+    } catch (error) {
+      native.close();
+      throw error;
+    }
+  }
+
+  async listPools(): Promise<string[]> {
+    const { code, results } = await answered<[number, string[]]>(this.#signal, (done) =>
+      this.#native.pools(done),
+    );
+    if (code < 0) throw CephError.of(code, { operation: "list pools" });
+    return results[1];
+  }
+
+  /** Opens the head of a pool. */
+  async openPool(name: string): Promise<CephPool> {
+    const { code, results } = await answered<[number]>(this.#signal, (done) =>
+      this.#native.openPool(name, done),
+    );
+    if (code === ENOENT) {
+      throw new CephError(
+        "CEPH_POOL_NOT_FOUND",
+        `ceph: there is no pool ${quoted(name)}`,
+        { operation: "open pool", pool: name, errnoName: "ENOENT" },
+        { hint: "see `ceph osd pool ls`" },
+      );
+    }
+    if (code < 0) throw CephError.of(code, { operation: "open pool", pool: name });
+    return new CephPool(this.#native, results[0], name);
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.#native.close();
+  }
+}
+
+/** librados has no limits of its own: a stuck or full cluster would be waited for without end. */
+function settings(options: CephOptions): (readonly [string, string])[] {
+  const op = String(options.opTimeoutSeconds ?? OP_TIMEOUT_SECONDS);
+  const connect = String(options.connectTimeoutSeconds ?? CONNECT_TIMEOUT_SECONDS);
+  return [
+    ["rados_osd_op_timeout", op],
+    ["rados_mon_op_timeout", op],
+    ["client_mount_timeout", connect],
+    // Nothing of librados' own on the terminal or in /var/log: its errors come out as ours.
+    ["log_to_stderr", "false"],
+    ["err_to_stderr", "false"],
+    ["log_file", ""],
+    ["admin_socket", ""],
+    // Half of what may be in flight by default is more memory than this program means to use.
+    ["objecter_inflight_op_bytes", String(128 << 20)],
+    ...(options.keyring === undefined ? [] : ([["keyring", options.keyring]] as const)),
+  ];
+}
+
+async function readable(path: string, flag: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    throw new CephError(
+      "CEPH_CONNECT",
+      `ceph: ${flag} ${quoted(path)} cannot be read`,
+      { operation: "connect" },
+      { cause, hint: "check the path and its permissions, or use --skip-ceph" },
+    );
+  }
+}
+
+function connectError(code: number, user: string, options: CephOptions): CephError {
+  const errnoName = errnoNameOf(code);
+  const said = REASONS[errnoName];
+  return new CephError(
+    "CEPH_CONNECT",
+    `ceph: cannot connect as ${quoted(user)} with ${quoted(options.conf)}: ${said?.[0] ?? errnoName}`,
+    { operation: "connect", errnoName },
+    { hint: said?.[1] },
+  );
+}
+
+const REASONS: Readonly<Record<string, readonly [string, string]>> = {
+  ETIMEDOUT: ["no monitor answers (ETIMEDOUT)", "are mon_host in ceph.conf and the network right?"],
+  ENOENT: [
+    "no key for this user, or no monitors in ceph.conf (ENOENT)",
+    "name the keyring with --keyring and the user with --ceph-user",
+  ],
+  EACCES: ["the key is not accepted (EACCES)", "check --ceph-user and --keyring"],
+  EPERM: ["the key is not accepted (EPERM)", "check --ceph-user and --keyring"],
+  EINVAL: ["ceph.conf cannot be understood (EINVAL)", "check --cephconf, --ceph-user and --keyring"],
+  ENOTSUP: ["no way to authenticate (ENOTSUP)", "name the keyring with --keyring"],
+  EOPNOTSUPP: ["no way to authenticate (EOPNOTSUPP)", "name the keyring with --keyring"],
+};

@@ -1,0 +1,68 @@
+import { flatOf } from "./pairs.js";
+import type { WriteRequest } from "./librados.js";
+import { sendWrites } from "./object-writes.js";
+import type { PoolHandle } from "./pool.js";
+import type { ObjectName, Pair } from "./types.js";
+
+/** An object that takes more than one write operation. */
+export interface LargeObject {
+  readonly mtime: bigint;
+  readonly xattrs: readonly Pair[];
+  readonly omapHeader: Uint8Array;
+  /** Pages of the omap, in any order. */
+  readonly omap: AsyncIterable<readonly Pair[]> | Iterable<readonly Pair[]>;
+  /** The data in order; pieces stay unchanged until the write is over. */
+  readonly data: AsyncIterable<readonly Uint8Array[]>;
+  readonly signal: AbortSignal;
+}
+
+/** Well under osd_max_write_size, which is 90 MB unless it was changed. */
+const OPERATION_BYTES = 4 << 20;
+/** RADOS keeps the order of one client's writes to one object, so they need not wait for each other. */
+const IN_FLIGHT = 4;
+
+/**
+ * Replaces an object: the first operation takes away all that it had, the rest add to it. Each sets the
+ * time, so the last one leaves it right.
+ */
+export async function writeLargeObject(
+  pool: PoolHandle,
+  name: ObjectName,
+  { mtime, xattrs, omapHeader, omap, data, signal }: LargeObject,
+): Promise<void> {
+  const inFlight = new Set<Promise<void>>();
+  let failure: { error: unknown } | undefined;
+  const send = async (request: WriteRequest): Promise<void> => {
+    while (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
+    if (failure !== undefined) throw failure.error;
+    const sent: Promise<void> = sendWrites(pool, [name], [request], signal)
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => inFlight.delete(sent));
+    inFlight.add(sent);
+  };
+  const header = omapHeader.length === 0 ? null : omapHeader;
+  await send([1, 0, [], flatOf(xattrs), header, null, mtime]);
+  for await (const page of omap) await send([0, 0, [], null, null, flatOf(page), mtime]);
+  let offset = 0;
+  let pieces: Uint8Array[] = [];
+  let length = 0;
+  const flush = async (): Promise<void> => {
+    if (length === 0) return;
+    await send([0, offset, pieces, null, null, null, mtime]);
+    offset += length;
+    pieces = [];
+    length = 0;
+  };
+  for await (const more of data) {
+    for (const piece of more) {
+      pieces.push(piece);
+      length += piece.length;
+    }
+    if (length >= OPERATION_BYTES) await flush();
+  }
+  await flush();
+  while (inFlight.size > 0) await Promise.race(inFlight);
+  if (failure !== undefined) throw failure.error;
+}

@@ -1,0 +1,133 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CephError } from "./errors.js";
+
+/** Every call of the binding ends here: 0 or a negative errno first, then what the call says. */
+export type Callback<Results extends unknown[] = []> = (code: number, ...results: Results) => void;
+
+/** One object of a read: its code, and the rest when that is 0. Pairs are flat: key, value, key, … */
+export type ReadResult = readonly [
+  code: number,
+  size: number,
+  mtime: bigint,
+  version: bigint,
+  length: number,
+  xattrs: readonly Buffer[] | null,
+  omapHeader: Buffer | null,
+  omap: readonly Buffer[] | null,
+  omapMore: boolean,
+];
+
+/** One object of a write. `mode` 1 replaces the object, 0 adds to it. */
+export type WriteRequest = readonly [
+  mode: 0 | 1,
+  offset: number,
+  data: readonly Uint8Array[],
+  xattrs: readonly Uint8Array[] | null,
+  omapHeader: Uint8Array | null,
+  omap: readonly Uint8Array[] | null,
+  mtime: bigint,
+];
+
+/** Parts of an object that a read asks for; add them up. */
+export const READ_STAT = 1;
+export const READ_DATA = 2;
+export const READ_OMAP = 16;
+export const READ_ALL = 31;
+
+/** The surface of `native/cluster.cc`. Names are packed as in `NameBatch`. */
+export interface LibradosCluster {
+  connect(
+    user: string,
+    cluster: string,
+    conf: string,
+    options: readonly (readonly [string, string])[],
+    done: Callback<[number, string[]]>,
+  ): void;
+  pools(done: Callback<[number, string[]]>): void;
+  openPool(name: string, done: Callback<[number]>): void;
+  closePool(pool: number): void;
+  list(
+    pool: number,
+    slice: number,
+    slices: number,
+    cursor: string,
+    count: number,
+    done: Callback<[names: Uint8Array, offsets: Uint32Array, next: string]>,
+  ): void;
+  stat(
+    pool: number,
+    names: Uint8Array,
+    offsets: Uint32Array,
+    errno: Int32Array,
+    size: Float64Array,
+    mtime: BigInt64Array,
+    version: BigUint64Array,
+    done: Callback,
+  ): void;
+  /** `request` is parts, offset, length, omap entries; object `i` lands at `slots[i]` of `memory`. */
+  read(
+    pool: number,
+    names: Uint8Array,
+    offsets: Uint32Array,
+    request: Float64Array,
+    memory: Uint8Array,
+    slots: Float64Array,
+    omapAfter: Uint8Array | undefined,
+    done: Callback<[readonly ReadResult[]]>,
+  ): void;
+  write(
+    pool: number,
+    names: Uint8Array,
+    offsets: Uint32Array,
+    objects: readonly WriteRequest[],
+    errno: Int32Array,
+    done: Callback,
+  ): void;
+  remove(
+    pool: number,
+    names: Uint8Array,
+    offsets: Uint32Array,
+    errno: Int32Array,
+    done: Callback,
+  ): void;
+  /** What is under way calls back with `ECANCELED`. */
+  close(): void;
+}
+
+interface Binding {
+  readonly Cluster: new () => LibradosCluster;
+}
+
+/** Makes a connection handle. Throws {@link CephError} `CEPH_UNAVAILABLE` on a machine without librados. */
+export function newLibradosCluster(): LibradosCluster {
+  const path = bindingPath();
+  try {
+    if (path === undefined) throw new Error("build/Release/rados.node is not there");
+    const binding = createRequire(import.meta.url)(path) as Binding;
+    return new binding.Cluster();
+  } catch (cause) {
+    throw new CephError(
+      "CEPH_UNAVAILABLE",
+      "ceph: the librados binding cannot be loaded",
+      { operation: "load librados" },
+      {
+        cause,
+        hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or use --skip-ceph",
+      },
+    );
+  }
+}
+
+/** The package's root is where binding.gyp stands, wherever the compiled file was put. */
+function bindingPath(): string | undefined {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "binding.gyp"))) {
+      const path = join(folder, "build", "Release", "rados.node");
+      return existsSync(path) ? path : undefined;
+    }
+    if (dirname(folder) === folder) return undefined;
+  }
+}

@@ -1,0 +1,118 @@
+import { constants } from "node:os";
+import { quoted } from "../../quoted.js";
+import { answered } from "./answered.js";
+import { CephError, ENOENT } from "./errors.js";
+import { READ_DATA, READ_OMAP, READ_STAT, type ReadResult } from "./librados.js";
+import { packNames } from "./name-batch.js";
+import { pairsOf } from "./pairs.js";
+import type { PoolHandle } from "./pool.js";
+import type { ObjectName, Pair, SharedBytes } from "./types.js";
+
+/** A part of an object that was seen before at a version. */
+export interface ObjectPart {
+  readonly version: bigint;
+  readonly signal: AbortSignal;
+}
+
+const PAGE_BYTES = 4 << 20;
+/** Pages that are asked for ahead of the one in use. */
+const READ_AHEAD = 3;
+/** Entries of an omap page; the OSD gives 1,024 at most. */
+export const OMAP_PAGE = 1024;
+
+/** Pages of data from `offset` to `size`. Each page is in memory of its own, or in recycled memory. */
+export async function* readData(
+  pool: PoolHandle,
+  name: ObjectName,
+  part: ObjectPart & { readonly offset: number; readonly size: number },
+): AsyncGenerator<SharedBytes & { release(): void }> {
+  const { signal, size } = part;
+  const free: SharedArrayBuffer[] = [];
+  const pending: Promise<SharedBytes>[] = [];
+  let next = part.offset;
+  const ask = async (offset: number, length: number): Promise<SharedBytes> => {
+    const memory = free.pop() ?? new SharedArrayBuffer(PAGE_BYTES);
+    const request = new Float64Array([READ_STAT | READ_DATA, offset, length, 0]);
+    const result = await readOne(pool, name, request, memory, undefined, part);
+    if (result[4] !== length) throw changed(pool, name);
+    return { memory, offset: 0, length };
+  };
+  const fill = (): void => {
+    while (next < size && pending.length <= READ_AHEAD) {
+      const length = Math.min(PAGE_BYTES, size - next);
+      const page = ask(next, length);
+      page.catch(() => {});
+      pending.push(page);
+      next += length;
+    }
+  };
+  fill();
+  for (let page = pending.shift(); page !== undefined; page = pending.shift()) {
+    const { memory, offset, length } = await page;
+    signal.throwIfAborted();
+    fill();
+    yield { memory, offset, length, release: () => free.push(memory) };
+  }
+}
+
+/** Pages of the omap after `after`. */
+export async function* readOmap(
+  pool: PoolHandle,
+  name: ObjectName,
+  part: ObjectPart & { readonly after: Uint8Array },
+): AsyncGenerator<readonly Pair[]> {
+  let after = part.after;
+  for (;;) {
+    const request = new Float64Array([READ_STAT | READ_OMAP, 0, 0, OMAP_PAGE]);
+    const result = await readOne(pool, name, request, NO_MEMORY, after, part);
+    const pairs = pairsOf(result[7]);
+    if (pairs.length > 0) yield pairs;
+    const last = pairs.at(-1);
+    if (!result[8]) return;
+    // "More" without anything: nothing to go on from.
+    if (last === undefined) throw changed(pool, name);
+    after = last[0];
+  }
+}
+
+const NO_MEMORY = new SharedArrayBuffer(1);
+
+async function readOne(
+  pool: PoolHandle,
+  name: ObjectName,
+  request: Float64Array,
+  memory: SharedArrayBuffer,
+  after: Uint8Array | undefined,
+  { version, signal }: ObjectPart,
+): Promise<ReadResult> {
+  const { bytes, offsets } = packNames([name]);
+  const slots = new Float64Array([0]);
+  const { results } = await answered<[readonly ReadResult[]]>(signal, (done) =>
+    pool.native.read(
+      pool.number,
+      bytes,
+      offsets,
+      request,
+      new Uint8Array(memory),
+      slots,
+      after,
+      done,
+    ),
+  );
+  const result = results[0][0];
+  const code = result?.[0] ?? -constants.errno.EIO;
+  if (code === ENOENT) throw changed(pool, name);
+  if (result === undefined || code < 0) {
+    throw CephError.of(code, { operation: "read", pool: pool.name, object: name.name });
+  }
+  if (result[3] !== version) throw changed(pool, name);
+  return result;
+}
+
+function changed(pool: PoolHandle, { name }: ObjectName): CephError {
+  return new CephError(
+    "CEPH_OBJECT_CHANGED",
+    `ceph: object ${quoted(name)} in pool ${quoted(pool.name)} changed while it was read`,
+    { operation: "read", pool: pool.name, object: name },
+  );
+}

@@ -1,0 +1,121 @@
+import { answered } from "./answered.js";
+import { CephError, ENOENT } from "./errors.js";
+import type { LibradosCluster } from "./librados.js";
+import { type LargeObject, writeLargeObject } from "./large-object-write.js";
+import { type ListOptions, listObjects } from "./listing.js";
+import { nameAt } from "./name-batch.js";
+import { type ObjectPart, readData, readOmap } from "./object-parts.js";
+import { ObjectReads, type ReadOptions } from "./object-reads.js";
+import { writeObjects } from "./object-writes.js";
+import type {
+  NameBatch,
+  ObjectName,
+  Pair,
+  ReadGroup,
+  SharedBytes,
+  StatBatch,
+  WriteObject,
+} from "./types.js";
+
+/** A pool opened on the binding. */
+export interface PoolHandle {
+  readonly native: LibradosCluster;
+  readonly number: number;
+  readonly name: string;
+}
+
+/** The objects of one pool, at its head, in all namespaces. */
+export class CephPool {
+  readonly name: string;
+  readonly #handle: PoolHandle;
+
+  constructor(native: LibradosCluster, number: number, name: string) {
+    this.name = name;
+    this.#handle = { native, number, name };
+  }
+
+  /** Names of all objects, in no order that means anything. */
+  list(options: ListOptions): AsyncGenerator<NameBatch> {
+    return listObjects(this.#handle, options);
+  }
+
+  /** Size, time and version of each object, in one round trip each and all at once. */
+  async stat({ count, bytes, offsets }: NameBatch, signal: AbortSignal): Promise<StatBatch> {
+    const stat = {
+      errno: new Int32Array(count),
+      size: new Float64Array(count),
+      mtime: new BigInt64Array(count),
+      version: new BigUint64Array(count),
+    };
+    const { native, number } = this.#handle;
+    const { errno, size, mtime, version } = stat;
+    await answered(signal, (done) =>
+      native.stat(number, bytes, offsets, errno, size, mtime, version, done),
+    );
+    return stat;
+  }
+
+  /** Whole objects where they fit one operation; see {@link ObjectReads}. */
+  read(
+    batches: AsyncIterable<NameBatch> | Iterable<NameBatch>,
+    options: ReadOptions,
+  ): AsyncGenerator<ReadGroup> {
+    return new ObjectReads(this.#handle, options).run(batches);
+  }
+
+  /**
+   * The rest of an object's data in pages.
+   *
+   * @throws CephError `CEPH_OBJECT_CHANGED` when it is no longer at `version`
+   */
+  readData(
+    name: ObjectName,
+    part: ObjectPart & { readonly offset: number; readonly size: number },
+  ): AsyncGenerator<SharedBytes & { release(): void }> {
+    return readData(this.#handle, name, part);
+  }
+
+  /**
+   * The omap's pairs after a key, in pages.
+   *
+   * @throws CephError `CEPH_OBJECT_CHANGED` when the object is no longer at `version`
+   */
+  readOmap(
+    name: ObjectName,
+    part: ObjectPart & { readonly after: Uint8Array },
+  ): AsyncGenerator<readonly Pair[]> {
+    return readOmap(this.#handle, name, part);
+  }
+
+  /** Replaces each object by one atomic operation. */
+  write(objects: readonly WriteObject[], signal: AbortSignal): Promise<void> {
+    return writeObjects(this.#handle, objects, signal);
+  }
+
+  /** Replaces an object that is too large for one operation. Not atomic. */
+  writeLarge(name: ObjectName, object: LargeObject): Promise<void> {
+    return writeLargeObject(this.#handle, name, object);
+  }
+
+  /** Removes objects; those that are not there are not counted. */
+  async remove(batch: NameBatch, signal: AbortSignal): Promise<{ removed: number }> {
+    const { native, number } = this.#handle;
+    const errno = new Int32Array(batch.count);
+    await answered(signal, (done) =>
+      native.remove(number, batch.bytes, batch.offsets, errno, done),
+    );
+    let removed = 0;
+    for (const [i, code] of errno.entries()) {
+      if (code === 0) removed++;
+      else if (code !== ENOENT) {
+        const object = nameAt(batch, i).name;
+        throw CephError.of(code, { operation: "remove", pool: this.name, object });
+      }
+    }
+    return { removed };
+  }
+
+  close(): void {
+    this.#handle.native.closePool(this.#handle.number);
+  }
+}

@@ -1,0 +1,130 @@
+import { status } from "@grpc/grpc-js";
+import { EtcdError, type EtcdErrorCode } from "./errors.js";
+
+/** What can be done about a failed call. */
+export type Remedy =
+  /** Nothing: the same call fails again. */
+  | "none"
+  /** The same call can succeed on another endpoint or a moment later. */
+  | "retry"
+  /** The token is old: authenticate again. */
+  | "token"
+  /** Less at once: the answer or the request is over a limit. */
+  | "smaller";
+
+export interface CallFailure {
+  readonly remedy: Remedy;
+  readonly error: EtcdError;
+}
+
+interface Rule {
+  readonly pattern: RegExp;
+  readonly code: EtcdErrorCode;
+  readonly remedy: Remedy;
+  readonly hint?: string;
+}
+
+/** The server's own words, from etcd's `api/v3rpc/rpctypes/error.go`; gRPC codes alone are too coarse. */
+const RULES: readonly Rule[] = [
+  { pattern: /has been compacted/, code: "ETCD_COMPACTED", remedy: "none" },
+  {
+    pattern: /database space exceeded/,
+    code: "ETCD_NO_SPACE",
+    remedy: "none",
+    hint: "compact and defragment etcd, or raise --quota-backend-bytes, then `etcdctl alarm disarm`",
+  },
+  { pattern: /invalid auth token|revision of auth store is old/, code: "ETCD_AUTH", remedy: "token" },
+  {
+    pattern: /user name is empty/,
+    code: "ETCD_AUTH",
+    remedy: "none",
+    hint: "this etcd wants a user and a password: give --user and --password",
+  },
+  {
+    pattern: /authentication failed|invalid user|user name not found/,
+    code: "ETCD_AUTH",
+    remedy: "none",
+    hint: "check --user and --password",
+  },
+  {
+    pattern: /permission denied/,
+    code: "ETCD_AUTH",
+    remedy: "none",
+    hint: "the user needs a role that reads and writes all keys, such as root",
+  },
+  { pattern: /requested lease not found/, code: "ETCD_LEASE_GONE", remedy: "none" },
+  { pattern: /too many operations in txn/, code: "ETCD_TOO_LARGE", remedy: "smaller" },
+  {
+    pattern: /request is too large|received message larger than max|trying to send message larger/i,
+    code: "ETCD_TOO_LARGE",
+    remedy: "smaller",
+    hint: "start etcd with a larger --max-request-bytes",
+  },
+  {
+    pattern: /too many requests|leader changed|no leader|not leader|server stopped|raft: stopped/,
+    code: "ETCD_UNAVAILABLE",
+    remedy: "retry",
+  },
+  {
+    pattern:
+      /certificate|self.signed|\bSSL\b|\bTLS\b|EPROTO|ERR_TLS|wrong version number|unable to verify|Hostname\/IP/i,
+    code: "ETCD_TLS",
+    remedy: "none",
+    hint: "check --cacert, --cert and --key, and that the endpoint's name is in the server's certificate",
+  },
+];
+
+/** Reads a failed call as a remedy and as an error to report. */
+export function callFailure(cause: unknown, endpoint: string, operation: string): CallFailure {
+  if (cause instanceof EtcdError) return { remedy: "none", error: cause };
+  const grpcCode = grpcStatus(cause);
+  const words = detailsOf(cause);
+  const error = (code: EtcdErrorCode, hint?: string, said = words): EtcdError =>
+    new EtcdError(code, `etcd ${endpoint}, ${operation}: ${said}`, {
+      cause,
+      hint,
+      endpoint,
+      operation,
+    });
+  if (grpcCode === status.DEADLINE_EXCEEDED) {
+    return {
+      remedy: "retry",
+      error: error("ETCD_TIMEOUT", "is etcd running there, and has its cluster a leader?", "no answer in time"),
+    };
+  }
+  for (const rule of RULES) {
+    if (rule.pattern.test(words)) {
+      return { remedy: rule.remedy, error: error(rule.code, rule.hint) };
+    }
+  }
+  switch (grpcCode) {
+    case status.UNAVAILABLE:
+      return {
+        remedy: "retry",
+        error: error("ETCD_UNAVAILABLE", "is etcd running there? See --etcd"),
+      };
+    case status.UNAUTHENTICATED:
+      return { remedy: "token", error: error("ETCD_AUTH", "check --user and --password") };
+    case status.PERMISSION_DENIED:
+      return { remedy: "none", error: error("ETCD_AUTH", "the user needs a role such as root") };
+    case status.RESOURCE_EXHAUSTED:
+      return { remedy: "smaller", error: error("ETCD_TOO_LARGE") };
+    default:
+      return { remedy: "none", error: error("ETCD_IO") };
+  }
+}
+
+function grpcStatus(cause: unknown): number | undefined {
+  if (cause instanceof Error && "code" in cause && typeof cause.code === "number") return cause.code;
+  return undefined;
+}
+
+function detailsOf(cause: unknown): string {
+  if (cause instanceof Error) {
+    if ("details" in cause && typeof cause.details === "string" && cause.details !== "") {
+      return cause.details;
+    }
+    return cause.message;
+  }
+  return String(cause);
+}

@@ -1,0 +1,34 @@
+import { UsageError } from "../../errors.js";
+
+/** One server to talk to. */
+export interface Endpoint {
+  /** `host:port`, an IPv6 host in brackets. */
+  readonly address: string;
+  /** From the scheme; undefined where none was given. */
+  readonly tls: boolean | undefined;
+}
+
+const DEFAULT_PORT = 2379;
+
+/**
+ * Reads one endpoint as etcdctl takes it: `host:port`, `http://host:port` or `https://host:port`. The
+ * port may be left out.
+ *
+ * @throws UsageError for anything else
+ */
+export function parseEndpoint(text: string): Endpoint {
+  const scheme = /^(\w+):\/\//.exec(text);
+  const name = scheme?.[1]?.toLowerCase();
+  if (name !== undefined && name !== "http" && name !== "https") throw unreadable(text);
+  const rest = (scheme === null ? text : text.slice(scheme[0].length)).replace(/\/$/, "");
+  const match = /^(\[[0-9a-fA-F:.%\w]+\]|[^\s/:@[\]]+)(?::(\d{1,5}))?$/.exec(rest);
+  const port = Number(match?.[2] ?? DEFAULT_PORT);
+  if (match === null || port < 1 || port > 65535) throw unreadable(text);
+  return { address: `${match[1]}:${port}`, tls: name === undefined ? undefined : name === "https" };
+}
+
+function unreadable(text: string): UsageError {
+  return new UsageError(`${JSON.stringify(text)} is not an etcd endpoint`, {
+    hint: "write host:port, http://host:port or https://host:port",
+  });
+}

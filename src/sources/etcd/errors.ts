@@ -1,0 +1,50 @@
+import { BackupToolError } from "../../errors.js";
+
+/** Stable codes of {@link EtcdError}. */
+export type EtcdErrorCode =
+  /** No endpoint answers, or the cluster has no leader. */
+  | "ETCD_UNAVAILABLE"
+  /** An endpoint took longer than the time allowed. */
+  | "ETCD_TIMEOUT"
+  /** Wrong user or password, none given where one is needed, or no permission. */
+  | "ETCD_AUTH"
+  /** The TLS files cannot be read, or the handshake fails. */
+  | "ETCD_TLS"
+  /** The revision that was being read is compacted away. */
+  | "ETCD_COMPACTED"
+  /** The database is at its quota. */
+  | "ETCD_NO_SPACE"
+  /** One record alone is over the server's request limit. */
+  | "ETCD_TOO_LARGE"
+  /** A lease that a record was put with has expired. */
+  | "ETCD_LEASE_GONE"
+  /** The endpoints belong to different clusters. */
+  | "ETCD_MIXED_CLUSTERS"
+  /** An answer is not the protocol buffer that etcd sends. */
+  | "ETCD_PROTOCOL"
+  /** Whatever else the server refuses. */
+  | "ETCD_IO";
+
+/** Something that etcd, or the way to it, did not do. */
+export class EtcdError extends BackupToolError {
+  declare readonly code: EtcdErrorCode;
+  /** `host:port` that answered or did not. */
+  readonly endpoint: string | undefined;
+  /** The gRPC method, e.g. `KV/Range`, or what was tried. */
+  readonly operation: string | undefined;
+
+  constructor(
+    code: EtcdErrorCode,
+    message: string,
+    options: {
+      cause?: unknown;
+      hint?: string | undefined;
+      endpoint?: string | undefined;
+      operation?: string | undefined;
+    } = {},
+  ) {
+    super(code, message, options);
+    this.endpoint = options.endpoint;
+    this.operation = options.operation;
+  }
+}

@@ -1,0 +1,16 @@
+/** How to reach an etcd cluster, in etcdctl's terms. */
+export interface EtcdOptions {
+  /** `host:port`, `http://…` or `https://…`; several are members of one cluster, for failover. */
+  readonly endpoints: readonly string[];
+  /** PEM file of the authority that signed the servers' certificates. */
+  readonly cacert?: string | undefined;
+  /** PEM file of the client's certificate. */
+  readonly cert?: string | undefined;
+  /** PEM file of the client's key. */
+  readonly key?: string | undefined;
+  /** User, or `user:password` as etcdctl takes it. */
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** Longest wait for one answer, ms. */
+  readonly timeoutMs?: number | undefined;
+}

@@ -1,0 +1,124 @@
+import { throwIfAborted } from "../../errors.js";
+import type { EtcdConnection } from "./connection.js";
+import { EtcdError } from "./errors.js";
+import { LeaseGrants } from "./lease-grants.js";
+import { encodePutTxn, type Put, putSize } from "./txn-request.js";
+import type { EtcdRecord, LeasePolicy } from "./types.js";
+
+export interface PutOptions {
+  /** Granted TTL in seconds by the lease's id in the backup; may grow while records are put. */
+  readonly leases: ReadonlyMap<bigint, number>;
+  readonly policy: LeasePolicy;
+  readonly signal: AbortSignal;
+  /** Called with the number of records that etcd has confirmed since the last call. */
+  readonly onPut?: (records: number) => void;
+}
+
+/** etcd's own limits are 128 operations (--max-txn-ops) and 1.5 MiB (--max-request-bytes). */
+const TXN_RECORDS = 128;
+const TXN_BYTES = 1 << 20;
+const IN_FLIGHT = 16;
+/** A lease that expires while its records are put is granted again this often. */
+const REGRANTS = 5;
+
+/** Puts records back in transactions within etcd's limits. */
+export class RecordPuts {
+  readonly #connection: EtcdConnection;
+  readonly #options: PutOptions;
+  readonly #grants: LeaseGrants;
+  readonly #inFlight = new Set<Promise<void>>();
+  #failure: { error: unknown } | undefined;
+  #records = 0;
+  #expired = 0;
+
+  constructor(connection: EtcdConnection, options: PutOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#grants = new LeaseGrants(connection, options.leases, options.signal);
+  }
+
+  async run(
+    batches: AsyncIterable<readonly EtcdRecord[]>,
+  ): Promise<{ records: number; expired: number }> {
+    let txn: EtcdRecord[] = [];
+    let bytes = 0;
+    const flush = async (): Promise<void> => {
+      if (txn.length === 0) return;
+      while (this.#inFlight.size >= IN_FLIGHT) await Promise.race(this.#inFlight);
+      if (this.#failure !== undefined) throw this.#failure.error;
+      throwIfAborted(this.#options.signal);
+      this.#send(txn);
+      txn = [];
+      bytes = 0;
+    };
+    try {
+      for await (const batch of batches) {
+        for (const record of batch) {
+          if (!this.#wanted(record)) continue;
+          const size = putSize(record);
+          if (txn.length >= TXN_RECORDS || bytes + size > TXN_BYTES) await flush();
+          txn.push(record);
+          bytes += size;
+        }
+      }
+      await flush();
+    } finally {
+      while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return { records: this.#records, expired: this.#expired };
+  }
+
+  /** A key whose lease was gone when it was backed up lives on only without one. */
+  #wanted(record: EtcdRecord): boolean {
+    if (record.lease === 0n || this.#options.policy === "keep-forever") return true;
+    const keep = this.#options.policy === "regrant" && this.#options.leases.has(record.lease);
+    if (!keep) this.#expired++;
+    return keep;
+  }
+
+  #send(records: readonly EtcdRecord[]): void {
+    const sent = this.#put(records)
+      .then(
+        () => {
+          this.#records += records.length;
+          this.#options.onPut?.(records.length);
+        },
+        (error: unknown) => {
+          this.#failure ??= { error };
+        },
+      )
+      .finally(() => this.#inFlight.delete(sent));
+    this.#inFlight.add(sent);
+  }
+
+  async #put(records: readonly EtcdRecord[]): Promise<void> {
+    const { policy, signal } = this.#options;
+    for (let regrants = 0; ; regrants++) {
+      const puts: Put[] = [];
+      for (const { key, value, lease } of records) {
+        const granted =
+          lease === 0n || policy !== "regrant" ? 0n : await this.#grants.idFor(lease);
+        puts.push({ key, value, lease: granted });
+      }
+      try {
+        await this.#connection.call("KV/Txn", encodePutTxn(puts), { signal });
+        return;
+      } catch (error) {
+        if (!(error instanceof EtcdError)) throw error;
+        if (error.code === "ETCD_LEASE_GONE" && regrants < REGRANTS) {
+          for (const [i, { lease }] of records.entries()) {
+            if (lease !== 0n) await this.#grants.forget(lease, puts[i]?.lease ?? 0n);
+          }
+          continue;
+        }
+        if (error.code !== "ETCD_TOO_LARGE" || records.length < 2) throw error;
+      }
+      // A server with smaller limits than usual.
+      const middle = records.length >> 1;
+      await this.#put(records.slice(0, middle));
+      await this.#put(records.slice(middle));
+      return;
+    }
+  }
+}
