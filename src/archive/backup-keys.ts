@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import sodium from "libsodium-wrappers";
+import { wrappers as sodium } from "./sodium.js";
 import { ArchiveError } from "./errors.js";
 import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "./format.js";
 import { encodePassphraseSlot, type Header, type PassphraseSlot } from "./header.js";
@@ -59,7 +59,6 @@ export class BackupKeys {
     cost: KdfCost,
     like?: PassphraseSlot,
   ): Promise<BackupKeys> {
-    await sodium.ready;
     const same =
       like !== undefined &&
       like.cost.memoryKiB === cost.memoryKiB &&
@@ -86,7 +85,6 @@ export class BackupKeys {
     header: Header,
     file: string,
   ): Promise<BackupKeys> {
-    await sodium.ready;
     const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
     for (const slot of slots) checkKdfCost(slot.cost, file);
     for (const slot of slots) {

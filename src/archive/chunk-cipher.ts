@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import wrappers from "libsodium-wrappers";
+import { native, wrappers } from "./sodium.js";
 
 /**
  * XChaCha20-Poly1305 over whole chunks. sodium-native where it is built, else libsodium-wrappers:
@@ -13,34 +12,11 @@ export interface ChunkCipher {
   open(out: Buffer, sealed: Buffer, nonce: Uint8Array, key: Uint8Array): number;
 }
 
-type SodiumNative = {
-  crypto_aead_xchacha20poly1305_ietf_encrypt(
-    out: Buffer,
-    plain: Buffer,
-    ad: null,
-    nsec: null,
-    nonce: Buffer,
-    key: Buffer,
-  ): number;
-  crypto_aead_xchacha20poly1305_ietf_decrypt(
-    out: Buffer,
-    nsec: null,
-    sealed: Buffer,
-    ad: null,
-    nonce: Buffer,
-    key: Buffer,
-  ): number;
-};
-
 const TAG = 16;
 
 export function nativeCipher(): ChunkCipher | undefined {
-  let sodium: SodiumNative;
-  try {
-    sodium = createRequire(import.meta.url)("sodium-native") as SodiumNative;
-  } catch {
-    return undefined;
-  }
+  if (native === undefined) return undefined;
+  const sodium = native;
   return {
     name: "sodium-native",
     seal: (out, plain, nonce, key) =>
@@ -64,8 +40,7 @@ export function nativeCipher(): ChunkCipher | undefined {
   };
 }
 
-export async function portableCipher(): Promise<ChunkCipher> {
-  await wrappers.ready;
+export function portableCipher(): ChunkCipher {
   return {
     name: "libsodium-wrappers",
     seal(out, plain, nonce, key) {
@@ -93,6 +68,6 @@ export async function portableCipher(): Promise<ChunkCipher> {
   };
 }
 
-export async function chunkCipher(): Promise<ChunkCipher> {
-  return nativeCipher() ?? (await portableCipher());
+export function chunkCipher(): ChunkCipher {
+  return nativeCipher() ?? portableCipher();
 }

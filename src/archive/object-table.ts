@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import { randomBytes } from "node:crypto";
+import { native, wrappers } from "./sodium.js";
 
 /**
  * A set of objects with their state, for a base of millions of objects: open addressing over typed
@@ -7,9 +7,6 @@ import { randomBytes } from "node:crypto";
  * kept as 128-bit keyed fingerprints under a key of this process: nobody can choose names that
  * collide, and by chance two of ten million do with a probability of 10^-25.
  */
-
-type Generichash = { crypto_generichash(out: Buffer, input: Uint8Array, key: Buffer): void };
-const sodium = createRequire(import.meta.url)("sodium-native") as Generichash;
 
 const MAX_LOAD = 0.9;
 
@@ -124,7 +121,7 @@ export class ObjectTable {
     input.set(namespace, 12);
     input.set(locator, 12 + namespace.length);
     input.set(name, 12 + namespace.length + locator.length);
-    sodium.crypto_generichash(this.#digest, input.subarray(0, length), this.#key);
+    hash(this.#digest, input.subarray(0, length), this.#key);
     const [a, b, c, d] = this.#words as unknown as [number, number, number, number];
     const fingerprints = this.#fingerprints;
     let slot = (a * 0x100000 + (b >>> 12)) % this.#slots;
@@ -142,4 +139,10 @@ export class ObjectTable {
     }
     return slot;
   }
+}
+
+/** Keyed BLAKE2b into the whole of `digest`. */
+function hash(digest: Buffer, input: Uint8Array, key: Buffer): void {
+  if (native !== undefined) native.crypto_generichash(digest, input, key);
+  else digest.set(wrappers.crypto_generichash(digest.length, input, key));
 }

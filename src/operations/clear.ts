@@ -11,6 +11,16 @@ export interface ClearOptions {
   readonly pools: readonly string[];
   /** Report what would be deleted, and delete nothing. */
   readonly dryRun: boolean;
+  /** Called before the first deletion; throws to prevent it. */
+  readonly approve?: ((plan: ClearPlan) => Promise<void>) | undefined;
+}
+
+/** What is about to be deleted. */
+export interface ClearPlan {
+  readonly etcd: { readonly endpoints: readonly string[]; readonly keys: number } | undefined;
+  readonly pools: readonly string[];
+  /** The Ceph cluster's id, when pools are named. */
+  readonly fsid: string | undefined;
 }
 
 /** Deletes every key of etcd and every object of the pools. */
@@ -26,11 +36,16 @@ export async function clearTarget(options: ClearOptions, context: OperationConte
     const ceph = useCeph && options.ceph ? await CephCluster.connect(options.ceph, signal) : undefined;
     try {
       if (ceph !== undefined) requirePools(await ceph.listPools(), options.pools);
+      const keys = etcd && (await etcd.countKeys(await etcd.currentRevision(signal), signal));
+      await options.approve?.({
+        etcd: keys === undefined ? undefined : { endpoints: options.etcd?.endpoints ?? [], keys },
+        pools: ceph === undefined ? [] : options.pools,
+        fsid: ceph?.fsid,
+      });
       if (etcd !== undefined) {
-        const count = options.dryRun
-          ? await etcd.countKeys(await etcd.currentRevision(signal))
-          : await etcd.deleteAll(signal);
-        report({ type: "etcd-keys-deleted", count });
+        const { dryRun } = options;
+        const count = dryRun ? (keys ?? 0) : await etcd.deleteAll(signal);
+        report({ type: "etcd-keys-deleted", count, dryRun });
       }
       if (ceph !== undefined) {
         for (const pool of options.pools) await clearPool(ceph, pool, options.dryRun, context);
@@ -57,7 +72,7 @@ async function clearPool(
       if (!dryRun) await pool.remove(batch, signal);
       for (let i = 0; i < batch.count; i++) {
         const { name, namespace } = nameAt(batch, i);
-        report({ type: "object-deleted", pool: poolName, name, namespace });
+        report({ type: "object-deleted", pool: poolName, name, namespace, dryRun });
       }
     }
   } finally {

@@ -44,8 +44,14 @@ export type OperationEvent =
       pools: string[];
       details?: BackupDetails;
     }
-  | { type: "etcd-keys-deleted"; count: number }
-  | { type: "object-deleted"; pool: string; name: Uint8Array; namespace: Uint8Array }
+  | { type: "etcd-keys-deleted"; count: number; dryRun: boolean }
+  | {
+      type: "object-deleted";
+      pool: string;
+      name: Uint8Array;
+      namespace: Uint8Array;
+      dryRun: boolean;
+    }
   | { type: "cleared" }
   | { type: "connecting-etcd" }
   | { type: "connecting-ceph" }

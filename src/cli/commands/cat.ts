@@ -1,0 +1,29 @@
+import { UsageError } from "../../errors.js";
+import { catBackup } from "../../operations/cat.js";
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
+import { folderFlags, passphraseFlags } from "../flags.js";
+
+export const cat = command({
+  name: "cat",
+  describe: "Write the decrypted tar to standard output",
+  flags: { ...folderFlags, ...passphraseFlags },
+  examples: [
+    ["$0 cat --outputdir my_backup | tar -t", "list it"],
+    ["$0 cat --outputdir my_backup | tar -x -C empty_folder", "unpack it"],
+  ],
+  async run(args, session) {
+    const { stdout } = session.terminal;
+    if (session.json) throw new UsageError("--json contradicts cat: both need standard output");
+    if (stdout.isTTY) {
+      throw new UsageError("a tar is not for a terminal", { hint: "add | tar -t, or > FILE" });
+    }
+    const { signal, passphrase } = session;
+    await catBackup(
+      { outputDir: args.outputdir, output: stdout },
+      // Standard output belongs to the tar.
+      { signal, passphrase, report: () => {} },
+    );
+    return ExitCode.done;
+  },
+});

@@ -1,0 +1,22 @@
+import { inspectBackup } from "../../operations/inspect.js";
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
+import { folderFlags, passphraseFlags, toggle } from "../flags.js";
+
+export const inspect = command({
+  name: "inspect",
+  describe: "Decrypt and check a whole backup, and say what it holds",
+  flags: {
+    ...folderFlags,
+    quick: { ...toggle, describe: "Open METADATA.bin and INDEX.bin only" },
+    ...passphraseFlags,
+  },
+  examples: [
+    ["$0 inspect --outputdir my_backup", "check every byte"],
+    ["$0 inspect --outputdir my_backup --quick", "what it holds, without reading the archive files"],
+  ],
+  async run(args, session) {
+    await inspectBackup({ outputDir: args.outputdir, quick: args.quick === true }, session);
+    return ExitCode.done;
+  },
+});

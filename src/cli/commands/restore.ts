@@ -1,0 +1,53 @@
+import { restoreBackup } from "../../operations/restore.js";
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
+import { cephFlags, etcdFlags, folderFlags, list, passphraseFlags } from "../flags.js";
+import { cephOptions, etcdOptions, poolMapping, refuseContradictions } from "../targets.js";
+
+export const restore = command({
+  name: "restore",
+  describe: "Put the records of a backup into etcd and its objects into Ceph pools",
+  flags: {
+    ...folderFlags,
+    "with-base": {
+      ...list,
+      default: [] as string[],
+      describe: "Folder of a backup below this one; name the whole chain to restore it in one run",
+    },
+    "restore-pool": {
+      ...list,
+      default: [] as string[],
+      describe: "FROM:TO, a pool in the backup and the pool to restore it into; repeatable",
+    },
+    ...etcdFlags,
+    ...cephFlags,
+    leases: {
+      type: "string",
+      requiresArg: true,
+      choices: ["regrant", "drop", "keep-forever"] as const,
+      default: "regrant" as const,
+      describe: "Keys that had a lease: give them a new one, leave them out, or keep them without",
+    },
+    ...passphraseFlags,
+  },
+  examples: [
+    ["$0 restore --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],
+    ["$0 restore --outputdir my_backup --skip-etcd --restore-pool btrdbhot:restore_hot", "one pool, under another name"],
+    ["$0 restore --outputdir incremental --with-base my_backup --skip-etcd --restore-pool btrdbhot:restore_hot", "a full backup and an incremental in one run"],
+  ],
+  async run(args, session) {
+    refuseContradictions(args, { "restore-pool": args["restore-pool"] });
+    await restoreBackup(
+      {
+        outputDir: args.outputdir,
+        withBase: args["with-base"],
+        etcd: etcdOptions(args),
+        ceph: cephOptions(args),
+        pools: poolMapping(args["restore-pool"]),
+        leases: args.leases,
+      },
+      session,
+    );
+    return ExitCode.done;
+  },
+});

@@ -1,0 +1,53 @@
+import type { Options } from "yargs";
+
+/** Flags by name, as yargs takes them. */
+export type Flags = Readonly<Record<string, Options>>;
+
+const text = { type: "string", requiresArg: true } as const;
+const list = { type: "string", array: true, nargs: 1, requiresArg: true } as const;
+const toggle = { type: "boolean" } as const;
+
+export const commonFlags = {
+  config: { ...text, describe: "YAML file with settings; its keys are the names of flags" },
+  json: { ...toggle, describe: "Print one JSON object per event on standard output" },
+  quiet: { ...toggle, describe: "No progress and no remarks on standard error" },
+  verbose: { ...toggle, describe: "Say more, and add the stack to an error" },
+} as const;
+
+export const passphraseFlags = {
+  "passphrase-file": { ...text, describe: "Read the passphrase from the first line of a file" },
+  "passphrase-command": { ...text, describe: "Read it from the first line that a command prints" },
+} as const;
+
+export const folderFlags = {
+  outputdir: { ...text, default: "backup.dir", describe: "Folder of the backup" },
+} as const;
+
+export const etcdFlags = {
+  etcd: {
+    ...list,
+    default: ["127.0.0.1:2379"],
+    describe: "Endpoint of etcd: host:port or URL; repeat it or use commas for more",
+  },
+  "skip-etcd": { ...toggle, describe: "Leave etcd out" },
+  cacert: { ...text, describe: "PEM file of the authority that signed etcd's certificate" },
+  cert: { ...text, describe: "PEM file of the client certificate for etcd" },
+  key: { ...text, describe: "PEM file of its key" },
+  user: { ...text, describe: "User of etcd, or user:password" },
+  password: { ...text, describe: "Password of etcd's user; better in BACKUPTOOL_PASSWORD" },
+  "etcd-timeout": { ...text, default: "30s", describe: "Longest wait for one answer of etcd" },
+} as const;
+
+export const cephFlags = {
+  cephconf: { ...text, default: "/etc/ceph/ceph.conf", describe: "Configuration file of Ceph" },
+  "skip-ceph": { ...toggle, describe: "Leave Ceph out" },
+  "ceph-user": { ...text, default: "admin", describe: "User of Ceph, such as admin or client.backup" },
+  keyring: { ...text, describe: "Keyring of that user; without it ceph.conf says where" },
+  "ceph-timeout": { ...text, default: "2m", describe: "Longest wait for one operation of Ceph" },
+} as const;
+
+export const includePoolFlag = {
+  "include-pool": { ...list, default: [] as string[], describe: "A pool to work on; repeatable" },
+} as const;
+
+export { list, text, toggle };

@@ -1,0 +1,138 @@
+import type { BackupDetails, OperationEvent } from "../operations/events.js";
+import { quoted } from "../quoted.js";
+import { goDuration } from "./go-duration.js";
+import { formatSize } from "./sizes.js";
+
+/** What an event says: on standard output, where scripts read it, and on standard error. */
+export interface EventLines {
+  readonly out?: readonly string[];
+  readonly err?: readonly string[];
+}
+
+const NOTHING: EventLines = {};
+
+/** The lines of the original tool, byte for byte, and ours beside them. */
+export function linesOf(event: OperationEvent): EventLines {
+  switch (event.type) {
+    case "keys-start":
+      return out("generating (enc/dec)ryption keys from passphrase...");
+    case "keys-done":
+      return out(`done ${goDuration(event.elapsedMs)}`);
+    case "incremental-skipped":
+      return out("skipping incremental metadata");
+    case "ceph-skipped":
+      return out("skipping ceph backup");
+    case "etcd-skipped":
+      return out("skipping etcd backup");
+    case "pools":
+      return out(
+        `this backup will include ${event.pools.length} pools:`,
+        ...event.pools.map(poolLine),
+      );
+    case "file-created":
+      return out(`creating new file ${event.name}`);
+    case "ceph-done": {
+      const { included, unchanged, vanished, deleted } = event;
+      const line = `CEPH DONE; included ${included} ceph objects (skipped ${unchanged} unchanged)`;
+      return {
+        out: [line],
+        err: [
+          ...note(vanished, "objects were deleted while the pools were read"),
+          ...note(deleted, "objects of the base are gone; their deletion is recorded"),
+        ],
+      };
+    }
+    case "etcd-done":
+      return {
+        out: [`ETCD DONE; included ${event.included} etcd records`],
+        err: note(event.deleted, "keys of the base are gone; their deletion is recorded"),
+      };
+    case "inspected":
+      return out(
+        `archive contains ${event.objects} ceph objects and ${event.records} etcd records`,
+        `the following ${event.pools.length} pools are referenced:`,
+        ...event.pools.map(poolLine),
+        ...(event.details === undefined ? [] : detailLines(event.details)),
+      );
+    case "etcd-keys-deleted":
+      if (event.dryRun) return out(`would delete ${event.count} etcd keys`);
+      return { out: ["deleted etcd keys"], err: note(event.count, "etcd keys were deleted") };
+    case "object-deleted": {
+      const { pool, namespace, name } = event;
+      const parts = namespace.length === 0 ? [pool, name] : [pool, namespace, name];
+      const verb = event.dryRun ? "would delete" : "deleted";
+      return out(`${verb} ceph object ${parts.map(quoted).join("/")}`);
+    }
+    case "cleared":
+      return out("done");
+    case "connecting-etcd":
+      return out("connecting etcd");
+    case "connecting-ceph":
+      return out("connecting ceph");
+    case "restored": {
+      const { objects, skippedObjects, records } = event;
+      return {
+        out: [
+          `Restore complete: restored ${objects} ceph objects, skipped ${skippedObjects} ceph objects and restored  ${records} etcd records`,
+        ],
+        err: [
+          ...note(event.removedObjects, "objects that the backup records as deleted were removed"),
+          ...note(event.removedKeys, "etcd keys that the backup records as deleted were removed"),
+          ...note(event.expiredRecords, "etcd records were left out because of their lease"),
+        ],
+      };
+    }
+    case "warning":
+      return { err: [`warning: ${event.message}`] };
+    case "missing":
+      return {
+        err: [
+          `missing: ceph object ${[event.pool, ...(event.namespace.length > 0 ? [event.namespace] : []), event.name].map(quoted).join("/")}: ${event.reason}`,
+        ],
+      };
+    case "progress":
+      return NOTHING;
+  }
+}
+
+function out(...lines: string[]): EventLines {
+  return { out: lines };
+}
+
+function note(count: number, words: string): string[] {
+  return count === 0 ? [] : [`${count} ${words}`];
+}
+
+/** As the original prints it; only a name that could act on the terminal is quoted. */
+function poolLine(pool: string): string {
+  const safe = quoted(pool);
+  return ` - ${safe === `"${pool}"` ? pool : safe}`;
+}
+
+function detailLines(details: BackupDetails): string[] {
+  const { sealedBytes, plainBytes } = details;
+  const ratio = plainBytes === 0 ? 1 : sealedBytes / plainBytes;
+  const rows: (readonly [string, string])[] = [
+    ["backup", details.id],
+    ["kind", details.kind],
+    ["base", details.base ?? "none"],
+    ["started", details.startedAt],
+    ["finished", details.finishedAt],
+    ["etcd revision", details.etcdRevision === undefined ? "none" : String(details.etcdRevision)],
+    ["object data", `${formatSize(details.objectBytes)} (${details.objectBytes} bytes)`],
+    ["tar", `${formatSize(plainBytes)} (${plainBytes} bytes)`],
+    [
+      "sealed",
+      `${formatSize(sealedBytes)} (${sealedBytes} bytes) in ${details.files} files, ${(100 * ratio).toFixed(1)}% of the tar`,
+    ],
+    ["deletions", `${details.deletedObjects} objects, ${details.deletedKeys} keys`],
+    ["made by", `backuptool ${details.toolVersion}`],
+    [
+      "checked",
+      details.checked === "full"
+        ? "every chunk, file, count and size"
+        : "METADATA.bin and INDEX.bin only",
+    ],
+  ];
+  return rows.map(([name, value]) => `${`${name}:`.padEnd(15)} ${value}`);
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ExitCode } from "./exit-codes.js";
+import { runProgram } from "./program.js";
+
+/** How long an operation may take to stop before the process ends anyway, ms. */
+const STOP_WITHIN_MS = 10_000;
+
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(name, () => {
+    // The second time means now.
+    if (stop.signal.aborted) process.exit(ExitCode.interrupted);
+    stop.abort();
+    setTimeout(() => process.exit(ExitCode.interrupted), STOP_WITHIN_MS).unref();
+  });
+}
+// A reader that goes away early (`| head`) is the end of the output, not an error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") stop.abort();
+});
+
+function version(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+      if (name === "backuptool") return String(version);
+    } catch {
+      // Not this folder.
+    }
+    if (dirname(folder) === folder) return "unknown";
+  }
+}
+
+const { stdin, stdout, stderr, env } = process;
+const terminal = { stdin, stdout, stderr, env, signal: stop.signal };
+process.exitCode = await runProgram(process.argv.slice(2), terminal, version());

@@ -1,0 +1,78 @@
+import { exec } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
+import { quoted } from "../quoted.js";
+import type { passphraseFlags } from "./flags.js";
+import { ask } from "./prompts.js";
+import type { Terminal } from "./terminal.js";
+import type { Values } from "./values.js";
+
+/**
+ * The passphrase: from the flags, else from the environment, else asked for twice on the terminal as
+ * the original does. Never waits where nobody can answer.
+ *
+ * @throws UsageError, InterruptedError
+ */
+export async function readPassphrase(
+  args: Partial<Values<typeof passphraseFlags>>,
+  terminal: Terminal,
+): Promise<Uint8Array> {
+  const { env } = terminal;
+  const file = args["passphrase-file"];
+  const command = args["passphrase-command"];
+  if (file !== undefined && command !== undefined) {
+    throw new UsageError("--passphrase-file contradicts --passphrase-command");
+  }
+  if (command !== undefined) return notEmpty(await fromCommand(command, terminal.signal));
+  const path = file ?? env["BACKUPTOOL_PASSPHRASE_FILE"];
+  if (path !== undefined) return notEmpty(await fromFile(path));
+  const given = env["BACKUPTOOL_PASSPHRASE"];
+  if (given !== undefined) return notEmpty(Buffer.from(given));
+  if (!terminal.stdin.isTTY) {
+    throw new UsageError("there is no passphrase, and no terminal to ask for it", {
+      hint: "use --passphrase-file, --passphrase-command or BACKUPTOOL_PASSPHRASE",
+    });
+  }
+  const first = await ask("please enter the encryption passphrase:", terminal);
+  const second = await ask("same again:", terminal);
+  if (first !== second) throw new UsageError("the two passphrases are not the same");
+  return notEmpty(Buffer.from(first));
+}
+
+async function fromFile(path: string): Promise<Uint8Array> {
+  try {
+    return firstLine(await readFile(path));
+  } catch (cause) {
+    throw new UsageError(`the passphrase file ${quoted(path)} cannot be read`, {
+      cause,
+      hint: cause instanceof Error ? cause.message : undefined,
+    });
+  }
+}
+
+async function fromCommand(command: string, signal: AbortSignal): Promise<Uint8Array> {
+  try {
+    const { stdout } = await promisify(exec)(command, { encoding: "buffer", signal });
+    return firstLine(stdout);
+  } catch (cause) {
+    if (signal.aborted) throw new InterruptedError();
+    const status =
+      cause instanceof Error && "code" in cause ? `exit code ${String(cause.code)}` : String(cause);
+    throw new BackupToolError("PASSPHRASE_COMMAND", `--passphrase-command failed: ${status}`, {
+      cause,
+    });
+  }
+}
+
+/** What stands before the first line end. */
+function firstLine(bytes: Buffer): Uint8Array {
+  const end = bytes.indexOf(0x0a);
+  const line = end < 0 ? bytes : bytes.subarray(0, end);
+  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+}
+
+function notEmpty(passphrase: Uint8Array): Uint8Array {
+  if (passphrase.length === 0) throw new UsageError("the passphrase is empty");
+  return passphrase;
+}

@@ -1,0 +1,169 @@
+import yargs, { type Argv } from "yargs";
+import { BackupToolError, UsageError } from "../errors.js";
+import { cat } from "./commands/cat.js";
+import { clear } from "./commands/clear.js";
+import { create } from "./commands/create.js";
+import { inspect } from "./commands/inspect.js";
+import { restore } from "./commands/restore.js";
+import type { Command } from "./command.js";
+import { ExitCode, exitCodeOf } from "./exit-codes.js";
+import { failureLine, failureStack } from "./failure.js";
+import { commonFlags, type Flags } from "./flags.js";
+import { jsonFailure } from "./json-event.js";
+import { nearest } from "./nearest.js";
+import { Session } from "./session.js";
+import { settingsFor } from "./settings.js";
+import type { Terminal } from "./terminal.js";
+
+const COMMANDS: readonly Command[] = [create, inspect, clear, restore, cat];
+
+/** Runs one command line; resolves with the exit code. */
+export async function runProgram(
+  argv: readonly string[],
+  terminal: Terminal,
+  version: string,
+): Promise<number> {
+  const json = argv.includes("--json");
+  let verbose = argv.includes("--verbose");
+  let session: Session | undefined;
+  try {
+    const chosen = COMMANDS.find(({ name }) => name === argv[0]);
+    const parsed = await parse(argv, chosen, terminal, version);
+    if (parsed === undefined || chosen === undefined) return ExitCode.done;
+    verbose = parsed["verbose"] === true;
+    session = new Session(parsed, terminal, version);
+    return await chosen.run(parsed, session);
+  } catch (error) {
+    session?.end();
+    const code = exitCodeOf(error);
+    if (session?.json ?? json) terminal.stdout.write(`${jsonFailure(error, code)}\n`);
+    const expected = error instanceof BackupToolError;
+    terminal.stderr.write(`${failureLine(error)}\n`);
+    if (verbose || !expected) terminal.stderr.write(`${failureStack(error)}\n`);
+    return code;
+  } finally {
+    session?.end();
+  }
+}
+
+type Parsed = Readonly<Record<string, unknown>>;
+
+/** Undefined when yargs has already answered: help, version or completion. */
+async function parse(
+  argv: readonly string[],
+  chosen: Command | undefined,
+  terminal: Terminal,
+  version: string,
+): Promise<Parsed | undefined> {
+  const flags: Flags = { ...chosen?.flags, ...commonFlags };
+  const parser = parserOf(chosen, flags, terminal, version);
+  const informing = ["--help", "-h", "--version", "completion", "--get-yargs-completions"];
+  const informs = argv.some((word) => informing.includes(word));
+  if (chosen === undefined) {
+    if (informs) await answer(parser, argv, terminal);
+    else if (argv.length === 0) {
+      terminal.stderr.write(`${await parser.getHelp()}\n`);
+      throw new UsageError("no command is given");
+    } else throw unknownCommand(argv[0] ?? "");
+    return undefined;
+  }
+  if (informs) {
+    await answer(parser, argv, terminal);
+    return undefined;
+  }
+  const words = argv.slice(1);
+  const configPath = valueOf(words, "config");
+  const known = [...new Set(COMMANDS.flatMap((one) => Object.keys(one.flags))), ...Object.keys(commonFlags)];
+  parser.config(settingsFor(flags, known, terminal.env, configPath));
+  let parsed: Parsed;
+  try {
+    parsed = await parser.parseAsync([...words]);
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? firstLine(cause.message) : String(cause), {
+      cause,
+      hint: `see backuptool ${chosen.name} --help`,
+    });
+  }
+  refuseUnknown(parsed, chosen, flags);
+  return parsed;
+}
+
+function parserOf(
+  chosen: Command | undefined,
+  flags: Flags,
+  terminal: Terminal,
+  version: string,
+): Argv {
+  const parser = yargs()
+    .scriptName("backuptool")
+    .locale("en")
+    .parserConfiguration({ "camel-case-expansion": false, "dot-notation": false })
+    .version(version)
+    .help()
+    .alias("help", "h")
+    .exitProcess(false)
+    .fail(false)
+    .wrap(Math.min(100, terminal.stdout.columns ?? 100));
+  if (chosen === undefined) {
+    parser.usage("$0 <command> [flags]\n\nEncrypted backups of etcd and Ceph.");
+    for (const { name, describe, flags: own } of COMMANDS) {
+      parser.command(name, describe, (one) => one.options({ ...own, ...commonFlags }));
+    }
+    parser.completion("completion", "Print a completion script for bash or zsh");
+    parser.epilogue("Each flag can also be set as BACKUPTOOL_<FLAG>, or in a YAML file by --config.");
+    return parser;
+  }
+  parser.usage(`$0 ${chosen.name} [flags]\n\n${chosen.describe}`).options(flags);
+  for (const [line, describe] of chosen.examples) parser.example(line, describe);
+  return parser;
+}
+
+/** Help and the like: yargs prints on the console unless it is given a callback. */
+async function answer(parser: Argv, argv: readonly string[], terminal: Terminal): Promise<void> {
+  await parser.parse([...argv], {}, (_error, _args, output) => {
+    if (output !== "") terminal.stdout.write(`${output}\n`);
+  });
+}
+
+function refuseUnknown(parsed: Parsed, chosen: Command, flags: Flags): void {
+  const names = Object.keys(flags);
+  const positional = parsed["_"];
+  if (Array.isArray(positional) && positional.length > 0) {
+    throw new UsageError(`${chosen.name} takes no argument ${JSON.stringify(positional[0])}`, {
+      hint: `see backuptool ${chosen.name} --help`,
+    });
+  }
+  for (const [name, value] of Object.entries(parsed)) {
+    if (["_", "$0", "help", "h", "version"].includes(name)) continue;
+    const flag = flags[name];
+    if (flag === undefined) {
+      const dashes = name.length === 1 ? "-" : "--";
+      const near = nearest(name, names);
+      throw new UsageError(`${chosen.name} has no flag ${dashes}${name}`, {
+        hint: near === undefined ? `see backuptool ${chosen.name} --help` : `did you mean --${near}?`,
+      });
+    }
+    if (!flag.array && Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
+    const texts = Array.isArray(value) ? value : [value];
+    if (flag.type === "string" && texts.includes("")) throw new UsageError(`--${name} is empty`);
+  }
+  if (parsed["quiet"] && parsed["verbose"]) throw new UsageError("--quiet contradicts --verbose");
+}
+
+function unknownCommand(given: string): UsageError {
+  const near = nearest(given, COMMANDS.map(({ name }) => name));
+  return new UsageError(`there is no command ${JSON.stringify(given)}`, {
+    hint: near === undefined ? "see backuptool --help" : `did you mean ${near}?`,
+  });
+}
+
+function valueOf(words: readonly string[], flag: string): string | undefined {
+  const at = words.findIndex((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
+  if (at < 0) return undefined;
+  const word = words[at] ?? "";
+  return word.includes("=") ? word.slice(word.indexOf("=") + 1) : words[at + 1];
+}
+
+function firstLine(text: string): string {
+  return text.split("\n")[0] ?? text;
+}

@@ -1,0 +1,74 @@
+import type { OperationContext } from "../operations/context.js";
+import type { OperationEvent } from "../operations/events.js";
+import type { commonFlags, passphraseFlags } from "./flags.js";
+import { jsonEvent } from "./json-event.js";
+import { linesOf } from "./lines.js";
+import { printable } from "./failure.js";
+import { readPassphrase } from "./passphrase.js";
+import { ProgressView } from "./progress.js";
+import type { Terminal } from "./terminal.js";
+import type { Values } from "./values.js";
+
+type SessionArgs = Partial<Values<typeof commonFlags> & Values<typeof passphraseFlags>>;
+
+const JSON_PROGRESS_EVERY_MS = 1000;
+
+/** One run of a command: where its events go and where its passphrase comes from. */
+export class Session implements OperationContext {
+  readonly terminal: Terminal;
+  readonly toolVersion: string;
+  readonly #args: SessionArgs;
+  readonly #progress: ProgressView;
+  #lastProgress = 0;
+
+  constructor(args: SessionArgs, terminal: Terminal, toolVersion: string) {
+    this.#args = args;
+    this.terminal = terminal;
+    this.toolVersion = toolVersion;
+    this.#progress = new ProgressView(terminal.stderr);
+  }
+
+  get signal(): AbortSignal {
+    return this.terminal.signal;
+  }
+
+  get json(): boolean {
+    return this.#args.json === true;
+  }
+
+  passphrase = (): Promise<Uint8Array> => readPassphrase(this.#args, this.terminal);
+
+  report = (event: OperationEvent): void => {
+    if (event.type === "progress") {
+      this.#showProgress(event);
+      return;
+    }
+    const important = event.type === "warning" || event.type === "missing";
+    const { out = [], err = [] } = linesOf(event);
+    if (this.json) this.write("stdout", [jsonEvent(event)]);
+    else this.write("stdout", out);
+    if (important || !(this.#args.quiet || this.json)) this.write("stderr", err);
+  };
+
+  /** Whole lines, with the progress out of their way. */
+  write(stream: "stdout" | "stderr", lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    this.#progress.hide();
+    this.terminal[stream].write(`${lines.map(printable).join("\n")}\n`);
+  }
+
+  end(): void {
+    this.#progress.hide();
+  }
+
+  #showProgress(event: Extract<OperationEvent, { type: "progress" }>): void {
+    if (this.json) {
+      const now = performance.now();
+      if (now - this.#lastProgress < JSON_PROGRESS_EVERY_MS) return;
+      this.#lastProgress = now;
+      this.write("stdout", [jsonEvent(event)]);
+    } else if (!this.#args.quiet) {
+      this.#progress.update(event);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { UsageError } from "../errors.js";
+import { quoted } from "../quoted.js";
+import type { CephOptions } from "../sources/ceph/cluster.js";
+import type { EtcdOptions } from "../sources/etcd/cluster.js";
+import { parseDuration } from "./durations.js";
+import type { cephFlags, etcdFlags } from "./flags.js";
+import type { Values } from "./values.js";
+
+/** What the etcd flags say; undefined with `--skip-etcd`. */
+export function etcdOptions(args: Values<typeof etcdFlags>): EtcdOptions | undefined {
+  if (args["skip-etcd"]) return undefined;
+  const endpoints = args.etcd.flatMap((given) => given.split(",")).map((one) => one.trim());
+  return {
+    endpoints: endpoints.filter((one) => one !== ""),
+    cacert: args.cacert,
+    cert: args.cert,
+    key: args.key,
+    user: args.user,
+    password: args.password,
+    timeoutMs: parseDuration("etcd-timeout", args["etcd-timeout"]),
+  };
+}
+
+/** What the Ceph flags say; undefined with `--skip-ceph`. */
+export function cephOptions(args: Values<typeof cephFlags>): CephOptions | undefined {
+  if (args["skip-ceph"]) return undefined;
+  const seconds = Math.ceil(parseDuration("ceph-timeout", args["ceph-timeout"]) / 1000);
+  return {
+    conf: args.cephconf,
+    user: args["ceph-user"],
+    keyring: args.keyring,
+    opTimeoutSeconds: seconds,
+    connectTimeoutSeconds: Math.min(seconds, 15),
+  };
+}
+
+/** Both skipped, or pools named for a Ceph that is skipped. */
+export function refuseContradictions(
+  args: { readonly "skip-etcd"?: boolean | undefined; readonly "skip-ceph"?: boolean | undefined },
+  pools: Readonly<Record<string, readonly string[]>>,
+): void {
+  if (args["skip-etcd"] && args["skip-ceph"]) {
+    throw new UsageError("--skip-etcd and --skip-ceph together leave nothing to do");
+  }
+  for (const [flag, values] of Object.entries(pools)) {
+    if (args["skip-ceph"] && values.length > 0) {
+      throw new UsageError(`--${flag} ${quoted(values[0] ?? "")} contradicts --skip-ceph`);
+    }
+    if (values.includes("")) throw new UsageError(`--${flag} needs the name of a pool`);
+  }
+}
+
+/** `FROM:TO` of each `--restore-pool`. */
+export function poolMapping(given: readonly string[]): Map<string, string> {
+  const mapping = new Map<string, string>();
+  const targets = new Map<string, string>();
+  for (const text of given) {
+    const [from, to, ...more] = text.split(":");
+    if (!from || !to || more.length > 0) {
+      throw new UsageError(`--restore-pool ${quoted(text)} is not FROM:TO`, {
+        hint: "write the pool's name in the backup, a colon, and the pool to restore into",
+      });
+    }
+    const other = targets.get(to);
+    if (mapping.has(from)) {
+      throw new UsageError(`--restore-pool names ${quoted(from)} twice`);
+    }
+    if (other !== undefined) {
+      throw new UsageError(
+        `--restore-pool sends ${quoted(other)} and ${quoted(from)} into one pool, ${quoted(to)}`,
+        { hint: "objects of the same name would overwrite each other" },
+      );
+    }
+    mapping.set(from, to);
+    targets.set(to, from);
+  }
+  return mapping;
+}
