@@ -80,11 +80,7 @@ export class BackupKeys {
   }
 
   /** Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE. */
-  static async open(
-    passphrase: PassphraseKeys,
-    header: Header,
-    file: string,
-  ): Promise<BackupKeys> {
+  static async open(passphrase: PassphraseKeys, header: Header, file: string): Promise<BackupKeys> {
     const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
     for (const slot of slots) checkKdfCost(slot.cost, file);
     for (const slot of slots) {

@@ -56,7 +56,8 @@ export class BackupReader {
   ): Promise<BackupReader> {
     const manifest = await readManifest(folder, () => readdir(folder));
     const { header, keys, intact } = await openMetadataHeader(folder, manifest, passphrase);
-    if (!intact) throw damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME });
+    if (!intact)
+      throw damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME });
     const reader = new BackupReader(folder, manifest, {} as Metadata, keys, pool);
     const metadata = await reader.#readMetadata(header);
     checkManifest(manifest, metadata);
@@ -115,7 +116,8 @@ export class BackupReader {
     options: ReadOptions,
   ): AsyncGenerator<Chunk> {
     const facts = this.manifest.files.find((file) => file.name === name);
-    if (facts === undefined) throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
+    if (facts === undefined)
+      throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
     const handle = await openFile(this.folder, name);
     const hash = await options.hashOn?.open();
     try {
@@ -148,7 +150,8 @@ export class BackupReader {
     let length = 0;
     for await (const chunk of this.#chunks(METADATA_NAME, FileType.metadata, 0, {})) {
       length += chunk.bytes.length;
-      if (length > MAX_METADATA_BYTES) throw damaged("its facts are too long", { file: METADATA_NAME });
+      if (length > MAX_METADATA_BYTES)
+        throw damaged("its facts are too long", { file: METADATA_NAME });
       parts.push(Buffer.from(chunk.bytes));
       chunk.release();
     }
@@ -177,25 +180,25 @@ export class BackupReader {
   }
 
   /** The file's header, authentic and of this very file. */
-  async #header(
-    handle: FileHandle,
-    file: string,
-    type: FileType,
-    number: number,
-  ): Promise<Header> {
+  async #header(handle: FileHandle, file: string, type: FileType, number: number): Promise<Header> {
     const header = await readHeader(handle, file);
     if (!this.keys.headerIsAuthentic(header)) {
       const ours = this.keys.slotBytes;
       const sameBackup =
         Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
         Buffer.compare(header.slotBytes, ours) === 0;
-      if (!sameBackup) throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", { file });
+      if (!sameBackup)
+        throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", { file });
       throw damaged("its header is not the one that was written", { file });
     }
     if (header.type !== type || header.number !== number) {
-      throw new ArchiveError("DOES_NOT_BELONG", "it is another file of this backup under this name", {
-        file,
-      });
+      throw new ArchiveError(
+        "DOES_NOT_BELONG",
+        "it is another file of this backup under this name",
+        {
+          file,
+        },
+      );
     }
     return header;
   }
@@ -236,7 +239,8 @@ async function openMetadataHeader(
   passphrase: PassphraseKeys,
 ): Promise<{ header: Header; keys: BackupKeys; intact: boolean }> {
   const facts = manifest.files.find((file) => file.name === METADATA_NAME);
-  if (facts === undefined) throw damaged("it does not name METADATA.bin", { file: "MANIFEST.json" });
+  if (facts === undefined)
+    throw damaged("it does not name METADATA.bin", { file: "MANIFEST.json" });
   const handle = await openFile(folder, METADATA_NAME);
   let bytes: Buffer;
   try {

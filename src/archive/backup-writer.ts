@@ -48,10 +48,7 @@ import { SealedFileWriter, type SharedSlice } from "./sealed-file-writer.js";
 import { encodeTarHeader, TAR_BLOCK, TAR_END } from "./tar-header.js";
 
 /** What is not known before the end, and goes to METADATA.bin. */
-export type BackupFacts = Omit<
-  Metadata,
-  "format" | "id" | "chunkBytes" | "plainBytes" | "files"
->;
+export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;
 
 /** Refuses a folder that holds anything; makes it when it is not there. */
 export async function prepareFolder(folder: string): Promise<void> {
@@ -281,7 +278,14 @@ export class BackupWriter {
     const file = await this.#thread.open(join(this.#folder, name));
     const key = this.#keys.fileKey(type, number);
     const chunkBytes = this.#chunkBytes;
-    return new SealedFileWriter({ file, pool: this.#pool, header, key, chunkBytes, level: this.#level });
+    return new SealedFileWriter({
+      file,
+      pool: this.#pool,
+      header,
+      key,
+      chunkBytes,
+      level: this.#level,
+    });
   }
 
   async #nextArchive(): Promise<void> {

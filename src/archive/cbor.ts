@@ -40,7 +40,10 @@ export class CborWriter {
   int64(value: bigint): void {
     const major = value < 0n ? Major.negative : Major.uint;
     const magnitude = value < 0n ? -1n - value : value;
-    if (magnitude <= 0xffffffffn) return this.#head(major, Number(magnitude));
+    if (magnitude <= 0xffffffffn) {
+      this.#head(major, Number(magnitude));
+      return;
+    }
     this.#room(9);
     this.#buffer[this.#length] = (major << 5) | 27;
     this.#buffer.writeBigUInt64BE(magnitude, this.#length + 1);
@@ -95,9 +98,7 @@ export class CborWriter {
 
   #room(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(
-      Math.max(this.#buffer.length * 2, this.#length + bytes),
-    );
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#length + bytes));
     this.#buffer.copy(grown, 0, 0, this.#length);
     this.#buffer = grown;
   }

@@ -198,7 +198,8 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
     let position = headerBytes;
     if (position >= size) throw damaged("it ends after its header (truncated)", { file });
     for (let index = 0; position < size; index++) {
-      const truncated = () => damaged("the file ends within it (truncated)", { file, chunk: index });
+      const truncated = () =>
+        damaged("the file ends within it (truncated)", { file, chunk: index });
       if (position + FRAME_BYTES > size) throw truncated();
       await readTill(position + FRAME_BYTES);
       const prefix = Buffer.alloc(FRAME_BYTES);
@@ -207,7 +208,10 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
       }
       const length = prefix.readUInt32LE(0);
       if (length < TAG_BYTES || length > longest) {
-        throw damaged(`a length of ${length} bytes is outside of the format`, { file, chunk: index });
+        throw damaged(`a length of ${length} bytes is outside of the format`, {
+          file,
+          chunk: index,
+        });
       }
       position += FRAME_BYTES;
       if (position + length > size) throw truncated();
@@ -254,7 +258,8 @@ async function readFully(
   let done = 0;
   while (done < length) {
     const { bytesRead } = await source.handle.read(target, done, length - done, position + done);
-    if (bytesRead === 0) throw damaged("the file became shorter while it was read", { file: source.name });
+    if (bytesRead === 0)
+      throw damaged("the file became shorter while it was read", { file: source.name });
     done += bytesRead;
   }
   return done;

@@ -45,7 +45,8 @@ export function encodePart(bytes: Uint8Array): string {
     if (byte !== DOT) dots = false;
     if (PLAIN[byte] === 0) plain = false;
   }
-  if (plain && !dots) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  if (plain && !dots)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
   let out = "";
   for (const byte of bytes) {
     out +=
@@ -105,7 +106,9 @@ export function parsePath(path: string): Entry | undefined {
   if (numbered !== null) {
     const number = Number(numbered[2]);
     const kind = numbered[1] as "records" | "leases" | "tombstones";
-    const canonical = { records: recordsPath, leases: leasesPath, tombstones: tombstonesPath }[kind];
+    const canonical = { records: recordsPath, leases: leasesPath, tombstones: tombstonesPath }[
+      kind
+    ];
     return canonical(number) === path ? { kind, number } : undefined;
   }
   return parseObjectPath(path.split("/"));

@@ -46,8 +46,7 @@ export class FileThread {
   /** A file that is written to `path`, or with no path only hashed. Refuses to replace a temporary file. */
   async open(path?: string): Promise<HashedFile> {
     const file = this.#nextFile++;
-    const temporary =
-      path === undefined ? "" : join(dirname(path), `.${basename(path)}.partial`);
+    const temporary = path === undefined ? "" : join(dirname(path), `.${basename(path)}.partial`);
     await this.request({ kind: "open", file, temporary, path }, path ?? "");
     return new HashedFile(this, file, path ?? "");
   }

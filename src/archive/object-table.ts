@@ -61,7 +61,12 @@ export class ObjectTable {
   }
 
   /** Slot of an object; undefined when it is not in the table. */
-  find(pool: number, namespace: Uint8Array, locator: Uint8Array, name: Uint8Array): number | undefined {
+  find(
+    pool: number,
+    namespace: Uint8Array,
+    locator: Uint8Array,
+    name: Uint8Array,
+  ): number | undefined {
     const slot = this.#probe(pool, namespace, locator, name);
     return this.#state[slot] === 0 ? undefined : slot;
   }

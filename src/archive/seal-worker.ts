@@ -32,7 +32,12 @@ function seal(job: SealJob): number {
   }
   const room = scratchOf(job.out.byteLength);
   const compressed = compressor.compress2(room, plain);
-  return cipher.seal(Buffer.from(job.out, job.outOffset), room.subarray(0, compressed), job.nonce, job.key);
+  return cipher.seal(
+    Buffer.from(job.out, job.outOffset),
+    room.subarray(0, compressed),
+    job.nonce,
+    job.key,
+  );
 }
 
 function open(job: OpenJob): number {
@@ -56,7 +61,11 @@ port.on("message", (job: SealPoolJob) => {
   try {
     reply = { id: job.id, length: job.kind === "seal" ? seal(job) : open(job) };
   } catch (error) {
-    reply = { id: job.id, length: 0, error: error instanceof Error ? error.message : String(error) };
+    reply = {
+      id: job.id,
+      length: 0,
+      error: error instanceof Error ? error.message : String(error),
+    };
   }
   port.postMessage(reply);
 });

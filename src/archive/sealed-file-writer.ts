@@ -152,7 +152,8 @@ export class SealedFileWriter {
     const plain = this.#plain;
     const releases = this.#releases;
     const out =
-      this.#freeSealed.pop() ?? new SharedArrayBuffer(FRAME_BYTES + maxSealedChunk(this.#chunkBytes));
+      this.#freeSealed.pop() ??
+      new SharedArrayBuffer(FRAME_BYTES + maxSealedChunk(this.#chunkBytes));
     const sealing = this.#pool.seal({
       plain,
       plainLength: this.#used,
@@ -191,10 +192,7 @@ export class SealedFileWriter {
       if (this.#failure !== undefined) return;
       new DataView(out).setUint32(0, length, true);
       this.#sealedBytes += FRAME_BYTES + length;
-      this.#acknowledged = this.#awaitAppend(
-        this.#file.append(out, 0, FRAME_BYTES + length),
-        out,
-      );
+      this.#acknowledged = this.#awaitAppend(this.#file.append(out, 0, FRAME_BYTES + length), out);
     } catch (error) {
       await before;
       this.#fail(error);

@@ -19,7 +19,14 @@ template.write("0000000\0", 108, "latin1");
 template.write("0000000\0", 116, "latin1");
 template.write("ustar\0" + "00", 257, "latin1");
 
-function block(target: Buffer, at: number, name: string, size: number, mtime: number, type: string) {
+function block(
+  target: Buffer,
+  at: number,
+  name: string,
+  size: number,
+  mtime: number,
+  type: string,
+) {
   template.copy(target, at);
   target.write(name, at, MAX_NAME, "latin1");
   target.write(size.toString(8).padStart(11, "0"), at + 124, "latin1");
@@ -119,7 +126,12 @@ export function decodePax(bytes: Buffer): PaxRecords {
   while (at < text.length) {
     const space = text.indexOf(" ", at);
     const length = Number(text.slice(at, space));
-    if (space < 0 || !Number.isInteger(length) || length <= space - at || at + length > text.length) {
+    if (
+      space < 0 ||
+      !Number.isInteger(length) ||
+      length <= space - at ||
+      at + length > text.length
+    ) {
       throw new TarError("a pax record's length is wrong");
     }
     const record = text.slice(space + 1, at + length - 1);
@@ -136,7 +148,8 @@ export function decodePax(bytes: Buffer): PaxRecords {
 
 function parseSize(value: string): number {
   const size = Number(value);
-  if (!/^\d+$/.test(value) || !Number.isSafeInteger(size)) throw new TarError("a pax size is wrong");
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(size))
+    throw new TarError("a pax size is wrong");
   return size;
 }
 

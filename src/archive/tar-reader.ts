@@ -15,11 +15,22 @@ const MAX_COLLECTED_BYTES = 80 << 20;
 
 /** What stands in an ARCHIVE file, in its order. Bytes are views on the chunk that comes with them. */
 export type TarEvent =
-  | { readonly type: "data-start"; readonly object: EntryName; readonly size: number; readonly mtime: bigint; readonly offset: number }
+  | {
+      readonly type: "data-start";
+      readonly object: EntryName;
+      readonly size: number;
+      readonly mtime: bigint;
+      readonly offset: number;
+    }
   | { readonly type: "data"; readonly bytes: Buffer }
   | { readonly type: "data-end" }
   /** An entry other than data with all of its content, which is a copy. */
-  | { readonly type: "entry"; readonly entry: Entry; readonly content: Buffer; readonly offset: number };
+  | {
+      readonly type: "entry";
+      readonly entry: Entry;
+      readonly content: Buffer;
+      readonly offset: number;
+    };
 
 /** The events within one chunk. The consumer releases the chunk. */
 export interface TarEvents {
@@ -94,7 +105,8 @@ class TarParser {
       case "padding":
         break;
       case "end":
-        for (const byte of part) if (byte !== 0) throw this.#wrong("bytes after the end of the tar");
+        for (const byte of part)
+          if (byte !== 0) throw this.#wrong("bytes after the end of the tar");
         break;
     }
   }
@@ -103,27 +115,36 @@ class TarParser {
   #step(events: TarEvent[]): void {
     switch (this.#state) {
       case "header":
-        return this.#header(events);
+        this.#header(events);
+        return;
       case "collect":
         this.#finishCollected(events);
-        return this.#pad();
+        this.#pad();
+        return;
       case "data":
         events.push({ type: "data-end" });
-        return this.#pad();
+        this.#pad();
+        return;
       case "padding":
-        return this.#next("header", TAR_BLOCK);
+        this.#next("header", TAR_BLOCK);
+        return;
       case "end":
-        return this.#next("end", Number.POSITIVE_INFINITY);
+        this.#next("end", Number.POSITIVE_INFINITY);
+        return;
     }
   }
 
   #header(events: TarEvent[]): void {
     const block = this.#tar(() => decodeTarBlock(this.#block));
-    if (block === undefined) return this.#next("end", TAR_BLOCK);
+    if (block === undefined) {
+      this.#next("end", TAR_BLOCK);
+      return;
+    }
     if (this.#pax === undefined) this.#entryStart = this.#offset - TAR_BLOCK;
     if (block.type === "x") {
       this.#inPax = true;
-      return this.#collect(block.size);
+      this.#collect(block.size);
+      return;
     }
     if (block.type !== "0") throw this.#wrong(`a tar entry of type ${JSON.stringify(block.type)}`);
     const pax = this.#pax ?? {};
@@ -133,7 +154,10 @@ class TarParser {
     const entry = parsePath(path);
     if (entry === undefined) throw this.#wrong("an entry with a path that is not of this format");
     this.#entry = entry;
-    if (entry.kind !== "data") return this.#collect(size);
+    if (entry.kind !== "data") {
+      this.#collect(size);
+      return;
+    }
     events.push({
       type: "data-start",
       object: entry.object,
@@ -142,7 +166,8 @@ class TarParser {
       offset: this.#entryStart,
     });
     this.#padding = tarPadding(size);
-    return this.#next("data", size);
+    this.#next("data", size);
+    return;
   }
 
   #collect(size: number): void {

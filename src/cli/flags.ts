@@ -41,7 +41,11 @@ export const etcdFlags = {
 export const cephFlags = {
   cephconf: { ...text, default: "/etc/ceph/ceph.conf", describe: "Configuration file of Ceph" },
   "skip-ceph": { ...toggle, describe: "Leave Ceph out" },
-  "ceph-user": { ...text, default: "admin", describe: "User of Ceph, such as admin or client.backup" },
+  "ceph-user": {
+    ...text,
+    default: "admin",
+    describe: "User of Ceph, such as admin or client.backup",
+  },
   keyring: { ...text, describe: "Keyring of that user; without it ceph.conf says where" },
   "ceph-timeout": { ...text, default: "2m", describe: "Longest wait for one operation of Ceph" },
 } as const;

@@ -72,8 +72,11 @@ async function parse(
     return undefined;
   }
   const words = argv.slice(1);
-  const configPath = valueOf(words, "config");
-  const known = [...new Set(COMMANDS.flatMap((one) => Object.keys(one.flags))), ...Object.keys(commonFlags)];
+  const configPath = typedValue(words, "config");
+  const known = [
+    ...new Set(COMMANDS.flatMap((one) => Object.keys(one.flags))),
+    ...Object.keys(commonFlags),
+  ];
   parser.config(settingsFor(flags, known, terminal.env, configPath));
   let parsed: Parsed;
   try {
@@ -110,7 +113,9 @@ function parserOf(
       parser.command(name, describe, (one) => one.options({ ...own, ...commonFlags }));
     }
     parser.completion("completion", "Print a completion script for bash or zsh");
-    parser.epilogue("Each flag can also be set as BACKUPTOOL_<FLAG>, or in a YAML file by --config.");
+    parser.epilogue(
+      "Each flag can also be set as BACKUPTOOL_<FLAG>, or in a YAML file by --config.",
+    );
     return parser;
   }
   parser.usage(`$0 ${chosen.name} [flags]\n\n${chosen.describe}`).options(flags);
@@ -140,7 +145,8 @@ function refuseUnknown(parsed: Parsed, chosen: Command, flags: Flags): void {
       const dashes = name.length === 1 ? "-" : "--";
       const near = nearest(name, names);
       throw new UsageError(`${chosen.name} has no flag ${dashes}${name}`, {
-        hint: near === undefined ? `see backuptool ${chosen.name} --help` : `did you mean --${near}?`,
+        hint:
+          near === undefined ? `see backuptool ${chosen.name} --help` : `did you mean --${near}?`,
       });
     }
     if (!flag.array && Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
@@ -151,13 +157,16 @@ function refuseUnknown(parsed: Parsed, chosen: Command, flags: Flags): void {
 }
 
 function unknownCommand(given: string): UsageError {
-  const near = nearest(given, COMMANDS.map(({ name }) => name));
+  const near = nearest(
+    given,
+    COMMANDS.map(({ name }) => name),
+  );
   return new UsageError(`there is no command ${JSON.stringify(given)}`, {
     hint: near === undefined ? "see backuptool --help" : `did you mean ${near}?`,
   });
 }
 
-function valueOf(words: readonly string[], flag: string): string | undefined {
+function typedValue(words: readonly string[], flag: string): string | undefined {
   const at = words.findIndex((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
   if (at < 0) return undefined;
   const word = words[at] ?? "";

@@ -35,7 +35,8 @@ async function answer<T>(
   run: (prompt: Prompt) => Promise<{ answer: T }>,
 ): Promise<T> {
   try {
-    return (await run(inquirer.createPromptModule({ input: stdin, output: stderr, signal }))).answer;
+    return (await run(inquirer.createPromptModule({ input: stdin, output: stderr, signal })))
+      .answer;
   } catch (cause) {
     if (cause instanceof Error && /ExitPromptError|AbortPromptError/.test(cause.name)) {
       throw new InterruptedError("interrupted at the prompt", { cause });

@@ -79,14 +79,18 @@ class Walk {
         const offset = this.#open?.offset ?? event.offset;
         this.#open = undefined;
         this.#last = object;
-        return this.#visitor.beginObject(object, size, mtime, offset);
+        this.#visitor.beginObject(object, size, mtime, offset);
+        return;
       }
       case "data":
-        return this.#visitor.data(event.bytes, chunk);
+        this.#visitor.data(event.bytes, chunk);
+        return;
       case "data-end":
-        return this.#visitor.endObject();
+        this.#visitor.endObject();
+        return;
       case "entry":
-        return this.#entry(event);
+        this.#entry(event);
+        return;
     }
   }
 
@@ -102,7 +106,8 @@ class Walk {
       this.#expect(object, entry.object);
       this.#open = undefined;
       this.#last = undefined;
-      return visitor.torn(entry.object);
+      visitor.torn(entry.object);
+      return;
     }
     if (entry.kind === "omap") {
       if (this.#open === undefined || entry.page !== ++this.#open.pages) {
@@ -110,7 +115,8 @@ class Walk {
       }
       this.#expect(this.#open.object, entry.object);
       const pairs = this.#decode(content, decodePairs);
-      return visitor.omapPage(entry.object, pairs[0] ?? []);
+      visitor.omapPage(entry.object, pairs[0] ?? []);
+      return;
     }
     if (this.#open !== undefined) throw this.#wrong("attributes without their object");
     this.#last = undefined;
@@ -119,15 +125,19 @@ class Walk {
         this.#open = { object: entry.object, offset, pages: 0 };
         const attributes = this.#decode(content, decodeAttributes)[0];
         if (attributes === undefined) throw this.#wrong("attributes that say nothing");
-        return visitor.attributes(entry.object, attributes);
+        visitor.attributes(entry.object, attributes);
+        return;
       }
       case "records":
         if (entry.number < this.#firstBatch) return;
-        return visitor.records(this.#decode(content, decodeRecord), offset);
+        visitor.records(this.#decode(content, decodeRecord), offset);
+        return;
       case "leases":
-        return visitor.leases(this.#decode(content, decodeLease));
+        visitor.leases(this.#decode(content, decodeLease));
+        return;
       case "tombstones":
-        return visitor.tombstones(this.#decode(content, decodeTombstone));
+        visitor.tombstones(this.#decode(content, decodeTombstone));
+        return;
       case "data":
         return;
     }

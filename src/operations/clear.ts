@@ -33,7 +33,8 @@ export async function clearTarget(options: ClearOptions, context: OperationConte
   const useCeph = options.ceph !== undefined && options.pools.length > 0;
   const etcd = options.etcd && (await EtcdCluster.connect(options.etcd, signal));
   try {
-    const ceph = useCeph && options.ceph ? await CephCluster.connect(options.ceph, signal) : undefined;
+    const ceph =
+      useCeph && options.ceph ? await CephCluster.connect(options.ceph, signal) : undefined;
     try {
       if (ceph !== undefined) requirePools(await ceph.listPools(), options.pools);
       const keys = etcd && (await etcd.countKeys(await etcd.currentRevision(signal), signal));

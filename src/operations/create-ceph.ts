@@ -52,12 +52,7 @@ class PoolArchiver {
   readonly #ordinal: number;
   readonly #table: ObjectTable | undefined;
 
-  constructor(
-    run: CreateRun,
-    pool: CephPool,
-    ordinal: number,
-    table: ObjectTable | undefined,
-  ) {
+  constructor(run: CreateRun, pool: CephPool, ordinal: number, table: ObjectTable | undefined) {
     this.#run = run;
     this.#pool = pool;
     this.#ordinal = ordinal;
@@ -129,7 +124,13 @@ class PoolArchiver {
       name: object.name,
     };
     if (object.data.length < object.size || object.omapMore) {
-      const state = await archiveLargeObject(writer, this.#pool, name, object, this.#run.context.signal);
+      const state = await archiveLargeObject(
+        writer,
+        this.#pool,
+        name,
+        object,
+        this.#run.context.signal,
+      );
       if (state === undefined) this.#run.counts.vanishedObjects++;
       else this.#indexed(name, state, state.place);
       return;
@@ -179,18 +180,20 @@ class PoolArchiver {
       reason: failure.message,
     });
     // What the base has of it is better than nothing, and it is not deleted.
-    const slot = this.#table?.find(
-      this.#ordinal,
-      failure.namespace,
-      failure.locator,
-      failure.name,
-    );
+    const slot = this.#table?.find(this.#ordinal, failure.namespace, failure.locator, failure.name);
     if (slot === undefined || this.#table === undefined) return;
     this.#table.mark(slot);
     const entry = this.#table.entry(slot);
     const { namespace, locator, name } = failure;
     const backup = entry.backup + 1;
-    this.#run.writer.indexObject({ pool: this.#ordinal, namespace, locator, name, ...entry, backup });
+    this.#run.writer.indexObject({
+      pool: this.#ordinal,
+      namespace,
+      locator,
+      name,
+      ...entry,
+      backup,
+    });
   }
 
   #progress(): void {

@@ -111,7 +111,8 @@ class ContentsCheck implements ContentsVisitor {
   async everything(thread: FileThread): Promise<void> {
     const { signal } = this.#context;
     // The index is walked beside the archives; its digest is checked on a pass of its own.
-    for await (const _ of this.#backup.readIndex({ hashOn: thread, signal })) throwIfAborted(signal);
+    for await (const _ of this.#backup.readIndex({ hashOn: thread, signal }))
+      throwIfAborted(signal);
     for (let number = 0; number < this.#backup.archives.length; number++) {
       this.#file = number;
       await visitArchive(this.#backup, number, this, { hashOn: thread, signal });
@@ -245,7 +246,8 @@ class ContentsCheck implements ContentsVisitor {
     const objects = counts.objects + counts.unchangedObjects;
     const { objects: indexedObjects, keys: indexedKeys } = this.#indexed;
     // What could not be read stays in the index when the base has it.
-    const objectsFit = indexedObjects >= objects && indexedObjects <= objects + counts.missingObjects;
+    const objectsFit =
+      indexedObjects >= objects && indexedObjects <= objects + counts.missingObjects;
     if (!objectsFit || indexedKeys !== keys) {
       throw this.#wrong("it does not hold as many items as METADATA.bin says");
     }

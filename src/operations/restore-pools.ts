@@ -62,7 +62,8 @@ export class PoolTargets {
     batch.objects.push(object);
     batch.done.push(done);
     batch.bytes += bytes + OVERHEAD_BYTES;
-    if (batch.objects.length >= BATCH_OBJECTS || batch.bytes >= BATCH_BYTES) this.#send(pool, batch);
+    if (batch.objects.length >= BATCH_OBJECTS || batch.bytes >= BATCH_BYTES)
+      this.#send(pool, batch);
   }
 
   /** Resolves when there is room for more; throws what a write has failed with. */

@@ -148,9 +148,14 @@ export class RestoreVisitor implements ContentsVisitor {
     const attributes = this.#attributes ?? NO_ATTRIBUTES;
     this.#attributes = undefined;
     const { name, mtime, pieces, chunks } = object;
-    this.#targets?.add(object.pool, { ...rados(name), data: pieces, mtime, ...attributes }, object.size, () => {
-      for (const chunk of chunks) chunk.release();
-    });
+    this.#targets?.add(
+      object.pool,
+      { ...rados(name), data: pieces, mtime, ...attributes },
+      object.size,
+      () => {
+        for (const chunk of chunks) chunk.release();
+      },
+    );
   }
 
   torn(name: EntryName): void {
@@ -205,7 +210,12 @@ export class RestoreVisitor implements ContentsVisitor {
     this.#waiting = [];
     for (const wait of waiting) await wait();
     await this.#targets?.ready();
-    this.#context.report({ type: "progress", phase: "restore", done: this.objects, unit: "objects" });
+    this.#context.report({
+      type: "progress",
+      phase: "restore",
+      done: this.objects,
+      unit: "objects",
+    });
   }
 
   async finish(): Promise<void> {

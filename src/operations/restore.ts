@@ -64,8 +64,7 @@ export async function restoreBackup(
       requirePools(await ceph.listPools(), [...options.pools.values()]);
       targets = await PoolTargets.open(ceph, options.pools, signal);
     }
-    const keyTarget =
-      etcd && new EtcdTarget(etcd, options.leases, signal);
+    const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const finalState = chain.length > 1 ? await FinalState.load(chain, signal) : undefined;
     const visitor = new RestoreVisitor(targets, keyTarget, finalState, context);
     try {

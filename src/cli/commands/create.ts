@@ -36,13 +36,22 @@ export const create = command({
       default: "moderate" as const,
       describe: "Cost of guessing the passphrase",
     },
-    "keep-going": { ...toggle, describe: "Leave out what cannot be read, list it, and exit with 3" },
+    "keep-going": {
+      ...toggle,
+      describe: "Leave out what cannot be read, list it, and exit with 3",
+    },
     ...passphraseFlags,
   },
   examples: [
     ["$0 create --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],
-    ["$0 create --outputdir my_backup --include-pool btrdbhot --include-pool btrdbcold", "etcd and two pools"],
-    ["$0 create --outputdir incremental --incremental-over my_backup", "what changed since my_backup"],
+    [
+      "$0 create --outputdir my_backup --include-pool btrdbhot --include-pool btrdbcold",
+      "etcd and two pools",
+    ],
+    [
+      "$0 create --outputdir incremental --incremental-over my_backup",
+      "what changed since my_backup",
+    ],
   ],
   async run(args, session) {
     const pools = { "include-pool": args["include-pool"], "skip-pool": args["skip-pool"] };

@@ -13,7 +13,10 @@ export const inspect = command({
   },
   examples: [
     ["$0 inspect --outputdir my_backup", "check every byte"],
-    ["$0 inspect --outputdir my_backup --quick", "what it holds, without reading the archive files"],
+    [
+      "$0 inspect --outputdir my_backup --quick",
+      "what it holds, without reading the archive files",
+    ],
   ],
   async run(args, session) {
     await inspectBackup({ outputDir: args.outputdir, quick: args.quick === true }, session);

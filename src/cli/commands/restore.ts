@@ -32,8 +32,14 @@ export const restore = command({
   },
   examples: [
     ["$0 restore --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],
-    ["$0 restore --outputdir my_backup --skip-etcd --restore-pool btrdbhot:restore_hot", "one pool, under another name"],
-    ["$0 restore --outputdir incremental --with-base my_backup --skip-etcd --restore-pool btrdbhot:restore_hot", "a full backup and an incremental in one run"],
+    [
+      "$0 restore --outputdir my_backup --skip-etcd --restore-pool btrdbhot:restore_hot",
+      "one pool, under another name",
+    ],
+    [
+      "$0 restore --outputdir incremental --with-base my_backup --skip-etcd --restore-pool btrdbhot:restore_hot",
+      "a full backup and an incremental in one run",
+    ],
   ],
   async run(args, session) {
     refuseContradictions(args, { "restore-pool": args["restore-pool"] });

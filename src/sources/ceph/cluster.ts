@@ -140,7 +140,10 @@ const REASONS: Readonly<Record<string, readonly [string, string]>> = {
   ],
   EACCES: ["the key is not accepted (EACCES)", "check --ceph-user and --keyring"],
   EPERM: ["the key is not accepted (EPERM)", "check --ceph-user and --keyring"],
-  EINVAL: ["ceph.conf cannot be understood (EINVAL)", "check --cephconf, --ceph-user and --keyring"],
+  EINVAL: [
+    "ceph.conf cannot be understood (EINVAL)",
+    "check --cephconf, --ceph-user and --keyring",
+  ],
   ENOTSUP: ["no way to authenticate (ENOTSUP)", "name the keyring with --keyring"],
   EOPNOTSUPP: ["no way to authenticate (EOPNOTSUPP)", "name the keyring with --keyring"],
 };

@@ -100,7 +100,11 @@ const MEANINGS: Readonly<Record<string, [CephErrorCode, string, string?]>> = {
     "the pool does not take it; an erasure-coded pool holds no omap",
     "restore into a replicated pool",
   ],
-  ESHUTDOWN: ["CEPH_IO", "this client was blocklisted by the cluster", "see `ceph osd blocklist ls`"],
+  ESHUTDOWN: [
+    "CEPH_IO",
+    "this client was blocklisted by the cluster",
+    "see `ceph osd blocklist ls`",
+  ],
 };
 
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));

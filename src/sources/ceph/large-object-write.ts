@@ -1,7 +1,7 @@
 import { flatOf } from "./pairs.js";
 import type { WriteRequest } from "./librados.js";
 import { sendWrites } from "./object-writes.js";
-import type { PoolHandle } from "./pool.js";
+import type { PoolHandle } from "./pool-handle.js";
 import type { ObjectName, Pair } from "./types.js";
 
 /** An object that takes more than one write operation. */

@@ -1,6 +1,6 @@
 import { answered } from "./answered.js";
 import { CephError } from "./errors.js";
-import type { PoolHandle } from "./pool.js";
+import type { PoolHandle } from "./pool-handle.js";
 import type { NameBatch } from "./types.js";
 
 export interface ListOptions {

@@ -5,7 +5,7 @@ import { CephError, ENOENT } from "./errors.js";
 import { READ_DATA, READ_OMAP, READ_STAT, type ReadResult } from "./librados.js";
 import { packNames } from "./name-batch.js";
 import { pairsOf } from "./pairs.js";
-import type { PoolHandle } from "./pool.js";
+import type { PoolHandle } from "./pool-handle.js";
 import type { ObjectName, Pair, SharedBytes } from "./types.js";
 
 /** A part of an object that was seen before at a version. */

@@ -5,8 +5,8 @@ import { READ_ALL, type ReadResult } from "./librados.js";
 import { nameAt, sliceNames } from "./name-batch.js";
 import { OMAP_PAGE } from "./object-parts.js";
 import { pairsOf } from "./pairs.js";
-import type { PoolHandle } from "./pool.js";
-import { Slab, SLAB_BYTES, SlabPool } from "./slab-pool.js";
+import type { PoolHandle } from "./pool-handle.js";
+import { type Slab, SLAB_BYTES, SlabPool } from "./slab-pool.js";
 import type { NameBatch, ObjectName, ReadFailure, ReadGroup, ReadObject } from "./types.js";
 
 export interface ReadOptions {

@@ -3,7 +3,7 @@ import { CephError } from "./errors.js";
 import type { WriteRequest } from "./librados.js";
 import { packNames } from "./name-batch.js";
 import { flatOf } from "./pairs.js";
-import type { PoolHandle } from "./pool.js";
+import type { PoolHandle } from "./pool-handle.js";
 import type { ObjectName, WriteObject } from "./types.js";
 
 /** Replaces each object by one atomic operation. */

@@ -7,6 +7,7 @@ import { nameAt } from "./name-batch.js";
 import { type ObjectPart, readData, readOmap } from "./object-parts.js";
 import { ObjectReads, type ReadOptions } from "./object-reads.js";
 import { writeObjects } from "./object-writes.js";
+import type { PoolHandle } from "./pool-handle.js";
 import type {
   NameBatch,
   ObjectName,
@@ -16,13 +17,6 @@ import type {
   StatBatch,
   WriteObject,
 } from "./types.js";
-
-/** A pool opened on the binding. */
-export interface PoolHandle {
-  readonly native: LibradosCluster;
-  readonly number: number;
-  readonly name: string;
-}
 
 /** The objects of one pool, at its head, in all namespaces. */
 export class CephPool {

@@ -33,7 +33,11 @@ const RULES: readonly Rule[] = [
     remedy: "none",
     hint: "compact and defragment etcd, or raise --quota-backend-bytes, then `etcdctl alarm disarm`",
   },
-  { pattern: /invalid auth token|revision of auth store is old/, code: "ETCD_AUTH", remedy: "token" },
+  {
+    pattern: /invalid auth token|revision of auth store is old/,
+    code: "ETCD_AUTH",
+    remedy: "token",
+  },
   {
     pattern: /user name is empty/,
     code: "ETCD_AUTH",
@@ -89,7 +93,11 @@ export function callFailure(cause: unknown, endpoint: string, operation: string)
   if (grpcCode === status.DEADLINE_EXCEEDED) {
     return {
       remedy: "retry",
-      error: error("ETCD_TIMEOUT", "is etcd running there, and has its cluster a leader?", "no answer in time"),
+      error: error(
+        "ETCD_TIMEOUT",
+        "is etcd running there, and has its cluster a leader?",
+        "no answer in time",
+      ),
     };
   }
   for (const rule of RULES) {
@@ -115,7 +123,8 @@ export function callFailure(cause: unknown, endpoint: string, operation: string)
 }
 
 function grpcStatus(cause: unknown): number | undefined {
-  if (cause instanceof Error && "code" in cause && typeof cause.code === "number") return cause.code;
+  if (cause instanceof Error && "code" in cause && typeof cause.code === "number")
+    return cause.code;
   return undefined;
 }
 

@@ -163,7 +163,8 @@ export class EtcdConnection {
   ): Promise<Buffer> {
     let token: string | undefined;
     if (this.#login !== undefined) {
-      const asked = (this.#token ??= this.#authenticate(host, this.#login));
+      this.#token ??= this.#authenticate(host, this.#login);
+      const asked = this.#token;
       try {
         token = await asked;
       } catch (error) {

@@ -10,11 +10,7 @@ export class LeaseGrants {
   readonly #granted = new Map<bigint, Promise<bigint>>();
 
   /** @param ttls granted TTL, seconds, by the lease's id in the backup */
-  constructor(
-    connection: EtcdConnection,
-    ttls: ReadonlyMap<bigint, number>,
-    signal: AbortSignal,
-  ) {
+  constructor(connection: EtcdConnection, ttls: ReadonlyMap<bigint, number>, signal: AbortSignal) {
     this.#connection = connection;
     this.#ttls = ttls;
     this.#signal = signal;

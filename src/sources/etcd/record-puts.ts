@@ -97,8 +97,7 @@ export class RecordPuts {
     for (let regrants = 0; ; regrants++) {
       const puts: Put[] = [];
       for (const { key, value, lease } of records) {
-        const granted =
-          lease === 0n || policy !== "regrant" ? 0n : await this.#grants.idFor(lease);
+        const granted = lease === 0n || policy !== "regrant" ? 0n : await this.#grants.idFor(lease);
         puts.push({ key, value, lease: granted });
       }
       try {

@@ -1,9 +1,4 @@
-import {
-  bigintFieldSize,
-  bytesFieldSize,
-  messageFieldSize,
-  ProtoWriter,
-} from "./proto-writer.js";
+import { bigintFieldSize, bytesFieldSize, messageFieldSize, ProtoWriter } from "./proto-writer.js";
 
 /** `TxnRequest` of etcd's `rpc.proto` without conditions: all of `success` happens, or nothing. */
 const SUCCESS = 2;
