@@ -44,7 +44,10 @@ export async function writeLargeObject(
   };
   const header = omapHeader.length === 0 ? null : omapHeader;
   await send([1, 0, [], flatOf(xattrs), header, null, mtime]);
-  for await (const page of omap) await send([0, 0, [], null, null, flatOf(page), mtime]);
+  for await (const page of omap) {
+    // An operation that does nothing but set the time is refused.
+    if (page.length > 0) await send([0, 0, [], null, null, flatOf(page), mtime]);
+  }
   let offset = 0;
   let pieces: Uint8Array[] = [];
   let length = 0;

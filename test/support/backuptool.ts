@@ -1,0 +1,28 @@
+import { fileURLToPath } from "node:url";
+import { type Result, type RunOptions, runProcess } from "./processes.js";
+
+export const PROGRAM = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+export const PASSPHRASE = "correct horse battery staple";
+
+/** Runs the built program; without a terminal, with the passphrase of the tests in the environment. */
+export function backuptool(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  return runProcess(process.execPath, [PROGRAM, ...args], {
+    ...options,
+    env: { BACKUPTOOL_PASSPHRASE: PASSPHRASE, ...options.env },
+  });
+}
+
+/** The flags that lead to the test cluster as its administrator. */
+export function cephFlags(): string[] {
+  return ["--cephconf", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN")];
+}
+
+export function env(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: run the tests with npm test`);
+  return value;
+}
+
+export function lines(output: Buffer): string[] {
+  return output.toString().trimEnd().split("\n");
+}
