@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +10,8 @@ import { runProgram } from "./program.js";
 const STOP_WITHIN_MS = 10_000;
 
 const stop = new AbortController();
+// Each operation that is under way listens.
+setMaxListeners(0, stop.signal);
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(name, () => {
     // The second time means now.
