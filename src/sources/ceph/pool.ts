@@ -7,6 +7,7 @@ import { nameAt } from "./name-batch.js";
 import { type ObjectPart, readData, readOmap } from "./object-parts.js";
 import { ObjectReads, type ReadOptions } from "./object-reads.js";
 import { writeObjects } from "./object-writes.js";
+import { inReadingOrder } from "./reading-order.js";
 import type { PoolHandle } from "./pool-handle.js";
 import type {
   NameBatch,
@@ -54,7 +55,7 @@ export class CephPool {
     batches: AsyncIterable<NameBatch> | Iterable<NameBatch>,
     options: ReadOptions,
   ): AsyncGenerator<ReadGroup> {
-    return new ObjectReads(this.#handle, options).run(batches);
+    return new ObjectReads(this.#handle, options).run(inReadingOrder(batches));
   }
 
   /**
