@@ -1,9 +1,11 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { wrappers as sodium } from "./sodium.js";
 import { ArchiveError } from "./errors.js";
 import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "./format.js";
 import { encodePassphraseSlot, type Header, type PassphraseSlot } from "./header.js";
 import { checkKdfCost, derivePassphraseKey, type KdfCost } from "./passphrase-key.js";
+import { wrappers } from "./sodium.js";
+
+const sodium = await wrappers();
 
 /** A reader tries no more passphrase slots than this: each costs seconds and memory. */
 const MAX_PASSPHRASE_SLOTS = 4;

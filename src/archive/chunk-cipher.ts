@@ -40,11 +40,12 @@ export function nativeCipher(): ChunkCipher | undefined {
   };
 }
 
-export function portableCipher(): ChunkCipher {
+export async function portableCipher(): Promise<ChunkCipher> {
+  const sodium = await wrappers();
   return {
     name: "libsodium-wrappers",
     seal(out, plain, nonce, key) {
-      const sealed = wrappers.crypto_aead_xchacha20poly1305_ietf_encrypt(
+      const sealed = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
         plain,
         null,
         null,
@@ -55,7 +56,7 @@ export function portableCipher(): ChunkCipher {
       return sealed.length;
     },
     open(out, sealed, nonce, key) {
-      const plain = wrappers.crypto_aead_xchacha20poly1305_ietf_decrypt(
+      const plain = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
         null,
         sealed,
         null,
@@ -68,6 +69,6 @@ export function portableCipher(): ChunkCipher {
   };
 }
 
-export function chunkCipher(): ChunkCipher {
-  return nativeCipher() ?? portableCipher();
+export async function chunkCipher(): Promise<ChunkCipher> {
+  return nativeCipher() ?? (await portableCipher());
 }

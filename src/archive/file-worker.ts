@@ -1,84 +1,118 @@
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fsync, openSync, renameSync, rmSync, write } from "node:fs";
+import { promisify } from "node:util";
 import { parentPort } from "node:worker_threads";
 import type { FileJob, FileReply } from "./file-jobs.js";
 
 const port = parentPort;
 if (port === null) throw new Error("file-worker runs as a worker thread only");
 
-interface OpenFile {
-  readonly hash: Hash;
-  /** Absent when the file is only hashed. */
-  readonly fd: number | undefined;
-  readonly temporary: string;
-  readonly path: string;
-  size: number;
+/** Writing to the disk begins while the file grows, so that the fsync at its end is short. */
+const SYNC_EVERY_BYTES = 32 << 20;
+
+/** A file that is hashed here and, when it has a path, written by libuv's threads meanwhile. */
+class HashedOutput {
+  readonly #hash: Hash = createHash("sha256");
+  readonly #fd: number | undefined;
+  readonly #temporary: string;
+  readonly #path: string;
+  readonly #pending = new Set<Promise<void>>();
+  #size = 0;
+  #unsynced = 0;
+
+  constructor(temporary: string, path: string | undefined) {
+    this.#fd = path === undefined ? undefined : openSync(temporary, "wx", 0o600);
+    this.#temporary = temporary;
+    this.#path = path ?? "";
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    const at = this.#size;
+    this.#size += bytes.length;
+    const written = this.#fd === undefined ? undefined : this.#track(writeAll(this.#fd, bytes, at));
+    this.#hash.update(bytes);
+    await written;
+    if (this.#fd !== undefined) this.#syncAhead(this.#fd, bytes.length);
+  }
+
+  async finish(): Promise<{ size: number; sha256: string }> {
+    await Promise.all(this.#pending);
+    if (this.#fd !== undefined) {
+      await promisify(fsync)(this.#fd);
+      closeSync(this.#fd);
+      renameSync(this.#temporary, this.#path);
+    }
+    return { size: this.#size, sha256: this.#hash.digest("hex") };
+  }
+
+  async abandon(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+    if (this.#fd === undefined) return;
+    closeSync(this.#fd);
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #syncAhead(fd: number, bytes: number): void {
+    this.#unsynced += bytes;
+    if (this.#unsynced < SYNC_EVERY_BYTES) return;
+    this.#unsynced = 0;
+    // A failure stays with the file until the fsync at its end, which then tells.
+    this.#track(promisify(fdatasync)(fd).catch(() => {}));
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    this.#pending.add(work);
+    work.then(
+      () => this.#pending.delete(work),
+      () => this.#pending.delete(work),
+    );
+    return work;
+  }
 }
 
-const files = new Map<number, OpenFile>();
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  let done = 0;
-  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done);
+async function writeAll(fd: number, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await promisify(write)(
+      fd,
+      bytes,
+      done,
+      bytes.length - done,
+      at + done,
+    );
+    done += bytesWritten;
+  }
 }
 
-function fileOf(job: FileJob): OpenFile {
+const files = new Map<number, HashedOutput>();
+
+async function run(job: FileJob): Promise<Omit<FileReply, "id">> {
+  if (job.kind === "open") {
+    files.set(job.file, new HashedOutput(job.temporary, job.path));
+    return {};
+  }
   const file = files.get(job.file);
   if (file === undefined) throw new Error("a file that is not open");
-  return file;
-}
-
-function run(job: FileJob): FileReply {
   switch (job.kind) {
-    case "open": {
-      const fd = job.path === undefined ? undefined : openSync(job.temporary, "wx", 0o600);
-      const path = job.path ?? "";
-      files.set(job.file, {
-        hash: createHash("sha256"),
-        fd,
-        temporary: job.temporary,
-        path,
-        size: 0,
-      });
-      return { id: job.id };
-    }
-    case "append": {
-      const file = fileOf(job);
-      const bytes = new Uint8Array(job.memory, job.from, job.length);
-      file.hash.update(bytes);
-      if (file.fd !== undefined) writeAll(file.fd, bytes);
-      file.size += bytes.length;
-      return { id: job.id };
-    }
-    case "finish": {
-      const file = fileOf(job);
+    case "append":
+      await file.append(new Uint8Array(job.memory, job.from, job.length));
+      return {};
+    case "finish":
       files.delete(job.file);
-      if (file.fd !== undefined) {
-        fsyncSync(file.fd);
-        closeSync(file.fd);
-        renameSync(file.temporary, file.path);
-      }
-      return { id: job.id, size: file.size, sha256: file.hash.digest("hex") };
-    }
-    case "abandon": {
-      const file = files.get(job.file);
+      return await file.finish();
+    case "abandon":
       files.delete(job.file);
-      if (file?.fd !== undefined) {
-        closeSync(file.fd);
-        rmSync(file.temporary, { force: true });
-      }
-      return { id: job.id };
-    }
+      await file.abandon();
+      return {};
   }
 }
 
 port.on("message", (job: FileJob) => {
-  let reply: FileReply;
-  try {
-    reply = run(job);
-  } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException;
-    reply = { id: job.id, error: message, ...(code === undefined ? {} : { errno: code }) };
-  }
-  port.postMessage(reply);
+  run(job).then(
+    (reply) => port.postMessage({ id: job.id, ...reply } satisfies FileReply),
+    (error: NodeJS.ErrnoException) => {
+      const { message, code } = error;
+      const reply: FileReply = { id: job.id, error: message, ...(code ? { errno: code } : {}) };
+      port.postMessage(reply);
+    },
+  );
 });

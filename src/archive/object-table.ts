@@ -147,7 +147,13 @@ export class ObjectTable {
 }
 
 /** Keyed BLAKE2b into the whole of `digest`. */
-function hash(digest: Buffer, input: Uint8Array, key: Buffer): void {
-  if (native !== undefined) native.crypto_generichash(digest, input, key);
-  else digest.set(wrappers.crypto_generichash(digest.length, input, key));
+type Hash = (digest: Buffer, input: Uint8Array, key: Buffer) => void;
+
+const hash: Hash = native === undefined ? await portableHash() : native.crypto_generichash;
+
+async function portableHash(): Promise<Hash> {
+  const sodium = await wrappers();
+  return (digest, input, key) => {
+    digest.set(sodium.crypto_generichash(digest.length, input, key));
+  };
 }

@@ -7,9 +7,12 @@ import type Wrappers from "libsodium-wrappers";
  */
 const require = createRequire(import.meta.url);
 
-/** WebAssembly: works everywhere. */
-export const wrappers = require("libsodium-wrappers") as typeof Wrappers;
-await wrappers.ready;
+/** WebAssembly: works everywhere. Compiling it takes 40 ms, so it is loaded when it is asked for. */
+export async function wrappers(): Promise<typeof Wrappers> {
+  const loaded = require("libsodium-wrappers") as typeof Wrappers;
+  await loaded.ready;
+  return loaded;
+}
 
 /** The functions of sodium-native that are used here. It ships no types. */
 export interface SodiumNative {

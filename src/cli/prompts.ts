@@ -1,4 +1,4 @@
-import inquirer from "inquirer";
+import type Inquirer from "inquirer";
 import { InterruptedError } from "../errors.js";
 import type { Terminal } from "./terminal.js";
 
@@ -28,12 +28,14 @@ export function confirm(words: string, terminal: Terminal): Promise<boolean> {
   );
 }
 
-type Prompt = ReturnType<typeof inquirer.createPromptModule>;
+type Prompt = ReturnType<typeof Inquirer.createPromptModule>;
 
 async function answer<T>(
   { stdin, stderr, signal }: Terminal,
   run: (prompt: Prompt) => Promise<{ answer: T }>,
 ): Promise<T> {
+  // It takes 100 ms to load, which most runs need not wait for.
+  const { default: inquirer } = await import("inquirer");
   try {
     return (await run(inquirer.createPromptModule({ input: stdin, output: stderr, signal })))
       .answer;
