@@ -1,6 +1,7 @@
 import { throwIfAborted } from "../../errors.js";
 import type { EtcdConnection } from "./connection.js";
 import { EtcdError } from "./errors.js";
+import { keyBeyond } from "./range-estimate.js";
 import { encodeRangeRequest, keyAfter, ZERO_KEY } from "./range-request.js";
 import { type RangeSummary, scanRangeResponse } from "./range-response.js";
 
@@ -18,15 +19,18 @@ interface Page {
 /**
  * The whole key space at one revision, as raw range responses. The next page is under way while one is
  * used, and the number of keys in a page follows their size, so that memory is bounded here and there.
+ *
+ * etcd 3.4 walks all keys of a range whatever the limit, so asking for "the rest" page by page costs it
+ * the square of the keys. So each range ends at a guess of where a page will be full.
  */
 export async function* readPages(
   connection: EtcdConnection,
   { revision, signal }: { readonly revision: number; readonly signal: AbortSignal },
 ): AsyncGenerator<Buffer> {
   let limit = FIRST_KEYS;
-  const ask = async (key: Uint8Array): Promise<Page> => {
+  const ask = async (key: Uint8Array, rangeEnd: Uint8Array): Promise<Page> => {
     for (;;) {
-      const request = encodeRangeRequest({ key, rangeEnd: ZERO_KEY, limit, revision });
+      const request = encodeRangeRequest({ key, rangeEnd, limit, revision });
       try {
         const options = { signal, anySize: limit === 1 };
         const answer = await connection.call("KV/Range", request, options);
@@ -39,19 +43,49 @@ export async function* readPages(
       }
     }
   };
-  let page: Promise<Page> | undefined = ask(ZERO_KEY);
+  const guess = new EndGuess();
+  let end: Uint8Array = ZERO_KEY;
+  let page: Promise<Page> | undefined = ask(ZERO_KEY, end);
   while (page !== undefined) {
     const current: Page = await page;
-    const { answer, summary } = current;
     throwIfAborted(signal);
+    const { answer, summary } = current;
     const { keys, more, lastKey }: RangeSummary = summary;
     if (keys > 0) {
       const fitting = Math.floor((PAGE_BYTES * keys) / answer.length);
       limit = Math.max(1, Math.min(MAX_KEYS, 8 * limit, fitting));
     }
-    page = more && lastKey !== undefined ? ask(keyAfter(lastKey)) : undefined;
-    // Awaited in the next round, unless the consumer stops.
-    page?.catch(() => {});
+    const next: Uint8Array = more && lastKey !== undefined ? keyAfter(lastKey) : end;
+    if (!more && end === ZERO_KEY) {
+      page = undefined;
+    } else {
+      end = guess.endAfter(summary, limit, end, next);
+      page = ask(next, end);
+      // Awaited in the next round, unless the consumer stops.
+      page.catch(() => {});
+    }
     yield answer;
+  }
+}
+
+/** Guesses the end of a range that holds somewhat more keys than fit a page, from the page before. */
+class EndGuess {
+  /** Grows while ranges turn out short, shrinks while they turn out long. */
+  #correction = 2;
+
+  endAfter(
+    { keys, count, firstKey, lastKey }: RangeSummary,
+    limit: number,
+    end: Uint8Array,
+    next: Uint8Array,
+  ): Uint8Array {
+    if (firstKey === undefined || lastKey === undefined) return ZERO_KEY;
+    if (end !== ZERO_KEY) {
+      if (count < limit) this.#correction = Math.min(64, 2 * this.#correction);
+      else if (count > 4 * limit) this.#correction = Math.max(1 / 64, this.#correction / 2);
+    }
+    const beyond = keyBeyond(firstKey, lastKey, (this.#correction * limit) / keys);
+    // After a gap the guess can lie before what is read next: then there is nothing to go by.
+    return beyond !== undefined && Buffer.compare(beyond, next) > 0 ? beyond : ZERO_KEY;
   }
 }
