@@ -23,6 +23,9 @@ interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Items of the index that are handed out at once. */
+const INDEX_BATCH = 4096;
+
 /** One finished backup in a folder, its manifest, facts and headers checked. */
 export class BackupReader {
   readonly folder: string;
@@ -86,21 +89,26 @@ export class BackupReader {
   async *readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
     let carry: Buffer = Buffer.alloc(0);
     for await (const chunk of this.#chunks(INDEX_NAME, FileType.index, 0, options)) {
-      const bytes = carry.length === 0 ? chunk.bytes : Buffer.concat([carry, chunk.bytes]);
-      const items: IndexItem[] = [];
+      // A copy that is used for nothing else, so that whoever gets an item may keep it.
+      const bytes = Buffer.concat([carry, chunk.bytes]);
+      chunk.release();
+      let items: IndexItem[] = [];
       let done = 0;
       const reader = new CborReader(bytes);
-      try {
-        while (!reader.atEnd) {
+      while (!reader.atEnd) {
+        try {
           items.push(decodeIndexItem(reader));
-          done = reader.position;
+        } catch (error) {
+          if (error instanceof CborEnd) break;
+          throw this.#notAnItem(error);
         }
-      } catch (error) {
-        if (!(error instanceof CborEnd)) throw this.#notAnItem(error);
+        done = reader.position;
+        if (items.length < INDEX_BATCH) continue;
+        yield items;
+        items = [];
       }
       yield items;
-      carry = Buffer.from(bytes.subarray(done));
-      chunk.release();
+      carry = bytes.subarray(done);
     }
     if (carry.length > 0) throw this.#notAnItem(undefined);
   }

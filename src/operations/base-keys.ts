@@ -64,8 +64,7 @@ const NONE: Uint8Array[] = [];
 async function* keysOf(batches: AsyncIterable<readonly IndexItem[]>): AsyncGenerator<IndexedKey> {
   for await (const items of batches) {
     for (const item of items) {
-      // The key outlives its chunk.
-      if (item.kind === "key") yield { ...item, key: Buffer.from(item.key) };
+      if (item.kind === "key") yield item;
     }
   }
 }

@@ -129,7 +129,7 @@ async function chainOf(base: BackupReader): Promise<Uint8Array[]> {
   for await (const items of base.readIndex()) {
     for (const item of items) {
       if (item.kind !== "backup") return chain;
-      chain[item.backup] = Buffer.from(item.id);
+      chain[item.backup] = item.id;
     }
   }
   return chain;

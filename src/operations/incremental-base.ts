@@ -52,13 +52,7 @@ export async function writeObjectTombstones(
       const slot = table.find(ordinal, item.namespace, item.locator, item.name);
       if (slot === undefined || table.isMarked(slot)) continue;
       const { namespace, locator, name } = item;
-      page.push({
-        kind: "object",
-        pool,
-        namespace: Buffer.from(namespace),
-        locator: Buffer.from(locator),
-        name: Buffer.from(name),
-      });
+      page.push({ kind: "object", pool, namespace, locator, name });
       count++;
       if (page.length >= TOMBSTONES_A_PAGE) await flush();
     }

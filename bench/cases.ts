@@ -1,0 +1,209 @@
+import { randomBytes } from "node:crypto";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { EtcdCluster } from "../src/sources/etcd/cluster.js";
+import { env } from "../test/support/backuptool.js";
+import { keySeconds, type Measure, measure, measureTool } from "./measure.js";
+
+/** One run: how fast we were and how fast the peer was, in the same unit. */
+export interface Pair {
+  readonly ours: Measure;
+  /** Units a second, over the whole command without the key derivation, which is slow on purpose. */
+  readonly ourRate: number;
+  /** Units a second over the whole command. */
+  readonly wholeRate: number;
+  readonly peerRate: number;
+}
+
+export interface Case {
+  readonly name: string;
+  readonly unit: "MiB" | "objects" | "records";
+  /** The ratio to the peer that the project promises. */
+  readonly goal: number;
+  readonly peer: string;
+  prepare(): Promise<void>;
+  run(): Promise<Pair>;
+}
+
+/** Sizes of the data; smaller ones try the bench itself. */
+export interface Scale {
+  readonly largeObjects: number;
+  readonly smallObjects: number;
+  readonly records: number;
+}
+
+const FILL = fileURLToPath(new URL("../../bench/fill.py", import.meta.url));
+const LARGE = 4 << 20;
+const SMALL = 1024;
+
+/** Cases in the order in which they build on each other. Pools: data in btrdb*, rados bench in restore_*. */
+export function casesOf(folder: string, scale: Scale): Case[] {
+  const ceph = [
+    "--cephconf",
+    env("CEPH_CONF"),
+    "--keyring",
+    env("CEPH_KEYRING_ADMIN"),
+    "--skip-etcd",
+  ];
+  const etcd = ["--etcd", env("ETCD_ENDPOINT"), "--skip-ceph"];
+  const rados = ["rados", "-c", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN")];
+  const at = (name: string): string => join(folder, name);
+  const backup = async (name: string, ...args: string[]): Promise<Measure> => {
+    rmSync(at(name), { recursive: true, force: true });
+    return measureTool(["create", "--outputdir", at(name), ...args]);
+  };
+  const fill = (pool: string, count: number, size: number) =>
+    measure(["/usr/bin/python3", FILL, pool, `${count}`, `${size}`]);
+  const radosBench = async (
+    pool: string,
+    kind: "seq" | "write",
+    size: number,
+    objects: number,
+  ): Promise<number> => {
+    const window = size === LARGE ? "16" : "64";
+    const writing = ["-b", `${size}`, "--max-objects", `${objects}`, "--no-cleanup"];
+    const args = [
+      "-p",
+      pool,
+      "bench",
+      "600",
+      kind,
+      "-t",
+      window,
+      ...(kind === "write" ? writing : []),
+    ];
+    const { stdout } = await measure([...rados, ...args]);
+    const time = Number(/Total time run:\s+([\d.]+)/.exec(stdout)?.[1]);
+    return (size === LARGE ? (objects * size) / (1 << 20) : objects) / time;
+  };
+  const pair = (units: number, ours: Measure, peerRate: number): Pair => ({
+    ours,
+    ourRate: units / (ours.wall - keySeconds(ours)),
+    wholeRate: units / ours.wall,
+    peerRate,
+  });
+  const { largeObjects, smallObjects, records } = scale;
+  const largeMiB = (largeObjects * LARGE) / (1 << 20);
+  const nothing = async (): Promise<void> => {};
+  return [
+    {
+      name: `create, ${largeObjects} objects of 4 MiB`,
+      unit: "MiB",
+      goal: 0.5,
+      peer: "rados bench seq",
+      prepare: async () => {
+        await fill("btrdbhot", largeObjects, LARGE);
+        await radosBench("restore_hot", "write", LARGE, largeObjects);
+      },
+      run: async () => {
+        const peer = await radosBench("restore_hot", "seq", LARGE, largeObjects);
+        return pair(largeMiB, await backup("large", ...ceph, "--include-pool", "btrdbhot"), peer);
+      },
+    },
+    {
+      name: `create, ${smallObjects} objects of 1 KiB`,
+      unit: "objects",
+      goal: 0.6,
+      peer: "rados bench -b 1024 -t 64 seq",
+      prepare: async () => {
+        await fill("btrdbcold", smallObjects, SMALL);
+        await radosBench("restore_cold", "write", SMALL, smallObjects);
+      },
+      run: async () => {
+        const peer = await radosBench("restore_cold", "seq", SMALL, smallObjects);
+        return pair(
+          smallObjects,
+          await backup("small", ...ceph, "--include-pool", "btrdbcold"),
+          peer,
+        );
+      },
+    },
+    {
+      name: `incremental, nothing changed in ${smallObjects} objects`,
+      unit: "objects",
+      goal: 2.0,
+      peer: "rados bench -b 1024 -t 64 seq",
+      prepare: nothing,
+      run: async () => {
+        const peer = await radosBench("restore_cold", "seq", SMALL, smallObjects);
+        const args = [...ceph, "--include-pool", "btrdbcold", "--incremental-over", at("small")];
+        return pair(smallObjects, await backup("unchanged", ...args), peer);
+      },
+    },
+    {
+      name: `restore, ${largeObjects} objects of 4 MiB`,
+      unit: "MiB",
+      goal: 0.6,
+      peer: "rados bench write",
+      prepare: nothing,
+      run: async () => {
+        const peer = await radosBench("restore_cold", "write", LARGE, largeObjects);
+        const args = [...ceph, "--restore-pool", "btrdbhot:restore_hot"];
+        return pair(
+          largeMiB,
+          await measureTool(["restore", "--outputdir", at("large"), ...args]),
+          peer,
+        );
+      },
+    },
+    {
+      name: `restore, ${smallObjects} objects of 1 KiB`,
+      unit: "objects",
+      goal: 0.6,
+      peer: "rados bench -b 1024 -t 64 write",
+      prepare: nothing,
+      run: async () => {
+        const peer = await radosBench("restore_hot", "write", SMALL, smallObjects);
+        const args = [...ceph, "--restore-pool", "btrdbcold:restore_cold"];
+        return pair(
+          smallObjects,
+          await measureTool(["restore", "--outputdir", at("small"), ...args]),
+          peer,
+        );
+      },
+    },
+    {
+      name: `create, ${records} etcd records of 100 bytes`,
+      unit: "records",
+      goal: 0.5,
+      peer: "etcdctl get --prefix ''",
+      prepare: () => fillEtcd(records),
+      run: async () => {
+        const get = ["--endpoints", env("ETCD_ENDPOINT"), "get", "--prefix", ""];
+        const peer = await measure(["env", "ETCDCTL_API=3", "etcdctl", ...get], true);
+        return pair(records, await backup("etcd", ...etcd), records / peer.wall);
+      },
+    },
+    {
+      name: "inspect of the 4 MiB objects",
+      unit: "MiB",
+      goal: 1 / 1.5,
+      peer: "sha256sum of the same files",
+      prepare: nothing,
+      run: async () => {
+        const files = readdirSync(at("large")).map((name) => join(at("large"), name));
+        const peer = await measure(["sha256sum", ...files]);
+        const ours = await measureTool(["inspect", "--outputdir", at("large")]);
+        return pair(largeMiB, ours, largeMiB / peer.wall);
+      },
+    },
+  ];
+}
+
+async function fillEtcd(count: number): Promise<void> {
+  const { signal } = new AbortController();
+  const cluster = await EtcdCluster.connect({ endpoints: [env("ETCD_ENDPOINT")] }, signal);
+  const absent = { createRevision: 0, modRevision: 0, version: 0, lease: 0n };
+  async function* batches() {
+    for (let from = 0; from < count; from += 1000) {
+      yield Array.from({ length: Math.min(1000, count - from) }, (_, i) => ({
+        key: Buffer.from(`btrdb/stream/${String(from + i).padStart(10, "0")}`),
+        value: randomBytes(100),
+        ...absent,
+      }));
+    }
+  }
+  await cluster.putRecords(batches(), { leases: new Map(), policy: "drop", signal });
+  cluster.close();
+}

@@ -1,0 +1,45 @@
+import { fileURLToPath } from "node:url";
+import { runProcess } from "../test/support/processes.js";
+
+/** What one run of a command took. */
+export interface Measure {
+  /** Seconds. */
+  readonly wall: number;
+  readonly user: number;
+  readonly system: number;
+  /** Bytes. */
+  readonly peak: number;
+  readonly stdout: string;
+}
+
+const MEASURE = fileURLToPath(new URL("../../bench/measure.py", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+
+/** Runs a command to its end; throws when it fails. `quiet` sends its output to /dev/null. */
+export async function measure(command: readonly string[], quiet = false): Promise<Measure> {
+  const words = quiet ? ["sh", "-c", 'exec "$@" >/dev/null', "sh", ...command] : command;
+  const { stdout, stderr } = await runProcess("/usr/bin/python3", [MEASURE, ...words], {
+    env: { BACKUPTOOL_PASSPHRASE: "bench" },
+  });
+  const { code, ...measured } = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "{}");
+  if (code !== 0) throw new Error(`${command.join(" ")}: exit code ${code}\n${stderr}`);
+  return { ...measured, stdout: stdout.toString() };
+}
+
+export function measureTool(args: readonly string[]): Promise<Measure> {
+  return measure([process.execPath, PROGRAM, ...args, "--quiet"]);
+}
+
+/** Seconds that the key derivation said it took. */
+export function keySeconds({ stdout }: Measure): number {
+  const ms = /^done ([\d.]+)ms$/m.exec(stdout)?.[1];
+  const s = /^done ([\d.]+)s$/m.exec(stdout)?.[1];
+  return ms !== undefined ? Number(ms) / 1000 : Number(s ?? 0);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
