@@ -114,7 +114,7 @@ async function whyNoManifest(folder: string, list: () => Promise<string[]>): Pro
     /^\.?(ARCHIVE\d{5}\.bin|INDEX\.bin|METADATA\.bin|MANIFEST\.json)(\.partial)?$/.test(name),
   );
   return partOfBackup
-    ? new ArchiveError("UNFINISHED_BACKUP", `the backup in ${folder} was never finished`, {
+    ? new ArchiveError("UNFINISHED_BACKUP", `the backup in ${folder} is unfinished`, {
         hint: "remove the folder and make the backup again",
       })
     : new ArchiveError("NOT_A_BACKUP", `there is no backup in ${folder}`);

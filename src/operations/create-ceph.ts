@@ -27,12 +27,13 @@ export async function archivePools(
 ): Promise<void> {
   const gone = allPools ? basePools(run).filter((pool) => !pools.includes(pool)) : [];
   const known = [...pools, ...gone];
+  const comparable = run.base?.metadata.ceph?.fsid === ceph.fsid;
   const table = run.base && (await loadBaseObjects(run.base, known, run.context.signal));
   for (const [ordinal, name] of known.entries()) run.writer.indexPool(ordinal, name);
   for (const [ordinal, name] of pools.entries()) {
     const pool = await ceph.openPool(name);
     try {
-      await new PoolArchiver(run, pool, ordinal, table).run();
+      await new PoolArchiver(run, pool, ordinal, table, comparable).run();
     } finally {
       pool.close();
     }
@@ -51,12 +52,21 @@ class PoolArchiver {
   readonly #pool: CephPool;
   readonly #ordinal: number;
   readonly #table: ObjectTable | undefined;
+  /** Versions of another cluster say nothing here. */
+  readonly #comparable: boolean;
 
-  constructor(run: CreateRun, pool: CephPool, ordinal: number, table: ObjectTable | undefined) {
+  constructor(
+    run: CreateRun,
+    pool: CephPool,
+    ordinal: number,
+    table: ObjectTable | undefined,
+    comparable: boolean,
+  ) {
     this.#run = run;
     this.#pool = pool;
     this.#ordinal = ordinal;
     this.#table = table;
+    this.#comparable = comparable;
   }
 
   async run(): Promise<void> {
@@ -89,6 +99,7 @@ class PoolArchiver {
         if (slot !== undefined && stat.errno[i] === 0) {
           const entry = table.entry(slot);
           if (
+            this.#comparable &&
             entry.size === stat.size[i] &&
             entry.mtime === stat.mtime[i] &&
             entry.version === stat.version[i]

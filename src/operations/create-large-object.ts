@@ -2,6 +2,7 @@ import type { BackupWriter } from "../archive/backup-writer.js";
 import type { EntryName } from "../archive/entry-path.js";
 import type { Place } from "../archive/index-items.js";
 import { BackupToolError } from "../errors.js";
+import { quoted } from "../quoted.js";
 import { CephError } from "../sources/ceph/errors.js";
 import { packNames } from "../sources/ceph/name-batch.js";
 import type { CephPool } from "../sources/ceph/pool.js";
@@ -41,7 +42,7 @@ export async function archiveLargeObject(
   object?.release();
   throw new BackupToolError(
     "CEPH_OBJECT_CHANGED",
-    `an object in pool ${JSON.stringify(name.pool)} changed each of ${ATTEMPTS} times that it was read`,
+    `ceph object ${quoted(name.pool)}/${quoted(name.name)} changed each of ${ATTEMPTS} times that it was read`,
     { hint: "run it again when the object is written less" },
   );
 }

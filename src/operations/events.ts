@@ -70,7 +70,7 @@ export type OperationEvent =
       phase: string;
       done: number;
       total?: number;
-      unit: "objects" | "records" | "bytes";
+      unit: "objects" | "records" | "items" | "bytes";
       bytes?: number;
     }
   | { type: "warning"; message: string }

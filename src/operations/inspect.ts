@@ -207,7 +207,8 @@ class ContentsCheck implements ContentsVisitor {
       type: "progress",
       phase: "inspect",
       done: this.#found.objects + this.#found.records,
-      unit: "objects",
+      total: this.#backup.metadata.counts.objects + this.#backup.metadata.counts.records,
+      unit: "items",
     });
   }
 

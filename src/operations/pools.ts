@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.js";
+import { quoted } from "../quoted.js";
 import type { CephCluster } from "../sources/ceph/cluster.js";
 
 /** The pools to work on: all of `includePools`, or all there are, less `skipPools`. Throws UsageError. */
@@ -16,8 +17,8 @@ export async function choosePools(
 export function requirePools(existing: readonly string[], wanted: readonly string[]): void {
   const missing = wanted.filter((pool) => !existing.includes(pool));
   if (missing.length === 0) return;
-  const names = missing.map((pool) => JSON.stringify(pool)).join(", ");
+  const names = missing.map(quoted).join(", ");
   throw new UsageError(`the Ceph cluster has no pool ${names}`, {
-    hint: `it has: ${existing.map((pool) => JSON.stringify(pool)).join(", ") || "none"}`,
+    hint: `it has: ${existing.map(quoted).join(", ") || "none"}`,
   });
 }

@@ -45,6 +45,7 @@ export class RestoreVisitor implements ContentsVisitor {
   readonly #context: OperationContext;
   #backup = 0;
   #file = 0;
+  #withEtcd = true;
   #attributes: ObjectAttributes | undefined;
   #omapPages: ArchivedPair[][] = [];
   #object: OpenObject | undefined;
@@ -82,10 +83,11 @@ export class RestoreVisitor implements ContentsVisitor {
     return this.#etcd?.expired ?? 0;
   }
 
-  /** Says which ARCHIVE file of which backup of the chain comes next. */
-  enter(backup: number, file: number): void {
+  /** Says which ARCHIVE file of which backup of the chain comes next, and whether its records count. */
+  enter(backup: number, file: number, withEtcd: boolean): void {
     this.#backup = backup;
     this.#file = file;
+    this.#withEtcd = withEtcd;
   }
 
   attributes(_object: EntryName, attributes: ObjectAttributes): void {
@@ -191,7 +193,7 @@ export class RestoreVisitor implements ContentsVisitor {
       names.push(rados(tombstone));
       objects.set(pool, names);
     }
-    if (keys.length > 0 && this.#etcd !== undefined) {
+    if (keys.length > 0 && this.#etcd !== undefined && this.#withEtcd) {
       const etcd = this.#etcd;
       this.#waiting.push(async () => {
         this.removedKeys += await etcd.remove(keys);
@@ -235,7 +237,7 @@ export class RestoreVisitor implements ContentsVisitor {
 
   records(records: readonly ArchivedRecord[]): void {
     const etcd = this.#etcd;
-    if (etcd !== undefined) this.#waiting.push(() => etcd.put(records));
+    if (etcd !== undefined && this.#withEtcd) this.#waiting.push(() => etcd.put(records));
   }
 
   #startLarge(object: OpenObject, data: Channel<Uint8Array[]>): void {

@@ -3,13 +3,14 @@ import { BackupReader } from "../archive/backup-reader.js";
 import { ArchiveError } from "../archive/errors.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { BackupToolError, UsageError } from "../errors.js";
+import { quoted } from "../quoted.js";
 import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
 import type { LeasePolicy } from "../sources/etcd/types.js";
 import { visitArchive } from "./archive-contents.js";
 import type { OperationContext } from "./context.js";
 import { requirePools } from "./pools.js";
-import { FinalState } from "./restore-chain.js";
+import { etcdDepth, FinalState } from "./restore-chain.js";
 import { EtcdTarget } from "./restore-etcd.js";
 import { RestoreVisitor } from "./restore-visitor.js";
 import { PoolTargets } from "./restore-pools.js";
@@ -48,6 +49,7 @@ export async function restoreBackup(
     }
     const chain = orderChain(backup, others);
     report({ type: "keys-done", elapsedMs: performance.now() - started });
+    requireArchivedPools(chain, [...options.pools.keys()]);
 
     let etcd: EtcdCluster | undefined;
     if (options.etcd !== undefined) {
@@ -66,11 +68,12 @@ export async function restoreBackup(
     }
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const finalState = chain.length > 1 ? await FinalState.load(chain, signal) : undefined;
+    const records = etcdDepth(chain);
     const visitor = new RestoreVisitor(targets, keyTarget, finalState, context);
     try {
       for (const [ordinal, member] of [...chain.entries()].reverse()) {
         for (let number = 0; number < member.archives.length; number++) {
-          visitor.enter(ordinal, number);
+          visitor.enter(ordinal, number, ordinal < records);
           await visitArchive(member, number, visitor, { signal });
           await visitor.settle();
         }
@@ -119,6 +122,16 @@ function orderChain(backup: BackupReader, others: readonly BackupReader[]): Back
     );
   }
   return chain;
+}
+
+/** Throws UsageError when a pool that is mapped is in none of the backups. */
+function requireArchivedPools(chain: readonly BackupReader[], mapped: readonly string[]): void {
+  const held = new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []));
+  const missing = mapped.filter((pool) => !held.has(pool));
+  if (missing.length === 0) return;
+  throw new UsageError(`the backup has no pool ${missing.map(quoted).join(", ")}`, {
+    hint: `it has: ${[...held].map(quoted).join(", ") || "none"}`,
+  });
 }
 
 function howFar(error: unknown, visitor: RestoreVisitor): unknown {
