@@ -22,7 +22,8 @@ import type { TarEvent } from "../archive/tar-reader.js";
 export interface ContentsVisitor {
   /** An object begins; its data follows in pieces. `offset` is where its first entry stands. */
   beginObject(object: EntryName, size: number, mtime: bigint, offset: number): void;
-  attributes(object: EntryName, attributes: ObjectAttributes): void;
+  /** Comes before `beginObject`; `offset` is where it stands. */
+  attributes(object: EntryName, attributes: ObjectAttributes, offset: number): void;
   /** A further page of the omap; comes before `beginObject`. */
   omapPage(object: EntryName, pairs: readonly ArchivedPair[]): void;
   /** Keep `chunk` by `retain` to use `bytes` after the call. */
@@ -125,7 +126,7 @@ class Walk {
         this.#open = { object: entry.object, offset, pages: 0 };
         const attributes = this.#decode(content, decodeAttributes)[0];
         if (attributes === undefined) throw this.#wrong("attributes that say nothing");
-        visitor.attributes(entry.object, attributes);
+        visitor.attributes(entry.object, attributes, offset);
         return;
       }
       case "records":

@@ -11,10 +11,10 @@ import { throwIfAborted } from "../errors.js";
 import type { CephPool } from "../sources/ceph/pool.js";
 import type { ObjectName } from "../sources/ceph/types.js";
 import type { ContentsVisitor } from "./archive-contents.js";
-import { Channel } from "./channel.js";
 import type { OperationContext } from "./context.js";
 import type { FinalState } from "./restore-chain.js";
 import type { EtcdTarget } from "./restore-etcd.js";
+import { LargeObjectRestore } from "./restore-large-object.js";
 import type { PoolTargets } from "./restore-pools.js";
 
 /** Larger objects are written in pieces while they are read. */
@@ -26,15 +26,25 @@ const NO_ATTRIBUTES: ObjectAttributes = {
   omap: [],
 };
 
+/** An object whose attributes were read and whose data is to come. */
+interface Announced {
+  readonly object: EntryName;
+  readonly attributes: ObjectAttributes;
+  readonly offset: number;
+  /** Set from the second page of the omap on. */
+  stream: LargeObjectRestore | undefined;
+}
+
 interface OpenObject {
   readonly name: EntryName;
   readonly pool: CephPool;
   readonly size: number;
   readonly mtime: bigint;
+  readonly attributes: ObjectAttributes;
   readonly pieces: Buffer[];
   readonly chunks: Set<Chunk>;
   /** Set when the object is written in pieces. */
-  readonly stream: Channel<Uint8Array[]> | undefined;
+  readonly stream: LargeObjectRestore | undefined;
 }
 
 /** Writes what an archive holds into the pools and into etcd. */
@@ -46,12 +56,12 @@ export class RestoreVisitor implements ContentsVisitor {
   #backup = 0;
   #file = 0;
   #withEtcd = true;
-  #attributes: ObjectAttributes | undefined;
-  #omapPages: ArchivedPair[][] = [];
+  #announced: Announced | undefined;
   #object: OpenObject | undefined;
   /** What has to be awaited before the next chunk. */
   #waiting: (() => Promise<void>)[] = [];
-  #large: Promise<void> | undefined;
+  /** Objects on their way in pieces. */
+  readonly #large = new Set<LargeObjectRestore>();
   skippedObjects = 0;
   removedObjects = 0;
   removedKeys = 0;
@@ -90,29 +100,39 @@ export class RestoreVisitor implements ContentsVisitor {
     this.#withEtcd = withEtcd;
   }
 
-  attributes(_object: EntryName, attributes: ObjectAttributes): void {
-    this.#attributes = attributes;
-    this.#omapPages = [];
+  attributes(object: EntryName, attributes: ObjectAttributes, offset: number): void {
+    this.#announced = { object, attributes, offset, stream: undefined };
   }
 
-  omapPage(_object: EntryName, pairs: readonly ArchivedPair[]): void {
-    this.#omapPages.push([...pairs]);
+  omapPage(object: EntryName, pairs: readonly ArchivedPair[]): void {
+    const announced = this.#announced;
+    if (announced === undefined) return;
+    const pool = this.#wanted(object, announced.offset);
+    if (pool === undefined) return;
+    announced.stream ??= this.#startLarge(pool, object, announced.attributes);
+    const { stream } = announced;
+    this.#waiting.push(() => stream.page(pairs));
   }
 
   beginObject(name: EntryName, size: number, mtime: bigint, offset: number): void {
-    const pool = this.#targets?.target(name.pool);
-    const superseded =
-      this.#final !== undefined && !this.#final.isAt(name, this.#backup, this.#file, offset);
-    if (pool === undefined || superseded) {
-      if (pool === undefined && this.#targets !== undefined && !superseded) this.skippedObjects++;
-      this.#attributes = undefined;
-      this.#omapPages = [];
+    const announced = this.#announced;
+    this.#announced = undefined;
+    const pool = this.#wanted(name, offset);
+    if (pool === undefined) {
+      if (this.#isSkipped(name, offset)) this.skippedObjects++;
       return;
     }
-    const inPieces = size > WHOLE_OBJECT_BYTES || this.#omapPages.length > 0;
-    const stream = inPieces ? new Channel<Uint8Array[]>() : undefined;
-    this.#object = { name, pool, size, mtime, pieces: [], chunks: new Set(), stream };
-    if (stream !== undefined) this.#startLarge(this.#object, stream);
+    const attributes = announced?.attributes ?? NO_ATTRIBUTES;
+    let stream = announced?.stream;
+    if (stream === undefined && size > WHOLE_OBJECT_BYTES) {
+      stream = this.#startLarge(pool, name, attributes);
+    }
+    // After the pages that wait to be sent.
+    if (stream !== undefined) {
+      const begun = stream;
+      this.#waiting.push(async () => begun.endPages(mtime));
+    }
+    this.#object = { name, pool, size, mtime, attributes, pieces: [], chunks: new Set(), stream };
   }
 
   data(bytes: Buffer, chunk: Chunk): void {
@@ -122,7 +142,7 @@ export class RestoreVisitor implements ContentsVisitor {
       const { stream } = object;
       // The chunk may be used again before the cluster has the piece.
       const copy = Buffer.from(bytes);
-      this.#waiting.push(() => stream.send([copy]));
+      this.#waiting.push(() => stream.piece(copy));
       return;
     }
     object.pieces.push(bytes);
@@ -136,19 +156,15 @@ export class RestoreVisitor implements ContentsVisitor {
     const object = this.#object;
     if (object === undefined) return;
     this.#object = undefined;
-    if (object.stream !== undefined) {
-      const { stream } = object;
-      const large = this.#large;
-      this.#large = undefined;
+    const { stream, attributes } = object;
+    if (stream !== undefined) {
       this.#waiting.push(async () => {
-        stream.end();
-        await large;
+        await stream.end();
+        this.#large.delete(stream);
         this.#largeWritten++;
       });
       return;
     }
-    const attributes = this.#attributes ?? NO_ATTRIBUTES;
-    this.#attributes = undefined;
     const { name, mtime, pieces, chunks } = object;
     this.#targets?.add(
       object.pool,
@@ -161,17 +177,26 @@ export class RestoreVisitor implements ContentsVisitor {
   }
 
   torn(name: EntryName): void {
-    this.#attributes = undefined;
-    this.#omapPages = [];
+    const begun = this.#announced?.stream;
+    const complete = this.#announced === undefined;
+    this.#announced = undefined;
+    if (begun !== undefined) {
+      this.#waiting.push(async () => {
+        await begun.giveUp();
+        this.#large.delete(begun);
+      });
+    }
     const pool = this.#targets?.target(name.pool);
     if (pool === undefined) {
-      if (this.#targets !== undefined && this.#final === undefined) this.skippedObjects--;
+      if (complete && this.#targets !== undefined && this.#final === undefined)
+        this.skippedObjects--;
       return;
     }
-    if (this.#final !== undefined) return;
+    // Nothing of it was written, by its attributes alone or because another state is the last.
+    if (begun === undefined && (!complete || this.#final !== undefined)) return;
     this.#waiting.push(async () => {
       const removed = (await this.#targets?.remove(pool, [rados(name)])) ?? 0;
-      this.#tornWritten += removed;
+      if (complete) this.#tornWritten += removed;
     });
   }
 
@@ -228,9 +253,8 @@ export class RestoreVisitor implements ContentsVisitor {
 
   /** Ends what is under way after a failure. */
   async abandon(error: unknown): Promise<void> {
-    this.#object?.stream?.fail(error);
     for (const chunk of this.#object?.chunks ?? []) chunk.release();
-    await this.#large?.catch(() => {});
+    await Promise.all([...this.#large].map((stream) => stream.giveUp()));
     await this.#etcd?.abandon(error);
     await this.#targets?.drain().catch(() => {});
   }
@@ -240,30 +264,33 @@ export class RestoreVisitor implements ContentsVisitor {
     if (etcd !== undefined && this.#withEtcd) this.#waiting.push(() => etcd.put(records));
   }
 
-  #startLarge(object: OpenObject, data: Channel<Uint8Array[]>): void {
-    const { xattrs, omapHeader, omap } = this.#attributes ?? NO_ATTRIBUTES;
-    const pages = [omap, ...this.#omapPages];
-    this.#attributes = undefined;
-    this.#omapPages = [];
-    const { mtime, pool, name } = object;
+  /** The pool to restore an object into, when this is the state that is wanted. */
+  #wanted(name: EntryName, offset: number): CephPool | undefined {
+    const pool = this.#targets?.target(name.pool);
+    return pool !== undefined && this.#isFinal(name, offset) ? pool : undefined;
+  }
+
+  #isSkipped(name: EntryName, offset: number): boolean {
+    const targets = this.#targets;
+    return (
+      targets !== undefined &&
+      targets.target(name.pool) === undefined &&
+      this.#isFinal(name, offset)
+    );
+  }
+
+  #isFinal(name: EntryName, offset: number): boolean {
+    return this.#final === undefined || this.#final.isAt(name, this.#backup, this.#file, offset);
+  }
+
+  #startLarge(pool: CephPool, name: EntryName, attributes: ObjectAttributes): LargeObjectRestore {
     const { signal } = this.#context;
-    const written = pool.writeLarge(rados(name), {
-      mtime,
-      xattrs,
-      omapHeader,
-      omap: each(pages),
-      data,
-      signal,
-    });
-    written.catch((error) => data.fail(error));
-    this.#large = written;
+    const stream = new LargeObjectRestore(pool, rados(name), attributes, signal);
+    this.#large.add(stream);
+    return stream;
   }
 }
 
 function rados({ namespace, locator, name }: ObjectName): ObjectName {
   return { namespace, locator, name };
-}
-
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
 }

@@ -6,10 +6,11 @@ import type { ObjectName, Pair } from "./types.js";
 
 /** An object that takes more than one write operation. */
 export interface LargeObject {
-  readonly mtime: bigint;
+  /** Nanoseconds since 1970; need not be known before the omap has come to its end. */
+  readonly mtime: bigint | Promise<bigint>;
   readonly xattrs: readonly Pair[];
   readonly omapHeader: Uint8Array;
-  /** Pages of the omap, in any order. */
+  /** Pages of the omap. */
   readonly omap: AsyncIterable<readonly Pair[]> | Iterable<readonly Pair[]>;
   /** The data in order; pieces stay unchanged until the write is over. */
   readonly data: AsyncIterable<readonly Uint8Array[]>;
@@ -22,13 +23,13 @@ const OPERATION_BYTES = 4 << 20;
 const IN_FLIGHT = 4;
 
 /**
- * Replaces an object: the first operation takes away all that it had, the rest add to it. Each sets the
- * time, so the last one leaves it right.
+ * Replaces an object: the first operation takes away all that it had, the rest add to it. Each sets a
+ * time, and the last one the right one.
  */
 export async function writeLargeObject(
   pool: PoolHandle,
   name: ObjectName,
-  { mtime, xattrs, omapHeader, omap, data, signal }: LargeObject,
+  { xattrs, omapHeader, omap, data, signal, ...object }: LargeObject,
 ): Promise<void> {
   const inFlight = new Set<Promise<void>>();
   let failure: { error: unknown } | undefined;
@@ -43,11 +44,20 @@ export async function writeLargeObject(
     inFlight.add(sent);
   };
   const header = omapHeader.length === 0 ? null : omapHeader;
-  await send([1, 0, [], flatOf(xattrs), header, null, mtime]);
+  let held: WriteRequest = [1, 0, [], flatOf(xattrs), header, null, 0n];
+  const last = async (mtime: bigint): Promise<void> => {
+    const [mode, offset, pieces, attributes, omapHead, pairs] = held;
+    await send([mode, offset, pieces, attributes, omapHead, pairs, mtime]);
+  };
   for await (const page of omap) {
     // An operation that does nothing but set the time is refused.
-    if (page.length > 0) await send([0, 0, [], null, null, flatOf(page), mtime]);
+    if (page.length === 0) continue;
+    await send(held);
+    held = [0, 0, [], null, null, flatOf(page), 0n];
   }
+  // One operation waits for the time: there may be no data to come.
+  const mtime = await object.mtime;
+  await last(mtime);
   let offset = 0;
   let pieces: Uint8Array[] = [];
   let length = 0;
