@@ -174,8 +174,10 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
 
   const readTill = async (end: number) => {
     while (readTo < end) {
-      const memory = free.pop() ?? new SharedArrayBuffer(BLOCK_BYTES);
-      const length = await readFully(source, memory, readTo, Math.min(BLOCK_BYTES, size - readTo));
+      const wanted = Math.min(BLOCK_BYTES, size - readTo);
+      // Only the last block of a file is shorter, so no shorter one is ever used again.
+      const memory = free.pop() ?? new SharedArrayBuffer(wanted);
+      const length = await readFully(source, memory, readTo, wanted);
       const block = new Block(memory, readTo, length, recycle);
       if (source.hash !== undefined) {
         block.retain();
