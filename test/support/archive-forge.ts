@@ -57,13 +57,18 @@ export class Forger {
   }
 
   /** A header with the right MAC. */
-  header(type: FileType, number: number, chunkBytes = this.#metadata.chunkBytes): Buffer {
+  header(
+    type: FileType,
+    number: number,
+    chunkBytes = this.#metadata.chunkBytes,
+    slots: readonly Uint8Array[] = [this.#keys.slotBytes],
+  ): Buffer {
     const unsigned = encodeHeader({
       type,
       number,
       backupId: this.#keys.backupId,
       chunkBytes,
-      slots: [this.#keys.slotBytes],
+      slots,
     });
     return Buffer.concat([unsigned, this.#keys.headerMac(unsigned)]);
   }

@@ -45,6 +45,14 @@ export async function inspect(
   folder: string,
   passphrase: string,
 ): Promise<ArchiveErrorCode | "read"> {
+  return (await inspectError(folder, passphrase))?.code ?? "read";
+}
+
+/** What `inspect` finds wrong. Other errors pass through. */
+export async function inspectError(
+  folder: string,
+  passphrase: string,
+): Promise<ArchiveError | undefined> {
   try {
     await inspectBackup(
       { outputDir: folder, quick: false },
@@ -54,10 +62,10 @@ export async function inspect(
         passphrase: async () => Buffer.from(passphrase),
       },
     );
-    return "read";
+    return undefined;
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
-    return error.code;
+    return error;
   }
 }
 
