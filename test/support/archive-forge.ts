@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { compress } from "zstd-napi";
+import { compress, decompress } from "zstd-napi";
 import type { BackupKeys } from "../../src/archive/backup-keys.js";
 import { portableCipher } from "../../src/archive/chunk-cipher.js";
 import {
@@ -79,6 +79,18 @@ export class Forger {
     const key = this.#keys.fileKey(type, number);
     portableCipher().seal(out, Buffer.from(frame), chunkNonce(index, last), key);
     return out;
+  }
+
+  /** Plaintext of a file that is as it was written. */
+  open(type: FileType, number: number, bytes: Buffer): Buffer {
+    const { chunks } = splitSealed(bytes);
+    const key = this.#keys.fileKey(type, number);
+    const plain = chunks.map((chunk, i) => {
+      const frame = Buffer.alloc(chunk.length - TAG_BYTES);
+      portableCipher().open(frame, chunk, chunkNonce(i, i === chunks.length - 1), key);
+      return decompress(frame);
+    });
+    return Buffer.concat(plain);
   }
 
   /** A whole file of these zstd frames. */
