@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { encode } from "cborg";
 import type { BackupKeys, PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { archiveName, FileType, INDEX_NAME } from "../../src/archive/format.js";
 import { encodeMetadata, type Metadata } from "../../src/archive/metadata.js";
@@ -7,7 +8,7 @@ import type { SealPool } from "../../src/archive/seal-pool.js";
 import { Forger, joinSealed, splitSealed } from "../support/archive-forge.js";
 import { FULL_CONTENTS } from "../support/archive-full-sample.js";
 import { type Reading, readAll } from "../support/archive-judge.js";
-import { mutated } from "../support/archive-mutations.js";
+import { mutated, mutatedValue } from "../support/archive-mutations.js";
 import { writeSample } from "../support/archive-sample.js";
 import type { SeededChoice } from "../support/seeded-choice.js";
 import type { Seeds } from "./fuzz-decoders.js";
@@ -90,6 +91,10 @@ export class FuzzedBackup {
   async forge(choice: SeededChoice): Promise<string | undefined> {
     const forger = new Forger(this.#folder, this.#keys, this.#metadata);
     const { index, tars } = this.#plain;
+    if (choice.below(4) === 0) {
+      await forger.setMetadataPlain(Buffer.from(encode(mutatedValue(this.#metadata, choice))));
+      return this.#outcome("facts of another shape", () => undefined);
+    }
     const part = choice.of(["metadata", "index", "archive"] as const);
     const number = choice.below(tars.length);
     const plain = { metadata: this.seeds.metadata, index, archive: tars[number] as Buffer }[part];

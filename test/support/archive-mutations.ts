@@ -58,6 +58,21 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
+const ODD_VALUES = [null, -1, 0, 1.5, 2 ** 52, "", "x", [], [null], {}, true, Number.NaN];
+
+/** `value` with one part of it, however deep, another thing or gone. */
+export function mutatedValue(value: unknown, choice: SeededChoice): unknown {
+  const inside = typeof value === "object" && value !== null && choice.below(4) > 0;
+  const keys = inside ? Object.keys(value) : [];
+  if (!inside || keys.length === 0) return choice.of(ODD_VALUES);
+  const key = choice.of(keys);
+  const entries = Object.entries(value).flatMap(([name, held]) => {
+    if (name !== key) return [[name, held]];
+    return choice.below(4) === 0 ? [] : [[name, mutatedValue(held, choice)]];
+  });
+  return Array.isArray(value) ? entries.map(([, held]) => held) : Object.fromEntries(entries);
+}
+
 function replaced(bytes: Buffer, at: number, by: Uint8Array): Buffer {
   const out = Buffer.from(bytes);
   out.set(by.subarray(0, bytes.length - at), at);
