@@ -6,7 +6,7 @@ import { FileType, METADATA_NAME } from "../../src/archive/format.js";
 import { encodeTarHeader, TAR_END } from "../../src/archive/tar-header.js";
 import { boast, bomb } from "../support/archive-bombs.js";
 import { Forger } from "../support/archive-forge.js";
-import { readMeasured } from "../support/archive-measured.js";
+import { type MeasuredReading, readMeasured } from "../support/archive-measured.js";
 import { object, writeSample } from "../support/archive-sample.js";
 import { newFolder } from "../support/folders.js";
 
@@ -16,6 +16,9 @@ const MIB = 1 << 20;
 const ALLOWED_KIB = 48 << 10;
 /** The same for address space, where threads leave some noise; each claim here is far larger. */
 const ALLOWED_ADDRESSES_KIB = 512 << 10;
+
+/** Measured once: it is the same for each. */
+let honestReading: Promise<MeasuredReading> | undefined;
 
 async function forger(): Promise<Forger> {
   const folder = newFolder();
@@ -31,7 +34,8 @@ async function refused(
   file: string,
   allowedKiB = ALLOWED_KIB,
 ): Promise<void> {
-  const honest = await readMeasured((await forger()).folder);
+  honestReading ??= forger().then(({ folder }) => readMeasured(folder));
+  const honest = await honestReading;
   t.is(honest.code, "read");
   const found = await readMeasured(forged.folder);
   t.is(found.code, "DAMAGED", what);
@@ -102,7 +106,7 @@ test("METADATA.bin: facts of absurd lengths or depth are refused without room fo
 test("INDEX.bin: an item that claims more than the file holds does not gather the file", async (t) => {
   // 512 MiB of zeros, in chunks of 1 MiB that take a few bytes each.
   const zeros = compress(Buffer.alloc(MIB));
-  for (const claim of ["834000", "830000", "5b0000ffffffffffff", "83005b0000ffffffffffff"]) {
+  for (const claim of ["5b0000ffffffffffff", "8300005b0000ffffffffffff"]) {
     const forged = await forger();
     const first = Buffer.alloc(MIB);
     first.set(Buffer.from(claim, "hex"));
