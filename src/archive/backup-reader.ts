@@ -1,17 +1,24 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, readdir, readFile } from "node:fs/promises";
 import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
 import { CborEnd, CborReader } from "./cbor.js";
 import { type Chunk, readChunks } from "./chunk-reader.js";
 import { ArchiveError, damaged } from "./errors.js";
-import type { FileThread } from "./file-thread.js";
-import { archiveName, FileType, INDEX_NAME, MAX_HEADER_BYTES, METADATA_NAME } from "./format.js";
+import type { FileThread, HashedFile } from "./file-thread.js";
+import {
+  archiveName,
+  FileType,
+  INDEX_NAME,
+  MAX_ENTRY_BYTES,
+  MAX_HEADER_BYTES,
+  METADATA_NAME,
+} from "./format.js";
 import { decodeHeader, type Header } from "./header.js";
 import { decodeIndexItem, type IndexItem } from "./index-items.js";
 import { type FileFacts, type Manifest, readManifest } from "./manifest.js";
 import { checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
 import type { SealPool } from "./seal-pool.js";
+import { openRegularFile } from "./regular-file.js";
 import { readTar, type TarEvents } from "./tar-reader.js";
 
 /** METADATA.bin lists 100,000 files at most. */
@@ -108,6 +115,8 @@ export class BackupReader {
         items = [];
       }
       yield items;
+      // An item that claims to be longer than any must not gather the whole file in memory.
+      if (bytes.length - done > MAX_ENTRY_BYTES) throw this.#notAnItem(undefined);
       carry = bytes.subarray(done);
     }
     if (carry.length > 0) throw this.#notAnItem(undefined);
@@ -126,9 +135,10 @@ export class BackupReader {
     const facts = this.manifest.files.find((file) => file.name === name);
     if (facts === undefined)
       throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
-    const handle = await openFile(this.folder, name);
-    const hash = await options.hashOn?.open();
+    const handle = await openRegularFile(this.folder, name);
+    let hash: HashedFile | undefined;
     try {
+      hash = await options.hashOn?.open();
       const header = await this.#header(handle, name, type, number);
       const { signal } = options;
       yield* readChunks({
@@ -148,8 +158,8 @@ export class BackupReader {
         throw damaged("its SHA-256 is not the one in MANIFEST.json", { file: name });
       }
     } finally {
-      await hash?.abandon();
       await handle.close();
+      await hash?.abandon();
     }
   }
 
@@ -172,7 +182,7 @@ export class BackupReader {
 
   async #checkFile(facts: FileFacts): Promise<void> {
     const { name } = facts;
-    const handle = await openFile(this.folder, name);
+    const handle = await openRegularFile(this.folder, name);
     try {
       const { size } = await handle.stat();
       if (size !== facts.size) {
@@ -212,15 +222,6 @@ export class BackupReader {
   }
 }
 
-async function openFile(folder: string, name: string): Promise<FileHandle> {
-  try {
-    return await open(join(folder, name), "r");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    throw new ArchiveError("MISSING_FILE", "it is not there", { file: name, cause });
-  }
-}
-
 async function readHeader(handle: FileHandle, file: string): Promise<Header> {
   const bytes = Buffer.alloc(MAX_HEADER_BYTES);
   let length = 0;
@@ -249,7 +250,7 @@ async function openMetadataHeader(
   const facts = manifest.files.find((file) => file.name === METADATA_NAME);
   if (facts === undefined)
     throw damaged("it does not name METADATA.bin", { file: "MANIFEST.json" });
-  const handle = await openFile(folder, METADATA_NAME);
+  const handle = await openRegularFile(folder, METADATA_NAME);
   let bytes: Buffer;
   try {
     const { size } = await handle.stat();

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { UsageError } from "../errors.js";
+import { BackupToolError, UsageError } from "../errors.js";
 import type { BackupKeys } from "./backup-keys.js";
 import { CborWriter } from "./cbor.js";
 import {
@@ -18,6 +18,7 @@ import {
   INDEX_NAME,
   MANIFEST_NAME,
   MAX_ARCHIVE_FILES,
+  MAX_ENTRY_BYTES,
   METADATA_NAME,
 } from "./format.js";
 import { encodeHeader } from "./header.js";
@@ -261,6 +262,8 @@ export class BackupWriter {
 
   #entry(path: string, content: Uint8Array): void {
     const archive = this.#current(this.#archive);
+    // A backup that cannot be read again must not be finished.
+    if (content.length > MAX_ENTRY_BYTES) throw tooLong(path, content.length);
     archive.append(encodeTarHeader(path, content.length));
     archive.append(content);
     archive.pad(TAR_BLOCK);
@@ -331,6 +334,13 @@ export class BackupWriter {
     if (file === undefined) throw new Error("the backup is not started, or finished");
     return file;
   }
+}
+
+function tooLong(path: string, bytes: number): Error {
+  return new BackupToolError(
+    "ENTRY_TOO_LONG",
+    `${path} would take ${bytes} bytes, more than the ${MAX_ENTRY_BYTES} that an entry may have`,
+  );
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -4,7 +4,7 @@ import { damaged } from "./errors.js";
 import type { HashedFile } from "./file-thread.js";
 import { chunkNonce, FRAME_BYTES, maxSealedChunk, TAG_BYTES } from "./format.js";
 import type { Piece } from "./seal-jobs.js";
-import type { SealPool } from "./seal-pool.js";
+import { RefusedChunk, type SealPool } from "./seal-pool.js";
 
 /** Bytes of one read. */
 const BLOCK_BYTES = 4 << 20;
@@ -91,13 +91,17 @@ export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chun
   const queue: Opening[] = [];
   const frames = readFrames(source);
   let ended = false;
+  /** Why no frame follows: thrown once the chunks before it are handed out, or found damaged. */
+  let broken: unknown;
   let index = 0;
   try {
     for (;;) {
       while (!ended && queue.length < READ_AHEAD) {
         throwIfAborted(source.signal);
-        const next = await frames.next();
-        if (next.done) {
+        const next = await frames.next().catch((error: unknown) => {
+          broken = error;
+        });
+        if (next === undefined || next.done) {
           ended = true;
           break;
         }
@@ -106,7 +110,10 @@ export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chun
         index++;
       }
       const opening = queue.shift();
-      if (opening === undefined) return;
+      if (opening === undefined) {
+        if (broken !== undefined) throw broken;
+        return;
+      }
       const length = await opening.opened;
       if (length instanceof Error) throw length;
       const { out } = opening;
@@ -147,6 +154,8 @@ async function openFrame(
     }
     return length;
   } catch (cause) {
+    // A pool that was closed or has failed says nothing about the file.
+    if (!(cause instanceof RefusedChunk)) return asError(cause);
     const otherEnd = await open(!frame.last).then(
       () => true,
       () => false,
@@ -162,6 +171,10 @@ async function openFrame(
   }
 }
 
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
+
 async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void, void> {
   const { name: file, size, headerBytes, chunkBytes } = source;
   const longest = maxSealedChunk(chunkBytes);
@@ -174,8 +187,10 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
 
   const readTill = async (end: number) => {
     while (readTo < end) {
-      const memory = free.pop() ?? new SharedArrayBuffer(BLOCK_BYTES);
-      const length = await readFully(source, memory, readTo, Math.min(BLOCK_BYTES, size - readTo));
+      const wanted = Math.min(BLOCK_BYTES, size - readTo);
+      // Only the last block of a file is shorter, so no shorter one is ever used again.
+      const memory = free.pop() ?? new SharedArrayBuffer(wanted);
+      const length = await readFully(source, memory, readTo, wanted);
       const block = new Block(memory, readTo, length, recycle);
       if (source.hash !== undefined) {
         block.retain();

@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 /**
  * Paths of the entries in the tar: docs/format.md, "The tar inside". Each part is percent-encoded
  * from raw bytes, so any RADOS name is one safe path part.
@@ -80,24 +82,28 @@ export function decodePart(part: string): Buffer | undefined {
 export function objectPath(kind: ObjectEntryKind, object: EntryName, page = 0): string {
   const located = object.locator.length > 0;
   const locator = located ? `${encodePart(object.locator)}/` : "";
-  const suffix =
-    kind === "attrs" ? ".cbor" : kind === "omap" ? `/${String(page).padStart(8, "0")}.cbor` : "";
+  const suffix = kind === "attrs" ? ".cbor" : kind === "omap" ? `/${padded(page)}.cbor` : "";
   const pool = encodePart(Buffer.from(object.pool, "utf8"));
   const namespace = encodePart(object.namespace);
   const name = encodePart(object.name);
   return `${PREFIXES[kind]}${located ? LOCATED : ""}/${pool}/${namespace}/${locator}${name}${suffix}`;
 }
 
+/** Numbers of entries: tar listings sort by them. */
+function padded(number: number): string {
+  return String(number).padStart(8, "0");
+}
+
 export function leasesPath(number: number): string {
-  return `etcd/leases/${String(number).padStart(8, "0")}.cbor`;
+  return `etcd/leases/${padded(number)}.cbor`;
 }
 
 export function recordsPath(number: number): string {
-  return `etcd/records/${String(number).padStart(8, "0")}.cbor`;
+  return `etcd/records/${padded(number)}.cbor`;
 }
 
 export function tombstonesPath(number: number): string {
-  return `tombstones/${String(number).padStart(8, "0")}.cbor`;
+  return `tombstones/${padded(number)}.cbor`;
 }
 
 /** What the entry at `path` is; undefined when no entry of this format has such a path. */
@@ -135,6 +141,7 @@ function parseObjectPath(parts: string[]): Entry | undefined {
     namespaceBytes === undefined ||
     nameBytes === undefined ||
     locatorBytes === undefined ||
+    !isUtf8(poolBytes) ||
     (located && locatorBytes.length === 0)
   ) {
     return undefined;
@@ -147,5 +154,6 @@ function parseObjectPath(parts: string[]): Entry | undefined {
   };
   if (kind !== "omap") return { kind, object };
   const page = /^(\d{8,})\.cbor$/.exec(rest[1] ?? "");
-  return page === null ? undefined : { kind, object, page: Number(page[1]) };
+  const number = Number(page?.[1]);
+  return page?.[1] === padded(number) ? { kind, object, page: number } : undefined;
 }

@@ -33,6 +33,8 @@ export const BACKUP_ID_BYTES = 16;
 export const HEADER_FIXED_BYTES = 38;
 /** A header, slots and MAC included, is never longer. */
 export const MAX_HEADER_BYTES = 64 << 10;
+/** Longest entry of a tar other than an object's data, and longest item of INDEX.bin: readers hold them whole. */
+export const MAX_ENTRY_BYTES = 80 << 20;
 /** Bytes of the length before each chunk. */
 export const FRAME_BYTES = 4;
 

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { ArchiveError, damaged } from "./errors.js";
 import { FORMAT_VERSION, MANIFEST_NAME } from "./format.js";
+import { openRegularFile } from "./regular-file.js";
 
 /** A file of a backup. */
 export interface FileFacts {
@@ -70,11 +69,11 @@ export function decodeManifest(text: string): Manifest {
   return m as Manifest;
 }
 
-function isHex(value: unknown, digits: number): value is string {
+export function isHex(value: unknown, digits: number): value is string {
   return typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value);
 }
 
-function isFileFacts(value: unknown): value is FileFacts {
+export function isFileFacts(value: unknown): value is FileFacts {
   if (typeof value !== "object" || value === null) return false;
   const f = value as Partial<Record<keyof FileFacts, unknown>>;
   return (
@@ -91,16 +90,23 @@ export async function readManifest(
   folder: string,
   list: () => Promise<string[]>,
 ): Promise<Manifest> {
-  let text: string;
+  const handle = await openRegularFile(folder, MANIFEST_NAME).catch(async (error: unknown) => {
+    throw isMissing(error) ? await whyNoManifest(folder, list) : error;
+  });
   try {
-    const bytes = await readFile(join(folder, MANIFEST_NAME));
-    if (bytes.length > MAX_MANIFEST_BYTES) throw damaged("it is too long", { file: MANIFEST_NAME });
-    text = bytes.toString("utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw await whyNoManifest(folder, list);
+    // Before it is read: a hostile store can name any length.
+    const { size } = await handle.stat();
+    if (size > MAX_MANIFEST_BYTES) throw damaged("it is too long", { file: MANIFEST_NAME });
+    return decodeManifest(await handle.readFile("utf8"));
+  } finally {
+    await handle.close();
   }
-  return decodeManifest(text);
+}
+
+function isMissing(error: unknown): boolean {
+  if (error instanceof ArchiveError) return error.code === "MISSING_FILE";
+  // The folder is a file.
+  return (error as NodeJS.ErrnoException).code === "ENOTDIR";
 }
 
 async function whyNoManifest(folder: string, list: () => Promise<string[]>): Promise<Error> {

@@ -1,7 +1,7 @@
 import { decode, encode } from "cborg";
 import { damaged } from "./errors.js";
 import { FORMAT_VERSION, METADATA_NAME } from "./format.js";
-import type { BackupKind, FileFacts, Manifest } from "./manifest.js";
+import { type BackupKind, type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest.js";
 
 /** How much of what a backup holds and left out. */
 export interface BackupCounts {
@@ -19,6 +19,18 @@ export interface BackupCounts {
   readonly unchangedKeys: number;
   readonly deletedKeys: number;
 }
+
+const COUNTS = Object.keys({
+  objects: 0,
+  objectBytes: 0,
+  unchangedObjects: 0,
+  deletedObjects: 0,
+  vanishedObjects: 0,
+  missingObjects: 0,
+  records: 0,
+  unchangedKeys: 0,
+  deletedKeys: 0,
+} satisfies BackupCounts) as (keyof BackupCounts)[];
 
 /** METADATA.bin: the sealed facts of a backup. */
 export interface Metadata {
@@ -58,16 +70,56 @@ export function decodeMetadata(bytes: Uint8Array): Metadata {
   } catch (error) {
     throw damaged("its facts are not CBOR", { file: METADATA_NAME }, error);
   }
-  const m = value as Partial<Metadata> | null;
-  const well =
-    m?.format === FORMAT_VERSION &&
-    typeof m.id === "string" &&
+  if (!isMetadata(value)) throw damaged("its facts are not complete", { file: METADATA_NAME });
+  return value;
+}
+
+type Unchecked<T> = Partial<Record<keyof T, unknown>>;
+
+function isMetadata(value: unknown): value is Metadata {
+  if (typeof value !== "object" || value === null) return false;
+  const m = value as Unchecked<Metadata>;
+  return (
+    m.format === FORMAT_VERSION &&
+    isHex(m.id, 32) &&
+    (m.kind === "full" ? m.base === null : m.kind === "incremental" && isHex(m.base, 32)) &&
+    isText(m.startedAt) &&
+    isText(m.finishedAt) &&
+    isText(m.toolVersion) &&
+    isCount(m.chunkBytes) &&
+    isCount(m.plainBytes) &&
+    (m.ceph === null || isCeph(m.ceph)) &&
+    (m.etcd === null || isEtcd(m.etcd)) &&
+    isCounts(m.counts) &&
     Array.isArray(m.files) &&
-    typeof m.counts === "object" &&
-    m.ceph !== undefined &&
-    m.etcd !== undefined;
-  if (!well) throw damaged("its facts are not complete", { file: METADATA_NAME });
-  return m as Metadata;
+    m.files.every(isFileFacts)
+  );
+}
+
+function isCeph(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { fsid, pools } = value as Unchecked<NonNullable<Metadata["ceph"]>>;
+  return isText(fsid) && Array.isArray(pools) && pools.every(isText);
+}
+
+function isEtcd(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const e = value as Unchecked<NonNullable<Metadata["etcd"]>>;
+  return isText(e.clusterId) && isCount(e.revision) && isCount(e.firstBatch) && isCount(e.restarts);
+}
+
+function isCounts(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const counts = value as Unchecked<BackupCounts>;
+  return COUNTS.every((name) => isCount(counts[name]));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Throws DAMAGED where the open manifest and the sealed facts differ. */

@@ -3,12 +3,14 @@ import { native, wrappers } from "./sodium.js";
 
 /**
  * A set of objects with their state, for a base of millions of objects: open addressing over typed
- * arrays, 54 bytes a slot at a load of at most 0.9, so 60 bytes an object, and no strings. Names are
+ * arrays, 55 bytes a slot at a load of at most 0.9, so 61 bytes an object, and no strings. Names are
  * kept as 128-bit keyed fingerprints under a key of this process: nobody can choose names that
  * collide, and by chance two of ten million do with a probability of 10^-25.
  */
 
 const MAX_LOAD = 0.9;
+/** Backups of a chain that an entry can tell apart. */
+const MAX_CHAIN = 0x10000;
 
 /** State and place of one object. */
 export interface TableEntry {
@@ -29,7 +31,7 @@ export class ObjectTable {
   readonly #version: BigInt64Array;
   readonly #offset: Float64Array;
   readonly #file: Uint32Array;
-  readonly #backup: Uint8Array;
+  readonly #backup: Uint16Array;
   /** 1 when the slot is taken, 2 when it was marked too. */
   readonly #state: Uint8Array;
   #count = 0;
@@ -47,7 +49,7 @@ export class ObjectTable {
     this.#version = new BigInt64Array(this.#slots);
     this.#offset = new Float64Array(this.#slots);
     this.#file = new Uint32Array(this.#slots);
-    this.#backup = new Uint8Array(this.#slots);
+    this.#backup = new Uint16Array(this.#slots);
     this.#state = new Uint8Array(this.#slots);
   }
 
@@ -71,7 +73,10 @@ export class ObjectTable {
     return this.#state[slot] === 0 ? undefined : slot;
   }
 
-  /** Adds an object, or replaces its entry. Throws RangeError when the table is full. */
+  /**
+   * Adds an object, or replaces its entry. Throws RangeError when the table is full or the chain of
+   * backups too long: a wrapped ordinal would point into another backup.
+   */
   set(
     pool: number,
     namespace: Uint8Array,
@@ -79,6 +84,8 @@ export class ObjectTable {
     name: Uint8Array,
     entry: TableEntry,
   ): void {
+    if (entry.backup >= MAX_CHAIN)
+      throw new RangeError(`a chain of more than ${MAX_CHAIN} backups`);
     const slot = this.#probe(pool, namespace, locator, name);
     if (this.#state[slot] === 0) {
       if (this.#count + 1 >= this.#slots) throw new RangeError("the object table is full");

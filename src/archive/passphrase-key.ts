@@ -20,7 +20,7 @@ export type KdfName = keyof typeof KDF_COSTS;
 /** What a hostile header can make a reader spend: twice the memory and passes of `sensitive`. */
 export const KDF_CEILING: KdfCost = { memoryKiB: 2 << 20, passes: 8, lanes: 16 };
 
-/** Throws UNSUPPORTED_VERSION for costs above the ceiling or below what RFC 9106 allows. */
+/** Throws DAMAGED for costs above the ceiling or below what RFC 9106 allows. */
 export function checkKdfCost(cost: KdfCost, file: string): void {
   const within =
     cost.passes >= 1 &&

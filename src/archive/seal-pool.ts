@@ -1,6 +1,9 @@
 import { Worker } from "node:worker_threads";
 import type { OpenJob, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
 
+/** A chunk that is not what was sealed; any other rejection says that the pool itself has failed. */
+export class RefusedChunk extends Error {}
+
 interface Waiting {
   resolve(length: number): void;
   reject(error: Error): void;
@@ -35,7 +38,10 @@ export class SealPool {
     return this.#run((id) => ({ kind: "seal", id, ...job }));
   }
 
-  /** Length of the plaintext in `job.out`; rejects when the chunk is not authentic or not a zstd frame. */
+  /**
+   * Length of the plaintext in `job.out`; rejects with {@link RefusedChunk} when the chunk is not
+   * authentic or not a zstd frame.
+   */
   open(job: Omit<OpenJob, "id" | "kind">): Promise<number> {
     return this.#run((id) => ({ kind: "open", id, ...job }));
   }
@@ -70,7 +76,7 @@ export class SealPool {
     this.#load[waiting.worker] = (this.#load[waiting.worker] ?? 1) - 1;
     if (this.#waiting.size === 0) for (const worker of this.#workers) worker.unref();
     if (reply.error === undefined) waiting.resolve(reply.length);
-    else waiting.reject(new Error(reply.error));
+    else waiting.reject(new RefusedChunk(reply.error));
   }
 
   #fail(error: Error): void {

@@ -105,7 +105,8 @@ function octal(bytes: Buffer, at: number, length: number): number {
 export function decodeTarBlock(bytes: Buffer): TarBlock | undefined {
   let sum = 0;
   for (let i = 0; i < TAR_BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : (bytes[i] as number);
-  if (sum === 8 * 32) return undefined;
+  // All zero but the checksum field, which then has to be zero too.
+  if (sum === 8 * 32 && bytes.readBigUInt64LE(148) === 0n) return undefined;
   if (octal(bytes, 148, 7) !== sum) throw new TarError("a tar header's checksum is wrong");
   const end = bytes.indexOf(0);
   const name = bytes.toString("latin1", 0, end >= 0 && end < MAX_NAME ? end : MAX_NAME);
@@ -125,23 +126,23 @@ export function decodePax(bytes: Buffer): PaxRecords {
   let at = 0;
   while (at < text.length) {
     const space = text.indexOf(" ", at);
-    const length = Number(text.slice(at, space));
-    if (
-      space < 0 ||
-      !Number.isInteger(length) ||
-      length <= space - at ||
-      at + length > text.length
-    ) {
+    const digits = text.slice(at, space);
+    const length = Number(digits);
+    const end = at + length;
+    const well =
+      space >= 0 && /^\d{1,8}$/.test(digits) && end > space + 1 && text[end - 1] === "\n";
+    if (!well) {
       throw new TarError("a pax record's length is wrong");
     }
-    const record = text.slice(space + 1, at + length - 1);
+    const record = text.slice(space + 1, end - 1);
     const equals = record.indexOf("=");
+    if (equals < 0) throw new TarError("a pax record without a value");
     const value = record.slice(equals + 1);
     const key = record.slice(0, equals);
     if (key === "path") records.path = value;
     else if (key === "size") records.size = parseSize(value);
     else if (key === "mtime") records.mtime = parseTime(value);
-    at += length;
+    at = end;
   }
   return records;
 }

@@ -1,6 +1,7 @@
 import type { Chunk } from "./chunk-reader.js";
 import { type Entry, type EntryName, parsePath } from "./entry-path.js";
 import { damaged } from "./errors.js";
+import { MAX_ENTRY_BYTES } from "./format.js";
 import {
   decodePax,
   decodeTarBlock,
@@ -9,9 +10,6 @@ import {
   TarError,
   tarPadding,
 } from "./tar-header.js";
-
-/** Longer entries than data (records, attributes, pax headers) are never written. */
-const MAX_COLLECTED_BYTES = 80 << 20;
 
 /** What stands in an ARCHIVE file, in its order. Bytes are views on the chunk that comes with them. */
 export type TarEvent =
@@ -87,7 +85,8 @@ class TarParser {
   }
 
   end(): void {
-    if (this.#state !== "end") throw this.#wrong("the tar in it has no end");
+    const twoBlocks = this.#state === "end" && this.#left === Number.POSITIVE_INFINITY;
+    if (!twoBlocks) throw this.#wrong("the tar in it has no end");
   }
 
   #take(part: Buffer, events: TarEvent[]): void {
@@ -136,6 +135,9 @@ class TarParser {
 
   #header(events: TarEvent[]): void {
     const block = this.#tar(() => decodeTarBlock(this.#block));
+    if (this.#pax !== undefined && block?.type !== "0") {
+      throw this.#wrong("a pax header without its entry");
+    }
     if (block === undefined) {
       this.#next("end", TAR_BLOCK);
       return;
@@ -171,7 +173,7 @@ class TarParser {
   }
 
   #collect(size: number): void {
-    if (size > MAX_COLLECTED_BYTES) throw this.#wrong(`an entry of ${size} bytes is too long`);
+    if (size > MAX_ENTRY_BYTES) throw this.#wrong(`an entry of ${size} bytes is too long`);
     this.#collected = Buffer.allocUnsafeSlow(size);
     this.#filled = 0;
     this.#padding = tarPadding(size);

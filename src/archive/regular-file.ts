@@ -1,0 +1,28 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { ArchiveError, damaged } from "./errors.js";
+
+/**
+ * Opens a file of a backup for reading. Throws MISSING_FILE, and DAMAGED for what is there but is no
+ * file: reading a folder fails with an error of its own, and opening a pipe would wait for ever.
+ */
+export async function openRegularFile(folder: string, name: string): Promise<FileHandle> {
+  let handle: FileHandle;
+  try {
+    handle = await open(join(folder, name), constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    // A socket cannot be opened at all.
+    if (code === "ENXIO") throw damaged("it is not a file", { file: name }, cause);
+    if (code !== "ENOENT") throw cause;
+    throw new ArchiveError("MISSING_FILE", "it is not there", { file: name, cause });
+  }
+  const isFile = await handle.stat().then(
+    (stat) => stat.isFile(),
+    () => false,
+  );
+  if (isFile) return handle;
+  await handle.close();
+  throw damaged("it is not a file", { file: name });
+}

@@ -1,0 +1,100 @@
+import { CborError, CborReader } from "../../src/archive/cbor.js";
+import { Chunk } from "../../src/archive/chunk-reader.js";
+import { decodePart, parsePath } from "../../src/archive/entry-path.js";
+import { ArchiveError } from "../../src/archive/errors.js";
+import { decodeHeader } from "../../src/archive/header.js";
+import { decodeIndexItem } from "../../src/archive/index-items.js";
+import { decodeManifest } from "../../src/archive/manifest.js";
+import { decodeMetadata } from "../../src/archive/metadata.js";
+import {
+  decodeAttributes,
+  decodeLease,
+  decodePairs,
+  decodeRecord,
+  decodeTombstone,
+} from "../../src/archive/records.js";
+import { decodePax, decodeTarBlock, TAR_BLOCK, TarError } from "../../src/archive/tar-header.js";
+import { readTar } from "../../src/archive/tar-reader.js";
+
+/** Real bytes of a backup to start from. */
+export interface Seeds {
+  readonly header: Buffer;
+  readonly manifest: Buffer;
+  readonly metadata: Buffer;
+  readonly index: Buffer;
+  readonly tar: Buffer;
+}
+
+export interface Decoder {
+  readonly name: string;
+  readonly seed: keyof Seeds;
+  run(bytes: Buffer): void | Promise<void>;
+  /** Whether this is how the decoder refuses. */
+  refuses(error: unknown): boolean;
+}
+
+const archive = (error: unknown) => error instanceof ArchiveError;
+const tar = (error: unknown) => error instanceof TarError;
+const cbor = (error: unknown) =>
+  error instanceof CborError ||
+  // A wrong shape; V8 says a full stack and a full memory in the same class.
+  (error instanceof RangeError && /of a wrong shape|instead of/.test(error.message));
+
+function sequence(name: string, seed: keyof Seeds, decode: (from: CborReader) => unknown): Decoder {
+  return {
+    name,
+    seed,
+    refuses: cbor,
+    run: (bytes) => {
+      const reader = new CborReader(bytes);
+      while (!reader.atEnd) decode(reader);
+    },
+  };
+}
+
+export const DECODERS: readonly Decoder[] = [
+  { name: "header", seed: "header", refuses: archive, run: (b) => void decodeHeader(b, "f") },
+  {
+    name: "manifest",
+    seed: "manifest",
+    refuses: archive,
+    run: (bytes) => void decodeManifest(bytes.toString("utf8")),
+  },
+  { name: "metadata", seed: "metadata", refuses: archive, run: (b) => void decodeMetadata(b) },
+  sequence("index items", "index", decodeIndexItem),
+  sequence("records", "index", decodeRecord),
+  sequence("attributes", "index", decodeAttributes),
+  sequence("pairs", "index", decodePairs),
+  sequence("leases", "index", decodeLease),
+  sequence("tombstones", "index", decodeTombstone),
+  {
+    name: "tar block",
+    seed: "tar",
+    refuses: tar,
+    run: (bytes) => void decodeTarBlock(Buffer.concat([bytes, Buffer.alloc(TAR_BLOCK)])),
+  },
+  { name: "pax", seed: "tar", refuses: tar, run: (b) => void decodePax(b.subarray(TAR_BLOCK)) },
+  {
+    name: "path",
+    seed: "tar",
+    refuses: () => false,
+    run: (bytes) => {
+      parsePath(bytes.toString("latin1", 0, 100));
+      decodePart(bytes.toString("latin1", 0, 100));
+    },
+  },
+  {
+    name: "tar",
+    seed: "tar",
+    refuses: archive,
+    run: async (bytes) => {
+      for await (const { chunk } of readTar(chunksOf(bytes), "f")) chunk.release();
+    },
+  },
+];
+
+async function* chunksOf(bytes: Buffer): AsyncGenerator<Chunk> {
+  for (let at = 0; at < bytes.length; at += 700) {
+    yield new Chunk(bytes.subarray(at, at + 700), () => {});
+  }
+}

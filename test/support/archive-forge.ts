@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { compress, decompress } from "zstd-napi";
+import type { BackupKeys } from "../../src/archive/backup-keys.js";
+import { portableCipher } from "../../src/archive/chunk-cipher.js";
+import {
+  chunkNonce,
+  FileType,
+  FRAME_BYTES,
+  INDEX_NAME,
+  MANIFEST_NAME,
+  METADATA_NAME,
+  TAG_BYTES,
+} from "../../src/archive/format.js";
+import { decodeHeader, encodeHeader } from "../../src/archive/header.js";
+import { decodeManifest, encodeManifest } from "../../src/archive/manifest.js";
+import { encodeMetadata, type Metadata } from "../../src/archive/metadata.js";
+
+/** A sealed file taken apart: its header and each chunk's ciphertext. */
+export interface SealedParts {
+  readonly header: Buffer;
+  readonly chunks: readonly Buffer[];
+}
+
+export function splitSealed(bytes: Buffer): SealedParts {
+  const { length } = decodeHeader(bytes, "a file that is taken apart");
+  const chunks: Buffer[] = [];
+  for (let at = length; at < bytes.length; ) {
+    const end = at + FRAME_BYTES + bytes.readUInt32LE(at);
+    chunks.push(bytes.subarray(at + FRAME_BYTES, end));
+    at = end;
+  }
+  return { header: bytes.subarray(0, length), chunks };
+}
+
+export function joinSealed({ header, chunks }: SealedParts): Buffer {
+  return Buffer.concat([header, ...chunks.flatMap((chunk) => [u32(chunk.length), chunk])]);
+}
+
+function u32(value: number): Buffer {
+  const out = Buffer.alloc(4);
+  out.writeUInt32LE(value);
+  return out;
+}
+
+/** What someone with the keys of a backup, and bad intent, can write. */
+export class Forger {
+  readonly folder: string;
+  readonly #keys: BackupKeys;
+  #metadata: Metadata;
+
+  constructor(folder: string, keys: BackupKeys, metadata: Metadata) {
+    this.folder = folder;
+    this.#keys = keys;
+    this.#metadata = metadata;
+  }
+
+  /** A header with the right MAC. */
+  header(
+    type: FileType,
+    number: number,
+    chunkBytes = this.#metadata.chunkBytes,
+    slots: readonly Uint8Array[] = [this.#keys.slotBytes],
+  ): Buffer {
+    const unsigned = encodeHeader({
+      type,
+      number,
+      backupId: this.#keys.backupId,
+      chunkBytes,
+      slots,
+    });
+    return Buffer.concat([unsigned, this.#keys.headerMac(unsigned)]);
+  }
+
+  /** One chunk around `frame`, which need not be one that zstd made. */
+  chunk(type: FileType, number: number, index: number, last: boolean, frame: Uint8Array): Buffer {
+    const out = Buffer.alloc(frame.length + TAG_BYTES);
+    const key = this.#keys.fileKey(type, number);
+    portableCipher().seal(out, Buffer.from(frame), chunkNonce(index, last), key);
+    return out;
+  }
+
+  /** Plaintext of a file that is as it was written. */
+  open(type: FileType, number: number, bytes: Buffer): Buffer {
+    const { chunks } = splitSealed(bytes);
+    const key = this.#keys.fileKey(type, number);
+    const plain = chunks.map((chunk, i) => {
+      const frame = Buffer.alloc(chunk.length - TAG_BYTES);
+      portableCipher().open(frame, chunk, chunkNonce(i, i === chunks.length - 1), key);
+      return decompress(frame);
+    });
+    return Buffer.concat(plain);
+  }
+
+  /** A whole file of these zstd frames. */
+  sealFrames(
+    type: FileType,
+    number: number,
+    frames: readonly Uint8Array[],
+    chunkBytes?: number,
+  ): Buffer {
+    const chunks = frames.map((frame, i) =>
+      this.chunk(type, number, i, i === frames.length - 1, frame),
+    );
+    return joinSealed({ header: this.header(type, number, chunkBytes), chunks });
+  }
+
+  /** A whole file of this plaintext, cut as the format says. */
+  seal(type: FileType, number: number, plain: Buffer): Buffer {
+    const frames: Buffer[] = [];
+    const { chunkBytes } = this.#metadata;
+    for (let at = 0; at === 0 || at < plain.length; at += chunkBytes) {
+      frames.push(compress(plain.subarray(at, at + chunkBytes)));
+    }
+    return this.sealFrames(type, number, frames);
+  }
+
+  /** Puts `bytes` in the place of a file, and makes METADATA.bin and MANIFEST.json agree. */
+  async replace(name: string, bytes: Buffer): Promise<void> {
+    await writeFile(join(this.folder, name), bytes);
+    const facts = { name, size: bytes.length, sha256: sha256(bytes) };
+    const files = this.#metadata.files.map((file) => (file.name === name ? facts : file));
+    await this.setMetadata({ ...this.#metadata, files });
+  }
+
+  async replaceIndex(plain: Buffer): Promise<void> {
+    await this.replace(INDEX_NAME, this.seal(FileType.index, 0, plain));
+  }
+
+  async replaceArchive(name: string, number: number, tar: Buffer): Promise<void> {
+    await this.replace(name, this.seal(FileType.archive, number, tar));
+  }
+
+  async setMetadata(metadata: Metadata): Promise<void> {
+    this.#metadata = metadata;
+    await this.setMetadataPlain(Buffer.from(encodeMetadata(metadata)));
+  }
+
+  /** METADATA.bin around any bytes. */
+  async setMetadataPlain(plain: Buffer): Promise<void> {
+    await this.setMetadataFile(this.seal(FileType.metadata, 0, plain));
+  }
+
+  /** Any bytes as METADATA.bin, with a manifest that names them. */
+  async setMetadataFile(bytes: Buffer): Promise<void> {
+    await writeFile(join(this.folder, METADATA_NAME), bytes);
+    const path = join(this.folder, MANIFEST_NAME);
+    const manifest = decodeManifest(await readFile(path, "utf8"));
+    const facts = { name: METADATA_NAME, size: bytes.length, sha256: sha256(bytes) };
+    await writeFile(path, encodeManifest({ ...manifest, files: [...this.#metadata.files, facts] }));
+  }
+
+  get metadata(): Metadata {
+    return this.#metadata;
+  }
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

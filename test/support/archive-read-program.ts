@@ -1,0 +1,53 @@
+/**
+ * Reads the backup in argv[2] in a process of its own and prints what came of it, with the most memory
+ * that the process ever had: node archive-read-program.js FOLDER
+ */
+import { readFileSync } from "node:fs";
+import { BackupReader } from "../../src/archive/backup-reader.js";
+import { chunkCipher } from "../../src/archive/chunk-cipher.js";
+import { ObjectTable } from "../../src/archive/object-table.js";
+import { SealPool } from "../../src/archive/seal-pool.js";
+import { readAll, readingDigest } from "./archive-judge.js";
+import { samplePassphrase } from "./archive-sample.js";
+
+/** Whether each object of the index is found again in a table of them. */
+async function tableHolds(folder: string, pool: SealPool): Promise<boolean> {
+  const backup = await BackupReader.open(folder, samplePassphrase(), pool);
+  const table = new ObjectTable(backup.metadata.counts.objects);
+  let all = true;
+  for (const pass of ["set", "find"]) {
+    for await (const items of backup.readIndex()) {
+      for (const item of items) {
+        if (item.kind !== "object") continue;
+        const { pool: ordinal, namespace, locator, name } = item;
+        if (pass === "set") table.set(ordinal, namespace, locator, name, item);
+        const slot = table.find(ordinal, namespace, locator, name);
+        all &&= slot !== undefined && table.entry(slot).offset === item.offset;
+      }
+    }
+  }
+  return all && table.count === backup.metadata.counts.objects;
+}
+
+/** From proc(5): unlike getrusage, it does not count what the parent had before exec. */
+function peak(field: "VmHWM" | "VmPeak"): number {
+  const status = readFileSync("/proc/self/status", "utf8");
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+}
+
+const folder = process.argv[2] ?? "";
+const pool = new SealPool(1);
+const reading = await readAll(folder, samplePassphrase(), pool);
+const { error } = reading;
+const table = error === undefined ? await tableHolds(folder, pool) : false;
+await pool.close();
+const result = {
+  code: error?.code ?? "read",
+  message: error?.message ?? "",
+  digest: readingDigest(reading),
+  cipher: chunkCipher().name,
+  table,
+  residentKiB: peak("VmHWM"),
+  addressSpaceKiB: peak("VmPeak"),
+};
+process.stdout.write(`${JSON.stringify(result)}\n`);
