@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { runProcess } from "./processes.js";
 
@@ -35,11 +36,10 @@ async function client(command: string, pools: readonly string[], input = ""): Pr
   return stdout.toString();
 }
 
-let made = 0;
-
 /** Makes pools with names that no other test has. */
 export async function makePools(count: number): Promise<string[]> {
-  const names = Array.from({ length: count }, () => `test-${process.pid}-${++made}`);
+  // Test files share one process: its id would not tell them apart.
+  const names = Array.from({ length: count }, () => `test-${randomUUID()}`);
   await client("make", names);
   return names;
 }

@@ -72,11 +72,11 @@ const ENDINGS: Readonly<Record<string, (pool: string) => Promise<void>>> = {
   },
   /** The main thread never loads the binding, so the end of a worker would unload it. */
   async "workers terminated"(pool) {
-    await terminateWorkers(pool, 4);
+    await terminateWorkers(pool, 2);
   },
   async "workers terminated beside a load"(pool) {
     const load = await busy(pool);
-    await terminateWorkers(pool, 3);
+    await terminateWorkers(pool, 2);
     const before = load.answered;
     while (load.answered < before + 20) await sleep(1);
     await load.cluster.close();
