@@ -83,5 +83,6 @@ RemoveOperation::RemoveOperation(const Napi::CallbackInfo& info, std::shared_ptr
 int RemoveOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
   librados::ObjectWriteOperation op;
   op.remove();
-  return io.aio_operate(names_[i].oid, completion, &op);
+  // A full cluster takes removals, but a client keeps them back unless told.
+  return io.aio_operate(names_[i].oid, completion, &op, librados::OPERATION_FULL_TRY);
 }

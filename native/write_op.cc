@@ -107,7 +107,9 @@ void WriteOperation::submit() {
     object.completion = librados::Rados::aio_create_completion(&object, on_complete);
     pool_->objects.set_namespace(names_[i].nspace);
     pool_->objects.locator_set_key(names_[i].locator);
-    const int code = pool_->objects.aio_operate(names_[i].oid, object.completion, &op);
+    // A full cluster answers ENOSPC or EDQUOT instead of keeping the write until there is room.
+    const int code =
+        pool_->objects.aio_operate(names_[i].oid, object.completion, &op, librados::OPERATION_FULL_TRY);
     if (code < 0) {
       done(i, code);
     }

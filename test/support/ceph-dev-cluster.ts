@@ -34,6 +34,12 @@ export class DevCluster {
     await this.#run(["down"]);
   }
 
+  /** What leads {@link tellMonitors} here. */
+  get env(): Readonly<Record<string, string>> {
+    const { conf, keyring = "" } = this.options();
+    return { CEPH_CONF: conf, CEPH_KEYRING_ADMIN: keyring };
+  }
+
   options(more: Partial<CephOptions> = {}): CephOptions {
     return { conf: join(this.folder, "ceph.conf"), keyring: this.keyring("client.admin"), ...more };
   }
