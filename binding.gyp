@@ -4,19 +4,26 @@
       "target_name": "rados",
       "sources": [
         "native/addon.cc",
+        "native/blocking_op.cc",
         "native/cluster.cc",
+        "native/connection.cc",
+        "native/exit_guard.cc",
         "native/list_op.cc",
         "native/names.cc",
+        "native/operation.cc",
         "native/packed_ops.cc",
         "native/read_op.cc",
         "native/task_threads.cc",
         "native/write_op.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
+                  "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++17", "-fexceptions", "-O2", "-Wall", "-Wextra", "-Werror"],
-      "libraries": ["-lrados"]
+      "libraries": ["-lrados"],
+      # A worker thread that ends unloads its addons: never this one, whose threads may end later.
+      "ldflags": ["-Wl,-z,nodelete"]
     }
   ]
 }

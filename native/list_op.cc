@@ -3,10 +3,10 @@
 #include <cerrno>
 
 ListOperation::ListOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
-                             std::shared_ptr<ClusterState> state)
+                             std::shared_ptr<Connection> connection)
     : Operation(info[5].As<Napi::Function>()),
       pool_(std::move(pool)),
-      state_(std::move(state)),
+      connection_(std::move(connection)),
       slice_(info[1].As<Napi::Number>().Uint32Value()),
       slices_(info[2].As<Napi::Number>().Uint32Value()),
       count_(info[4].As<Napi::Number>().Uint32Value()),
@@ -14,7 +14,7 @@ ListOperation::ListOperation(const Napi::CallbackInfo& info, std::shared_ptr<Poo
 
 void ListOperation::run() {
   code_ = list();
-  state_->finish(this);
+  connection_->finish(this);
 }
 
 int ListOperation::list() {
@@ -28,7 +28,7 @@ int ListOperation::list() {
   return 0;
 }
 
-void ListOperation::deliver(Napi::Env env) {
+void ListOperation::answer(Napi::Env env) {
   if (code_ < 0) return call(env, code_);
   size_t length = 0;
   for (const auto& item : items_) length += item.nspace.size() + item.locator.size() + item.oid.size();

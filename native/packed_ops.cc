@@ -1,36 +1,37 @@
 #include "packed_ops.h"
 
 PackedOperation::PackedOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
-                                 std::shared_ptr<ClusterState> state, size_t arrays)
+                                 std::shared_ptr<Connection> connection, size_t arrays)
     : Operation(info[4 + arrays].As<Napi::Function>()),
       names_(unpack_names(info[1], info[2])),
       errno_(reinterpret_cast<int32_t*>(bytes_of(info[3]).data)),
       pool_(std::move(pool)),
-      state_(std::move(state)) {
+      connection_(std::move(connection)) {
   for (size_t i = 3; i < 4 + arrays; i++) {
     if (bytes_of(info[i]).length < names_.size() * (i == 3 ? 4 : 8)) {
       throw Napi::RangeError::New(info.Env(), "an array is shorter than the names");
     }
-    held_.push_back(Napi::Persistent(info[i].As<Napi::Object>()));
+    hold(info[i]);
     if (i > 3) arrays_.push_back(bytes_of(info[i]).data);
   }
+}
+
+PackedOperation::~PackedOperation() {
+  for (auto* completion : completions_) completion->release();
 }
 
 void PackedOperation::submit() {
   left_ = names_.size() + 1;
   slots_.reserve(names_.size());
   completions_.reserve(names_.size());
-  for (size_t i = 0; i < names_.size(); i++) {
+  for (size_t i = 0; i < names_.size() && !connection_->closed(); i++) {
     slots_.push_back({this, i});
     auto* completion = librados::Rados::aio_create_completion(&slots_.back(), on_complete);
     completions_.push_back(completion);
     pool_->objects.set_namespace(names_[i].nspace);
     pool_->objects.locator_set_key(names_[i].locator);
     const int code = start(i, pool_->objects, completion);
-    if (code < 0) {
-      errno_[i] = code;
-      one_done();
-    }
+    if (code < 0) done(i, code, 0);
   }
   one_done();
 }
@@ -39,24 +40,27 @@ void PackedOperation::on_complete(rados_completion_t, void* arg) {
   auto* slot = static_cast<Slot*>(arg);
   auto* operation = slot->operation;
   auto* completion = operation->completions_[slot->index];
-  const int code = completion->get_return_value();
-  operation->errno_[slot->index] = code < 0 ? code : 0;
-  operation->completed(slot->index, code, completion->get_version64());
-  operation->one_done();
+  operation->done(slot->index, completion->get_return_value(), completion->get_version64());
+}
+
+void PackedOperation::done(size_t i, int code, uint64_t version) {
+  connection_->with_memory([&] {
+    errno_[i] = code < 0 ? code : 0;
+    if (code >= 0) put(i, version);
+  });
+  one_done();
 }
 
 void PackedOperation::one_done() {
   if (--left_ > 0) return;
-  for (auto* completion : completions_) completion->release();
-  completions_.clear();
-  state_->finish(this);
+  connection_->finish(this);
 }
 
-void PackedOperation::deliver(Napi::Env env) { call(env, 0); }
+void PackedOperation::answer(Napi::Env env) { call(env, 0); }
 
 StatOperation::StatOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
-                             std::shared_ptr<ClusterState> state)
-    : PackedOperation(info, std::move(pool), std::move(state), 3), states_(names_.size()) {}
+                             std::shared_ptr<Connection> connection)
+    : PackedOperation(info, std::move(pool), std::move(connection), 3), states_(names_.size()) {}
 
 int StatOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
   librados::ObjectReadOperation op;
@@ -65,21 +69,20 @@ int StatOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion*
   return io.aio_operate(names_[i].oid, completion, &op, librados::OPERATION_NOFLAG, nullptr);
 }
 
-void StatOperation::completed(size_t i, int code, uint64_t version) {
-  if (code < 0) return;
-  const auto& [size, mtime, _] = states_[i];
-  (void)_;
-  static_cast<double*>(arrays_[0])[i] = static_cast<double>(size);
-  static_cast<int64_t*>(arrays_[1])[i] = mtime.tv_sec * 1000000000LL + mtime.tv_nsec;
+void StatOperation::put(size_t i, uint64_t version) {
+  const auto& state = states_[i];
+  static_cast<double*>(arrays_[0])[i] = static_cast<double>(state.size);
+  static_cast<int64_t*>(arrays_[1])[i] = state.mtime.tv_sec * 1000000000LL + state.mtime.tv_nsec;
   static_cast<uint64_t*>(arrays_[2])[i] = version;
 }
 
 RemoveOperation::RemoveOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
-                                 std::shared_ptr<ClusterState> state)
-    : PackedOperation(info, std::move(pool), std::move(state), 0) {}
+                                 std::shared_ptr<Connection> connection)
+    : PackedOperation(info, std::move(pool), std::move(connection), 0) {}
 
 int RemoveOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
   librados::ObjectWriteOperation op;
   op.remove();
-  return io.aio_operate(names_[i].oid, completion, &op);
+  // A full cluster takes removals, but a client keeps them back unless told.
+  return io.aio_operate(names_[i].oid, completion, &op, librados::OPERATION_FULL_TRY);
 }

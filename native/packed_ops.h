@@ -1,21 +1,24 @@
 #pragma once
 #include <ctime>
 
-#include "cluster.h"
+#include "connection.h"
+#include "names.h"
 
 // Operations on many objects whose results are a few numbers each, put straight into typed arrays. The
 // objects are all under way together; librados' own throttle bounds them.
 class PackedOperation : public Operation {
  public:
-  PackedOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state,
+  PackedOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection,
                   size_t arrays);
+  ~PackedOperation() override;
   void submit();
-  void deliver(Napi::Env env) override;
+  void answer(Napi::Env env) override;
 
  protected:
   // Starts the operation on object `i`; returns a negative errno when it could not be started.
   virtual int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) = 0;
-  virtual void completed(size_t i, int code, uint64_t version) = 0;
+  // Puts what came out into the typed arrays.
+  virtual void put(size_t i, uint64_t version) = 0;
 
   std::vector<ObjectName> names_;
   int32_t* errno_;
@@ -28,24 +31,24 @@ class PackedOperation : public Operation {
     size_t index;
   };
   static void on_complete(rados_completion_t completion, void* slot);
+  void done(size_t i, int code, uint64_t version);
   void one_done();
 
   std::shared_ptr<Pool> pool_;
-  std::shared_ptr<ClusterState> state_;
+  std::shared_ptr<Connection> connection_;
   std::vector<Slot> slots_;
   std::vector<librados::AioCompletion*> completions_;
-  std::vector<Napi::ObjectReference> held_;
   std::atomic<size_t> left_{0};
 };
 
 // stat(pool, names, offsets, errno, size, mtime, version, (code) => …)
 class StatOperation : public PackedOperation {
  public:
-  StatOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
+  StatOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection);
 
  private:
   int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;
-  void completed(size_t i, int code, uint64_t version) override;
+  void put(size_t i, uint64_t version) override;
 
   struct State {
     uint64_t size;
@@ -58,9 +61,9 @@ class StatOperation : public PackedOperation {
 // remove(pool, names, offsets, errno, (code) => …)
 class RemoveOperation : public PackedOperation {
  public:
-  RemoveOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
+  RemoveOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection);
 
  private:
   int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;
-  void completed(size_t, int, uint64_t) override {}
+  void put(size_t, uint64_t) override {}
 };

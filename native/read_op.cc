@@ -4,12 +4,13 @@
 #include <cstring>
 
 ReadOperation::ReadOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
-                             std::shared_ptr<ClusterState> state)
+                             std::shared_ptr<Connection> connection)
     : Operation(info[7].As<Napi::Function>()),
       names_(unpack_names(info[1], info[2])),
       pool_(std::move(pool)),
-      state_(std::move(state)) {
+      connection_(std::move(connection)) {
   auto request = info[3].As<Napi::Float64Array>();
+  if (request.ElementLength() < 4) throw Napi::RangeError::New(info.Env(), "a request of four numbers");
   parts_ = static_cast<int>(request[0]);
   offset_ = static_cast<uint64_t>(request[1]);
   length_ = static_cast<size_t>(request[2]);
@@ -19,19 +20,25 @@ ReadOperation::ReadOperation(const Napi::CallbackInfo& info, std::shared_ptr<Poo
   auto offsets = info[5].As<Napi::Float64Array>();
   for (size_t i = 0; i < names_.size(); i++) {
     const double at = i < offsets.ElementLength() ? offsets[i] : -1;
-    if ((parts_ & kData) != 0 && (at < 0 || at + static_cast<double>(length_) > static_cast<double>(slots.length))) {
+    if ((parts_ & kData) != 0 && !(at >= 0 && at + static_cast<double>(length_) <= static_cast<double>(slots.length))) {
       throw Napi::RangeError::New(info.Env(), "a slot outside of the memory");
     }
     slot_offsets_.push_back(at);
   }
   if (info[6].IsTypedArray()) omap_after_ = string_of(info[6]);
-  held_ = Napi::Persistent(info[4].As<Napi::Object>());
+  hold(info[4]);
   objects_.resize(names_.size());
+}
+
+ReadOperation::~ReadOperation() {
+  for (auto& object : objects_) {
+    if (object.completion != nullptr) object.completion->release();
+  }
 }
 
 void ReadOperation::submit() {
   left_ = names_.size() + 1;
-  for (size_t i = 0; i < names_.size(); i++) {
+  for (size_t i = 0; i < names_.size() && !connection_->closed(); i++) {
     auto& object = objects_[i];
     object.operation = this;
     librados::ObjectReadOperation op;
@@ -86,14 +93,15 @@ void ReadOperation::finish_one(Object& object) {
   }
   const size_t index = static_cast<size_t>(&object - objects_.data());
   auto* slot = slots_ + static_cast<size_t>(slot_offsets_[index]);
-  object.data.begin().copy(static_cast<unsigned>(object.length), reinterpret_cast<char*>(slot));
+  connection_->with_memory([&] {
+    object.data.begin().copy(static_cast<unsigned>(object.length), reinterpret_cast<char*>(slot));
+  });
   object.data.clear();
 }
 
 void ReadOperation::one_done() {
   if (--left_ > 0) return;
-  for (auto& object : objects_) object.completion->release();
-  state_->finish(this);
+  connection_->finish(this);
 }
 
 namespace {
@@ -134,7 +142,7 @@ Napi::Value ReadOperation::result(Napi::Env env, Object& object) {
   return fields;
 }
 
-void ReadOperation::deliver(Napi::Env env) {
+void ReadOperation::answer(Napi::Env env) {
   auto results = Napi::Array::New(env, objects_.size());
   for (size_t i = 0; i < objects_.size(); i++) {
     Napi::HandleScope scope(env);

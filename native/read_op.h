@@ -2,7 +2,8 @@
 #include <ctime>
 #include <map>
 
-#include "cluster.h"
+#include "connection.h"
+#include "names.h"
 
 // read(pool, names, offsets, request, slots, slotOffsets, (code, results) => …)
 //
@@ -14,9 +15,10 @@ enum ReadPart { kStat = 1, kData = 2, kXattrs = 4, kOmapHeader = 8, kOmap = 16 }
 
 class ReadOperation : public Operation {
  public:
-  ReadOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
+  ReadOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection);
+  ~ReadOperation() override;
   void submit();
-  void deliver(Napi::Env env) override;
+  void answer(Napi::Env env) override;
 
  private:
   using Pairs = std::map<std::string, librados::bufferlist>;
@@ -42,7 +44,7 @@ class ReadOperation : public Operation {
 
   std::vector<ObjectName> names_;
   std::shared_ptr<Pool> pool_;
-  std::shared_ptr<ClusterState> state_;
+  std::shared_ptr<Connection> connection_;
   int parts_;
   uint64_t offset_;
   size_t length_;
@@ -50,7 +52,6 @@ class ReadOperation : public Operation {
   std::string omap_after_;
   uint8_t* slots_;
   std::vector<double> slot_offsets_;
-  Napi::ObjectReference held_;
   std::vector<Object> objects_;
   std::atomic<size_t> left_{0};
 };

@@ -4,25 +4,31 @@ TaskThreads::TaskThreads(size_t count) {
   for (size_t i = 0; i < count; i++) threads_.emplace_back([this] { run(); });
 }
 
-TaskThreads::~TaskThreads() { stop(); }
+TaskThreads::~TaskThreads() {
+  stop();
+  join();
+}
 
-bool TaskThreads::post(std::function<void()> task) {
+void TaskThreads::post(std::function<void()> task) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (stopped_) return false;
+    if (stopped_) return;
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
-  return true;
 }
 
 void TaskThreads::stop() {
+  std::deque<std::function<void()>> dropped;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopped_ = true;
-    tasks_.clear();
+    dropped.swap(tasks_);
   }
   wake_.notify_all();
+}
+
+void TaskThreads::join() {
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
   }

@@ -15,10 +15,12 @@ class TaskThreads {
   TaskThreads(const TaskThreads&) = delete;
   TaskThreads& operator=(const TaskThreads&) = delete;
 
-  // Returns false, and does not keep the task, when the threads were stopped.
-  bool post(std::function<void()> task);
-  // Lets each thread finish the task it is in, drops the others, and joins.
+  // Drops the task when the threads were stopped.
+  void post(std::function<void()> task);
+  // Lets each thread finish the task it is in, and drops the others.
   void stop();
+  // Waits for the threads to end after stop(). Not from one of them.
+  void join();
 
  private:
   void run();

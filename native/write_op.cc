@@ -28,15 +28,16 @@ std::string text_of(const Bytes& bytes) {
 }  // namespace
 
 WriteOperation::WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
-                               std::shared_ptr<ClusterState> state)
+                               std::shared_ptr<Connection> connection)
     : Operation(info[5].As<Napi::Function>()),
       names_(unpack_names(info[1], info[2])),
       pool_(std::move(pool)),
-      state_(std::move(state)),
+      connection_(std::move(connection)),
       errno_(reinterpret_cast<int32_t*>(bytes_of(info[4]).data)),
-      held_objects_(Napi::Persistent(info[3].As<Napi::Object>())),
-      held_errno_(Napi::Persistent(info[4].As<Napi::Object>())),
       objects_(names_.size()) {
+  // The memory of all pieces, and of errno.
+  hold(info[3]);
+  hold(info[4]);
   auto given = info[3].As<Napi::Array>();
   if (given.Length() != names_.size() || bytes_of(info[4]).length < 4 * names_.size()) {
     throw Napi::RangeError::New(info.Env(), "names, objects and errno differ in length");
@@ -61,6 +62,12 @@ WriteOperation::WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<P
       object.mtime.tv_sec -= 1;
       object.mtime.tv_nsec += 1000000000;
     }
+  }
+}
+
+WriteOperation::~WriteOperation() {
+  for (auto& object : objects_) {
+    if (object.completion != nullptr) object.completion->release();
   }
 }
 
@@ -96,14 +103,15 @@ void WriteOperation::submit() {
   for (size_t i = 0; i < names_.size(); i++) {
     auto& object = objects_[i];
     librados::ObjectWriteOperation op;
-    fill(object, op);
+    if (!connection_->with_memory([&] { fill(object, op); })) return;
     object.completion = librados::Rados::aio_create_completion(&object, on_complete);
     pool_->objects.set_namespace(names_[i].nspace);
     pool_->objects.locator_set_key(names_[i].locator);
-    const int code = pool_->objects.aio_operate(names_[i].oid, object.completion, &op);
+    // A full cluster answers ENOSPC or EDQUOT instead of keeping the write until there is room.
+    const int code =
+        pool_->objects.aio_operate(names_[i].oid, object.completion, &op, librados::OPERATION_FULL_TRY);
     if (code < 0) {
-      errno_[i] = code;
-      one_done();
+      done(i, code);
     }
   }
   one_done();
@@ -112,15 +120,17 @@ void WriteOperation::submit() {
 void WriteOperation::on_complete(rados_completion_t, void* arg) {
   auto& object = *static_cast<Object*>(arg);
   auto* operation = object.operation;
-  const int code = object.completion->get_return_value();
-  operation->errno_[&object - operation->objects_.data()] = code < 0 ? code : 0;
-  operation->one_done();
+  operation->done(static_cast<size_t>(&object - operation->objects_.data()), object.completion->get_return_value());
+}
+
+void WriteOperation::done(size_t i, int code) {
+  connection_->with_memory([&] { errno_[i] = code < 0 ? code : 0; });
+  one_done();
 }
 
 void WriteOperation::one_done() {
   if (--left_ > 0) return;
-  for (auto& object : objects_) object.completion->release();
-  state_->finish(this);
+  connection_->finish(this);
 }
 
-void WriteOperation::deliver(Napi::Env env) { call(env, 0); }
+void WriteOperation::answer(Napi::Env env) { call(env, 0); }

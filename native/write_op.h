@@ -1,7 +1,8 @@
 #pragma once
 #include <ctime>
 
-#include "cluster.h"
+#include "connection.h"
+#include "names.h"
 
 // write(pool, names, offsets, objects, errno, (code) => …)
 //
@@ -10,9 +11,10 @@
 // values, or null; mtime is in nanoseconds.
 class WriteOperation : public Operation {
  public:
-  WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<ClusterState> state);
+  WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection);
+  ~WriteOperation() override;
   void submit();
-  void deliver(Napi::Env env) override;
+  void answer(Napi::Env env) override;
 
  private:
   struct Object {
@@ -29,15 +31,13 @@ class WriteOperation : public Operation {
   };
   static void on_complete(rados_completion_t completion, void* object);
   void fill(Object& object, librados::ObjectWriteOperation& op);
+  void done(size_t i, int code);
   void one_done();
 
   std::vector<ObjectName> names_;
   std::shared_ptr<Pool> pool_;
-  std::shared_ptr<ClusterState> state_;
+  std::shared_ptr<Connection> connection_;
   int32_t* errno_;
-  // Keep the memory of all pieces, and of errno, where it is.
-  Napi::ObjectReference held_objects_;
-  Napi::ObjectReference held_errno_;
   std::vector<Object> objects_;
   std::atomic<size_t> left_{0};
 };

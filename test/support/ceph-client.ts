@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { runProcess } from "./processes.js";
 
@@ -23,29 +24,36 @@ function hex(bytes: string | Uint8Array): string {
   return Buffer.from(bytes as string).toString("hex");
 }
 
-async function client(command: string, pools: readonly string[], input = ""): Promise<string> {
-  const { code, stdout, stderr } = await runProcess(
-    "/usr/bin/python3",
-    [CLIENT, command, ...pools],
-    {
-      input,
-    },
-  );
+async function client(
+  command: string,
+  pools: readonly string[],
+  input = "",
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const args = [CLIENT, command, ...pools];
+  const { code, stdout, stderr } = await runProcess("/usr/bin/python3", args, { input, env });
   if (code !== 0) throw new Error(`ceph_client ${command}: ${stderr}`);
   return stdout.toString();
 }
 
-let made = 0;
-
 /** Makes pools with names that no other test has. */
 export async function makePools(count: number): Promise<string[]> {
-  const names = Array.from({ length: count }, () => `test-${process.pid}-${++made}`);
+  // Test files share one process: its id would not tell them apart.
+  const names = Array.from({ length: count }, () => `test-${randomUUID()}`);
   await client("make", names);
   return names;
 }
 
 export async function dropPools(names: readonly string[]): Promise<void> {
   await client("drop", names);
+}
+
+/** Tells the monitors something, as the `ceph` program would; of another cluster with `env`. */
+export async function tellMonitors(
+  command: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await client("mon", [], JSON.stringify(command), env);
 }
 
 export async function writeObjects(pool: string, objects: readonly ObjectToWrite[]): Promise<void> {

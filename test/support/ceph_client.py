@@ -2,6 +2,7 @@
 names and keys are bytes (python3-rados takes text). Reads CEPH_CONF and CEPH_KEYRING_ADMIN.
 
     ceph_client.py make POOL… | drop POOL… | write POOL | remove POOL | dump POOL
+    ceph_client.py mon                              a command for the monitors, as JSON from standard input
 
 write and remove read objects as JSON lines from standard input, dump prints them. Bytes are hexadecimal.
 """
@@ -162,6 +163,9 @@ def main():
     for name in ("rados_create_write_op", "rados_create_read_op"):
         getattr(lib, name).restype = P
     cluster = connect()
+    if command == "mon":
+        mon(cluster, **json.load(sys.stdin))
+        lib.rados_wait_for_latest_osdmap(cluster)
     for pool in pools:
         if command == "make":
             mon(cluster, prefix="osd pool create", pool=pool, pg_num=4, pgp_num=4, pool_type="replicated", size=1)

@@ -11,10 +11,15 @@ export async function answered<Results extends unknown[]>(
   const answer = await new Promise<{ code: number; results: Results }>((resolve, reject) => {
     const abort = (): void => reject(new InterruptedError());
     signal.addEventListener("abort", abort, { once: true });
-    start((code, ...results) => {
+    try {
+      start((code, ...results) => {
+        signal.removeEventListener("abort", abort);
+        resolve({ code, results });
+      });
+    } catch (error) {
       signal.removeEventListener("abort", abort);
-      resolve({ code, results });
-    });
+      throw error;
+    }
   });
   if (answer.code === ECANCELED) throw new InterruptedError("the connection to ceph was closed");
   return answer;

@@ -3,7 +3,7 @@ import { throwIfAborted } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import { answered } from "./answered.js";
 import { CephError, ENOENT, errnoNameOf } from "./errors.js";
-import { type LibradosCluster, newLibradosCluster } from "./librados.js";
+import { type LibradosCluster, type Lists, newLibradosCluster } from "./librados.js";
 import { CephPool } from "./pool.js";
 
 /** How to reach a Ceph cluster, in the terms of the `ceph` program. */
@@ -20,6 +20,12 @@ export interface CephOptions {
   readonly opTimeoutSeconds?: number | undefined;
   /** Longest wait for the monitors, seconds. */
   readonly connectTimeoutSeconds?: number | undefined;
+}
+
+/** What a pool holds, about. */
+export interface PoolStats {
+  readonly objects: number;
+  readonly bytes: number;
 }
 
 const OP_TIMEOUT_SECONDS = 120;
@@ -47,7 +53,7 @@ export class CephCluster {
     const given = options.user ?? "admin";
     const user = given.includes(".") ? given : `client.${given}`;
     try {
-      const answer = await answered<[number, string[]]>(signal, (done) =>
+      const answer = await answered<Lists>(signal, (done) =>
         native.connect(user, options.cluster ?? "ceph", options.conf, settings(options), done),
       );
       if (answer.code < 0) throw connectError(answer.code, user, options);
@@ -59,16 +65,35 @@ export class CephCluster {
   }
 
   async listPools(): Promise<string[]> {
-    const { code, results } = await answered<[number, string[]]>(this.#signal, (done) =>
+    const { code, results } = await answered<Lists>(this.#signal, (done) =>
       this.#native.pools(done),
     );
     if (code < 0) throw CephError.of(code, { operation: "list pools" });
-    return results[1];
+    return [...results[1]];
+  }
+
+  /**
+   * What the cluster last counted in each pool, head objects and clones of snapshots alike; pools that
+   * there are not are missing. The counts reach the monitors by way of the manager, seconds late: without
+   * a manager they are old or 0, so they serve for progress and nothing else.
+   */
+  async poolStats(names: readonly string[], signal: AbortSignal): Promise<Map<string, PoolStats>> {
+    const { code, results } = await answered<Lists>(signal, (done) =>
+      this.#native.poolStats(names, done),
+    );
+    if (code < 0) throw CephError.of(code, { operation: "count the objects of pools" });
+    const [numbers, found] = results;
+    return new Map(
+      found.map((name, i) => [
+        name,
+        { objects: numbers[2 * i] ?? 0, bytes: numbers[2 * i + 1] ?? 0 },
+      ]),
+    );
   }
 
   /** Opens the head of a pool. */
   async openPool(name: string): Promise<CephPool> {
-    const { code, results } = await answered<[number]>(this.#signal, (done) =>
+    const { code, results } = await answered<Lists>(this.#signal, (done) =>
       this.#native.openPool(name, done),
     );
     if (code === ENOENT) {
@@ -80,7 +105,7 @@ export class CephCluster {
       );
     }
     if (code < 0) throw CephError.of(code, { operation: "open pool", pool: name });
-    return new CephPool(this.#native, results[0], name);
+    return new CephPool(this.#native, results[0][0] ?? -1, name);
   }
 
   /** Ends what is under way. */

@@ -7,7 +7,7 @@ import type { ReadFailure } from "./types.js";
 export type CephErrorCode =
   /** The cluster cannot be reached, or does not take the user and its key. */
   | "CEPH_CONNECT"
-  /** The pool does not exist. */
+  /** The pool does not exist, or no longer. */
   | "CEPH_POOL_NOT_FOUND"
   /** No answer in the time allowed. */
   | "CEPH_TIMEOUT"
@@ -79,8 +79,10 @@ const MEANINGS: Readonly<Record<string, [CephErrorCode, string, string?]>> = {
   ETIMEDOUT: [
     "CEPH_TIMEOUT",
     "no answer in time",
-    "see `ceph health detail`: OSDs may be down, or the cluster full; --ceph-timeout waits longer",
+    "see `ceph health detail`: OSDs may be down, or the cluster or a pool full; --ceph-timeout waits longer",
   ],
+  // Of an object it is no error, and is not reported by this.
+  ENOENT: ["CEPH_POOL_NOT_FOUND", "the pool is no longer there", "see `ceph osd pool ls`"],
   ENOSPC: ["CEPH_FULL", "the cluster is full", "see `ceph df` and `ceph health detail`"],
   EDQUOT: ["CEPH_FULL", "the pool's quota is reached", "see `ceph osd pool get-quota`"],
   EACCES: ["CEPH_DENIED", "not allowed", "see `ceph auth get` for what --ceph-user may do"],

@@ -7,6 +7,9 @@ import { CephError } from "./errors.js";
 /** Every call of the binding ends here: 0 or a negative errno first, then what the call says. */
 export type Callback<Results extends unknown[] = []> = (code: number, ...results: Results) => void;
 
+/** What the calls that concern no object say. */
+export type Lists = [numbers: readonly number[], texts: readonly string[]];
+
 /** One object of a read: its code, and the rest when that is 0. Pairs are flat: key, value, key, … */
 export type ReadResult = readonly [
   code: number,
@@ -44,10 +47,13 @@ export interface LibradosCluster {
     cluster: string,
     conf: string,
     options: readonly (readonly [string, string])[],
-    done: Callback<[number, string[]]>,
+    done: Callback<Lists>,
   ): void;
-  pools(done: Callback<[number, string[]]>): void;
-  openPool(name: string, done: Callback<[number]>): void;
+  pools(done: Callback<Lists>): void;
+  /** Objects and bytes of each pool in `texts`; a pool that there is not is missing. */
+  poolStats(names: readonly string[], done: Callback<Lists>): void;
+  /** `numbers[0]` is the pool for the calls below. */
+  openPool(name: string, done: Callback<Lists>): void;
   closePool(pool: number): void;
   list(
     pool: number,
@@ -93,7 +99,7 @@ export interface LibradosCluster {
     errno: Int32Array,
     done: Callback,
   ): void;
-  /** What is under way calls back with `ECANCELED`. */
+  /** What is under way calls back with `ECANCELED` before this returns. Takes a second at most. */
   close(): void;
 }
 

@@ -1,0 +1,172 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import test from "ava";
+import { InterruptedError } from "../../../src/errors.js";
+import { CephCluster } from "../../../src/sources/ceph/cluster.js";
+import { CephError } from "../../../src/sources/ceph/errors.js";
+import { packNames } from "../../../src/sources/ceph/name-batch.js";
+import { tellMonitors } from "../../support/ceph-client.js";
+import { DevCluster } from "../../support/ceph-dev-cluster.js";
+import { NEVER, objectName, objectOf } from "../../support/ceph-load.js";
+import { fateOf } from "../../support/ceph-fates.js";
+
+const NAMES = Array.from({ length: 2000 }, (_, i) => `object ${i}`);
+const BATCH = packNames(NAMES.map(objectName));
+
+let dev: DevCluster;
+test.before(async () => {
+  dev = await DevCluster.start(["faults"]);
+  const cluster = await CephCluster.connect(dev.options(), NEVER);
+  const pool = await cluster.openPool("faults");
+  await pool.write(
+    NAMES.map((name) => objectOf(name, { data: [Buffer.from(name)] })),
+    NEVER,
+  );
+  await cluster.close();
+});
+test.after.always(() => dev?.down());
+
+test.serial("an OSD that is down is a timeout, for every call, in the time allowed", async (t) => {
+  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 2 }), NEVER);
+  const pool = await cluster.openPool("faults");
+  await dev.stopDaemon("osd.0");
+  t.teardown(() => dev.startDaemon("osd.0"));
+
+  const write = await fateOf(pool.write([objectOf("new")], NEVER));
+  t.true(write.error instanceof CephError && write.error.code === "CEPH_TIMEOUT");
+  t.is(
+    (write.error as CephError).message,
+    'ceph: write "new" in pool "faults": no answer in time (ETIMEDOUT)',
+  );
+  t.regex((write.error as CephError).hint ?? "", /OSDs may be down, or the cluster or a pool full/);
+  t.true(write.seconds > 1.5 && write.seconds < 6, `${write.seconds}`);
+
+  const remove = await fateOf(pool.remove(BATCH, NEVER));
+  t.is((remove.error as CephError).code, "CEPH_TIMEOUT");
+  t.true(remove.seconds < 6, `${remove.seconds}`);
+
+  const listed = pool.list({ slices: 4, pageSize: 100, signal: NEVER });
+  const list = await fateOf(listed.next());
+  t.is((list.error as CephError).code, "CEPH_TIMEOUT");
+  t.true(list.seconds < 6, `${list.seconds}`);
+
+  const { errno } = await pool.stat(packNames([objectName("object 0")]), NEVER);
+  t.deepEqual([...errno], [-110]);
+
+  const reads = pool.read([packNames([objectName("object 0")])], {
+    memoryBytes: 8 << 20,
+    signal: NEVER,
+  });
+  const { value } = await reads.next();
+  t.is(value?.failures[0]?.errnoName, "ETIMEDOUT");
+  await cluster.close();
+});
+
+test.serial("with the OSD down, an abort and the close of the connection are quick", async (t) => {
+  const cluster = await CephCluster.connect(dev.options(), NEVER);
+  const pool = await cluster.openPool("faults");
+  await dev.stopDaemon("osd.0");
+  t.teardown(() => dev.startDaemon("osd.0"));
+
+  const stop = new AbortController();
+  const { signal } = stop;
+  setMaxListeners(0, signal);
+  const read = async (): Promise<void> => {
+    for await (const _ of pool.read([BATCH], { memoryBytes: 64 << 20, signal })) t.fail();
+  };
+  const fates = [
+    fateOf(read()),
+    fateOf(pool.list({ slices: 8, pageSize: 100, signal }).next()),
+    fateOf(
+      pool.write(
+        NAMES.map((name) => objectOf(name)),
+        signal,
+      ),
+    ),
+    fateOf(pool.stat(BATCH, signal)),
+    fateOf(pool.remove(BATCH, signal)),
+  ];
+  setTimeout(() => stop.abort(), 500);
+  for (const { error, seconds } of await Promise.all(fates)) {
+    t.true(error instanceof InterruptedError, `${error}`);
+    t.true(seconds < 1.5, `${seconds}`);
+  }
+
+  const late = fateOf(pool.stat(BATCH, NEVER));
+  const close = await fateOf(cluster.close());
+  t.true(close.seconds < 2, `${close.seconds}`);
+  t.true((await late).error instanceof InterruptedError);
+});
+
+test.serial(
+  "without a monitor, a connect fails in the time allowed and an abort ends it",
+  async (t) => {
+    await dev.stopDaemon("mon.a");
+    t.teardown(() => dev.startDaemon("mon.a"));
+    const options = dev.options({ connectTimeoutSeconds: 2 });
+    const { error, seconds } = await fateOf(CephCluster.connect(options, NEVER));
+    t.is((error as CephError).code, "CEPH_CONNECT");
+    t.regex(
+      (error as CephError).message,
+      /as "client.admin" with ".*ceph.conf": no monitor answers/,
+    );
+    t.regex((error as CephError).hint ?? "", /mon_host/);
+    t.true(seconds < 5, `${seconds}`);
+
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 300);
+    const aborted = await fateOf(CephCluster.connect(dev.options(), stop.signal));
+    t.true(aborted.error instanceof InterruptedError);
+    t.true(aborted.seconds < 2, `${aborted.seconds}`);
+  },
+);
+
+test.serial("a full cluster refuses writes at once, still reads and removes", async (t) => {
+  // The OSD takes the highest of them.
+  for (const level of ["nearfull", "backfillfull", "full"]) {
+    await tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.00001 }, dev.env);
+    t.teardown(() => tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.9 }, dev.env));
+  }
+  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 20 }), NEVER);
+  t.teardown(() => cluster.close());
+  const pool = await cluster.openPool("faults");
+  // The OSD tells the monitors that it is full when it next reports.
+  let error: unknown;
+  for (let i = 0; i < 200 && error === undefined; i++) {
+    const write = await fateOf(pool.write([objectOf("more", { data: [BATCH.bytes] })], NEVER));
+    t.true(write.seconds < 5, `${write.seconds}`);
+    error = write.error;
+    await sleep(100);
+  }
+  t.is((error as CephError).code, "CEPH_FULL");
+  t.regex((error as CephError).hint ?? "", /ceph df/);
+  const one = packNames([objectName("object 0")]);
+  t.deepEqual([...(await pool.stat(one, NEVER)).size], [8]);
+  t.deepEqual(await pool.remove(one, NEVER), { removed: 1 });
+});
+
+test.serial("a pool that is removed meanwhile is an error of the listing", async (t) => {
+  await tellMonitors(
+    { prefix: "osd pool create", pool: "brief", pg_num: 4, pool_type: "replicated", size: 1 },
+    dev.env,
+  );
+  const cluster = await CephCluster.connect(dev.options(), NEVER);
+  t.teardown(() => cluster.close());
+  const pool = await cluster.openPool("brief");
+  await pool.write(
+    NAMES.map((name) => objectOf(name)),
+    NEVER,
+  );
+  const listed = pool.list({ slices: 1, pageSize: 100, signal: NEVER });
+  await listed.next();
+  await tellMonitors(
+    { prefix: "osd pool delete", pool: "brief", pool2: "brief", yes_i_really_really_mean_it: true },
+    dev.env,
+  );
+  const rest = async (): Promise<void> => {
+    for await (const _ of listed);
+  };
+  const { error } = await fateOf(rest());
+  t.is((error as CephError).code, "CEPH_POOL_NOT_FOUND");
+  t.regex((error as CephError).message, /"brief"/);
+});
