@@ -71,7 +71,7 @@ export function screenOf(text: string): string[] {
   let row = 0;
   let column = 0;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const tokens = text.match(/\x1b\[[?\d;]*[A-Za-z]|[^]/gu) ?? [];
+  const tokens = text.match(/\x1b\[[?\d;]*[A-Za-z]|./gsu) ?? [];
   for (const token of tokens) {
     const [, given = "", command = ""] = /^.\[([?\d;]*)(.)$/u.exec(token) ?? [];
     const count = Number(given === "" ? 1 : given);
