@@ -9,6 +9,9 @@ import { runProgram } from "./program.js";
 /** How long an operation may take to stop before the process ends anyway, ms. */
 const STOP_WITHIN_MS = 10_000;
 
+// What a library has to tell its developers is noise to those who run the program.
+process.noDeprecation = true;
+
 const stop = new AbortController();
 // Each operation that is under way listens.
 setMaxListeners(0, stop.signal);
