@@ -20,12 +20,8 @@ export async function readPassphrase(
   const { env } = terminal;
   const file = args["passphrase-file"];
   const command = args["passphrase-command"];
-  if (file !== undefined && command !== undefined) {
-    throw new UsageError("--passphrase-file contradicts --passphrase-command");
-  }
   if (command !== undefined) return notEmpty(await fromCommand(command, terminal.signal));
-  const path = file ?? env["BACKUPTOOL_PASSPHRASE_FILE"];
-  if (path !== undefined) return notEmpty(await fromFile(path));
+  if (file !== undefined) return notEmpty(await fromFile(file));
   const given = env["BACKUPTOOL_PASSPHRASE"];
   if (given !== undefined) return notEmpty(Buffer.from(given));
   // A question that went into a log would wait for ever.
