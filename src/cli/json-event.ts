@@ -16,18 +16,26 @@ export function jsonEvent(event: OperationEvent): string {
     if (text === undefined) fields[`${field}Base64`] = Buffer.from(value).toString("base64");
     else fields[field] = text;
   }
-  return JSON.stringify(fields);
+  return line(fields);
 }
 
 export function jsonFailure(error: unknown, exitCode: number): string {
   const known = error instanceof BackupToolError;
-  return JSON.stringify({
+  return line({
     type: "error",
     code: known ? error.code : "UNEXPECTED",
     message: error instanceof Error ? error.message : String(error),
     ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
     exitCode,
   });
+}
+
+/** JSON.stringify leaves DEL and the C1 controls as they are, and a terminal may act on them. */
+function line(fields: object): string {
+  return JSON.stringify(fields).replace(
+    /[\x7f-\x9f]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function utf8(bytes: Uint8Array): string | undefined {

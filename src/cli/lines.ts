@@ -1,5 +1,6 @@
 import type { BackupDetails, OperationEvent } from "../operations/events.js";
 import { quoted } from "../quoted.js";
+import { counted } from "./counted.js";
 import { goDuration } from "./go-duration.js";
 import { formatSize } from "./sizes.js";
 
@@ -37,15 +38,15 @@ export function linesOf(event: OperationEvent): EventLines {
       return {
         out: [line],
         err: [
-          ...note(vanished, "objects were deleted while the pools were read"),
-          ...note(deleted, "objects of the base are gone; their deletion is recorded"),
+          ...note(vanished, "object was", "objects were", "deleted while the pools were read"),
+          ...note(deleted, "object", "objects", "of the base no longer there: recorded as deleted"),
         ],
       };
     }
     case "etcd-done":
       return {
         out: [`ETCD DONE; included ${event.included} etcd records`],
-        err: note(event.deleted, "keys of the base are gone; their deletion is recorded"),
+        err: note(event.deleted, "key", "keys", "of the base no longer there: recorded as deleted"),
       };
     case "inspected":
       return out(
@@ -55,8 +56,11 @@ export function linesOf(event: OperationEvent): EventLines {
         ...(event.details === undefined ? [] : detailLines(event.details)),
       );
     case "etcd-keys-deleted":
-      if (event.dryRun) return out(`would delete ${event.count} etcd keys`);
-      return { out: ["deleted etcd keys"], err: note(event.count, "etcd keys were deleted") };
+      if (event.dryRun) return out(`would delete ${counted(event.count, "etcd key", "etcd keys")}`);
+      return {
+        out: ["deleted etcd keys"],
+        err: note(event.count, "etcd key was", "etcd keys were", "deleted"),
+      };
     case "object-deleted": {
       const { pool, namespace, name } = event;
       const parts = namespace.length === 0 ? [pool, name] : [pool, namespace, name];
@@ -76,9 +80,14 @@ export function linesOf(event: OperationEvent): EventLines {
           `Restore complete: restored ${objects} ceph objects, skipped ${skippedObjects} ceph objects and restored  ${records} etcd records`,
         ],
         err: [
-          ...note(event.removedObjects, "objects that the backup records as deleted were removed"),
-          ...note(event.removedKeys, "etcd keys that the backup records as deleted were removed"),
-          ...note(event.expiredRecords, "etcd records were left out because of their lease"),
+          ...note(event.removedObjects, "object", "objects", "removed, as the backup says"),
+          ...note(event.removedKeys, "etcd key", "etcd keys", "removed, as the backup says"),
+          ...note(
+            event.expiredRecords,
+            "etcd record was",
+            "etcd records were",
+            "left out: the lease had expired, or --leases drop was given",
+          ),
         ],
       };
     }
@@ -99,8 +108,8 @@ function out(...lines: string[]): EventLines {
   return { out: lines };
 }
 
-function note(count: number, words: string): string[] {
-  return count === 0 ? [] : [`${count} ${words}`];
+function note(count: number, one: string, many: string, words: string): string[] {
+  return count === 0 ? [] : [`${counted(count, one, many)} ${words}`];
 }
 
 /** As the original prints it; only a name that could act on the terminal is quoted. */

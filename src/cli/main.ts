@@ -9,6 +9,9 @@ import { runProgram } from "./program.js";
 /** How long an operation may take to stop before the process ends anyway, ms. */
 const STOP_WITHIN_MS = 10_000;
 
+// What a library has to tell its developers is noise to those who run the program.
+process.noDeprecation = true;
+
 const stop = new AbortController();
 // Each operation that is under way listens.
 setMaxListeners(0, stop.signal);
@@ -20,10 +23,15 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     setTimeout(() => process.exit(ExitCode.interrupted), STOP_WITHIN_MS).unref();
   });
 }
-// A reader that goes away early (`| head`) is the end of the output, not an error of ours.
+/** What went wrong with standard output itself, other than that its reader left. */
+let outputFailure: NodeJS.ErrnoException | undefined;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") stop.abort();
+  // A reader that goes away early (`| head`) is the end of the output, not an error of ours.
+  if (error.code !== "EPIPE") outputFailure ??= error;
+  stop.abort();
 });
+// Nobody is left to tell: what was asked for goes on.
+process.stderr.on("error", () => {});
 
 function version(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
@@ -39,4 +47,8 @@ function version(): string {
 
 const { stdin, stdout, stderr, env } = process;
 const terminal = { stdin, stdout, stderr, env, signal: stop.signal };
-process.exitCode = await runProgram(process.argv.slice(2), terminal, version());
+const code = await runProgram(process.argv.slice(2), terminal, version());
+if (outputFailure !== undefined) {
+  stderr.write(`backuptool: standard output cannot be written: ${outputFailure.message}\n`);
+}
+process.exitCode = outputFailure === undefined ? code : ExitCode.failed;

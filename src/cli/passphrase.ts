@@ -1,6 +1,5 @@
-import { exec } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
 import type { passphraseFlags } from "./flags.js";
@@ -21,15 +20,12 @@ export async function readPassphrase(
   const { env } = terminal;
   const file = args["passphrase-file"];
   const command = args["passphrase-command"];
-  if (file !== undefined && command !== undefined) {
-    throw new UsageError("--passphrase-file contradicts --passphrase-command");
-  }
   if (command !== undefined) return notEmpty(await fromCommand(command, terminal.signal));
-  const path = file ?? env["BACKUPTOOL_PASSPHRASE_FILE"];
-  if (path !== undefined) return notEmpty(await fromFile(path));
+  if (file !== undefined) return notEmpty(await fromFile(file));
   const given = env["BACKUPTOOL_PASSPHRASE"];
   if (given !== undefined) return notEmpty(Buffer.from(given));
-  if (!terminal.stdin.isTTY) {
+  // A question that went into a log would wait for ever.
+  if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) {
     throw new UsageError("there is no passphrase, and no terminal to ask for it", {
       hint: "use --passphrase-file, --passphrase-command or BACKUPTOOL_PASSPHRASE",
     });
@@ -51,18 +47,26 @@ async function fromFile(path: string): Promise<Uint8Array> {
   }
 }
 
-async function fromCommand(command: string, signal: AbortSignal): Promise<Uint8Array> {
-  try {
-    const { stdout } = await promisify(exec)(command, { encoding: "buffer", signal });
-    return firstLine(stdout);
-  } catch (cause) {
-    if (signal.aborted) throw new InterruptedError();
-    const status =
-      cause instanceof Error && "code" in cause ? `exit code ${String(cause.code)}` : String(cause);
-    throw new BackupToolError("PASSPHRASE_COMMAND", `--passphrase-command failed: ${status}`, {
-      cause,
+/** Its standard error is ours, so that it can ask or complain; it has no standard input to wait for. */
+function fromCommand(command: string, signal: AbortSignal): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string, cause?: unknown): void => {
+      const message = `--passphrase-command ${quoted(command)} failed: ${why}`;
+      reject(
+        signal.aborted
+          ? new InterruptedError()
+          : new BackupToolError("PASSPHRASE_COMMAND", message, { cause }),
+      );
+    };
+    const child = spawn(command, { shell: true, signal, stdio: ["ignore", "pipe", "inherit"] });
+    const printed: Buffer[] = [];
+    child.stdout.on("data", (bytes: Buffer) => printed.push(bytes));
+    child.on("error", (cause) => fail(cause.message, cause));
+    child.on("close", (code, killed) => {
+      if (code === 0) resolve(firstLine(Buffer.concat(printed)));
+      else fail(killed === null ? `exit code ${code}` : `ended by ${killed}`);
     });
-  }
+  });
 }
 
 /** What stands before the first line end. */

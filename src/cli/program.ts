@@ -11,6 +11,7 @@ import { failureLine, failureStack } from "./failure.js";
 import { commonFlags, type Flags } from "./flags.js";
 import { jsonFailure } from "./json-event.js";
 import { nearest } from "./nearest.js";
+import { CONTRADICTING, refuseUnknown, refuseUnparsable } from "./refusals.js";
 import { Session } from "./session.js";
 import { settingsFor } from "./settings.js";
 import type { Terminal } from "./terminal.js";
@@ -36,6 +37,10 @@ export async function runProgram(
   } catch (error) {
     session?.end();
     const code = exitCodeOf(error);
+    // `| head` has what it wants; only who is left with half a result has to hear of it.
+    if (terminal.stdout.destroyed && code === ExitCode.interrupted && !hintOf(error)) {
+      return code;
+    }
     if (session?.json ?? json) terminal.stdout.write(`${jsonFailure(error, code)}\n`);
     const expected = error instanceof BackupToolError;
     terminal.stderr.write(`${failureLine(error)}\n`);
@@ -45,6 +50,10 @@ export async function runProgram(
     session?.end();
   }
 }
+
+const HELP: readonly string[] = ["--help", "-h", "--version"];
+/** What stands in the place of a command and is answered by yargs. */
+const INFORMING: readonly string[] = [...HELP, "completion", "--get-yargs-completions"];
 
 type Parsed = Readonly<Record<string, unknown>>;
 
@@ -57,17 +66,17 @@ async function parse(
 ): Promise<Parsed | undefined> {
   const flags: Flags = { ...chosen?.flags, ...commonFlags };
   const parser = parserOf(chosen, flags, terminal, version);
-  const informing = ["--help", "-h", "--version", "completion", "--get-yargs-completions"];
-  const informs = argv.some((word) => informing.includes(word));
   if (chosen === undefined) {
-    if (informs) await answer(parser, argv, terminal);
-    else if (argv.length === 0) {
+    const [first] = argv;
+    if (first === undefined) {
       terminal.stderr.write(`${await parser.getHelp()}\n`);
       throw new UsageError("no command is given");
-    } else throw unknownCommand(argv[0] ?? "");
+    }
+    if (!INFORMING.includes(first)) throw unknownCommand(first);
+    await answer(parser, argv, terminal);
     return undefined;
   }
-  if (informs) {
+  if (argv.some((word) => HELP.includes(word))) {
     await answer(parser, argv, terminal);
     return undefined;
   }
@@ -77,12 +86,19 @@ async function parse(
     ...new Set(COMMANDS.flatMap((one) => Object.keys(one.flags))),
     ...Object.keys(commonFlags),
   ];
-  parser.config(settingsFor(flags, known, terminal.env, configPath));
+  const settings = settingsFor(flags, known, terminal.env, configPath);
+  // A typed flag goes before a setting, also before one that contradicts it.
+  for (const [one, other] of CONTRADICTING) {
+    if (typed(words, one)) delete settings[other];
+    if (typed(words, other)) delete settings[one];
+  }
+  parser.config(settings);
+  refuseUnparsable(words, chosen, flags);
   let parsed: Parsed;
   try {
     parsed = await parser.parseAsync([...words]);
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? firstLine(cause.message) : String(cause), {
+    throw new UsageError(wordsOf(cause), {
       cause,
       hint: `see backuptool ${chosen.name} --help`,
     });
@@ -130,33 +146,12 @@ async function answer(parser: Argv, argv: readonly string[], terminal: Terminal)
   });
 }
 
-function refuseUnknown(parsed: Parsed, chosen: Command, flags: Flags): void {
-  const names = Object.keys(flags);
-  const positional = parsed["_"];
-  if (Array.isArray(positional) && positional.length > 0) {
-    throw new UsageError(`${chosen.name} takes no argument ${JSON.stringify(positional[0])}`, {
-      hint: `see backuptool ${chosen.name} --help`,
+function unknownCommand(given: string): UsageError {
+  if (given.startsWith("-")) {
+    return new UsageError(`${JSON.stringify(given)} stands where the command should`, {
+      hint: "write the command first: backuptool create --outputdir my_backup",
     });
   }
-  for (const [name, value] of Object.entries(parsed)) {
-    if (["_", "$0", "help", "h", "version"].includes(name)) continue;
-    const flag = flags[name];
-    if (flag === undefined) {
-      const dashes = name.length === 1 ? "-" : "--";
-      const near = nearest(name, names);
-      throw new UsageError(`${chosen.name} has no flag ${dashes}${name}`, {
-        hint:
-          near === undefined ? `see backuptool ${chosen.name} --help` : `did you mean --${near}?`,
-      });
-    }
-    if (!flag.array && Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
-    const texts = Array.isArray(value) ? value : [value];
-    if (flag.type === "string" && texts.includes("")) throw new UsageError(`--${name} is empty`);
-  }
-  if (parsed["quiet"] && parsed["verbose"]) throw new UsageError("--quiet contradicts --verbose");
-}
-
-function unknownCommand(given: string): UsageError {
   const near = nearest(
     given,
     COMMANDS.map(({ name }) => name),
@@ -166,6 +161,10 @@ function unknownCommand(given: string): UsageError {
   });
 }
 
+function typed(words: readonly string[], flag: string): boolean {
+  return words.some((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
+}
+
 function typedValue(words: readonly string[], flag: string): string | undefined {
   const at = words.findIndex((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
   if (at < 0) return undefined;
@@ -173,6 +172,15 @@ function typedValue(words: readonly string[], flag: string): string | undefined 
   return word.includes("=") ? word.slice(word.indexOf("=") + 1) : words[at + 1];
 }
 
-function firstLine(text: string): string {
-  return text.split("\n")[0] ?? text;
+function hintOf(error: unknown): string | undefined {
+  return error instanceof BackupToolError ? error.hint : undefined;
+}
+
+/** What yargs has to say, in one line. */
+function wordsOf(cause: unknown): string {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return words
+    .replace(/\s+/g, " ")
+    .replace(/^Not enough arguments following: (\S+).*/, "--$1 needs a value")
+    .replace(/^Invalid values: Argument: (\S+), Given: (.*), Choices: /, "--$1 is $2, not one of ");
 }

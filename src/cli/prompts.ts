@@ -8,7 +8,10 @@ function plain(words: string) {
   const same = (text: string): string => text;
   return {
     message: rest.join(" "),
-    theme: { prefix, style: { message: same, answer: same, defaultAnswer: same } },
+    theme: {
+      prefix,
+      style: { message: same, answer: same, defaultAnswer: (text: string) => `(${text})` },
+    },
   };
 }
 

@@ -30,7 +30,7 @@ export function settingsFor(
           hint: near === undefined ? undefined : `did you mean ${near}?`,
         });
       }
-      if (name in flags) settings[name] = checked(flags, name, value, quoted(path));
+      if (Object.hasOwn(flags, name)) settings[name] = checked(flags, name, value, quoted(path));
     }
   }
   for (const name of Object.keys(flags)) {
@@ -43,15 +43,16 @@ export function settingsFor(
 
 function readConfig(path: string): Record<string, unknown> {
   let content: unknown;
+  // Failsafe: each value is the text that stands there, so a password 007 does not become 7.
   try {
-    content = parse(readFileSync(path, "utf8"));
+    content = parse(readFileSync(path, "utf8"), { schema: "failsafe", logLevel: "error" });
   } catch (cause) {
     throw new UsageError(`the configuration ${quoted(path)} cannot be read`, {
       cause,
       hint: cause instanceof Error ? cause.message.split("\n")[0] : undefined,
     });
   }
-  if (content === null || content === undefined) return {};
+  if (content === null || content === undefined || content === "") return {};
   if (typeof content !== "object" || Array.isArray(content)) {
     throw new UsageError(`the configuration ${quoted(path)} is not a list of names and values`);
   }
@@ -62,18 +63,20 @@ function readConfig(path: string): Record<string, unknown> {
 function checked(flags: Flags, name: string, value: unknown, where: string): unknown {
   const flag = flags[name];
   if (flag?.type === "boolean") {
-    if (value === true || value === "true" || value === "1") return true;
-    if (value === false || value === "false" || value === "0" || value === "") return false;
+    if (value === "true" || value === "1") return true;
+    if (value === "false" || value === "0" || value === "") return false;
     throw new UsageError(`${where}: ${name} is true or false, not ${JSON.stringify(value)}`);
   }
   if (flag?.array) {
     const list = Array.isArray(value) ? value : String(value).split(",");
-    return list.filter((item) => item !== "").map((item) => scalar(item, name, where));
+    return list.map((item) => scalar(item, name, where));
   }
   return scalar(value, name, where);
 }
 
 function scalar(value: unknown, name: string, where: string): string {
-  if (typeof value === "string" || typeof value === "number") return String(value);
+  // An empty variable is more likely a mistake in a script than a wish for the default.
+  if (value === "") throw new UsageError(`${where}: ${name} is empty`);
+  if (typeof value === "string") return value;
   throw new UsageError(`${where}: ${name} needs one value, not ${JSON.stringify(value)}`);
 }

@@ -2,6 +2,7 @@ import { UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
 import type { CephOptions } from "../sources/ceph/cluster.js";
 import type { EtcdOptions } from "../sources/etcd/cluster.js";
+import { parseEndpoint } from "../sources/etcd/endpoint.js";
 import { parseDuration } from "./durations.js";
 import type { cephFlags, etcdFlags } from "./flags.js";
 import type { Values } from "./values.js";
@@ -9,9 +10,15 @@ import type { Values } from "./values.js";
 /** What the etcd flags say; undefined with `--skip-etcd`. */
 export function etcdOptions(args: Values<typeof etcdFlags>): EtcdOptions | undefined {
   if (args["skip-etcd"]) return undefined;
-  const endpoints = args.etcd.flatMap((given) => given.split(",")).map((one) => one.trim());
+  const endpoints = args.etcd
+    .flatMap((given) => given.split(","))
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+  if (endpoints.length === 0) throw new UsageError("--etcd names no endpoint");
+  // A mistake in one is told before the passphrase is asked for.
+  for (const endpoint of endpoints) parseEndpoint(endpoint);
   return {
-    endpoints: endpoints.filter((one) => one !== ""),
+    endpoints,
     cacert: args.cacert,
     cert: args.cert,
     key: args.key,

@@ -89,12 +89,44 @@ export class EtcdServer {
 
   /** Puts bytes that a command line cannot hold, through etcd's JSON gateway. */
   async put(key: Uint8Array, value: Uint8Array): Promise<void> {
-    const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-    const answer = await fetch(`http://${this.endpoint}/v3/kv/put`, {
-      method: "POST",
-      body: JSON.stringify({ key: base64(key), value: base64(value) }),
+    await this.#post("put", { key: base64(key), value: base64(value) });
+  }
+
+  /** Puts many keys, in transactions of 100. */
+  async putMany(pairs: readonly (readonly [key: string, value: string])[]): Promise<void> {
+    for (let at = 0; at < pairs.length; at += 100) {
+      const success = pairs.slice(at, at + 100).map(([key, value]) => ({
+        request_put: { key: base64(Buffer.from(key)), value: base64(Buffer.from(value)) },
+      }));
+      await this.#post("txn", { success });
+    }
+  }
+
+  /** Grants a lease; its id in hexadecimal. */
+  async grant(seconds: number): Promise<string> {
+    const said = await this.ctl("lease", "grant", `${seconds}`);
+    return /lease ([0-9a-f]+) granted/.exec(said)?.[1] ?? "";
+  }
+
+  /** What every living lease was granted for, seconds, and its keys. */
+  async leases(): Promise<{ ttl: number; keys: string[] }[]> {
+    const [, ...ids] = (await this.ctl("lease", "list")).trim().split("\n");
+    const said = ids.map((id) => this.ctl("lease", "timetolive", id, "--keys"));
+    const leases = (await Promise.all(said)).map((line) => {
+      const [, ttl, keys = ""] = /TTL\((\d+)s\).*keys\(\[(.*)\]\)/.exec(line) ?? [];
+      const sorted = keys
+        .split(" ")
+        .filter((key) => key !== "")
+        .sort();
+      return { ttl: Number(ttl), keys: sorted };
     });
-    if (!answer.ok) throw new Error(`put: ${await answer.text()}`);
+    return leases.sort((a, b) => a.ttl - b.ttl);
+  }
+
+  async #post(method: string, body: unknown): Promise<void> {
+    const url = `http://${this.endpoint}/v3/kv/${method}`;
+    const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${method}: ${await answer.text()}`);
   }
 
   /** Every record, as etcdctl reads it. */
@@ -111,6 +143,10 @@ export class EtcdServer {
   #ctl(): string[] {
     return [`--endpoints=${this.#scheme}://${this.endpoint}`, ...this.#ctlFlags];
   }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
 }
 
 const CTL_ENV = { env: { ETCDCTL_API: "3" } };

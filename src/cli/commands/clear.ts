@@ -1,9 +1,10 @@
-import { BackupToolError } from "../../errors.js";
+import { BackupToolError, UsageError } from "../../errors.js";
 import { type ClearPlan, clearTarget } from "../../operations/clear.js";
 import { quoted } from "../../quoted.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, includePoolFlag, toggle } from "../flags.js";
+import { counted } from "../counted.js";
 import { confirm } from "../prompts.js";
 import type { Session } from "../session.js";
 import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
@@ -24,8 +25,13 @@ export const clear = command({
   ],
   async run(args, session) {
     refuseContradictions(args, { "include-pool": args["include-pool"] });
-    const { stdin } = session.terminal;
+    const { stdin, stderr } = session.terminal;
     const asks = stdin.isTTY && !args.yes && !args["dry-run"];
+    if (asks && !stderr.isTTY) {
+      throw new UsageError("clear cannot ask: standard error is no terminal", {
+        hint: "use --yes to delete without being asked",
+      });
+    }
     await clearTarget(
       {
         etcd: etcdOptions(args),
@@ -43,7 +49,8 @@ export const clear = command({
 async function approve(plan: ClearPlan, session: Session): Promise<void> {
   const lines = ["about to delete, for good:"];
   if (plan.etcd !== undefined) {
-    lines.push(` - all ${plan.etcd.keys} keys of etcd at ${plan.etcd.endpoints.join(", ")}`);
+    const { keys, endpoints } = plan.etcd;
+    lines.push(` - ${counted(keys, "key", "keys")} of etcd at ${endpoints.join(", ")}`);
   }
   for (const pool of plan.pools) {
     lines.push(` - all objects of the Ceph pool ${quoted(pool)} in cluster ${plan.fsid ?? ""}`);

@@ -14,6 +14,7 @@ import {
 } from "../flags.js";
 import { parseSize } from "../sizes.js";
 import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
+import { sayWhatIsLeft } from "../unfinished.js";
 
 const MIN_ARCHIVE_BYTES = 1 << 20;
 
@@ -70,21 +71,23 @@ export const create = command({
         `--compression-level ${JSON.stringify(args["compression-level"])} is not a number from 1 to 19`,
       );
     }
-    const { missing } = await createBackup(
-      {
-        outputDir: args.outputdir,
-        etcd: etcdOptions(args),
-        ceph: cephOptions(args),
-        includePools: pools["include-pool"],
-        skipPools: pools["skip-pool"],
-        incrementalOver: args["incremental-over"],
-        archiveSize,
-        compressionLevel,
-        kdf: args.kdf,
-        keepGoing: args["keep-going"] === true,
-        toolVersion: session.toolVersion,
-      },
-      session,
+    const { missing } = await sayWhatIsLeft(args.outputdir, session, (context) =>
+      createBackup(
+        {
+          outputDir: args.outputdir,
+          etcd: etcdOptions(args),
+          ceph: cephOptions(args),
+          includePools: pools["include-pool"],
+          skipPools: pools["skip-pool"],
+          incrementalOver: args["incremental-over"],
+          archiveSize,
+          compressionLevel,
+          kdf: args.kdf,
+          keepGoing: args["keep-going"] === true,
+          toolVersion: session.toolVersion,
+        },
+        context,
+      ),
     );
     if (missing === 0) return ExitCode.done;
     session.write("stderr", [

@@ -70,8 +70,14 @@ const RULES: readonly Rule[] = [
     remedy: "retry",
   },
   {
+    pattern: /before secure TLS connection|wrong version number/,
+    code: "ETCD_TLS",
+    remedy: "none",
+    hint: "does this etcd use TLS? If not, write http:// and leave --cacert, --cert and --key out",
+  },
+  {
     pattern:
-      /certificate|self.signed|\bSSL\b|\bTLS\b|EPROTO|ERR_TLS|wrong version number|unable to verify|Hostname\/IP/i,
+      /certificate|self.signed|\bSSL\b|\bTLS\b|EPROTO|ERR_TLS|unable to verify|Hostname\/IP/i,
     code: "ETCD_TLS",
     remedy: "none",
     hint: "check --cacert, --cert and --key, and that the endpoint's name is in the server's certificate",
@@ -84,7 +90,7 @@ export function callFailure(cause: unknown, endpoint: string, operation: string)
   const grpcCode = grpcStatus(cause);
   const words = detailsOf(cause);
   const error = (code: EtcdErrorCode, hint?: string, said = words): EtcdError =>
-    new EtcdError(code, `etcd ${endpoint}, ${operation}: ${said}`, {
+    new EtcdError(code, `etcd ${endpoint}${duringOf(operation, said)}: ${said}`, {
       cause,
       hint,
       endpoint,
@@ -109,7 +115,10 @@ export function callFailure(cause: unknown, endpoint: string, operation: string)
     case status.UNAVAILABLE:
       return {
         remedy: "retry",
-        error: error("ETCD_UNAVAILABLE", "is etcd running there? See --etcd"),
+        error: error(
+          "ETCD_UNAVAILABLE",
+          "is etcd running there? See --etcd; if it uses TLS, write https://",
+        ),
       };
     case status.UNAUTHENTICATED:
       return { remedy: "token", error: error("ETCD_AUTH", "check --user and --password") };
@@ -122,18 +131,28 @@ export function callFailure(cause: unknown, endpoint: string, operation: string)
   }
 }
 
+/** The call that failed, where it says more than that nobody was reached. */
+function duringOf(operation: string, said: string): string {
+  return /^cannot connect|^Name resolution/.test(said) ? "" : `, ${operation}`;
+}
+
 function grpcStatus(cause: unknown): number | undefined {
   if (cause instanceof Error && "code" in cause && typeof cause.code === "number")
     return cause.code;
   return undefined;
 }
 
+/** What went wrong without what gRPC and OpenSSL put around it. */
 function detailsOf(cause: unknown): string {
-  if (cause instanceof Error) {
-    if ("details" in cause && typeof cause.details === "string" && cause.details !== "") {
-      return cause.details;
-    }
-    return cause.message;
+  let words = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof Error && "details" in cause && typeof cause.details === "string") {
+    words = cause.details || words;
   }
-  return String(cause);
+  return words
+    .replace(/^No connection established\. Last error: (Error: )?/, "cannot connect: ")
+    .replace(/cannot connect: Failed to connect/, "cannot connect")
+    .replace(/\s*Resolution note:.*$/s, "")
+    .replace(/\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, "")
+    .replace(/[0-9A-F]+:error:[0-9A-F]+:SSL routines:\w*:([^:]*):.*$/s, "$1")
+    .replace(/\.?\s*$/, "");
 }

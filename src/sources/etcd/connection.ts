@@ -110,6 +110,7 @@ export class EtcdConnection {
         throw new EtcdError("ETCD_UNAVAILABLE", "the connection to etcd is closed");
       }
       const host = this.#host;
+      const token = this.#token;
       try {
         if (!this.#checked.has(host)) await this.#check(host, signal);
         return await this.#once(host, method, request, this.#timeoutMs, options);
@@ -118,7 +119,8 @@ export class EtcdConnection {
         const { remedy, error } = callFailure(cause, host.address, method);
         if (remedy === "token" && this.#login !== undefined && !newToken) {
           newToken = true;
-          this.#token = undefined;
+          // Others that failed with the same token may have asked for a new one already.
+          if (this.#token === token) this.#token = undefined;
           continue;
         }
         const elsewhere = this.#hosts.length > 1;

@@ -1,0 +1,33 @@
+import { BackupToolError } from "../errors.js";
+import type { OperationContext } from "../operations/context.js";
+import { quoted } from "../quoted.js";
+import { counted } from "./counted.js";
+
+/**
+ * Runs a `create`; when it fails after its first file was begun, the error also says how far it came
+ * and what to do with the folder.
+ */
+export async function sayWhatIsLeft<T>(
+  folder: string,
+  context: OperationContext,
+  run: (context: OperationContext) => Promise<T>,
+): Promise<T> {
+  let begun = false;
+  const read = { objects: 0, records: 0 };
+  const report: OperationContext["report"] = (event) => {
+    if (event.type === "file-created") begun = true;
+    else if (event.type === "progress" && event.unit !== "bytes") read[event.unit] = event.done;
+    context.report(event);
+  };
+  const { signal, passphrase } = context;
+  try {
+    return await run({ signal, passphrase, report });
+  } catch (error) {
+    if (!begun || !(error instanceof BackupToolError)) throw error;
+    const objects = counted(read.objects, "ceph object", "ceph objects");
+    const records = counted(read.records, "etcd record", "etcd records");
+    const left = `${objects} and ${records} had been read; the backup in ${quoted(folder)} is unfinished: remove that folder and create it again`;
+    const hint = error.hint === undefined ? left : `${error.hint}; ${left}`;
+    throw new BackupToolError(error.code, error.message, { cause: error, hint });
+  }
+}

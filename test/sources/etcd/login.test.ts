@@ -1,0 +1,94 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import { UsageError } from "../../../src/errors.js";
+import { EtcdCluster, type EtcdOptions } from "../../../src/sources/etcd/cluster.js";
+import { EtcdError } from "../../../src/sources/etcd/errors.js";
+import { EtcdServer } from "../../support/etcd-server.js";
+
+let etcd: EtcdServer;
+const { signal } = new AbortController();
+setMaxListeners(0, signal);
+
+test.before(async () => {
+  const flags = ["--bcrypt-cost", "4", "--auth-token-ttl", "1"];
+  etcd = await EtcdServer.start(flags, ["--user=root:secret:with:colons"]);
+  await etcd.ctl("put", "app/key", "value");
+  await etcd.ctl("user", "add", "root:secret:with:colons");
+  await etcd.ctl("user", "grant-role", "root", "root");
+  for (const [user, ...permission] of [
+    ["reader", "read", "", "--prefix"],
+    ["part", "readwrite", "app/", "--prefix"],
+  ] as const) {
+    await etcd.ctl("user", "add", `${user}:pw`);
+    await etcd.ctl("role", "add", user);
+    await etcd.ctl("role", "grant-permission", user, ...permission);
+    await etcd.ctl("user", "grant-role", user, user);
+  }
+  await etcd.ctl("auth", "enable");
+});
+test.after.always(() => etcd.stop());
+
+async function connect(t: ExecutionContext, login: Partial<EtcdOptions>): Promise<EtcdCluster> {
+  const cluster = await EtcdCluster.connect({ endpoints: [etcd.endpoint], ...login });
+  t.teardown(() => cluster.close());
+  return cluster;
+}
+
+async function count(cluster: EtcdCluster): Promise<number> {
+  return cluster.countKeys(await cluster.currentRevision(), signal);
+}
+
+test("user and password get in, in two flags or in one", async (t) => {
+  for (const login of [
+    { user: "root", password: "secret:with:colons" },
+    { user: "root:secret:with:colons" },
+  ]) {
+    t.is(await count(await connect(t, login)), 1);
+  }
+});
+
+test("a login that etcd refuses says which flags to check", async (t) => {
+  for (const [login, hint] of [
+    [{ user: "root", password: "wrong" }, /--user and --password/],
+    [{ user: "nobody", password: "wrong" }, /--user and --password/],
+    [{}, /--user and --password/],
+    [{ user: "part", password: "pw" }, /role/],
+  ] as const) {
+    const error = await t.throwsAsync(
+      connect(t, login).then((cluster) => count(cluster)),
+      { instanceOf: EtcdError },
+    );
+    t.is(error.code, "ETCD_AUTH", error.message);
+    t.true(error.message.includes(etcd.endpoint));
+    t.regex(error.hint ?? "", hint);
+  }
+});
+
+test("a user who may only read can be backed up, but not restored or cleared", async (t) => {
+  const cluster = await connect(t, { user: "reader:pw" });
+  t.is(await count(cluster), 1);
+  const error = await t.throwsAsync(cluster.deleteAll(signal), { instanceOf: EtcdError });
+  t.is(error.code, "ETCD_AUTH");
+  t.is(await count(cluster), 1);
+});
+
+test("a token that expires or is forgotten is asked for again", async (t) => {
+  const cluster = await connect(t, { user: "root:secret:with:colons" });
+  await sleep(3_500);
+  const revision = await cluster.currentRevision();
+  const counts = Array.from({ length: 20 }, () => cluster.countKeys(revision, signal));
+  t.deepEqual(new Set(await Promise.all(counts)), new Set([1]));
+});
+
+test("a user without a password, and a password without a user, are wrong usage", async (t) => {
+  await t.throwsAsync(connect(t, { user: "root" }), { instanceOf: UsageError });
+  await t.throwsAsync(connect(t, { password: "pw" }), { instanceOf: UsageError });
+});
+
+test("a login is no harm where etcd asks for none", async (t) => {
+  const open = await EtcdServer.start();
+  t.teardown(() => open.stop());
+  const cluster = await connect(t, { endpoints: [open.endpoint], user: "root:any" });
+  t.is(await count(cluster), 0);
+});
