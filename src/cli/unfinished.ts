@@ -16,7 +16,9 @@ export async function sayWhatIsLeft<T>(
   const read = { objects: 0, records: 0 };
   const report: OperationContext["report"] = (event) => {
     if (event.type === "file-created") begun = true;
-    else if (event.type === "progress" && event.unit !== "bytes") read[event.unit] = event.done;
+    else if (event.type === "progress" && (event.unit === "objects" || event.unit === "records")) {
+      read[event.unit] = event.done;
+    }
     context.report(event);
   };
   const { signal, passphrase } = context;

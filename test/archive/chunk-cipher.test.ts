@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { nativeCipher, portableCipher } from "../../src/archive/chunk-cipher.js";
 
 const exactly = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-const portable = portableCipher();
+const portable = await portableCipher();
 const native = nativeCipher();
 const both = native === undefined ? [portable] : [portable, native];
 
