@@ -49,6 +49,9 @@ void ReadOperation::submit() {
     if (parts_ & kOmapHeader) {
       op.omap_get_header(&object.header, &object.header_code);
       op.set_op_flags2(librados::OP_FAILOK);
+      // Paging begins after the empty key, so it never brings that one.
+      op.omap_get_vals_by_keys({""}, &object.empty_key, &object.empty_key_code);
+      op.set_op_flags2(librados::OP_FAILOK);
     }
     if (parts_ & kOmap) {
       op.omap_get_vals2(omap_after_, omap_count_, &object.omap, &object.more, &object.omap_code);
@@ -79,10 +82,11 @@ void ReadOperation::finish_one(Object& object) {
   object.version = object.completion->get_version64();
   if (object.code < 0) return;
   object.code = 0;
+  object.omap.merge(object.empty_key);
   for (int code : {object.stat_code, object.data_code, object.xattrs_code}) {
     if (code < 0) object.code = code;
   }
-  for (int code : {object.header_code, object.omap_code}) {
+  for (int code : {object.header_code, object.empty_key_code, object.omap_code}) {
     if (code < 0 && code != -EOPNOTSUPP) object.code = code;
   }
   if (object.code < 0 || (parts_ & kData) == 0) return;

@@ -10,7 +10,8 @@
 // request: Float64Array [parts, offset, length, omapCount]; parts is a sum of ReadPart. `slots` is a view on shared
 // memory, `slotOffsets` the place in it for the data of each object. With one name, a seventh argument before
 // the callback is the omap key to start after. results[i] is [code, size, mtime, version, length,
-// xattrs, omapHeader, omap, more]; pairs are flat arrays of buffers, null where there are none.
+// xattrs, omapHeader, omap, more]; pairs are flat arrays of buffers, null where there are none. The entry
+// under the empty omap key comes with the omap's header.
 enum ReadPart { kStat = 1, kData = 2, kXattrs = 4, kOmapHeader = 8, kOmap = 16 };
 
 class ReadOperation : public Operation {
@@ -34,8 +35,9 @@ class ReadOperation : public Operation {
     Pairs xattrs;
     librados::bufferlist header;
     Pairs omap;
+    Pairs empty_key;
     bool more = false;
-    int stat_code = 0, data_code = 0, xattrs_code = 0, header_code = 0, omap_code = 0;
+    int stat_code = 0, data_code = 0, xattrs_code = 0, header_code = 0, empty_key_code = 0, omap_code = 0;
   };
   static void on_complete(rados_completion_t completion, void* object);
   void finish_one(Object& object);

@@ -37,10 +37,13 @@ async function client(
 }
 
 /** Makes pools with names that no other test has. */
-export async function makePools(count: number): Promise<string[]> {
+export async function makePools(
+  count: number,
+  kind: "replicated" | "erasure" = "replicated",
+): Promise<string[]> {
   // Test files share one process: its id would not tell them apart.
   const names = Array.from({ length: count }, () => `test-${randomUUID()}`);
-  await client("make", names);
+  await client(kind === "erasure" ? "make-erasure" : "make", names);
   return names;
 }
 

@@ -2,6 +2,7 @@
 names and keys are bytes (python3-rados takes text). Reads CEPH_CONF and CEPH_KEYRING_ADMIN.
 
     ceph_client.py make POOL… | drop POOL… | write POOL | remove POOL | dump POOL
+    ceph_client.py make-erasure POOL…               erasure-coded
     ceph_client.py mon                              a command for the monitors, as JSON from standard input
 
 write and remove read objects as JSON lines from standard input, dump prints them. Bytes are hexadecimal.
@@ -10,7 +11,9 @@ import ctypes as c
 import hashlib
 import json
 import os
+import subprocess
 import sys
+import tempfile
 
 lib = c.CDLL("librados.so.2")
 SIZE, P = c.c_size_t, c.c_void_p
@@ -32,12 +35,47 @@ def connect():
     return cluster
 
 
-def mon(cluster, **command):
+def mon(cluster, given=b"", **command):
     text = json.dumps(command).encode()
     array = (c.c_char_p * 1)(text)
     out, out_size, status, status_size = P(), SIZE(), P(), SIZE()
-    code = lib.rados_mon_command(cluster, array, SIZE(1), None, SIZE(0), c.byref(out), c.byref(out_size), c.byref(status), c.byref(status_size))
+    code = lib.rados_mon_command(cluster, array, SIZE(1), given, SIZE(len(given)), c.byref(out), c.byref(out_size), c.byref(status), c.byref(status_size))
     check(code, f"{command}: {c.string_at(status, status_size.value)}")
+    return c.string_at(out, out_size.value)
+
+
+THRICE = """rule thrice {
+    id 99
+    type erasure
+    min_size 3
+    max_size 3
+    step take osd.0
+    step emit
+    step take osd.0
+    step emit
+    step take osd.0
+    step emit
+}
+"""
+
+
+def make_erasure(cluster, pool):
+    """Ceph takes no k below 2, so three shards; the one OSD of a dev cluster holds all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        crush, text = f"{folder}/crush", f"{folder}/text"
+        with open(crush, "wb") as file:
+            file.write(mon(cluster, prefix="osd getcrushmap"))
+        subprocess.run(["crushtool", "-d", crush, "-o", text], check=True)
+        with open(text, "a+") as file:
+            file.seek(0)
+            if "rule thrice" not in file.read():
+                file.write(THRICE)
+        subprocess.run(["crushtool", "-c", text, "-o", crush], check=True)
+        with open(crush, "rb") as file:
+            mon(cluster, file.read(), prefix="osd setcrushmap")
+    mon(cluster, prefix="osd erasure-code-profile set", name="dev", profile=["k=2", "m=1", "crush-failure-domain=osd"])
+    mon(cluster, prefix="osd pool create", pool=pool, pg_num=4, pgp_num=4, pool_type="erasure", erasure_code_profile="dev", rule="thrice")
+    mon(cluster, prefix="osd pool application enable", pool=pool, app="rados")
 
 
 def open_pool(cluster, name):
@@ -110,8 +148,26 @@ def read_xattrs(io, name):
     return sorted(pairs)
 
 
+def read_empty_key(io, name):
+    """The entry that paging cannot reach: it begins after the empty key."""
+    op, iterator, code = P(lib.rados_create_read_op()), P(), c.c_int()
+    keys, sizes = (c.c_char_p * 1)(b""), (SIZE * 1)(0)
+    lib.rados_read_op_omap_get_vals_by_keys2(op, keys, SIZE(1), sizes, c.byref(iterator), c.byref(code))
+    check(lib.rados_read_op_operate(op, io, name, 0), "omap")
+    check(code.value, "omap")
+    key, value, key_size, size = P(), P(), SIZE(), SIZE()
+    lib.rados_omap_get_next2(iterator, c.byref(key), c.byref(value), c.byref(key_size), c.byref(size))
+    found = [c.string_at(value, size.value)] if key.value else []
+    lib.rados_omap_get_end(iterator)
+    lib.rados_release_read_op(op)
+    return found
+
+
 def read_omap(io, name):
     digest, count, after = hashlib.sha256(), 0, b""
+    for value in read_empty_key(io, name):
+        digest.update(b"empty key" + value)
+        count += 1
     while True:
         op = P(lib.rados_create_read_op())
         iterator, more, code = P(), c.c_ubyte(), c.c_int()
@@ -170,6 +226,9 @@ def main():
         if command == "make":
             mon(cluster, prefix="osd pool create", pool=pool, pg_num=4, pgp_num=4, pool_type="replicated", size=1)
             mon(cluster, prefix="osd pool application enable", pool=pool, app="rados")
+            lib.rados_wait_for_latest_osdmap(cluster)
+        elif command == "make-erasure":
+            make_erasure(cluster, pool)
             lib.rados_wait_for_latest_osdmap(cluster)
         elif command == "drop":
             mon(cluster, prefix="osd pool delete", pool=pool, pool2=pool, yes_i_really_really_mean_it=True)

@@ -15,7 +15,7 @@ export type CephErrorCode =
   | "CEPH_FULL"
   /** The user's capabilities do not allow it. */
   | "CEPH_DENIED"
-  /** The object is over a limit of the cluster. */
+  /** The object, or a name in it, is over a limit of the cluster. */
   | "CEPH_TOO_LARGE"
   /** The pool cannot hold omap data: it is erasure-coded. */
   | "CEPH_NO_OMAP"
@@ -96,6 +96,11 @@ const MEANINGS: Readonly<Record<string, [CephErrorCode, string, string?]>> = {
     "CEPH_TOO_LARGE",
     "one operation is larger than the cluster takes",
     "raise osd_max_write_size on the target",
+  ],
+  ENAMETOOLONG: [
+    "CEPH_TOO_LARGE",
+    "a name is longer than the cluster takes",
+    "raise osd_max_object_name_len or osd_max_attr_name_len on the target",
   ],
   EOPNOTSUPP: [
     "CEPH_NO_OMAP",

@@ -121,30 +121,6 @@ test.serial(
   },
 );
 
-test.serial("a full cluster refuses writes at once, still reads and removes", async (t) => {
-  // The OSD takes the highest of them.
-  for (const level of ["nearfull", "backfillfull", "full"]) {
-    await tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.00001 }, dev.env);
-    t.teardown(() => tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.9 }, dev.env));
-  }
-  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 20 }), NEVER);
-  t.teardown(() => cluster.close());
-  const pool = await cluster.openPool("faults");
-  // The OSD tells the monitors that it is full when it next reports.
-  let error: unknown;
-  for (let i = 0; i < 200 && error === undefined; i++) {
-    const write = await fateOf(pool.write([objectOf("more", { data: [BATCH.bytes] })], NEVER));
-    t.true(write.seconds < 5, `${write.seconds}`);
-    error = write.error;
-    await sleep(100);
-  }
-  t.is((error as CephError).code, "CEPH_FULL");
-  t.regex((error as CephError).hint ?? "", /ceph df/);
-  const one = packNames([objectName("object 0")]);
-  t.deepEqual([...(await pool.stat(one, NEVER)).size], [8]);
-  t.deepEqual(await pool.remove(one, NEVER), { removed: 1 });
-});
-
 test.serial("a pool that is removed meanwhile is an error of the listing", async (t) => {
   await tellMonitors(
     { prefix: "osd pool create", pool: "brief", pg_num: 4, pool_type: "replicated", size: 1 },
@@ -169,4 +145,28 @@ test.serial("a pool that is removed meanwhile is an error of the listing", async
   const { error } = await fateOf(rest());
   t.is((error as CephError).code, "CEPH_POOL_NOT_FOUND");
   t.regex((error as CephError).message, /"brief"/);
+});
+
+test.serial("a full cluster refuses writes at once, still reads and removes", async (t) => {
+  // The OSD takes the highest of them.
+  for (const level of ["nearfull", "backfillfull", "full"]) {
+    await tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.00001 }, dev.env);
+    t.teardown(() => tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.9 }, dev.env));
+  }
+  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 20 }), NEVER);
+  t.teardown(() => cluster.close());
+  const pool = await cluster.openPool("faults");
+  // The OSD tells the monitors that it is full when it next reports. Writing over what is there goes on.
+  let error: unknown;
+  for (let i = 0; i < 200 && error === undefined; i++) {
+    const write = await fateOf(pool.write([objectOf(`more ${i}`, { data: [BATCH.bytes] })], NEVER));
+    t.true(write.seconds < 5, `${write.seconds}`);
+    error = write.error;
+    await sleep(100);
+  }
+  t.is((error as CephError).code, "CEPH_FULL");
+  t.regex((error as CephError).hint ?? "", /ceph df/);
+  const one = packNames([objectName("object 0")]);
+  t.deepEqual([...(await pool.stat(one, NEVER)).size], [8]);
+  t.deepEqual(await pool.remove(one, NEVER), { removed: 1 });
 });
