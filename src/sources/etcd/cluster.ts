@@ -1,6 +1,7 @@
 import { throwIfAborted } from "../../errors.js";
 import { EtcdConnection } from "./connection.js";
 import { decodeDeleted, decodeTxnDeleted, encodeDeleteRange } from "./delete-messages.js";
+import { EtcdError } from "./errors.js";
 import { decodeLeaseTimeToLive, encodeLeaseTimeToLive } from "./lease-messages.js";
 import type { EtcdOptions } from "./options.js";
 import { encodeRangeRequest, keyAfter, ZERO_KEY } from "./range-request.js";
@@ -12,8 +13,6 @@ import type { EtcdLease, EtcdRecord } from "./types.js";
 
 export type { EtcdOptions } from "./options.js";
 
-/** Deletions in one transaction: etcd's own limit unless --max-txn-ops was changed. */
-const DELETES_A_TXN = 128;
 /** Keys that one range deletion takes at most, so that each is one short raft entry. */
 const KEYS_A_DELETION = 20_000;
 const LEASES_AT_ONCE = 16;
@@ -21,6 +20,8 @@ const LEASES_AT_ONCE = 16;
 /** A connection to one etcd cluster. */
 export class EtcdCluster {
   readonly #connection: EtcdConnection;
+  /** Deletions in one transaction: etcd's own limit unless --max-txn-ops was changed. */
+  #deletesATxn = 128;
 
   private constructor(connection: EtcdConnection) {
     this.#connection = connection;
@@ -86,9 +87,18 @@ export class EtcdCluster {
   /** Deletes single keys; returns how many there were. */
   async deleteKeys(keys: readonly Uint8Array[], signal: AbortSignal): Promise<number> {
     let deleted = 0;
-    for (let at = 0; at < keys.length; at += DELETES_A_TXN) {
-      const request = encodeDeleteTxn(keys.slice(at, at + DELETES_A_TXN));
-      deleted += decodeTxnDeleted(await this.#connection.call("KV/Txn", request, { signal }));
+    for (let at = 0; at < keys.length; ) {
+      const some = keys.slice(at, at + this.#deletesATxn);
+      const request = encodeDeleteTxn(some);
+      try {
+        deleted += decodeTxnDeleted(await this.#connection.call("KV/Txn", request, { signal }));
+        at += some.length;
+      } catch (error) {
+        const tooMany = error instanceof EtcdError && error.code === "ETCD_TOO_LARGE";
+        if (!tooMany || some.length < 2) throw error;
+        // A server with a smaller --max-txn-ops than usual.
+        this.#deletesATxn = some.length >> 1;
+      }
     }
     return deleted;
   }

@@ -1,0 +1,117 @@
+import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
+import test, { type ExecutionContext } from "ava";
+import { EtcdCluster } from "../../../src/sources/etcd/cluster.js";
+import { EtcdError } from "../../../src/sources/etcd/errors.js";
+import type { EtcdRecord } from "../../../src/sources/etcd/types.js";
+import { EtcdServer } from "../../support/etcd-server.js";
+
+const { signal } = new AbortController();
+setMaxListeners(0, signal);
+
+async function serverWith(t: ExecutionContext, ...flags: string[]) {
+  const etcd = await EtcdServer.start(flags);
+  const cluster = await EtcdCluster.connect({ endpoints: [etcd.endpoint] });
+  t.teardown(async () => {
+    cluster.close();
+    await etcd.stop();
+  });
+  return { etcd, cluster };
+}
+
+function record(key: string, value: Uint8Array): EtcdRecord {
+  const revisions = { createRevision: 1, modRevision: 1, version: 1 };
+  return { key: Buffer.from(key), value, ...revisions, lease: 0n };
+}
+
+async function put(cluster: EtcdCluster, records: EtcdRecord[]): Promise<number> {
+  async function* batches(): AsyncGenerator<EtcdRecord[]> {
+    yield records;
+  }
+  const options = { leases: new Map(), policy: "regrant", signal } as const;
+  return (await cluster.putRecords(batches(), options)).records;
+}
+
+async function read(cluster: EtcdCluster, revision: number): Promise<EtcdRecord[][]> {
+  const pages: EtcdRecord[][] = [];
+  for await (const page of cluster.readRecords({ revision, signal })) pages.push(page);
+  return pages;
+}
+
+const keyValue = ({ key, value }: EtcdRecord): [string, string] => [
+  Buffer.from(key).toString("base64"),
+  Buffer.from(value).toString("base64"),
+];
+
+test("20,000 small keys, binary ones and 1.4 MB values are read page by page, as etcdctl reads them", async (t) => {
+  t.timeout(60_000);
+  const { etcd, cluster } = await serverWith(t);
+  await etcd.putMany(Array.from({ length: 20_000 }, (_, i) => [`small/${i}`, `${i}`]));
+  for (let i = 0; i < 7; i++) await etcd.put(Buffer.from(`large/${i}`), randomBytes(1_400_000));
+  await etcd.put(Buffer.from([0]), Buffer.from([0, 0xff]));
+  await etcd.put(Buffer.from([0xff, 0xff]), Buffer.alloc(0));
+  const revision = await cluster.currentRevision();
+  // What comes later is not part of the revision.
+  await etcd.ctl("put", "small/later", "x");
+  await etcd.ctl("del", "small/7");
+  const pages = await read(cluster, revision);
+  t.true(pages.length > 3);
+  const found = pages.flat().map(keyValue);
+  const then = JSON.parse(
+    await etcd.ctl("get", "", "--prefix", "--rev", `${revision}`, "-w", "json"),
+  );
+  const expected = then.kvs.map((kv: { key: string; value?: string }) => [kv.key, kv.value ?? ""]);
+  t.is(found.length, 20_009);
+  t.deepEqual(found, expected);
+  t.is(await cluster.countKeys(revision, signal), 20_009);
+});
+
+test("a server with --max-txn-ops 16 and a small --max-request-bytes takes and gives up all keys", async (t) => {
+  const { etcd, cluster } = await serverWith(
+    t,
+    ...["--max-txn-ops", "16", "--max-request-bytes", "20000"],
+  );
+  const records = Array.from({ length: 500 }, (_, i) => record(`key${i}`, Buffer.alloc(i * 20, i)));
+  t.is(await put(cluster, records), 500);
+  const sorted = records.map(keyValue).sort(([a], [b]) => (a < b ? -1 : 1));
+  t.deepEqual(
+    (await etcd.pairs()).sort(([a], [b]) => (a < b ? -1 : 1)),
+    sorted,
+  );
+  const keys = records.map(({ key }) => key);
+  t.is(await cluster.deleteKeys([...keys, Buffer.from("not there")], signal), 500);
+  t.deepEqual(await etcd.pairs(), []);
+});
+
+test("a record that is too large for the server says which flag to raise", async (t) => {
+  const { cluster } = await serverWith(t, "--max-request-bytes", "20000");
+  const error = await t.throwsAsync(put(cluster, [record("key", Buffer.alloc(30_000))]), {
+    instanceOf: EtcdError,
+  });
+  t.is(error.code, "ETCD_TOO_LARGE");
+  t.regex(error.hint ?? "", /--max-request-bytes/);
+});
+
+test("etcd at its quota says what to do, and can still be cleared", async (t) => {
+  const { etcd, cluster } = await serverWith(t, "--quota-backend-bytes", `${4 << 20}`);
+  const records = Array.from({ length: 30 }, (_, i) => record(`key${i}`, randomBytes(500_000)));
+  // etcd looks at what it has written, ten times a second, so that a few more get through.
+  const fill = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) await put(cluster, records);
+  };
+  const error = await t.throwsAsync(fill(), { instanceOf: EtcdError });
+  t.is(error.code, "ETCD_NO_SPACE");
+  t.true(error.message.includes(etcd.endpoint));
+  t.regex(error.hint ?? "", /--quota-backend-bytes.*etcdctl alarm disarm/);
+  t.true((await cluster.deleteAll(signal)) > 0);
+  t.deepEqual(await etcd.pairs(), []);
+});
+
+test("50,000 keys are deleted, and counted", async (t) => {
+  t.timeout(60_000);
+  const { etcd, cluster } = await serverWith(t);
+  await etcd.putMany(Array.from({ length: 50_000 }, (_, i) => [`key/${i}`, ""]));
+  t.is(await cluster.deleteAll(signal), 50_000);
+  t.deepEqual(await etcd.pairs(), []);
+  t.is(await cluster.deleteAll(signal), 0);
+});
