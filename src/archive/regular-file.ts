@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { BackupToolError } from "../errors.js";
 import { ArchiveError, damaged } from "./errors.js";
 
 /**
@@ -15,7 +16,12 @@ export async function openRegularFile(folder: string, name: string): Promise<Fil
     const { code } = cause as NodeJS.ErrnoException;
     // A socket cannot be opened at all.
     if (code === "ENXIO") throw damaged("it is not a file", { file: name }, cause);
-    if (code !== "ENOENT") throw cause;
+    if (code !== "ENOENT") {
+      throw new BackupToolError("FOLDER", `${join(folder, name)} cannot be opened: ${code}`, {
+        cause,
+        hint: "check the permissions of the folder and its files",
+      });
+    }
     throw new ArchiveError("MISSING_FILE", "it is not there", { file: name, cause });
   }
   const isFile = await handle.stat().then(

@@ -7,7 +7,7 @@ import { CephError } from "../sources/ceph/errors.js";
 import { nameAt, packNames } from "../sources/ceph/name-batch.js";
 import type { CephPool } from "../sources/ceph/pool.js";
 import type { NameBatch, ObjectName, ReadFailure, ReadObject } from "../sources/ceph/types.js";
-import { archiveLargeObject } from "./create-large-object.js";
+import { archiveLargeObject, hasLongOmap } from "./create-large-object.js";
 import type { CreateRun } from "./create-run.js";
 import { loadBaseObjects, writeObjectTombstones } from "./incremental-base.js";
 import { orderedWindow } from "./ordered-window.js";
@@ -134,7 +134,7 @@ class PoolArchiver {
       locator: object.locator,
       name: object.name,
     };
-    if (object.data.length < object.size || object.omapMore) {
+    if (object.data.length < object.size || hasLongOmap(object)) {
       const state = await archiveLargeObject(
         writer,
         this.#pool,

@@ -1,16 +1,16 @@
 import { CborWriter } from "../archive/cbor.js";
 import type { IndexedKey } from "../archive/index-items.js";
-import { encodeRecord, type Tombstone } from "../archive/records.js";
+import { encodeRecord } from "../archive/records.js";
 import { BackupToolError, throwIfAborted } from "../errors.js";
 import type { EtcdCluster } from "../sources/etcd/cluster.js";
 import { EtcdError } from "../sources/etcd/errors.js";
 import type { EtcdRecord } from "../sources/etcd/types.js";
 import { BaseKeys } from "./base-keys.js";
 import type { CreateRun } from "./create-run.js";
+import { TombstonePages } from "./tombstone-pages.js";
 
 /** Encoded records of one tar entry, about. */
 const BATCH_BYTES = 1 << 20;
-const TOMBSTONES_A_PAGE = 4096;
 /** Compactions in the middle that are taken before the run gives up. */
 const MAX_RESTARTS = 20;
 
@@ -64,13 +64,14 @@ class EtcdArchiver {
   readonly #batch = new CborWriter(2 * BATCH_BYTES);
   readonly #leases = new Set<bigint>();
   #newLeases = new Set<bigint>();
-  #tombstones: Tombstone[] = [];
+  readonly #tombstones: TombstonePages;
 
   constructor(run: CreateRun, etcd: EtcdCluster, revision: number, comparable: boolean) {
     this.#run = run;
     this.#etcd = etcd;
     this.#revision = revision;
     this.#comparable = comparable;
+    this.#tombstones = new TombstonePages(run.writer);
   }
 
   async run(): Promise<void> {
@@ -81,7 +82,7 @@ class EtcdArchiver {
     try {
       await this.#records(baseKeys);
       if (baseKeys !== undefined) await this.#gone(await baseKeys.rest());
-      await this.#flushTombstones();
+      await this.#tombstones.flush();
     } finally {
       await baseKeys?.close();
     }
@@ -163,17 +164,8 @@ class EtcdArchiver {
 
   async #gone(keys: readonly Uint8Array[]): Promise<void> {
     for (const key of keys) {
-      this.#tombstones.push({ kind: "key", key });
       this.#run.counts.deletedKeys++;
+      await this.#tombstones.add({ kind: "key", key });
     }
-    if (this.#tombstones.length >= TOMBSTONES_A_PAGE) await this.#flushTombstones();
-  }
-
-  async #flushTombstones(): Promise<void> {
-    if (this.#tombstones.length === 0) return;
-    await this.#run.writer.place(0);
-    this.#run.writer.tombstones(this.#tombstones);
-    this.#tombstones = [];
-    await this.#run.writer.ready();
   }
 }

@@ -6,10 +6,13 @@ import { quoted } from "../quoted.js";
 import { CephError } from "../sources/ceph/errors.js";
 import { packNames } from "../sources/ceph/name-batch.js";
 import type { CephPool } from "../sources/ceph/pool.js";
-import type { ReadObject } from "../sources/ceph/types.js";
+import type { Pair, ReadObject } from "../sources/ceph/types.js";
+import { byBytes } from "./by-bytes.js";
 
 /** An object that changes this often while it is read is given up. */
 const ATTEMPTS = 10;
+/** Pairs of one entry, about. */
+const OMAP_PAGE_BYTES = 4 << 20;
 
 export interface ArchivedState {
   readonly size: number;
@@ -58,15 +61,19 @@ async function attemptOnce(
   let written = -1;
   let released = false;
   try {
-    if (object.xattrs.length > 0 || object.omapHeader.length > 0 || object.omap.length > 0) {
-      writer.attributes(name, object);
+    const [first = [], ...further] = omapPages(object.omap);
+    if (object.xattrs.length > 0 || object.omapHeader.length > 0 || first.length > 0) {
+      writer.attributes(name, { ...object, omap: first });
     }
+    let page = 1;
+    for (const pairs of further) writer.omapPage(name, page++, pairs);
     if (object.omapMore) {
       const after = object.omap.at(-1)?.[0] ?? new Uint8Array(0);
-      let page = 1;
       for await (const pairs of pool.readOmap(name, { version, after, signal })) {
-        writer.omapPage(name, page++, pairs);
-        await writer.ready();
+        for (const part of omapPages(pairs)) {
+          writer.omapPage(name, page++, part);
+          await writer.ready();
+        }
       }
     }
     writer.beginData(name, size, mtime);
@@ -92,6 +99,20 @@ async function attemptOnce(
     writer.torn(name);
     return false;
   }
+}
+
+/** Pages that an entry of the archive takes: values of an omap may be large. */
+function omapPages(pairs: readonly Pair[]): (readonly Pair[])[] {
+  return [...byBytes(pairs, OMAP_PAGE_BYTES, bytesOfPair)];
+}
+
+function bytesOfPair([key, value]: Pair): number {
+  return key.length + value.length;
+}
+
+/** Whether the first page of an object's omap is more than one entry holds. */
+export function hasLongOmap({ omap, omapMore }: ReadObject): boolean {
+  return omapMore || omap.reduce((sum, pair) => sum + bytesOfPair(pair), 0) > OMAP_PAGE_BYTES;
 }
 
 async function readAgain(

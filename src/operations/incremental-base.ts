@@ -1,9 +1,7 @@
 import type { BackupReader } from "../archive/backup-reader.js";
 import { ObjectTable } from "../archive/object-table.js";
-import type { Tombstone } from "../archive/records.js";
 import type { CreateRun } from "./create-run.js";
-
-const TOMBSTONES_A_PAGE = 4096;
+import { TombstonePages } from "./tombstone-pages.js";
 
 /** The objects of the base that lie in `pools`, by the ordinal of their pool there. */
 export async function loadBaseObjects(
@@ -33,15 +31,8 @@ export async function writeObjectTombstones(
 ): Promise<number> {
   if (run.base === undefined) return 0;
   const names = new Map<number, string>();
-  let page: Tombstone[] = [];
+  const tombstones = new TombstonePages(run.writer);
   let count = 0;
-  const flush = async () => {
-    if (page.length === 0) return;
-    await run.writer.place(0);
-    run.writer.tombstones(page);
-    await run.writer.ready();
-    page = [];
-  };
   for await (const items of run.base.readIndex({ signal: run.context.signal })) {
     for (const item of items) {
       if (item.kind === "pool") names.set(item.pool, item.name);
@@ -52,11 +43,10 @@ export async function writeObjectTombstones(
       const slot = table.find(ordinal, item.namespace, item.locator, item.name);
       if (slot === undefined || table.isMarked(slot)) continue;
       const { namespace, locator, name } = item;
-      page.push({ kind: "object", pool, namespace, locator, name });
+      await tombstones.add({ kind: "object", pool, namespace, locator, name });
       count++;
-      if (page.length >= TOMBSTONES_A_PAGE) await flush();
     }
   }
-  await flush();
+  await tombstones.flush();
   return count;
 }

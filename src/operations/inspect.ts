@@ -33,8 +33,12 @@ export async function inspectBackup(
     const backup = await BackupReader.open(options.outputDir, passphrase, pool);
     report({ type: "keys-done", elapsedMs: performance.now() - started });
     const check = new ContentsCheck(backup, context);
-    if (options.quick) await check.indexOnly();
-    else await check.everything(thread);
+    try {
+      if (options.quick) await check.indexOnly();
+      else await check.everything(thread);
+    } finally {
+      await check.close();
+    }
     const { metadata, manifest } = backup;
     const { counts } = metadata;
     report({
@@ -98,6 +102,10 @@ class ContentsCheck implements ContentsVisitor {
     this.#backup = backup;
     this.#context = context;
     this.#index = currentKeys(backup, context.signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#index.return(undefined);
   }
 
   async indexOnly(): Promise<void> {

@@ -64,8 +64,9 @@ test.serial("a create that is killed leaves an unfinished backup or a whole one"
     if (signal === "SIGKILL") killed++;
     const { code, stderr } = await backuptool(["inspect", "--outputdir", outputdir]);
     const manifest = existsSync(join(outputdir, "MANIFEST.json"));
-    t.is(code, manifest ? 0 : existsSync(outputdir) ? 11 : 1, `after ${ms} ms: ${stderr}`);
-    if (!manifest && existsSync(outputdir)) t.regex(stderr, /unfinished|not a backup|empty/i);
+    const begun = existsSync(outputdir) && readdirSync(outputdir).length > 0;
+    t.is(code, manifest ? 0 : begun ? 11 : 1, `after ${ms} ms: ${stderr}`);
+    if (!manifest) t.regex(stderr, begun ? /is unfinished/ : /there is no backup/);
   }
   t.true(killed > 0);
 });
@@ -176,5 +177,5 @@ test.serial("Ctrl-C ends a create and a restore in seconds, with exit code 130",
   const mapping = ["--restore-pool", `${pools[0]}:${pools[1]}`];
   const restored = await interrupt(20, ["restore", "--outputdir", whole, ...target, ...mapping]);
   t.is(restored.code, 130, restored.stderr);
-  t.regex(restored.stderr, /again/);
+  t.regex(restored.stderr, /interrupted/);
 });

@@ -17,6 +17,9 @@ import { decodeHeader, encodeHeader } from "../../src/archive/header.js";
 import { decodeManifest, encodeManifest } from "../../src/archive/manifest.js";
 import { encodeMetadata, type Metadata } from "../../src/archive/metadata.js";
 
+/** Tests seal alike on every machine. */
+const portable = await portableCipher();
+
 /** A sealed file taken apart: its header and each chunk's ciphertext. */
 export interface SealedParts {
   readonly header: Buffer;
@@ -77,7 +80,7 @@ export class Forger {
   chunk(type: FileType, number: number, index: number, last: boolean, frame: Uint8Array): Buffer {
     const out = Buffer.alloc(frame.length + TAG_BYTES);
     const key = this.#keys.fileKey(type, number);
-    portableCipher().seal(out, Buffer.from(frame), chunkNonce(index, last), key);
+    portable.seal(out, Buffer.from(frame), chunkNonce(index, last), key);
     return out;
   }
 
@@ -87,7 +90,7 @@ export class Forger {
     const key = this.#keys.fileKey(type, number);
     const plain = chunks.map((chunk, i) => {
       const frame = Buffer.alloc(chunk.length - TAG_BYTES);
-      portableCipher().open(frame, chunk, chunkNonce(i, i === chunks.length - 1), key);
+      portable.open(frame, chunk, chunkNonce(i, i === chunks.length - 1), key);
       return decompress(frame);
     });
     return Buffer.concat(plain);

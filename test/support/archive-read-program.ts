@@ -45,7 +45,7 @@ const result = {
   code: error?.code ?? "read",
   message: error?.message ?? "",
   digest: readingDigest(reading),
-  cipher: chunkCipher().name,
+  cipher: (await chunkCipher()).name,
   table,
   residentKiB: peak("VmHWM"),
   addressSpaceKiB: peak("VmPeak"),
