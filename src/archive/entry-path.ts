@@ -78,14 +78,42 @@ export function decodePart(part: string): Buffer | undefined {
   return encodePart(decoded) === part ? decoded : undefined;
 }
 
+/** File systems take 255 bytes in a part of a path; ours may be followed by `%` and `.cbor`. */
+const LONGEST_PART = 240;
+
+/** A long part goes on in the folder below: a part that ends in `%`, which no encoding does, is not over. */
+function splitLong(part: string): string {
+  let split = "";
+  let at = 0;
+  for (; part.length - at > LONGEST_PART; at += LONGEST_PART) {
+    split += `${part.slice(at, at + LONGEST_PART)}%/`;
+  }
+  return split + part.slice(at);
+}
+
+/** The parts of a path, long ones in one. */
+function partsOf(path: string): string[] {
+  const parts: string[] = [];
+  let begun = "";
+  for (const piece of path.split("/")) {
+    if (piece.endsWith("%")) {
+      begun += piece.slice(0, -1);
+      continue;
+    }
+    parts.push(begun + piece);
+    begun = "";
+  }
+  return begun === "" ? parts : [];
+}
+
 /** Path of an entry of one object. `page` counts omap pages from 1. */
 export function objectPath(kind: ObjectEntryKind, object: EntryName, page = 0): string {
   const located = object.locator.length > 0;
-  const locator = located ? `${encodePart(object.locator)}/` : "";
+  const locator = located ? `${splitLong(encodePart(object.locator))}/` : "";
   const suffix = kind === "attrs" ? ".cbor" : kind === "omap" ? `/${padded(page)}.cbor` : "";
-  const pool = encodePart(Buffer.from(object.pool, "utf8"));
-  const namespace = encodePart(object.namespace);
-  const name = encodePart(object.name);
+  const pool = splitLong(encodePart(Buffer.from(object.pool, "utf8")));
+  const namespace = splitLong(encodePart(object.namespace));
+  const name = splitLong(encodePart(object.name));
   return `${PREFIXES[kind]}${located ? LOCATED : ""}/${pool}/${namespace}/${locator}${name}${suffix}`;
 }
 
@@ -117,7 +145,11 @@ export function parsePath(path: string): Entry | undefined {
     ];
     return canonical(number) === path ? { kind, number } : undefined;
   }
-  return parseObjectPath(path.split("/"));
+  const entry = parseObjectPath(partsOf(path));
+  if (entry === undefined || !("object" in entry)) return undefined;
+  // Each entry has one path, also where a long part is split.
+  const page = entry.kind === "omap" ? entry.page : 0;
+  return objectPath(entry.kind, entry.object, page) === path ? entry : undefined;
 }
 
 function parseObjectPath(parts: string[]): Entry | undefined {

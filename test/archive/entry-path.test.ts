@@ -151,3 +151,27 @@ test("any text is an entry whose path it is, or none", (t) => {
   );
   t.pass();
 });
+
+test("a name of any length has one path, whose parts every file system takes", (t) => {
+  for (const length of [239, 240, 241, 480, 481, 900, 2048]) {
+    for (const byte of ["n", "/", "\xff"]) {
+      const name = Buffer.from(byte.repeat(length), "latin1");
+      const object = { pool: "p", namespace: name, locator: name, name };
+      for (const kind of ["data", "attrs", "omap", "torn"] as const) {
+        const path = objectPath(kind, object, 1);
+        t.true(path.split("/").every((part) => part.length <= 255));
+        const entry = parsePath(path);
+        t.true(entry !== undefined && "object" in entry);
+        if (entry !== undefined && "object" in entry) t.deepEqual(entry.object, object);
+      }
+    }
+  }
+});
+
+test("a long name that is cut elsewhere, or not at all, is no path of this format", (t) => {
+  const whole = "n".repeat(900);
+  const cut = (at: number) => `${whole.slice(0, at)}%/${whole.slice(at)}`;
+  for (const name of [whole, cut(100), cut(240), `${whole}%`, "n%/n", "%/n", "n%"]) {
+    t.is(parsePath(`ceph/p/-/${name}`), undefined, name);
+  }
+});
