@@ -1,0 +1,127 @@
+import { join } from "node:path";
+import test from "ava";
+import { backuptool, cephFlags } from "../support/backuptool.js";
+import {
+  dropPools,
+  dumpPool,
+  makePools,
+  removeObjects,
+  writeObjects,
+} from "../support/ceph-client.js";
+import { EtcdServer } from "../support/etcd-server.js";
+import { newFolder } from "../support/folders.js";
+
+let pools: string[] = [];
+let etcd: EtcdServer;
+let target: string[] = [];
+
+test.before(async () => {
+  pools = await makePools(4);
+  etcd = await EtcdServer.start();
+  target = ["--etcd", etcd.endpoint, ...cephFlags()];
+});
+
+test.after.always(async () => {
+  await etcd.stop();
+  await dropPools(pools);
+});
+
+async function create(name: string, folder: string, ...args: string[]): Promise<string> {
+  const outputdir = join(folder, name);
+  const { code, stderr } = await backuptool([
+    "create",
+    "--outputdir",
+    outputdir,
+    ...target,
+    ...args,
+  ]);
+  if (code !== 0) throw new Error(stderr);
+  return outputdir;
+}
+
+test.serial(
+  "a chain whose backups cover different things restores the last state of each",
+  async (t) => {
+    t.timeout(120_000);
+    const [hot = "", cold = "", hotAgain = "", coldAgain = ""] = pools;
+    const folder = newFolder();
+    await writeObjects(hot, [
+      { name: "stays", data: "as it was" },
+      { name: "changes", data: "first" },
+      { name: "goes", data: "away" },
+    ]);
+    await writeObjects(cold, [{ name: "in cold", size: 1000 }]);
+    await etcd.ctl("put", "stays", "1");
+    await etcd.ctl("put", "goes", "1");
+    const both = ["--include-pool", hot, "--include-pool", cold];
+    const full = await create("full", folder, ...both);
+
+    // Of hot alone, without etcd.
+    await removeObjects(hot, [{ name: "goes" }]);
+    await writeObjects(hot, [{ name: "changes", data: "second" }]);
+    const over = ["--incremental-over", full];
+    const partial = await create("partial", folder, ...over, "--include-pool", hot, "--skip-etcd");
+
+    // Of etcd alone: its base holds no etcd, so it holds all of it.
+    await etcd.ctl("del", "goes");
+    await etcd.ctl("put", "new", "1");
+    const etcdOnly = await create("etcd", folder, "--incremental-over", partial, "--skip-ceph");
+    const pairs = await etcd.pairs();
+
+    await etcd.ctl("del", "", "--prefix");
+    const chain = ["--with-base", partial, "--with-base", full];
+    const mapping = [
+      "--restore-pool",
+      `${hot}:${hotAgain}`,
+      "--restore-pool",
+      `${cold}:${coldAgain}`,
+    ];
+    const restored = await backuptool([
+      "restore",
+      "--outputdir",
+      etcdOnly,
+      ...chain,
+      ...target,
+      ...mapping,
+    ]);
+    t.is(restored.code, 0, restored.stderr);
+    t.regex(restored.stdout.toString(), /restored 3 ceph objects/);
+    t.deepEqual(await dumpPool(hotAgain), await dumpPool(hot));
+    t.deepEqual(await dumpPool(coldAgain), await dumpPool(cold));
+    t.deepEqual(await etcd.pairs(), pairs);
+  },
+);
+
+test.serial(
+  "a chain with a backup missing, or with a stranger in it, changes nothing",
+  async (t) => {
+    t.timeout(120_000);
+    const [hot = "", , hotAgain = ""] = pools;
+    const folder = newFolder();
+    const full = await create("full", folder, "--include-pool", hot, "--skip-etcd");
+    const over = (base: string) => [
+      "--incremental-over",
+      base,
+      "--include-pool",
+      hot,
+      "--skip-etcd",
+    ];
+    const first = await create("first", folder, ...over(full));
+    const second = await create("second", folder, ...over(first));
+    const before = await dumpPool(hotAgain);
+    const restore = ["restore", "--outputdir", second, ...target, "--skip-etcd"];
+    const mapping = ["--restore-pool", `${hot}:${hotAgain}`];
+    const gap = await backuptool([...restore, ...mapping, "--with-base", full]);
+    t.is(gap.code, 2, gap.stderr);
+    t.regex(gap.stderr, /no --with-base names/);
+    const other = await create("other", folder, "--include-pool", hot, "--skip-etcd");
+    const chain = ["--with-base", full, "--with-base", first, "--with-base", other];
+    const stranger = await backuptool([...restore, ...mapping, ...chain]);
+    t.is(stranger.code, 11, stranger.stderr);
+    t.regex(stranger.stderr, /is no base of/);
+    const unknown = await backuptool([...restore, "--restore-pool", `typo:${hotAgain}`]);
+    t.is(unknown.code, 2, unknown.stderr);
+    t.regex(unknown.stderr, /the backup has no pool "typo"/);
+    t.deepEqual(await dumpPool(hotAgain), before);
+  },
+);
