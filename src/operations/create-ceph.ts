@@ -30,10 +30,11 @@ export async function archivePools(
   const comparable = run.base?.metadata.ceph?.fsid === ceph.fsid;
   const table = run.base && (await loadBaseObjects(run.base, known, run.context.signal));
   for (const [ordinal, name] of known.entries()) run.writer.indexPool(ordinal, name);
+  const total = await expectedObjects(ceph, pools, run.context.signal);
   for (const [ordinal, name] of pools.entries()) {
     const pool = await ceph.openPool(name);
     try {
-      await new PoolArchiver(run, pool, ordinal, table, comparable).run();
+      await new PoolArchiver(run, pool, ordinal, table, { comparable, total }).run();
     } finally {
       pool.close();
     }
@@ -41,6 +42,16 @@ export async function archivePools(
   if (run.base !== undefined && table !== undefined && table.unmarked > 0) {
     run.counts.deletedObjects = await writeObjectTombstones(run, table, known);
   }
+}
+
+/** For progress: the cluster's own count, where it has one. */
+async function expectedObjects(
+  ceph: CephCluster,
+  pools: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
+  const stats = await ceph.poolStats(pools, signal);
+  return [...stats.values()].reduce((sum, { objects }) => sum + objects, 0);
 }
 
 function basePools(run: CreateRun): readonly string[] {
@@ -54,19 +65,22 @@ class PoolArchiver {
   readonly #table: ObjectTable | undefined;
   /** Versions of another cluster say nothing here. */
   readonly #comparable: boolean;
+  /** Objects of all pools, about; 0 when nobody knows. */
+  readonly #total: number;
 
   constructor(
     run: CreateRun,
     pool: CephPool,
     ordinal: number,
     table: ObjectTable | undefined,
-    comparable: boolean,
+    { comparable, total }: { comparable: boolean; total: number },
   ) {
     this.#run = run;
     this.#pool = pool;
     this.#ordinal = ordinal;
     this.#table = table;
     this.#comparable = comparable;
+    this.#total = total;
   }
 
   async run(): Promise<void> {
@@ -209,10 +223,12 @@ class PoolArchiver {
 
   #progress(): void {
     const { counts, context } = this.#run;
+    const done = counts.objects + counts.unchangedObjects;
     context.report({
       type: "progress",
       phase: "ceph",
-      done: counts.objects + counts.unchangedObjects,
+      done,
+      ...(this.#total >= done && done > 0 ? { total: this.#total } : {}),
       unit: "objects",
       bytes: counts.objectBytes,
     });

@@ -90,9 +90,12 @@ class EtcdArchiver {
 
   /** Walks the records and the base's keys side by side, both in key order. */
   async #records(baseKeys: BaseKeys | undefined): Promise<void> {
-    const { signal } = this.#run.context;
+    const { report, signal } = this.#run.context;
     for await (const page of this.#etcd.readRecords({ revision: this.#revision, signal })) {
       throwIfAborted(signal);
+      const { records, unchangedKeys } = this.#run.counts;
+      const done = records + unchangedKeys;
+      report({ type: "progress", phase: "etcd", done, unit: "records" });
       if (baseKeys === undefined) {
         await this.#archive(page);
         continue;
@@ -125,7 +128,7 @@ class EtcdArchiver {
   }
 
   async #archive(records: readonly EtcdRecord[]): Promise<void> {
-    const { counts, writer, context } = this.#run;
+    const { counts, writer } = this.#run;
     let from = 0;
     while (from < records.length) {
       this.#batch.reset();
@@ -150,7 +153,6 @@ class EtcdArchiver {
       from = to;
       await writer.ready();
     }
-    context.report({ type: "progress", phase: "etcd", done: counts.records, unit: "records" });
   }
 
   /** Leases stand before the first records that refer to them, so a restore never looks ahead. */

@@ -53,6 +53,8 @@ export class RestoreVisitor implements ContentsVisitor {
   readonly #etcd: EtcdTarget | undefined;
   readonly #final: FinalState | undefined;
   readonly #context: OperationContext;
+  /** Objects and records that will come, for progress. */
+  readonly #total: number;
   #backup = 0;
   #file = 0;
   #withEtcd = true;
@@ -73,7 +75,9 @@ export class RestoreVisitor implements ContentsVisitor {
     etcd: EtcdTarget | undefined,
     final: FinalState | undefined,
     context: OperationContext,
+    total: number,
   ) {
+    this.#total = total;
     this.#targets = targets;
     this.#etcd = etcd;
     this.#final = final;
@@ -237,12 +241,13 @@ export class RestoreVisitor implements ContentsVisitor {
     this.#waiting = [];
     for (const wait of waiting) await wait();
     await this.#targets?.ready();
-    this.#context.report({
-      type: "progress",
-      phase: "restore",
-      done: this.objects,
-      unit: "objects",
-    });
+    this.#report();
+  }
+
+  #report(): void {
+    const done = this.objects + this.skippedObjects + this.restoredRecords;
+    const total = Math.max(done, this.#total);
+    this.#context.report({ type: "progress", phase: "restore", done, total, unit: "items" });
   }
 
   async finish(): Promise<void> {

@@ -8,6 +8,7 @@ import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
 import type { LeasePolicy } from "../sources/etcd/types.js";
 import { visitArchive } from "./archive-contents.js";
+import { newCounts } from "./backup-counts.js";
 import type { OperationContext } from "./context.js";
 import { requirePools } from "./pools.js";
 import { etcdDepth, FinalState } from "./restore-chain.js";
@@ -69,7 +70,13 @@ export async function restoreBackup(
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const finalState = chain.length > 1 ? await FinalState.load(chain, signal) : undefined;
     const records = etcdDepth(chain);
-    const visitor = new RestoreVisitor(targets, keyTarget, finalState, context);
+    const visitor = new RestoreVisitor(
+      targets,
+      keyTarget,
+      finalState,
+      context,
+      itemsToCome(chain, options),
+    );
     try {
       for (const [ordinal, member] of [...chain.entries()].reverse()) {
         for (let number = 0; number < member.archives.length; number++) {
@@ -122,6 +129,16 @@ function orderChain(backup: BackupReader, others: readonly BackupReader[]): Back
     );
   }
   return chain;
+}
+
+/** For progress: each object once, and every record of the backups that count. */
+function itemsToCome(chain: readonly BackupReader[], options: RestoreOptions): number {
+  const { objects, unchangedObjects } = chain[0]?.metadata.counts ?? newCounts();
+  const records = chain
+    .slice(0, etcdDepth(chain))
+    .reduce((sum, { metadata }) => sum + metadata.counts.records, 0);
+  const inCeph = objects + (chain.length > 1 ? unchangedObjects : 0);
+  return (options.ceph ? inCeph : 0) + (options.etcd ? records : 0);
 }
 
 /** Throws UsageError when a pool that is mapped is in none of the backups. */
