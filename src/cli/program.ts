@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import yargs, { type Argv } from "yargs";
-import { BackupToolError, UsageError } from "../errors.js";
+import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { cat } from "./commands/cat.js";
 import { clear } from "./commands/clear.js";
 import { create } from "./commands/create.js";
@@ -33,12 +34,17 @@ export async function runProgram(
     if (parsed === undefined || chosen === undefined) return ExitCode.done;
     verbose = parsed["verbose"] === true;
     session = new Session(parsed, terminal, version);
-    return await chosen.run(parsed, session);
-  } catch (error) {
+    const code = await chosen.run(parsed, session);
+    // A write that failed is told of a moment later.
+    await nextTurn();
+    if (terminal.output.failure !== undefined) throw terminal.output.failure;
+    return code;
+  } catch (cause) {
     session?.end();
+    const error = meant(cause, terminal);
     const code = exitCodeOf(error);
     // `| head` has what it wants; only who is left with half a result has to hear of it.
-    if (terminal.stdout.destroyed && code === ExitCode.interrupted && !hintOf(error)) {
+    if (terminal.output.closed && code === ExitCode.interrupted && !hintOf(error)) {
       return code;
     }
     if (session?.json ?? json) terminal.stdout.write(`${jsonFailure(error, code)}\n`);
@@ -77,7 +83,7 @@ async function parse(
     return undefined;
   }
   if (argv.some((word) => HELP.includes(word))) {
-    await answer(parser, argv, terminal);
+    await answer(parser, argv, terminal, argv.includes("--version") ? "" : examplesOf(chosen));
     return undefined;
   }
   const words = argv.slice(1);
@@ -116,7 +122,11 @@ function parserOf(
   const parser = yargs()
     .scriptName("backuptool")
     .locale("en")
-    .parserConfiguration({ "camel-case-expansion": false, "dot-notation": false })
+    .parserConfiguration({
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      "greedy-arrays": false,
+    })
     .version(version)
     .help()
     .alias("help", "h")
@@ -135,14 +145,26 @@ function parserOf(
     return parser;
   }
   parser.usage(`$0 ${chosen.name} [flags]\n\n${chosen.describe}`).options(flags);
-  for (const [line, describe] of chosen.examples) parser.example(line, describe);
   return parser;
 }
 
+/** Never wrapped, as yargs would, so that each can be copied. */
+function examplesOf({ examples }: Command): string {
+  const lines = examples.map(
+    ([line, does]) => `  # ${does}\n  ${line.replace("$0", "backuptool")}\n`,
+  );
+  return `\nExamples:\n${lines.join("")}`;
+}
+
 /** Help and the like: yargs prints on the console unless it is given a callback. */
-async function answer(parser: Argv, argv: readonly string[], terminal: Terminal): Promise<void> {
+async function answer(
+  parser: Argv,
+  argv: readonly string[],
+  terminal: Terminal,
+  after = "",
+): Promise<void> {
   await parser.parse([...argv], {}, (_error, _args, output) => {
-    if (output !== "") terminal.stdout.write(`${output}\n`);
+    if (output !== "") terminal.stdout.write(`${output}\n${after}`);
   });
 }
 
@@ -170,6 +192,20 @@ function typedValue(words: readonly string[], flag: string): string | undefined 
   if (at < 0) return undefined;
   const word = words[at] ?? "";
   return word.includes("=") ? word.slice(word.indexOf("=") + 1) : words[at + 1];
+}
+
+/** Whatever the interruption broke off, the interruption is what happened; and it has a reason. */
+function meant(error: unknown, { signal, output }: Terminal): unknown {
+  const aborted = error instanceof Error && error.name === "AbortError";
+  const interrupted = exitCodeOf(error) === ExitCode.interrupted || (signal.aborted && aborted);
+  const { failure } = output;
+  if (failure !== undefined && (interrupted || error === failure)) {
+    return new BackupToolError("OUTPUT", `standard output cannot be written: ${failure.message}`, {
+      cause: failure,
+      hint: hintOf(error),
+    });
+  }
+  return interrupted && aborted ? new InterruptedError("interrupted", { cause: error }) : error;
 }
 
 function hintOf(error: unknown): string | undefined {
