@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import yargs, { type Argv } from "yargs";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { cat } from "./commands/cat.js";
 import { clear } from "./commands/clear.js";
@@ -12,6 +11,7 @@ import { failureLine, failureStack } from "./failure.js";
 import { commonFlags, type Flags } from "./flags.js";
 import { jsonFailure } from "./json-event.js";
 import { nearest } from "./nearest.js";
+import { answer, examplesOf, parserOf } from "./parser.js";
 import { CONTRADICTING, refuseUnknown, refuseUnparsable } from "./refusals.js";
 import { Session } from "./session.js";
 import { settingsFor } from "./settings.js";
@@ -71,7 +71,7 @@ async function parse(
   version: string,
 ): Promise<Parsed | undefined> {
   const flags: Flags = { ...chosen?.flags, ...commonFlags };
-  const parser = parserOf(chosen, flags, terminal, version);
+  const parser = parserOf(COMMANDS, chosen, flags, terminal, version);
   if (chosen === undefined) {
     const [first] = argv;
     if (first === undefined) {
@@ -111,61 +111,6 @@ async function parse(
   }
   refuseUnknown(parsed, chosen, flags);
   return parsed;
-}
-
-function parserOf(
-  chosen: Command | undefined,
-  flags: Flags,
-  terminal: Terminal,
-  version: string,
-): Argv {
-  const parser = yargs()
-    .scriptName("backuptool")
-    .locale("en")
-    .parserConfiguration({
-      "camel-case-expansion": false,
-      "dot-notation": false,
-      "greedy-arrays": false,
-    })
-    .version(version)
-    .help()
-    .alias("help", "h")
-    .exitProcess(false)
-    .fail(false)
-    .wrap(Math.min(100, terminal.stdout.columns ?? 100));
-  if (chosen === undefined) {
-    parser.usage("$0 <command> [flags]\n\nEncrypted backups of etcd and Ceph.");
-    for (const { name, describe, flags: own } of COMMANDS) {
-      parser.command(name, describe, (one) => one.options({ ...own, ...commonFlags }));
-    }
-    parser.completion("completion", "Print a completion script for bash or zsh");
-    parser.epilogue(
-      "Each flag can also be set as BACKUPTOOL_<FLAG>, or in a YAML file by --config.",
-    );
-    return parser;
-  }
-  parser.usage(`$0 ${chosen.name} [flags]\n\n${chosen.describe}`).options(flags);
-  return parser;
-}
-
-/** Never wrapped, as yargs would, so that each can be copied. */
-function examplesOf({ examples }: Command): string {
-  const lines = examples.map(
-    ([line, does]) => `  # ${does}\n  ${line.replace("$0", "backuptool")}\n`,
-  );
-  return `\nExamples:\n${lines.join("")}`;
-}
-
-/** Help and the like: yargs prints on the console unless it is given a callback. */
-async function answer(
-  parser: Argv,
-  argv: readonly string[],
-  terminal: Terminal,
-  after = "",
-): Promise<void> {
-  await parser.parse([...argv], {}, (_error, _args, output) => {
-    if (output !== "") terminal.stdout.write(`${output}\n${after}`);
-  });
 }
 
 function unknownCommand(given: string): UsageError {

@@ -99,7 +99,7 @@ test("cat writes a tar that tar reads", async (t) => {
 });
 
 test("a reader that goes away early ends cat and inspect without a word", async (t) => {
-  const cat = await shell('$N $P cat --outputdir "$D" | head -c 10 | wc -c; exit ${PIPESTATUS[0]}');
+  const cat = await shell('$N $P cat --outputdir "$D" | head -c 10 | wc -c; exit $PIPESTATUS');
   t.is(cat.stdout.toString().trim(), "10");
   t.is(cat.stderr, "");
   t.is(cat.code, 130);
