@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ExitCode } from "./exit-codes.js";
 import { runProgram } from "./program.js";
+import type { Terminal } from "./terminal.js";
 
 /** How long an operation may take to stop before the process ends anyway, ms. */
 const STOP_WITHIN_MS = 10_000;
@@ -25,11 +26,11 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     setTimeout(() => process.exit(ExitCode.interrupted), STOP_WITHIN_MS).unref();
   });
 }
-/** What went wrong with standard output itself, other than that its reader left. */
-let outputFailure: NodeJS.ErrnoException | undefined;
+const output: Terminal["output"] = { closed: false, failure: undefined };
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // A reader that goes away early (`| head`) is the end of the output, not an error of ours.
-  if (error.code !== "EPIPE") outputFailure ??= error;
+  if (error.code === "EPIPE") output.closed = true;
+  else output.failure ??= error;
   stop.abort();
 });
 // Nobody is left to tell: what was asked for goes on.
@@ -48,9 +49,5 @@ function version(): string {
 }
 
 const { stdin, stdout, stderr, env } = process;
-const terminal = { stdin, stdout, stderr, env, signal: stop.signal };
-const code = await runProgram(process.argv.slice(2), terminal, version());
-if (outputFailure !== undefined) {
-  stderr.write(`backuptool: standard output cannot be written: ${outputFailure.message}\n`);
-}
-process.exitCode = outputFailure === undefined ? code : ExitCode.failed;
+const terminal = { stdin, stdout, stderr, env, output, signal: stop.signal };
+process.exitCode = await runProgram(process.argv.slice(2), terminal, version());

@@ -1,5 +1,5 @@
-import yargs, { type Argv } from "yargs";
-import { BackupToolError, UsageError } from "../errors.js";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { cat } from "./commands/cat.js";
 import { clear } from "./commands/clear.js";
 import { create } from "./commands/create.js";
@@ -11,6 +11,7 @@ import { failureLine, failureStack } from "./failure.js";
 import { commonFlags, type Flags } from "./flags.js";
 import { jsonFailure } from "./json-event.js";
 import { nearest } from "./nearest.js";
+import { answer, examplesOf, parserOf } from "./parser.js";
 import { CONTRADICTING, refuseUnknown, refuseUnparsable } from "./refusals.js";
 import { Session } from "./session.js";
 import { settingsFor } from "./settings.js";
@@ -33,12 +34,17 @@ export async function runProgram(
     if (parsed === undefined || chosen === undefined) return ExitCode.done;
     verbose = parsed["verbose"] === true;
     session = new Session(parsed, terminal, version);
-    return await chosen.run(parsed, session);
-  } catch (error) {
+    const code = await chosen.run(parsed, session);
+    // A write that failed is told of a moment later.
+    await nextTurn();
+    if (terminal.output.failure !== undefined) throw terminal.output.failure;
+    return code;
+  } catch (cause) {
     session?.end();
+    const error = meant(cause, terminal);
     const code = exitCodeOf(error);
     // `| head` has what it wants; only who is left with half a result has to hear of it.
-    if (terminal.stdout.destroyed && code === ExitCode.interrupted && !hintOf(error)) {
+    if (terminal.output.closed && code === ExitCode.interrupted && !hintOf(error)) {
       return code;
     }
     if (session?.json ?? json) terminal.stdout.write(`${jsonFailure(error, code)}\n`);
@@ -65,7 +71,7 @@ async function parse(
   version: string,
 ): Promise<Parsed | undefined> {
   const flags: Flags = { ...chosen?.flags, ...commonFlags };
-  const parser = parserOf(chosen, flags, terminal, version);
+  const parser = parserOf(COMMANDS, chosen, flags, terminal, version);
   if (chosen === undefined) {
     const [first] = argv;
     if (first === undefined) {
@@ -77,7 +83,7 @@ async function parse(
     return undefined;
   }
   if (argv.some((word) => HELP.includes(word))) {
-    await answer(parser, argv, terminal);
+    await answer(parser, argv, terminal, argv.includes("--version") ? "" : examplesOf(chosen));
     return undefined;
   }
   const words = argv.slice(1);
@@ -107,45 +113,6 @@ async function parse(
   return parsed;
 }
 
-function parserOf(
-  chosen: Command | undefined,
-  flags: Flags,
-  terminal: Terminal,
-  version: string,
-): Argv {
-  const parser = yargs()
-    .scriptName("backuptool")
-    .locale("en")
-    .parserConfiguration({ "camel-case-expansion": false, "dot-notation": false })
-    .version(version)
-    .help()
-    .alias("help", "h")
-    .exitProcess(false)
-    .fail(false)
-    .wrap(Math.min(100, terminal.stdout.columns ?? 100));
-  if (chosen === undefined) {
-    parser.usage("$0 <command> [flags]\n\nEncrypted backups of etcd and Ceph.");
-    for (const { name, describe, flags: own } of COMMANDS) {
-      parser.command(name, describe, (one) => one.options({ ...own, ...commonFlags }));
-    }
-    parser.completion("completion", "Print a completion script for bash or zsh");
-    parser.epilogue(
-      "Each flag can also be set as BACKUPTOOL_<FLAG>, or in a YAML file by --config.",
-    );
-    return parser;
-  }
-  parser.usage(`$0 ${chosen.name} [flags]\n\n${chosen.describe}`).options(flags);
-  for (const [line, describe] of chosen.examples) parser.example(line, describe);
-  return parser;
-}
-
-/** Help and the like: yargs prints on the console unless it is given a callback. */
-async function answer(parser: Argv, argv: readonly string[], terminal: Terminal): Promise<void> {
-  await parser.parse([...argv], {}, (_error, _args, output) => {
-    if (output !== "") terminal.stdout.write(`${output}\n`);
-  });
-}
-
 function unknownCommand(given: string): UsageError {
   if (given.startsWith("-")) {
     return new UsageError(`${JSON.stringify(given)} stands where the command should`, {
@@ -170,6 +137,20 @@ function typedValue(words: readonly string[], flag: string): string | undefined 
   if (at < 0) return undefined;
   const word = words[at] ?? "";
   return word.includes("=") ? word.slice(word.indexOf("=") + 1) : words[at + 1];
+}
+
+/** Whatever the interruption broke off, the interruption is what happened; and it has a reason. */
+function meant(error: unknown, { signal, output }: Terminal): unknown {
+  const aborted = error instanceof Error && error.name === "AbortError";
+  const interrupted = exitCodeOf(error) === ExitCode.interrupted || (signal.aborted && aborted);
+  const { failure } = output;
+  if (failure !== undefined && (interrupted || error === failure)) {
+    return new BackupToolError("OUTPUT", `standard output cannot be written: ${failure.message}`, {
+      cause: failure,
+      hint: hintOf(error),
+    });
+  }
+  return interrupted && aborted ? new InterruptedError("interrupted", { cause: error }) : error;
 }
 
 function hintOf(error: unknown): string | undefined {
