@@ -53,5 +53,11 @@ async function write(
   bytes: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!output.write(bytes)) await once(output, "drain", { signal });
+  if (output.write(bytes)) return;
+  try {
+    await once(output, "drain", { signal });
+  } catch (error) {
+    throwIfAborted(signal);
+    throw error;
+  }
 }
