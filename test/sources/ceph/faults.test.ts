@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import test from "ava";
+import { fileURLToPath } from "node:url";
+import test, { type ExecutionContext } from "ava";
 import { InterruptedError } from "../../../src/errors.js";
 import { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import { CephError } from "../../../src/sources/ceph/errors.js";
@@ -8,8 +9,10 @@ import { packNames } from "../../../src/sources/ceph/name-batch.js";
 import { tellMonitors } from "../../support/ceph-client.js";
 import { DevCluster } from "../../support/ceph-dev-cluster.js";
 import { NEVER, objectName, objectOf } from "../../support/ceph-load.js";
+import { runProcess } from "../../support/processes.js";
 import { fateOf } from "../../support/ceph-fates.js";
 
+const ENDINGS = fileURLToPath(new URL("../../support/ceph-endings.js", import.meta.url));
 const NAMES = Array.from({ length: 2000 }, (_, i) => `object ${i}`);
 const BATCH = packNames(NAMES.map(objectName));
 
@@ -25,6 +28,15 @@ test.before(async () => {
   await cluster.close();
 });
 test.after.always(() => dev?.down());
+
+/** A process that ends while it waits for this cluster takes seconds for all, and does not crash. */
+async function endsSoon(t: ExecutionContext, ending: string, code: number): Promise<void> {
+  const start = performance.now();
+  const result = await runProcess(process.execPath, [ENDINGS, "faults", ending], { env: dev.env });
+  t.deepEqual({ ...result, stdout: "" }, { code, signal: null, stdout: "", stderr: "" });
+  const seconds = (performance.now() - start) / 1000;
+  t.true(seconds < 5, `${ending}: ${seconds} s`);
+}
 
 test.serial("an OSD that is down is a timeout, for every call, in the time allowed", async (t) => {
   const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 2 }), NEVER);
@@ -92,6 +104,9 @@ test.serial("with the OSD down, an abort and the close of the connection are qui
     t.true(seconds < 1.5, `${seconds}`);
   }
 
+  await endsSoon(t, "close while stuck", 0);
+  await endsSoon(t, "exit while stuck", 7);
+
   const late = fateOf(pool.stat(BATCH, NEVER));
   const close = await fateOf(cluster.close());
   t.true(close.seconds < 2, `${close.seconds}`);
@@ -118,6 +133,8 @@ test.serial(
     const aborted = await fateOf(CephCluster.connect(dev.options(), stop.signal));
     t.true(aborted.error instanceof InterruptedError);
     t.true(aborted.seconds < 2, `${aborted.seconds}`);
+    await endsSoon(t, "abort while connecting", 0);
+    await endsSoon(t, "exit while connecting", 7);
   },
 );
 
