@@ -29,5 +29,6 @@ void connect(Connection& connection, const ConnectOptions& options, BlockingOper
 void list_pools(Connection& connection, BlockingOperation& answer);
 // texts are the names that there are, numbers are objects and bytes of each.
 void pool_stats(Connection& connection, std::list<std::string> names, BlockingOperation& answer);
-// numbers[0] stands for the pool from then on.
+// numbers[0] stands for the pool from then on; numbers[1] is the alignment that the pool wants of appends, in
+// bytes, 0 where any will do.
 void open_pool(Connection& connection, const std::string& name, BlockingOperation& answer);

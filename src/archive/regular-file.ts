@@ -16,7 +16,7 @@ export async function openRegularFile(folder: string, name: string): Promise<Fil
     const { code } = cause as NodeJS.ErrnoException;
     // A socket cannot be opened at all.
     if (code === "ENXIO") throw damaged("it is not a file", { file: name }, cause);
-    if (code !== "ENOENT") {
+    if (code !== "ENOENT" && code !== "ENOTDIR") {
       throw new BackupToolError("FOLDER", `${join(folder, name)} cannot be opened: ${code}`, {
         cause,
         hint: "check the permissions of the folder and its files",

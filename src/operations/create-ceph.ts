@@ -10,6 +10,7 @@ import type { NameBatch, ObjectName, ReadFailure, ReadObject } from "../sources/
 import { archiveLargeObject, hasLongOmap } from "./create-large-object.js";
 import type { CreateRun } from "./create-run.js";
 import { loadBaseObjects, writeObjectTombstones } from "./incremental-base.js";
+import { requirePools } from "./pools.js";
 import { orderedWindow } from "./ordered-window.js";
 
 const SLICES = 4;
@@ -34,7 +35,10 @@ export async function archivePools(
   for (const [ordinal, name] of pools.entries()) {
     const pool = await ceph.openPool(name);
     try {
+      const vanished = run.counts.vanishedObjects;
       await new PoolArchiver(run, pool, ordinal, table, { comparable, total }).run();
+      // The objects of a pool that is deleted meanwhile vanish too, and that is no backup of it.
+      if (run.counts.vanishedObjects > vanished) requirePools(await ceph.listPools(), [name]);
     } finally {
       pool.close();
     }

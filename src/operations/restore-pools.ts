@@ -101,6 +101,8 @@ export class PoolTargets {
       .then(
         () => {
           this.written += batch.objects.length;
+          // After a failure the memory is left alone: an operation may still be taking its bytes from it.
+          for (const done of batch.done) done();
         },
         (error) => {
           this.#failure ??= error;
@@ -110,7 +112,6 @@ export class PoolTargets {
         this.#bytes -= batch.bytes;
         this.#objects -= batch.objects.length;
         this.#inFlight.delete(sent);
-        for (const done of batch.done) done();
       });
     this.#inFlight.add(sent);
   }

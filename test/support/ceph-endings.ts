@@ -6,7 +6,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { Load } from "./ceph-load.js";
+import { CephCluster } from "../../src/sources/ceph/cluster.js";
+import { cephOptions, Load, NEVER } from "./ceph-load.js";
 
 const FILE = fileURLToPath(import.meta.url);
 
@@ -68,6 +69,26 @@ const ENDINGS: Readonly<Record<string, (pool: string) => Promise<void>>> = {
     await one.cluster.close();
     const before = other.answered;
     while (other.answered < before + 20) await sleep(1);
+    process.exit(7);
+  },
+  /** For a cluster whose OSD is down. */
+  async "close while stuck"(pool) {
+    const load = await Load.start(pool);
+    await sleep(300);
+    await load.cluster.close();
+  },
+  async "exit while stuck"(pool) {
+    await Load.start(pool);
+    await sleep(300);
+    process.exit(7);
+  },
+  /** For a cluster whose monitor is down. */
+  async "abort while connecting"() {
+    await CephCluster.connect(cephOptions(), AbortSignal.timeout(300)).catch(() => {});
+  },
+  async "exit while connecting"() {
+    void CephCluster.connect(cephOptions(), NEVER);
+    await sleep(300);
     process.exit(7);
   },
   /** The main thread never loads the binding, so the end of a worker would unload it. */

@@ -141,7 +141,11 @@ export class EtcdServer {
   }
 
   #ctl(): string[] {
-    return [`--endpoints=${this.#scheme}://${this.endpoint}`, ...this.#ctlFlags];
+    return [
+      "--command-timeout=30s",
+      `--endpoints=${this.#scheme}://${this.endpoint}`,
+      ...this.#ctlFlags,
+    ];
   }
 }
 

@@ -74,8 +74,8 @@ export class CephCluster {
 
   /**
    * What the cluster last counted in each pool, head objects and clones of snapshots alike; pools that
-   * there are not are missing. The counts reach the monitors by way of the manager, seconds late: without
-   * a manager they are old or 0, so they serve for progress and nothing else.
+   * there are not are missing. The counts reach the monitors by way of the manager, seconds late, and a
+   * cluster without a manager has none: they serve for progress and nothing else.
    */
   async poolStats(names: readonly string[], signal: AbortSignal): Promise<Map<string, PoolStats>> {
     const { code, results } = await answered<Lists>(signal, (done) =>
@@ -105,7 +105,8 @@ export class CephCluster {
       );
     }
     if (code < 0) throw CephError.of(code, { operation: "open pool", pool: name });
-    return new CephPool(this.#native, results[0][0] ?? -1, name);
+    const [number = -1, alignment = 0] = results[0];
+    return new CephPool({ native: this.#native, number, name, alignment });
   }
 
   /** Ends what is under way. */

@@ -58,6 +58,9 @@ export async function writeLargeObject(
   // One operation waits for the time: there may be no data to come.
   const mtime = await object.mtime;
   await last(mtime);
+  // An erasure-coded pool takes appends in whole stripes alone, but for the last.
+  const { alignment } = pool;
+  const full = alignment > 1 ? alignment * Math.ceil(OPERATION_BYTES / alignment) : OPERATION_BYTES;
   let offset = 0;
   let pieces: Uint8Array[] = [];
   let length = 0;
@@ -69,11 +72,15 @@ export async function writeLargeObject(
     length = 0;
   };
   for await (const more of data) {
-    for (const piece of more) {
-      pieces.push(piece);
-      length += piece.length;
+    for (let piece of more) {
+      while (piece.length > 0) {
+        const part = piece.subarray(0, full - length);
+        pieces.push(part);
+        length += part.length;
+        piece = piece.subarray(part.length);
+        if (length === full) await flush();
+      }
     }
-    if (length >= OPERATION_BYTES) await flush();
   }
   await flush();
   while (inFlight.size > 0) await Promise.race(inFlight);

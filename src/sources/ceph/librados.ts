@@ -52,7 +52,7 @@ export interface LibradosCluster {
   pools(done: Callback<Lists>): void;
   /** Objects and bytes of each pool in `texts`; a pool that there is not is missing. */
   poolStats(names: readonly string[], done: Callback<Lists>): void;
-  /** `numbers[0]` is the pool for the calls below. */
+  /** `numbers` are the pool for the calls below, and the alignment of appends that it wants, or 0. */
   openPool(name: string, done: Callback<Lists>): void;
   closePool(pool: number): void;
   list(

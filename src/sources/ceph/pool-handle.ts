@@ -5,4 +5,6 @@ export interface PoolHandle {
   readonly native: LibradosCluster;
   readonly number: number;
   readonly name: string;
+  /** Bytes; all appends but the last to an object must be multiples of it. 0 or 1: no matter. */
+  readonly alignment: number;
 }

@@ -1,6 +1,5 @@
 import { answered } from "./answered.js";
 import { CephError, ENOENT } from "./errors.js";
-import type { LibradosCluster } from "./librados.js";
 import { type LargeObject, writeLargeObject } from "./large-object-write.js";
 import { type ListOptions, listObjects } from "./listing.js";
 import { nameAt } from "./name-batch.js";
@@ -24,9 +23,9 @@ export class CephPool {
   readonly name: string;
   readonly #handle: PoolHandle;
 
-  constructor(native: LibradosCluster, number: number, name: string) {
-    this.name = name;
-    this.#handle = { native, number, name };
+  constructor(handle: PoolHandle) {
+    this.name = handle.name;
+    this.#handle = handle;
   }
 
   /** Names of all objects, in no order that means anything. */

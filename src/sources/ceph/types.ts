@@ -81,7 +81,10 @@ export interface ReadGroup {
 
 /** A small or middle-sized object to put back with one atomic operation. */
 export interface WriteObject extends ObjectName {
-  /** The data in pieces, in order; views on shared or private memory. Copied before `write` returns to the loop. */
+  /**
+   * The data in pieces, in order; views on shared or private memory. It stays unchanged until the write is
+   * over, and for good when the write was aborted: what had been started goes on for a moment.
+   */
   readonly data: readonly Uint8Array[];
   readonly mtime: bigint;
   readonly xattrs: readonly Pair[];

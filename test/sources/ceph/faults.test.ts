@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import test from "ava";
+import { fileURLToPath } from "node:url";
+import test, { type ExecutionContext } from "ava";
 import { InterruptedError } from "../../../src/errors.js";
 import { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import { CephError } from "../../../src/sources/ceph/errors.js";
@@ -8,8 +9,10 @@ import { packNames } from "../../../src/sources/ceph/name-batch.js";
 import { tellMonitors } from "../../support/ceph-client.js";
 import { DevCluster } from "../../support/ceph-dev-cluster.js";
 import { NEVER, objectName, objectOf } from "../../support/ceph-load.js";
+import { runProcess } from "../../support/processes.js";
 import { fateOf } from "../../support/ceph-fates.js";
 
+const ENDINGS = fileURLToPath(new URL("../../support/ceph-endings.js", import.meta.url));
 const NAMES = Array.from({ length: 2000 }, (_, i) => `object ${i}`);
 const BATCH = packNames(NAMES.map(objectName));
 
@@ -26,6 +29,15 @@ test.before(async () => {
 });
 test.after.always(() => dev?.down());
 
+/** A process that ends while it waits for this cluster takes seconds for all, and does not crash. */
+async function endsSoon(t: ExecutionContext, ending: string, code: number): Promise<void> {
+  const start = performance.now();
+  const result = await runProcess(process.execPath, [ENDINGS, "faults", ending], { env: dev.env });
+  t.deepEqual({ ...result, stdout: "" }, { code, signal: null, stdout: "", stderr: "" });
+  const seconds = (performance.now() - start) / 1000;
+  t.true(seconds < 5, `${ending}: ${seconds} s`);
+}
+
 test.serial("an OSD that is down is a timeout, for every call, in the time allowed", async (t) => {
   const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 2 }), NEVER);
   const pool = await cluster.openPool("faults");
@@ -41,7 +53,7 @@ test.serial("an OSD that is down is a timeout, for every call, in the time allow
   t.regex((write.error as CephError).hint ?? "", /OSDs may be down, or the cluster or a pool full/);
   t.true(write.seconds > 1.5 && write.seconds < 6, `${write.seconds}`);
 
-  const remove = await fateOf(pool.remove(BATCH, NEVER));
+  const remove = await fateOf(pool.remove(packNames([objectName("other")]), NEVER));
   t.is((remove.error as CephError).code, "CEPH_TIMEOUT");
   t.true(remove.seconds < 6, `${remove.seconds}`);
 
@@ -68,6 +80,8 @@ test.serial("with the OSD down, an abort and the close of the connection are qui
   await dev.stopDaemon("osd.0");
   t.teardown(() => dev.startDaemon("osd.0"));
 
+  // What was sent may still be done once the OSD is back: other objects than those of other tests.
+  const late = packNames(NAMES.map((name) => objectName(`late ${name}`)));
   const stop = new AbortController();
   const { signal } = stop;
   setMaxListeners(0, signal);
@@ -79,12 +93,12 @@ test.serial("with the OSD down, an abort and the close of the connection are qui
     fateOf(pool.list({ slices: 8, pageSize: 100, signal }).next()),
     fateOf(
       pool.write(
-        NAMES.map((name) => objectOf(name)),
+        NAMES.map((name) => objectOf(`late ${name}`)),
         signal,
       ),
     ),
     fateOf(pool.stat(BATCH, signal)),
-    fateOf(pool.remove(BATCH, signal)),
+    fateOf(pool.remove(late, signal)),
   ];
   setTimeout(() => stop.abort(), 500);
   for (const { error, seconds } of await Promise.all(fates)) {
@@ -92,10 +106,13 @@ test.serial("with the OSD down, an abort and the close of the connection are qui
     t.true(seconds < 1.5, `${seconds}`);
   }
 
-  const late = fateOf(pool.stat(BATCH, NEVER));
+  await endsSoon(t, "close while stuck", 0);
+  await endsSoon(t, "exit while stuck", 7);
+
+  const stat = fateOf(pool.stat(BATCH, NEVER));
   const close = await fateOf(cluster.close());
   t.true(close.seconds < 2, `${close.seconds}`);
-  t.true((await late).error instanceof InterruptedError);
+  t.true((await stat).error instanceof InterruptedError);
 });
 
 test.serial(
@@ -118,6 +135,8 @@ test.serial(
     const aborted = await fateOf(CephCluster.connect(dev.options(), stop.signal));
     t.true(aborted.error instanceof InterruptedError);
     t.true(aborted.seconds < 2, `${aborted.seconds}`);
+    await endsSoon(t, "abort while connecting", 0);
+    await endsSoon(t, "exit while connecting", 7);
   },
 );
 

@@ -1,0 +1,130 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import { CephCluster, type CephOptions } from "../../../src/sources/ceph/cluster.js";
+import { CephError } from "../../../src/sources/ceph/errors.js";
+import { packNames } from "../../../src/sources/ceph/name-batch.js";
+import { freePort } from "../../support/etcd-server.js";
+import { env } from "../../support/backuptool.js";
+import { makePools, dropPools, writeObjects } from "../../support/ceph-client.js";
+import { fateOf } from "../../support/ceph-fates.js";
+import { cephOptions, NEVER, objectName, objectOf } from "../../support/ceph-load.js";
+import { newFolder } from "../../support/folders.js";
+
+function file(text: string): string {
+  const path = join(newFolder(), "file");
+  writeFileSync(path, text);
+  return path;
+}
+
+const keyFile = (user: string): string =>
+  file(`[client.${user}]\n\tkey = AQBz6h1ZAAAAABAAPeKqh0n0yWvYTbPAVOZgkQ==\n`);
+
+const REFUSED: Readonly<Record<string, [() => Promise<Partial<CephOptions>>, RegExp, RegExp]>> = {
+  "a conf file that is not there": [
+    async () => ({ conf: "/no/such/ceph.conf" }),
+    /--cephconf "\/no\/such\/ceph.conf" cannot be read/,
+    /--skip-ceph/,
+  ],
+  "a keyring that is not there": [
+    async () => ({ keyring: "/no/such/keyring" }),
+    /--keyring "\/no\/such\/keyring" cannot be read/,
+    /permissions/,
+  ],
+  "a key that is not the user's": [
+    async () => ({ keyring: keyFile("admin") }),
+    /as "client.admin" with ".*ceph.conf": the key is not accepted/,
+    /--keyring/,
+  ],
+  "a user that the cluster does not know": [
+    async () => ({ user: "stranger", keyring: keyFile("stranger") }),
+    /as "client.stranger"/,
+    /--ceph-user/,
+  ],
+  "a keyring without the user": [
+    async () => ({ user: "nobody" }),
+    /as "client.nobody"/,
+    /--keyring/,
+  ],
+  "a conf file that is no conf file": [
+    async () => ({ conf: file("\0\x01 this is [ not\n= a conf") }),
+    /cannot connect/,
+    /--cephconf|--keyring/,
+  ],
+  "monitors that do not answer": [
+    async () => ({
+      conf: file(`[global]\nmon host = 127.0.0.1:${await freePort()}\n`),
+      connectTimeoutSeconds: 2,
+    }),
+    /no monitor answers/,
+    /mon_host/,
+  ],
+  "a conf file without monitors": [
+    async () => ({ conf: file("[global]\n"), connectTimeoutSeconds: 2 }),
+    /cannot connect/,
+    /ceph.conf|--keyring/,
+  ],
+};
+
+for (const [what, [options, message, hint]] of Object.entries(REFUSED)) {
+  test(`is refused within seconds, with a hint: ${what}`, async (t) => {
+    const { error, seconds } = await fateOf(
+      CephCluster.connect(cephOptions(await options()), NEVER),
+    );
+    t.true(error instanceof CephError, `${error}`);
+    if (!(error instanceof CephError)) return;
+    t.is(error.code, "CEPH_CONNECT");
+    t.regex(error.message, message);
+    t.regex(error.hint ?? "", hint);
+    t.true(seconds < 8, `${seconds} s`);
+  });
+}
+
+test("a pool that there is not is an error that names it", async (t) => {
+  const cluster = await CephCluster.connect(cephOptions(), NEVER);
+  t.teardown(() => cluster.close());
+  const error = await t.throwsAsync(cluster.openPool("no\nsuch"), { code: "CEPH_POOL_NOT_FOUND" });
+  t.is(error?.message, 'ceph: there is no pool "no\\nsuch"');
+});
+
+test("a user that may only read cannot write or remove, and is told so", async (t) => {
+  const name = "only-read";
+  await writeObjects("btrdbcold", [{ name, data: "data" }]);
+  const options = cephOptions({ user: "backup", keyring: env("CEPH_KEYRING_BACKUP") });
+  const cluster = await CephCluster.connect(options, NEVER);
+  t.teardown(() => cluster.close());
+  const pool = await cluster.openPool("btrdbcold");
+  const write = await t.throwsAsync(pool.write([objectOf(name)], NEVER), { code: "CEPH_DENIED" });
+  t.is(write?.message, 'ceph: write "only-read" in pool "btrdbcold": not allowed (EPERM)');
+  const batch = packNames([objectName(name)]);
+  await t.throwsAsync(pool.remove(batch, NEVER), { code: "CEPH_DENIED" });
+  t.deepEqual([...(await pool.stat(batch, NEVER)).size], [4]);
+});
+
+test("a user that may not read a pool is told so by a listing and by a read", async (t) => {
+  const options = cephOptions({ user: "backup", keyring: env("CEPH_KEYRING_BACKUP") });
+  const cluster = await CephCluster.connect(options, NEVER);
+  t.teardown(() => cluster.close());
+  const pool = await cluster.openPool("restore_hot");
+  const listed = pool.list({ slices: 2, pageSize: 10, signal: NEVER });
+  await t.throwsAsync(listed.next(), { code: "CEPH_DENIED" });
+  const batch = packNames([objectName("x")]);
+  const { value } = await pool.read([batch], { memoryBytes: 1, signal: NEVER }).next();
+  t.is(value?.failures[0]?.errnoName, "EPERM");
+});
+
+test("the counts of pools are of those that there are", async (t) => {
+  const pools = await makePools(1);
+  const cluster = await CephCluster.connect(cephOptions(), NEVER);
+  t.teardown(async () => {
+    await cluster.close();
+    await dropPools(pools);
+  });
+  // Without a manager nothing may be counted: this shows the way, not the numbers.
+  const stats = await cluster.poolStats([...pools, "no such pool"], NEVER);
+  t.true(stats.size <= 1);
+  for (const [name, { objects, bytes }] of stats) {
+    t.true(pools.includes(name));
+    t.true(Number.isSafeInteger(objects) && objects >= 0 && Number.isSafeInteger(bytes));
+  }
+});
