@@ -24,7 +24,8 @@ const cases = casesOf(folder, {
   records: Math.ceil(1_000_000 * scale),
 });
 const columns = ["ratio", "goal", "whole", "ours", "peer", "CPU s", "peak MiB", "case"];
-console.log(`medians of ${runs} runs; "whole" is the ratio with the key derivation counted`);
+console.log(`medians of ${runs} runs`);
+console.log('"ratio" counts from the end of the key derivation, "whole" the whole process');
 console.log(
   columns.map((name, i) => (i < columns.length - 1 ? name.padStart(9) : `  ${name}`)).join(""),
 );

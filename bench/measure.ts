@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { runProcess } from "../test/support/processes.js";
 
@@ -16,25 +17,30 @@ const MEASURE = fileURLToPath(new URL("../../bench/measure.py", import.meta.url)
 const PROGRAM = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 
 /** Runs a command to its end; throws when it fails. `quiet` sends its output to /dev/null. */
-export async function measure(command: readonly string[], quiet = false): Promise<Measure> {
+export async function measure(
+  command: readonly string[],
+  { quiet = false, onStart }: { quiet?: boolean; onStart?: (child: ChildProcess) => void } = {},
+): Promise<Measure> {
   const words = quiet ? ["sh", "-c", 'exec "$@" >/dev/null', "sh", ...command] : command;
   const { stdout, stderr } = await runProcess("/usr/bin/python3", [MEASURE, ...words], {
     env: { BACKUPTOOL_PASSPHRASE: "bench" },
+    ...(onStart === undefined ? {} : { onStart }),
   });
   const { code, ...measured } = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "{}");
   if (code !== 0) throw new Error(`${command.join(" ")}: exit code ${code}\n${stderr}`);
   return { ...measured, stdout: stdout.toString() };
 }
 
-export function measureTool(args: readonly string[]): Promise<Measure> {
-  return measure([process.execPath, PROGRAM, ...args, "--quiet"]);
-}
-
-/** Seconds that the key derivation said it took. */
-export function keySeconds({ stdout }: Measure): number {
-  const ms = /^done ([\d.]+)ms$/m.exec(stdout)?.[1];
-  const s = /^done ([\d.]+)s$/m.exec(stdout)?.[1];
-  return ms !== undefined ? Number(ms) / 1000 : Number(s ?? 0);
+/** Runs our program; `work` is the time from the end of the key derivation to the exit, seconds. */
+export async function measureTool(args: readonly string[]): Promise<Measure & { work: number }> {
+  let since = Number.NaN;
+  const onStart = (child: ChildProcess): void => {
+    child.stdout?.on("data", (text: Buffer) => {
+      if (/^done /m.test(text.toString())) since = performance.now();
+    });
+  };
+  const measured = await measure([process.execPath, PROGRAM, ...args, "--quiet"], { onStart });
+  return { ...measured, work: (performance.now() - since) / 1000 };
 }
 
 export function median(values: readonly number[]): number {

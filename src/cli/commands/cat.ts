@@ -1,5 +1,4 @@
 import { UsageError } from "../../errors.js";
-import { catBackup } from "../../operations/cat.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { folderFlags, passphraseFlags } from "../flags.js";
@@ -13,6 +12,7 @@ export const cat = command({
     ["$0 cat --outputdir my_backup | tar -x -C empty_folder", "unpack it"],
   ],
   async run(args, session) {
+    const { catBackup } = await import("../../operations/cat.js");
     const { stdout } = session.terminal;
     if (session.json) throw new UsageError("--json contradicts cat: both need standard output");
     if (stdout.isTTY) {

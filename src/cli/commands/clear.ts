@@ -1,5 +1,5 @@
 import { BackupToolError, UsageError } from "../../errors.js";
-import { type ClearPlan, clearTarget } from "../../operations/clear.js";
+import type { ClearPlan } from "../../operations/clear.js";
 import { quoted } from "../../quoted.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
@@ -24,6 +24,7 @@ export const clear = command({
     ["$0 clear --skip-etcd --include-pool btrdbhot --include-pool btrdbcold", "empty two pools"],
   ],
   async run(args, session) {
+    const { clearTarget } = await import("../../operations/clear.js");
     refuseContradictions(args, { "include-pool": args["include-pool"] });
     const { stdin, stderr } = session.terminal;
     const asks = stdin.isTTY && !args.yes && !args["dry-run"];

@@ -1,5 +1,4 @@
 import { UsageError } from "../../errors.js";
-import { createBackup } from "../../operations/create.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import {
@@ -55,6 +54,7 @@ export const create = command({
     ],
   ],
   async run(args, session) {
+    const { createBackup } = await import("../../operations/create.js");
     const pools = { "include-pool": args["include-pool"], "skip-pool": args["skip-pool"] };
     refuseContradictions(args, pools);
     const both = pools["include-pool"].find((pool) => pools["skip-pool"].includes(pool));

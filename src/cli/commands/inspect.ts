@@ -1,4 +1,3 @@
-import { inspectBackup } from "../../operations/inspect.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { folderFlags, passphraseFlags, toggle } from "../flags.js";
@@ -19,6 +18,7 @@ export const inspect = command({
     ],
   ],
   async run(args, session) {
+    const { inspectBackup } = await import("../../operations/inspect.js");
     await inspectBackup({ outputDir: args.outputdir, quick: args.quick === true }, session);
     return ExitCode.done;
   },

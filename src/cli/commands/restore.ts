@@ -1,4 +1,3 @@
-import { restoreBackup } from "../../operations/restore.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, folderFlags, list, passphraseFlags } from "../flags.js";
@@ -42,6 +41,7 @@ export const restore = command({
     ],
   ],
   async run(args, session) {
+    const { restoreBackup } = await import("../../operations/restore.js");
     refuseContradictions(args, { "restore-pool": args["restore-pool"] });
     await restoreBackup(
       {
