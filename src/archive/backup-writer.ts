@@ -1,5 +1,5 @@
-import { mkdir, open, readdir, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { BackupToolError, UsageError } from "../errors.js";
 import type { BackupKeys } from "./backup-keys.js";
 import { CborWriter } from "./cbor.js";
@@ -55,7 +55,7 @@ export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plain
 export async function prepareFolder(folder: string): Promise<void> {
   let names: string[];
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(resolve(folder));
     names = await readdir(folder);
   } catch (cause) {
     const { message } = cause as Error;
@@ -66,6 +66,27 @@ export async function prepareFolder(folder: string): Promise<void> {
       hint: "name a new one with --outputdir; a backup is never written over another",
     });
   }
+}
+
+/** Not mkdir's own `recursive`: Node 20 tries without end where a folder takes no new ones, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    const parent = dirname(folder);
+    if (code !== "ENOENT" || (await exists(parent))) throw error;
+    await makeFolder(parent);
+    await mkdir(folder, { mode: 0o700 });
+  }
+}
+
+async function exists(folder: string): Promise<boolean> {
+  return stat(folder).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Writes one backup into an empty folder. Entries go in one after the other; `ready` gives back-pressure. */

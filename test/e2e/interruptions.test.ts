@@ -179,3 +179,17 @@ test.serial("Ctrl-C ends a create and a restore in seconds, with exit code 130",
   t.is(restored.code, 130, restored.stderr);
   t.regex(restored.stderr, /interrupted/);
 });
+
+test.serial(
+  "an output folder that cannot be made is refused at once; one deep down is made",
+  async (t) => {
+    const deep = join(newFolder(), "a", "b", "backup");
+    const made = await backuptool(["create", "--outputdir", deep, ...target, "--skip-ceph"]);
+    t.is(made.code, 0, made.stderr);
+    for (const outputdir of ["/proc/none", "/proc/none/below", join(deep, "MANIFEST.json", "x")]) {
+      const { code, stderr } = await backuptool(["create", "--outputdir", outputdir, ...target]);
+      t.is(code, 2, stderr);
+      t.regex(stderr, /cannot use the folder/);
+    }
+  },
+);
