@@ -10,6 +10,8 @@ import { RefusedChunk, type SealPool } from "./seal-pool.js";
 const BLOCK_BYTES = 4 << 20;
 /** Chunks that are being opened ahead of the consumer. */
 const READ_AHEAD = 6;
+/** Blocks that wait for the hash, which is slower than opening on more than one core. */
+const MAX_UNHASHED = 4;
 
 /** Plaintext of one chunk. Its memory is used again once every holder has released it. */
 export class Chunk {
@@ -182,11 +184,13 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
   const recycle = (memory: SharedArrayBuffer) => {
     if (free.length < 4) free.push(memory);
   };
+  const hashing: Promise<void>[] = [];
   let blocks: Block[] = [];
   let readTo = 0;
 
   const readTill = async (end: number) => {
     while (readTo < end) {
+      if (hashing.length >= MAX_UNHASHED) await hashing.shift();
       const wanted = Math.min(BLOCK_BYTES, size - readTo);
       // Only the last block of a file is shorter, so no shorter one is ever used again.
       const memory = free.pop() ?? new SharedArrayBuffer(wanted);
@@ -194,10 +198,9 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
       const block = new Block(memory, readTo, length, recycle);
       if (source.hash !== undefined) {
         block.retain();
-        source.hash.append(memory, 0, length).then(
-          () => block.release(),
-          () => block.release(),
-        );
+        const release = (): void => block.release();
+        // What goes wrong with the hash is told when its digest is asked for.
+        hashing.push(source.hash.append(memory, 0, length).then(release, release));
       }
       blocks.push(block);
       readTo += length;
