@@ -14,8 +14,8 @@ import { decodeHeader, type ResponseHeader } from "./response-header.js";
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Longest wait for the first answer of an endpoint, ms. */
 const FIRST_ANSWER_MS = 5_000;
-/** How long a call goes round the endpoints before it fails: an election takes about a second. */
-const PATIENCE_MS = 5_000;
+/** How long a call goes round the endpoints before it fails: a restart of etcd takes some seconds. */
+const PATIENCE_MS = 15_000;
 const FIRST_PAUSE_MS = 50;
 
 export interface CallOptions {
