@@ -22,6 +22,12 @@ export class BackupToolError extends Error {
   }
 }
 
+/** The same error with more to do about it. */
+export function withHint(error: BackupToolError, more: string): BackupToolError {
+  const hint = error.hint === undefined ? more : `${error.hint}; ${more}`;
+  return new BackupToolError(error.code, error.message, { cause: error, hint });
+}
+
 /** Flags, names or folders that cannot mean what was asked. Exit code 2. */
 export class UsageError extends BackupToolError {
   constructor(message: string, options: { cause?: unknown; hint?: string | undefined } = {}) {

@@ -132,9 +132,8 @@ export class BackupWriter {
     this.#index = await this.#open(FileType.index, 0, INDEX_NAME);
     await this.#nextArchive();
     [this.#keys.backupId, ...chain].forEach((id, ordinal) => {
-      this.#item.reset();
-      encodeIndexedBackup(this.#item, ordinal, id);
-      this.#current(this.#index).append(this.#item.view());
+      encodeIndexedBackup(this.#emptyItem(), ordinal, id);
+      this.#appendToIndex();
     });
   }
 
@@ -157,15 +156,13 @@ export class BackupWriter {
   }
 
   attributes(object: EntryName, attributes: ObjectAttributes): void {
-    this.#item.reset();
-    encodeAttributes(this.#item, attributes);
+    encodeAttributes(this.#emptyItem(), attributes);
     this.#entry(objectPath("attrs", object), this.#item.view());
   }
 
   /** A further page of an omap, from 1. */
   omapPage(object: EntryName, page: number, pairs: readonly ArchivedPair[]): void {
-    this.#item.reset();
-    encodePairs(this.#item, pairs);
+    encodePairs(this.#emptyItem(), pairs);
     this.#entry(objectPath("omap", object, page), this.#item.view());
   }
 
@@ -208,40 +205,36 @@ export class BackupWriter {
   }
 
   leases(leases: readonly ArchivedLease[]): void {
-    this.#item.reset();
-    for (const lease of leases) encodeLease(this.#item, lease);
+    const out = this.#emptyItem();
+    for (const lease of leases) encodeLease(out, lease);
     this.#entry(leasesPath(this.#leasePages++), this.#item.view());
   }
 
   tombstones(tombstones: readonly Tombstone[]): void {
-    this.#item.reset();
-    for (const tombstone of tombstones) encodeTombstone(this.#item, tombstone);
+    const out = this.#emptyItem();
+    for (const tombstone of tombstones) encodeTombstone(out, tombstone);
     this.#entry(tombstonesPath(this.#tombstonePages++), this.#item.view());
   }
 
   indexPool(pool: number, name: string): void {
-    this.#item.reset();
-    encodeIndexedPool(this.#item, pool, name);
-    this.#current(this.#index).append(this.#item.view());
+    encodeIndexedPool(this.#emptyItem(), pool, name);
+    this.#appendToIndex();
   }
 
   /** Makes the keys indexed so far void. */
   indexRestart(): void {
-    this.#item.reset();
-    encodeIndexRestart(this.#item);
-    this.#current(this.#index).append(this.#item.view());
+    encodeIndexRestart(this.#emptyItem());
+    this.#appendToIndex();
   }
 
   indexObject(item: Omit<IndexedObject, "kind">): void {
-    this.#item.reset();
-    encodeIndexedObject(this.#item, item);
-    this.#current(this.#index).append(this.#item.view());
+    encodeIndexedObject(this.#emptyItem(), item);
+    this.#appendToIndex();
   }
 
   indexKey(item: Omit<IndexedKey, "kind">): void {
-    this.#item.reset();
-    encodeIndexedKey(this.#item, item);
-    this.#current(this.#index).append(this.#item.view());
+    encodeIndexedKey(this.#emptyItem(), item);
+    this.#appendToIndex();
   }
 
   /** Finishes every file, METADATA.bin and then MANIFEST.json last. */
@@ -279,6 +272,16 @@ export class BackupWriter {
   /** Ends the threads. Without `finish` before it, the folder stays unfinished. */
   async close(): Promise<void> {
     await Promise.all([this.#pool.close(), this.#thread.close()]);
+  }
+
+  #emptyItem(): CborWriter {
+    this.#item.reset();
+    return this.#item;
+  }
+
+  /** What was written into the item. */
+  #appendToIndex(): void {
+    this.#current(this.#index).append(this.#item.view());
   }
 
   #entry(path: string, content: Uint8Array): void {

@@ -14,6 +14,15 @@ export interface EntryName {
   readonly name: Uint8Array;
 }
 
+export function isSameObject(a: EntryName, b: EntryName): boolean {
+  return (
+    a.pool === b.pool &&
+    Buffer.compare(a.namespace, b.namespace) === 0 &&
+    Buffer.compare(a.locator, b.locator) === 0 &&
+    Buffer.compare(a.name, b.name) === 0
+  );
+}
+
 /** What an entry holds. */
 export type Entry =
   | { readonly kind: "records" | "leases" | "tombstones"; readonly number: number }

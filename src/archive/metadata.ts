@@ -1,7 +1,7 @@
 import { decode, encode } from "cborg";
 import { damaged } from "./errors.js";
 import { FORMAT_VERSION, METADATA_NAME } from "./format.js";
-import { type BackupKind, type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest.js";
+import { type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest.js";
 
 /** How much of what a backup holds and left out. */
 export interface BackupCounts {
@@ -20,7 +20,8 @@ export interface BackupCounts {
   readonly deletedKeys: number;
 }
 
-const COUNTS = Object.keys({
+/** The counts of a backup that holds nothing. */
+export const NO_COUNTS: BackupCounts = {
   objects: 0,
   objectBytes: 0,
   unchangedObjects: 0,
@@ -30,16 +31,17 @@ const COUNTS = Object.keys({
   records: 0,
   unchangedKeys: 0,
   deletedKeys: 0,
-} satisfies BackupCounts) as (keyof BackupCounts)[];
+};
+
+const COUNTS = Object.keys(NO_COUNTS) as (keyof BackupCounts)[];
+
+/** Items of objects that INDEX.bin has at most: what could not be read stays when the base has it. */
+export function mostIndexedObjects(counts: BackupCounts): number {
+  return counts.objects + counts.unchangedObjects + counts.missingObjects;
+}
 
 /** METADATA.bin: the sealed facts of a backup. */
-export interface Metadata {
-  readonly format: number;
-  readonly id: string;
-  readonly kind: BackupKind;
-  readonly base: string | null;
-  readonly startedAt: string;
-  readonly finishedAt: string;
+export interface Metadata extends Manifest {
   readonly toolVersion: string;
   readonly chunkBytes: number;
   /** Bytes before compression. */

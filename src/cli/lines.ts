@@ -62,10 +62,8 @@ export function linesOf(event: OperationEvent): EventLines {
         err: note(event.count, "etcd key was", "etcd keys were", "deleted"),
       };
     case "object-deleted": {
-      const { pool, namespace, name } = event;
-      const parts = namespace.length === 0 ? [pool, name] : [pool, namespace, name];
       const verb = event.dryRun ? "would delete" : "deleted";
-      return out(`${verb} ceph object ${parts.map(quoted).join("/")}`);
+      return out(`${verb} ceph object ${objectPath(event)}`);
     }
     case "cleared":
       return out("done");
@@ -94,11 +92,7 @@ export function linesOf(event: OperationEvent): EventLines {
     case "warning":
       return { err: [`warning: ${event.message}`] };
     case "missing":
-      return {
-        err: [
-          `missing: ceph object ${[event.pool, ...(event.namespace.length > 0 ? [event.namespace] : []), event.name].map(quoted).join("/")}: ${event.reason}`,
-        ],
-      };
+      return { err: [`missing: ceph object ${objectPath(event)}: ${event.reason}`] };
     case "progress":
       return NOTHING;
   }
@@ -106,6 +100,20 @@ export function linesOf(event: OperationEvent): EventLines {
 
 function out(...lines: string[]): EventLines {
   return { out: lines };
+}
+
+/** `"pool"/"object"`, with the namespace between them where there is one. */
+function objectPath({
+  pool,
+  namespace,
+  name,
+}: {
+  readonly pool: string;
+  readonly namespace: Uint8Array;
+  readonly name: Uint8Array;
+}): string {
+  const parts = namespace.length === 0 ? [pool, name] : [pool, namespace, name];
+  return parts.map(quoted).join("/");
 }
 
 function note(count: number, one: string, many: string, words: string): string[] {

@@ -13,8 +13,6 @@ const STOP_WITHIN_MS = 10_000;
 // What a library has to tell its developers is noise to those who run the program.
 process.noDeprecation = true;
 
-// A dependency's use of an old interface is nothing that a user can mend.
-process.noDeprecation = true;
 const stop = new AbortController();
 // Each operation that is under way listens.
 setMaxListeners(0, stop.signal);

@@ -1,4 +1,4 @@
-import { BackupToolError } from "../errors.js";
+import { BackupToolError, withHint } from "../errors.js";
 import type { OperationContext } from "../operations/context.js";
 import { quoted } from "../quoted.js";
 import { counted } from "./counted.js";
@@ -29,7 +29,6 @@ export async function sayWhatIsLeft<T>(
     const objects = counted(read.objects, "ceph object", "ceph objects");
     const records = counted(read.records, "etcd record", "etcd records");
     const left = `${objects} and ${records} had been read; the backup in ${quoted(folder)} is unfinished: remove that folder and create it again`;
-    const hint = error.hint === undefined ? left : `${error.hint}; ${left}`;
-    throw new BackupToolError(error.code, error.message, { cause: error, hint });
+    throw withHint(error, left);
   }
 }

@@ -1,7 +1,7 @@
 import type { BackupReader } from "../archive/backup-reader.js";
 import { CborReader } from "../archive/cbor.js";
 import type { Chunk } from "../archive/chunk-reader.js";
-import type { EntryName } from "../archive/entry-path.js";
+import { type EntryName, isSameObject } from "../archive/entry-path.js";
 import { damaged } from "../archive/errors.js";
 import { archiveName } from "../archive/format.js";
 import {
@@ -157,12 +157,8 @@ class Walk {
   }
 
   #expect(a: EntryName, b: EntryName): void {
-    const same =
-      a.pool === b.pool &&
-      Buffer.compare(a.namespace, b.namespace) === 0 &&
-      Buffer.compare(a.locator, b.locator) === 0 &&
-      Buffer.compare(a.name, b.name) === 0;
-    if (!same) throw this.#wrong("entries of one object that do not stand together");
+    if (isSameObject(a, b)) return;
+    throw this.#wrong("entries of one object that do not stand together");
   }
 
   #wrong(message: string, cause?: unknown): Error {

@@ -5,6 +5,7 @@ import { SealPool } from "../archive/seal-pool.js";
 import { TAR_END } from "../archive/tar-header.js";
 import { throwIfAborted } from "../errors.js";
 import type { OperationContext } from "./context.js";
+import { timedKeys } from "./timed-keys.js";
 
 export interface CatOptions {
   readonly outputDir: string;
@@ -17,10 +18,9 @@ export async function catBackup(options: CatOptions, context: OperationContext):
   const passphrase = new PassphraseKeys(await context.passphrase());
   const pool = new SealPool();
   try {
-    const started = performance.now();
-    report({ type: "keys-start" });
-    const backup = await BackupReader.open(options.outputDir, passphrase, pool);
-    report({ type: "keys-done", elapsedMs: performance.now() - started });
+    const backup = await timedKeys(report, () =>
+      BackupReader.open(options.outputDir, passphrase, pool),
+    );
     for (let number = 0; number < backup.archives.length; number++) {
       throwIfAborted(signal);
       await catArchive(backup, number, options.output, signal);

@@ -12,6 +12,7 @@ import type { OperationContext } from "./context.js";
 import { archivePools } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
 import { choosePools } from "./pools.js";
+import { timedKeys } from "./timed-keys.js";
 
 export interface CreateOptions {
   /** A folder that is empty or not there. */
@@ -49,14 +50,12 @@ export async function createBackup(
 
   const cleanups: (() => Promise<void>)[] = [];
   try {
-    const started = performance.now();
-    report({ type: "keys-start" });
-    const base =
-      options.incrementalOver === undefined
-        ? undefined
-        : await openBase(options.incrementalOver, passphrase, cleanups);
-    const keys = await BackupKeys.create(passphrase, KDF_COSTS[options.kdf], base?.keys.slot);
-    report({ type: "keys-done", elapsedMs: performance.now() - started });
+    const { base, keys } = await timedKeys(report, async () => {
+      const over = options.incrementalOver;
+      const base = over === undefined ? undefined : await openBase(over, passphrase, cleanups);
+      const cost = KDF_COSTS[options.kdf];
+      return { base, keys: await BackupKeys.create(passphrase, cost, base?.keys.slot) };
+    });
     throwIfAborted(signal);
     if (base === undefined) report({ type: "incremental-skipped" });
 

@@ -1,4 +1,5 @@
 import type { BackupReader } from "../archive/backup-reader.js";
+import { mostIndexedObjects } from "../archive/metadata.js";
 import { ObjectTable } from "../archive/object-table.js";
 import type { CreateRun } from "./create-run.js";
 import { TombstonePages } from "./tombstone-pages.js";
@@ -9,8 +10,7 @@ export async function loadBaseObjects(
   pools: readonly string[],
   signal: AbortSignal,
 ): Promise<ObjectTable> {
-  const { counts } = base.metadata;
-  const table = new ObjectTable(counts.objects + counts.unchangedObjects + counts.missingObjects);
+  const table = new ObjectTable(mostIndexedObjects(base.metadata.counts));
   const ordinals = new Map<number, number>();
   for await (const items of base.readIndex({ signal })) {
     for (const item of items) {

@@ -2,6 +2,7 @@ import type { BackupReader } from "../archive/backup-reader.js";
 import type { EntryName } from "../archive/entry-path.js";
 import { damaged } from "../archive/errors.js";
 import { INDEX_NAME } from "../archive/format.js";
+import { mostIndexedObjects } from "../archive/metadata.js";
 import { ObjectTable } from "../archive/object-table.js";
 
 /**
@@ -19,7 +20,10 @@ export class FinalState {
   /** `chain` is newest first. Throws DAMAGED when an index refers to another chain. */
   static async load(chain: readonly BackupReader[], signal: AbortSignal): Promise<FinalState> {
     const pools = new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []));
-    const final = new FinalState(Math.max(...chain.map(indexedObjects)) * speakers(chain));
+    const final = new FinalState(
+      Math.max(...chain.map(({ metadata }) => mostIndexedObjects(metadata.counts))) *
+        speakers(chain),
+    );
     for (const [ordinal, member] of chain.entries()) {
       if ([...pools].every((pool) => final.#pools.has(pool))) break;
       if (member.metadata.ceph !== null) await final.#add(chain, ordinal, member, signal);
@@ -74,10 +78,6 @@ export class FinalState {
     const ordinal = this.#pools.get(pool);
     return ordinal === undefined ? undefined : this.#table.find(ordinal, namespace, locator, name);
   }
-}
-
-function indexedObjects({ metadata: { counts } }: BackupReader): number {
-  return counts.objects + counts.unchangedObjects + counts.missingObjects;
 }
 
 /** How many backups of a chain may speak for some pool: mostly the newest alone. */

@@ -2,7 +2,7 @@ import { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { ArchiveError } from "../archive/errors.js";
 import { SealPool } from "../archive/seal-pool.js";
-import { BackupToolError, UsageError } from "../errors.js";
+import { BackupToolError, UsageError, withHint } from "../errors.js";
 import { quoted } from "../quoted.js";
 import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
@@ -13,6 +13,7 @@ import type { OperationContext } from "./context.js";
 import { requirePools } from "./pools.js";
 import { etcdDepth, FinalState } from "./restore-chain.js";
 import { EtcdTarget } from "./restore-etcd.js";
+import { timedKeys } from "./timed-keys.js";
 import { RestoreVisitor } from "./restore-visitor.js";
 import { PoolTargets } from "./restore-pools.js";
 
@@ -41,15 +42,14 @@ export async function restoreBackup(
   try {
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
-    const started = performance.now();
-    report({ type: "keys-start" });
-    const backup = await BackupReader.open(options.outputDir, passphrase, sealPool);
-    const others: BackupReader[] = [];
-    for (const folder of options.withBase) {
-      others.push(await BackupReader.open(folder, passphrase, sealPool));
-    }
-    const chain = orderChain(backup, others);
-    report({ type: "keys-done", elapsedMs: performance.now() - started });
+    const chain = await timedKeys(report, async () => {
+      const backup = await BackupReader.open(options.outputDir, passphrase, sealPool);
+      const others: BackupReader[] = [];
+      for (const folder of options.withBase) {
+        others.push(await BackupReader.open(folder, passphrase, sealPool));
+      }
+      return orderChain(backup, others);
+    });
     requireArchivedPools(chain, [...options.pools.keys()]);
 
     let etcd: EtcdCluster | undefined;
@@ -155,9 +155,5 @@ function howFar(error: unknown, visitor: RestoreVisitor): unknown {
   const { objects, restoredRecords: records } = visitor;
   const done = `${objects} ceph objects and ${records} etcd records had been restored`;
   const again = `${done}; the restore can be run again`;
-  if (error instanceof BackupToolError) {
-    const hint = error.hint === undefined ? again : `${error.hint}; ${again}`;
-    return new BackupToolError(error.code, error.message, { cause: error, hint });
-  }
-  return error;
+  return error instanceof BackupToolError ? withHint(error, again) : error;
 }

@@ -7,7 +7,7 @@ import { dropPools, dumpPool, makePools, writeObjects } from "../support/ceph-cl
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { runProcess } from "../support/processes.js";
-import { seededRandom } from "../support/seeded-random.js";
+import { SeededChoice } from "../support/seeded-choice.js";
 
 /** More of them by `npm run faults`, which sets both. */
 const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 6);
@@ -47,13 +47,13 @@ function killedAfter(ms: number, args: readonly string[]) {
 
 test.serial("a create that is killed leaves an unfinished backup or a whole one", async (t) => {
   t.timeout(600_000);
-  const random = seededRandom(SEED);
+  const choice = new SeededChoice(`create ${SEED}`);
   t.log(`seed ${SEED}, ${ROUNDS} rounds`);
   const include = ["--include-pool", pools[0] ?? "", "--archive-size", "20MiB"];
   let killed = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const outputdir = join(newFolder(), "backup");
-    const ms = Math.floor(random() * 1800);
+    const ms = choice.below(1800);
     const { signal } = await killedAfter(ms, [
       "create",
       "--outputdir",
@@ -73,7 +73,7 @@ test.serial("a create that is killed leaves an unfinished backup or a whole one"
 
 test.serial("a restore that is killed can be run again", async (t) => {
   t.timeout(600_000);
-  const random = seededRandom(SEED + 1);
+  const choice = new SeededChoice(`restore ${SEED}`);
   const [from = "", to = ""] = pools;
   const outputdir = join(newFolder(), "backup");
   const created = await backuptool([
@@ -95,8 +95,7 @@ test.serial("a restore that is killed can be run again", async (t) => {
     "--restore-pool",
     `${from}:${to}`,
   ];
-  for (let round = 0; round < ROUNDS; round++)
-    await killedAfter(Math.floor(random() * 1500), restore);
+  for (let round = 0; round < ROUNDS; round++) await killedAfter(choice.below(1500), restore);
   const { code, stderr } = await backuptool(restore);
   t.is(code, 0, stderr);
   t.deepEqual(await dumpPool(to), then);

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { CephOptions } from "../../src/sources/ceph/cluster.js";
 import { newFolder } from "./folders.js";
 import { runProcess } from "./processes.js";
 
 const SCRIPT = fileURLToPath(new URL("../../../scripts/dev-cluster", import.meta.url));
+
+type Daemon = "mon.a" | "osd.0" | "etcd";
 
 /** A Ceph and an etcd of its own for a test that stops their daemons. */
 export class DevCluster {
@@ -18,32 +21,42 @@ export class DevCluster {
     this.env = Object.fromEntries([...exports].map(([, name = "", value = ""]) => [name, value]));
   }
 
-  static async start(): Promise<DevCluster> {
+  /** @param pools names of pools to make, instead of those of the script */
+  static async start(pools?: readonly string[]): Promise<DevCluster> {
     const folder = join(newFolder(), "cluster");
-    await script("up", folder);
+    await script(["up", folder], pools === undefined ? {} : { POOLS: pools.join(" ") });
     return new DevCluster(folder);
   }
 
-  stop(daemon: "mon.a" | "osd.0" | "etcd"): Promise<void> {
-    return script("stop", daemon, this.#folder);
+  stop(daemon: Daemon): Promise<void> {
+    return script(["stop", daemon, this.#folder]);
   }
 
-  start(daemon: "mon.a" | "osd.0" | "etcd"): Promise<void> {
-    return script("start", daemon, this.#folder);
+  start(daemon: Daemon): Promise<void> {
+    return script(["start", daemon, this.#folder]);
   }
 
+  /** Does not fail when nothing is up. */
   down(): Promise<void> {
-    return script("down", this.#folder);
+    return script(["down", this.#folder]);
   }
 
   /** Flags that lead there. */
   get flags(): string[] {
-    const { CEPH_CONF = "", CEPH_KEYRING_ADMIN = "", ETCD_ENDPOINT = "" } = this.env;
-    return ["--cephconf", CEPH_CONF, "--keyring", CEPH_KEYRING_ADMIN, "--etcd", ETCD_ENDPOINT];
+    const { conf, keyring = "" } = this.options();
+    return ["--cephconf", conf, "--keyring", keyring, "--etcd", this.env["ETCD_ENDPOINT"] ?? ""];
+  }
+
+  options(more: Partial<CephOptions> = {}): CephOptions {
+    const { CEPH_CONF: conf = "", CEPH_KEYRING_ADMIN: keyring } = this.env;
+    return { conf, keyring, ...more };
   }
 }
 
-async function script(...args: string[]): Promise<void> {
-  const { code, stderr } = await runProcess(SCRIPT, args);
+async function script(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { code, stderr } = await runProcess(SCRIPT, args, { env });
   if (code !== 0) throw new Error(`dev-cluster ${args.join(" ")}: ${stderr}`);
 }

@@ -66,10 +66,6 @@ export class EtcdConnection {
     return (this.#clusterId ?? 0n).toString(16);
   }
 
-  get endpoint(): string {
-    return this.#host.address;
-  }
-
   /** The cluster's latest revision, agreed on by its members. */
   async header(signal?: AbortSignal): Promise<ResponseHeader> {
     return decodeHeader(await this.call("KV/Range", PROBE, { signal }));

@@ -7,7 +7,7 @@ import { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import { CephError } from "../../../src/sources/ceph/errors.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
 import { tellMonitors } from "../../support/ceph-client.js";
-import { DevCluster } from "../../support/ceph-dev-cluster.js";
+import { DevCluster } from "../../support/dev-cluster.js";
 import { NEVER, objectName, objectOf } from "../../support/ceph-load.js";
 import { runProcess } from "../../support/processes.js";
 import { fateOf } from "../../support/ceph-fates.js";
@@ -41,8 +41,8 @@ async function endsSoon(t: ExecutionContext, ending: string, code: number): Prom
 test.serial("an OSD that is down is a timeout, for every call, in the time allowed", async (t) => {
   const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 2 }), NEVER);
   const pool = await cluster.openPool("faults");
-  await dev.stopDaemon("osd.0");
-  t.teardown(() => dev.startDaemon("osd.0"));
+  await dev.stop("osd.0");
+  t.teardown(() => dev.start("osd.0"));
 
   const write = await fateOf(pool.write([objectOf("new")], NEVER));
   t.true(write.error instanceof CephError && write.error.code === "CEPH_TIMEOUT");
@@ -77,8 +77,8 @@ test.serial("an OSD that is down is a timeout, for every call, in the time allow
 test.serial("with the OSD down, an abort and the close of the connection are quick", async (t) => {
   const cluster = await CephCluster.connect(dev.options(), NEVER);
   const pool = await cluster.openPool("faults");
-  await dev.stopDaemon("osd.0");
-  t.teardown(() => dev.startDaemon("osd.0"));
+  await dev.stop("osd.0");
+  t.teardown(() => dev.start("osd.0"));
 
   // What was sent may still be done once the OSD is back: other objects than those of other tests.
   const late = packNames(NAMES.map((name) => objectName(`late ${name}`)));
@@ -118,8 +118,8 @@ test.serial("with the OSD down, an abort and the close of the connection are qui
 test.serial(
   "without a monitor, a connect fails in the time allowed and an abort ends it",
   async (t) => {
-    await dev.stopDaemon("mon.a");
-    t.teardown(() => dev.startDaemon("mon.a"));
+    await dev.stop("mon.a");
+    t.teardown(() => dev.start("mon.a"));
     const options = dev.options({ connectTimeoutSeconds: 2 });
     const { error, seconds } = await fateOf(CephCluster.connect(options, NEVER));
     t.is((error as CephError).code, "CEPH_CONNECT");
