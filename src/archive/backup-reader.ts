@@ -1,20 +1,13 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, readdir, readFile } from "node:fs/promises";
 import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
-import { CborEnd, CborReader } from "./cbor.js";
 import { type Chunk, readChunks } from "./chunk-reader.js";
 import { ArchiveError, damaged } from "./errors.js";
 import type { FileThread, HashedFile } from "./file-thread.js";
-import {
-  archiveName,
-  FileType,
-  INDEX_NAME,
-  MAX_ENTRY_BYTES,
-  MAX_HEADER_BYTES,
-  METADATA_NAME,
-} from "./format.js";
+import { archiveName, FileType, INDEX_NAME, MAX_HEADER_BYTES, METADATA_NAME } from "./format.js";
 import { decodeHeader, type Header } from "./header.js";
-import { decodeIndexItem, type IndexItem } from "./index-items.js";
+import type { IndexItem } from "./index-items.js";
+import { readIndexItems } from "./index-reader.js";
 import { type FileFacts, type Manifest, readManifest } from "./manifest.js";
 import { checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
 import type { SealPool } from "./seal-pool.js";
@@ -29,9 +22,6 @@ interface ReadOptions {
   readonly hashOn?: FileThread | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Items of the index that are handed out at once. */
-const INDEX_BATCH = 4096;
 
 /** One finished backup in a folder, its manifest, facts and headers checked. */
 export class BackupReader {
@@ -92,38 +82,9 @@ export class BackupReader {
     return this.#chunks(archiveName(number), FileType.archive, number, options);
   }
 
-  /** Items of INDEX.bin, some at a time; their bytes are valid until the next step. */
-  async *readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
-    let carry: Buffer = Buffer.alloc(0);
-    for await (const chunk of this.#chunks(INDEX_NAME, FileType.index, 0, options)) {
-      // A copy that is used for nothing else, so that whoever gets an item may keep it.
-      const bytes = Buffer.concat([carry, chunk.bytes]);
-      chunk.release();
-      let items: IndexItem[] = [];
-      let done = 0;
-      const reader = new CborReader(bytes);
-      while (!reader.atEnd) {
-        try {
-          items.push(decodeIndexItem(reader));
-        } catch (error) {
-          if (error instanceof CborEnd) break;
-          throw this.#notAnItem(error);
-        }
-        done = reader.position;
-        if (items.length < INDEX_BATCH) continue;
-        yield items;
-        items = [];
-      }
-      yield items;
-      // An item that claims to be longer than any must not gather the whole file in memory.
-      if (bytes.length - done > MAX_ENTRY_BYTES) throw this.#notAnItem(undefined);
-      carry = bytes.subarray(done);
-    }
-    if (carry.length > 0) throw this.#notAnItem(undefined);
-  }
-
-  #notAnItem(cause: unknown): Error {
-    return damaged("an item in it is not one of this format", { file: INDEX_NAME }, cause);
+  /** Items of INDEX.bin, some at a time; their bytes may be kept. Throws DAMAGED. */
+  readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
+    return readIndexItems(this.#chunks(INDEX_NAME, FileType.index, 0, options));
   }
 
   async *#chunks(

@@ -108,7 +108,12 @@ export class CborWriter {
 export class CborError extends Error {}
 
 /** Thrown by {@link CborReader} when the bytes end within an item. */
-export class CborEnd extends CborError {}
+export class CborEnd extends CborError {
+  /** `end` is how many bytes there must be, counted from the reader's first, for the item to go on. */
+  constructor(readonly end: number) {
+    super("ends within an item");
+  }
+}
 
 /** Reads CBOR items one after the other. Bytes come out as views. */
 export class CborReader {
@@ -138,12 +143,12 @@ export class CborReader {
 
   int64(): bigint {
     const first = this.#buffer[this.#at];
-    if (first === undefined) throw new CborEnd("ends within an item");
+    if (first === undefined) throw new CborEnd(this.#at + 1);
     const major = first >> 5;
     if (major !== Major.uint && major !== Major.negative) throw new CborError("not an integer");
     let magnitude: bigint;
     if ((first & 31) === 27) {
-      if (this.#at + 9 > this.#buffer.length) throw new CborEnd("ends within an item");
+      if (this.#at + 9 > this.#buffer.length) throw new CborEnd(this.#at + 9);
       magnitude = this.#buffer.readBigUInt64BE(this.#at + 1);
       this.#at += 9;
     } else {
@@ -162,7 +167,7 @@ export class CborReader {
 
   #take(length: number): Buffer {
     const end = this.#at + length;
-    if (end > this.#buffer.length) throw new CborEnd("ends within an item");
+    if (end > this.#buffer.length) throw new CborEnd(end);
     const view = this.#buffer.subarray(this.#at, end);
     this.#at = end;
     return view;
@@ -172,7 +177,7 @@ export class CborReader {
     const buffer = this.#buffer;
     const at = this.#at;
     const first = buffer[at];
-    if (first === undefined) throw new CborEnd("ends within an item");
+    if (first === undefined) throw new CborEnd(this.#at + 1);
     if (first >> 5 !== major) throw new CborError(`not ${expected}`);
     const info = first & 31;
     if (info < 24) {
@@ -181,8 +186,9 @@ export class CborReader {
     }
     if (info > 27) throw new CborError("an indefinite or reserved length");
     const width = 1 << (info - 24);
-    if (at + 1 + width > buffer.length) throw new CborEnd("ends within an item");
-    this.#at = at + 1 + width;
+    const end = at + 1 + width;
+    if (end > buffer.length) throw new CborEnd(end);
+    this.#at = end;
     if (width === 8) {
       const value = buffer.readUInt32BE(at + 1) * 0x100000000 + buffer.readUInt32BE(at + 5);
       if (!Number.isSafeInteger(value)) throw new CborError("a number above 2^53");
