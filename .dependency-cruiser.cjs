@@ -14,7 +14,19 @@ module.exports = {
     layer("etcd-knows-only-etcd", "sources/etcd/", ["sources/etcd/"]),
     layer("ceph-knows-only-ceph", "sources/ceph/", ["sources/ceph/"]),
     layer("the-archive-knows-no-source", "archive/", ["archive/"]),
-    layer("operations-know-no-terminal", "operations/", ["operations/", "sources/", "archive/"]),
+    layer("the-snapstore-knows-no-archive", "snapstore/", ["snapstore/"]),
+    layer("replication-knows-archive-and-store", "replication/", [
+      "replication/",
+      "snapstore/",
+      "archive/",
+    ]),
+    layer("operations-know-no-terminal", "operations/", [
+      "operations/",
+      "sources/",
+      "archive/",
+      "snapstore/",
+      "replication/",
+    ]),
     layer("errors-know-nothing", "(errors|quoted)\\.ts$", []),
     {
       name: "no-cycles",

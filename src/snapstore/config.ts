@@ -1,0 +1,123 @@
+/** Where a store is and how to get in: what flags, variables and credential files come down to. */
+
+interface CommonConfig {
+  /** Path below the container or folder; empty, or segments without `/` at either end. */
+  readonly prefix: string;
+}
+
+export interface LocalConfig extends CommonConfig {
+  readonly provider: "Local";
+  /** The folder. */
+  readonly container: string;
+}
+
+export interface S3Config extends CommonConfig {
+  /** ECS, OCS and OSS through their S3 endpoints. */
+  readonly provider: "S3" | "ECS" | "OCS" | "OSS";
+  readonly container: string;
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+  /** Absent: the SDK's own chain. */
+  readonly credentials?: S3Credentials | undefined;
+  readonly pathStyle?: boolean | undefined;
+  readonly insecureSkipVerify?: boolean | undefined;
+  /** PEM. */
+  readonly caCertificate?: string | undefined;
+  readonly sse?: S3Encryption | undefined;
+  readonly storageClass?: string | undefined;
+  /** Assumed before anything else: with a token file by web identity, else by the credentials. */
+  readonly roleArn?: string | undefined;
+  readonly webIdentityTokenFile?: string | undefined;
+}
+
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+export type S3Encryption =
+  /** 32 bytes. */
+  | { readonly kind: "customer"; readonly key: Uint8Array }
+  | { readonly kind: "kms"; readonly keyId?: string | undefined };
+
+export interface AbsConfig extends CommonConfig {
+  readonly provider: "ABS";
+  readonly container: string;
+  /** Of the account, or of an emulator with the account in its path. */
+  readonly endpoint?: string | undefined;
+  /** Absent: the SDK's own chain. */
+  readonly credentials?: AbsCredentials | undefined;
+  readonly account?: string | undefined;
+  /** `blob.core.windows.net` unless told. */
+  readonly domain?: string | undefined;
+}
+
+export type AbsCredentials =
+  | { readonly kind: "shared-key"; readonly account: string; readonly key: string }
+  | { readonly kind: "sas"; readonly token: string }
+  | { readonly kind: "connection-string"; readonly text: string };
+
+export interface GcsConfig extends CommonConfig {
+  readonly provider: "GCS";
+  readonly container: string;
+  readonly endpoint?: string | undefined;
+  /** The parsed key file of a service account or an external account. Absent: the SDK's own chain. */
+  readonly credentials?: Readonly<Record<string, unknown>> | undefined;
+  /** No credentials at all: for an emulator. */
+  readonly anonymous?: boolean | undefined;
+}
+
+export interface SwiftConfig extends CommonConfig {
+  readonly provider: "Swift";
+  readonly container: string;
+  readonly auth: SwiftAuth;
+  readonly region?: string | undefined;
+  /** Instead of the one in the catalog. */
+  readonly endpoint?: string | undefined;
+  /** PEM. */
+  readonly caCertificate?: string | undefined;
+  readonly insecureSkipVerify?: boolean | undefined;
+}
+
+export type SwiftAuth =
+  | { readonly kind: "v1"; readonly url: string; readonly user: string; readonly key: string }
+  | {
+      readonly kind: "v3-password";
+      readonly url: string;
+      readonly user: string;
+      readonly password: string;
+      readonly userDomain: string;
+      readonly project: string;
+      readonly projectDomain: string;
+    }
+  | {
+      readonly kind: "v3-application-credential";
+      readonly url: string;
+      /** An id, or the name of a user's credential. */
+      readonly id?: string | undefined;
+      readonly name?: string | undefined;
+      readonly user?: string | undefined;
+      readonly userDomain?: string | undefined;
+      readonly secret: string;
+    };
+
+export interface RcloneConfig extends CommonConfig {
+  readonly provider: "Rclone";
+  /** `remote:path`. */
+  readonly container: string;
+  /** The rclone.conf; rclone's own default unless told. */
+  readonly configFile?: string | undefined;
+  /** The program; `rclone` in PATH unless told. */
+  readonly program?: string | undefined;
+}
+
+export type StoreConfig =
+  | LocalConfig
+  | S3Config
+  | AbsConfig
+  | GcsConfig
+  | SwiftConfig
+  | RcloneConfig;
+
+export type StoreProvider = StoreConfig["provider"];

@@ -1,0 +1,52 @@
+import { BackupToolError } from "../errors.js";
+
+/**
+ * Why a store did not do what it was asked. The kind decides what a caller does next: only
+ * STORE_THROTTLED and STORE_TRANSIENT are worth another try.
+ */
+export type StoreErrorCode =
+  /** The store asked for less: 429, 503 SlowDown, 509. */
+  | "STORE_THROTTLED"
+  /** Connection lost, time run out, 5xx, a body cut short or with other bytes than announced. */
+  | "STORE_TRANSIENT"
+  /** Not known, not allowed, expired, clock skew: 401, 403. */
+  | "STORE_CREDENTIALS"
+  /** Object lock, retention, legal hold, a read-only folder. */
+  | "STORE_IMMUTABLE"
+  /** The key, bucket or container is not there. */
+  | "STORE_NOT_FOUND"
+  /** `ifAbsent` was asked for and something stands there. */
+  | "STORE_EXISTS"
+  /** No room: quota, full disk. */
+  | "STORE_FULL"
+  /** Another try would end the same way. */
+  | "STORE_FAILED";
+
+/** A call to a snapstore that failed. */
+export class StoreError extends BackupToolError {
+  declare readonly code: StoreErrorCode;
+  /** The store, as `SnapStore.name` has it. */
+  readonly store: string;
+  /** Milliseconds that the store asked to wait (Retry-After). */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    options: {
+      store: string;
+      retryAfterMs?: number | undefined;
+      cause?: unknown;
+      hint?: string | undefined;
+    },
+  ) {
+    super(code, `${options.store}: ${message}`, options);
+    this.store = options.store;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Whether the same call may succeed later. */
+  get retryable(): boolean {
+    return this.code === "STORE_THROTTLED" || this.code === "STORE_TRANSIENT";
+  }
+}
