@@ -30,9 +30,14 @@ export class PassphraseKeys {
 
   derive(salt: Uint8Array, cost: KdfCost): Promise<Uint8Array> {
     const id = `${Buffer.from(salt).toString("hex")} ${cost.memoryKiB} ${cost.passes} ${cost.lanes}`;
+    return this.once(id, (passphrase) => derivePassphraseKey(passphrase, salt, cost));
+  }
+
+  /** What `derive` makes of the passphrase, once for each `id`. */
+  once(id: string, derive: (passphrase: Uint8Array) => Promise<Uint8Array>): Promise<Uint8Array> {
     let key = this.#derived.get(id);
     if (key === undefined) {
-      key = derivePassphraseKey(this.#passphrase, salt, cost);
+      key = derive(this.#passphrase);
       this.#derived.set(id, key);
     }
     return key;

@@ -1,15 +1,9 @@
 import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { BackupToolError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import type { BackupKeys } from "./backup-keys.js";
 import { CborWriter } from "./cbor.js";
-import {
-  type EntryName,
-  leasesPath,
-  objectPath,
-  recordsPath,
-  tombstonesPath,
-} from "./entry-path.js";
+import { EntryWriter } from "./entry-writer.js";
 import { FileThread } from "./file-thread.js";
 import {
   archiveName,
@@ -18,7 +12,6 @@ import {
   INDEX_NAME,
   MANIFEST_NAME,
   MAX_ARCHIVE_FILES,
-  MAX_ENTRY_BYTES,
   METADATA_NAME,
 } from "./format.js";
 import { encodeHeader } from "./header.js";
@@ -34,25 +27,15 @@ import {
 } from "./index-items.js";
 import { encodeManifest, type FileFacts, type Manifest } from "./manifest.js";
 import { encodeMetadata, type Metadata } from "./metadata.js";
-import {
-  type ArchivedLease,
-  type ArchivedPair,
-  encodeAttributes,
-  encodeLease,
-  encodePairs,
-  encodeTombstone,
-  type ObjectAttributes,
-  type Tombstone,
-} from "./records.js";
 import { SealPool } from "./seal-pool.js";
 import { SealedFileWriter, type SharedSlice } from "./sealed-file-writer.js";
-import { encodeTarHeader, TAR_BLOCK, TAR_END } from "./tar-header.js";
+import { TAR_END } from "./tar-header.js";
 
 /** What is not known before the end, and goes to METADATA.bin. */
 export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;
 
 /** Refuses a folder that holds anything; makes it when it is not there. */
-export async function prepareFolder(folder: string): Promise<void> {
+export async function prepareFolder(folder: string, flag = "--outputdir"): Promise<void> {
   let names: string[];
   try {
     await makeFolder(resolve(folder));
@@ -63,7 +46,7 @@ export async function prepareFolder(folder: string): Promise<void> {
   }
   if (names.length > 0) {
     throw new UsageError(`the folder ${folder} is not empty`, {
-      hint: "name a new one with --outputdir; a backup is never written over another",
+      hint: `name a new one with ${flag}; a backup is never written over another`,
     });
   }
 }
@@ -90,7 +73,7 @@ async function exists(folder: string): Promise<boolean> {
 }
 
 /** Writes one backup into an empty folder. Entries go in one after the other; `ready` gives back-pressure. */
-export class BackupWriter {
+export class BackupWriter extends EntryWriter {
   readonly #folder: string;
   readonly #keys: BackupKeys;
   readonly #level: number;
@@ -105,9 +88,6 @@ export class BackupWriter {
   #archive: SealedFileWriter | undefined;
   #archiveNumber = -1;
   #index: SealedFileWriter | undefined;
-  #tombstonePages = 0;
-  #recordPages = 0;
-  #leasePages = 0;
 
   constructor(options: {
     folder: string;
@@ -118,6 +98,7 @@ export class BackupWriter {
     sealThreads?: number;
     onFile?: (name: string) => void;
   }) {
+    super();
     this.#folder = options.folder;
     this.#keys = options.keys;
     this.#level = options.compressionLevel;
@@ -138,7 +119,7 @@ export class BackupWriter {
   }
 
   /** Resolves when there is room for more; rejects when the folder cannot be written. */
-  async ready(): Promise<void> {
+  override async ready(): Promise<void> {
     await this.#current(this.#archive).ready();
     await this.#current(this.#index).ready();
   }
@@ -155,23 +136,7 @@ export class BackupWriter {
     return { backup: 0, file: this.#archiveNumber, offset: this.#current(this.#archive).position };
   }
 
-  attributes(object: EntryName, attributes: ObjectAttributes): void {
-    encodeAttributes(this.#emptyItem(), attributes);
-    this.#entry(objectPath("attrs", object), this.#item.view());
-  }
-
-  /** A further page of an omap, from 1. */
-  omapPage(object: EntryName, page: number, pairs: readonly ArchivedPair[]): void {
-    encodePairs(this.#emptyItem(), pairs);
-    this.#entry(objectPath("omap", object, page), this.#item.view());
-  }
-
-  /** Starts an object's data: `size` bytes follow by {@link data}, then {@link endData}. */
-  beginData(object: EntryName, size: number, mtime: bigint): void {
-    this.#current(this.#archive).append(encodeTarHeader(objectPath("data", object), size, mtime));
-  }
-
-  /** Part of the data; `release` is called when its memory is free again. */
+  /** Part of the data, not copied; `release` is called when its memory is free again. */
   data(slice: SharedSlice, release: () => void): void {
     this.#current(this.#archive).appendShared(slice, release);
   }
@@ -183,37 +148,6 @@ export class BackupWriter {
       this.#current(this.#archive).append(left < zeros.length ? zeros.subarray(0, left) : zeros);
       await this.ready();
     }
-  }
-
-  endData(): void {
-    this.#current(this.#archive).pad(TAR_BLOCK);
-  }
-
-  /** Says that the entries of `object` before this one are void. */
-  torn(object: EntryName): void {
-    this.#entry(objectPath("torn", object), new Uint8Array(0));
-  }
-
-  /** Number of the next batch of records. */
-  get recordBatches(): number {
-    return this.#recordPages;
-  }
-
-  /** A batch of encoded etcd records: a CBOR sequence. */
-  records(encoded: Uint8Array): void {
-    this.#entry(recordsPath(this.#recordPages++), encoded);
-  }
-
-  leases(leases: readonly ArchivedLease[]): void {
-    const out = this.#emptyItem();
-    for (const lease of leases) encodeLease(out, lease);
-    this.#entry(leasesPath(this.#leasePages++), this.#item.view());
-  }
-
-  tombstones(tombstones: readonly Tombstone[]): void {
-    const out = this.#emptyItem();
-    for (const tombstone of tombstones) encodeTombstone(out, tombstone);
-    this.#entry(tombstonesPath(this.#tombstonePages++), this.#item.view());
   }
 
   indexPool(pool: number, name: string): void {
@@ -284,13 +218,12 @@ export class BackupWriter {
     this.#current(this.#index).append(this.#item.view());
   }
 
-  #entry(path: string, content: Uint8Array): void {
-    const archive = this.#current(this.#archive);
-    // A backup that cannot be read again must not be finished.
-    if (content.length > MAX_ENTRY_BYTES) throw tooLong(path, content.length);
-    archive.append(encodeTarHeader(path, content.length));
-    archive.append(content);
-    archive.pad(TAR_BLOCK);
+  protected override append(bytes: Uint8Array): void {
+    this.#current(this.#archive).append(bytes);
+  }
+
+  protected override pad(bytes: number): void {
+    this.#current(this.#archive).pad(bytes);
   }
 
   async #open(type: FileType, number: number, name: string): Promise<SealedFileWriter> {
@@ -358,13 +291,6 @@ export class BackupWriter {
     if (file === undefined) throw new Error("the backup is not started, or finished");
     return file;
   }
-}
-
-function tooLong(path: string, bytes: number): Error {
-  return new BackupToolError(
-    "ENTRY_TOO_LONG",
-    `${path} would take ${bytes} bytes, more than the ${MAX_ENTRY_BYTES} that an entry may have`,
-  );
 }
 
 async function syncFolder(folder: string): Promise<void> {

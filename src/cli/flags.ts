@@ -19,6 +19,25 @@ export const passphraseFlags = {
   "passphrase-command": { ...text, describe: "Read it from the first line that a command prints" },
 } as const;
 
+/** Of the backup that a command makes out of another. */
+export const newPassphraseFlags = {
+  "new-passphrase-file": { ...text, describe: "Read the new backup's passphrase from a file" },
+  "new-passphrase-command": { ...text, describe: "Read it from what a command prints" },
+} as const;
+
+/** How the files of a new backup are sealed. */
+export const sealFlags = {
+  "archive-size": { ...text, default: "2GiB", describe: "Size at which the next file begins" },
+  "compression-level": { ...text, default: "3", describe: "Level of zstd, 1 to 19" },
+  kdf: {
+    type: "string",
+    requiresArg: true,
+    choices: ["moderate", "sensitive"] as const,
+    default: "moderate" as const,
+    describe: "Cost of guessing the passphrase",
+  },
+} as const;
+
 export const folderFlags = {
   outputdir: { ...text, default: "backup.dir", describe: "Folder of the backup" },
 } as const;

@@ -6,17 +6,26 @@ import type { OperationEvent } from "../operations/events.js";
  * nothing is lost.
  */
 export function jsonEvent(event: OperationEvent): string {
+  return line(withText(event));
+}
+
+function withText(value: object): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(event)) {
-    if (!(value instanceof Uint8Array)) {
-      fields[field] = value;
+  for (const [field, inner] of Object.entries(value)) {
+    if (Array.isArray(inner)) {
+      fields[field] = inner.map((item) => (isRecord(item) ? withText(item) : item));
       continue;
     }
-    const text = utf8(value);
-    if (text === undefined) fields[`${field}Base64`] = Buffer.from(value).toString("base64");
-    else fields[field] = text;
+    const text = inner instanceof Uint8Array ? utf8(inner) : inner;
+    if (text === undefined && inner !== undefined) {
+      fields[`${field}Base64`] = Buffer.from(inner).toString("base64");
+    } else fields[field] = text;
   }
-  return line(fields);
+  return fields;
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 export function jsonFailure(error: unknown, exitCode: number): string {

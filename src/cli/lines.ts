@@ -1,4 +1,9 @@
-import type { BackupDetails, OperationEvent } from "../operations/events.js";
+import type {
+  BackupDetails,
+  ObjectPlace,
+  OperationEvent,
+  OriginalDetails,
+} from "../operations/events.js";
 import { quoted } from "../quoted.js";
 import { counted } from "./counted.js";
 import { goDuration } from "./go-duration.js";
@@ -54,7 +59,24 @@ export function linesOf(event: OperationEvent): EventLines {
         `the following ${event.pools.length} pools are referenced:`,
         ...event.pools.map(poolLine),
         ...(event.details === undefined ? [] : detailLines(event.details)),
+        ...(event.original === undefined ? [] : originalLines(event.original)),
       );
+    case "suspects": {
+      const [one, other] = event.objects.map(objectPath);
+      return {
+        err: [`suspect: ceph objects ${one} and ${other} begin with the same ${event.bytes} bytes`],
+      };
+    }
+    case "converted": {
+      const { objects, records, unchanged, deleted } = event;
+      return {
+        out: [`CONVERT DONE; included ${objects} ceph objects and ${records} etcd records`],
+        err: [
+          ...note(unchanged, "object of the base was", "objects of the base were", "kept"),
+          ...note(deleted, "key", "keys", "of the base no longer there: recorded as deleted"),
+        ],
+      };
+    }
     case "etcd-keys-deleted":
       if (event.dryRun) return out(`would delete ${counted(event.count, "etcd key", "etcd keys")}`);
       return {
@@ -103,15 +125,7 @@ function out(...lines: string[]): EventLines {
 }
 
 /** `"pool"/"object"`, with the namespace between them where there is one. */
-function objectPath({
-  pool,
-  namespace,
-  name,
-}: {
-  readonly pool: string;
-  readonly namespace: Uint8Array;
-  readonly name: Uint8Array;
-}): string {
+function objectPath({ pool, namespace, name }: ObjectPlace): string {
   const parts = namespace.length === 0 ? [pool, name] : [pool, namespace, name];
   return parts.map(quoted).join("/");
 }
@@ -151,5 +165,18 @@ function detailLines(details: BackupDetails): string[] {
         : "METADATA.bin and INDEX.bin only",
     ],
   ];
+  return table(rows);
+}
+
+function originalLines({ files, sealedBytes, objectBytes }: OriginalDetails): string[] {
+  return table([
+    ["made by", "the original BTrDB backup tool"],
+    ["object data", `${formatSize(objectBytes)} (${objectBytes} bytes)`],
+    ["sealed", `${formatSize(sealedBytes)} (${sealedBytes} bytes) in ${files} files`],
+    ["checked", "every frame"],
+  ]);
+}
+
+function table(rows: readonly (readonly [string, string])[]): string[] {
   return rows.map(([name, value]) => `${`${name}:`.padEnd(15)} ${value}`);
 }

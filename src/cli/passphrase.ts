@@ -2,35 +2,63 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
-import type { passphraseFlags } from "./flags.js";
+import type { newPassphraseFlags, passphraseFlags } from "./flags.js";
 import { ask } from "./prompts.js";
 import type { Terminal } from "./terminal.js";
 import type { Values } from "./values.js";
 
+/** Where one passphrase comes from. */
+interface PassphraseSource {
+  readonly file: keyof PassphraseArgs;
+  readonly command: keyof PassphraseArgs;
+  readonly variable: string;
+  readonly question: string;
+}
+
+type PassphraseArgs = Values<typeof passphraseFlags> & Values<typeof newPassphraseFlags>;
+
+export const PASSPHRASE: PassphraseSource = {
+  file: "passphrase-file",
+  command: "passphrase-command",
+  variable: "BACKUPTOOL_PASSPHRASE",
+  question: "please enter the encryption passphrase:",
+};
+
+export const NEW_PASSPHRASE: PassphraseSource = {
+  file: "new-passphrase-file",
+  command: "new-passphrase-command",
+  variable: "BACKUPTOOL_NEW_PASSPHRASE",
+  question: "please enter the passphrase of the new backup:",
+};
+
 /**
- * The passphrase: from the flags, else from the environment, else asked for twice on the terminal as
+ * A passphrase: from the flags, else from the environment, else asked for twice on the terminal as
  * the original does. Never waits where nobody can answer.
  *
  * @throws UsageError, InterruptedError
  */
 export async function readPassphrase(
-  args: Partial<Values<typeof passphraseFlags>>,
+  source: PassphraseSource,
+  args: Partial<PassphraseArgs>,
   terminal: Terminal,
 ): Promise<Uint8Array> {
   const { env } = terminal;
-  const file = args["passphrase-file"];
-  const command = args["passphrase-command"];
-  if (command !== undefined) return notEmpty(await fromCommand(command, terminal.signal));
+  const file = args[source.file];
+  const command = args[source.command];
+  if (command !== undefined) {
+    return notEmpty(await fromCommand(source.command, command, terminal.signal));
+  }
   if (file !== undefined) return notEmpty(await fromFile(file));
-  const given = env["BACKUPTOOL_PASSPHRASE"];
+  const given = env[source.variable];
   if (given !== undefined) return notEmpty(Buffer.from(given));
   // A question that went into a log would wait for ever.
   if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) {
-    throw new UsageError("there is no passphrase, and no terminal to ask for it", {
-      hint: "use --passphrase-file, --passphrase-command or BACKUPTOOL_PASSPHRASE",
+    const which = source === PASSPHRASE ? "passphrase" : "passphrase of the new backup";
+    throw new UsageError(`there is no ${which}, and no terminal to ask for it`, {
+      hint: `use --${source.file}, --${source.command} or ${source.variable}`,
     });
   }
-  const first = await ask("please enter the encryption passphrase:", terminal);
+  const first = await ask(source.question, terminal);
   const second = await ask("same again:", terminal);
   if (first !== second) throw new UsageError("the two passphrases are not the same");
   return notEmpty(Buffer.from(first));
@@ -48,10 +76,10 @@ async function fromFile(path: string): Promise<Uint8Array> {
 }
 
 /** Its standard error is ours, so that it can ask or complain; it has no standard input to wait for. */
-function fromCommand(command: string, signal: AbortSignal): Promise<Uint8Array> {
+function fromCommand(flag: string, command: string, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => {
-      const message = `--passphrase-command ${quoted(command)} failed: ${why}`;
+      const message = `--${flag} ${quoted(command)} failed: ${why}`;
       reject(
         signal.aborted
           ? new InterruptedError()

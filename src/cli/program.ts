@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { cat } from "./commands/cat.js";
 import { clear } from "./commands/clear.js";
+import { convert } from "./commands/convert.js";
 import { create } from "./commands/create.js";
 import { inspect } from "./commands/inspect.js";
 import { restore } from "./commands/restore.js";
@@ -17,7 +18,7 @@ import { Session } from "./session.js";
 import { settingsFor } from "./settings.js";
 import type { Terminal } from "./terminal.js";
 
-const COMMANDS: readonly Command[] = [create, inspect, clear, restore, cat];
+const COMMANDS: readonly Command[] = [create, inspect, clear, restore, cat, convert];
 
 /** Runs one command line; resolves with the exit code. */
 export async function runProgram(

@@ -1,17 +1,21 @@
 import type { OperationContext } from "../operations/context.js";
 import type { OperationEvent } from "../operations/events.js";
-import type { commonFlags, passphraseFlags } from "./flags.js";
+import type { commonFlags, newPassphraseFlags, passphraseFlags } from "./flags.js";
 import { jsonEvent } from "./json-event.js";
 import { linesOf } from "./lines.js";
 import { printable } from "./failure.js";
-import { readPassphrase } from "./passphrase.js";
+import { NEW_PASSPHRASE, PASSPHRASE, readPassphrase } from "./passphrase.js";
 import { ProgressView } from "./progress.js";
 import type { Terminal } from "./terminal.js";
 import type { Values } from "./values.js";
 
-type SessionArgs = Partial<Values<typeof commonFlags> & Values<typeof passphraseFlags>>;
+type SessionArgs = Partial<
+  Values<typeof commonFlags> & Values<typeof passphraseFlags> & Values<typeof newPassphraseFlags>
+>;
 
 const JSON_PROGRESS_EVERY_MS = 1000;
+/** What --quiet does not silence. */
+const IMPORTANT: readonly OperationEvent["type"][] = ["warning", "missing", "suspects"];
 
 /** One run of a command: where its events go and where its passphrase comes from. */
 export class Session implements OperationContext {
@@ -36,14 +40,18 @@ export class Session implements OperationContext {
     return this.#args.json === true;
   }
 
-  passphrase = (): Promise<Uint8Array> => readPassphrase(this.#args, this.terminal);
+  passphrase = (): Promise<Uint8Array> => readPassphrase(PASSPHRASE, this.#args, this.terminal);
+
+  /** Of the backup that a command makes out of another. */
+  newPassphrase = (): Promise<Uint8Array> =>
+    readPassphrase(NEW_PASSPHRASE, this.#args, this.terminal);
 
   report = (event: OperationEvent): void => {
     if (event.type === "progress") {
       this.#showProgress(event);
       return;
     }
-    const important = event.type === "warning" || event.type === "missing";
+    const important = IMPORTANT.includes(event.type);
     const { out = [], err = [] } = linesOf(event);
     if (this.json) this.write("stdout", [jsonEvent(event)]);
     else this.write("stdout", out);

@@ -1,10 +1,12 @@
-import { once } from "node:events";
 import { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
+import { isOriginal } from "../archive/original/folder.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { TAR_END } from "../archive/tar-header.js";
 import { throwIfAborted } from "../errors.js";
+import { catOriginal } from "./cat-original.js";
 import type { OperationContext } from "./context.js";
+import { writeTo } from "./tar-output.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface CatOptions {
@@ -16,6 +18,9 @@ export interface CatOptions {
 export async function catBackup(options: CatOptions, context: OperationContext): Promise<void> {
   const { report, signal } = context;
   const passphrase = new PassphraseKeys(await context.passphrase());
+  if (await isOriginal(options.outputDir)) {
+    return catOriginal(options.outputDir, options.output, passphrase, context);
+  }
   const pool = new SealPool();
   try {
     const backup = await timedKeys(report, () =>
@@ -25,7 +30,7 @@ export async function catBackup(options: CatOptions, context: OperationContext):
       throwIfAborted(signal);
       await catArchive(backup, number, options.output, signal);
     }
-    await write(options.output, TAR_END, signal);
+    await writeTo(options.output, TAR_END, signal);
   } finally {
     await pool.close();
   }
@@ -44,20 +49,6 @@ async function catArchive(
     chunk.release();
     const end = Math.max(0, bytes.length - TAR_END.length);
     held = bytes.subarray(end);
-    if (end > 0) await write(output, bytes.subarray(0, end), signal);
-  }
-}
-
-async function write(
-  output: NodeJS.WritableStream,
-  bytes: Uint8Array,
-  signal: AbortSignal,
-): Promise<void> {
-  if (output.write(bytes)) return;
-  try {
-    await once(output, "drain", { signal });
-  } catch (error) {
-    throwIfAborted(signal);
-    throw error;
+    if (end > 0) await writeTo(output, bytes.subarray(0, end), signal);
   }
 }

@@ -1,13 +1,16 @@
 import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { BackupWriter, prepareFolder } from "../archive/backup-writer.js";
+import { isOriginal } from "../archive/original/folder.js";
 import { KDF_COSTS, type KdfName } from "../archive/passphrase-key.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
+import { quoted } from "../quoted.js";
 import { CephCluster } from "../sources/ceph/cluster.js";
 import type { CephOptions } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
 import { newCounts } from "./backup-counts.js";
+import { chainOf } from "./chain-of.js";
 import type { OperationContext } from "./context.js";
 import { archivePools } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
@@ -117,19 +120,12 @@ async function openBase(
   passphrase: PassphraseKeys,
   cleanups: (() => Promise<void>)[],
 ): Promise<BackupReader> {
+  if (await isOriginal(folder)) {
+    throw new UsageError(`${quoted(folder)} is an archive of the original tool`, {
+      hint: "take a full backup, which heals what that tool may have written wrong; or use backuptool convert first",
+    });
+  }
   const pool = new SealPool();
   cleanups.push(() => pool.close());
   return BackupReader.open(folder, passphrase, pool);
-}
-
-/** Ids of the backups that the base's index refers to, the base itself first. */
-async function chainOf(base: BackupReader): Promise<Uint8Array[]> {
-  const chain: Uint8Array[] = [];
-  for await (const items of base.readIndex()) {
-    for (const item of items) {
-      if (item.kind !== "backup") return chain;
-      chain[item.backup] = item.id;
-    }
-  }
-  return chain;
 }

@@ -27,6 +27,23 @@ export interface BackupDetails {
   checked: "quick" | "full";
 }
 
+/** Which object. */
+export interface ObjectPlace {
+  readonly pool: string;
+  readonly namespace: Uint8Array;
+  readonly name: Uint8Array;
+}
+
+/** The same of an archive of the original tool. */
+export interface OriginalDetails {
+  /** Files on disk but pools.txt. */
+  files: number;
+  /** Their bytes. */
+  sealedBytes: number;
+  /** Bytes of the data of all objects. */
+  objectBytes: number;
+}
+
 export type OperationEvent =
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
@@ -43,7 +60,11 @@ export type OperationEvent =
       records: number;
       pools: string[];
       details?: BackupDetails;
+      original?: OriginalDetails;
     }
+  /** Two objects of an archive of the original tool whose first bytes are the same. */
+  | { type: "suspects"; objects: readonly [ObjectPlace, ObjectPlace]; bytes: number }
+  | { type: "converted"; objects: number; records: number; unchanged: number; deleted: number }
   | { type: "etcd-keys-deleted"; count: number; dryRun: boolean }
   | {
       type: "object-deleted";

@@ -6,12 +6,14 @@ import { FileThread } from "../archive/file-thread.js";
 import { INDEX_NAME } from "../archive/format.js";
 import type { IndexedKey, IndexedObject, IndexItem } from "../archive/index-items.js";
 import { mostIndexedObjects } from "../archive/metadata.js";
+import { isOriginal } from "../archive/original/folder.js";
 import type { ArchivedRecord, Tombstone } from "../archive/records.js";
 import { SealPool } from "../archive/seal-pool.js";
-import { throwIfAborted } from "../errors.js";
-import { type ContentsVisitor, visitArchive } from "./archive-contents.js";
+import { throwIfAborted, UsageError } from "../errors.js";
+import { type ContentsVisitor, visitArchive } from "../archive/contents.js";
 import type { OperationContext } from "./context.js";
 import { currentKeys } from "./current-keys.js";
+import { inspectOriginal } from "./inspect-original.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface InspectOptions {
@@ -20,13 +22,20 @@ export interface InspectOptions {
   readonly quick: boolean;
 }
 
-/** Decrypts and checks a backup, and reports what it holds. */
+/** Decrypts and checks a backup, and reports what it holds. `complete` is false when it is known to lack something. */
 export async function inspectBackup(
   options: InspectOptions,
   context: OperationContext,
-): Promise<void> {
+): Promise<{ complete: boolean }> {
   const { report, signal } = context;
+  const original = await isOriginal(options.outputDir);
+  if (original && options.quick) {
+    throw new UsageError("an archive of the original tool has no index for --quick to read", {
+      hint: "leave out --quick",
+    });
+  }
   const passphrase = new PassphraseKeys(await context.passphrase());
+  if (original) return inspectOriginal(options.outputDir, passphrase, context);
   const pool = new SealPool();
   const thread = new FileThread();
   try {
@@ -65,6 +74,7 @@ export async function inspectBackup(
       },
     });
     throwIfAborted(signal);
+    return { complete: true };
   } finally {
     await Promise.all([pool.close(), thread.close()]);
   }

@@ -10,7 +10,7 @@ import type {
 import { throwIfAborted } from "../errors.js";
 import type { CephPool } from "../sources/ceph/pool.js";
 import type { ObjectName } from "../sources/ceph/types.js";
-import type { ContentsVisitor } from "./archive-contents.js";
+import type { ContentsVisitor } from "../archive/contents.js";
 import type { OperationContext } from "./context.js";
 import type { FinalState } from "./restore-chain.js";
 import type { EtcdTarget } from "./restore-etcd.js";

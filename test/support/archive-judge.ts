@@ -4,7 +4,7 @@ import { BackupReader } from "../../src/archive/backup-reader.js";
 import type { EntryName } from "../../src/archive/entry-path.js";
 import { ArchiveError, type ArchiveErrorCode } from "../../src/archive/errors.js";
 import type { SealPool } from "../../src/archive/seal-pool.js";
-import { type ContentsVisitor, visitArchive } from "../../src/operations/archive-contents.js";
+import { type ContentsVisitor, visitArchive } from "../../src/archive/contents.js";
 import { inspectBackup } from "../../src/operations/inspect.js";
 
 /** What a reader was told of a backup before it ended. */

@@ -8,14 +8,13 @@ import {
   includePoolFlag,
   list,
   passphraseFlags,
+  sealFlags,
   text,
   toggle,
 } from "../flags.js";
-import { parseSize } from "../sizes.js";
+import { sealOptions } from "../seal-options.js";
 import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
 import { sayWhatIsLeft } from "../unfinished.js";
-
-const MIN_ARCHIVE_BYTES = 1 << 20;
 
 export const create = command({
   name: "create",
@@ -27,15 +26,7 @@ export const create = command({
     "skip-pool": { ...list, default: [] as string[], describe: "A pool to leave out; repeatable" },
     ...etcdFlags,
     ...cephFlags,
-    "archive-size": { ...text, default: "2GiB", describe: "Size at which the next file begins" },
-    "compression-level": { ...text, default: "3", describe: "Level of zstd, 1 to 19" },
-    kdf: {
-      type: "string",
-      requiresArg: true,
-      choices: ["moderate", "sensitive"] as const,
-      default: "moderate" as const,
-      describe: "Cost of guessing the passphrase",
-    },
+    ...sealFlags,
     "keep-going": {
       ...toggle,
       describe: "Leave out what cannot be read, list it, and exit with 3",
@@ -61,16 +52,6 @@ export const create = command({
     if (both !== undefined) {
       throw new UsageError(`--include-pool and --skip-pool both name ${JSON.stringify(both)}`);
     }
-    const archiveSize = parseSize("archive-size", args["archive-size"]);
-    if (archiveSize < MIN_ARCHIVE_BYTES) {
-      throw new UsageError(`--archive-size ${args["archive-size"]} is under 1MiB`);
-    }
-    const compressionLevel = Number(args["compression-level"]);
-    if (!Number.isInteger(compressionLevel) || compressionLevel < 1 || compressionLevel > 19) {
-      throw new UsageError(
-        `--compression-level ${JSON.stringify(args["compression-level"])} is not a number from 1 to 19`,
-      );
-    }
     const { missing } = await sayWhatIsLeft(args.outputdir, session, (context) =>
       createBackup(
         {
@@ -80,9 +61,7 @@ export const create = command({
           includePools: pools["include-pool"],
           skipPools: pools["skip-pool"],
           incrementalOver: args["incremental-over"],
-          archiveSize,
-          compressionLevel,
-          kdf: args.kdf,
+          ...sealOptions(args),
           keepGoing: args["keep-going"] === true,
           toolVersion: session.toolVersion,
         },

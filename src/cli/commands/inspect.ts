@@ -19,7 +19,10 @@ export const inspect = command({
   ],
   async run(args, session) {
     const { inspectBackup } = await import("../../operations/inspect.js");
-    await inspectBackup({ outputDir: args.outputdir, quick: args.quick === true }, session);
-    return ExitCode.done;
+    const { complete } = await inspectBackup(
+      { outputDir: args.outputdir, quick: args.quick === true },
+      session,
+    );
+    return complete ? ExitCode.done : ExitCode.incomplete;
   },
 });

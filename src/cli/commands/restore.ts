@@ -43,7 +43,7 @@ export const restore = command({
   async run(args, session) {
     const { restoreBackup } = await import("../../operations/restore.js");
     refuseContradictions(args, { "restore-pool": args["restore-pool"] });
-    await restoreBackup(
+    const { complete } = await restoreBackup(
       {
         outputDir: args.outputdir,
         withBase: args["with-base"],
@@ -54,6 +54,6 @@ export const restore = command({
       },
       session,
     );
-    return ExitCode.done;
+    return complete ? ExitCode.done : ExitCode.incomplete;
   },
 });

@@ -1,9 +1,9 @@
-import type { BackupReader } from "../archive/backup-reader.js";
-import { CborReader } from "../archive/cbor.js";
-import type { Chunk } from "../archive/chunk-reader.js";
-import { type EntryName, isSameObject } from "../archive/entry-path.js";
-import { damaged } from "../archive/errors.js";
-import { archiveName } from "../archive/format.js";
+import type { BackupReader } from "./backup-reader.js";
+import { CborReader } from "./cbor.js";
+import type { Chunk } from "./chunk-reader.js";
+import { type EntryName, isSameObject } from "./entry-path.js";
+import { damaged } from "./errors.js";
+import { archiveName } from "./format.js";
 import {
   type ArchivedLease,
   type ArchivedPair,
@@ -15,8 +15,8 @@ import {
   decodeTombstone,
   type ObjectAttributes,
   type Tombstone,
-} from "../archive/records.js";
-import type { TarEvent } from "../archive/tar-reader.js";
+} from "./records.js";
+import type { TarEvent } from "./tar-reader.js";
 
 /** Who is told what an ARCHIVE file holds, in its order. */
 export interface ContentsVisitor {

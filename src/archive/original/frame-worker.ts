@@ -1,0 +1,74 @@
+import { createDecipheriv } from "node:crypto";
+import { parentPort } from "node:worker_threads";
+import { uncompressSync } from "snappy";
+import { contentPrefixes } from "./content-prefixes.js";
+import { MAX_PLAIN_BYTES, MAX_SNAPPY_RATIO, TAG_BYTES } from "./format.js";
+import type { FrameJob, FrameReply } from "./frame-jobs.js";
+import { MsgpackError } from "./msgpack-reader.js";
+import { readObject } from "./payloads.js";
+
+const port = parentPort;
+if (port === null) throw new Error("frame-worker runs as a worker thread only");
+
+/** Why a frame cannot be read, in words for the user. */
+class FrameFault extends Error {}
+
+function decrypt({ sealed, nonce, key }: FrameJob): Buffer | undefined {
+  const ciphertext = Buffer.from(sealed, 0, sealed.byteLength - TAG_BYTES);
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAuthTag(Buffer.from(sealed, ciphertext.length));
+  const compressed = decipher.update(ciphertext);
+  try {
+    decipher.final();
+  } catch {
+    return undefined;
+  }
+  return compressed;
+}
+
+/** The length that a snappy block claims, a varint at its beginning. */
+function claimedLength(block: Buffer): number {
+  let length = 0;
+  for (let i = 0; i < Math.min(5, block.length); i++) {
+    const byte = block[i] as number;
+    length += (byte & 0x7f) * 2 ** (7 * i);
+    if (byte < 0x80) return length;
+  }
+  throw new FrameFault("it is no snappy block");
+}
+
+function decompress(block: Buffer): SharedArrayBuffer {
+  // Before any room is made for it.
+  const length = claimedLength(block);
+  if (length > MAX_PLAIN_BYTES || length > MAX_SNAPPY_RATIO * block.length) {
+    throw new FrameFault(`${block.length} bytes that claim to unpack to ${length}`);
+  }
+  let bytes: Buffer;
+  try {
+    bytes = uncompressSync(block, { asBuffer: true }) as Buffer;
+  } catch {
+    throw new FrameFault("it is no snappy block");
+  }
+  const plain = new SharedArrayBuffer(bytes.length);
+  Buffer.from(plain).set(bytes);
+  return plain;
+}
+
+function open(job: FrameJob): Omit<FrameReply, "id"> {
+  const block = decrypt(job);
+  if (block === undefined) return { error: "it is not what was sealed", unsealed: true };
+  const plain = decompress(block);
+  if (!job.likeness) return { plain };
+  return { plain, prefixes: contentPrefixes(readObject(Buffer.from(plain)).content) };
+}
+
+port.on("message", (job: FrameJob) => {
+  let reply: Omit<FrameReply, "id">;
+  try {
+    reply = open(job);
+  } catch (error) {
+    if (!(error instanceof FrameFault || error instanceof MsgpackError)) throw error;
+    reply = { error: error.message };
+  }
+  port.postMessage({ id: job.id, ...reply } satisfies FrameReply);
+});

@@ -1,0 +1,65 @@
+import { ObjectTable } from "../object-table.js";
+import type { OriginalObject, OriginalTime } from "./payloads.js";
+
+const NO_LOCATOR = new Uint8Array(0);
+type Name = Pick<OriginalObject, "pool" | "namespace" | "name">;
+
+/** The times of change that METADATA.bin has of a backup's objects, and which of them were met. */
+export class ObjectTimes {
+  readonly #table: ObjectTable;
+  readonly #pools = new Map<string, number>();
+
+  constructor(objects: number) {
+    this.#table = new ObjectTable(objects);
+  }
+
+  get count(): number {
+    return this.#table.count;
+  }
+
+  /** Objects that were never met. */
+  get unmet(): number {
+    return this.#table.unmarked;
+  }
+
+  get pools(): string[] {
+    return [...this.#pools.keys()];
+  }
+
+  add({ pool, namespace, name, mtime }: OriginalTime): void {
+    let ordinal = this.#pools.get(pool);
+    if (ordinal === undefined) {
+      ordinal = this.#pools.size;
+      this.#pools.set(pool, ordinal);
+    }
+    const entry = { size: 0, mtime, version: 0n, backup: 0, file: 0, offset: 0 };
+    this.#table.set(ordinal, namespace, NO_LOCATOR, name, entry);
+  }
+
+  /** Nanoseconds since 1970. */
+  of(object: Name): bigint | undefined {
+    const slot = this.#slot(object);
+    return slot === undefined ? undefined : this.#table.entry(slot).mtime;
+  }
+
+  /** Remembers that an object was met; says whether it is known, and whether for the first time. */
+  meet(object: Name): "first" | "again" | "unknown" {
+    const slot = this.#slot(object);
+    if (slot === undefined) return "unknown";
+    if (this.#table.isMarked(slot)) return "again";
+    this.#table.mark(slot);
+    return "first";
+  }
+
+  isMet(object: Name): boolean {
+    const slot = this.#slot(object);
+    return slot !== undefined && this.#table.isMarked(slot);
+  }
+
+  #slot({ pool, namespace, name }: Name): number | undefined {
+    const ordinal = this.#pools.get(pool);
+    return ordinal === undefined
+      ? undefined
+      : this.#table.find(ordinal, namespace, NO_LOCATOR, name);
+  }
+}

@@ -1,0 +1,268 @@
+import type { PassphraseKeys } from "../backup-keys.js";
+import { Chunk } from "../chunk-reader.js";
+import type { ContentsVisitor } from "../contents.js";
+import { ArchiveError, type ArchivePlace, damaged } from "../errors.js";
+import { archiveName, METADATA_NAME } from "../format.js";
+import type { ArchivedPair, ArchivedRecord } from "../records.js";
+import { openRegularFile } from "../regular-file.js";
+import { asDamage } from "./damage.js";
+import { listArchives } from "./folder.js";
+import { deriveOriginalKey, FrameType, POOLS_NAME } from "./format.js";
+import type { ContentPrefix } from "./frame-jobs.js";
+import { FrameOpener } from "./frame-opener.js";
+import { FrameFile, isMissing, withFrames } from "./frames.js";
+import { readMetadataFile } from "./metadata-file.js";
+import { ObjectTimes } from "./object-times.js";
+import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
+import { readPools } from "./pools-file.js";
+
+/** Pairs of an omap or records that are handed on at once. */
+const PAGE_PAIRS = 1024;
+/** Bytes of an object that are handed on at once. */
+const PIECE_BYTES = 1 << 20;
+const NO_LOCATOR = new Uint8Array(0);
+
+/** What stands in an ARCHIVE file. */
+export type OriginalItem =
+  | {
+      readonly kind: "object";
+      readonly object: OriginalObject;
+      /** Nanoseconds since 1970; undefined when METADATA.bin does not say. */
+      readonly mtime: bigint | undefined;
+      readonly prefixes: readonly ContentPrefix[];
+      readonly offset: number;
+    }
+  | {
+      readonly kind: "records";
+      readonly pages: Iterable<ArchivedPair[]>;
+      readonly offset: number;
+    };
+
+/** What is known of an archive before its ARCHIVE files are decrypted. */
+export interface OriginalSummary {
+  readonly folder: string;
+  /** Names of the ARCHIVE files, in order. */
+  readonly archives: readonly string[];
+  /** Objects in the ARCHIVE files. */
+  readonly objects: number;
+  /** Whether it holds etcd records: then all that there were, also when it is an incremental. */
+  readonly holdsEtcd: boolean;
+  /** Of all files. */
+  readonly sealedBytes: number;
+  /** Whether METADATA.bin is there. */
+  readonly hasMetadata: boolean;
+  /** Names of the pools, as pools.txt and METADATA.bin have them. */
+  readonly pools: readonly string[];
+  /** What is missing, for the user. */
+  readonly gaps: readonly string[];
+}
+
+/** An archive of the original tool: its frames were counted and its METADATA.bin opened. */
+export class OriginalBackup {
+  readonly summary: OriginalSummary;
+  /** When its objects were changed, as METADATA.bin says. */
+  readonly times: ObjectTimes;
+  readonly #opener: FrameOpener;
+
+  private constructor(summary: OriginalSummary, times: ObjectTimes, opener: FrameOpener) {
+    this.summary = summary;
+    this.times = times;
+    this.#opener = opener;
+  }
+
+  /**
+   * Walks over the heads of all frames and opens METADATA.bin. Throws WRONG_PASSPHRASE, MISSING_FILE and
+   * DAMAGED.
+   */
+  static async open(folder: string, passphrase: PassphraseKeys): Promise<OriginalBackup> {
+    const archives = await listArchives(folder);
+    const gaps: string[] = [];
+    const scan = { objects: 0, records: 0, sealedBytes: 0 };
+    for (const name of archives) {
+      await withFrames(folder, name, async (file) => {
+        scan.sealedBytes += file.size;
+        for await (const { type, number } of file.frames()) {
+          if (type === FrameType.object) scan.objects++;
+          else if (type === FrameType.records) scan.records++;
+          else throw damaged("a frame of another file", { file: name, chunk: number });
+        }
+      });
+    }
+    const opener = new FrameOpener(await passphrase.once("original", deriveOriginalKey));
+    try {
+      await checkKey(folder, archives, opener);
+      const metadata = await readMetadataFile(folder, opener);
+      const { pools, gap } = await readPools(folder);
+      if (gap !== undefined) gaps.push(gap);
+      if (metadata === undefined) {
+        gaps.push(
+          `${METADATA_NAME} is not there: nobody can tell how many files and objects there were, and when the objects were changed`,
+        );
+      } else {
+        checkFiles(archives.length, metadata.files);
+        const lost = metadata.times.count - scan.objects;
+        if (lost > 0) {
+          gaps.push(
+            `${METADATA_NAME} names ${metadata.times.count} objects, but the ARCHIVE files hold ${scan.objects}`,
+          );
+        }
+      }
+      const times = metadata?.times ?? new ObjectTimes(0);
+      return new OriginalBackup(
+        {
+          folder,
+          archives,
+          objects: scan.objects,
+          holdsEtcd: scan.records > 0,
+          sealedBytes: scan.sealedBytes + (metadata?.sealedBytes ?? 0),
+          hasMetadata: metadata !== undefined,
+          pools: [...new Set([...pools, ...times.pools])],
+          gaps,
+        },
+        times,
+        opener,
+      );
+    } catch (error) {
+      await opener.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#opener.close();
+  }
+
+  /** What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Throws DAMAGED. */
+  async *items(
+    number: number,
+    options: { likeness?: boolean; signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<OriginalItem> {
+    const name = archiveName(number);
+    const handle = await openRegularFile(this.summary.folder, name);
+    try {
+      const file = new FrameFile(name, (await handle.stat()).size, handle);
+      for await (const { frame, plain, prefixes } of this.#opener.open(file, options)) {
+        const place = { file: name, chunk: frame.number };
+        const offset = frame.at;
+        if (frame.type === FrameType.records) {
+          yield { kind: "records", pages: checked(readRecords(plain, PAGE_PAIRS), place), offset };
+        } else {
+          const object = asDamage(place, () => readObject(plain));
+          if (this.summary.pools.length > 0 && !this.summary.pools.includes(object.pool)) {
+            throw damaged(`it is of a pool that ${POOLS_NAME} does not name`, place);
+          }
+          const mtime = this.times.of(object);
+          yield { kind: "object", object, mtime, prefixes, offset };
+        }
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Objects that METADATA.bin names and that were not met, `most` of them. */
+  async unmet(most: number): Promise<OriginalTime[]> {
+    const found: OriginalTime[] = [];
+    await readMetadataFile(this.summary.folder, this.#opener, (time) => {
+      if (found.length < most && !this.times.isMet(time)) found.push(time);
+    });
+    return found;
+  }
+
+  /** Shows `visitor` what the ARCHIVE file `number` holds. Throws DAMAGED; what the visitor throws passes through. */
+  async visit(
+    number: number,
+    visitor: ContentsVisitor,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    for await (const item of this.items(number, { signal })) {
+      if (item.kind === "records") {
+        for (const page of item.pages) {
+          visitor.records(page.map(recordOf), item.offset);
+          await visitor.settle();
+        }
+      } else {
+        await visitObject(item.object, item.mtime ?? now, item.offset, visitor);
+      }
+    }
+  }
+}
+
+async function visitObject(
+  object: OriginalObject,
+  mtime: bigint,
+  offset: number,
+  visitor: ContentsVisitor,
+): Promise<void> {
+  const { pool, namespace, name, content, xattrs } = object;
+  const entry = { pool, namespace, locator: NO_LOCATOR, name };
+  const [omap = [], ...more] = pagesOf(object);
+  visitor.attributes(entry, { xattrs, omapHeader: new Uint8Array(0), omap }, offset);
+  for (const page of more) {
+    visitor.omapPage(entry, page);
+    await visitor.settle();
+  }
+  visitor.beginObject(entry, content.length, mtime, offset);
+  const chunk = new Chunk(content, () => {});
+  for (let at = 0; at < content.length; at += PIECE_BYTES) {
+    visitor.data(content.subarray(at, at + PIECE_BYTES), chunk);
+    await visitor.settle();
+  }
+  visitor.endObject();
+  await visitor.settle();
+}
+
+/** The omap of an object in pages that a tar entry can hold. */
+export function pagesOf(object: OriginalObject): Generator<ArchivedPair[]> {
+  return object.omap(PAGE_PAIRS);
+}
+
+/** The original kept keys and values only. */
+export function recordOf([key, value]: ArchivedPair): ArchivedRecord {
+  return { key, value, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
+}
+
+/** A frame that does not open says either; a frame of another file that opens tells. */
+async function checkKey(
+  folder: string,
+  archives: readonly string[],
+  opener: FrameOpener,
+): Promise<void> {
+  const opens = (name: string) => withFrames(folder, name, (file) => opener.opensFirst(file));
+  const present: string[] = [];
+  for (const name of [METADATA_NAME, ...archives.slice(0, 1)]) {
+    try {
+      if (await opens(name)) return;
+      present.push(name);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+  throw new ArchiveError("WRONG_PASSPHRASE", "the first frame does not open with this passphrase", {
+    file: present[0] ?? METADATA_NAME,
+    hint: "check the passphrase; archives of the original tool cannot tell a wrong one from damage here",
+  });
+}
+
+function checkFiles(found: number, named: number): void {
+  if (found === named) return;
+  if (found < named) {
+    throw new ArchiveError(
+      "MISSING_FILE",
+      `it is not there; ${METADATA_NAME} says that there were ${named} ARCHIVE files`,
+      { file: archiveName(found) },
+    );
+  }
+  throw damaged(`one more than the ${named} ARCHIVE files that ${METADATA_NAME} says there were`, {
+    file: archiveName(named),
+  });
+}
+
+function* checked<T>(pages: Generator<T>, place: ArchivePlace): Generator<T> {
+  for (;;) {
+    const next = asDamage(place, () => pages.next());
+    if (next.done) return;
+    yield next.value;
+  }
+}

@@ -1,0 +1,149 @@
+import type { ArchivedPair } from "../records.js";
+import { MsgpackError, MsgpackReader } from "./msgpack-reader.js";
+
+/** An object of a frame of type 20. Its bytes are views on the frame. */
+export interface OriginalObject {
+  readonly pool: string;
+  readonly namespace: Buffer;
+  readonly name: Buffer;
+  readonly content: Buffer;
+  readonly xattrs: readonly ArchivedPair[];
+  /** The omap in pages of at most so many pairs, read when they are asked for. */
+  omap(pairs: number): Generator<ArchivedPair[]>;
+}
+
+/** An object's time of change, from METADATA.bin. */
+export interface OriginalTime {
+  readonly pool: string;
+  readonly namespace: Buffer;
+  readonly name: Buffer;
+  /** Nanoseconds since 1970. */
+  readonly mtime: bigint;
+}
+
+/** RADOS holds far fewer on one object. */
+const MAX_XATTRS = 1 << 16;
+
+/** The records of a frame of type 10, `pairs` at a time. Throws MsgpackError. */
+export function* readRecords(plain: Uint8Array, pairs: number): Generator<ArchivedPair[]> {
+  const fields = readFields(plain);
+  const at = field(fields, "KVz");
+  yield* readPairs(plain, at, pairs);
+}
+
+/** A frame of type 20. Throws MsgpackError. */
+export function readObject(plain: Uint8Array): OriginalObject {
+  const fields = readFields(plain);
+  const bytes = (name: string) => new MsgpackReader(plain, field(fields, name)).bytes();
+  const omapAt = field(fields, "OMAPData");
+  checkPairs(plain, omapAt);
+  const xattrs: ArchivedPair[] = [];
+  const xattrsAt = field(fields, "XATTRData");
+  if (new MsgpackReader(plain, xattrsAt).array() > MAX_XATTRS) {
+    throw new MsgpackError(`more than ${MAX_XATTRS} xattrs`);
+  }
+  for (const page of readPairs(plain, xattrsAt, MAX_XATTRS)) xattrs.push(...page);
+  return {
+    pool: bytes("Pool").toString("utf8"),
+    namespace: bytes("Namespace"),
+    name: bytes("Name"),
+    content: bytes("Content"),
+    xattrs,
+    omap: (pairs) => readPairs(plain, omapAt, pairs),
+  };
+}
+
+/** The frame of type 30: how many ARCHIVE files there are, and the times of their objects. Throws MsgpackError. */
+export function readMetadata(plain: Uint8Array): {
+  files: number;
+  /** How many times there are. */
+  objects: number;
+  times(): Generator<OriginalTime>;
+} {
+  const fields = readFields(plain);
+  const files = Number(new MsgpackReader(plain, field(fields, "NumberOfFiles")).integer());
+  const at = field(fields, "Timestamps");
+  return {
+    files,
+    objects: new MsgpackReader(plain, at).array(),
+    *times() {
+      const reader = new MsgpackReader(plain, at);
+      for (let left = reader.array(); left > 0; left--) yield readTime(reader);
+    },
+  };
+}
+
+function readTime(reader: MsgpackReader): OriginalTime {
+  const time: { -readonly [K in keyof OriginalTime]: OriginalTime[K] } = {
+    pool: "",
+    namespace: NONE,
+    name: NONE,
+    mtime: 0n,
+  };
+  eachField(reader, (key) => {
+    if (key === "Val") time.mtime = reader.integer();
+    else if (key === "Key") {
+      eachField(reader, (inner) => {
+        if (inner === "Pool") time.pool = reader.text();
+        else if (inner === "Namespace") time.namespace = reader.bytes();
+        else if (inner === "OID") time.name = reader.bytes();
+        else reader.skip();
+      });
+    } else reader.skip();
+  });
+  return time;
+}
+
+const NONE: Buffer = Buffer.alloc(0);
+
+/** Where the values of a frame's map begin. */
+function readFields(plain: Uint8Array): Map<string, number> {
+  const reader = new MsgpackReader(plain);
+  const fields = new Map<string, number>();
+  eachField(reader, (key) => {
+    fields.set(key, reader.position);
+    reader.skip();
+  });
+  if (!reader.atEnd) throw new MsgpackError("more after its map");
+  return fields;
+}
+
+function field(fields: ReadonlyMap<string, number>, name: string): number {
+  const at = fields.get(name);
+  if (at === undefined) throw new MsgpackError(`no ${name} in it`);
+  return at;
+}
+
+function eachField(reader: MsgpackReader, read: (key: string) => void): void {
+  for (let left = reader.map(); left > 0; left--) read(reader.text());
+}
+
+function* readPairs(plain: Uint8Array, at: number, pairs: number): Generator<ArchivedPair[]> {
+  const reader = new MsgpackReader(plain, at);
+  let page: ArchivedPair[] = [];
+  for (let left = reader.array(); left > 0; left--) {
+    page.push(readPair(reader));
+    if (page.length < pairs) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+/** Throws at once what the pages would throw when half of them are used. */
+function checkPairs(plain: Uint8Array, at: number): void {
+  const reader = new MsgpackReader(plain, at);
+  for (let left = reader.array(); left > 0; left--) readPair(reader);
+}
+
+function readPair(reader: MsgpackReader): ArchivedPair {
+  let key: Buffer | undefined;
+  let value: Buffer | undefined;
+  eachField(reader, (name) => {
+    if (name === "Key") key = reader.bytes();
+    else if (name === "Value") value = reader.bytes();
+    else reader.skip();
+  });
+  if (key === undefined || value === undefined) throw new MsgpackError("a pair without its halves");
+  return [key, value];
+}

@@ -1,0 +1,65 @@
+import { Worker } from "node:worker_threads";
+
+/** Adds to each message of a union what the calls need. */
+type Call<Job> = Job extends { readonly id: number } ? Omit<Job, "id"> : never;
+
+/**
+ * Calls to one worker thread, each answered by one message with its id, in any order. A worker that has
+ * no call to answer does not keep the process alive.
+ */
+export class WorkerCalls<
+  Job extends { readonly id: number },
+  Reply extends { readonly id: number },
+> {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<
+    number,
+    { resolve(reply: Reply): void; reject(error: Error): void }
+  >();
+  #nextId = 0;
+  #failure: Error | undefined;
+
+  /** `name` is for the error of a call that the thread did not live to answer. */
+  constructor(script: URL, name: string) {
+    this.#worker = new Worker(script);
+    this.#worker.on("message", (reply: Reply) => this.#settle(reply));
+    this.#worker.on("error", (error) => this.#fail(error));
+    this.#worker.on("exit", () => this.#fail(new Error(`the ${name} ended`)));
+    this.#worker.unref();
+  }
+
+  /** Calls that wait for an answer. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  call(job: Call<Job>): Promise<Reply> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      if (this.#waiting.size === 1) this.#worker.ref();
+      this.#worker.postMessage({ id, ...job });
+    });
+  }
+
+  /** Ends the thread; what is under way rejects. */
+  async close(): Promise<void> {
+    this.#fail(new Error("the thread is closed"));
+    await this.#worker.terminate();
+  }
+
+  #settle(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    waiting.resolve(reply);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+  }
+}

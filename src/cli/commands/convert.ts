@@ -1,0 +1,48 @@
+import { UsageError } from "../../errors.js";
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
+import { folderFlags, newPassphraseFlags, passphraseFlags, sealFlags, text } from "../flags.js";
+import { sealOptions } from "../seal-options.js";
+import { sayWhatIsLeft } from "../unfinished.js";
+
+export const convert = command({
+  name: "convert",
+  describe: "Rewrite an archive of the original BTrDB backup tool, under a new passphrase",
+  flags: {
+    ...folderFlags,
+    to: { ...text, describe: "Folder of the new backup" },
+    "incremental-over": {
+      ...text,
+      describe: "Folder of the converted backup that this one stands on",
+    },
+    ...sealFlags,
+    ...passphraseFlags,
+    ...newPassphraseFlags,
+  },
+  examples: [
+    ["$0 convert --outputdir old_full --to new_full", "a full archive"],
+    [
+      "$0 convert --outputdir old_incremental --to new_incremental --incremental-over new_full",
+      "an incremental after it",
+    ],
+  ],
+  async run(args, session) {
+    const { convertBackup } = await import("../../operations/convert.js");
+    const { to } = args;
+    if (to === undefined) throw new UsageError("--to does not say where the new backup goes");
+    const { newPassphrase } = session;
+    const { complete } = await sayWhatIsLeft(to, session, (context) =>
+      convertBackup(
+        {
+          outputDir: args.outputdir,
+          to,
+          incrementalOver: args["incremental-over"],
+          ...sealOptions(args),
+          toolVersion: session.toolVersion,
+        },
+        { ...context, newPassphrase },
+      ),
+    );
+    return complete ? ExitCode.done : ExitCode.incomplete;
+  },
+});

@@ -1,0 +1,40 @@
+import type { EntryName } from "../archive/entry-path.js";
+import type { EntryWriter } from "../archive/entry-writer.js";
+import { type OriginalItem, pagesOf } from "../archive/original/original-backup.js";
+
+/** Bytes that are written before the writer is asked for room. */
+const PIECE_BYTES = 1 << 20;
+const NONE = new Uint8Array(0);
+
+type ObjectItem = Extract<OriginalItem, { kind: "object" }>;
+
+/** The name of an object of the original tool, which kept no locators. */
+export function entryNameOf({ object }: ObjectItem): EntryName {
+  return { pool: object.pool, namespace: object.namespace, locator: NONE, name: object.name };
+}
+
+/** Writes an object of the original tool as entries of this format. */
+export async function writeOriginalObject(
+  writer: EntryWriter,
+  item: ObjectItem,
+  mtime: bigint,
+): Promise<void> {
+  const { object } = item;
+  const name = entryNameOf(item);
+  let page = 0;
+  for (const omap of pagesOf(object)) {
+    if (page === 0) writer.attributes(name, { xattrs: object.xattrs, omapHeader: NONE, omap });
+    else writer.omapPage(name, page, omap);
+    page++;
+    await writer.ready();
+  }
+  if (page === 0 && object.xattrs.length > 0) {
+    writer.attributes(name, { xattrs: object.xattrs, omapHeader: NONE, omap: [] });
+  }
+  writer.beginData(name, object.content.length, mtime);
+  for (let at = 0; at < object.content.length; at += PIECE_BYTES) {
+    writer.copiedData(object.content.subarray(at, at + PIECE_BYTES));
+    await writer.ready();
+  }
+  writer.endData();
+}

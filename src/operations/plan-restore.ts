@@ -1,0 +1,85 @@
+import type { PassphraseKeys } from "../archive/backup-keys.js";
+import { BackupReader } from "../archive/backup-reader.js";
+import { visitArchive } from "../archive/contents.js";
+import { ArchiveError } from "../archive/errors.js";
+import { isOriginal } from "../archive/original/folder.js";
+import type { SealPool } from "../archive/seal-pool.js";
+import { UsageError } from "../errors.js";
+import { newCounts } from "./backup-counts.js";
+import { etcdDepth, FinalState } from "./restore-chain.js";
+import { planOriginals } from "./restore-original.js";
+import type { RestorePlan, RestoreStep } from "./restore-plan.js";
+
+/** Opens a backup and its bases. Throws ArchiveError of every code, and UsageError for a chain with holes. */
+export async function planRestore(
+  folder: string,
+  bases: readonly string[],
+  passphrase: PassphraseKeys,
+  sealPool: SealPool,
+): Promise<RestorePlan> {
+  if (await isOriginal(folder)) return planOriginals(folder, bases, passphrase);
+  const backup = await BackupReader.open(folder, passphrase, sealPool);
+  const others: BackupReader[] = [];
+  for (const base of bases) others.push(await BackupReader.open(base, passphrase, sealPool));
+  return planChain(orderChain(backup, others));
+}
+
+/** `chain` is newest first. */
+function planChain(chain: readonly BackupReader[]): RestorePlan {
+  const records = etcdDepth(chain);
+  const steps = chain.map(
+    (member, ordinal): RestoreStep => ({
+      ordinal,
+      archives: member.archives.length,
+      withEtcd: ordinal < records,
+      visit: (number, visitor, signal) => visitArchive(member, number, visitor, { signal }),
+    }),
+  );
+  return {
+    pools: [...new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []))],
+    steps: steps.reverse(),
+    gaps: [],
+    items: (wanted) => itemsToCome(chain, wanted),
+    finalState: async (signal) => (chain.length > 1 ? FinalState.load(chain, signal) : undefined),
+    close: async () => {},
+  };
+}
+
+/** The backup and its bases, newest first. Throws UsageError when one is missing or does not belong. */
+function orderChain(backup: BackupReader, others: readonly BackupReader[]): BackupReader[] {
+  const chain = [backup];
+  if (others.length === 0) return chain;
+  const left = new Set(others);
+  for (let at = backup; at.metadata.base !== null; ) {
+    const base = others.find((other) => other.metadata.id === at.metadata.base);
+    if (base === undefined) {
+      throw new UsageError(
+        `the backup ${at.folder} stands on ${at.metadata.base}, which no --with-base names`,
+        { hint: "name every backup of the chain down to the full one" },
+      );
+    }
+    left.delete(base);
+    chain.push(base);
+    at = base;
+  }
+  for (const other of left) {
+    throw new ArchiveError(
+      "DOES_NOT_BELONG",
+      `the backup in ${other.folder} is no base of ${backup.folder}`,
+    );
+  }
+  return chain;
+}
+
+/** Each object once, and every record of the backups that count. */
+function itemsToCome(
+  chain: readonly BackupReader[],
+  wanted: { etcd: boolean; ceph: boolean },
+): number {
+  const { objects, unchangedObjects } = chain[0]?.metadata.counts ?? newCounts();
+  const records = chain
+    .slice(0, etcdDepth(chain))
+    .reduce((sum, { metadata }) => sum + metadata.counts.records, 0);
+  const inCeph = objects + (chain.length > 1 ? unchangedObjects : 0);
+  return (wanted.ceph ? inCeph : 0) + (wanted.etcd ? records : 0);
+}
