@@ -33,13 +33,14 @@ export class WorkerCalls<
     return this.#waiting.size;
   }
 
-  call(job: Call<Job>): Promise<Reply> {
+  /** What is in `transfer` belongs to the worker from then on. */
+  call(job: Call<Job>, transfer: readonly ArrayBuffer[] = []): Promise<Reply> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       if (this.#waiting.size === 1) this.#worker.ref();
-      this.#worker.postMessage({ id, ...job });
+      this.#worker.postMessage({ id, ...job }, transfer);
     });
   }
 

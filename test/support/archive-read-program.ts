@@ -2,13 +2,13 @@
  * Reads the backup in argv[2] in a process of its own and prints what came of it, with the most memory
  * that the process ever had: node archive-read-program.js FOLDER
  */
-import { readFileSync } from "node:fs";
 import { BackupReader } from "../../src/archive/backup-reader.js";
 import { chunkCipher } from "../../src/archive/chunk-cipher.js";
 import { ObjectTable } from "../../src/archive/object-table.js";
 import { SealPool } from "../../src/archive/seal-pool.js";
 import { readAll, readingDigest } from "./archive-judge.js";
 import { samplePassphrase } from "./archive-sample.js";
+import { peakKiB } from "./peak.js";
 
 /** Whether each object of the index is found again in a table of them. */
 async function tableHolds(folder: string, pool: SealPool): Promise<boolean> {
@@ -29,12 +29,6 @@ async function tableHolds(folder: string, pool: SealPool): Promise<boolean> {
   return all && table.count === backup.metadata.counts.objects;
 }
 
-/** From proc(5): unlike getrusage, it does not count what the parent had before exec. */
-function peak(field: "VmHWM" | "VmPeak"): number {
-  const status = readFileSync("/proc/self/status", "utf8");
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
-}
-
 const folder = process.argv[2] ?? "";
 const pool = new SealPool(1);
 const reading = await readAll(folder, samplePassphrase(), pool);
@@ -47,7 +41,7 @@ const result = {
   digest: readingDigest(reading),
   cipher: (await chunkCipher()).name,
   table,
-  residentKiB: peak("VmHWM"),
-  addressSpaceKiB: peak("VmPeak"),
+  residentKiB: peakKiB("VmHWM"),
+  addressSpaceKiB: peakKiB("VmPeak"),
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);

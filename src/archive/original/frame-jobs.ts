@@ -1,9 +1,12 @@
-/** The messages between {@link FrameOpener} and its workers. */
+/**
+ * The messages between {@link FrameOpener} and its workers. Their memory goes with them: what is
+ * shared instead is not counted by the garbage collector, and it came to wait with gigabytes.
+ */
 
 /** Decrypt and decompress one frame. */
 export interface FrameJob {
   readonly id: number;
-  readonly sealed: SharedArrayBuffer;
+  readonly sealed: ArrayBuffer;
   readonly nonce: Uint8Array;
   readonly key: Uint8Array;
   /** The frame holds an object: say what its content begins with. */
@@ -20,7 +23,7 @@ export interface ContentPrefix {
 
 export interface FrameReply {
   readonly id: number;
-  readonly plain?: SharedArrayBuffer;
+  readonly plain?: ArrayBuffer;
   readonly prefixes?: readonly ContentPrefix[];
   /** Why the frame cannot be read. */
   readonly error?: string;

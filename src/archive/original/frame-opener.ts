@@ -8,7 +8,7 @@ import type { Frame, FrameFile } from "./frames.js";
 const THREADS = 2;
 /** Frames that are being opened ahead of the consumer, and their sealed bytes. */
 const AHEAD_FRAMES = 64;
-const AHEAD_BYTES = 32 << 20;
+const AHEAD_BYTES = 16 << 20;
 
 /** A frame that was opened. */
 export interface OpenedFrame {
@@ -83,11 +83,8 @@ export class FrameOpener {
     const sealed = await file.sealed(frame);
     const worker = this.#workers[frame.number % this.#workers.length];
     if (worker === undefined) throw new Error("a frame opener without threads");
-    return worker.call({
-      sealed,
-      nonce: frame.nonce,
-      key: this.#key,
-      likeness: likeness && frame.type === FrameType.object,
-    });
+    const { nonce, type } = frame;
+    const job = { sealed, nonce, key: this.#key, likeness: likeness && type === FrameType.object };
+    return worker.call(job, [sealed]);
   }
 }

@@ -13,17 +13,25 @@ if (port === null) throw new Error("frame-worker runs as a worker thread only");
 /** Why a frame cannot be read, in words for the user. */
 class FrameFault extends Error {}
 
+/** Decrypted at once: each piece is memory of its own, so large ones would pile up until they are collected. */
+const PIECE_BYTES = 1 << 20;
+let scratch = Buffer.allocUnsafeSlow(PIECE_BYTES);
+
+/** A view that the next call makes invalid. */
 function decrypt({ sealed, nonce, key }: FrameJob): Buffer | undefined {
   const ciphertext = Buffer.from(sealed, 0, sealed.byteLength - TAG_BYTES);
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
   decipher.setAuthTag(Buffer.from(sealed, ciphertext.length));
-  const compressed = decipher.update(ciphertext);
+  if (scratch.length < ciphertext.length) scratch = Buffer.allocUnsafeSlow(ciphertext.length);
+  for (let at = 0; at < ciphertext.length; at += PIECE_BYTES) {
+    scratch.set(decipher.update(ciphertext.subarray(at, at + PIECE_BYTES)), at);
+  }
   try {
     decipher.final();
   } catch {
     return undefined;
   }
-  return compressed;
+  return scratch.subarray(0, ciphertext.length);
 }
 
 /** The length that a snappy block claims, a varint at its beginning. */
@@ -37,7 +45,7 @@ function claimedLength(block: Buffer): number {
   throw new FrameFault("it is no snappy block");
 }
 
-function decompress(block: Buffer): SharedArrayBuffer {
+function decompress(block: Buffer): ArrayBuffer {
   // Before any room is made for it.
   const length = claimedLength(block);
   if (length > MAX_PLAIN_BYTES || length > MAX_SNAPPY_RATIO * block.length) {
@@ -45,13 +53,14 @@ function decompress(block: Buffer): SharedArrayBuffer {
   }
   let bytes: Buffer;
   try {
-    bytes = uncompressSync(block, { asBuffer: true }) as Buffer;
+    // Copied: memory that the library keeps is not counted by the garbage collector.
+    bytes = uncompressSync(block, { asBuffer: true, copyOutputData: true }) as Buffer;
   } catch {
     throw new FrameFault("it is no snappy block");
   }
-  const plain = new SharedArrayBuffer(bytes.length);
-  Buffer.from(plain).set(bytes);
-  return plain;
+  const { buffer, byteOffset, byteLength } = bytes;
+  const own = byteOffset === 0 && buffer.byteLength === byteLength;
+  return (own ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
 }
 
 function open(job: FrameJob): Omit<FrameReply, "id"> {
@@ -70,5 +79,6 @@ port.on("message", (job: FrameJob) => {
     if (!(error instanceof FrameFault || error instanceof MsgpackError)) throw error;
     reply = { error: error.message };
   }
-  port.postMessage({ id: job.id, ...reply } satisfies FrameReply);
+  const transfer = reply.plain === undefined ? [] : [reply.plain];
+  port.postMessage({ id: job.id, ...reply } satisfies FrameReply, transfer);
 });

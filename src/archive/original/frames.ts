@@ -63,9 +63,9 @@ export class FrameFile {
     }
   }
 
-  /** Ciphertext and tag of a frame, in memory that a worker thread can see. */
-  async sealed({ at, length }: Frame): Promise<SharedArrayBuffer> {
-    const memory = new SharedArrayBuffer(length);
+  /** Ciphertext and tag of a frame, in memory of their own. */
+  async sealed({ at, length }: Frame): Promise<ArrayBuffer> {
+    const memory = new ArrayBuffer(length);
     const bytes = Buffer.from(memory);
     if (length <= WINDOW_BYTES / 4) bytes.set(await this.#read(at, length));
     else await this.#fill(bytes, at);

@@ -1,0 +1,209 @@
+import { join } from "node:path";
+import test from "ava";
+import { backuptool, cephFlags, lines } from "../support/backuptool.js";
+import { dropPools, dumpPool, makePools } from "../support/ceph-client.js";
+import { EtcdServer } from "../support/etcd-server.js";
+import { newFolder } from "../support/folders.js";
+import {
+  expectedState,
+  type FixtureSet,
+  originalFixture,
+  poolState,
+  trueState,
+} from "../support/original-fixtures.js";
+import { ORIGINAL_PASSPHRASE } from "../support/original-writer.js";
+import { runProcess } from "../support/processes.js";
+
+/** Archives that the original tool wrote, on a real etcd and a real Ceph. */
+
+const env = {
+  BACKUPTOOL_PASSPHRASE: ORIGINAL_PASSPHRASE,
+  BACKUPTOOL_NEW_PASSPHRASE: "a new passphrase",
+};
+const DOUBT = /warning: a pass says that the archive is as it was written, not that/;
+
+/** The etcd records that a manifest names, in key order. */
+function trueRecords(kind: "full" | "incremental"): [string, string][] {
+  const records = Object.entries(trueState("intact", kind).etcd);
+  return records
+    .map(([key, { value_b64 }]): [string, string] => [key, value_b64])
+    .sort(([a], [b]) => Buffer.compare(Buffer.from(a, "base64"), Buffer.from(b, "base64")));
+}
+
+async function targets(t: import("ava").ExecutionContext) {
+  const etcd = await EtcdServer.start();
+  const pools = await makePools(2);
+  t.teardown(async () => {
+    await etcd.stop();
+    await dropPools(pools);
+  });
+  const [hot = "", cold = ""] = pools;
+  const into = [
+    ...["--etcd", etcd.endpoint, ...cephFlags()],
+    ...["--restore-pool", `btrdbhot:${hot}`, "--restore-pool", `btrdbcold:${cold}`],
+  ];
+  return { etcd, hot, cold, into };
+}
+
+test("a full archive and then an incremental come back as their manifests say", async (t) => {
+  const { etcd, hot, cold, into } = await targets(t);
+  const full = await backuptool(
+    ["restore", "--outputdir", originalFixture("intact", "full"), ...into],
+    { env },
+  );
+  t.is(full.code, 0, full.stderr);
+  t.deepEqual(lines(full.stdout).slice(-1), [
+    "Restore complete: restored 11 ceph objects, skipped 0 ceph objects and restored  121 etcd records",
+  ]);
+  const then = trueState("intact", "full");
+  t.deepEqual(await poolState(hot), expectedState(then.pools["btrdbhot"] ?? {}));
+  t.deepEqual(await poolState(cold), expectedState(then.pools["btrdbcold"] ?? {}));
+  t.deepEqual(await etcd.pairs(), trueRecords("full"));
+  // Whole seconds: the original kept no more.
+  for (const line of await dumpPool(hot)) t.true(JSON.parse(line).mtime > 1_700_000_000);
+
+  const incremental = await backuptool(
+    ["restore", "--outputdir", originalFixture("intact", "incremental"), ...into],
+    { env },
+  );
+  t.is(incremental.code, 0, incremental.stderr);
+  const now = trueState("intact", "incremental");
+  t.deepEqual(await poolState(hot), expectedState(now.pools["btrdbhot"] ?? {}));
+  // The original does not record deletions: what was deleted stays.
+  const gone = Object.keys(then.pools["btrdbcold"] ?? {}).filter(
+    (path) => !(path in (now.pools["btrdbcold"] ?? {})),
+  );
+  t.deepEqual(gone, ["/todelete"]);
+  t.deepEqual(await poolState(cold), expectedState(then.pools["btrdbcold"] ?? {}));
+});
+
+test("a chain comes back in one run, with the keys of etcd that there were last", async (t) => {
+  const { etcd, hot, into } = await targets(t);
+  const { code, stderr } = await backuptool(
+    [
+      ...["restore", "--outputdir", originalFixture("intact", "incremental")],
+      ...["--with-base", originalFixture("intact", "full"), ...into],
+    ],
+    { env },
+  );
+  t.is(code, 0, stderr);
+  const now = trueState("intact", "incremental");
+  t.deepEqual(await poolState(hot), expectedState(now.pools["btrdbhot"] ?? {}));
+  t.deepEqual(await etcd.pairs(), trueRecords("incremental"));
+});
+
+test("converted, a chain is one of this format and comes back the same", async (t) => {
+  const { etcd, hot, cold, into } = await targets(t);
+  const folder = newFolder();
+  const [full, incremental] = [join(folder, "full"), join(folder, "incremental")];
+  const first = await backuptool(
+    ["convert", "--outputdir", originalFixture("intact", "full"), "--to", full],
+    { env },
+  );
+  t.is(first.code, 0, first.stderr);
+  t.regex(first.stderr, DOUBT);
+  t.deepEqual(lines(first.stdout).slice(-1), [
+    "CONVERT DONE; included 11 ceph objects and 121 etcd records",
+  ]);
+  const second = await backuptool(
+    [
+      ...["convert", "--outputdir", originalFixture("intact", "incremental")],
+      ...["--to", incremental, "--incremental-over", full],
+    ],
+    { env },
+  );
+  t.is(second.code, 0, second.stderr);
+  const opened = { env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE } };
+  for (const outputdir of [full, incremental]) {
+    const inspected = await backuptool(["inspect", "--outputdir", outputdir], opened);
+    t.is(inspected.code, 0, inspected.stderr);
+  }
+  const { code, stderr } = await backuptool(
+    ["restore", "--outputdir", incremental, "--with-base", full, ...into],
+    opened,
+  );
+  t.is(code, 0, stderr);
+  const now = trueState("intact", "incremental");
+  t.deepEqual(await poolState(hot), expectedState(now.pools["btrdbhot"] ?? {}));
+  const then = trueState("intact", "full");
+  t.deepEqual(await poolState(cold), expectedState(then.pools["btrdbcold"] ?? {}));
+  t.deepEqual(await etcd.pairs(), trueRecords("incremental"));
+
+  // A fresh incremental over it takes every object again: nobody can vouch for what the original wrote.
+  const fresh = await backuptool(
+    [
+      ...["create", "--outputdir", join(folder, "fresh"), "--incremental-over", incremental],
+      ...["--etcd", etcd.endpoint, ...cephFlags(), "--include-pool", hot],
+    ],
+    opened,
+  );
+  t.is(fresh.code, 0, fresh.stderr);
+  t.regex(fresh.stdout.toString(), /skipped 0 unchanged/);
+});
+
+test("inspect prints the lines of the original, warns, and names suspects", async (t) => {
+  const run = (set: FixtureSet, kind: "full" | "incremental") =>
+    backuptool(["inspect", "--outputdir", originalFixture(set, kind)], { env });
+  const intact = await run("intact", "full");
+  t.is(intact.code, 0, intact.stderr);
+  t.deepEqual(lines(intact.stdout).slice(2, 6), [
+    "archive contains 11 ceph objects and 121 etcd records",
+    "the following 2 pools are referenced:",
+    " - btrdbhot",
+    " - btrdbcold",
+  ]);
+  t.regex(intact.stderr, DOUBT);
+  t.notRegex(intact.stderr, /suspect/);
+  const damaged = await run("damaged", "full");
+  t.is(damaged.code, 0, damaged.stderr);
+  t.regex(damaged.stderr, DOUBT);
+  for (const name of ["rand64k", "xattrs", "zeros64k", "binary", "cold1"]) {
+    t.regex(damaged.stderr, new RegExp(`suspect: .*"${name}"`));
+  }
+});
+
+test("cat writes a tar that GNU tar lists", async (t) => {
+  const { stdout, code, stderr } = await backuptool(
+    ["cat", "--outputdir", originalFixture("intact", "full")],
+    { env },
+  );
+  t.is(code, 0, stderr);
+  const tar = await runProcess("tar", ["-t"], { input: stdout });
+  t.is(tar.stderr, "");
+  const listed = lines(tar.stdout).filter((path) => path.startsWith("ceph/"));
+  const pools = Object.entries(trueState("intact", "full").pools);
+  t.deepEqual(
+    listed.sort(),
+    pools
+      .flatMap(([pool, objects]) =>
+        Object.keys(objects).map((path) => `ceph/${pool}/${path.replace(/^\//, "-/")}`),
+      )
+      .sort(),
+  );
+});
+
+test("what cannot be done with such an archive is said at once", async (t) => {
+  const outputdir = originalFixture("intact", "full");
+  const wrong = await backuptool(["inspect", "--outputdir", outputdir], {
+    env: { BACKUPTOOL_PASSPHRASE: "something else" },
+  });
+  t.is(wrong.code, 10, wrong.stderr);
+  const quick = await backuptool(["inspect", "--outputdir", outputdir, "--quick"], { env });
+  t.is(quick.code, 2, quick.stderr);
+  t.regex(quick.stderr, /no index/);
+  const created = await backuptool(
+    [
+      ...["create", "--outputdir", join(newFolder(), "new"), "--incremental-over", outputdir],
+      ...["--skip-etcd", ...cephFlags()],
+    ],
+    { env },
+  );
+  t.is(created.code, 2, created.stderr);
+  t.regex(created.stderr, /take a full backup/);
+  const nothing = await backuptool(
+    ["convert", "--outputdir", newFolder(), "--to", join(newFolder(), "new")],
+    { env },
+  );
+  t.is(nothing.code, 2, nothing.stderr);
+  t.regex(nothing.stderr, /no archive of the original tool/);
+});

@@ -1,0 +1,60 @@
+import { PassphraseKeys } from "../../src/archive/backup-keys.js";
+import { ArchiveError } from "../../src/archive/errors.js";
+import { OriginalBackup } from "../../src/archive/original/original-backup.js";
+import { ORIGINAL_PASSPHRASE } from "./original-writer.js";
+
+/** What reading all of an archive of the original tool came to. */
+export interface OriginalReading {
+  /** The error's code, or `read`. */
+  readonly code: string;
+  readonly message: string;
+  readonly objects: number;
+  readonly records: number;
+  readonly contentBytes: number;
+  readonly omapPairs: number;
+  readonly gaps: readonly string[];
+  /** Objects that METADATA.bin names and that are not there. */
+  readonly unmet: number;
+}
+
+/** The key of the test archives is derived once. */
+const keys = new PassphraseKeys(Buffer.from(ORIGINAL_PASSPHRASE));
+
+/** Reads everything. Throws what is no ArchiveError: reading fails by those alone. */
+export async function readOriginal(folder: string, passphrase = keys): Promise<OriginalReading> {
+  const reading = {
+    code: "read",
+    message: "",
+    objects: 0,
+    records: 0,
+    contentBytes: 0,
+    omapPairs: 0,
+    gaps: [] as readonly string[],
+    unmet: 0,
+  };
+  let backup: OriginalBackup | undefined;
+  try {
+    backup = await OriginalBackup.open(folder, passphrase);
+    reading.gaps = backup.summary.gaps;
+    for (let number = 0; number < backup.summary.archives.length; number++) {
+      for await (const item of backup.items(number, { likeness: true })) {
+        if (item.kind === "records") {
+          for (const page of item.pages) reading.records += page.length;
+          continue;
+        }
+        backup.times.meet(item.object);
+        reading.objects++;
+        reading.contentBytes += item.object.content.length;
+        for (const page of item.object.omap(1000)) reading.omapPairs += page.length;
+      }
+    }
+    reading.unmet = backup.times.unmet;
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    reading.code = error.code;
+    reading.message = error.message;
+  } finally {
+    await backup?.close();
+  }
+  return reading;
+}
