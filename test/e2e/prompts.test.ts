@@ -4,6 +4,8 @@ import test from "ava";
 import { backuptool } from "../support/backuptool.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
+import { originalFixture } from "../support/original-fixtures.js";
+import { ORIGINAL_PASSPHRASE } from "../support/original-writer.js";
 import { onTerminal, type Step } from "../support/pty.js";
 
 let etcd: EtcdServer;
@@ -133,4 +135,21 @@ test.serial("clear deletes after a yes, and with --yes it does not ask", async (
   t.false(told.raw.includes("?"));
   t.deepEqual(await etcd.pairs(), []);
   await etcd.ctl("put", "key", "value");
+});
+
+test.serial("convert asks for the old passphrase and then for the new one", async (t) => {
+  const to = join(newFolder(), "new");
+  const result = await onTerminal(
+    ["convert", "--outputdir", originalFixture("intact", "incremental"), "--to", to],
+    [
+      ...typed(ORIGINAL_PASSPHRASE, ORIGINAL_PASSPHRASE),
+      { expect: "passphrase of the new backup:", type: "new\r" },
+      { expect: "same again:", type: "new\r" },
+    ],
+  );
+  t.is(result.code, 0, result.screen.join("\n"));
+  const opened = await backuptool(["inspect", "--outputdir", to], {
+    env: { BACKUPTOOL_PASSPHRASE: "new" },
+  });
+  t.is(opened.code, 0, opened.stderr);
 });
