@@ -15,13 +15,15 @@ type Given = Readonly<Record<string, unknown>>;
  * One store of a command from its flags, its variables and its credential files; undefined when
  * nothing names it.
  *
+ * @param flags values by their names as typed
  * @throws UsageError that names the flag, variable, file and field, and never a secret
  */
 export function storeConfig(
-  args: Given,
+  flags: object,
   role: StoreRole,
   env: Readonly<Record<string, string | undefined>>,
 ): StoreConfig | undefined {
+  const args: Given = Object.fromEntries(Object.entries(flags));
   const own = new StoreEnvironment(role, env);
   const location = locationOf(args, role, own);
   if (location === undefined) return undefined;
@@ -57,11 +59,11 @@ export function storeConfig(
 
 /** The same, where the command cannot do without. */
 export function requiredStore(
-  args: Given,
+  flags: object,
   role: StoreRole,
   env: Readonly<Record<string, string | undefined>>,
 ): StoreConfig {
-  const config = storeConfig(args, role, env);
+  const config = storeConfig(flags, role, env);
   if (config !== undefined) return config;
   throw new UsageError(`there is no ${role} store`, {
     hint: `use --${flagOf(role, "store")}, or --${flagOf(role, "storage-provider")} and --${flagOf(role, "store-container")}`,

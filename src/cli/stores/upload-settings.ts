@@ -16,10 +16,8 @@ const SMALLEST_CHUNK_BYTES = 5 << 20;
 const LARGEST_CHUNK_BYTES = 64 << 20;
 
 /** @throws UsageError */
-export function uploadSettings(
-  args: Readonly<Record<string, unknown>>,
-  role: StoreRole,
-): UploadSettings {
+export function uploadSettings(flags: object, role: StoreRole): UploadSettings {
+  const args: Readonly<Record<string, unknown>> = Object.fromEntries(Object.entries(flags));
   const sizeFlag = flagOf(role, "min-chunk-size");
   const size = String(args[sizeFlag]);
   const minChunkBytes = parseSize(sizeFlag, size);
