@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { cat } from "./commands/cat.js";
 import { clear } from "./commands/clear.js";
+import { copy } from "./commands/copy.js";
 import { create } from "./commands/create.js";
 import { inspect } from "./commands/inspect.js";
 import { restore } from "./commands/restore.js";
@@ -23,7 +24,7 @@ import type { Terminal } from "./terminal.js";
 
 const COMMANDS: readonly Command[] = [
   ...[create, inspect, clear, restore, cat],
-  ...[snapshotList, snapshotVerify, snapshotDelete, snapshotPrune],
+  ...[snapshotList, snapshotVerify, snapshotDelete, snapshotPrune, copy],
 ];
 
 /** Runs one command line; resolves with the exit code. */

@@ -12,6 +12,8 @@ import type { Values } from "./values.js";
 type SessionArgs = Partial<Values<typeof commonFlags> & Values<typeof passphraseFlags>>;
 
 const JSON_PROGRESS_EVERY_MS = 1000;
+/** Told on standard error whatever the flags. */
+const IMPORTANT: ReadonlySet<string> = new Set(["warning", "missing", "snapshot-not-copied"]);
 
 /** One run of a command: where its events go and where its passphrase comes from. */
 export class Session implements OperationContext {
@@ -43,7 +45,7 @@ export class Session implements OperationContext {
       this.#showProgress(event);
       return;
     }
-    const important = event.type === "warning" || event.type === "missing";
+    const important = IMPORTANT.has(event.type);
     const { out = [], err = [] } = linesOf(event);
     if (this.json) this.write("stdout", [jsonEvent(event)]);
     else this.write("stdout", out);

@@ -36,6 +36,23 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
       return {
         out: [`aborted ${counted(event.count, "stale upload", "stale uploads")} in ${event.store}`],
       };
+    case "snapshot-copied": {
+      const { snapshot, outcome, files, copiedFiles, copiedBytes } = event;
+      if (outcome === "present") return { out: [`there already: ${snapshot}`] };
+      const what = `${copiedFiles} of ${counted(files, "file", "files")}, ${formatSize(copiedBytes)}`;
+      const repaired = `warning: ${snapshot} stood there with other content, or not whole`;
+      return {
+        out: [`${outcome} ${snapshot}: ${what}`],
+        err: outcome === "repaired" ? [repaired] : [],
+      };
+    }
+    case "snapshot-not-copied":
+      return { err: [`NOT COPIED: ${event.snapshot}: ${event.reason}`] };
+    case "copied": {
+      const { source, target, copied, repaired, present, failed } = event;
+      const counts = `${copied} copied, ${repaired} repaired, ${present} there already, ${failed} failed`;
+      return { out: [`${source} to ${target}: ${counts}`] };
+    }
   }
 }
 

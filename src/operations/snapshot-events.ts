@@ -53,4 +53,24 @@ export type SnapshotEvent =
     }
   /** An unfinished snapshot within the grace period. */
   | { type: "snapshot-kept"; snapshot: string; store: string }
-  | { type: "uploads-aborted"; store: string; count: number };
+  | { type: "uploads-aborted"; store: string; count: number }
+  | {
+      type: "snapshot-copied";
+      snapshot: string;
+      /** Repaired: something else stood under its name, or only some of it. */
+      outcome: "copied" | "repaired" | "present";
+      files: number;
+      bytes: number;
+      copiedFiles: number;
+      copiedBytes: number;
+    }
+  | { type: "snapshot-not-copied"; snapshot: string; code: string; reason: string }
+  | {
+      type: "copied";
+      source: string;
+      target: string;
+      copied: number;
+      repaired: number;
+      present: number;
+      failed: number;
+    };

@@ -12,9 +12,10 @@ import { wrongContent } from "./verify-snapshot.js";
 
 export interface CopyOptions extends CopyTools {
   readonly retries: RetrySettings;
-  /** One for each file on its way, of all snapshots together. */
+  /** Files on their way at the same time, of all snapshots together; `slots` counts them. */
+  readonly maxParallelCopies: number;
   readonly slots: Budget;
-  /** Bytes read from the source; negative when a file begins anew. */
+  /** Bytes that are in the target, or on their way; negative when a file begins anew. */
   onBytes(bytes: number): void;
 }
 
@@ -51,7 +52,7 @@ export async function copySnapshot(
   if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
   let copiedFiles = 0;
   let copiedBytes = 0;
-  await inParallel(files, files.length, async (file) => {
+  await inParallel(files, options.maxParallelCopies, async (file) => {
     await options.slots.take(1);
     try {
       const copied = await again(() => bring(source, target, snapshot, file, options));
@@ -67,9 +68,12 @@ export async function copySnapshot(
   return { outcome, ...totals, copiedFiles, copiedBytes };
 }
 
-/** What may be otherwise the next time; also wrong bytes, which a network may have made. */
+/**
+ * What may be otherwise the next time: also wrong bytes, which a network may have made, and a file that
+ * somebody else has brought meanwhile.
+ */
 function worthIt(error: unknown): boolean {
-  if (error instanceof StoreError) return error.retryable;
+  if (error instanceof StoreError) return error.retryable || error.code === "STORE_EXISTS";
   return error instanceof CopyMismatch;
 }
 
@@ -123,7 +127,11 @@ async function bring(
   if (there !== undefined && misfit(file, there) === undefined) {
     // Where the store keeps no digest, only reading tells.
     const known = there.sha256 !== undefined;
-    if (known || (await wrongContent(target, snapshot, file, options)) === undefined) return false;
+    const reading = { thread: options.thread, signal };
+    if (known || (await wrongContent(target, snapshot, file, reading)) === undefined) {
+      options.onBytes(file.size);
+      return false;
+    }
   }
   let read = 0;
   const onBytes = (bytes: number): void => {

@@ -1,4 +1,5 @@
 import type { StoreConfig } from "./config.js";
+import { StoreError } from "./errors.js";
 import type { SnapStore } from "./store.js";
 
 /** Opens a store by its provider, whose library is loaded only now. Throws StoreError. */
@@ -8,7 +9,16 @@ export async function openStore(config: StoreConfig): Promise<SnapStore> {
       const { LocalStore } = await import("./local.js");
       return new LocalStore(config);
     }
+    case "S3":
+    case "ECS":
+    case "OCS":
+    case "OSS": {
+      const { S3Store } = await import("./s3/store.js");
+      return new S3Store(config);
+    }
     default:
-      throw new Error(`not yet: ${config.provider}`);
+      throw new StoreError("STORE_FAILED", "this version has no such provider", {
+        store: config.provider,
+      });
   }
 }

@@ -1,5 +1,5 @@
 import { command } from "../command.js";
-import { parseDuration } from "../durations.js";
+import { parseAge } from "../ages.js";
 import { ExitCode } from "../exit-codes.js";
 import { text, toggle } from "../flags.js";
 import { chosenStore, eitherStoreFlags } from "../stores/from-flag.js";
@@ -25,7 +25,7 @@ export const snapshotPrune = command({
   ],
   async run(args, session) {
     const { pruneStoredLeftOvers } = await import("../../operations/snapshot-prune.js");
-    const grace = parseDuration("grace-period", args["grace-period"]);
+    const grace = parseAge("grace-period", args["grace-period"]);
     await pruneStoredLeftOvers(
       {
         store: chosenStore(args, session.terminal),
