@@ -99,7 +99,8 @@ class PartSender {
 
   async add(piece: Uint8Array): Promise<void> {
     for (let at = 0; at < piece.length; ) {
-      const part = (this.#part ??= await this.#newPart());
+      const part = this.#part ?? (await this.#newPart());
+      this.#part = part;
       const taken = piece.subarray(at, at + this.#partBytes - part.filled);
       part.bytes.set(taken, part.filled);
       part.filled += taken.length;

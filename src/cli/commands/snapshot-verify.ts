@@ -19,7 +19,7 @@ export const snapshotVerify = command({
     },
   },
   examples: [
-    ["$0 snapshot verify --store s3://bucket/prefix", "files and sizes of the newest"],
+    ["$0 snapshot verify latest --store s3://bucket/prefix", "files and sizes of the newest"],
     [
       "$0 snapshot verify Full-00000000-00009002-1565021494 --store s3://bucket/prefix --read-data",
       "every byte of one",

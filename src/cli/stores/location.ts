@@ -85,8 +85,14 @@ function folder(given: string, rest: string, wrong: (why: string) => UsageError)
 }
 
 function rclone(rest: string, wrong: (why: string) => UsageError): StoreLocation {
-  if (!/^[^:/]*:/.test(rest)) throw wrong("names no remote: rclone: is followed by remote:path");
+  // What rclone makes up on the fly (`:s3,key=…:`) holds secrets, and names of stores are printed.
+  if (!isRcloneRemote(rest)) throw wrong("names no remote: rclone: is followed by remote:path");
   return { provider: "Rclone", container: rest.replace(/(?<=[^:/])\/+$/, ""), prefix: "" };
+}
+
+/** `remote:` or `remote:path`, of a remote that has a name in the configuration. */
+export function isRcloneRemote(text: string): boolean {
+  return /^[^:/,]+:/.test(text);
 }
 
 /** What looks like `user:password@` is not repeated. */

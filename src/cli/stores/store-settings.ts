@@ -3,7 +3,13 @@ import type { RcloneConfig, StoreConfig } from "../../snapstore/config.js";
 import { absSettings } from "./abs-settings.js";
 import { endpointUrl } from "./endpoint-url.js";
 import { gcsSettings } from "./gcs-settings.js";
-import { parseLocation, parsePrefix, parseProvider, type StoreLocation } from "./location.js";
+import {
+  isRcloneRemote,
+  parseLocation,
+  parsePrefix,
+  parseProvider,
+  type StoreLocation,
+} from "./location.js";
 import { flagOf, StoreEnvironment, type StoreRole } from "./roles.js";
 import { ecsSettings, ocsSettings, ossSettings, s3Settings } from "./s3-settings.js";
 import { swiftSettings } from "./swift-settings.js";
@@ -111,7 +117,7 @@ function locationOf(
   }
   const where = provider === undefined ? env.nameOf("STORAGE_PROVIDER") : `--${providerFlag}`;
   const kind = parseProvider(where, providerText);
-  if (kind === "Rclone" && !/^[^:/]*:/.test(containerText)) {
+  if (kind === "Rclone" && !isRcloneRemote(containerText)) {
     throw new UsageError(`--${containerFlag} of an Rclone store is remote:path`);
   }
   return { provider: kind, container: containerText, prefix };
