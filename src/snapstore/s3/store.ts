@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
@@ -26,7 +25,7 @@ import type {
 import { bodyPieces } from "./body.js";
 import { isRefusal, S3Bucket } from "./bucket.js";
 import { DEADLINES, type S3Deadlines } from "./client.js";
-import { plainTag } from "./digests.js";
+import { plainTag, sha256Hex } from "./digests.js";
 import { s3Failure } from "./failure.js";
 import { sendBytes } from "./send-bytes.js";
 import { refuseExisting, S3Upload } from "./upload.js";
@@ -67,7 +66,7 @@ export class S3Store implements SnapStore {
       ...bucket.at(key),
       ...bucket.newObject,
       ...(ifAbsent && bucket.ifNoneMatch && { IfNoneMatch: "*" }),
-      Metadata: { sha256: createHash("sha256").update(bytes).digest("hex") },
+      Metadata: { sha256: await sha256Hex(bytes) },
     };
     try {
       await sendBytes(bucket, key, bytes, signal, (body, how) =>
