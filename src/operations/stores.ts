@@ -1,14 +1,18 @@
 import { UsageError } from "../errors.js";
 import type { StoreConfig } from "../snapstore/config.js";
 import { openStore } from "../snapstore/open-store.js";
+import { RetryingStore } from "../snapstore/retrying.js";
 import type { SnapStore } from "../snapstore/store.js";
 
-/** Opens one store for the time of `work`. */
+/** Tries of one call, the first included: who waits for an answer would rather hear why there is none. */
+const ATTEMPTS = 4;
+
+/** Opens one store for the time of `work`; its calls are tried again where that may help. */
 export async function withStore<T>(
   config: StoreConfig,
   work: (store: SnapStore) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(config);
+  const store = new RetryingStore(await openStore(config), { attempts: ATTEMPTS });
   try {
     return await work(store);
   } finally {

@@ -35,7 +35,7 @@ export interface CopyTotals {
 }
 
 /** Bytes of parts in memory, whatever the number of files. */
-const MEMORY_BYTES = 160 << 20;
+const MEMORY_BYTES = 200 << 20;
 
 /**
  * Brings the complete snapshots of one store into another. What fails is reported, and the others go

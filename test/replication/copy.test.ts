@@ -130,9 +130,10 @@ test("a copy that was broken off goes on where it ended: whole files stay, other
   bytes[5] = (bytes[5] ?? 0) ^ 1;
   writeFileSync(join(copy, "ARCHIVE00001.bin"), bytes);
   t.deepEqual(await copying.run(), { copied: 1, repaired: 0, present: 0, failed: 0 });
-  t.deepEqual(copying.target.keysOf("startUpload").sort(), [
+  t.deepEqual(copying.target.keysOf("put").sort(), [
     `${full.name}/ARCHIVE00000.bin`,
     `${full.name}/ARCHIVE00001.bin`,
+    `${full.name}/MANIFEST.json`,
   ]);
   t.true(copying.same(full));
 });
@@ -148,7 +149,7 @@ test("other content under the same name is repaired, and looks unfinished meanwh
     await copying.run();
     spoil(join(copying.to, full.name));
     copying.target.before = (call, key) => {
-      if (call === "startUpload") t.false(copying.complete(full.name), key);
+      if (call === "put") t.false(copying.complete(full.name), key);
     };
     t.deepEqual(await copying.run(), { copied: 0, repaired: 1, present: 0, failed: 0 });
     t.true(copying.same(full));
@@ -217,11 +218,11 @@ test("failures that do not pass are not tried again", async (t) => {
     const copying = new Copying();
     const { name } = copying.forge({ time: 1000, sizes: [10] });
     copying.target.before = (call) => {
-      if (call === "startUpload") throw failure(code);
+      if (call === "put") throw failure(code);
     };
     t.is((await copying.run()).failed, 1);
     t.deepEqual(copying.failed, [{ snapshot: name, code }]);
-    t.is(copying.target.keysOf("startUpload").length, 1);
+    t.is(copying.target.keysOf("put").length, 1);
     t.false(copying.complete(name));
   }
 });
