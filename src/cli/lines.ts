@@ -6,14 +6,10 @@ import type {
 } from "../operations/events.js";
 import { quoted } from "../quoted.js";
 import { counted } from "./counted.js";
+import type { EventLines } from "./event-lines.js";
 import { goDuration } from "./go-duration.js";
 import { formatSize } from "./sizes.js";
-
-/** What an event says: on standard output, where scripts read it, and on standard error. */
-export interface EventLines {
-  readonly out?: readonly string[];
-  readonly err?: readonly string[];
-}
+import { snapshotLines } from "./snapshot-lines.js";
 
 const NOTHING: EventLines = {};
 
@@ -117,6 +113,8 @@ export function linesOf(event: OperationEvent): EventLines {
       return { err: [`missing: ceph object ${objectPath(event)}: ${event.reason}`] };
     case "progress":
       return NOTHING;
+    default:
+      return snapshotLines(event);
   }
 }
 

@@ -12,6 +12,7 @@ const STOP_WITHIN_MS = 10_000;
 
 // What a library has to tell its developers is noise to those who run the program.
 process.noDeprecation = true;
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 
 const stop = new AbortController();
 // Each operation that is under way listens.

@@ -27,8 +27,21 @@ export function parserOf(
     .wrap(Math.min(100, terminal.stdout.columns ?? 100));
   if (chosen === undefined) {
     parser.usage("$0 <command> [flags]\n\nEncrypted backups of etcd and Ceph.");
-    for (const { name, describe, flags: own } of commands) {
-      parser.command(name, describe, (one) => one.options({ ...own, ...commonFlags }));
+    for (const [word, group] of grouped(commands)) {
+      const [only] = group;
+      const describe = group.map((one) => one.describe).join("; ");
+      if (only?.name === word)
+        parser.command(word, describe, (one) => one.options(optionsOf(only)));
+      else {
+        parser.command(word, describe, (outer) => {
+          outer.usage(`$0 ${word} <command> [flags]`);
+          for (const one of group) {
+            const second = one.name.slice(word.length + 1);
+            outer.command(second, one.describe, (inner) => inner.options(optionsOf(one)));
+          }
+          return outer;
+        });
+      }
     }
     parser.completion("completion", "Print a completion script for bash or zsh");
     parser.epilogue(
@@ -36,8 +49,23 @@ export function parserOf(
     );
     return parser;
   }
-  parser.usage(`$0 ${chosen.name} [flags]\n\n${chosen.describe}`).options(flags);
+  const argument = chosen.argument === undefined ? "" : ` ${chosen.argument}`;
+  parser.usage(`$0 ${chosen.name}${argument} [flags]\n\n${chosen.describe}`).options(flags);
   return parser;
+}
+
+/** By the first word of their names, in order. */
+function grouped(commands: readonly Command[]): Map<string, Command[]> {
+  const groups = new Map<string, Command[]>();
+  for (const one of commands) {
+    const [word = ""] = one.name.split(" ");
+    groups.set(word, [...(groups.get(word) ?? []), one]);
+  }
+  return groups;
+}
+
+function optionsOf({ flags }: Command): Flags {
+  return { ...flags, ...commonFlags };
 }
 
 /** Never wrapped, as yargs would, so that each can be copied. */

@@ -3,9 +3,14 @@ import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { cat } from "./commands/cat.js";
 import { clear } from "./commands/clear.js";
 import { convert } from "./commands/convert.js";
+import { copy } from "./commands/copy.js";
 import { create } from "./commands/create.js";
 import { inspect } from "./commands/inspect.js";
 import { restore } from "./commands/restore.js";
+import { snapshotDelete } from "./commands/snapshot-delete.js";
+import { snapshotList } from "./commands/snapshot-list.js";
+import { snapshotPrune } from "./commands/snapshot-prune.js";
+import { snapshotVerify } from "./commands/snapshot-verify.js";
 import type { Command } from "./command.js";
 import { ExitCode, exitCodeOf } from "./exit-codes.js";
 import { failureLine, failureStack } from "./failure.js";
@@ -18,7 +23,10 @@ import { Session } from "./session.js";
 import { settingsFor } from "./settings.js";
 import type { Terminal } from "./terminal.js";
 
-const COMMANDS: readonly Command[] = [create, inspect, clear, restore, cat, convert];
+const COMMANDS: readonly Command[] = [
+  ...[create, inspect, clear, restore, cat, convert],
+  ...[snapshotList, snapshotVerify, snapshotDelete, snapshotPrune, copy],
+];
 
 /** Runs one command line; resolves with the exit code. */
 export async function runProgram(
@@ -30,7 +38,9 @@ export async function runProgram(
   let verbose = argv.includes("--verbose");
   let session: Session | undefined;
   try {
-    const chosen = COMMANDS.find(({ name }) => name === argv[0]);
+    const chosen = COMMANDS.find(({ name }) =>
+      name.split(" ").every((word, i) => word === argv[i]),
+    );
     const parsed = await parse(argv, chosen, terminal, version);
     if (parsed === undefined || chosen === undefined) return ExitCode.done;
     verbose = parsed["verbose"] === true;
@@ -79,7 +89,9 @@ async function parse(
       terminal.stderr.write(`${await parser.getHelp()}\n`);
       throw new UsageError("no command is given");
     }
-    if (!INFORMING.includes(first)) throw unknownCommand(first);
+    const ofGroup = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+    if (ofGroup.length > 0 && !HELP.includes(argv[1] ?? "")) throw unknownInGroup(argv[1], ofGroup);
+    if (ofGroup.length === 0 && !INFORMING.includes(first)) throw unknownCommand(first);
     await answer(parser, argv, terminal);
     return undefined;
   }
@@ -87,7 +99,7 @@ async function parse(
     await answer(parser, argv, terminal, argv.includes("--version") ? "" : examplesOf(chosen));
     return undefined;
   }
-  const words = argv.slice(1);
+  const words = argv.slice(chosen.name.split(" ").length);
   const configPath = typedValue(words, "config");
   const known = [
     ...new Set(COMMANDS.flatMap((one) => Object.keys(one.flags))),
@@ -120,9 +132,22 @@ function unknownCommand(given: string): UsageError {
       hint: "write the command first: backuptool create --outputdir my_backup",
     });
   }
+  return noCommand(given, COMMANDS);
+}
+
+/** The first word is right, the second is missing or wrong. */
+function unknownInGroup(given: string | undefined, group: readonly Command[]): UsageError {
+  const [word = ""] = group[0]?.name.split(" ") ?? [];
+  if (given !== undefined && !given.startsWith("-")) return noCommand(`${word} ${given}`, group);
+  return new UsageError(`${word} needs one more word`, {
+    hint: `write ${group.map(({ name }) => `backuptool ${name}`).join(", ")}`,
+  });
+}
+
+function noCommand(given: string, commands: readonly Command[]): UsageError {
   const near = nearest(
     given,
-    COMMANDS.map(({ name }) => name),
+    commands.map(({ name }) => name),
   );
   return new UsageError(`there is no command ${JSON.stringify(given)}`, {
     hint: near === undefined ? "see backuptool --help" : `did you mean ${near}?`,

@@ -25,8 +25,9 @@ export function refuseUnknown(
   flags: Flags,
 ): void {
   const positional = parsed["_"];
-  if (Array.isArray(positional) && positional.length > 0) {
-    throw new UsageError(`${chosen.name} takes no argument ${JSON.stringify(positional[0])}`, {
+  const taken = chosen.argument === undefined ? 0 : 1;
+  if (Array.isArray(positional) && positional.length > taken) {
+    throw new UsageError(`${chosen.name} takes no argument ${JSON.stringify(positional[taken])}`, {
       hint: `see backuptool ${chosen.name} --help`,
     });
   }

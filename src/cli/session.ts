@@ -14,8 +14,13 @@ type SessionArgs = Partial<
 >;
 
 const JSON_PROGRESS_EVERY_MS = 1000;
-/** What --quiet does not silence. */
-const IMPORTANT: readonly OperationEvent["type"][] = ["warning", "missing", "suspects"];
+/** Told on standard error whatever the flags. */
+const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
+  "warning",
+  "missing",
+  "suspects",
+  "snapshot-not-copied",
+] as const);
 
 /** One run of a command: where its events go and where its passphrase comes from. */
 export class Session implements OperationContext {
@@ -51,7 +56,7 @@ export class Session implements OperationContext {
       this.#showProgress(event);
       return;
     }
-    const important = IMPORTANT.includes(event.type);
+    const important = IMPORTANT.has(event.type);
     const { out = [], err = [] } = linesOf(event);
     if (this.json) this.write("stdout", [jsonEvent(event)]);
     else this.write("stdout", out);

@@ -1,6 +1,6 @@
 /**
  * The one interface to every place that backups are kept in. Keys are `/`-separated paths below the
- * store's prefix. Objects appear whole or not at all. Every method throws StoreError, or
+ * store's prefix; empty segments, `.` and `..` are refused (`checkKey`). Objects appear whole or not at all. Every method throws StoreError, or
  * InterruptedError once its signal has fired.
  */
 export interface SnapStore {
@@ -16,7 +16,10 @@ export interface SnapStore {
   /** Starts a large object, whose parts follow; it appears by {@link StoreUpload.complete}. */
   startUpload(key: string, options: UploadOptions): Promise<StoreUpload>;
 
-  /** The bytes of an object, or a range of them, in pieces. Throws STORE_TRANSIENT when cut short. */
+  /**
+   * The bytes of an object, or what of a range lies in it, in pieces: a range past the end has none.
+   * Throws STORE_TRANSIENT when cut short.
+   */
   get(key: string, options?: GetOptions): AsyncIterable<Uint8Array>;
 
   /** Undefined when nothing is there. */

@@ -141,9 +141,12 @@ test("completion by bash offers commands and their flags", async (t) => {
   t.deepEqual(lines(stdout), ["restore", "--include-pool", "--leases"], stderr);
 });
 
-for (const command of ["create", "inspect", "clear", "restore", "cat"]) {
+for (const command of [
+  ...["create", "inspect", "clear", "restore", "cat", "copy"],
+  ...["snapshot list", "snapshot verify", "snapshot delete", "snapshot prune-incomplete"],
+]) {
   test(`the help of ${command} ends with examples that parse`, async (t) => {
-    const { code, stdout, stderr } = await backuptool([command, "--help"]);
+    const { code, stdout, stderr } = await backuptool([...command.split(" "), "--help"]);
     t.is(code, 0);
     t.is(stderr, "");
     const [, examples = ""] = stdout.toString().split("Examples:\n");

@@ -1,11 +1,10 @@
-import { BackupToolError, UsageError } from "../../errors.js";
 import type { ClearPlan } from "../../operations/clear.js";
 import { quoted } from "../../quoted.js";
+import { approveDeletion, asksFirst, deletionFlags } from "../approval.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, includePoolFlag, toggle } from "../flags.js";
+import { cephFlags, etcdFlags, includePoolFlag } from "../flags.js";
 import { counted } from "../counted.js";
-import { confirm } from "../prompts.js";
 import type { Session } from "../session.js";
 import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
 
@@ -16,8 +15,7 @@ export const clear = command({
     ...includePoolFlag,
     ...etcdFlags,
     ...cephFlags,
-    "dry-run": { ...toggle, describe: "Print what would be deleted, and delete nothing" },
-    yes: { ...toggle, describe: "Do not ask on a terminal" },
+    ...deletionFlags,
   },
   examples: [
     ["$0 clear --etcd 127.0.0.1:2379 --skip-ceph --dry-run", "count the keys of etcd"],
@@ -26,13 +24,7 @@ export const clear = command({
   async run(args, session) {
     const { clearTarget } = await import("../../operations/clear.js");
     refuseContradictions(args, { "include-pool": args["include-pool"] });
-    const { stdin, stderr } = session.terminal;
-    const asks = stdin.isTTY && !args.yes && !args["dry-run"];
-    if (asks && !stderr.isTTY) {
-      throw new UsageError("clear cannot ask: standard error is no terminal", {
-        hint: "use --yes to delete without being asked",
-      });
-    }
+    const asks = asksFirst("clear", args, session);
     await clearTarget(
       {
         etcd: etcdOptions(args),
@@ -47,17 +39,14 @@ export const clear = command({
   },
 });
 
-async function approve(plan: ClearPlan, session: Session): Promise<void> {
-  const lines = ["about to delete, for good:"];
-  if (plan.etcd !== undefined) {
-    const { keys, endpoints } = plan.etcd;
-    lines.push(` - ${counted(keys, "key", "keys")} of etcd at ${endpoints.join(", ")}`);
+function approve({ etcd, pools, fsid }: ClearPlan, session: Session): Promise<void> {
+  const lines: string[] = [];
+  if (etcd !== undefined) {
+    const { keys, endpoints } = etcd;
+    lines.push(`${counted(keys, "key", "keys")} of etcd at ${endpoints.join(", ")}`);
   }
-  for (const pool of plan.pools) {
-    lines.push(` - all objects of the Ceph pool ${quoted(pool)} in cluster ${plan.fsid ?? ""}`);
+  for (const pool of pools) {
+    lines.push(`all objects of the Ceph pool ${quoted(pool)} in cluster ${fsid ?? ""}`);
   }
-  session.write("stderr", lines);
-  if (!(await confirm("delete all of it?", session.terminal))) {
-    throw new BackupToolError("DECLINED", "nothing was deleted");
-  }
+  return approveDeletion(lines, session);
 }

@@ -1,0 +1,120 @@
+import { UsageError } from "../../errors.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import { command } from "../command.js";
+import { parseAge } from "../ages.js";
+import { parseDuration } from "../durations.js";
+import { ExitCode } from "../exit-codes.js";
+import { text } from "../flags.js";
+import {
+  secondaryStoreFlags,
+  secondaryUploadFlags,
+  sourceStoreFlags,
+  storeFlags,
+  uploadFlags,
+} from "../stores/flags.js";
+import type { StoreRole } from "../stores/roles.js";
+import { requiredStore, storeConfig } from "../stores/store-settings.js";
+import { uploadSettings, wholeNumber } from "../stores/upload-settings.js";
+
+export const copy = command({
+  name: "copy",
+  describe: "Copy backups from one store to another, once; needs no passphrase",
+  flags: {
+    ...storeFlags,
+    ...uploadFlags,
+    ...secondaryStoreFlags,
+    ...secondaryUploadFlags,
+    ...sourceStoreFlags,
+    "max-backups-to-copy": {
+      ...text,
+      default: "-1",
+      describe: "The newest ones; a full backup and all that stands on it is one; -1 is all",
+    },
+    "max-backup-age": {
+      ...text,
+      default: "-1",
+      describe: "Leave out what is older: days, or a time such as 36h; -1 is no limit",
+    },
+    "max-parallel-copy-operations": {
+      ...text,
+      default: "10",
+      describe: "Files on their way at the same time",
+    },
+    "backup-sync-max-retries": {
+      ...text,
+      default: "5",
+      describe: "Further tries of a file that could not be copied",
+    },
+    "backup-sync-retry-backoff": {
+      ...text,
+      default: "1s",
+      describe: "Longest wait before the first of them; it doubles with each",
+    },
+  },
+  examples: [
+    [
+      "$0 copy --store s3://bucket/prefix --secondary-store azblob://container/prefix",
+      "from the primary store to the secondary",
+    ],
+    [
+      "$0 copy --source-store file:///mnt/old --store s3://bucket/prefix --max-backup-age 15",
+      "from any store to the primary, what is no older than 15 days",
+    ],
+  ],
+  async run(args, session) {
+    const { copySnapshots } = await import("../../operations/copy.js");
+    const { source, target, targetRole } = direction(args, session.terminal.env);
+    const { minChunkBytes, maxParallelChunks } = uploadSettings(args, targetRole);
+    const count = wholeNumber("max-backups-to-copy", args["max-backups-to-copy"], -1, 1e9);
+    if (count === 0) throw new UsageError("--max-backups-to-copy 0 leaves nothing to do");
+    const age = args["max-backup-age"];
+    const failed = await copySnapshots(
+      {
+        source,
+        target,
+        limits: {
+          maxBackups: count === -1 ? undefined : count,
+          since: age === "-1" ? undefined : new Date(Date.now() - parseAge("max-backup-age", age)),
+        },
+        maxParallelCopies: wholeNumber(
+          "max-parallel-copy-operations",
+          args["max-parallel-copy-operations"],
+          1,
+          100,
+        ),
+        minChunkBytes,
+        maxParallelChunks,
+        retries: {
+          maxRetries: wholeNumber(
+            "backup-sync-max-retries",
+            args["backup-sync-max-retries"],
+            0,
+            1000,
+          ),
+          backoffMs: parseDuration("backup-sync-retry-backoff", args["backup-sync-retry-backoff"]),
+        },
+      },
+      session,
+    );
+    return failed === 0 ? ExitCode.done : ExitCode.incomplete;
+  },
+});
+
+/** From a source to the primary, as etcd-backup-restore copies; else from the primary to the secondary. */
+function direction(
+  args: object,
+  env: Readonly<Record<string, string | undefined>>,
+): { source: StoreConfig; target: StoreConfig; targetRole: StoreRole } {
+  const primary = requiredStore(args, "primary", env);
+  const source = storeConfig(args, "source", env);
+  if (source === undefined) {
+    const target = requiredStore(args, "secondary", env);
+    return { source: primary, target, targetRole: "secondary" };
+  }
+  if (storeConfig(args, "secondary", env) !== undefined) {
+    throw new UsageError("copy has a source and a secondary store, and goes to one store alone", {
+      hint: "copy into the primary store first, then from there into the secondary",
+    });
+  }
+  return { source, target: primary, targetRole: "primary" };
+}

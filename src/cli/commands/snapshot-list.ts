@@ -1,0 +1,25 @@
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
+import { secondaryStoreFlags, storeFlags } from "../stores/flags.js";
+import { requiredStore, storeConfig } from "../stores/store-settings.js";
+
+export const snapshotList = command({
+  name: "snapshot list",
+  describe: "List the backups that the stores hold",
+  flags: { ...storeFlags, ...secondaryStoreFlags },
+  examples: [
+    ["$0 snapshot list --store s3://bucket/prefix", "one store"],
+    [
+      "$0 snapshot list --store s3://bucket/prefix --secondary-store file:///mnt/backups --json",
+      "two stores, for a program",
+    ],
+  ],
+  async run(args, session) {
+    const { listStoredSnapshots } = await import("../../operations/snapshot-list.js");
+    const { env } = session.terminal;
+    const primary = requiredStore(args, "primary", env);
+    const secondary = storeConfig(args, "secondary", env);
+    const whole = await listStoredSnapshots({ primary, secondary, now: new Date() }, session);
+    return whole ? ExitCode.done : ExitCode.incomplete;
+  },
+});

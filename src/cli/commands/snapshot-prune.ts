@@ -1,0 +1,39 @@
+import { command } from "../command.js";
+import { parseAge } from "../ages.js";
+import { ExitCode } from "../exit-codes.js";
+import { text, toggle } from "../flags.js";
+import { chosenStore, eitherStoreFlags } from "../stores/from-flag.js";
+
+export const snapshotPrune = command({
+  name: "snapshot prune-incomplete",
+  describe: "Remove what broken-off backups and copies left in a store",
+  flags: {
+    ...eitherStoreFlags,
+    "grace-period": {
+      ...text,
+      default: "24h",
+      describe: "Leave alone what was written to since then: it may still be under way",
+    },
+    "dry-run": { ...toggle, describe: "Print what would be deleted, and delete nothing" },
+  },
+  examples: [
+    ["$0 snapshot prune-incomplete --store s3://bucket/prefix --dry-run", "what would go"],
+    [
+      "$0 snapshot prune-incomplete --store s3://bucket/prefix --grace-period 48h",
+      "left-overs older than two days",
+    ],
+  ],
+  async run(args, session) {
+    const { pruneStoredLeftOvers } = await import("../../operations/snapshot-prune.js");
+    const grace = parseAge("grace-period", args["grace-period"]);
+    await pruneStoredLeftOvers(
+      {
+        store: chosenStore(args, session.terminal),
+        olderThan: new Date(Date.now() - grace),
+        dryRun: args["dry-run"] === true,
+      },
+      session,
+    );
+    return ExitCode.done;
+  },
+});

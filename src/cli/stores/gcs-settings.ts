@@ -1,0 +1,42 @@
+import { UsageError } from "../../errors.js";
+import type { GcsConfig } from "../../snapstore/config.js";
+import { quoted } from "../../quoted.js";
+import { readJsonObject, variableFields } from "./credential-fields.js";
+import { endpointUrl } from "./endpoint-url.js";
+import type { StoreEnvironment } from "./roles.js";
+
+/** Kinds of key files that Google's library reads. */
+const TYPES = [
+  ...["service_account", "external_account", "authorized_user"],
+  ...["impersonated_service_account", "external_account_authorized_user"],
+];
+
+/** Google Cloud Storage. With nothing said the SDK's own chain finds the way in. */
+export function gcsSettings(
+  env: StoreEnvironment,
+  override: string | undefined,
+): Omit<GcsConfig, "provider" | "container" | "prefix"> {
+  const settings = variableFields(env, {
+    endpoint: "GOOGLE_STORAGE_API_ENDPOINT",
+    emulator: "GOOGLE_EMULATOR_ENABLED",
+  });
+  const endpoint = override ?? settings.text("endpoint");
+  const anonymous = settings.toggle("emulator");
+  const variable = "GOOGLE_APPLICATION_CREDENTIALS";
+  const path = env.get(variable);
+  return {
+    endpoint: endpoint === undefined ? undefined : endpointUrl(endpoint, settings.where),
+    anonymous,
+    credentials: path === undefined ? undefined : keyFile(path, env.nameOf(variable)),
+  };
+}
+
+function keyFile(path: string, variable: string): Record<string, unknown> {
+  const key = readJsonObject(path, variable);
+  if (!TYPES.includes(String(key["type"]))) {
+    throw new UsageError(`${quoted(path)}, named by ${variable}, is no key file of Google Cloud`, {
+      hint: `its type is none of ${TYPES.join(", ")}`,
+    });
+  }
+  return key;
+}

@@ -1,0 +1,34 @@
+/** Which of a command's stores is meant: its flags and variables begin with the role. */
+export type StoreRole = "primary" | "secondary" | "source";
+
+/** `--store` of the primary is `--secondary-store` of the secondary. */
+export function flagOf(role: StoreRole, name: string): string {
+  return role === "primary" ? name : `${role}-${name}`;
+}
+
+/** `STORAGE_PROVIDER` of the primary is `SECONDARY_STORAGE_PROVIDER` of the secondary. */
+export function variableOf(role: StoreRole, name: string): string {
+  return role === "primary" ? name : `${role.toUpperCase()}_${name}`;
+}
+
+/** The environment as one store sees it: nothing of another store's. */
+export class StoreEnvironment {
+  readonly role: StoreRole;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  constructor(role: StoreRole, env: Readonly<Record<string, string | undefined>>) {
+    this.role = role;
+    this.#env = env;
+  }
+
+  /** The variable's whole name, for messages. */
+  nameOf(name: string): string {
+    return variableOf(this.role, name);
+  }
+
+  /** Undefined also when it is set and empty. */
+  get(name: string): string | undefined {
+    const value = this.#env[this.nameOf(name)];
+    return value === "" ? undefined : value;
+  }
+}

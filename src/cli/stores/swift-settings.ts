@@ -1,0 +1,94 @@
+import type { SwiftAuth, SwiftConfig } from "../../snapstore/config.js";
+import { type CredentialFields, credentialFields, variableFields } from "./credential-fields.js";
+import { endpointUrl } from "./endpoint-url.js";
+import type { StoreEnvironment } from "./roles.js";
+
+const FIELDS = [
+  ...["authURL", "domainName", "username", "password", "tenantName", "region", "bucketName"],
+  ...["applicationCredentialID", "applicationCredentialName", "applicationCredentialSecret"],
+  ...["userDomainName", "projectDomainName", "projectName", "trustedCaCert", "insecureSkipVerify"],
+];
+
+/** OpenStack Swift, or what speaks as it does. */
+export function swiftSettings(
+  env: StoreEnvironment,
+  override: string | undefined,
+): Omit<SwiftConfig, "provider" | "container" | "prefix"> {
+  const v1 = variableFields(env, { authURL: "ST_AUTH", username: "ST_USER", password: "ST_KEY" });
+  const file = credentialFields(env, "OPENSTACK_APPLICATION_CREDENTIALS", FIELDS);
+  const fields = file ?? (v1.text("authURL") === undefined ? openStackVariables(env) : v1);
+  if (fields.text("authURL") === undefined) {
+    const variable = env.nameOf("OPENSTACK_APPLICATION_CREDENTIALS_JSON");
+    throw fields.lacking("authURL", `or set ${variable} to a file with it`);
+  }
+  return {
+    auth: authOf(fields),
+    region: fields.text("region"),
+    endpoint: override === undefined ? undefined : endpointUrl(override, fields.where),
+    caCertificate: fields.text("trustedCaCert"),
+    insecureSkipVerify: fields.toggle("insecureSkipVerify"),
+  };
+}
+
+function openStackVariables(env: StoreEnvironment): CredentialFields {
+  return variableFields(env, {
+    authURL: "OS_AUTH_URL",
+    username: "OS_USERNAME",
+    password: "OS_PASSWORD",
+    domainName: "OS_DOMAIN_NAME",
+    userDomainName: "OS_USER_DOMAIN_NAME",
+    projectDomainName: "OS_PROJECT_DOMAIN_NAME",
+    tenantName: "OS_TENANT_NAME",
+    projectName: "OS_PROJECT_NAME",
+    region: "OS_REGION_NAME",
+    applicationCredentialID: "OS_APPLICATION_CREDENTIAL_ID",
+    applicationCredentialName: "OS_APPLICATION_CREDENTIAL_NAME",
+    applicationCredentialSecret: "OS_APPLICATION_CREDENTIAL_SECRET",
+  });
+}
+
+function authOf(fields: CredentialFields): SwiftAuth {
+  const url = endpointUrl(fields.required("authURL"), fields.where);
+  // The old protocol's address says so: https://host/auth/v1.0.
+  if (/\/v1(\.0)?$/.test(url)) {
+    return {
+      kind: "v1",
+      url,
+      user: fields.required("username"),
+      key: fields.required("password"),
+    };
+  }
+  const domain = fields.text("domainName");
+  const userDomain = fields.text("userDomainName") ?? domain;
+  const secret = fields.text("applicationCredentialSecret");
+  if (secret !== undefined) return applicationCredential(fields, url, secret, userDomain);
+  return {
+    kind: "v3-password",
+    url,
+    user: fields.required("username"),
+    password: fields.required("password"),
+    userDomain: userDomain ?? "Default",
+    project: fields.text("projectName") ?? fields.required("tenantName"),
+    projectDomain: fields.text("projectDomainName") ?? domain ?? "Default",
+  };
+}
+
+function applicationCredential(
+  fields: CredentialFields,
+  url: string,
+  secret: string,
+  userDomain: string | undefined,
+): SwiftAuth {
+  const kind = "v3-application-credential";
+  const id = fields.text("applicationCredentialID");
+  if (id !== undefined) return { kind, url, id, secret };
+  // A name is one of many users': it needs whose.
+  return {
+    kind,
+    url,
+    name: fields.required("applicationCredentialName"),
+    user: fields.required("username"),
+    userDomain: userDomain ?? "Default",
+    secret,
+  };
+}

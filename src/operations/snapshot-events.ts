@@ -1,0 +1,76 @@
+/** What the operations on snapstores have to say while they run. */
+
+export type SnapshotStateName = "complete" | "unfinished" | "damaged" | "absent";
+
+/** One snapshot in a listing. */
+export interface SnapshotRow {
+  /** `{directory}/{name}:{start}-{end}`. */
+  key: string;
+  name: string;
+  kind: "full" | "incremental";
+  /** RFC 3339; when the backup was begun. */
+  time: string;
+  ageSeconds: number;
+  /** Of etcd; both 0 without it. */
+  firstRevision: number;
+  lastRevision: number;
+  /** Of the manifest, where it can be read. */
+  id?: string;
+  finishedAt?: string;
+  /** Id of the backup that an incremental stands on. */
+  base?: string;
+  /** Its name in the stores, or `missing`. */
+  baseName?: string;
+  files: number;
+  bytes: number;
+  primary: SnapshotStateName;
+  /** Only where there are two stores. */
+  secondary?: SnapshotStateName;
+  problem?: string;
+}
+
+export type SnapshotEvent =
+  | { type: "snapshots"; count: number }
+  | ({ type: "snapshot" } & SnapshotRow)
+  | { type: "snapshot-damaged"; snapshot: string; store: string; file: string; reason: string }
+  | {
+      type: "snapshot-verified";
+      snapshot: string;
+      store: string;
+      files: number;
+      bytes: number;
+      filesRead: number;
+      bytesRead: number;
+      damaged: number;
+    }
+  | {
+      type: "snapshot-deleted";
+      snapshot: string;
+      store: string;
+      files: number;
+      bytes: number;
+      dryRun: boolean;
+    }
+  /** An unfinished snapshot within the grace period. */
+  | { type: "snapshot-kept"; snapshot: string; store: string }
+  | { type: "uploads-aborted"; store: string; count: number }
+  | {
+      type: "snapshot-copied";
+      snapshot: string;
+      /** Repaired: something else stood under its name, or only some of it. */
+      outcome: "copied" | "repaired" | "present";
+      files: number;
+      bytes: number;
+      copiedFiles: number;
+      copiedBytes: number;
+    }
+  | { type: "snapshot-not-copied"; snapshot: string; code: string; reason: string }
+  | {
+      type: "copied";
+      source: string;
+      target: string;
+      copied: number;
+      repaired: number;
+      present: number;
+      failed: number;
+    };

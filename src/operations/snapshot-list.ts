@@ -1,0 +1,100 @@
+import { BackupToolError, InterruptedError } from "../errors.js";
+import { compareSnapshotNames, snapshotKey } from "../replication/snapshot-name.js";
+import { listSnapshots, type StoredSnapshot } from "../replication/snapshots.js";
+import type { StoreConfig } from "../snapstore/config.js";
+import type { SnapStore } from "../snapstore/store.js";
+import type { OperationContext } from "./context.js";
+import type { SnapshotRow } from "./snapshot-events.js";
+import { withStore, withTwoStores } from "./stores.js";
+
+export interface SnapshotListOptions {
+  readonly primary: StoreConfig;
+  readonly secondary?: StoreConfig | undefined;
+  /** To count ages from. */
+  readonly now: Date;
+}
+
+type Context = Pick<OperationContext, "signal" | "report">;
+type Listed = readonly StoredSnapshot[] | undefined;
+
+/** Reports every snapshot of the stores, oldest first. False when one of the two could not be listed. */
+export async function listStoredSnapshots(
+  options: SnapshotListOptions,
+  context: Context,
+): Promise<boolean> {
+  const { primary, secondary, now } = options;
+  const { signal, report } = context;
+  const show = (ofPrimary: Listed, ofSecondary: Listed): void => {
+    const rows = [...rowsOf(primary.prefix, ofPrimary ?? [], ofSecondary, now)];
+    report({ type: "snapshots", count: rows.length });
+    for (const row of rows) report({ type: "snapshot", ...row });
+  };
+  if (secondary === undefined) {
+    await withStore(primary, async (store) => show(await listSnapshots(store, signal), undefined));
+    return true;
+  }
+  return await withTwoStores(primary, secondary, async (one, other) => {
+    const [first, second] = await Promise.all([attempt(one, context), attempt(other, context)]);
+    if (first.listed === undefined && second.listed === undefined) throw first.error;
+    for (const { error } of [first, second]) {
+      if (error !== undefined) report({ type: "warning", message: `not listed: ${error.message}` });
+    }
+    show(first.listed, second.listed ?? []);
+    return first.error === undefined && second.error === undefined;
+  });
+}
+
+/** One store out of reach is no reason to say nothing about the other. */
+async function attempt(
+  store: SnapStore,
+  { signal }: Context,
+): Promise<{ listed?: Listed; error?: BackupToolError }> {
+  try {
+    return { listed: await listSnapshots(store, signal) };
+  } catch (error) {
+    if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;
+    return { error };
+  }
+}
+
+function* rowsOf(
+  directory: string,
+  primary: readonly StoredSnapshot[],
+  secondary: Listed,
+  now: Date,
+): Generator<SnapshotRow> {
+  const names = new Map([...primary, ...(secondary ?? [])].map(({ name }) => [name.text, name]));
+  const first = new Map(primary.map((one) => [one.name.text, one]));
+  const second = new Map(secondary?.map((one) => [one.name.text, one]));
+  const byId = new Map<string, string>();
+  for (const { facts, name } of [...primary, ...(secondary ?? [])]) {
+    if (facts !== undefined) byId.set(facts.id, name.text);
+  }
+  for (const name of [...names.values()].sort(compareSnapshotNames)) {
+    const [one, other] = [first.get(name.text), second.get(name.text)];
+    const facts = one?.facts ?? other?.facts;
+    const base = facts?.base ?? undefined;
+    const differ =
+      one?.facts !== undefined && other?.facts !== undefined && one.facts.id !== other.facts.id;
+    const problem = differ
+      ? "the two stores hold different backups"
+      : (one?.problem ?? other?.problem);
+    yield {
+      key: snapshotKey(directory, name),
+      name: name.text,
+      kind: name.kind,
+      time: new Date(name.time * 1000).toISOString(),
+      ageSeconds: Math.max(0, Math.floor(now.getTime() / 1000 - name.time)),
+      firstRevision: name.firstRevision,
+      lastRevision: name.lastRevision,
+      ...(facts === undefined ? {} : { id: facts.id, finishedAt: facts.finishedAt }),
+      ...(base === undefined ? {} : { base }),
+      ...(base === undefined ? {} : { baseName: byId.get(base) ?? "missing" }),
+      files: facts?.files ?? one?.left?.files ?? other?.left?.files ?? 0,
+      bytes: facts?.bytes ?? one?.left?.bytes ?? other?.left?.bytes ?? 0,
+      primary: one?.state ?? "absent",
+      ...(secondary === undefined ? {} : { secondary: other?.state ?? "absent" }),
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+}

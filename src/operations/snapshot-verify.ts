@@ -1,0 +1,40 @@
+import { FileThread } from "../archive/file-thread.js";
+import type { ReadSelection } from "../replication/read-selection.js";
+import { findSnapshot } from "../replication/snapshots.js";
+import { verifySnapshot } from "../replication/verify-snapshot.js";
+import type { StoreConfig } from "../snapstore/config.js";
+import type { OperationContext } from "./context.js";
+import { withStore } from "./stores.js";
+
+export interface SnapshotVerifyOptions {
+  readonly store: StoreConfig;
+  /** A name, or `latest`. */
+  readonly snapshot: string;
+  readonly selection: ReadSelection;
+}
+
+/** Reports what is wrong with a snapshot; resolves with how many files are damaged. */
+export function verifyStoredSnapshot(
+  options: SnapshotVerifyOptions,
+  { signal, report }: Pick<OperationContext, "signal" | "report">,
+): Promise<number> {
+  return withStore(options.store, async (store) => {
+    const { name } = await findSnapshot(store, options.snapshot, signal);
+    const place = { snapshot: name.text, store: store.name };
+    const thread = new FileThread();
+    try {
+      const result = await verifySnapshot(store, name.text, {
+        selection: options.selection,
+        thread,
+        signal,
+        onProgress: (done, total) =>
+          report({ type: "progress", phase: "verify", done, total, unit: "bytes" }),
+        onDamage: (damage) => report({ type: "snapshot-damaged", ...place, ...damage }),
+      });
+      report({ type: "snapshot-verified", ...place, ...result });
+      return result.damaged;
+    } finally {
+      await thread.close();
+    }
+  });
+}

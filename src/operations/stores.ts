@@ -1,0 +1,39 @@
+import { UsageError } from "../errors.js";
+import type { StoreConfig } from "../snapstore/config.js";
+import { openStore } from "../snapstore/open-store.js";
+import { RetryingStore } from "../snapstore/retrying.js";
+import type { SnapStore } from "../snapstore/store.js";
+
+/** Tries of one call, the first included: who waits for an answer would rather hear why there is none. */
+const ATTEMPTS = 4;
+
+/** Opens one store for the time of `work`; its calls are tried again where that may help. */
+export async function withStore<T>(
+  config: StoreConfig,
+  work: (store: SnapStore) => Promise<T>,
+): Promise<T> {
+  const store = new RetryingStore(await openStore(config), { attempts: ATTEMPTS });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opens two, which must not be the same place. @throws UsageError */
+export function withTwoStores<T>(
+  one: StoreConfig,
+  other: StoreConfig,
+  work: (one: SnapStore, other: SnapStore) => Promise<T>,
+): Promise<T> {
+  return withStore(one, (first) =>
+    withStore(other, (second) => {
+      if (first.place === second.place) {
+        throw new UsageError(`both stores are the same place: ${first.name}`, {
+          hint: "a second copy has to be somewhere else",
+        });
+      }
+      return work(first, second);
+    }),
+  );
+}

@@ -1,0 +1,166 @@
+import type { FileFacts } from "../archive/manifest.js";
+import { StoreError } from "../snapstore/errors.js";
+import type { SnapStore } from "../snapstore/store.js";
+import type { Budget } from "./budget.js";
+import { copyFile, CopyMismatch, type CopyTools } from "./copy-file.js";
+import { inParallel } from "./parallel.js";
+import { type RetrySettings, withRetries } from "./retries.js";
+import { manifestKey, readManifestBytes, readStoredManifest } from "./snapshot-manifest.js";
+import { misfit, missingOrMisfit } from "./stored-files.js";
+import { unfinishedSnapshot } from "./unfinished-snapshot.js";
+import { wrongContent } from "./verify-snapshot.js";
+
+export interface CopyOptions extends CopyTools {
+  readonly retries: RetrySettings;
+  /** Files on their way at the same time, of all snapshots together; `slots` counts them. */
+  readonly maxParallelCopies: number;
+  readonly slots: Budget;
+  /** Bytes that are in the target, or on their way; negative when a file begins anew. */
+  onBytes(bytes: number): void;
+}
+
+export interface CopyResult {
+  /** Repaired: the target had something else under the name, or only some of it. */
+  readonly outcome: "copied" | "repaired" | "present";
+  readonly files: number;
+  readonly bytes: number;
+  readonly copiedFiles: number;
+  readonly copiedBytes: number;
+}
+
+/**
+ * Makes the target's snapshot what the source's is: files first, the manifest last. What is there and
+ * right stays. Throws StoreError (STORE_IMMUTABLE where the target may not be put right),
+ * COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
+ */
+export async function copySnapshot(
+  source: SnapStore,
+  target: SnapStore,
+  snapshot: string,
+  options: CopyOptions,
+): Promise<CopyResult> {
+  const { signal } = options;
+  const again = <T>(work: () => Promise<T>): Promise<T> =>
+    withRetries(work, { ...options.retries, signal, worthIt });
+  const stored = await again(() => readStoredManifest(source, snapshot, signal));
+  if (stored === undefined) throw unfinishedSnapshot(source, snapshot);
+  const { files } = stored.manifest;
+  const before = await again(() => state(target, snapshot, stored.bytes, files, signal));
+  const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
+  if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
+  // First of all it must no longer look complete.
+  if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
+  let copiedFiles = 0;
+  let copiedBytes = 0;
+  await inParallel(files, options.maxParallelCopies, async (file) => {
+    await options.slots.take(1);
+    try {
+      const copied = await again(() => bring(source, target, snapshot, file, options));
+      if (!copied) return;
+      copiedFiles++;
+      copiedBytes += file.size;
+    } finally {
+      options.slots.giveBack(1);
+    }
+  });
+  await again(() => putManifest(target, snapshot, stored.bytes, signal));
+  const outcome = before === "absent" ? "copied" : "repaired";
+  return { outcome, ...totals, copiedFiles, copiedBytes };
+}
+
+/**
+ * What may be otherwise the next time: also wrong bytes, which a network may have made, and a file that
+ * somebody else has brought meanwhile.
+ */
+function worthIt(error: unknown): boolean {
+  if (error instanceof StoreError) return error.retryable || error.code === "STORE_EXISTS";
+  return error instanceof CopyMismatch;
+}
+
+/** How the target's snapshot stands to the source's. */
+type TargetState = "absent" | "same" | "lacking" | "other";
+
+async function state(
+  target: SnapStore,
+  snapshot: string,
+  wanted: Buffer,
+  files: readonly FileFacts[],
+  signal: AbortSignal,
+): Promise<TargetState> {
+  const head = await target.head(manifestKey(snapshot), signal);
+  if (head === undefined) return "absent";
+  // Nothing that long is read.
+  if (head.size !== wanted.length) return "other";
+  const bytes = await readManifestBytes(target, snapshot, signal);
+  if (bytes === undefined) return "absent";
+  if (!bytes.equals(wanted)) return "other";
+  const damages = await missingOrMisfit(target, snapshot, files, signal);
+  return damages.length === 0 ? "same" : "lacking";
+}
+
+async function removeManifest(
+  target: SnapStore,
+  snapshot: string,
+  before: "lacking" | "other",
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await target.delete(manifestKey(snapshot), signal);
+  } catch (error) {
+    const locked = error instanceof StoreError && error.code === "STORE_IMMUTABLE";
+    // The right manifest may stay: the files that it lacks are brought to it.
+    if (!locked || before === "other") throw error;
+  }
+}
+
+/** Copies a file unless it is there, whole. True when it was copied. */
+async function bring(
+  source: SnapStore,
+  target: SnapStore,
+  snapshot: string,
+  file: FileFacts,
+  options: CopyOptions,
+): Promise<boolean> {
+  const { signal } = options;
+  const key = `${snapshot}/${file.name}`;
+  const there = await target.head(key, signal);
+  if (there !== undefined && misfit(file, there) === undefined) {
+    // Where the store keeps no digest, only reading tells.
+    const known = there.sha256 !== undefined;
+    const reading = { thread: options.thread, signal };
+    if (known || (await wrongContent(target, snapshot, file, reading)) === undefined) {
+      options.onBytes(file.size);
+      return false;
+    }
+  }
+  let read = 0;
+  const onBytes = (bytes: number): void => {
+    read += bytes;
+    options.onBytes(bytes);
+  };
+  try {
+    const replace = there !== undefined;
+    await copyFile(source, target, key, file, { ...options, replace, onBytes });
+  } catch (error) {
+    options.onBytes(-read);
+    throw error;
+  }
+  return true;
+}
+
+/** Never over another one: if somebody else was faster, theirs must be the same. */
+async function putManifest(
+  target: SnapStore,
+  snapshot: string,
+  bytes: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await target.put(manifestKey(snapshot), bytes, { ifAbsent: true, signal });
+  } catch (error) {
+    const exists = error instanceof StoreError && error.code === "STORE_EXISTS";
+    if (!exists) throw error;
+    const there = await readManifestBytes(target, snapshot, signal);
+    if (there === undefined || !there.equals(bytes)) throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import { BackupToolError } from "../errors.js";
+import { StoreError } from "../snapstore/errors.js";
+import type { SnapStore, StoredObject } from "../snapstore/store.js";
+import { inParallel } from "./parallel.js";
+import { manifestKey } from "./snapshot-manifest.js";
+import { firstRevisionOver } from "./snapshot-name.js";
+import type { StoredSnapshot } from "./snapshots.js";
+import { objectsBelow } from "./stored-files.js";
+
+const WINDOW = 8;
+
+export interface Removed {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/**
+ * Deletes a snapshot, its manifest first: what is left when this is broken off never looks complete.
+ * Throws STORE_IMMUTABLE before the first deletion when the store locks a file of it.
+ */
+export async function deleteSnapshot(
+  store: SnapStore,
+  snapshot: string,
+  options: { readonly dryRun: boolean; readonly signal: AbortSignal },
+): Promise<Removed> {
+  const { dryRun, signal } = options;
+  let files = 0;
+  let bytes = 0;
+  await inParallel(objectsBelow(store, `${snapshot}/`, signal), WINDOW, async (object) => {
+    files++;
+    bytes += object.size;
+    refuseLocked(store, await store.head(object.key, signal));
+  });
+  if (dryRun) return { files, bytes };
+  await store.delete(manifestKey(snapshot), signal);
+  await inParallel(objectsBelow(store, `${snapshot}/`, signal), WINDOW, ({ key }) =>
+    store.delete(key, signal),
+  );
+  return { files, bytes };
+}
+
+function refuseLocked(store: SnapStore, object: StoredObject | undefined): void {
+  const { lockedUntil, key = "" } = object ?? {};
+  if (lockedUntil === undefined || lockedUntil <= new Date()) return;
+  throw new StoreError("STORE_IMMUTABLE", `${key} is locked until ${lockedUntil.toISOString()}`, {
+    store: store.name,
+  });
+}
+
+/**
+ * Throws SNAPSHOT_NEEDED when another snapshot stands on `target`, or may: one that is being written
+ * now, or whose manifest cannot be read, does not say what it stands on.
+ */
+export function refuseNeeded(target: StoredSnapshot, all: readonly StoredSnapshot[]): void {
+  const others = all.filter(({ name }) => name.text !== target.name.text);
+  const id = target.facts?.id;
+  // Another copy of the same backup serves as well.
+  if (id !== undefined && others.some((one) => one.state === "complete" && one.facts?.id === id)) {
+    return;
+  }
+  const needing = others.filter((one) =>
+    one.facts === undefined ? mayStandOn(one, target) : one.facts.base === id,
+  );
+  if (needing.length === 0) return;
+  const names = needing.map(({ name, state }) =>
+    state === "complete" ? name.text : `${name.text} (${state})`,
+  );
+  throw new BackupToolError(
+    "SNAPSHOT_NEEDED",
+    `${target.name.text} is needed by ${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`,
+    { hint: "delete those first" },
+  );
+}
+
+function mayStandOn(one: StoredSnapshot, target: StoredSnapshot): boolean {
+  // What is not complete itself can be the base of nothing.
+  if (target.facts === undefined || one.name.kind !== "incremental") return false;
+  if (one.name.time < target.name.time) return false;
+  const first = one.name.firstRevision;
+  return first === 0 || first === firstRevisionOver(target.name.lastRevision);
+}

@@ -1,0 +1,37 @@
+import type { SnapStore } from "../snapstore/store.js";
+import { deleteSnapshot, type Removed } from "./delete-snapshot.js";
+import { readManifestBytes } from "./snapshot-manifest.js";
+import type { SnapshotName } from "./snapshot-name.js";
+import { listSnapshots, type StoredSnapshot } from "./snapshots.js";
+
+export interface PruneOptions {
+  /** Nothing that was written to since then is touched. */
+  readonly olderThan: Date;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  onRemoved(name: SnapshotName, removed: Removed): void;
+  /** Unfinished, and too young to be sure that nobody writes it. */
+  onKept(name: SnapshotName): void;
+}
+
+/** Removes unfinished snapshots, and uploads that were begun and never ended. Returns how many uploads. */
+export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
+  const { olderThan, dryRun, signal } = options;
+  for (const snapshot of await listSnapshots(store, signal)) {
+    if (snapshot.state !== "unfinished") continue;
+    const { name } = snapshot;
+    if (lastTouched(snapshot) >= olderThan.getTime()) {
+      options.onKept(name);
+      continue;
+    }
+    // It may have been finished since it was listed.
+    if ((await readManifestBytes(store, name.text, signal)) !== undefined) continue;
+    options.onRemoved(name, await deleteSnapshot(store, name.text, { dryRun, signal }));
+  }
+  return dryRun ? 0 : await store.abortStaleUploads("", olderThan, signal);
+}
+
+/** Milliseconds since 1970. */
+function lastTouched({ name, left }: StoredSnapshot): number {
+  return Math.max(name.time * 1000, left?.modified?.getTime() ?? 0);
+}

@@ -1,0 +1,59 @@
+import type { FileFacts } from "../archive/manifest.js";
+import type { SnapStore, StoredObject } from "../snapstore/store.js";
+
+/** Every object below a prefix, page by page. */
+export async function* objectsBelow(
+  store: SnapStore,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<StoredObject, void, void> {
+  let cursor: string | undefined;
+  do {
+    const page = await store.list(prefix, { cursor, signal });
+    yield* page.objects;
+    cursor = page.next;
+  } while (cursor !== undefined);
+}
+
+/** What is wrong with a file of a snapshot. */
+export interface FileDamage {
+  readonly file: string;
+  readonly reason: string;
+}
+
+/**
+ * Holds what a store has of a snapshot against the sizes of its manifest. A file that the listing does
+ * not show is asked for by name: a listing may be late.
+ */
+export async function missingOrMisfit(
+  store: SnapStore,
+  snapshot: string,
+  files: readonly FileFacts[],
+  signal: AbortSignal,
+): Promise<FileDamage[]> {
+  const waiting = new Map(files.map((file) => [`${snapshot}/${file.name}`, file]));
+  const found: FileDamage[] = [];
+  const check = (file: FileFacts, object: StoredObject | undefined): void => {
+    const reason = misfit(file, object);
+    if (reason !== undefined) found.push({ file: file.name, reason });
+  };
+  for await (const object of objectsBelow(store, `${snapshot}/`, signal)) {
+    const file = waiting.get(object.key);
+    if (file === undefined || misfit(file, object) !== undefined) continue;
+    waiting.delete(object.key);
+  }
+  for (const [key, file] of waiting) check(file, await store.head(key, signal));
+  return found.sort((a, b) => (a.file < b.file ? -1 : 1));
+}
+
+/** Why an object is not the file of the manifest, as far as can be told without reading it. */
+export function misfit(file: FileFacts, object: StoredObject | undefined): string | undefined {
+  if (object === undefined) return "it is not there";
+  if (object.size !== file.size) {
+    return `it has ${object.size} bytes, not the ${file.size} of the manifest`;
+  }
+  if (object.sha256 !== undefined && object.sha256 !== file.sha256) {
+    return "the store keeps another SHA-256 than the manifest";
+  }
+  return undefined;
+}

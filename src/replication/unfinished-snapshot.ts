@@ -1,0 +1,9 @@
+import { ArchiveError } from "../archive/errors.js";
+import type { SnapStore } from "../snapstore/store.js";
+
+/** A snapshot without a manifest: still being made, or left over. */
+export function unfinishedSnapshot(store: SnapStore, snapshot: string): ArchiveError {
+  return new ArchiveError("UNFINISHED_BACKUP", `${snapshot} in ${store.name} is unfinished`, {
+    hint: "once nothing writes it any more, snapshot prune-incomplete removes it",
+  });
+}

@@ -1,0 +1,21 @@
+import { StoreError } from "./errors.js";
+
+/**
+ * Refuses with STORE_FAILED what is no key of a store: empty segments, `.`, `..`, NUL, a `/` at either
+ * end. Objects stores would take some of them; a folder cannot, and backups must be able to move.
+ */
+export function checkKey(store: string, key: string): void {
+  const bad = key
+    .split("/")
+    .some((part) => part === "" || part === "." || part === ".." || part.includes("\0"));
+  if (bad) throw new StoreError("STORE_FAILED", `${JSON.stringify(key)} is no key`, { store });
+}
+
+/** Refuses what is neither empty nor whole segments with a `/` at their end. */
+export function checkPrefix(store: string, prefix: string): void {
+  if (prefix === "") return;
+  if (!prefix.endsWith("/")) {
+    throw new StoreError("STORE_FAILED", `${JSON.stringify(prefix)} is no prefix`, { store });
+  }
+  checkKey(store, prefix.slice(0, -1));
+}

@@ -1,0 +1,103 @@
+import type { Dirent } from "node:fs";
+import { opendir } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf } from "./failure.js";
+import { isUnfinished } from "./new-file.js";
+
+/** Something in a folder, by its key; that of a folder ends with a `/`. */
+export interface Entry {
+  readonly key: string;
+  readonly folder: boolean;
+}
+
+/** Names of one folder that are held at a time. */
+const BATCH = 1000;
+
+/**
+ * The keys below `prefix` that come after `after`, in the order of their UTF-8 bytes, as object stores
+ * list them. Holds a batch of names for each level of folders, however many there are.
+ */
+export async function* walk(
+  root: string,
+  prefix: string,
+  options: { after: string; shallow: boolean },
+): AsyncGenerator<Entry, void, void> {
+  const { after, shallow } = options;
+  for await (const entry of entriesOf(root, prefix, after)) {
+    if (!entry.folder) yield entry;
+    else if (!shallow) yield* walk(root, entry.key, options);
+    else if (entry.key !== after && (await holdsObjects(root, entry.key))) yield entry;
+  }
+}
+
+/** What lies right in one folder and may hold keys after `after`, sorted. */
+async function* entriesOf(root: string, prefix: string, after: string): AsyncGenerator<Entry> {
+  let seen = "";
+  for (;;) {
+    const { entries, more } = await batchOf(root, prefix, after, seen);
+    yield* entries;
+    const last = entries.at(-1);
+    if (!more || last === undefined) return;
+    seen = last.key;
+  }
+}
+
+async function batchOf(
+  root: string,
+  prefix: string,
+  after: string,
+  seen: string,
+): Promise<{ entries: Entry[]; more: boolean }> {
+  let entries: Entry[] = [];
+  let more = false;
+  const shorten = () => {
+    entries.sort((a, b) => compareKeys(a.key, b.key));
+    if (entries.length <= BATCH) return;
+    entries = entries.slice(0, BATCH);
+    more = true;
+  };
+  for await (const found of namesIn(join(root, prefix))) {
+    const folder = found.isDirectory();
+    if (!folder && !(found.isFile() && !isUnfinished(found.name))) continue;
+    const key = prefix + found.name + (folder ? "/" : "");
+    if (compareKeys(key, seen) <= 0) continue;
+    if (compareKeys(key, after) <= 0 && !(folder && after.startsWith(key))) continue;
+    entries.push({ key, folder });
+    if (entries.length >= 2 * BATCH) shorten();
+  }
+  shorten();
+  return { entries, more };
+}
+
+/** Nothing when the folder is not there. */
+export async function* namesIn(folder: string): AsyncGenerator<Dirent> {
+  try {
+    yield* await opendir(folder);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+  }
+}
+
+/** A folder without objects is none to an object store. */
+async function holdsObjects(root: string, prefix: string): Promise<boolean> {
+  for await (const found of namesIn(join(root, prefix))) {
+    if (found.isFile() && !isUnfinished(found.name)) return true;
+    if (found.isDirectory() && (await holdsObjects(root, `${prefix}${found.name}/`))) return true;
+  }
+  return false;
+}
+
+/** By UTF-8 bytes, without making them: only what UTF-16 writes as surrogates is out of order. */
+function compareKeys(a: string, b: string): number {
+  const end = Math.min(a.length, b.length);
+  for (let i = 0; i < end; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}

@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, link, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { errnoOf } from "./failure.js";
+
+/** Names of files that are still being written; no key may have such a segment. */
+const UNFINISHED = /^\.part-[0-9a-f]{16}$/;
+
+export function isUnfinished(name: string): boolean {
+  return UNFINISHED.test(name);
+}
+
+/** A file that is written beside its place under another name, and moved there when it is whole. */
+export class NewFile {
+  /** Open for writing at any position. */
+  readonly handle: FileHandle;
+  readonly #temporary: string;
+  readonly #path: string;
+
+  private constructor(handle: FileHandle, temporary: string, path: string) {
+    this.handle = handle;
+    this.#temporary = temporary;
+    this.#path = path;
+  }
+
+  /** Makes the folders above it, too. */
+  static async create(path: string): Promise<NewFile> {
+    const temporary = join(dirname(path), `.part-${randomBytes(8).toString("hex")}`);
+    for (let attempt = 0; ; attempt++) {
+      await makeFolder(dirname(path));
+      try {
+        return new NewFile(await open(temporary, "wx"), temporary, path);
+      } catch (error) {
+        // Whoever deletes the last object of a folder removes the folder, perhaps just now.
+        if (errnoOf(error) !== "ENOENT" || attempt === 9) throw error;
+      }
+    }
+  }
+
+  /** Makes it appear, on the disk and not in its cache alone. With `ifAbsent` throws EEXIST. */
+  async commit(ifAbsent: boolean): Promise<void> {
+    await this.handle.sync();
+    if (ifAbsent) await linkOrRename(this.#temporary, this.#path);
+    else await rename(this.#temporary, this.#path);
+    await this.handle.close();
+    await syncFolder(dirname(this.#path));
+  }
+
+  /** Removes what there is of it. */
+  async discard(): Promise<void> {
+    await this.handle.close();
+    await rm(this.#temporary, { force: true });
+  }
+}
+
+/** What a file system answers that has no hard links. */
+const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
+
+/** link() fails when the name is taken, rename() does not. */
+async function linkOrRename(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!NO_LINKS.includes(errnoOf(error))) throw error;
+    await refuseExisting(to);
+    await rename(from, to);
+    return;
+  }
+  await rm(from, { force: true });
+}
+
+/** Throws EEXIST when something stands at `path`. */
+export async function refuseExisting(path: string): Promise<void> {
+  try {
+    await stat(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return;
+    throw error;
+  }
+  throw Object.assign(new Error(`EEXIST: ${path}`), { code: "EEXIST" });
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  // Each new name is on the disk once the folder that holds it is.
+  for (let at = folder; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems cannot, and need not.
+    if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOTSUP") throw error;
+  } finally {
+    await handle.close();
+  }
+}

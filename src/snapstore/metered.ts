@@ -1,0 +1,141 @@
+import { BackupToolError } from "../errors.js";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  SnapStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreUpload,
+  UploadOptions,
+} from "./store.js";
+
+export type StoreOperation =
+  | "put"
+  | "startUpload"
+  | "part"
+  | "complete"
+  | "abort"
+  | "get"
+  | "head"
+  | "list"
+  | "delete"
+  | "abortStaleUploads";
+
+export interface OperationCounts {
+  calls: number;
+  /** Ended calls by the `code` of their error. */
+  readonly errors: Record<string, number>;
+  /** Sent by calls that succeeded. */
+  bytesOut: number;
+  /** Handed to a reader. */
+  bytesIn: number;
+  /** Spent in calls that have ended; of reads, the reader's time included. */
+  milliseconds: number;
+}
+
+/** Counts by operation; plain numbers that only grow. An operation that was never called has none. */
+export type StoreCounts = Partial<Record<StoreOperation, OperationCounts>>;
+
+/** Counts what goes through a store. */
+export class MeteredStore implements SnapStore {
+  readonly counts: StoreCounts = {};
+  readonly #store: SnapStore;
+  readonly #now: () => number;
+
+  /** @param now milliseconds */
+  constructor(store: SnapStore, now: () => number = () => performance.now()) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  get name(): string {
+    return this.#store.name;
+  }
+  get place(): string {
+    return this.#store.place;
+  }
+  get capabilities(): StoreCapabilities {
+    return this.#store.capabilities;
+  }
+
+  put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
+    return this.#counted("put", () => this.#store.put(key, bytes, options), bytes.length);
+  }
+
+  async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
+    const upload = await this.#counted("startUpload", () => this.#store.startUpload(key, options));
+    return {
+      part: (number, bytes, signal) =>
+        this.#counted("part", () => upload.part(number, bytes, signal), bytes.length),
+      complete: (facts, signal) => this.#counted("complete", () => upload.complete(facts, signal)),
+      abort: () => this.#counted("abort", () => upload.abort()),
+    };
+  }
+
+  async *get(key: string, options?: GetOptions): AsyncGenerator<Uint8Array, void, void> {
+    const counts = this.#of("get");
+    counts.calls++;
+    const start = this.#now();
+    try {
+      for await (const piece of this.#store.get(key, options)) {
+        counts.bytesIn += piece.length;
+        yield piece;
+      }
+    } catch (error) {
+      count(counts, error);
+      throw error;
+    } finally {
+      counts.milliseconds += this.#now() - start;
+    }
+  }
+
+  head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#counted("head", () => this.#store.head(key, signal));
+  }
+
+  list(prefix: string, options?: ListOptions): Promise<ListPage> {
+    return this.#counted("list", () => this.#store.list(prefix, options));
+  }
+
+  delete(key: string, signal?: AbortSignal): Promise<void> {
+    return this.#counted("delete", () => this.#store.delete(key, signal));
+  }
+
+  abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+    return this.#counted("abortStaleUploads", () =>
+      this.#store.abortStaleUploads(prefix, olderThan, signal),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  async #counted<T>(operation: StoreOperation, work: () => Promise<T>, bytesOut = 0): Promise<T> {
+    const counts = this.#of(operation);
+    counts.calls++;
+    const start = this.#now();
+    try {
+      const result = await work();
+      counts.bytesOut += bytesOut;
+      return result;
+    } catch (error) {
+      count(counts, error);
+      throw error;
+    } finally {
+      counts.milliseconds += this.#now() - start;
+    }
+  }
+
+  #of(operation: StoreOperation): OperationCounts {
+    this.counts[operation] ??= { calls: 0, errors: {}, bytesOut: 0, bytesIn: 0, milliseconds: 0 };
+    return this.counts[operation];
+  }
+}
+
+function count({ errors }: OperationCounts, error: unknown): void {
+  const code = error instanceof BackupToolError ? error.code : "OTHER";
+  errors[code] = (errors[code] ?? 0) + 1;
+}

@@ -1,0 +1,24 @@
+import type { StoreConfig } from "./config.js";
+import { StoreError } from "./errors.js";
+import type { SnapStore } from "./store.js";
+
+/** Opens a store by its provider, whose library is loaded only now. Throws StoreError. */
+export async function openStore(config: StoreConfig): Promise<SnapStore> {
+  switch (config.provider) {
+    case "Local": {
+      const { LocalStore } = await import("./local.js");
+      return new LocalStore(config);
+    }
+    case "S3":
+    case "ECS":
+    case "OCS":
+    case "OSS": {
+      const { S3Store } = await import("./s3/store.js");
+      return new S3Store(config);
+    }
+    default:
+      throw new StoreError("STORE_FAILED", "this version has no such provider", {
+        store: config.provider,
+      });
+  }
+}

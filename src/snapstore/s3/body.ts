@@ -1,0 +1,39 @@
+import type { Readable } from "node:stream";
+import { InterruptedError } from "../../errors.js";
+
+/**
+ * The pieces of an answer's body. Fails when nothing comes for `idleMs` milliseconds while they are
+ * asked for, or the signal fires; the time that the reader takes does not count.
+ */
+export async function* bodyPieces(
+  body: Readable,
+  options: { idleMs: number; signal?: AbortSignal | undefined },
+): AsyncGenerator<Uint8Array, number, void> {
+  const { idleMs, signal } = options;
+  const interrupt = () => body.destroy(new InterruptedError());
+  if (signal?.aborted) interrupt();
+  signal?.addEventListener("abort", interrupt, { once: true });
+  const pieces = body[Symbol.asyncIterator]();
+  let bytes = 0;
+  try {
+    for (;;) {
+      const timer = setTimeout(() => body.destroy(new IdleError(idleMs)), idleMs);
+      const next = await pieces.next().finally(() => clearTimeout(timer));
+      if (next.done) return bytes;
+      const piece: unknown = next.value;
+      if (!(piece instanceof Uint8Array)) throw new TypeError("a body of text");
+      bytes += piece.length;
+      yield piece;
+    }
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
+    body.destroy();
+  }
+}
+
+class IdleError extends Error {
+  readonly code = "ETIMEDOUT";
+  constructor(ms: number) {
+    super(`nothing came for ${ms / 1000} seconds`);
+  }
+}

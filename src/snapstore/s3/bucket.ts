@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import {
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  type S3Client,
+  S3ServiceException,
+  type StorageClass,
+} from "@aws-sdk/client-s3";
+import { throwIfAborted } from "../../errors.js";
+import type { S3Config } from "../config.js";
+import { StoreError } from "../errors.js";
+import type { StoredObject } from "../store.js";
+import { s3Client, type S3Deadlines } from "./client.js";
+import { plainTag } from "./digests.js";
+import { s3Failure } from "./failure.js";
+
+/** One bucket through one client: names, the parameters that go with every call, and errors. */
+export class S3Bucket {
+  readonly store: string;
+  readonly name: string;
+  readonly client: S3Client;
+  readonly deadlines: S3Deadlines;
+  /** Of every call that reads or writes an object's bytes. */
+  readonly customerKey: CustomerKey | Record<string, never>;
+  /** Of every call that begins an object. */
+  readonly newObject: NewObject;
+  /** Whether to ask the server to refuse what exists; some do not know the header, and fail. */
+  readonly ifNoneMatch: boolean;
+  /** Learned from the server: it wants Content-MD5, as one that locks objects by default does. */
+  wantsMd5 = false;
+  readonly #prefix: string;
+
+  constructor(config: S3Config, store: string, deadlines: S3Deadlines) {
+    this.store = store;
+    this.name = config.container;
+    this.client = s3Client(config, deadlines);
+    this.deadlines = deadlines;
+    this.customerKey = customerKeyOf(config);
+    this.newObject = {
+      ...this.customerKey,
+      ...(isStorageClass(config.storageClass) && { StorageClass: config.storageClass }),
+      ...(config.sse?.kind === "kms" && { ServerSideEncryption: "aws:kms" as const }),
+      ...(config.sse?.kind === "kms" &&
+        config.sse.keyId !== undefined && { SSEKMSKeyId: config.sse.keyId }),
+    };
+    this.ifNoneMatch = config.provider === "S3" || config.provider === "OCS";
+    this.#prefix = config.prefix === "" ? "" : `${config.prefix}/`;
+  }
+
+  /** The bucket and the whole key. */
+  at(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.name, Key: this.#prefix + key };
+  }
+
+  /** The key in the store of a whole key. */
+  within(key: string): string {
+    return key.slice(this.#prefix.length);
+  }
+
+  /** Runs one call and gives its errors as StoreErrors. */
+  async call<T>(
+    key: string,
+    signal: AbortSignal | undefined,
+    work: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    throwIfAborted(signal);
+    const options = signal === undefined ? {} : { abortSignal: signal };
+    try {
+      try {
+        return await work(options);
+      } catch (error) {
+        // The SDK has learned the server's time from the refusal.
+        if (!isRefusal(error, "RequestTimeTooSkewed")) throw error;
+        return await work(options);
+      }
+    } catch (error) {
+      throw s3Failure(error, { store: this.store, key, signal });
+    }
+  }
+
+  /** Undefined when there is no such object. */
+  async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    const command = new HeadObjectCommand({ ...this.at(key), ...this.customerKey });
+    try {
+      const answer = await this.call(key, signal, (how) => this.client.send(command, how));
+      return storedObject(key, answer);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "STORE_NOT_FOUND") return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Refuses to write or delete what is locked. A bucket with object lock keeps versions: it would not
+   * refuse, but hide the locked one behind the new one or a mark.
+   */
+  async refuseLocked(key: string, signal?: AbortSignal): Promise<void> {
+    const { lockedUntil } = (await this.head(key, signal)) ?? {};
+    if (lockedUntil === undefined || lockedUntil <= new Date()) return;
+    throw this.failure("STORE_IMMUTABLE", `${key}: locked until ${lockedUntil.toISOString()}`);
+  }
+
+  failure(code: StoreError["code"], message: string): StoreError {
+    return new StoreError(code, message, { store: this.store });
+  }
+}
+
+/** Whether the server refused with this name, such as `NoSuchUpload`. */
+export function isRefusal(error: unknown, name: string): boolean {
+  const refusal = error instanceof StoreError ? error.cause : error;
+  return refusal instanceof S3ServiceException && refusal.name === name;
+}
+
+interface CustomerKey {
+  readonly SSECustomerAlgorithm: "AES256";
+  readonly SSECustomerKey: string;
+  readonly SSECustomerKeyMD5: string;
+}
+
+interface NewObject extends Partial<CustomerKey> {
+  readonly StorageClass?: StorageClass;
+  readonly ServerSideEncryption?: "aws:kms";
+  readonly SSEKMSKeyId?: string;
+}
+
+function customerKeyOf({ sse }: S3Config): S3Bucket["customerKey"] {
+  if (sse?.kind !== "customer") return {};
+  return {
+    SSECustomerAlgorithm: "AES256",
+    SSECustomerKey: Buffer.from(sse.key).toString("base64"),
+    SSECustomerKeyMD5: createHash("md5").update(sse.key).digest("base64"),
+  };
+}
+
+/** The SDK lists those of Amazon; other servers have classes of their own. */
+function isStorageClass(name: string | undefined): name is StorageClass {
+  return name !== undefined && name !== "";
+}
+
+function storedObject(key: string, answer: HeadObjectCommandOutput): StoredObject {
+  const held = answer.ObjectLockLegalHoldStatus === "ON";
+  const lockedUntil = held ? FOREVER : answer.ObjectLockRetainUntilDate;
+  return {
+    key,
+    size: answer.ContentLength ?? 0,
+    modified: answer.LastModified ?? new Date(0),
+    tag: plainTag(answer.ETag),
+    sha256: answer.Metadata?.["sha256"],
+    lockedUntil,
+  };
+}
+
+/** A legal hold has no end of its own. */
+const FOREVER = new Date(8.64e15);

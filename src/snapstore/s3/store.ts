@@ -1,0 +1,216 @@
+import { Readable } from "node:stream";
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
+import { throwIfAborted } from "../../errors.js";
+import type { S3Config } from "../config.js";
+import { StoreError } from "../errors.js";
+import { checkKey, checkPrefix } from "../key.js";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  SnapStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreUpload,
+  UploadOptions,
+} from "../store.js";
+import { bodyPieces } from "./body.js";
+import { isRefusal, S3Bucket } from "./bucket.js";
+import { DEADLINES, type S3Deadlines } from "./client.js";
+import { plainTag, sha256Hex } from "./digests.js";
+import { s3Failure } from "./failure.js";
+import { sendBytes } from "./send-bytes.js";
+import { refuseExisting, S3Upload } from "./upload.js";
+
+/** Most entries of a page that servers give. */
+const PAGE = 1000;
+
+/** A bucket of S3, or of what speaks like it. */
+export class S3Store implements SnapStore {
+  readonly name: string;
+  readonly place: string;
+  readonly capabilities: StoreCapabilities;
+  readonly #bucket: S3Bucket;
+
+  constructor(config: S3Config, deadlines: S3Deadlines = DEADLINES) {
+    const { container, prefix, endpoint } = config;
+    this.name = `s3://${container}${prefix === "" ? "" : `/${prefix}`}`;
+    const server = endpoint === undefined ? "amazonaws.com" : new URL(endpoint).host;
+    this.place = `s3://${server}/${container}/${prefix}`;
+    this.capabilities = {
+      parallelParts: true,
+      // Others may (MinIO does), or ignore what they do not know (radosgw of Ceph 16 does).
+      atomicIfAbsent: endpoint === undefined,
+      minPartBytes: 5 << 20,
+      maxPartBytes: 5 * 2 ** 30,
+      maxParts: 10_000,
+    };
+    this.#bucket = new S3Bucket(config, this.name, deadlines);
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    checkKey(this.name, key);
+    const { signal, ifAbsent = false } = options;
+    const bucket = this.#bucket;
+    if (ifAbsent) await refuseExisting(bucket, key, signal);
+    else await bucket.refuseLocked(key, signal);
+    const object = {
+      ...bucket.at(key),
+      ...bucket.newObject,
+      ...(ifAbsent && bucket.ifNoneMatch && { IfNoneMatch: "*" }),
+      Metadata: { sha256: await sha256Hex(bytes) },
+    };
+    try {
+      await sendBytes(bucket, key, bytes, signal, (body, how) =>
+        bucket.client.send(new PutObjectCommand({ ...object, ...body }), how),
+      );
+    } catch (error) {
+      if (!isRefusal(error, "PreconditionFailed")) throw error;
+      throw bucket.failure("STORE_EXISTS", `${key}: exists already`);
+    }
+  }
+
+  async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
+    checkKey(this.name, key);
+    return await S3Upload.start(this.#bucket, key, options);
+  }
+
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    checkKey(this.name, key);
+    const { offset = 0, length, ifTag, signal } = options;
+    // HTTP has no range of nothing.
+    if (length === 0) return await this.#mustExist(key, signal);
+    const whole = offset === 0 && length === undefined;
+    const last = length === undefined ? "" : offset + length - 1;
+    const command = new GetObjectCommand({
+      ...this.#bucket.at(key),
+      ...this.#bucket.customerKey,
+      ...(!whole && { Range: `bytes=${offset}-${last}` }),
+      ...(ifTag !== undefined && { IfMatch: `"${ifTag}"` }),
+    });
+    try {
+      const answer = await this.#bucket.call(key, signal, (how) =>
+        this.#bucket.client.send(command, how),
+      );
+      if (!(answer.Body instanceof Readable)) return;
+      const { idleMs } = this.#bucket.deadlines;
+      const bytes = yield* bodyPieces(answer.Body, { idleMs, signal });
+      if (answer.ContentLength !== undefined && bytes !== answer.ContentLength) {
+        const wanted = `${bytes} bytes of ${answer.ContentLength}`;
+        throw this.#bucket.failure("STORE_TRANSIENT", `${key}: cut short, ${wanted}`);
+      }
+    } catch (error) {
+      // The range begins at the end of the object, or after it.
+      if (isRefusal(error, "InvalidRange")) return;
+      if (isRefusal(error, "PreconditionFailed")) {
+        throw this.#bucket.failure("STORE_TRANSIENT", `${key}: has changed`);
+      }
+      throw s3Failure(error, { store: this.name, key, signal });
+    }
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    checkKey(this.name, key);
+    return await this.#bucket.head(key, signal);
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    checkPrefix(this.name, prefix);
+    const { cursor, shallow = false, limit = PAGE, signal } = options;
+    const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
+    const command = new ListObjectsV2Command({
+      Bucket,
+      Prefix,
+      MaxKeys: Math.min(limit, PAGE),
+      ...(shallow && { Delimiter: "/" }),
+      ...(cursor !== undefined && { ContinuationToken: cursor }),
+    });
+    const answer = await this.#bucket.call(prefix, signal, (how) =>
+      this.#bucket.client.send(command, how),
+    );
+    const objects: StoredObject[] = [];
+    for (const { Key = "", Size = 0, LastModified, ETag } of answer.Contents ?? []) {
+      // What consoles make to show an empty folder is no object of ours.
+      if (Key.endsWith("/")) continue;
+      const modified = LastModified ?? new Date(0);
+      objects.push({ key: this.#bucket.within(Key), size: Size, modified, tag: plainTag(ETag) });
+    }
+    const folders = (answer.CommonPrefixes ?? []).map(({ Prefix = "" }) =>
+      this.#bucket.within(Prefix),
+    );
+    const next = answer.IsTruncated ? answer.NextContinuationToken : undefined;
+    return next === undefined ? { objects, folders } : { objects, folders, next };
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    checkKey(this.name, key);
+    await this.#bucket.refuseLocked(key, signal);
+    const command = new DeleteObjectCommand(this.#bucket.at(key));
+    try {
+      await this.#bucket.call(key, signal, (how) => this.#bucket.client.send(command, how));
+    } catch (error) {
+      if (!isRefusal(error, "NoSuchKey")) throw error;
+    }
+  }
+
+  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+    checkPrefix(this.name, prefix);
+    const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
+    let aborted = 0;
+    let after: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+    while (after !== undefined) {
+      const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
+        Bucket,
+        Prefix,
+        ...after,
+      });
+      const page = await this.#bucket.call(prefix, signal, (how) =>
+        this.#bucket.client.send(command, how),
+      );
+      for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
+        if (Initiated === undefined || Initiated >= olderThan) continue;
+        if (await this.#abort(Key, UploadId, signal)) aborted++;
+      }
+      const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
+      after = undefined;
+      if (IsTruncated && NextKeyMarker !== undefined) {
+        after = { KeyMarker: NextKeyMarker };
+        if (NextUploadIdMarker !== undefined) after.UploadIdMarker = NextUploadIdMarker;
+      }
+    }
+    return aborted;
+  }
+
+  async close(): Promise<void> {
+    this.#bucket.client.destroy();
+  }
+
+  /** @returns false when another was quicker */
+  async #abort(key: string, id: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const at = { Bucket: this.#bucket.name, Key: key, UploadId: id };
+    const command = new AbortMultipartUploadCommand(at);
+    try {
+      await this.#bucket.call(this.#bucket.within(key), signal, (how) =>
+        this.#bucket.client.send(command, how),
+      );
+      return true;
+    } catch (error) {
+      if (isRefusal(error, "NoSuchUpload")) return false;
+      throw error;
+    }
+  }
+
+  async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
+    throwIfAborted(signal);
+    if ((await this.#bucket.head(key, signal)) !== undefined) return;
+    throw new StoreError("STORE_NOT_FOUND", `${key}: not found`, { store: this.name });
+  }
+}

@@ -1,0 +1,124 @@
+import { mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import test from "ava";
+import fc from "fast-check";
+import { LocalStore } from "../../src/snapstore/local.js";
+import { newFolder } from "../support/folders.js";
+import { runProcess } from "../support/processes.js";
+import { conformance, listAll, refused } from "./conformance.js";
+
+const container = join(newFolder(), "store");
+
+conformance("Local", async (prefix) => new LocalStore({ provider: "Local", container, prefix }));
+
+function newStore(): { store: LocalStore; folder: string } {
+  const folder = newFolder();
+  return { store: new LocalStore({ provider: "Local", container: folder, prefix: "" }), folder };
+}
+
+test("a folder that is full, and one that is read-only, are told from other failures", async (t) => {
+  const program = fileURLToPath(new URL("../support/local-store-faults.js", import.meta.url));
+  const args = ["-rm", process.execPath, program, newFolder()];
+  const { code, stdout, stderr } = await runProcess("unshare", args);
+  t.is(code, 0, stderr);
+  t.deepEqual(JSON.parse(stdout.toString()), {
+    "put, full": "STORE_FULL",
+    "upload, full": "STORE_FULL",
+    "left, full": "kept",
+    "unfinished, full": "0",
+    "put after that": "done",
+    "put, read-only": "STORE_IMMUTABLE",
+    "upload, read-only": "STORE_IMMUTABLE",
+    "delete, read-only": "STORE_IMMUTABLE",
+    "head, read-only": "done",
+  });
+});
+
+test("files under way are not listed, and names like theirs are refused", async (t) => {
+  const { store, folder } = newStore();
+  const upload = await store.startUpload("a/k", { partBytes: 10 });
+  await upload.part(0, Buffer.from("x"));
+  const [name = ""] = readdirSync(join(folder, "a"));
+  t.regex(name, /^\.part-[0-9a-f]{16}$/);
+  t.deepEqual(await store.list("a/"), { objects: [], folders: [] });
+  await refused(t, "STORE_FAILED", () => store.put(`a/${name}`, Buffer.from("y")));
+  await refused(t, "STORE_FAILED", () => store.delete(`a/${name}`));
+  await upload.abort();
+  t.deepEqual(readdirSync(join(folder, "a")), []);
+});
+
+test("what a killed process left is stale by its last write", async (t) => {
+  const { store, folder } = newStore();
+  mkdirSync(join(folder, "a"));
+  for (const [name, seconds] of [
+    [".part-0123456789abcdef", 1000],
+    [".part-fedcba9876543210", 3000],
+  ] as const) {
+    writeFileSync(join(folder, "a", name), "x");
+    utimesSync(join(folder, "a", name), seconds, seconds);
+  }
+  t.is(await store.abortStaleUploads("", new Date(2_000_000)), 1);
+  t.deepEqual(readdirSync(join(folder, "a")), [".part-fedcba9876543210"]);
+});
+
+test("what is no file and no folder is not listed", async (t) => {
+  const { store, folder } = newStore();
+  await store.put("k", Buffer.from("x"));
+  symlinkSync("/etc/passwd", join(folder, "link"));
+  mkdirSync(join(folder, "empty/deeper"), { recursive: true });
+  t.deepEqual((await listAll(store, "")).keys, ["k"]);
+  t.deepEqual((await store.list("", { shallow: true })).folders, []);
+});
+
+test("more names in a folder than are held at a time come in order, each once", async (t) => {
+  const { store, folder } = newStore();
+  const keys: string[] = [];
+  for (let i = 0; i < 4300; i++) {
+    const name = String((i * 7919) % 4300).padStart(4, "0");
+    // Some are folders, some of them empty.
+    if (i % 10 < 7) {
+      writeFileSync(join(folder, name), "");
+      keys.push(name);
+    } else {
+      mkdirSync(join(folder, name));
+      if (i % 10 === 7) continue;
+      writeFileSync(join(folder, name, "x"), "");
+      keys.push(`${name}/x`);
+    }
+  }
+  for (const limit of [undefined, 1700]) {
+    t.deepEqual((await listAll(store, "", { limit })).keys, keys.toSorted());
+  }
+  const shallow = await listAll(store, "", { shallow: true, limit: 900 });
+  t.deepEqual(
+    shallow.folders,
+    keys
+      .filter((k) => k.includes("/"))
+      .map((k) => k.slice(0, 5))
+      .sort(),
+  );
+});
+
+test("pages of any size list any keys in the order of their bytes", async (t) => {
+  const part = fc.string({ unit: fc.constantFrom("a", "b", "-", "/", "0", "é", "\ue000", "🗄") });
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(part), fc.integer({ min: 1, max: 5 }), async (names, limit) => {
+      const { store } = newStore();
+      const keys: string[] = [];
+      for (const key of names) {
+        const clean = key.split("/").every((segment) => segment !== "");
+        const clash = (k: string) => k.startsWith(`${key}/`) || key.startsWith(`${k}/`);
+        if (!clean || keys.some(clash)) continue;
+        keys.push(key);
+        await store.put(key, Buffer.from("x"));
+      }
+      keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      t.deepEqual((await listAll(store, "", { limit })).keys, keys);
+      const { folders } = await listAll(store, "", { limit, shallow: true });
+      const tops = keys.filter((k) => k.includes("/")).map((k) => k.slice(0, k.indexOf("/") + 1));
+      t.deepEqual(folders, [...new Set(tops)]);
+    }),
+    { numRuns: 60 },
+  );
+});

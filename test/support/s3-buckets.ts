@@ -1,0 +1,35 @@
+import { randomBytes } from "node:crypto";
+import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import type { S3Config } from "../../src/snapstore/config.js";
+import { env } from "./backuptool.js";
+
+/** Where radosgw is, as its first user or its second. */
+export function radosgw(user: "one" | "two" = "one") {
+  const number = user === "one" ? "" : "2";
+  const accessKeyId = env(`S3_ACCESS${number}`);
+  const secretAccessKey = env(`S3_SECRET${number}`);
+  return { endpoint: env("S3_ENDPOINT"), credentials: { accessKeyId, secretAccessKey } };
+}
+
+/** A client of the SDK, for what a store does not do: make buckets, look behind. */
+export function plainClient(user: "one" | "two" = "one"): S3Client {
+  return new S3Client({ ...radosgw(user), region: "us-east-1", forcePathStyle: true });
+}
+
+/** A new bucket with a random name. */
+export async function newBucket(
+  options: { user?: "one" | "two"; objectLock?: boolean } = {},
+): Promise<string> {
+  const { user, objectLock = false } = options;
+  const name = `test-${randomBytes(8).toString("hex")}`;
+  const client = plainClient(user);
+  await client.send(
+    new CreateBucketCommand({ Bucket: name, ObjectLockEnabledForBucket: objectLock }),
+  );
+  client.destroy();
+  return name;
+}
+
+export function s3Config(bucket: string, more: Partial<S3Config> = {}): S3Config {
+  return { provider: "S3", container: bucket, prefix: "", ...radosgw(), ...more };
+}
