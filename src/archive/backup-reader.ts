@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, readdir, readFile } from "node:fs/promises";
+import { type BackupFile, type BackupFiles, readWhole } from "./backup-files.js";
 import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
 import { type Chunk, readChunks } from "./chunk-reader.js";
 import { ArchiveError, damaged } from "./errors.js";
@@ -11,7 +11,6 @@ import { readIndexItems } from "./index-reader.js";
 import { type FileFacts, type Manifest, readManifest } from "./manifest.js";
 import { checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
 import type { SealPool } from "./seal-pool.js";
-import { openRegularFile } from "./regular-file.js";
 import { readTar, type TarEvents } from "./tar-reader.js";
 
 /** METADATA.bin lists 100,000 files at most. */
@@ -23,22 +22,25 @@ interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One finished backup in a folder, its manifest, facts and headers checked. */
+/** One finished backup, its manifest, facts and headers checked. */
 export class BackupReader {
-  readonly folder: string;
+  /** Where it is, for messages. */
+  readonly where: string;
   readonly manifest: Manifest;
   readonly metadata: Metadata;
   readonly keys: BackupKeys;
+  readonly #files: BackupFiles;
   readonly #pool: SealPool;
 
   private constructor(
-    folder: string,
+    files: BackupFiles,
     manifest: Manifest,
     metadata: Metadata,
     keys: BackupKeys,
     pool: SealPool,
   ) {
-    this.folder = folder;
+    this.where = files.where;
+    this.#files = files;
     this.manifest = manifest;
     this.metadata = metadata;
     this.keys = keys;
@@ -50,18 +52,18 @@ export class BackupReader {
    * Throws ArchiveError of every code.
    */
   static async open(
-    folder: string,
+    files: BackupFiles,
     passphrase: PassphraseKeys,
     pool: SealPool,
   ): Promise<BackupReader> {
-    const manifest = await readManifest(folder, () => readdir(folder));
-    const { header, keys, intact } = await openMetadataHeader(folder, manifest, passphrase);
+    const manifest = await readManifest(files);
+    const { header, keys, intact } = await openMetadataHeader(files, manifest, passphrase);
     if (!intact)
       throw damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME });
-    const reader = new BackupReader(folder, manifest, {} as Metadata, keys, pool);
+    const reader = new BackupReader(files, manifest, {} as Metadata, keys, pool);
     const metadata = await reader.#readMetadata(header);
     checkManifest(manifest, metadata);
-    const whole = new BackupReader(folder, manifest, metadata, keys, pool);
+    const whole = new BackupReader(files, manifest, metadata, keys, pool);
     for (const facts of metadata.files) await whole.#checkFile(facts);
     return whole;
   }
@@ -96,15 +98,15 @@ export class BackupReader {
     const facts = this.manifest.files.find((file) => file.name === name);
     if (facts === undefined)
       throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
-    const handle = await openRegularFile(this.folder, name);
+    const file = await this.#files.open(name);
     let hash: HashedFile | undefined;
     try {
       hash = await options.hashOn?.open();
-      const header = await this.#header(handle, name, type, number);
+      const header = await this.#header(file, name, type, number);
       const { signal } = options;
       yield* readChunks({
         name,
-        handle,
+        file,
         size: facts.size,
         headerBytes: header.length,
         key: this.keys.fileKey(type, number),
@@ -119,7 +121,7 @@ export class BackupReader {
         throw damaged("its SHA-256 is not the one in MANIFEST.json", { file: name });
       }
     } finally {
-      await handle.close();
+      await file.close();
       await hash?.abandon();
     }
   }
@@ -143,24 +145,24 @@ export class BackupReader {
 
   async #checkFile(facts: FileFacts): Promise<void> {
     const { name } = facts;
-    const handle = await openRegularFile(this.folder, name);
+    const file = await this.#files.open(name);
     try {
-      const { size } = await handle.stat();
+      const { size } = file;
       if (size !== facts.size) {
         const how = size < facts.size ? "truncated" : "longer than it was";
         throw damaged(`${how}: ${size} bytes instead of ${facts.size}`, { file: name });
       }
       const isIndex = name === INDEX_NAME;
       const number = isIndex ? 0 : Number(/\d+/.exec(name)?.[0]);
-      await this.#header(handle, name, isIndex ? FileType.index : FileType.archive, number);
+      await this.#header(file, name, isIndex ? FileType.index : FileType.archive, number);
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
 
   /** The file's header, authentic and of this very file. */
-  async #header(handle: FileHandle, file: string, type: FileType, number: number): Promise<Header> {
-    const header = await readHeader(handle, file);
+  async #header(from: BackupFile, file: string, type: FileType, number: number): Promise<Header> {
+    const header = await readHeader(from, file);
     if (!this.keys.headerIsAuthentic(header)) {
       const ours = this.keys.slotBytes;
       const sameBackup =
@@ -183,13 +185,13 @@ export class BackupReader {
   }
 }
 
-async function readHeader(handle: FileHandle, file: string): Promise<Header> {
+async function readHeader(from: BackupFile, file: string): Promise<Header> {
   const bytes = Buffer.alloc(MAX_HEADER_BYTES);
   let length = 0;
   while (length < bytes.length) {
-    const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
-    if (bytesRead === 0) break;
-    length += bytesRead;
+    const read = await from.read(bytes.subarray(length), length);
+    if (read === 0) break;
+    length += read;
   }
   try {
     return decodeHeader(bytes.subarray(0, length), file);
@@ -204,21 +206,20 @@ async function readHeader(handle: FileHandle, file: string): Promise<Header> {
 
 /** Opens the keys from METADATA.bin, and says whether the file is the one in the manifest. */
 async function openMetadataHeader(
-  folder: string,
+  files: BackupFiles,
   manifest: Manifest,
   passphrase: PassphraseKeys,
 ): Promise<{ header: Header; keys: BackupKeys; intact: boolean }> {
   const facts = manifest.files.find((file) => file.name === METADATA_NAME);
   if (facts === undefined)
     throw damaged("it does not name METADATA.bin", { file: "MANIFEST.json" });
-  const handle = await openRegularFile(folder, METADATA_NAME);
+  const file = await files.open(METADATA_NAME);
   let bytes: Buffer;
   try {
-    const { size } = await handle.stat();
-    if (size > MAX_METADATA_BYTES) throw damaged("it is too long", { file: METADATA_NAME });
-    bytes = await readFile(handle);
+    const tooLong = () => damaged("it is too long", { file: METADATA_NAME });
+    bytes = await readWhole(file, MAX_METADATA_BYTES, tooLong);
   } finally {
-    await handle.close();
+    await file.close();
   }
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const intact = sha256 === facts.sha256 && bytes.length === facts.size;

@@ -1,16 +1,13 @@
-import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
 import type { BackupKeys } from "./backup-keys.js";
+import type { BackupTarget } from "./backup-target.js";
 import { CborWriter } from "./cbor.js";
 import { EntryWriter } from "./entry-writer.js";
-import { FileThread } from "./file-thread.js";
 import {
   archiveName,
   DEFAULT_CHUNK_BYTES,
   FileType,
   INDEX_NAME,
-  MANIFEST_NAME,
   MAX_ARCHIVE_FILES,
   METADATA_NAME,
 } from "./format.js";
@@ -25,7 +22,7 @@ import {
   type IndexedObject,
   type Place,
 } from "./index-items.js";
-import { encodeManifest, type FileFacts, type Manifest } from "./manifest.js";
+import { encodeManifest, type FileFacts } from "./manifest.js";
 import { encodeMetadata, type Metadata } from "./metadata.js";
 import { SealPool } from "./seal-pool.js";
 import { SealedFileWriter, type SharedSlice } from "./sealed-file-writer.js";
@@ -34,53 +31,14 @@ import { TAR_END } from "./tar-header.js";
 /** What is not known before the end, and goes to METADATA.bin. */
 export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;
 
-/** Refuses a folder that holds anything; makes it when it is not there. */
-export async function prepareFolder(folder: string, flag = "--outputdir"): Promise<void> {
-  let names: string[];
-  try {
-    await makeFolder(resolve(folder));
-    names = await readdir(folder);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new UsageError(`cannot use the folder ${folder}: ${message}`, { cause });
-  }
-  if (names.length > 0) {
-    throw new UsageError(`the folder ${folder} is not empty`, {
-      hint: `name a new one with ${flag}; a backup is never written over another`,
-    });
-  }
-}
-
-/** Not mkdir's own `recursive`: Node 20 tries without end where a folder takes no new ones, as in /proc. */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    const parent = dirname(folder);
-    if (code !== "ENOENT" || (await exists(parent))) throw error;
-    await makeFolder(parent);
-    await mkdir(folder, { mode: 0o700 });
-  }
-}
-
-async function exists(folder: string): Promise<boolean> {
-  return stat(folder).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Writes one backup into an empty folder. Entries go in one after the other; `ready` gives back-pressure. */
+/** Writes one backup into an empty target. Entries go in one after the other; `ready` gives back-pressure. */
 export class BackupWriter extends EntryWriter {
-  readonly #folder: string;
+  readonly #target: BackupTarget;
   readonly #keys: BackupKeys;
   readonly #level: number;
   readonly #archiveBytes: number;
   readonly #onFile: (name: string) => void;
   readonly #pool: SealPool;
-  readonly #thread = new FileThread();
   readonly #chunkBytes: number;
   readonly #files: FileFacts[] = [];
   readonly #item = new CborWriter();
@@ -90,7 +48,7 @@ export class BackupWriter extends EntryWriter {
   #index: SealedFileWriter | undefined;
 
   constructor(options: {
-    folder: string;
+    target: BackupTarget;
     keys: BackupKeys;
     compressionLevel: number;
     archiveBytes: number;
@@ -99,7 +57,7 @@ export class BackupWriter extends EntryWriter {
     onFile?: (name: string) => void;
   }) {
     super();
-    this.#folder = options.folder;
+    this.#target = options.target;
     this.#keys = options.keys;
     this.#level = options.compressionLevel;
     this.#archiveBytes = options.archiveBytes;
@@ -118,7 +76,7 @@ export class BackupWriter extends EntryWriter {
     });
   }
 
-  /** Resolves when there is room for more; rejects when the folder cannot be written. */
+  /** Resolves when there is room for more; rejects when the target cannot be written. */
   override async ready(): Promise<void> {
     await this.#current(this.#archive).ready();
     await this.#current(this.#index).ready();
@@ -190,7 +148,7 @@ export class BackupWriter extends EntryWriter {
     const file = await this.#open(FileType.metadata, 0, METADATA_NAME);
     file.append(encodeMetadata(metadata));
     const { size, sha256 } = await file.finish();
-    await this.#writeManifest({
+    const manifest = encodeManifest({
       format: 1,
       id,
       kind: facts.kind,
@@ -199,13 +157,14 @@ export class BackupWriter extends EntryWriter {
       finishedAt: facts.finishedAt,
       files: [...this.#files, { name: METADATA_NAME, size, sha256 }],
     });
+    await this.#target.finish(manifest);
     await this.close();
     return metadata;
   }
 
-  /** Ends the threads. Without `finish` before it, the folder stays unfinished. */
+  /** Ends the threads, and the target with them. Without `finish` before it, the backup stays unfinished. */
   async close(): Promise<void> {
-    await Promise.all([this.#pool.close(), this.#thread.close()]);
+    await Promise.all([this.#pool.close(), this.#target.close()]);
   }
 
   #emptyItem(): CborWriter {
@@ -235,7 +194,7 @@ export class BackupWriter extends EntryWriter {
       slots: [this.#keys.slotBytes],
     });
     const header = Buffer.concat([unsigned, this.#keys.headerMac(unsigned)]);
-    const file = await this.#thread.open(join(this.#folder, name));
+    const file = await this.#target.open(name);
     const key = this.#keys.fileKey(type, number);
     const chunkBytes = this.#chunkBytes;
     return new SealedFileWriter({
@@ -271,33 +230,8 @@ export class BackupWriter extends EntryWriter {
     this.#files.push({ name: archiveName(this.#archiveNumber), size, sha256 });
   }
 
-  async #writeManifest(manifest: Manifest): Promise<void> {
-    const path = join(this.#folder, MANIFEST_NAME);
-    const temporary = join(this.#folder, `.${MANIFEST_NAME}.partial`);
-    const file = await open(temporary, "wx", 0o600);
-    try {
-      await file.writeFile(encodeManifest(manifest));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    // The names of all files but this one must be on disk before it says that they are.
-    await syncFolder(this.#folder);
-    await rename(temporary, path);
-    await syncFolder(this.#folder);
-  }
-
   #current(file: SealedFileWriter | undefined): SealedFileWriter {
     if (file === undefined) throw new Error("the backup is not started, or finished");
     return file;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

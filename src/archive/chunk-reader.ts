@@ -1,5 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
 import { throwIfAborted } from "../errors.js";
+import type { BackupFile } from "./backup-files.js";
 import { damaged } from "./errors.js";
 import type { HashedFile } from "./file-thread.js";
 import { chunkNonce, FRAME_BYTES, maxSealedChunk, TAG_BYTES } from "./format.js";
@@ -65,7 +65,7 @@ class Block {
 /** What to read, and how to open it. */
 export interface SealedFileSource {
   readonly name: string;
-  readonly handle: FileHandle;
+  readonly file: BackupFile;
   /** Bytes of the whole file. */
   readonly size: number;
   /** Where the first chunk starts. */
@@ -275,10 +275,10 @@ async function readFully(
   const target = Buffer.from(memory);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await source.handle.read(target, done, length - done, position + done);
-    if (bytesRead === 0)
+    const read = await source.file.read(target.subarray(done, length), position + done);
+    if (read === 0)
       throw damaged("the file became shorter while it was read", { file: source.name });
-    done += bytesRead;
+    done += read;
   }
   return done;
 }

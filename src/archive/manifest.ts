@@ -1,6 +1,6 @@
+import { type BackupFiles, readWhole } from "./backup-files.js";
 import { ArchiveError, damaged } from "./errors.js";
 import { FORMAT_VERSION, MANIFEST_NAME } from "./format.js";
-import { openRegularFile } from "./regular-file.js";
 
 /** A file of a backup. */
 export interface FileFacts {
@@ -85,21 +85,18 @@ export function isFileFacts(value: unknown): value is FileFacts {
   );
 }
 
-/** Reads the manifest of the backup in `folder`. Throws NOT_A_BACKUP, UNFINISHED_BACKUP and as {@link decodeManifest}. */
-export async function readManifest(
-  folder: string,
-  list: () => Promise<string[]>,
-): Promise<Manifest> {
-  const handle = await openRegularFile(folder, MANIFEST_NAME).catch(async (error: unknown) => {
-    throw isMissing(error) ? await whyNoManifest(folder, list) : error;
+/** Throws NOT_A_BACKUP, UNFINISHED_BACKUP and as {@link decodeManifest}. */
+export async function readManifest(files: BackupFiles): Promise<Manifest> {
+  const file = await files.open(MANIFEST_NAME).catch(async (error: unknown) => {
+    throw isMissing(error) ? await whyNoManifest(files) : error;
   });
   try {
     // Before it is read: a hostile store can name any length.
-    const { size } = await handle.stat();
-    if (size > MAX_MANIFEST_BYTES) throw damaged("it is too long", { file: MANIFEST_NAME });
-    return decodeManifest(await handle.readFile("utf8"));
+    const tooLong = () => damaged("it is too long", { file: MANIFEST_NAME });
+    const bytes = await readWhole(file, MAX_MANIFEST_BYTES, tooLong);
+    return decodeManifest(bytes.toString("utf8"));
   } finally {
-    await handle.close();
+    await file.close();
   }
 }
 
@@ -109,19 +106,19 @@ function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "ENOTDIR";
 }
 
-async function whyNoManifest(folder: string, list: () => Promise<string[]>): Promise<Error> {
+async function whyNoManifest(files: BackupFiles): Promise<Error> {
   let names: string[];
   try {
-    names = await list();
+    names = await files.list();
   } catch (cause) {
-    return new ArchiveError("NOT_A_BACKUP", `there is no folder ${folder}`, { cause });
+    return new ArchiveError("NOT_A_BACKUP", `there is no folder ${files.where}`, { cause });
   }
   const partOfBackup = names.some((name) =>
     /^\.?(ARCHIVE\d{5}\.bin|INDEX\.bin|METADATA\.bin|MANIFEST\.json)(\.partial)?$/.test(name),
   );
   return partOfBackup
-    ? new ArchiveError("UNFINISHED_BACKUP", `the backup in ${folder} is unfinished`, {
+    ? new ArchiveError("UNFINISHED_BACKUP", `the backup in ${files.where} is unfinished`, {
         hint: "remove the folder and make the backup again",
       })
-    : new ArchiveError("NOT_A_BACKUP", `there is no backup in ${folder}`);
+    : new ArchiveError("NOT_A_BACKUP", `there is no backup in ${files.where}`);
 }

@@ -1,5 +1,6 @@
+import type { SealedOutput } from "./backup-target.js";
+import type { FileDigest } from "./file-thread.js";
 import { chunkNonce, FRAME_BYTES, maxSealedChunk } from "./format.js";
-import type { FileDigest, HashedFile } from "./file-thread.js";
 import type { Piece } from "./seal-jobs.js";
 import type { SealPool } from "./seal-pool.js";
 
@@ -26,7 +27,7 @@ export interface SealedFileDigest extends FileDigest {
  * reach the file in their order. `append` never waits; callers await `ready` between entries.
  */
 export class SealedFileWriter {
-  readonly #file: HashedFile;
+  readonly #file: SealedOutput;
   readonly #pool: SealPool;
   readonly #key: Uint8Array;
   readonly #chunkBytes: number;
@@ -50,7 +51,7 @@ export class SealedFileWriter {
   #wake: (() => void)[] = [];
 
   constructor(options: {
-    file: HashedFile;
+    file: SealedOutput;
     pool: SealPool;
     header: Uint8Array;
     key: Uint8Array;

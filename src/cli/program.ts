@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
+import type { Command } from "./command.js";
 import { cat } from "./commands/cat.js";
 import { clear } from "./commands/clear.js";
 import { convert } from "./commands/convert.js";
@@ -11,7 +12,6 @@ import { snapshotDelete } from "./commands/snapshot-delete.js";
 import { snapshotList } from "./commands/snapshot-list.js";
 import { snapshotPrune } from "./commands/snapshot-prune.js";
 import { snapshotVerify } from "./commands/snapshot-verify.js";
-import type { Command } from "./command.js";
 import { ExitCode, exitCodeOf } from "./exit-codes.js";
 import { failureLine, failureStack } from "./failure.js";
 import { commonFlags, type Flags } from "./flags.js";

@@ -1,5 +1,5 @@
-import { UsageError } from "../errors.js";
 import type { KdfName } from "../archive/passphrase-key.js";
+import { UsageError } from "../errors.js";
 import type { sealFlags } from "./flags.js";
 import { parseSize } from "./sizes.js";
 import type { Values } from "./values.js";

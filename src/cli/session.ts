@@ -1,9 +1,9 @@
 import type { OperationContext } from "../operations/context.js";
 import type { OperationEvent } from "../operations/events.js";
+import { printable } from "./failure.js";
 import type { commonFlags, newPassphraseFlags, passphraseFlags } from "./flags.js";
 import { jsonEvent } from "./json-event.js";
 import { linesOf } from "./lines.js";
-import { printable } from "./failure.js";
 import { NEW_PASSPHRASE, PASSPHRASE, readPassphrase } from "./passphrase.js";
 import { ProgressView } from "./progress.js";
 import type { Terminal } from "./terminal.js";

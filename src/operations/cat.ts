@@ -1,3 +1,4 @@
+import { FolderFiles } from "../archive/backup-files.js";
 import { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { isOriginal } from "../archive/original/folder.js";
@@ -24,7 +25,7 @@ export async function catBackup(options: CatOptions, context: OperationContext):
   const pool = new SealPool();
   try {
     const backup = await timedKeys(report, () =>
-      BackupReader.open(options.outputDir, passphrase, pool),
+      BackupReader.open(new FolderFiles(options.outputDir), passphrase, pool),
     );
     for (let number = 0; number < backup.archives.length; number++) {
       throwIfAborted(signal);

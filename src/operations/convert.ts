@@ -1,6 +1,8 @@
+import { FolderFiles } from "../archive/backup-files.js";
 import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
-import { BackupWriter, prepareFolder } from "../archive/backup-writer.js";
+import { BackupWriter } from "../archive/backup-writer.js";
+import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
 import { isOriginal } from "../archive/original/folder.js";
 import { OriginalBackup } from "../archive/original/original-backup.js";
 import { KDF_COSTS, type KdfName } from "../archive/passphrase-key.js";
@@ -59,7 +61,11 @@ export async function convertBackup(
       if (options.incrementalOver !== undefined) {
         const pool = new SealPool();
         cleanups.push(() => pool.close());
-        base = await BackupReader.open(options.incrementalOver, newPassphrase, pool);
+        base = await BackupReader.open(
+          new FolderFiles(options.incrementalOver),
+          newPassphrase,
+          pool,
+        );
       }
       const cost = KDF_COSTS[options.kdf];
       return {
@@ -71,7 +77,7 @@ export async function convertBackup(
     throwIfAborted(signal);
     for (const message of backup.summary.gaps) report({ type: "warning", message });
     const writer = new BackupWriter({
-      folder: options.to,
+      target: new FolderTarget(options.to),
       keys,
       compressionLevel: options.compressionLevel,
       archiveBytes: options.archiveSize,

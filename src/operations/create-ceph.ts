@@ -10,8 +10,8 @@ import type { NameBatch, ObjectName, ReadFailure, ReadObject } from "../sources/
 import { archiveLargeObject, hasLongOmap } from "./create-large-object.js";
 import type { CreateRun } from "./create-run.js";
 import { loadBaseObjects, writeObjectTombstones } from "./incremental-base.js";
-import { requirePools } from "./pools.js";
 import { orderedWindow } from "./ordered-window.js";
+import { requirePools } from "./pools.js";
 
 const SLICES = 4;
 const LIST_PAGE = 1024;

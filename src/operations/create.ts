@@ -1,13 +1,15 @@
+import { FolderFiles } from "../archive/backup-files.js";
 import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
-import { BackupWriter, prepareFolder } from "../archive/backup-writer.js";
+import { BackupWriter } from "../archive/backup-writer.js";
+import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
 import { isOriginal } from "../archive/original/folder.js";
 import { KDF_COSTS, type KdfName } from "../archive/passphrase-key.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
-import { CephCluster } from "../sources/ceph/cluster.js";
 import type { CephOptions } from "../sources/ceph/cluster.js";
+import { CephCluster } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
 import { newCounts } from "./backup-counts.js";
 import { chainOf } from "./chain-of.js";
@@ -72,7 +74,7 @@ export async function createBackup(
     if (etcd === undefined) report({ type: "etcd-skipped" });
 
     const writer = new BackupWriter({
-      folder: options.outputDir,
+      target: new FolderTarget(options.outputDir),
       keys,
       compressionLevel: options.compressionLevel,
       archiveBytes: options.archiveSize,
@@ -127,5 +129,5 @@ async function openBase(
   }
   const pool = new SealPool();
   cleanups.push(() => pool.close());
-  return BackupReader.open(folder, passphrase, pool);
+  return BackupReader.open(new FolderFiles(folder), passphrase, pool);
 }

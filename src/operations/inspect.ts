@@ -1,5 +1,7 @@
+import { FolderFiles } from "../archive/backup-files.js";
 import { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
+import { type ContentsVisitor, visitArchive } from "../archive/contents.js";
 import { type EntryName, isSameObject } from "../archive/entry-path.js";
 import { damaged } from "../archive/errors.js";
 import { FileThread } from "../archive/file-thread.js";
@@ -10,7 +12,6 @@ import { isOriginal } from "../archive/original/folder.js";
 import type { ArchivedRecord, Tombstone } from "../archive/records.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
-import { type ContentsVisitor, visitArchive } from "../archive/contents.js";
 import type { OperationContext } from "./context.js";
 import { currentKeys } from "./current-keys.js";
 import { inspectOriginal } from "./inspect-original.js";
@@ -40,7 +41,7 @@ export async function inspectBackup(
   const thread = new FileThread();
   try {
     const backup = await timedKeys(report, () =>
-      BackupReader.open(options.outputDir, passphrase, pool),
+      BackupReader.open(new FolderFiles(options.outputDir), passphrase, pool),
     );
     const check = new ContentsCheck(backup, context);
     try {

@@ -1,3 +1,4 @@
+import { FolderFiles } from "../archive/backup-files.js";
 import type { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { visitArchive } from "../archive/contents.js";
@@ -18,9 +19,10 @@ export async function planRestore(
   sealPool: SealPool,
 ): Promise<RestorePlan> {
   if (await isOriginal(folder)) return planOriginals(folder, bases, passphrase);
-  const backup = await BackupReader.open(folder, passphrase, sealPool);
+  const backup = await BackupReader.open(new FolderFiles(folder), passphrase, sealPool);
   const others: BackupReader[] = [];
-  for (const base of bases) others.push(await BackupReader.open(base, passphrase, sealPool));
+  for (const base of bases)
+    others.push(await BackupReader.open(new FolderFiles(base), passphrase, sealPool));
   return planChain(orderChain(backup, others));
 }
 
@@ -54,7 +56,7 @@ function orderChain(backup: BackupReader, others: readonly BackupReader[]): Back
     const base = others.find((other) => other.metadata.id === at.metadata.base);
     if (base === undefined) {
       throw new UsageError(
-        `the backup ${at.folder} stands on ${at.metadata.base}, which no --with-base names`,
+        `the backup ${at.where} stands on ${at.metadata.base}, which no --with-base names`,
         { hint: "name every backup of the chain down to the full one" },
       );
     }
@@ -65,7 +67,7 @@ function orderChain(backup: BackupReader, others: readonly BackupReader[]): Back
   for (const other of left) {
     throw new ArchiveError(
       "DOES_NOT_BELONG",
-      `the backup in ${other.folder} is no base of ${backup.folder}`,
+      `the backup in ${other.where} is no base of ${backup.where}`,
     );
   }
   return chain;

@@ -1,4 +1,5 @@
 import type { Chunk } from "../archive/chunk-reader.js";
+import type { ContentsVisitor } from "../archive/contents.js";
 import type { EntryName } from "../archive/entry-path.js";
 import type {
   ArchivedLease,
@@ -10,7 +11,6 @@ import type {
 import { throwIfAborted } from "../errors.js";
 import type { CephPool } from "../sources/ceph/pool.js";
 import type { ObjectName } from "../sources/ceph/types.js";
-import type { ContentsVisitor } from "../archive/contents.js";
 import type { OperationContext } from "./context.js";
 import type { FinalState } from "./restore-chain.js";
 import type { EtcdTarget } from "./restore-etcd.js";

@@ -2,7 +2,7 @@ import type { FileFacts } from "../archive/manifest.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { Budget } from "./budget.js";
-import { copyFile, CopyMismatch, type CopyTools } from "./copy-file.js";
+import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
 import { inParallel } from "./parallel.js";
 import { type RetrySettings, withRetries } from "./retries.js";
 import { manifestKey, readManifestBytes, readStoredManifest } from "./snapshot-manifest.js";

@@ -4,7 +4,7 @@ import { BackupToolError, InterruptedError, throwIfAborted } from "../errors.js"
 import type { SnapStore } from "../snapstore/store.js";
 import { Budget } from "./budget.js";
 import { type CopyLimits, copyPlan } from "./copy-plan.js";
-import { copySnapshot, type CopyResult } from "./copy-snapshot.js";
+import { type CopyResult, copySnapshot } from "./copy-snapshot.js";
 import { inParallel } from "./parallel.js";
 import type { RetrySettings } from "./retries.js";
 import { listSnapshots, type StoredSnapshot } from "./snapshots.js";

@@ -1,7 +1,7 @@
 import { CallDeadline } from "./call-deadline.js";
 import { StoreError } from "./errors.js";
-import { readTrying } from "./retrying-read.js";
 import { Attempts, RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
+import { readTrying } from "./retrying-read.js";
 import type {
   GetOptions,
   ListOptions,

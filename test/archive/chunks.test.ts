@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
+import { FolderFiles } from "../../src/archive/backup-files.js";
 import { readChunks } from "../../src/archive/chunk-reader.js";
 import { ArchiveError } from "../../src/archive/errors.js";
 import { FileThread } from "../../src/archive/file-thread.js";
@@ -59,11 +59,11 @@ async function read(
   chunkBytes: number,
   seen: Buffer[] = [],
 ): Promise<Buffer> {
-  const handle: FileHandle = await open(path, "r");
+  const file = await new FolderFiles(dirname(path)).open(basename(path));
   try {
     const source = {
       name: "f",
-      handle,
+      file,
       size,
       headerBytes: HEADER.length,
       key: KEY,
@@ -75,7 +75,7 @@ async function read(
       chunk.release();
     }
   } finally {
-    await handle.close();
+    await file.close();
   }
   return Buffer.concat(seen);
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
+import { FolderFiles } from "../../src/archive/backup-files.js";
 import { BackupReader } from "../../src/archive/backup-reader.js";
 import { SealPool } from "../../src/archive/seal-pool.js";
 import { FAULTS } from "../support/archive-faults.js";
@@ -32,7 +33,7 @@ for (const name of folders("good")) {
     const pool = new SealPool(1);
     t.teardown(() => pool.close());
     const keys = samplePassphrase(String(passphrase));
-    const { metadata } = await BackupReader.open(folder, keys, pool);
+    const { metadata } = await BackupReader.open(new FolderFiles(folder), keys, pool);
     t.is<unknown, unknown>(metadata.kind, kind);
     t.deepEqual<unknown, unknown>(metadata.counts, counts);
     t.is<unknown, unknown>(readingDigest(await readAll(folder, keys, pool)), digest);
@@ -40,7 +41,7 @@ for (const name of folders("good")) {
     const base = join(ROOT, "good", name, "base");
     t.is(existsSync(base), kind === "incremental");
     if (!existsSync(base)) return;
-    const { metadata: below } = await BackupReader.open(base, keys, pool);
+    const { metadata: below } = await BackupReader.open(new FolderFiles(base), keys, pool);
     t.is(metadata.base, below.id);
   });
 }

@@ -1,6 +1,6 @@
 import test from "ava";
-import fc from "fast-check";
 import { encode } from "cborg";
+import fc from "fast-check";
 import { ArchiveError } from "../../src/archive/errors.js";
 import { decodeManifest, encodeManifest, type Manifest } from "../../src/archive/manifest.js";
 import {

@@ -2,7 +2,12 @@ import test from "ava";
 import { BackupKeys, PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { ArchiveError } from "../../src/archive/errors.js";
 import { FileType } from "../../src/archive/format.js";
-import { decodeHeader, encodeHeader, type PassphraseSlot } from "../../src/archive/header.js";
+import {
+  decodeHeader,
+  encodeHeader,
+  encodePassphraseSlot,
+  type PassphraseSlot,
+} from "../../src/archive/header.js";
 import {
   checkKdfCost,
   derivePassphraseKey,
@@ -10,7 +15,6 @@ import {
   KDF_COSTS,
   type KdfCost,
 } from "../../src/archive/passphrase-key.js";
-import { encodePassphraseSlot } from "../../src/archive/header.js";
 import { CHEAP_KDF, samplePassphrase } from "../support/archive-sample.js";
 
 function headerWith(slots: readonly PassphraseSlot[]) {

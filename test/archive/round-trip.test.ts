@@ -3,9 +3,11 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
+import { FolderFiles } from "../../src/archive/backup-files.js";
 import { BackupKeys, PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { BackupReader } from "../../src/archive/backup-reader.js";
-import { BackupWriter, prepareFolder } from "../../src/archive/backup-writer.js";
+import { BackupWriter } from "../../src/archive/backup-writer.js";
+import { FolderTarget, prepareFolder } from "../../src/archive/folder-target.js";
 import { MAX_ENTRY_BYTES } from "../../src/archive/format.js";
 import type { ArchivedPair } from "../../src/archive/records.js";
 import { SealPool } from "../../src/archive/seal-pool.js";
@@ -161,7 +163,12 @@ test("files are for their owner only, and nothing unfinished is left", async (t)
 test("a backup that was not finished is told as such, and its folder is not written again", async (t) => {
   const folder = newFolder();
   const keys = await BackupKeys.create(samplePassphrase(), CHEAP_KDF);
-  const writer = new BackupWriter({ folder, keys, compressionLevel: 1, archiveBytes: 1 << 20 });
+  const writer = new BackupWriter({
+    target: new FolderTarget(folder),
+    keys,
+    compressionLevel: 1,
+    archiveBytes: 1 << 20,
+  });
   await writer.start([]);
   await writer.close();
   t.is(await inspect(folder, SAMPLE_PASSPHRASE), "UNFINISHED_BACKUP");
@@ -171,7 +178,12 @@ test("a backup that was not finished is told as such, and its folder is not writ
 test("an entry that no reader would take is not written", async (t) => {
   const folder = newFolder();
   const keys = await BackupKeys.create(samplePassphrase(), CHEAP_KDF);
-  const writer = new BackupWriter({ folder, keys, compressionLevel: 1, archiveBytes: 1 << 30 });
+  const writer = new BackupWriter({
+    target: new FolderTarget(folder),
+    keys,
+    compressionLevel: 1,
+    archiveBytes: 1 << 30,
+  });
   t.teardown(() => writer.close());
   await writer.start([]);
   const value = Buffer.alloc(MAX_ENTRY_BYTES);
@@ -205,7 +217,7 @@ test("a reader that stops in the middle leaves no file open", async (t) => {
   await writeSample(folder, { objects: [object("o", noise("o", 50_000))] }, { chunkBytes: 512 });
   const pool = new SealPool(1);
   t.teardown(() => pool.close());
-  const backup = await BackupReader.open(folder, samplePassphrase(), pool);
+  const backup = await BackupReader.open(new FolderFiles(folder), samplePassphrase(), pool);
   for await (const { chunk } of backup.readArchive(0)) {
     chunk.release();
     break;

@@ -2,10 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import type { ArchiveErrorCode } from "../../src/archive/errors.js";
-import { runProcess } from "../support/processes.js";
-import { inspect } from "../support/archive-judge.js";
 import { FULL_CONTENTS, noise } from "../support/archive-full-sample.js";
-import { newFolder } from "../support/folders.js";
+import { inspect } from "../support/archive-judge.js";
 import {
   object,
   SAMPLE_PASSPHRASE,
@@ -14,6 +12,8 @@ import {
   writeSample,
 } from "../support/archive-sample.js";
 import { TamperedBackup } from "../support/archive-tamper.js";
+import { newFolder } from "../support/folders.js";
+import { runProcess } from "../support/processes.js";
 
 const SEALED = ["ARCHIVE00000.bin", "ARCHIVE00001.bin", "INDEX.bin", "METADATA.bin"];
 

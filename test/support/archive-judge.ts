@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
+import { FolderFiles } from "../../src/archive/backup-files.js";
 import type { PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { BackupReader } from "../../src/archive/backup-reader.js";
+import { type ContentsVisitor, visitArchive } from "../../src/archive/contents.js";
 import type { EntryName } from "../../src/archive/entry-path.js";
 import { ArchiveError, type ArchiveErrorCode } from "../../src/archive/errors.js";
 import type { SealPool } from "../../src/archive/seal-pool.js";
-import { type ContentsVisitor, visitArchive } from "../../src/archive/contents.js";
 import { inspectBackup } from "../../src/operations/inspect.js";
 
 /** What a reader was told of a backup before it ended. */
@@ -26,7 +27,7 @@ export async function readAll(
 ): Promise<Reading> {
   const lines: string[] = [];
   try {
-    const backup = await BackupReader.open(folder, passphrase, pool);
+    const backup = await BackupReader.open(new FolderFiles(folder), passphrase, pool);
     for await (const items of backup.readIndex()) {
       for (const item of items) lines.push(`index ${plain(item)}`);
     }

@@ -1,3 +1,4 @@
+import { FolderFiles } from "../../src/archive/backup-files.js";
 /**
  * Reads the backup in argv[2] in a process of its own and prints what came of it, with the most memory
  * that the process ever had: node archive-read-program.js FOLDER
@@ -12,7 +13,7 @@ import { peakKiB } from "./peak.js";
 
 /** Whether each object of the index is found again in a table of them. */
 async function tableHolds(folder: string, pool: SealPool): Promise<boolean> {
-  const backup = await BackupReader.open(folder, samplePassphrase(), pool);
+  const backup = await BackupReader.open(new FolderFiles(folder), samplePassphrase(), pool);
   const table = new ObjectTable(backup.metadata.counts.objects);
   let all = true;
   for (const pass of ["set", "find"]) {

@@ -3,6 +3,7 @@ import { BackupKeys, PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { BackupWriter } from "../../src/archive/backup-writer.js";
 import { CborWriter } from "../../src/archive/cbor.js";
 import type { EntryName } from "../../src/archive/entry-path.js";
+import { FolderTarget } from "../../src/archive/folder-target.js";
 import type { Place } from "../../src/archive/index-items.js";
 import type { BackupCounts, Metadata } from "../../src/archive/metadata.js";
 import {
@@ -93,7 +94,7 @@ export async function writeSample(
   const passphrase = options.passphrase ?? samplePassphrase();
   const keys = await BackupKeys.create(passphrase, CHEAP_KDF, options.base?.keys.slot);
   const writer = new BackupWriter({
-    folder,
+    target: new FolderTarget(folder),
     keys,
     compressionLevel: 3,
     archiveBytes: options.archiveBytes ?? 1 << 30,

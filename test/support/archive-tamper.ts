@@ -4,9 +4,9 @@ import type { ExecutionContext } from "ava";
 import type { PassphraseKeys } from "../../src/archive/backup-keys.js";
 import type { ArchiveErrorCode } from "../../src/archive/errors.js";
 import { SealPool } from "../../src/archive/seal-pool.js";
-import { newFolder } from "./folders.js";
 import { type Reading, readAll } from "./archive-judge.js";
 import { type SampleContents, type SampleOptions, writeSample } from "./archive-sample.js";
+import { newFolder } from "./folders.js";
 
 /** A backup that is changed and read again and again, each time whole before the next change. */
 export class TamperedBackup {

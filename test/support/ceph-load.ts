@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
-import { CephCluster, type CephOptions } from "../../src/sources/ceph/cluster.js";
 import { InterruptedError } from "../../src/errors.js";
+import { CephCluster, type CephOptions } from "../../src/sources/ceph/cluster.js";
 import { packNames } from "../../src/sources/ceph/name-batch.js";
 import type { CephPool } from "../../src/sources/ceph/pool.js";
 import type { ObjectName, WriteObject } from "../../src/sources/ceph/types.js";

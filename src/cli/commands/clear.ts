@@ -2,9 +2,9 @@ import type { ClearPlan } from "../../operations/clear.js";
 import { quoted } from "../../quoted.js";
 import { approveDeletion, asksFirst, deletionFlags } from "../approval.js";
 import { command } from "../command.js";
+import { counted } from "../counted.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, includePoolFlag } from "../flags.js";
-import { counted } from "../counted.js";
 import type { Session } from "../session.js";
 import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
 

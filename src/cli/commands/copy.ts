@@ -1,7 +1,7 @@
 import { UsageError } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
-import { command } from "../command.js";
 import { parseAge } from "../ages.js";
+import { command } from "../command.js";
 import { parseDuration } from "../durations.js";
 import { ExitCode } from "../exit-codes.js";
 import { text } from "../flags.js";

@@ -1,5 +1,5 @@
-import { command } from "../command.js";
 import { parseAge } from "../ages.js";
+import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { text, toggle } from "../flags.js";
 import { chosenStore, eitherStoreFlags } from "../stores/from-flag.js";

@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.js";
-import type { ReadSelection } from "../../replication/read-selection.js";
 import { quoted } from "../../quoted.js";
+import type { ReadSelection } from "../../replication/read-selection.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { text, toggle } from "../flags.js";

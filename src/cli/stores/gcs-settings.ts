@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.js";
-import type { GcsConfig } from "../../snapstore/config.js";
 import { quoted } from "../../quoted.js";
+import type { GcsConfig } from "../../snapstore/config.js";
 import { readJsonObject, variableFields } from "./credential-fields.js";
 import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../errors.js";
-import type { StoreProvider } from "../../snapstore/config.js";
 import { quoted } from "../../quoted.js";
+import type { StoreProvider } from "../../snapstore/config.js";
 
 /** Where a store is, without how to get in. */
 export interface StoreLocation {

@@ -10,7 +10,7 @@ import { throwIfAborted } from "../../errors.js";
 import type { S3Config } from "../config.js";
 import { StoreError } from "../errors.js";
 import type { StoredObject } from "../store.js";
-import { s3Client, type S3Deadlines } from "./client.js";
+import { type S3Deadlines, s3Client } from "./client.js";
 import { plainTag } from "./digests.js";
 import { s3Failure } from "./failure.js";
 

@@ -1,6 +1,6 @@
-import { flatOf } from "./pairs.js";
 import type { WriteRequest } from "./librados.js";
 import { sendWrites } from "./object-writes.js";
+import { flatOf } from "./pairs.js";
 import type { PoolHandle } from "./pool-handle.js";
 import type { ObjectName, Pair } from "./types.js";
 

@@ -6,7 +6,7 @@ import { nameAt, sliceNames } from "./name-batch.js";
 import { OMAP_PAGE } from "./object-parts.js";
 import { pairsOf } from "./pairs.js";
 import type { PoolHandle } from "./pool-handle.js";
-import { type Slab, SLAB_BYTES, SlabPool } from "./slab-pool.js";
+import { SLAB_BYTES, type Slab, SlabPool } from "./slab-pool.js";
 import type { NameBatch, ObjectName, ReadFailure, ReadGroup, ReadObject } from "./types.js";
 
 export interface ReadOptions {

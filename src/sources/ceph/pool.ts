@@ -6,8 +6,8 @@ import { nameAt } from "./name-batch.js";
 import { type ObjectPart, readData, readOmap } from "./object-parts.js";
 import { ObjectReads, type ReadOptions } from "./object-reads.js";
 import { writeObjects } from "./object-writes.js";
-import { inReadingOrder } from "./reading-order.js";
 import type { PoolHandle } from "./pool-handle.js";
+import { inReadingOrder } from "./reading-order.js";
 import type {
   NameBatch,
   ObjectName,

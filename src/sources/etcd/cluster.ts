@@ -4,8 +4,8 @@ import { decodeDeleted, decodeTxnDeleted, encodeDeleteRange } from "./delete-mes
 import { EtcdError } from "./errors.js";
 import { decodeLeaseTimeToLive, encodeLeaseTimeToLive } from "./lease-messages.js";
 import type { EtcdOptions } from "./options.js";
-import { encodeRangeRequest, keyAfter, ZERO_KEY } from "./range-request.js";
 import { readPages } from "./range-pages.js";
+import { encodeRangeRequest, keyAfter, ZERO_KEY } from "./range-request.js";
 import { decodeRecords, scanRangeResponse } from "./range-response.js";
 import { type PutOptions, RecordPuts } from "./record-puts.js";
 import { encodeDeleteTxn } from "./txn-request.js";

@@ -1,0 +1,67 @@
+import { readdir } from "node:fs/promises";
+import { openRegularFile } from "./regular-file.js";
+
+/** The files of a backup, wherever they are kept. */
+export interface BackupFiles {
+  /** For messages: a folder, or a snapshot in a store. */
+  readonly where: string;
+  /** Names of what is there. */
+  list(): Promise<string[]>;
+  /** Throws MISSING_FILE. */
+  open(name: string): Promise<BackupFile>;
+}
+
+/** One file that is read, mostly front to back. */
+export interface BackupFile {
+  /** Bytes. */
+  readonly size: number;
+  /** Reads into `target` from `position` on; resolves with how many bytes came, 0 at the end of the file. */
+  read(target: Uint8Array, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A backup in a folder. */
+export class FolderFiles implements BackupFiles {
+  readonly where: string;
+
+  constructor(folder: string) {
+    this.where = folder;
+  }
+
+  async list(): Promise<string[]> {
+    return await readdir(this.where);
+  }
+
+  async open(name: string): Promise<BackupFile> {
+    const handle = await openRegularFile(this.where, name);
+    try {
+      const { size } = await handle.stat();
+      return {
+        size,
+        read: async (target, position) =>
+          (await handle.read(target, 0, target.length, position)).bytesRead,
+        close: () => handle.close(),
+      };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+}
+
+/** All of a file. Stops, and throws what `tooLong` gives, when there are more than `most` bytes. */
+export async function readWhole(
+  file: BackupFile,
+  most: number,
+  tooLong: () => Error,
+): Promise<Buffer> {
+  if (file.size > most) throw tooLong();
+  const bytes = Buffer.alloc(file.size);
+  let length = 0;
+  while (length < bytes.length) {
+    const read = await file.read(bytes.subarray(length), length);
+    if (read === 0) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
+}

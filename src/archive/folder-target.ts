@@ -1,0 +1,87 @@
+import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { UsageError } from "../errors.js";
+import type { BackupTarget, SealedOutput } from "./backup-target.js";
+import { FileThread } from "./file-thread.js";
+import { MANIFEST_NAME } from "./format.js";
+
+/** Refuses a folder that holds anything; makes it when it is not there. */
+export async function prepareFolder(folder: string, flag = "--outputdir"): Promise<void> {
+  let names: string[];
+  try {
+    await makeFolder(resolve(folder));
+    names = await readdir(folder);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new UsageError(`cannot use the folder ${folder}: ${message}`, { cause });
+  }
+  if (names.length > 0) {
+    throw new UsageError(`the folder ${folder} is not empty`, {
+      hint: `name a new one with ${flag}; a backup is never written over another`,
+    });
+  }
+}
+
+/** Not mkdir's own `recursive`: Node 20 tries without end where a folder takes no new ones, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    const parent = dirname(folder);
+    if (code !== "ENOENT" || (await exists(parent))) throw error;
+    await makeFolder(parent);
+    await mkdir(folder, { mode: 0o700 });
+  }
+}
+
+async function exists(folder: string): Promise<boolean> {
+  return stat(folder).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A backup that is written into an empty folder. */
+export class FolderTarget implements BackupTarget {
+  readonly #folder: string;
+  readonly #thread = new FileThread();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async open(name: string): Promise<SealedOutput> {
+    return await this.#thread.open(join(this.#folder, name));
+  }
+
+  async finish(manifest: string): Promise<void> {
+    const path = join(this.#folder, MANIFEST_NAME);
+    const temporary = join(this.#folder, `.${MANIFEST_NAME}.partial`);
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(manifest);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // The names of all files but this one must be on disk before it says that they are.
+    await syncFolder(this.#folder);
+    await rename(temporary, path);
+    await syncFolder(this.#folder);
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
