@@ -1,6 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ListObjectsV2Command, PutObjectRetentionCommand } from "@aws-sdk/client-s3";
+import {
+  CreateMultipartUploadCommand,
+  ListObjectsV2Command,
+  PutObjectRetentionCommand,
+} from "@aws-sdk/client-s3";
 import test from "ava";
 import { snapshotName } from "../../src/replication/snapshot-name.js";
 import { backuptool, lines } from "../support/backuptool.js";
@@ -244,7 +248,18 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
   );
   await run(t, 0, ["snapshot", "verify", "--from", "secondary", "--read-data", ...there], env);
   await run(t, 1, ["snapshot", "delete", FULL, "--from", "secondary", ...there], env);
-  await run(t, 0, ["snapshot", "prune-incomplete", "--from", "secondary", ...there], env);
+  const client = plainClient("two");
+  for (const Key of ["a/b/left", "a/other"]) {
+    await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
+  }
+  client.destroy();
+  const prune = ["snapshot", "prune-incomplete", "--from", "secondary", ...there];
+  const young = await run(t, 0, prune, env);
+  t.regex(young.out.at(-1) ?? "", /^aborted 0 stale uploads /);
+  // Servers know the second, not more.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  const stale = await run(t, 0, [...prune, "--grace-period", "0s"], env);
+  t.regex(stale.out.at(-1) ?? "", /^aborted 1 stale upload /);
   const back = newFolder();
   await run(t, 0, ["copy", "--source-store", `s3://${bucket}/a/b`, "--store", url(back)], env);
   await whole(t, join(back, FULL));
@@ -293,6 +308,58 @@ test("other content that S3 locks stays, is reported each time, and copy ends wi
   await run(t, 0, ["snapshot", "verify", name, "--read-data", ...secondary], env);
   await run(t, 1, ["snapshot", "delete", name, "--yes", ...secondary], env);
   await run(t, 0, ["snapshot", "verify", name, "--read-data", ...secondary], env);
+});
+
+test("copy takes the newest backups only, or the young ones, and refuses numbers that mean nothing", async (t) => {
+  const from = newFolder();
+  const now = Math.floor(Date.now() / 1000);
+  const [old, base] = [now - 40 * 86_400, now - 30 * 86_400].map((time) =>
+    forgeSnapshot(from, { time }),
+  );
+  const over = forgeSnapshot(from, { time: now - 86_400, ...(base && { base }) });
+  const expected = [base?.name, over.name].sort();
+  for (const limit of [
+    ["--max-backups-to-copy", "1"],
+    ["--max-backup-age", "15"],
+    ["--max-backup-age", "48h", "--max-backups-to-copy", "-1"],
+  ]) {
+    const to = newFolder();
+    await run(t, 0, ["copy", "--store", url(from), "--secondary-store", url(to), ...limit]);
+    t.deepEqual(readdirSync(to).sort(), expected, `${limit} ${old?.name}`);
+  }
+  for (const wrong of [
+    ["--max-backups-to-copy", "0"],
+    ["--max-backup-age", "old"],
+    ["--max-parallel-copy-operations", "0"],
+    ["--backup-sync-max-retries", "-2"],
+    ["--backup-sync-retry-backoff", "soon"],
+    ["--secondary-min-chunk-size", "1KiB"],
+  ]) {
+    const args = ["copy", "--store", url(from), "--secondary-store", url(newFolder()), ...wrong];
+    t.regex((await run(t, 2, args)).err, new RegExp(`${wrong[0]} `));
+  }
+});
+
+test("an interrupted copy says how to go on, and ends with 130", async (t) => {
+  const from = newFolder();
+  forgeSnapshot(from, { time: 1000, sizes: Array.from({ length: 8 }, () => 40 << 20) });
+  const to = newFolder();
+  const { code, stderr } = await backuptool(
+    ["copy", "--store", url(from), "--secondary-store", url(to)],
+    {
+      onStart: (child) => {
+        const timer = setInterval(() => {
+          if (readdirSync(to).length === 0) return;
+          clearInterval(timer);
+          // A second time would mean: at once.
+          child.kill("SIGINT");
+        }, 5);
+        child.on("close", () => clearInterval(timer));
+      },
+    },
+  );
+  t.is(code, 130, stderr);
+  t.regex(stderr, /run the same copy again: it goes on where this one ended\n$/);
 });
 
 test("a copy that was killed leaves nothing that looks complete, and is done by the next one", async (t) => {
