@@ -29,19 +29,18 @@ export function parserOf(
     parser.usage("$0 <command> [flags]\n\nEncrypted backups of etcd and Ceph.");
     for (const [word, group] of grouped(commands)) {
       const [only] = group;
-      const describe = group.map((one) => one.describe).join("; ");
-      if (only?.name === word)
-        parser.command(word, describe, (one) => one.options(optionsOf(only)));
-      else {
-        parser.command(word, describe, (outer) => {
-          outer.usage(`$0 ${word} <command> [flags]`);
-          for (const one of group) {
-            const second = one.name.slice(word.length + 1);
-            outer.command(second, one.describe, (inner) => inner.options(optionsOf(one)));
-          }
-          return outer;
-        });
+      if (only?.name === word) {
+        parser.command(word, only.describe, (one) => one.options(optionsOf(only)));
+        continue;
       }
+      const seconds = group.map((one) => one.name.slice(word.length + 1));
+      parser.command(word, `With one more word: ${seconds.join(", ")}`, (outer) => {
+        outer.usage(`$0 ${word} <command> [flags]`);
+        for (const [i, one] of group.entries()) {
+          outer.command(seconds[i] ?? "", one.describe, (inner) => inner.options(optionsOf(one)));
+        }
+        return outer;
+      });
     }
     parser.completion("completion", "Print a completion script for bash or zsh");
     parser.epilogue(

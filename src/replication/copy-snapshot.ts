@@ -5,7 +5,13 @@ import type { Budget } from "./budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
 import { inParallel } from "./parallel.js";
 import { type RetrySettings, withRetries } from "./retries.js";
-import { manifestKey, readManifestBytes, readStoredManifest } from "./snapshot-manifest.js";
+import { ArchiveError } from "../archive/errors.js";
+import {
+  manifestKey,
+  readManifestBytes,
+  readStoredManifest,
+  type StoredManifest,
+} from "./snapshot-manifest.js";
 import { misfit, missingOrMisfit } from "./stored-files.js";
 import { unfinishedSnapshot } from "./unfinished-snapshot.js";
 import { wrongContent } from "./verify-snapshot.js";
@@ -42,7 +48,7 @@ export async function copySnapshot(
   const { signal } = options;
   const again = <T>(work: () => Promise<T>): Promise<T> =>
     withRetries(work, { ...options.retries, signal, worthIt });
-  const stored = await again(() => readStoredManifest(source, snapshot, signal));
+  const stored = await again(() => readTwice(source, snapshot, signal));
   if (stored === undefined) throw unfinishedSnapshot(source, snapshot);
   const { files } = stored.manifest;
   const before = await again(() => state(target, snapshot, stored.bytes, files, signal));
@@ -74,7 +80,31 @@ export async function copySnapshot(
  */
 function worthIt(error: unknown): boolean {
   if (error instanceof StoreError) return error.retryable || error.code === "STORE_EXISTS";
+  if (error instanceof ArchiveError) return error.code === "DAMAGED";
   return error instanceof CopyMismatch;
+}
+
+/** Nothing vouches for the bytes of a manifest but the manifest itself, so two reads have to agree. */
+async function readTwice(
+  store: SnapStore,
+  snapshot: string,
+  signal: AbortSignal,
+): Promise<StoredManifest | undefined> {
+  const stored = await readStoredManifest(store, snapshot, signal);
+  if (stored === undefined) return undefined;
+  await mustHold(store, snapshot, stored.bytes, signal);
+  return stored;
+}
+
+async function mustHold(
+  store: SnapStore,
+  snapshot: string,
+  bytes: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  const there = await readManifestBytes(store, snapshot, signal);
+  if (there?.equals(bytes)) return;
+  throw new CopyMismatch(store, manifestKey(snapshot), "it is not what it should be");
 }
 
 /** How the target's snapshot stands to the source's. */
@@ -158,9 +188,7 @@ async function putManifest(
   try {
     await target.put(manifestKey(snapshot), bytes, { ifAbsent: true, signal });
   } catch (error) {
-    const exists = error instanceof StoreError && error.code === "STORE_EXISTS";
-    if (!exists) throw error;
-    const there = await readManifestBytes(target, snapshot, signal);
-    if (there === undefined || !there.equals(bytes)) throw error;
+    if (!(error instanceof StoreError && error.code === "STORE_EXISTS")) throw error;
   }
+  await mustHold(target, snapshot, bytes, signal);
 }

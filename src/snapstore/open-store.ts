@@ -16,6 +16,10 @@ export async function openStore(config: StoreConfig): Promise<SnapStore> {
       const { S3Store } = await import("./s3/store.js");
       return new S3Store(config);
     }
+    case "ABS": {
+      const { openAbsStore } = await import("./abs/store.js");
+      return await openAbsStore(config);
+    }
     default:
       throw new StoreError("STORE_FAILED", "this version has no such provider", {
         store: config.provider,

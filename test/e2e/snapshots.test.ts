@@ -1,5 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  CreateMultipartUploadCommand,
+  ListObjectsV2Command,
+  PutObjectRetentionCommand,
+} from "@aws-sdk/client-s3";
 import test from "ava";
 import { snapshotName } from "../../src/replication/snapshot-name.js";
 import { backuptool, lines } from "../support/backuptool.js";
@@ -7,7 +12,7 @@ import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { age, forgeSnapshot } from "../support/forged-snapshots.js";
 import { onTerminal } from "../support/pty.js";
-import { newBucket, radosgw } from "../support/s3-buckets.js";
+import { newBucket, plainClient, radosgw } from "../support/s3-buckets.js";
 
 /** A Local store with a real full backup and a real incremental over it. */
 const store = newFolder();
@@ -243,7 +248,18 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
   );
   await run(t, 0, ["snapshot", "verify", "--from", "secondary", "--read-data", ...there], env);
   await run(t, 1, ["snapshot", "delete", FULL, "--from", "secondary", ...there], env);
-  await run(t, 0, ["snapshot", "prune-incomplete", "--from", "secondary", ...there], env);
+  const client = plainClient("two");
+  for (const Key of ["a/b/left", "a/other"]) {
+    await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
+  }
+  client.destroy();
+  const prune = ["snapshot", "prune-incomplete", "--from", "secondary", ...there];
+  const young = await run(t, 0, prune, env);
+  t.regex(young.out.at(-1) ?? "", /^aborted 0 stale uploads /);
+  // Servers know the second, not more.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  const stale = await run(t, 0, [...prune, "--grace-period", "0s"], env);
+  t.regex(stale.out.at(-1) ?? "", /^aborted 1 stale upload /);
   const back = newFolder();
   await run(t, 0, ["copy", "--source-store", `s3://${bucket}/a/b`, "--store", url(back)], env);
   await whole(t, join(back, FULL));
@@ -255,4 +271,124 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
   });
   t.deepEqual(empty.out, [""]);
   t.regex(empty.err, /there are no snapshots/);
+});
+
+test("other content that S3 locks stays, is reported each time, and copy ends with 3", async (t) => {
+  const bucket = await newBucket({ objectLock: true });
+  const { endpoint, credentials } = radosgw();
+  const env = {
+    SECONDARY_AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    SECONDARY_AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  };
+  const to = [
+    "--secondary-store",
+    `s3://${bucket}`,
+    "--secondary-store-endpoint-override",
+    endpoint,
+  ];
+  const [one, other] = [newFolder(), newFolder()];
+  const { name } = forgeSnapshot(one, { time: 1_600_000_000 });
+  await run(t, 0, ["copy", "--store", url(one), ...to], env);
+  const client = plainClient();
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
+  t.is(Contents.length, 3);
+  const RetainUntilDate = new Date(Date.now() + 120_000);
+  for (const { Key } of Contents) {
+    const Retention = { Mode: "COMPLIANCE", RetainUntilDate } as const;
+    await client.send(new PutObjectRetentionCommand({ Bucket: bucket, Key, Retention }));
+  }
+  client.destroy();
+  forgeSnapshot(other, { time: 1_600_000_000 });
+  for (let i = 0; i < 2; i++) {
+    const { err, out } = await run(t, 3, ["copy", "--store", url(other), ...to], env);
+    t.regex(err, new RegExp(`^NOT COPIED: ${name}: .*locked`, "m"));
+    t.regex(out.at(-1) ?? "", /0 copied, 0 repaired, 0 there already, 1 failed$/);
+  }
+  const secondary = ["--store", url(one), ...to, "--from", "secondary"];
+  await run(t, 0, ["snapshot", "verify", name, "--read-data", ...secondary], env);
+  await run(t, 1, ["snapshot", "delete", name, "--yes", ...secondary], env);
+  await run(t, 0, ["snapshot", "verify", name, "--read-data", ...secondary], env);
+});
+
+test("copy takes the newest backups only, or the young ones, and refuses numbers that mean nothing", async (t) => {
+  const from = newFolder();
+  const now = Math.floor(Date.now() / 1000);
+  const [old, base] = [now - 40 * 86_400, now - 30 * 86_400].map((time) =>
+    forgeSnapshot(from, { time }),
+  );
+  const over = forgeSnapshot(from, { time: now - 86_400, ...(base && { base }) });
+  const expected = [base?.name, over.name].sort();
+  for (const limit of [
+    ["--max-backups-to-copy", "1"],
+    ["--max-backup-age", "15"],
+    ["--max-backup-age", "48h", "--max-backups-to-copy", "-1"],
+  ]) {
+    const to = newFolder();
+    await run(t, 0, ["copy", "--store", url(from), "--secondary-store", url(to), ...limit]);
+    t.deepEqual(readdirSync(to).sort(), expected, `${limit} ${old?.name}`);
+  }
+  for (const wrong of [
+    ["--max-backups-to-copy", "0"],
+    ["--max-backup-age", "old"],
+    ["--max-parallel-copy-operations", "0"],
+    ["--backup-sync-max-retries", "-2"],
+    ["--backup-sync-retry-backoff", "soon"],
+    ["--secondary-min-chunk-size", "1KiB"],
+  ]) {
+    const args = ["copy", "--store", url(from), "--secondary-store", url(newFolder()), ...wrong];
+    t.regex((await run(t, 2, args)).err, new RegExp(`${wrong[0]} `));
+  }
+});
+
+test("an interrupted copy says how to go on, and ends with 130", async (t) => {
+  const from = newFolder();
+  forgeSnapshot(from, { time: 1000, sizes: Array.from({ length: 8 }, () => 40 << 20) });
+  const to = newFolder();
+  const { code, stderr } = await backuptool(
+    ["copy", "--store", url(from), "--secondary-store", url(to)],
+    {
+      onStart: (child) => {
+        const timer = setInterval(() => {
+          if (readdirSync(to).length === 0) return;
+          clearInterval(timer);
+          // A second time would mean: at once.
+          child.kill("SIGINT");
+        }, 5);
+        child.on("close", () => clearInterval(timer));
+      },
+    },
+  );
+  t.is(code, 130, stderr);
+  t.regex(stderr, /run the same copy again: it goes on where this one ended\n$/);
+});
+
+test("a copy that was killed leaves nothing that looks complete, and is done by the next one", async (t) => {
+  const [from, to] = [newFolder(), newFolder()];
+  const made = [1, 2, 3].map((i) =>
+    forgeSnapshot(from, { time: 1_600_000_000 + i, sizes: [1000, 20 << 20, 20 << 20] }),
+  );
+  const args = ["copy", "--store", url(from), "--secondary-store", url(to)];
+  const began = Date.now();
+  await run(t, 0, ["copy", "--store", url(from), "--secondary-store", url(newFolder())]);
+  const longest = Date.now() - began;
+  let killed = 0;
+  for (let i = 0; i < 6; i++) {
+    const { signal } = await backuptool(args, {
+      onStart: (child) => setTimeout(() => child.kill("SIGKILL"), (longest * (i + 2)) / 8),
+    });
+    if (signal === "SIGKILL") killed++;
+    for (const { name } of made) {
+      if (!existsSync(join(to, name, "MANIFEST.json"))) continue;
+      await run(t, 0, ["snapshot", "verify", name, "--read-data", "--store", url(to)]);
+    }
+  }
+  t.true(killed > 0);
+  await run(t, 0, args);
+  for (const { name } of made) {
+    await run(t, 0, ["snapshot", "verify", name, "--read-data", "--store", url(to)]);
+  }
+  await run(t, 0, ["snapshot", "prune-incomplete", "--store", url(to), "--grace-period", "0s"]);
+  for (const { name, folder } of made) {
+    t.deepEqual(readdirSync(join(to, name)).sort(), readdirSync(folder).sort());
+  }
 });

@@ -248,6 +248,20 @@ test("wrong bytes on the way are seen and sent again; wrong bytes in the source 
   t.deepEqual(readdirSync(join(bad.to, name)), ["METADATA.bin"]);
 });
 
+test("a manifest that was misread is not passed on", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000 });
+  let reads = 0;
+  copying.source.spoil = (key, piece) => {
+    // The listing reads it first; then it is well-formed, and another.
+    if (!key.endsWith("MANIFEST.json") || reads++ !== 1) return piece;
+    return Buffer.from(Buffer.from(piece).toString().replace("1970-01-01", "1971-01-01"));
+  };
+  t.is((await copying.run()).copied, 1);
+  t.true(reads > 3);
+  t.true(copying.same(full));
+});
+
 test("a snapshot that is damaged in the source is reported and the others are copied", async (t) => {
   const copying = new Copying();
   const damaged = copying.forge({ time: 1000 });

@@ -28,6 +28,8 @@ export type Fault =
   | { readonly kind: "slow"; readonly ms: number }
   /** The connection ends after so many bytes of the body. */
   | { readonly kind: "cut-request" | "cut-answer"; readonly after: number }
+  /** After so many bytes of the body nothing more comes. */
+  | { readonly kind: "stall-answer"; readonly after: number }
   /** One bit of the byte there is another; in answers only of objects. */
   | { readonly kind: "spoil-request" | "spoil-answer"; readonly at: number }
   /** A listing is answered as it was the first time. */
@@ -78,6 +80,7 @@ export function seededPlan(
         return { kind, ms: choice.below(300) };
       case "cut-request":
       case "cut-answer":
+      case "stall-answer":
         return { kind, after: choice.below(2 ** choice.below(22)) };
       case "spoil-request":
       case "spoil-answer":
@@ -183,6 +186,7 @@ export class FaultyProxy {
         const data = method === "GET" && !back.headers["content-type"]?.includes("xml");
         let out: NodeJS.ReadableStream = back;
         if (fault?.kind === "cut-answer") out = back.pipe(cut(fault.after, () => socket.destroy()));
+        if (fault?.kind === "stall-answer") out = back.pipe(cut(fault.after, () => {}));
         if (fault?.kind === "spoil-answer" && data) out = back.pipe(spoil(fault.at));
         out.pipe(answer);
       },

@@ -1,4 +1,4 @@
-import { UsageError } from "../../errors.js";
+import { InterruptedError, UsageError, withHint } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { parseAge } from "../ages.js";
 import { command } from "../command.js";
@@ -95,7 +95,10 @@ export const copy = command({
         },
       },
       session,
-    );
+    ).catch((error: unknown) => {
+      if (!(error instanceof InterruptedError)) throw error;
+      throw withHint(error, "run the same copy again: it goes on where this one ended");
+    });
     return failed === 0 ? ExitCode.done : ExitCode.incomplete;
   },
 });

@@ -1,3 +1,4 @@
+import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { InterruptedError } from "../../errors.js";
 
@@ -13,6 +14,8 @@ export async function* bodyPieces(
   const interrupt = () => body.destroy(new InterruptedError());
   if (signal?.aborted) interrupt();
   signal?.addEventListener("abort", interrupt, { once: true });
+  // The client's own idle deadline counts the time of the reader.
+  if (body instanceof IncomingMessage) body.socket.setTimeout(0);
   const pieces = body[Symbol.asyncIterator]();
   let bytes = 0;
   try {

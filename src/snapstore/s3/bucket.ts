@@ -69,8 +69,7 @@ export class S3Bucket {
       try {
         return await work(options);
       } catch (error) {
-        // The SDK has learned the server's time from the refusal.
-        if (!isRefusal(error, "RequestTimeTooSkewed")) throw error;
+        if (!clockWasSet(error)) throw error;
         return await work(options);
       }
     } catch (error) {
@@ -103,6 +102,12 @@ export class S3Bucket {
   failure(code: StoreError["code"], message: string): StoreError {
     return new StoreError(code, message, { store: this.store });
   }
+}
+
+/** Whether the SDK has learned the server's time from a refusal, and will go by it from now on. */
+function clockWasSet(error: unknown): boolean {
+  if (!(error instanceof S3ServiceException)) return false;
+  return "clockSkewCorrected" in error.$metadata && error.$metadata.clockSkewCorrected === true;
 }
 
 /** Whether the server refused with this name, such as `NoSuchUpload`. */

@@ -35,10 +35,7 @@ export function s3Failure(error: unknown, { store, key, signal }: Context): Back
     const hint = HINTS["STORE_CREDENTIALS"];
     return new StoreError("STORE_CREDENTIALS", about + message, { store, cause: error, hint });
   }
-  // An answer that is no XML, or not what it should be: a proxy's page, or bytes gone wrong.
-  const garbled = "$response" in (error as object) || error instanceof SyntaxError;
-  const code = garbled ? "STORE_TRANSIENT" : "STORE_FAILED";
-  return new StoreError(code, about + message, { store, cause: error });
+  return new StoreError("STORE_FAILED", about + message, { store, cause: error });
 }
 
 interface Refusal {
@@ -49,7 +46,7 @@ interface Refusal {
 }
 
 function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof S3ServiceException)) return undefined;
+  if (!(error instanceof S3ServiceException)) return garbledAnswer(error);
   const { name, message, $metadata, $response } = error;
   const told = message === "" || message === "UnknownError" || message === name;
   return {
@@ -58,6 +55,26 @@ function refusalOf(error: unknown): Refusal | undefined {
     words: told ? "" : `: ${message}`,
     retryAfter: $response?.headers["retry-after"],
   };
+}
+
+/** An answer that is not what S3 says: a proxy's page, or bytes gone wrong. It has a status at least. */
+function garbledAnswer(error: unknown): Refusal | undefined {
+  if (!(error instanceof Error) || !("$response" in error)) return undefined;
+  const { $response } = error;
+  if (!isAnswer($response)) return undefined;
+  const retryAfter = $response.headers["retry-after"];
+  return { name: "no answer of S3", status: $response.statusCode, words: "", retryAfter };
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function isAnswer(value: unknown): value is Answer {
+  if (typeof value !== "object" || value === null) return false;
+  if (!("statusCode" in value) || typeof value.statusCode !== "number") return false;
+  return "headers" in value && typeof value.headers === "object" && value.headers !== null;
 }
 
 function codeOf({ name, status, words, retryAfter }: Refusal): StoreErrorCode {
@@ -73,7 +90,7 @@ function codeOf({ name, status, words, retryAfter }: Refusal): StoreErrorCode {
   if (status === 404) return "STORE_NOT_FOUND";
   if (status === 507) return "STORE_FULL";
   if (status === 501) return "STORE_FAILED";
-  return status >= 500 || status === 408 || status < 300 ? "STORE_TRANSIENT" : "STORE_FAILED";
+  return status >= 500 || status === 408 || status < 400 ? "STORE_TRANSIENT" : "STORE_FAILED";
 }
 
 const BY_NAME: Readonly<Record<string, StoreErrorCode>> = {

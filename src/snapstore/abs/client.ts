@@ -1,0 +1,91 @@
+import {
+  AnonymousCredential,
+  ContainerClient,
+  StorageSharedKeyCredential,
+} from "@azure/storage-blob";
+import type { AbsConfig, AbsCredentials } from "../config.js";
+import { StoreError } from "../errors.js";
+
+const DOMAIN = "blob.core.windows.net";
+/** A decorator around the store tries again, by the kind of error. */
+const OPTIONS = { retryOptions: { maxTries: 1 } };
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * @param variables where credentials are looked for when the configuration has none, by the names
+ *   of Azure's own tools
+ */
+export function containerClient(
+  config: AbsConfig,
+  store: string,
+  variables: Variables = process.env,
+): ContainerClient {
+  const credentials = config.credentials ?? credentialsOf(variables);
+  if (credentials === undefined) throw noCredentials(store);
+  if (credentials.kind === "connection-string") {
+    return withoutSecrets(store, "the connection string", () => {
+      return new ContainerClient(credentials.text, config.container, OPTIONS);
+    });
+  }
+  const account = accountOf(config, credentials, variables);
+  const url = containerUrl(config, account, store);
+  if (credentials.kind === "sas") {
+    url.search = credentials.token.replace(/^\?/, "");
+    return new ContainerClient(url.href, new AnonymousCredential(), OPTIONS);
+  }
+  const key = withoutSecrets(store, "the account key", () => {
+    return new StorageSharedKeyCredential(credentials.account, credentials.key);
+  });
+  return new ContainerClient(url.href, key, OPTIONS);
+}
+
+function credentialsOf(variables: Variables): AbsCredentials | undefined {
+  const text = variables["AZURE_STORAGE_CONNECTION_STRING"];
+  if (text) return { kind: "connection-string", text };
+  const account = variables["AZURE_STORAGE_ACCOUNT"];
+  const key = variables["AZURE_STORAGE_KEY"];
+  if (account && key) return { kind: "shared-key", account, key };
+  const token = variables["AZURE_STORAGE_SAS_TOKEN"];
+  return token ? { kind: "sas", token } : undefined;
+}
+
+function accountOf(
+  config: AbsConfig,
+  credentials: AbsCredentials,
+  variables: Variables,
+): string | undefined {
+  if (config.account !== undefined) return config.account;
+  if (credentials.kind === "shared-key") return credentials.account;
+  return variables["AZURE_STORAGE_ACCOUNT"];
+}
+
+function containerUrl(config: AbsConfig, account: string | undefined, store: string): URL {
+  const { endpoint, domain = DOMAIN, container } = config;
+  let base = endpoint;
+  if (base === undefined) {
+    if (account === undefined) {
+      throw new StoreError("STORE_CREDENTIALS", "the storage account is not given", { store });
+    }
+    base = `https://${account}.${domain}`;
+  } else if (!base.includes("://")) base = `https://${base}`;
+  const url = new URL(base);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${encodeURIComponent(container)}`;
+  return url;
+}
+
+function noCredentials(store: string): StoreError {
+  return new StoreError("STORE_CREDENTIALS", "no credentials are given", {
+    store,
+    hint: "give an account and its key, a SAS or a connection string, or set AZURE_STORAGE_CONNECTION_STRING; managed identities are not supported",
+  });
+}
+
+/** The SDK quotes what it cannot read. */
+function withoutSecrets<T>(store: string, what: string, make: () => T): T {
+  try {
+    return make();
+  } catch {
+    throw new StoreError("STORE_CREDENTIALS", `${what} cannot be read`, { store });
+  }
+}

@@ -1,0 +1,160 @@
+import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
+import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { bodyPieces } from "../s3/body.js";
+
+/** How long a server may say nothing, milliseconds. */
+export interface HttpDeadlines {
+  /** Until a connection stands. */
+  readonly connectMs: number;
+  /** While bytes are on their way, or an answer is. */
+  readonly idleMs: number;
+}
+
+export const HTTP_DEADLINES: HttpDeadlines = { connectMs: 10_000, idleMs: 60_000 };
+
+/** Answers that are read whole: errors, listings, tokens. Bytes. */
+const MOST_TEXT = 64 << 20;
+/** Connections to one server that stay open for the next call. */
+const MOST_IDLE = 16;
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** One after the other on the wire. */
+  readonly body?: readonly Uint8Array[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Calls over HTTP with deadlines, for stores whose libraries have none. Nothing is tried twice. */
+export class HttpClient {
+  readonly deadlines: HttpDeadlines;
+  readonly #http: HttpAgent;
+  readonly #https: HttpsAgent;
+
+  constructor(
+    options: { caCertificate?: string | undefined; insecureSkipVerify?: boolean | undefined } = {},
+    deadlines: HttpDeadlines = HTTP_DEADLINES,
+  ) {
+    this.deadlines = deadlines;
+    const agent = { keepAlive: true, maxFreeSockets: MOST_IDLE };
+    this.#http = new HttpAgent(agent);
+    this.#https = new HttpsAgent({
+      ...agent,
+      ...(options.caCertificate !== undefined && { ca: options.caCertificate }),
+      rejectUnauthorized: !options.insecureSkipVerify,
+    });
+  }
+
+  /** Resolves when the answer begins. Its body must be read or dropped. */
+  send(wanted: HttpRequest): Promise<HttpAnswer> {
+    const { method, url, headers = {}, body = [], signal } = wanted;
+    const { connectMs, idleMs } = this.deadlines;
+    return new Promise((resolve, reject) => {
+      throwIfAborted(signal);
+      const length = body.reduce((sum, { length }) => sum + length, 0);
+      const sized = length > 0 || method === "PUT" || method === "POST";
+      const options = {
+        method,
+        headers: { ...headers, ...(sized && { "content-length": String(length) }) },
+      };
+      const request =
+        url.protocol === "https:"
+          ? requestHttps(url, { ...options, agent: this.#https })
+          : requestHttp(url, { ...options, agent: this.#http });
+      const late = (ms: number) => request.destroy(new TooLateError(ms));
+      const connecting = setTimeout(late, connectMs, connectMs);
+      const interrupt = () => request.destroy(new InterruptedError());
+      signal?.addEventListener("abort", interrupt, { once: true });
+      const settle = () => {
+        clearTimeout(connecting);
+        signal?.removeEventListener("abort", interrupt);
+      };
+      request.on("socket", (socket) => {
+        const stands = () => {
+          clearTimeout(connecting);
+          request.setTimeout(idleMs, () => late(idleMs));
+        };
+        if (!socket.connecting) stands();
+        else socket.once(url.protocol === "https:" ? "secureConnect" : "connect", stands);
+      });
+      request.on("error", (error) => {
+        settle();
+        reject(error);
+      });
+      request.on("response", (response) => {
+        settle();
+        // From here on silence counts only while somebody listens.
+        request.setTimeout(0);
+        resolve(new HttpAnswer(response, idleMs, signal));
+      });
+      for (const piece of body) request.write(piece);
+      request.end();
+    });
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+export class HttpAnswer {
+  readonly status: number;
+  readonly #response: IncomingMessage;
+  readonly #idleMs: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(response: IncomingMessage, idleMs: number, signal: AbortSignal | undefined) {
+    this.status = response.statusCode ?? 0;
+    this.#response = response;
+    this.#idleMs = idleMs;
+    this.#signal = signal;
+    // Between two reads of the body an error has no other listener.
+    response.on("error", () => {});
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** @param name in lower case */
+  header(name: string): string | undefined {
+    const value = this.#response.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+
+  /** The body in pieces. An answer that ends before its Content-Length throws ECONNRESET. */
+  async *pieces(): AsyncGenerator<Uint8Array, void, void> {
+    yield* bodyPieces(this.#response, { idleMs: this.#idleMs, signal: this.#signal });
+  }
+
+  async text(): Promise<string> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of this.pieces()) {
+      length += piece.length;
+      if (length > MOST_TEXT) throw new Error("the answer is too long");
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces).toString();
+  }
+
+  /** The body as JSON, whose shape is for the caller to check. */
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  /** Reads the rest of a short answer, so that its connection serves the next call. */
+  async drop(): Promise<void> {
+    for await (const _ of this.pieces());
+  }
+}
+
+class TooLateError extends Error {
+  readonly code = "ETIMEDOUT";
+  constructor(ms: number) {
+    super(`no answer within ${ms / 1000} seconds`);
+  }
+}

@@ -1,0 +1,78 @@
+import { ContainerSASPermissions } from "@azure/storage-blob";
+import test from "ava";
+import { openAbsStore } from "../../src/snapstore/abs/store.js";
+import type { AbsConfig } from "../../src/snapstore/config.js";
+import { Azurite } from "../support/azurite.js";
+import { conformance, readAll, refused } from "./conformance.js";
+
+const azurite = await Azurite.start();
+const container = await azurite.newContainer("backups");
+const { account, key, endpoint } = azurite;
+test.after.always(() => azurite.stop());
+
+const credentials = { kind: "shared-key", account, key } as const;
+const config: AbsConfig = {
+  provider: "ABS",
+  container: "backups",
+  prefix: "",
+  endpoint,
+  credentials,
+};
+
+conformance("ABS on azurite", async (prefix) => openAbsStore({ ...config, prefix }), {
+  secrets: [key],
+  // Azure takes a backslash for a slash.
+  impossibleKeys: ["back\\slash"],
+});
+
+test("a key with a backslash, which Azure would change, is refused", async (t) => {
+  const store = openAbsStore(config);
+  await refused(t, "STORE_FAILED", () => store.put("back\\slash", Buffer.from("x")));
+  await refused(t, "STORE_FAILED", () => store.startUpload("back\\slash", { partBytes: 1 << 20 }));
+});
+
+test("a SAS and a connection string lead to the same container as the key", async (t) => {
+  const url = await container.generateSasUrl({
+    permissions: ContainerSASPermissions.parse("racwdl"),
+    expiresOn: new Date(Date.now() + 3_600_000),
+  });
+  const text = `DefaultEndpointsProtocol=http;BlobEndpoint=${endpoint};AccountName=${account};AccountKey=${key}`;
+  const byKey = openAbsStore(config);
+  await byKey.put("by/key", Buffer.from("bytes"));
+  for (const credentials of [
+    { kind: "sas", token: new URL(url).search },
+    { kind: "connection-string", text },
+  ] as const) {
+    const store = openAbsStore({ ...config, credentials });
+    t.is((await readAll(store, "by/key")).toString(), "bytes");
+    await store.put(`by/${credentials.kind}`, Buffer.from("x"));
+    t.is(store.place, byKey.place);
+  }
+});
+
+test("wrong credentials are told from a missing container", async (t) => {
+  const wrong = Buffer.from("another key").toString("base64");
+  const stranger = openAbsStore({ ...config, credentials: { ...credentials, key: wrong } });
+  const error = await refused(t, "STORE_CREDENTIALS", () => stranger.list(""));
+  t.false(`${error.message} ${error.hint}`.includes(wrong));
+  await refused(t, "STORE_CREDENTIALS", () => stranger.head("k"));
+  await refused(t, "STORE_CREDENTIALS", () => stranger.put("k", Buffer.from("x")));
+
+  const nowhere = openAbsStore({ ...config, container: "missing" });
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.startUpload("k", { partBytes: 1 << 20 }));
+});
+
+test("a server that is not there is worth another try", async (t) => {
+  const store = openAbsStore({ ...config, endpoint: `http://127.0.0.1:1/${account}` });
+  const error = await refused(t, "STORE_TRANSIENT", () => store.head("k"));
+  t.true(error.message.includes("ECONNREFUSED"));
+});
+
+test("a key that is none is refused without being told", (t) => {
+  const credentials = { kind: "connection-string", text: "AccountKey=geheim;nonsense" } as const;
+  const error = t.throws(() => openAbsStore({ ...config, credentials }));
+  t.false(`${error.message} ${error.cause}`.includes("geheim"));
+});
