@@ -1,7 +1,7 @@
 /**
  * The one interface to every place that backups are kept in. Keys are `/`-separated paths below the
- * store's prefix; empty segments, `.` and `..` are refused (`checkKey`). Objects appear whole or not at all. Every method throws StoreError, or
- * InterruptedError once its signal has fired.
+ * store's prefix; empty segments, `.` and `..` are refused (`checkKey`). Objects appear whole or not
+ * at all. Every method throws StoreError, or InterruptedError once its signal has fired.
  */
 export interface SnapStore {
   /** For messages and logs, without secrets: `s3://bucket/prefix`. */

@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import test, { type ExecutionContext } from "ava";
 import type { S3Config } from "../../src/snapstore/config.js";
+import { StoreError } from "../../src/snapstore/errors.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
 import { uploadStream } from "../../src/snapstore/upload.js";
 import { env } from "../support/backuptool.js";
@@ -304,4 +305,22 @@ test("an answer that is no S3 is a passing failure, and an error that is no XML 
     proxy.plan = () => ({ kind: "status", status, body: page });
     await refused(t, code, () => store.list(""));
   }
+});
+
+test("a role is taken on, and its session's token goes along", async (t) => {
+  const { credentials } = radosgw("two");
+  const proxy = await FaultyProxy.start(radosgw().endpoint);
+  t.teardown(() => proxy.close());
+  await refused(t, "STORE_CREDENTIALS", () => storeOf(t, { credentials }).put("k", Buffer.of(1)));
+  const store = storeOf(t, { credentials, roleArn: env("S3_ROLE2"), endpoint: proxy.url });
+  await store.put("k", Buffer.from("x"));
+  t.is((await readAll(store, "k")).toString(), "x");
+  // The first request asks for the token.
+  const tokens = proxy.log.map(({ headers }) => headers["x-amz-security-token"]);
+  t.is(tokens[0], undefined);
+  t.is(new Set(tokens.slice(1)).size, 1);
+  t.truthy(tokens[1]);
+
+  const unknown = storeOf(t, { credentials, roleArn: "arn:aws:iam:::role/unknown" });
+  await t.throwsAsync(unknown.list(""), { instanceOf: StoreError });
 });

@@ -32,7 +32,14 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
     }),
   };
   const region = config.region ?? (config.endpoint === undefined ? undefined : "us-east-1");
-  const credentials = credentialsOf(config, region);
+  const handler = new NodeHttpHandler({
+    connectionTimeout: deadlines.connectMs,
+    socketTimeout: deadlines.idleMs,
+    httpAgent: new HttpAgent(agent),
+    httpsAgent: new HttpsAgent({ ...agent, ...tls }),
+    logger: SILENT,
+  });
+  const credentials = credentialsOf(config, region, handler);
   const client = new S3Client({
     ...(config.endpoint !== undefined && { endpoint: config.endpoint }),
     ...(region !== undefined && { region }),
@@ -46,22 +53,24 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
     // The region of a bucket elsewhere is learned from the refusal.
     followRegionRedirects: config.endpoint === undefined,
     logger: SILENT,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: deadlines.connectMs,
-      socketTimeout: deadlines.idleMs,
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent({ ...agent, ...tls }),
-      logger: SILENT,
-    }),
+    requestHandler: handler,
   });
   signWithDigests(client);
   return client;
+}
+
+/** Servers that are not Amazon's give their tokens where they keep their buckets. */
+function tokenService({ endpoint }: S3Config, requestHandler: NodeHttpHandler) {
+  const amazons =
+    endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
+  return amazons ? {} : { endpoint, requestHandler };
 }
 
 /** Undefined: the SDK's own chain (environment, profile, container, machine). */
 function credentialsOf(
   config: S3Config,
   region: string | undefined,
+  requestHandler: NodeHttpHandler,
 ): S3ClientConfig["credentials"] | undefined {
   const { credentials, roleArn, webIdentityTokenFile } = config;
   const own = credentials && {
@@ -69,7 +78,11 @@ function credentialsOf(
     secretAccessKey: credentials.secretAccessKey,
     ...(credentials.sessionToken !== undefined && { sessionToken: credentials.sessionToken }),
   };
-  const clientConfig = { ...(region !== undefined && { region }), logger: SILENT };
+  const clientConfig = {
+    ...(region !== undefined && { region }),
+    ...tokenService(config, requestHandler),
+    logger: SILENT,
+  };
   if (webIdentityTokenFile !== undefined) {
     return fromTokenFile({
       webIdentityTokenFile,
