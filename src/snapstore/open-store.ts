@@ -20,6 +20,14 @@ export async function openStore(config: StoreConfig): Promise<SnapStore> {
       const { openAbsStore } = await import("./abs/store.js");
       return await openAbsStore(config);
     }
+    case "GCS": {
+      const { openGcsStore } = await import("./gcs/store.js");
+      return await openGcsStore(config);
+    }
+    case "Swift": {
+      const { openSwiftStore } = await import("./swift/store.js");
+      return await openSwiftStore(config);
+    }
     default:
       throw new StoreError("STORE_FAILED", "this version has no such provider", {
         store: config.provider,

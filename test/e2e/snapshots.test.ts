@@ -7,11 +7,13 @@ import {
 } from "@aws-sdk/client-s3";
 import test from "ava";
 import { snapshotName } from "../../src/replication/snapshot-name.js";
-import { backuptool, lines } from "../support/backuptool.js";
+import { Azurite } from "../support/azurite.js";
+import { backuptool, env as environment, lines } from "../support/backuptool.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { age, forgeSnapshot } from "../support/forged-snapshots.js";
 import { onTerminal } from "../support/pty.js";
+import { newSwiftContainer } from "../support/swift-auth.js";
 import { newBucket, plainClient, radosgw } from "../support/s3-buckets.js";
 
 /** A Local store with a real full backup and a real incremental over it. */
@@ -271,6 +273,46 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
   });
   t.deepEqual(empty.out, [""]);
   t.regex(empty.err, /there are no snapshots/);
+});
+
+test("copy from a folder to Azure, with a key file and an emulator's endpoint", async (t) => {
+  const azurite = await Azurite.start();
+  try {
+    await azurite.newContainer("backups");
+    const path = join(newFolder(), "azure.json");
+    writeFileSync(
+      path,
+      JSON.stringify({ storageAccount: azurite.account, storageKey: azurite.key }),
+    );
+    const env = {
+      SECONDARY_AZURE_APPLICATION_CREDENTIALS_JSON: path,
+      SECONDARY_AZURE_EMULATOR_ENABLED: "true",
+      SECONDARY_AZURE_STORAGE_API_ENDPOINT: new URL(azurite.endpoint).origin,
+    };
+    const stores = ["--store", url(store), "--secondary-store", "azblob://backups/p"];
+    await run(t, 0, ["copy", ...stores], env);
+    const again = await run(t, 0, ["copy", ...stores], env);
+    t.regex(again.out.at(-1) ?? "", /2 there already, 0 failed$/);
+    const verify = ["snapshot", "verify", FULL, "--read-data", "--from", "secondary", ...stores];
+    t.regex((await run(t, 0, verify, env)).out[0] ?? "", /; good$/);
+  } finally {
+    azurite.stop();
+  }
+});
+
+test("copy from a folder to Swift, with the user and key of its old protocol", async (t) => {
+  await newSwiftContainer("copies");
+  const swift = {
+    SECONDARY_ST_AUTH: environment("SWIFT_AUTH"),
+    SECONDARY_ST_USER: environment("SWIFT_USER"),
+    SECONDARY_ST_KEY: environment("SWIFT_KEY"),
+  };
+  const stores = ["--store", url(store), "--secondary-store", "swift://copies/p"];
+  await run(t, 0, ["copy", ...stores], swift);
+  const again = await run(t, 0, ["copy", ...stores], swift);
+  t.regex(again.out.at(-1) ?? "", /2 there already, 0 failed$/);
+  const verify = ["snapshot", "verify", FULL, "--read-data", "--from", "secondary", ...stores];
+  t.regex((await run(t, 0, verify, swift)).out[0] ?? "", /; good$/);
 });
 
 test("other content that S3 locks stays, is reported each time, and copy ends with 3", async (t) => {

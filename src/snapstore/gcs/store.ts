@@ -1,0 +1,187 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { GcsConfig } from "../config.js";
+import { callError } from "../http/failure.js";
+import { checkKey, checkPrefix } from "../key.js";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  SnapStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreUpload,
+  UploadOptions,
+} from "../store.js";
+import { GcsApi } from "./api.js";
+import { FIELDS, type ObjectResource, storedObject } from "./resource.js";
+import { GcsUpload, GRANULE } from "./upload.js";
+
+/** Most entries of a page that the API gives. */
+const PAGE = 1000;
+
+/** Connects to nothing yet. */
+export function openGcsStore(config: GcsConfig): SnapStore {
+  return new GcsStore(config);
+}
+
+interface ListResource {
+  readonly items?: readonly ObjectResource[];
+  readonly prefixes?: readonly string[];
+  readonly nextPageToken?: string;
+}
+
+/** A bucket of Google Cloud Storage. */
+class GcsStore implements SnapStore {
+  readonly name: string;
+  readonly place: string;
+  readonly capabilities: StoreCapabilities = {
+    parallelParts: false,
+    atomicIfAbsent: true,
+    minPartBytes: GRANULE,
+    maxPartBytes: 2 ** 32,
+    maxParts: 2 ** 24,
+  };
+  readonly #api: GcsApi;
+  readonly #below: string;
+
+  constructor(config: GcsConfig) {
+    const { container, prefix } = config;
+    this.name = `gs://${container}${prefix === "" ? "" : `/${prefix}`}`;
+    this.#api = new GcsApi(config, this.name);
+    this.place = `gs://${new URL(this.#api.endpoint).host}/${container}/${prefix}`;
+    this.#below = prefix === "" ? "" : `${prefix}/`;
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    checkKey(this.name, key);
+    const boundary = randomBytes(24).toString("hex");
+    const md5Hash = createHash("md5").update(bytes).digest("base64");
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const resource = JSON.stringify({ name: this.#below + key, md5Hash, metadata: { sha256 } });
+    const head = `--${boundary}\r\ncontent-type: application/json\r\n\r\n${resource}\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`;
+    const answer = await this.#api.call({
+      method: "POST",
+      url: this.#api.uploadUrl({
+        uploadType: "multipart",
+        ...(options.ifAbsent && { ifGenerationMatch: "0" }),
+      }),
+      key,
+      headers: { "content-type": `multipart/related; boundary=${boundary}` },
+      body: [Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)],
+      signal: options.signal,
+    });
+    await answer.drop();
+  }
+
+  async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
+    checkKey(this.name, key);
+    if (options.ifAbsent && (await this.head(key, options.signal)) !== undefined) {
+      throw this.#api.error("STORE_EXISTS", `${key}: exists already`);
+    }
+    return await GcsUpload.start(this.#api, { key, name: this.#below + key }, options);
+  }
+
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    checkKey(this.name, key);
+    const { offset = 0, length, ifTag, signal } = options;
+    // HTTP has no range of nothing.
+    if (length === 0) return await this.#mustExist(key, signal);
+    const whole = offset === 0 && length === undefined;
+    const last = length === undefined ? "" : offset + length - 1;
+    const answer = await this.#api.call({
+      method: "GET",
+      url: this.#api.url(this.#below + key, {
+        alt: "media",
+        ...(ifTag !== undefined && { ifGenerationMatch: ifTag }),
+      }),
+      key,
+      ...(!whole && { headers: { range: `bytes=${offset}-${last}` } }),
+      signal,
+      expected: [412, 416],
+    });
+    if (answer.ok) {
+      try {
+        return yield* answer.pieces();
+      } catch (error) {
+        throw callError(error, { store: this.name, key, signal });
+      }
+    }
+    await answer.drop();
+    // 416: the range begins at the end of the object, or after it.
+    if (answer.status === 416) return;
+    throw this.#api.error("STORE_TRANSIENT", `${key}: has changed`);
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    checkKey(this.name, key);
+    const url = this.#api.url(this.#below + key, { fields: FIELDS });
+    const answer = await this.#api.call({ method: "GET", url, key, signal, expected: [404] });
+    if (answer.status !== 404) {
+      const resource = (await this.#json(answer, key, signal)) as ObjectResource;
+      return storedObject(key, resource);
+    }
+    const words = await answer.text();
+    if (!/bucket does not exist/i.test(words)) return undefined;
+    throw this.#api.error("STORE_NOT_FOUND", "the bucket does not exist");
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    checkPrefix(this.name, prefix);
+    const { cursor, shallow = false, limit = PAGE, signal } = options;
+    const url = this.#api.url(undefined, {
+      prefix: this.#below + prefix,
+      maxResults: String(Math.min(limit, PAGE)),
+      fields: `items(${FIELDS}),prefixes,nextPageToken`,
+      ...(shallow && { delimiter: "/" }),
+      ...(cursor !== undefined && { pageToken: cursor }),
+    });
+    const answer = await this.#api.call({ method: "GET", url, key: prefix, signal });
+    const page = (await this.#json(answer, prefix, signal)) as ListResource;
+    const objects = (page.items ?? [])
+      // What consoles make to show an empty folder is no object of ours.
+      .filter(({ name = "" }) => !name.endsWith("/"))
+      .map((item) => storedObject(this.#keyOf(item.name ?? ""), item));
+    const folders = (page.prefixes ?? []).map((folder) => this.#keyOf(folder));
+    const { nextPageToken: next } = page;
+    return next === undefined ? { objects, folders } : { objects, folders, next };
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    checkKey(this.name, key);
+    const url = this.#api.url(this.#below + key);
+    const answer = await this.#api.call({ method: "DELETE", url, key, signal, expected: [404] });
+    await answer.drop();
+  }
+
+  /** Sessions cannot be listed; Google ends them after a week, and until then they cost nothing. */
+  async abortStaleUploads(prefix: string): Promise<number> {
+    checkPrefix(this.name, prefix);
+    return 0;
+  }
+
+  async close(): Promise<void> {
+    this.#api.close();
+  }
+
+  #keyOf(name: string): string {
+    return name.slice(this.#below.length);
+  }
+
+  async #json(
+    answer: { json(): Promise<unknown> },
+    key: string,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    try {
+      return await answer.json();
+    } catch (error) {
+      throw callError(error, { store: this.name, key, signal });
+    }
+  }
+
+  async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
+    if ((await this.head(key, signal)) !== undefined) return;
+    throw this.#api.error("STORE_NOT_FOUND", `${key}: not found`);
+  }
+}

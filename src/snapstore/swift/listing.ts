@@ -1,0 +1,74 @@
+import type { SwiftContainer } from "./container.js";
+import { SEGMENTS } from "./segments.js";
+
+/** Most entries of a page: radosgw gives no more, and does not say that it gave less than asked. */
+export const PAGE = 1000;
+
+/** An object or, with a `/` at its end, a folder. */
+export interface Entry {
+  readonly name: string;
+  readonly folder: boolean;
+  readonly size: number;
+  readonly modified: Date;
+  readonly tag: string | undefined;
+}
+
+interface Listed {
+  readonly name?: string;
+  readonly subdir?: string;
+  readonly hash?: string;
+  readonly bytes?: number;
+  readonly content_type?: string;
+  readonly last_modified?: string;
+}
+
+/** What follows every name of a segment. */
+const AFTER_SEGMENTS = `${SEGMENTS.slice(0, -1)}0`;
+
+/** One page of names after `marker`. Segments are among them only when the prefix is theirs. */
+export async function pageOf(
+  container: SwiftContainer,
+  prefix: string,
+  options: { marker: string; shallow?: boolean; limit: number; signal: AbortSignal | undefined },
+): Promise<{ entries: Entry[]; next: string | undefined }> {
+  const { marker, shallow = false, signal } = options;
+  const limit = Math.min(options.limit, PAGE);
+  const answer = await container.call({
+    method: "GET",
+    name: "",
+    query: {
+      format: "json",
+      prefix,
+      limit: String(limit),
+      ...(marker !== "" && { marker }),
+      ...(shallow && { delimiter: "/" }),
+    },
+    signal,
+  });
+  const listed = (await answer.json()) as readonly Listed[];
+  const entries = listed.map(entryOf);
+  const last = listed.length < limit ? undefined : entries.at(-1)?.name;
+  if (prefix.startsWith(SEGMENTS)) return { entries, next: last };
+  return {
+    entries: entries.filter(({ name }) => !name.startsWith(SEGMENTS)),
+    next: last?.startsWith(SEGMENTS) ? AFTER_SEGMENTS : last,
+  };
+}
+
+/** Type of a large object; the listings of some servers have the size of its manifest instead. */
+export function largeObjectType(size: number): string {
+  return `application/octet-stream;size=${size}`;
+}
+
+function entryOf(listed: Listed): Entry {
+  const [, large] = /;\s*size=(\d+)/.exec(listed.content_type ?? "") ?? [];
+  return {
+    name: listed.subdir ?? listed.name ?? "",
+    folder: listed.subdir !== undefined,
+    size: large === undefined ? (listed.bytes ?? 0) : Number(large),
+    // Swift leaves the zone out; it is UTC.
+    modified: new Date(`${(listed.last_modified ?? "1970-01-01T00:00:00").replace(/Z$/, "")}Z`),
+    // That of a large object is another one than its HEAD says.
+    tag: large === undefined ? listed.hash : undefined,
+  };
+}

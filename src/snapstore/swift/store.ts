@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto";
+import type { SwiftAuth, SwiftConfig } from "../config.js";
+import { callError } from "../http/failure.js";
+import { checkKey, checkPrefix } from "../key.js";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  SnapStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreUpload,
+  UploadOptions,
+} from "../store.js";
+import { SwiftContainer } from "./container.js";
+import { PAGE, pageOf } from "./listing.js";
+import { removeSegments, removeStaleSegments, SEGMENTS, segmentPrefix } from "./segments.js";
+import { SwiftUpload } from "./upload.js";
+
+/** Connects to nothing yet. */
+export function openSwiftStore(config: SwiftConfig): SnapStore {
+  return new SwiftStore(config);
+}
+
+/** A container of OpenStack Swift, or of what speaks like it. */
+class SwiftStore implements SnapStore {
+  readonly name: string;
+  readonly place: string;
+  readonly capabilities: StoreCapabilities = {
+    parallelParts: true,
+    // Swift takes `If-None-Match: *`, but its nodes agree only later; radosgw ignores it.
+    atomicIfAbsent: false,
+    // What older servers ask of a segment, and all servers allow.
+    minPartBytes: 1 << 20,
+    maxPartBytes: 5 * 2 ** 30,
+    maxParts: 1000,
+  };
+  readonly #container: SwiftContainer;
+
+  constructor(config: SwiftConfig) {
+    const { container, prefix, auth, endpoint, region } = config;
+    this.name = `swift://${container}${prefix === "" ? "" : `/${prefix}`}`;
+    const who = accountOf(auth);
+    const server = new URL(endpoint ?? auth.url).host;
+    this.place = `swift://${server}/${region ?? ""}/${who}/${container}/${prefix}`;
+    this.#container = new SwiftContainer(config, this.name);
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    this.#checkKey(key);
+    const { ifAbsent = false, signal } = options;
+    const before = await this.#container.head(key, signal);
+    if (ifAbsent && before !== undefined) {
+      throw this.#container.error("STORE_EXISTS", `${key}: exists already`);
+    }
+    const headers = {
+      etag: createHash("md5").update(bytes).digest("hex"),
+      "content-type": "application/octet-stream",
+      "x-object-meta-sha256": createHash("sha256").update(bytes).digest("hex"),
+      ...(ifAbsent && { "if-none-match": "*" }),
+    };
+    const name = this.#container.nameOf(key);
+    const answer = await this.#container.call({
+      method: "PUT",
+      name,
+      headers,
+      body: [bytes],
+      signal,
+    });
+    await answer.drop();
+    await this.#removeSegments(key, before?.segments, signal);
+  }
+
+  async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
+    this.#checkKey(key);
+    const before = await this.#container.head(key, options.signal);
+    if (options.ifAbsent && before !== undefined) {
+      throw this.#container.error("STORE_EXISTS", `${key}: exists already`);
+    }
+    return new SwiftUpload(this.#container, key, options);
+  }
+
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    this.#checkKey(key);
+    const { offset = 0, length, ifTag, signal } = options;
+    // HTTP has no range of nothing.
+    if (length === 0) return await this.#mustExist(key, signal);
+    const whole = offset === 0 && length === undefined;
+    const last = length === undefined ? "" : offset + length - 1;
+    const answer = await this.#container.call({
+      method: "GET",
+      name: this.#container.nameOf(key),
+      headers: {
+        ...(!whole && { range: `bytes=${offset}-${last}` }),
+        ...(ifTag !== undefined && { "if-match": `"${ifTag}"` }),
+      },
+      signal,
+      expected: [412, 416],
+    });
+    if (answer.ok) {
+      try {
+        return yield* answer.pieces();
+      } catch (error) {
+        throw callError(error, { store: this.name, key, signal });
+      }
+    }
+    await answer.drop();
+    // 416: the range begins at the end of the object, or after it.
+    if (answer.status === 416) return;
+    throw this.#container.error("STORE_TRANSIENT", `${key}: has changed`);
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    this.#checkKey(key);
+    const found = await this.#container.head(key, signal);
+    if (found === undefined) return undefined;
+    const { segments: _, ...object } = found;
+    return object;
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    checkPrefix(this.name, prefix);
+    const { cursor: marker = "", shallow = false, limit = PAGE, signal } = options;
+    const full = this.#container.nameOf(prefix);
+    const { entries, next } = await pageOf(this.#container, full, {
+      marker,
+      shallow,
+      limit,
+      signal,
+    });
+    const objects: StoredObject[] = [];
+    const folders: string[] = [];
+    for (const { name, folder, size, modified, tag } of entries) {
+      const key = this.#container.keyOf(name);
+      if (folder) folders.push(key);
+      // What consoles make to show an empty folder is no object of ours.
+      else if (!key.endsWith("/")) objects.push({ key, size, modified, tag });
+    }
+    return next === undefined ? { objects, folders } : { objects, folders, next };
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    this.#checkKey(key);
+    const before = await this.#container.head(key, signal);
+    if (before === undefined) return;
+    const name = this.#container.nameOf(key);
+    const answer = await this.#container.call({ method: "DELETE", name, signal, expected: [404] });
+    await answer.drop();
+    await this.#removeSegments(key, before.segments, signal);
+  }
+
+  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+    checkPrefix(this.name, prefix);
+    return await removeStaleSegments(this.#container, prefix, olderThan, signal);
+  }
+
+  async close(): Promise<void> {
+    this.#container.close();
+  }
+
+  #checkKey(key: string): void {
+    checkKey(this.name, key);
+    if (!this.#container.nameOf(key).startsWith(SEGMENTS)) return;
+    throw this.#container.error("STORE_FAILED", `${key}: such names are for segments`);
+  }
+
+  async #removeSegments(
+    key: string,
+    upload: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (upload === undefined) return;
+    await removeSegments(
+      this.#container,
+      segmentPrefix(this.#container.nameOf(key), upload),
+      signal,
+    );
+  }
+
+  async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
+    if ((await this.#container.head(key, signal)) !== undefined) return;
+    throw this.#container.error("STORE_NOT_FOUND", `${key}: not found`);
+  }
+}
+
+/** As near to the account as one gets without asking: its containers are its own. */
+function accountOf(auth: SwiftAuth): string {
+  if (auth.kind === "v1") return auth.user.replace(/:.*$/, "");
+  if (auth.kind === "v3-password") return `${auth.projectDomain}:${auth.project}`;
+  return auth.id ?? `${auth.userDomain}:${auth.user}:${auth.name}`;
+}

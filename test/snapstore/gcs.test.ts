@@ -1,0 +1,161 @@
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import type { GcsConfig } from "../../src/snapstore/config.js";
+import { StoreError } from "../../src/snapstore/errors.js";
+import { openGcsStore } from "../../src/snapstore/gcs/store.js";
+import { newFolder } from "../support/folders.js";
+import { GcsEmulator } from "../support/gcs-emulator.js";
+import { conformance, readAll, refused } from "./conformance.js";
+
+const emulator = await GcsEmulator.start();
+test.after.always(() => emulator.stop());
+const config: GcsConfig = {
+  provider: "GCS",
+  container: "backups",
+  prefix: "",
+  endpoint: emulator.url,
+  anonymous: true,
+};
+const privateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  .privateKey.export({ type: "pkcs8", format: "pem" })
+  .toString();
+
+const NAME = "GCS, against an emulator of its protocol";
+
+conformance(NAME, async (prefix) => openGcsStore({ ...config, prefix }), {
+  findsStaleUploads: false,
+});
+
+const PART = 512 << 10;
+
+test(`${NAME}: an upload goes on where the connection broke`, async (t) => {
+  const own = await GcsEmulator.start();
+  t.teardown(() => own.stop());
+  const store = openGcsStore({ ...config, endpoint: own.url });
+  const bytes = randomBytes(2 * PART + 1000);
+  const upload = await store.startUpload("k", { partBytes: PART, ifAbsent: true });
+  const send = (n: number) => upload.part(n, bytes.subarray(n * PART, (n + 1) * PART));
+  let left = 0;
+  own.disturb = (question, answer) => {
+    if (question.method !== "PUT" || left-- <= 0) return false;
+    answer.destroy();
+    return true;
+  };
+  for (const n of [0, 1, 2]) {
+    left = 1;
+    if (n < 2) await refused(t, "STORE_TRANSIENT", () => send(n));
+    left = 0;
+    await send(n);
+  }
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const facts = { parts: 3, size: bytes.length, sha256 };
+  left = 1;
+  await refused(t, "STORE_TRANSIENT", () => upload.complete(facts));
+  await upload.complete(facts);
+  t.true((await readAll(store, "k")).equals(bytes));
+});
+
+test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async (t) => {
+  const own = await GcsEmulator.start();
+  t.teardown(() => own.stop());
+  const store = openGcsStore({ ...config, endpoint: own.url });
+  const bytes = randomBytes(PART + 7);
+  const upload = await store.startUpload("k", { partBytes: PART });
+  // Half of a part arrives; its answer does not.
+  await upload.part(0, bytes.subarray(0, PART));
+  own.disturb = (question, answer) => {
+    if (!question.headers["content-range"]?.startsWith(`bytes ${PART}-`)) return false;
+    own.disturb = () => false;
+    const session = [...own.sessions.values()][0];
+    if (session) session.bytes = Buffer.concat([session.bytes, bytes.subarray(PART, PART + 3)]);
+    answer.destroy();
+    return true;
+  };
+  await upload.part(1, bytes.subarray(PART));
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const facts = { parts: 2, size: bytes.length, sha256 };
+  await refused(t, "STORE_TRANSIENT", () => upload.complete(facts));
+  await upload.complete(facts);
+  t.true((await readAll(store, "k")).equals(bytes));
+});
+
+test(`${NAME}: an object under retention is immutable, and says until when`, async (t) => {
+  const store = openGcsStore(config);
+  await store.put("kept", Buffer.from("x"));
+  const until = "2099-01-01T00:00:00.000Z";
+  Object.assign(emulator.objects.get("kept") ?? {}, { retentionExpirationTime: until });
+  t.is((await store.head("kept"))?.lockedUntil?.toISOString(), until);
+  await refused(t, "STORE_IMMUTABLE", () => store.delete("kept"));
+  await refused(t, "STORE_IMMUTABLE", () => store.put("kept", Buffer.from("y")));
+});
+
+test(`${NAME}: refusals are told apart`, async (t) => {
+  const own = await GcsEmulator.start();
+  t.teardown(() => own.stop());
+  const store = openGcsStore({ ...config, endpoint: own.url });
+  for (const [status, reason, code] of [
+    [429, "rateLimitExceeded", "STORE_THROTTLED"],
+    [403, "userRateLimitExceeded", "STORE_THROTTLED"],
+    [503, "backendError", "STORE_THROTTLED"],
+    [500, "backendError", "STORE_TRANSIENT"],
+    [401, "authError", "STORE_CREDENTIALS"],
+    [403, "forbidden", "STORE_CREDENTIALS"],
+    [403, "objectUnderActiveHold", "STORE_IMMUTABLE"],
+  ] as const) {
+    own.disturb = (_, answer) => {
+      answer.writeHead(status, { "retry-after": "7" });
+      answer.end(JSON.stringify({ error: { message: "no", errors: [{ reason }] } }));
+      return true;
+    };
+    const error = await refused(t, code, () => store.put("k", Buffer.from("x")));
+    t.is(error.retryAfterMs, 7000);
+  }
+});
+
+test(`${NAME}: a service account's key file signs, another is refused`, async (t) => {
+  const credentials = {
+    type: "service_account",
+    client_email: "backup@project.iam.example.org",
+    private_key: privateKey,
+    // Outside of Google's own universe the signature itself is the token, and nobody is asked for one.
+    universe_domain: "example.org",
+  };
+  const store = openGcsStore({ ...config, anonymous: false, credentials });
+  await store.put("authorized", Buffer.from("x"));
+  const token = [...emulator.authorizations].find((header) => header.startsWith("Bearer ey"));
+  const [, claims = ""] = token?.split(".") ?? [];
+  t.is(JSON.parse(Buffer.from(claims, "base64url").toString()).iss, credentials.client_email);
+
+  const broken = { ...credentials, private_key: "secret nonsense" };
+  const other = openGcsStore({ ...config, anonymous: false, credentials: broken });
+  const error = await refused(t, "STORE_CREDENTIALS", () => other.list(""));
+  t.false(`${error.message} ${error.hint}`.includes("nonsense"));
+});
+
+test(`${NAME}: an external account's file gets a token from where it says`, async (t) => {
+  const file = join(newFolder(), "subject-token");
+  writeFileSync(file, "subject");
+  const credentials = {
+    type: "external_account",
+    audience:
+      "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+    subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+    token_url: `${emulator.url}/token`,
+    credential_source: { file },
+  };
+  const store = openGcsStore({ ...config, anonymous: false, credentials });
+  await store.put("external", Buffer.from("x"));
+  t.true(emulator.authorizations.has("Bearer emulated-token"));
+});
+
+test(`${NAME}: a missing bucket and a missing server are told`, async (t) => {
+  const nowhere = openGcsStore({ ...config, container: "missing" });
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
+  const gone = openGcsStore({ ...config, endpoint: "http://127.0.0.1:1" });
+  const error = await t.throwsAsync(gone.head("k"), { instanceOf: StoreError });
+  t.is(error.code, "STORE_TRANSIENT");
+});

@@ -1,0 +1,162 @@
+import { createHash, randomBytes } from "node:crypto";
+import test, { type ExecutionContext } from "ava";
+import type { SwiftConfig } from "../../src/snapstore/config.js";
+import type { SnapStore } from "../../src/snapstore/store.js";
+import { openSwiftStore } from "../../src/snapstore/swift/store.js";
+import { env } from "../support/backuptool.js";
+import { Keystone, newSwiftContainer, radosgwToken } from "../support/swift-auth.js";
+import { conformance, readAll, refused } from "./conformance.js";
+
+const container = `test-${randomBytes(8).toString("hex")}`;
+await newSwiftContainer(container);
+const auth = {
+  kind: "v1",
+  url: env("SWIFT_AUTH"),
+  user: env("SWIFT_USER"),
+  key: env("SWIFT_KEY"),
+} as const;
+const config: SwiftConfig = { provider: "Swift", container, prefix: "", auth };
+
+const keystone = await Keystone.start();
+test.after.always(() => keystone.stop());
+const password = {
+  kind: "v3-password",
+  url: keystone.url,
+  user: "u",
+  password: keystone.password,
+  userDomain: "Default",
+  project: "p",
+  projectDomain: "Default",
+} as const;
+const v3: SwiftConfig = { ...config, auth: password, region: "here" };
+
+conformance("Swift on radosgw", async (prefix) => openSwiftStore({ ...config, prefix }), {
+  secrets: [env("SWIFT_KEY")],
+});
+
+test("segments are seen in no listing and go with their object", async (t) => {
+  const name = `${container}-own`;
+  await newSwiftContainer(name);
+  const store = openSwiftStore({ ...config, container: name });
+  await upload(t, store, "z/large");
+  t.is((await names(name)).length, 4);
+  t.deepEqual(
+    (await store.list("")).objects.map(({ key, size }) => [key, size]),
+    [["z/large", SIZE]],
+  );
+  t.deepEqual((await store.list("", { shallow: true })).folders, ["z/"]);
+  const second = await store.list("", { limit: 2 });
+  t.deepEqual(second.objects, []);
+  const rest = await store.list("", { limit: 2, cursor: second.next });
+  t.deepEqual(
+    rest.objects.map(({ key }) => key),
+    ["z/large"],
+  );
+  t.is(await store.abortStaleUploads("", new Date(Date.now() + 60_000)), 0);
+  await refused(t, "STORE_FAILED", () => store.put(".backuptool-segments/x", Buffer.from("x")));
+
+  await upload(t, store, "z/large");
+  t.is((await names(name)).length, 4, "the segments of the one that was replaced are gone");
+  await store.put("z/large", Buffer.from("small"));
+  t.deepEqual(await names(name), ["z/large"]);
+  await upload(t, store, "z/large");
+  await store.delete("z/large");
+  t.deepEqual(await names(name), []);
+});
+
+test("where there are no static large objects they are dynamic (radosgw behind a proxy)", async (t) => {
+  const store = openSwiftStore({ ...v3, prefix: "dynamic" });
+  await upload(t, store, "a b/lärge");
+  const { token, storageUrl } = await radosgwToken();
+  const answer = await fetch(`${storageUrl}/${container}/dynamic/a%20b/l%C3%A4rge`, {
+    method: "HEAD",
+    headers: { "X-Auth-Token": token },
+  });
+  t.truthy(answer.headers.get("x-object-manifest"));
+  await store.delete("a b/lärge");
+  t.deepEqual(
+    (await names(container)).filter((name) => name.includes("dynamic")),
+    [],
+  );
+});
+
+test("v3 passwords and application credentials get in (a Keystone of this test's own)", async (t) => {
+  const withPassword = openSwiftStore({ ...v3, prefix: "v3" });
+  await withPassword.put("k", Buffer.from("bytes"));
+  const auth = { kind: "v3-application-credential", url: `${keystone.url}/v3/`, id: "i" } as const;
+  const withCredential = openSwiftStore({
+    ...v3,
+    prefix: "v3",
+    auth: { ...auth, secret: keystone.secret },
+  });
+  t.is((await readAll(withCredential, "k")).toString(), "bytes");
+  t.deepEqual(
+    keystone.asked.find((body) => JSON.stringify(body).includes("application")),
+    {
+      auth: {
+        identity: {
+          methods: ["application_credential"],
+          application_credential: { id: "i", secret: keystone.secret },
+        },
+      },
+    },
+  );
+  const elsewhere = openSwiftStore({ ...v3, region: "nowhere" });
+  const error = await refused(t, "STORE_FAILED", () => elsewhere.list(""));
+  t.true(error.message.includes("nowhere"));
+});
+
+test("a token that has run out is renewed, once for all calls", async (t) => {
+  const keystone = await Keystone.start();
+  t.teardown(() => keystone.stop());
+  const auth = { ...password, url: keystone.url };
+  const store = openSwiftStore({ ...v3, auth, prefix: "renewed" });
+  await store.put("k", Buffer.from("bytes"));
+  keystone.expired.add("token-1");
+  const reads = await Promise.all([1, 2, 3, 4].map(() => readAll(store, "k")));
+  for (const read of reads) t.is(read.toString(), "bytes");
+  t.is(keystone.asked.length, 2);
+});
+
+test("wrong credentials are told from a missing container and a missing server", async (t) => {
+  const stranger = openSwiftStore({ ...config, auth: { ...auth, key: "wrong-key" } });
+  const error = await refused(t, "STORE_CREDENTIALS", () => stranger.put("k", Buffer.from("x")));
+  t.false(`${error.message} ${error.hint}`.includes("wrong-key"));
+  await refused(t, "STORE_CREDENTIALS", () => stranger.head("k"));
+  const other = openSwiftStore({ ...v3, auth: { ...password, password: "wrong" } });
+  await refused(t, "STORE_CREDENTIALS", () => other.list(""));
+  const nowhere = openSwiftStore({ ...config, container: "missing" });
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
+  await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
+  const gone = openSwiftStore({ ...config, auth: { ...auth, url: "http://127.0.0.1:1/auth" } });
+  await refused(t, "STORE_TRANSIENT", () => gone.head("k"));
+});
+
+const PART = 1 << 20;
+const SIZE = 2 * PART + 5;
+
+async function upload(t: ExecutionContext, store: SnapStore, key: string): Promise<void> {
+  const bytes = randomBytes(SIZE);
+  const upload = await store.startUpload(key, { partBytes: PART });
+  for (const number of [2, 0, 1]) {
+    await upload.part(number, bytes.subarray(number * PART, (number + 1) * PART));
+  }
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  await upload.complete({ parts: 3, size: SIZE, sha256 });
+  t.true((await readAll(store, key)).equals(bytes));
+  t.deepEqual(
+    await readAll(store, key, { offset: PART - 3, length: 6 }),
+    bytes.subarray(PART - 3, PART + 3),
+  );
+  const head = await store.head(key);
+  t.is(head?.sha256, sha256);
+  t.is(head?.size, SIZE);
+}
+
+/** Everything in a container, as radosgw lists it. */
+async function names(container: string): Promise<string[]> {
+  const { token, storageUrl } = await radosgwToken();
+  const answer = await fetch(`${storageUrl}/${container}`, { headers: { "X-Auth-Token": token } });
+  return (await answer.text()).split("\n").filter((name) => name !== "");
+}
