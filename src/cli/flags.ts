@@ -39,7 +39,7 @@ export const sealFlags = {
 } as const;
 
 export const folderFlags = {
-  outputdir: { ...text, default: "backup.dir", describe: "Folder of the backup" },
+  outputdir: { ...text, describe: "Folder of the backup; backup.dir unless told" },
 } as const;
 
 export const etcdFlags = {

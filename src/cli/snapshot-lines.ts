@@ -7,6 +7,15 @@ import { formatSize } from "./sizes.js";
 /** What an event of a snapstore says. */
 export function snapshotLines(event: SnapshotEvent): EventLines {
   switch (event.type) {
+    case "snapshot-begun":
+      return { err: [`writing snapshot ${event.snapshot} to ${event.store}`] };
+    case "snapshot-stored": {
+      const { key, store, secondary } = event;
+      const where = secondary === undefined ? store : `${store} and ${secondary}`;
+      return { out: [`SNAPSHOT DONE; ${key} is in ${where}`] };
+    }
+    case "snapshot-chosen":
+      return { err: [`reading snapshot ${event.snapshot} from ${event.store}`] };
     case "snapshots":
       if (event.count === 0) return { err: ["there are no snapshots"] };
       return { out: [columns(HEADER)] };

@@ -8,14 +8,16 @@ import { counted } from "./counted.js";
  * and what to do with the folder.
  */
 export async function sayWhatIsLeft<T>(
-  folder: string,
+  folder: string | undefined,
   context: OperationContext,
   run: (context: OperationContext) => Promise<T>,
 ): Promise<T> {
   let begun = false;
+  let snapshot: string | undefined;
   const read = { objects: 0, records: 0 };
   const report: OperationContext["report"] = (event) => {
     if (event.type === "file-created") begun = true;
+    else if (event.type === "snapshot-begun") snapshot = event.snapshot;
     else if (event.type === "progress" && (event.unit === "objects" || event.unit === "records")) {
       read[event.unit] = event.done;
     }
@@ -28,7 +30,17 @@ export async function sayWhatIsLeft<T>(
     if (!begun || !(error instanceof BackupToolError)) throw error;
     const objects = counted(read.objects, "ceph object", "ceph objects");
     const records = counted(read.records, "etcd record", "etcd records");
-    const left = `${objects} and ${records} had been read; the backup in ${quoted(folder)} is unfinished: remove that folder and create it again`;
-    throw withHint(error, left);
+    const left = [`${objects} and ${records} had been read`];
+    if (folder !== undefined) {
+      left.push(
+        `the backup in ${quoted(folder)} is unfinished: remove that folder and create it again`,
+      );
+    }
+    if (snapshot !== undefined) {
+      left.push(
+        `snapshot ${snapshot} is unfinished: backuptool snapshot prune-incomplete removes it`,
+      );
+    }
+    throw withHint(error, left.join("; "));
   }
 }

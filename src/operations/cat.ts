@@ -1,17 +1,17 @@
-import { FolderFiles } from "../archive/backup-files.js";
 import { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { isOriginal } from "../archive/original/folder.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { TAR_END } from "../archive/tar-header.js";
 import { throwIfAborted } from "../errors.js";
+import { type BackupLocation, locateBackup } from "./backup-location.js";
 import { catOriginal } from "./cat-original.js";
 import type { OperationContext } from "./context.js";
 import { writeTo } from "./tar-output.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface CatOptions {
-  readonly outputDir: string;
+  readonly location: BackupLocation;
   readonly output: NodeJS.WritableStream;
 }
 
@@ -19,13 +19,15 @@ export interface CatOptions {
 export async function catBackup(options: CatOptions, context: OperationContext): Promise<void> {
   const { report, signal } = context;
   const passphrase = new PassphraseKeys(await context.passphrase());
-  if (await isOriginal(options.outputDir)) {
-    return catOriginal(options.outputDir, options.output, passphrase, context);
+  const { location } = options;
+  if (location.kind === "folder" && (await isOriginal(location.folder))) {
+    return catOriginal(location.folder, options.output, passphrase, context);
   }
+  const located = await locateBackup(location, context);
   const pool = new SealPool();
   try {
     const backup = await timedKeys(report, () =>
-      BackupReader.open(new FolderFiles(options.outputDir), passphrase, pool),
+      BackupReader.open(located.files, passphrase, pool),
     );
     for (let number = 0; number < backup.archives.length; number++) {
       throwIfAborted(signal);
@@ -33,7 +35,7 @@ export async function catBackup(options: CatOptions, context: OperationContext):
     }
     await writeTo(options.output, TAR_END, signal);
   } finally {
-    await pool.close();
+    await Promise.all([pool.close(), located.close()]);
   }
 }
 

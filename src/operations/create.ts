@@ -1,6 +1,6 @@
-import { FolderFiles } from "../archive/backup-files.js";
 import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
+import type { BackupTarget } from "../archive/backup-target.js";
 import { BackupWriter } from "../archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
 import { isOriginal } from "../archive/original/folder.js";
@@ -11,17 +11,22 @@ import { quoted } from "../quoted.js";
 import type { CephOptions } from "../sources/ceph/cluster.js";
 import { CephCluster } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
+import { firstRevisionOver } from "../replication/snapshot-name.js";
 import { newCounts } from "./backup-counts.js";
+import { type BackupLocation, locateBackup } from "./backup-location.js";
 import { chainOf } from "./chain-of.js";
 import type { OperationContext } from "./context.js";
 import { archivePools } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
+import { CreateStores, type StoreDestination } from "./create-target.js";
 import { choosePools } from "./pools.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface CreateOptions {
-  /** A folder that is empty or not there. */
-  readonly outputDir: string;
+  /** A folder that is empty or not there; may be absent when there is a store. */
+  readonly outputDir?: string | undefined;
+  readonly store?: StoreDestination | undefined;
+  readonly secondaryStore?: StoreDestination | undefined;
   /** Absent: etcd is left out. */
   readonly etcd?: EtcdOptions | undefined;
   /** Absent: Ceph is left out. */
@@ -29,8 +34,7 @@ export interface CreateOptions {
   /** Pools to back up; none means all. */
   readonly includePools: readonly string[];
   readonly skipPools: readonly string[];
-  /** Folder of the base. */
-  readonly incrementalOver?: string | undefined;
+  readonly incrementalOver?: BackupLocation | undefined;
   /** Sealed bytes after which another ARCHIVE file is started. */
   readonly archiveSize: number;
   readonly compressionLevel: number;
@@ -40,24 +44,36 @@ export interface CreateOptions {
   readonly toolVersion: string;
 }
 
-/** Makes a backup. Resolves with the number of things that `keepGoing` had to leave out. */
+export interface Created {
+  /** Objects that `keepGoing` had to leave out. */
+  readonly missing: number;
+  /** Whether the secondary store lacks something of the backup. */
+  readonly secondaryBehind: boolean;
+}
+
+/** Makes a backup. */
 export async function createBackup(
   options: CreateOptions,
   context: OperationContext,
-): Promise<{ missing: number }> {
+): Promise<Created> {
   const { report, signal } = context;
   if (options.etcd === undefined && options.ceph === undefined) {
     throw new UsageError("nothing to back up: both etcd and Ceph are skipped");
   }
-  await prepareFolder(options.outputDir);
+  const { outputDir } = options;
+  if (outputDir !== undefined) await prepareFolder(outputDir);
   const passphrase = new PassphraseKeys(await context.passphrase());
   throwIfAborted(signal);
 
   const cleanups: (() => Promise<void>)[] = [];
   try {
+    const stores =
+      options.store && (await CreateStores.open(options.store, options.secondaryStore, context));
+    if (stores !== undefined) cleanups.push(() => stores.close());
     const { base, keys } = await timedKeys(report, async () => {
       const over = options.incrementalOver;
-      const base = over === undefined ? undefined : await openBase(over, passphrase, cleanups);
+      const base =
+        over === undefined ? undefined : await openBase(over, passphrase, cleanups, context);
       const cost = KDF_COSTS[options.kdf];
       return { base, keys: await BackupKeys.create(passphrase, cost, base?.keys.slot) };
     });
@@ -73,8 +89,9 @@ export async function createBackup(
     else report({ type: "pools", pools });
     if (etcd === undefined) report({ type: "etcd-skipped" });
 
+    const target = await openTarget(stores, options, base, await etcd?.currentRevision(signal));
     const writer = new BackupWriter({
-      target: new FolderTarget(options.outputDir),
+      target,
       keys,
       compressionLevel: options.compressionLevel,
       archiveBytes: options.archiveSize,
@@ -111,23 +128,50 @@ export async function createBackup(
       etcd: etcdFacts,
       counts,
     });
-    return { missing: counts.missingObjects };
+    stores?.reportStored();
+    return { missing: counts.missingObjects, secondaryBehind: stores?.behind ?? false };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
 }
 
+/**
+ * The snapshot is named before etcd is read, by the revision at that time: METADATA.bin has the one that
+ * was read.
+ */
+async function openTarget(
+  stores: CreateStores | undefined,
+  options: CreateOptions,
+  base: BackupReader | undefined,
+  revision = 0,
+): Promise<BackupTarget> {
+  const { outputDir, archiveSize } = options;
+  if (stores !== undefined) {
+    const kind = base === undefined ? "full" : "incremental";
+    const firstRevision =
+      base === undefined || revision === 0
+        ? 0
+        : firstRevisionOver(base.metadata.etcd?.revision ?? 0);
+    return stores.target({ kind, firstRevision, lastRevision: revision }, outputDir, archiveSize);
+  }
+  if (outputDir !== undefined) return new FolderTarget(outputDir);
+  throw new UsageError("the backup goes nowhere: there is neither a folder nor a store");
+}
+
 async function openBase(
-  folder: string,
+  location: BackupLocation,
   passphrase: PassphraseKeys,
   cleanups: (() => Promise<void>)[],
+  context: OperationContext,
 ): Promise<BackupReader> {
-  if (await isOriginal(folder)) {
-    throw new UsageError(`${quoted(folder)} is an archive of the original tool`, {
+  if (location.kind === "folder" && (await isOriginal(location.folder))) {
+    throw new UsageError(`${quoted(location.folder)} is an archive of the original tool`, {
       hint: "take a full backup, which heals what that tool may have written wrong; or use backuptool convert first",
     });
   }
+  const located = await locateBackup(location, context);
+  cleanups.push(() => located.close());
   const pool = new SealPool();
   cleanups.push(() => pool.close());
-  return BackupReader.open(new FolderFiles(folder), passphrase, pool);
+  return BackupReader.open(located.files, passphrase, pool);
 }

@@ -1,4 +1,3 @@
-import { FolderFiles } from "../archive/backup-files.js";
 import { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { type ContentsVisitor, visitArchive } from "../archive/contents.js";
@@ -12,13 +11,14 @@ import { isOriginal } from "../archive/original/folder.js";
 import type { ArchivedRecord, Tombstone } from "../archive/records.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
+import { type BackupLocation, locateBackup } from "./backup-location.js";
 import type { OperationContext } from "./context.js";
 import { currentKeys } from "./current-keys.js";
 import { inspectOriginal } from "./inspect-original.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface InspectOptions {
-  readonly outputDir: string;
+  readonly location: BackupLocation;
   /** Read METADATA.bin and INDEX.bin only. */
   readonly quick: boolean;
 }
@@ -29,19 +29,22 @@ export async function inspectBackup(
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
-  const original = await isOriginal(options.outputDir);
-  if (original && options.quick) {
+  const { location } = options;
+  const original =
+    location.kind === "folder" && (await isOriginal(location.folder)) ? location.folder : undefined;
+  if (original !== undefined && options.quick) {
     throw new UsageError("an archive of the original tool has no index for --quick to read", {
       hint: "leave out --quick",
     });
   }
   const passphrase = new PassphraseKeys(await context.passphrase());
-  if (original) return inspectOriginal(options.outputDir, passphrase, context);
+  if (original !== undefined) return inspectOriginal(original, passphrase, context);
+  const located = await locateBackup(location, context);
   const pool = new SealPool();
   const thread = new FileThread();
   try {
     const backup = await timedKeys(report, () =>
-      BackupReader.open(new FolderFiles(options.outputDir), passphrase, pool),
+      BackupReader.open(located.files, passphrase, pool),
     );
     const check = new ContentsCheck(backup, context);
     try {
@@ -77,7 +80,7 @@ export async function inspectBackup(
     throwIfAborted(signal);
     return { complete: true };
   } finally {
-    await Promise.all([pool.close(), thread.close()]);
+    await Promise.all([pool.close(), thread.close(), located.close()]);
   }
 }
 

@@ -1,4 +1,4 @@
-import { FolderFiles } from "../archive/backup-files.js";
+import { type BackupFiles, FolderFiles } from "../archive/backup-files.js";
 import type { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { visitArchive } from "../archive/contents.js";
@@ -7,27 +7,42 @@ import { isOriginal } from "../archive/original/folder.js";
 import type { SealPool } from "../archive/seal-pool.js";
 import { UsageError } from "../errors.js";
 import { newCounts } from "./backup-counts.js";
+import { type BackupLocation, locateBackup } from "./backup-location.js";
+import type { OperationContext } from "./context.js";
 import { etcdDepth, FinalState } from "./restore-chain.js";
 import { planOriginals } from "./restore-original.js";
 import type { RestorePlan, RestoreStep } from "./restore-plan.js";
 
 /** Opens a backup and its bases. Throws ArchiveError of every code, and UsageError for a chain with holes. */
 export async function planRestore(
-  folder: string,
-  bases: readonly string[],
-  passphrase: PassphraseKeys,
-  sealPool: SealPool,
+  from: {
+    readonly location: BackupLocation;
+    readonly withBase: readonly string[];
+    readonly passphrase: PassphraseKeys;
+    readonly sealPool: SealPool;
+  },
+  context: OperationContext,
 ): Promise<RestorePlan> {
-  if (await isOriginal(folder)) return planOriginals(folder, bases, passphrase);
-  const backup = await BackupReader.open(new FolderFiles(folder), passphrase, sealPool);
-  const others: BackupReader[] = [];
-  for (const base of bases)
-    others.push(await BackupReader.open(new FolderFiles(base), passphrase, sealPool));
-  return planChain(orderChain(backup, others));
+  const { location, withBase, passphrase, sealPool } = from;
+  if (location.kind === "folder" && (await isOriginal(location.folder))) {
+    return planOriginals(location.folder, withBase, passphrase);
+  }
+  const located = await locateBackup(location, context);
+  try {
+    const open = (files: BackupFiles) => BackupReader.open(files, passphrase, sealPool);
+    const backup = await open(located.files);
+    const bases = (await located.bases?.()) ?? withBase.map((folder) => new FolderFiles(folder));
+    const others: BackupReader[] = [];
+    for (const base of bases) others.push(await open(base));
+    return planChain(orderChain(backup, others), () => located.close());
+  } catch (error) {
+    await located.close();
+    throw error;
+  }
 }
 
 /** `chain` is newest first. */
-function planChain(chain: readonly BackupReader[]): RestorePlan {
+function planChain(chain: readonly BackupReader[], close: () => Promise<void>): RestorePlan {
   const records = etcdDepth(chain);
   const steps = chain.map(
     (member, ordinal): RestoreStep => ({
@@ -43,7 +58,7 @@ function planChain(chain: readonly BackupReader[]): RestorePlan {
     gaps: [],
     items: (wanted) => itemsToCome(chain, wanted),
     finalState: async (signal) => (chain.length > 1 ? FinalState.load(chain, signal) : undefined),
-    close: async () => {},
+    close,
   };
 }
 

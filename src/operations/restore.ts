@@ -5,6 +5,7 @@ import { quoted } from "../quoted.js";
 import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
 import type { LeasePolicy } from "../sources/etcd/types.js";
+import type { BackupLocation } from "./backup-location.js";
 import type { OperationContext } from "./context.js";
 import { planRestore } from "./plan-restore.js";
 import { requirePools } from "./pools.js";
@@ -14,8 +15,9 @@ import { RestoreVisitor } from "./restore-visitor.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface RestoreOptions {
-  readonly outputDir: string;
-  /** Folders of the bases below it, in any order (of the original tool: the oldest first); with none, only what this backup holds is restored. */
+  readonly location: BackupLocation;
+  /** Of a backup in a folder: folders of the bases below it, in any order (of the original tool: the oldest first); with none, only what this backup holds is
+   * restored. A store knows the bases itself. */
   readonly withBase: readonly string[];
   readonly etcd?: EtcdOptions | undefined;
   readonly ceph?: CephOptions | undefined;
@@ -38,8 +40,9 @@ export async function restoreBackup(
   try {
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
+    const { location, withBase } = options;
     const plan = await timedKeys(report, () =>
-      planRestore(options.outputDir, options.withBase, passphrase, sealPool),
+      planRestore({ location, withBase, passphrase, sealPool }, context),
     );
     cleanups.push(() => plan.close());
     for (const message of plan.gaps) report({ type: "warning", message });

@@ -30,6 +30,18 @@ export interface SnapshotRow {
 }
 
 export type SnapshotEvent =
+  /** A new backup goes to a store under this name. */
+  | { type: "snapshot-begun"; snapshot: string; store: string }
+  | {
+      type: "snapshot-stored";
+      snapshot: string;
+      key: string;
+      store: string;
+      /** Absent when there is none, or when it was left behind. */
+      secondary?: string;
+    }
+  /** The backup that is read. */
+  | { type: "snapshot-chosen"; snapshot: string; store: string }
   | { type: "snapshots"; count: number }
   | ({ type: "snapshot" } & SnapshotRow)
   | { type: "snapshot-damaged"; snapshot: string; store: string; file: string; reason: string }

@@ -7,12 +7,17 @@ import type { SnapStore } from "../snapstore/store.js";
 /** Tries of one call, the first included: who waits for an answer would rather hear why there is none. */
 const ATTEMPTS = 4;
 
+/** A store whose calls are tried again where that may help. The caller closes it. */
+export async function openRetrying(config: StoreConfig, attempts = ATTEMPTS): Promise<SnapStore> {
+  return new RetryingStore(await openStore(config), { attempts });
+}
+
 /** Opens one store for the time of `work`; its calls are tried again where that may help. */
 export async function withStore<T>(
   config: StoreConfig,
   work: (store: SnapStore) => Promise<T>,
 ): Promise<T> {
-  const store = new RetryingStore(await openStore(config), { attempts: ATTEMPTS });
+  const store = await openRetrying(config);
   try {
     return await work(store);
   } finally {

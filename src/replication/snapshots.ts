@@ -134,7 +134,8 @@ function noSnapshot(message: string): BackupToolError {
   return new BackupToolError("NO_SNAPSHOT", message, { hint: "see backuptool snapshot list" });
 }
 
-async function* snapshotNames(
+/** Names of all snapshots right below the prefix, in no order. */
+export async function* snapshotNames(
   store: SnapStore,
   signal: AbortSignal,
 ): AsyncGenerator<SnapshotName, void, void> {

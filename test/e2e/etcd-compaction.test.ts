@@ -43,7 +43,9 @@ async function createDuring(
       etcd: { endpoints: [etcd.endpoint] },
       includePools: [],
       skipPools: [],
-      incrementalOver,
+      ...(incrementalOver === undefined
+        ? {}
+        : { incrementalOver: { kind: "folder", folder: incrementalOver } as const }),
       archiveSize: 1 << 30,
       compressionLevel: 1,
       kdf: "moderate",

@@ -56,7 +56,7 @@ export async function inspectError(
 ): Promise<ArchiveError | undefined> {
   try {
     await inspectBackup(
-      { outputDir: folder, quick: false },
+      { location: { kind: "folder", folder }, quick: false },
       {
         signal: new AbortController().signal,
         report: () => {},

@@ -1,12 +1,13 @@
 import { UsageError } from "../../errors.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { folderFlags, passphraseFlags } from "../flags.js";
+import { passphraseFlags } from "../flags.js";
+import { backupLocation, locationFlags } from "../stores/backup-location.js";
 
 export const cat = command({
   name: "cat",
   describe: "Write the decrypted tar to standard output",
-  flags: { ...folderFlags, ...passphraseFlags },
+  flags: { ...locationFlags, ...passphraseFlags },
   examples: [
     ["$0 cat --outputdir my_backup | tar -t", "list it"],
     ["$0 cat --outputdir my_backup | tar -x -C empty_folder", "unpack it"],
@@ -20,7 +21,7 @@ export const cat = command({
     }
     const { signal, passphrase } = session;
     await catBackup(
-      { outputDir: args.outputdir, output: stdout },
+      { location: backupLocation(args, session.terminal), output: stdout },
       // Standard output belongs to the tar.
       { signal, passphrase, report: () => {} },
     );

@@ -3,6 +3,7 @@ import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { folderFlags, newPassphraseFlags, passphraseFlags, sealFlags, text } from "../flags.js";
 import { sealOptions } from "../seal-options.js";
+import { DEFAULT_FOLDER } from "../stores/backup-location.js";
 import { sayWhatIsLeft } from "../unfinished.js";
 
 export const convert = command({
@@ -34,7 +35,7 @@ export const convert = command({
     const { complete } = await sayWhatIsLeft(to, session, (context) =>
       convertBackup(
         {
-          outputDir: args.outputdir,
+          outputDir: args.outputdir ?? DEFAULT_FOLDER,
           to,
           incrementalOver: args["incremental-over"],
           ...sealOptions(args),

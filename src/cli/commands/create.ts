@@ -12,6 +12,16 @@ import {
   text,
   toggle,
 } from "../flags.js";
+import type { StoreDestination } from "../../operations/create-target.js";
+import { baseLocation, DEFAULT_FOLDER } from "../stores/backup-location.js";
+import {
+  secondaryStoreFlags,
+  secondaryUploadFlags,
+  storeFlags,
+  uploadFlags,
+} from "../stores/flags.js";
+import { storeConfig } from "../stores/store-settings.js";
+import { uploadSettings } from "../stores/upload-settings.js";
 import { sealOptions } from "../seal-options.js";
 import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
 import { sayWhatIsLeft } from "../unfinished.js";
@@ -21,7 +31,14 @@ export const create = command({
   describe: "Back up the records of etcd and the objects of Ceph pools into a new folder",
   flags: {
     ...folderFlags,
-    "incremental-over": { ...text, describe: "Folder of the backup that this one stands on" },
+    ...storeFlags,
+    ...uploadFlags,
+    ...secondaryStoreFlags,
+    ...secondaryUploadFlags,
+    "incremental-over": {
+      ...text,
+      describe: "What this one stands on: a folder, or latest or a name in the store",
+    },
     ...includePoolFlag,
     "skip-pool": { ...list, default: [] as string[], describe: "A pool to leave out; repeatable" },
     ...etcdFlags,
@@ -43,6 +60,10 @@ export const create = command({
       "$0 create --outputdir incremental --incremental-over my_backup",
       "what changed since my_backup",
     ],
+    [
+      "$0 create --store s3://bucket/prefix --secondary-store azblob://container/prefix --incremental-over latest",
+      "to two stores at once, over the newest backup there",
+    ],
   ],
   async run(args, session) {
     const { createBackup } = await import("../../operations/create.js");
@@ -52,15 +73,26 @@ export const create = command({
     if (both !== undefined) {
       throw new UsageError(`--include-pool and --skip-pool both name ${JSON.stringify(both)}`);
     }
-    const { missing } = await sayWhatIsLeft(args.outputdir, session, (context) =>
+    const { env } = session.terminal;
+    const store = destination(args, "primary", env);
+    const secondaryStore = destination(args, "secondary", env);
+    if (store === undefined && secondaryStore !== undefined) {
+      throw new UsageError("there is a secondary store and no primary one", {
+        hint: "use --store",
+      });
+    }
+    const outputDir = args.outputdir ?? (store === undefined ? DEFAULT_FOLDER : undefined);
+    const { missing, secondaryBehind } = await sayWhatIsLeft(outputDir, session, (context) =>
       createBackup(
         {
-          outputDir: args.outputdir,
+          outputDir,
+          store,
+          secondaryStore,
           etcd: etcdOptions(args),
           ceph: cephOptions(args),
           includePools: pools["include-pool"],
           skipPools: pools["skip-pool"],
-          incrementalOver: args["incremental-over"],
+          incrementalOver: baseLocation(args["incremental-over"], store?.config),
           ...sealOptions(args),
           keepGoing: args["keep-going"] === true,
           toolVersion: session.toolVersion,
@@ -68,10 +100,20 @@ export const create = command({
         context,
       ),
     );
-    if (missing === 0) return ExitCode.done;
-    session.write("stderr", [
-      `backuptool: the backup is incomplete: ${missing} objects could not be read; they are listed above`,
-    ]);
-    return ExitCode.incomplete;
+    if (missing > 0) {
+      session.write("stderr", [
+        `backuptool: the backup is incomplete: ${missing} objects could not be read; they are listed above`,
+      ]);
+    }
+    return missing > 0 || secondaryBehind ? ExitCode.incomplete : ExitCode.done;
   },
 });
+
+function destination(
+  args: object,
+  role: "primary" | "secondary",
+  env: Readonly<Record<string, string | undefined>>,
+): StoreDestination | undefined {
+  const config = storeConfig(args, role, env);
+  return config && { config, ...uploadSettings(args, role) };
+}

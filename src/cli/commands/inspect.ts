@@ -1,12 +1,13 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { folderFlags, passphraseFlags, toggle } from "../flags.js";
+import { passphraseFlags, toggle } from "../flags.js";
+import { backupLocation, locationFlags } from "../stores/backup-location.js";
 
 export const inspect = command({
   name: "inspect",
   describe: "Decrypt and check a whole backup, and say what it holds",
   flags: {
-    ...folderFlags,
+    ...locationFlags,
     quick: { ...toggle, describe: "Open METADATA.bin and INDEX.bin only" },
     ...passphraseFlags,
   },
@@ -20,7 +21,7 @@ export const inspect = command({
   async run(args, session) {
     const { inspectBackup } = await import("../../operations/inspect.js");
     const { complete } = await inspectBackup(
-      { outputDir: args.outputdir, quick: args.quick === true },
+      { location: backupLocation(args, session.terminal), quick: args.quick === true },
       session,
     );
     return complete ? ExitCode.done : ExitCode.incomplete;

@@ -1,13 +1,15 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, folderFlags, list, passphraseFlags } from "../flags.js";
+import { UsageError } from "../../errors.js";
+import { cephFlags, etcdFlags, list, passphraseFlags } from "../flags.js";
+import { backupLocation, locationFlags } from "../stores/backup-location.js";
 import { cephOptions, etcdOptions, poolMapping, refuseContradictions } from "../targets.js";
 
 export const restore = command({
   name: "restore",
   describe: "Put the records of a backup into etcd and its objects into Ceph pools",
   flags: {
-    ...folderFlags,
+    ...locationFlags,
     "with-base": {
       ...list,
       default: [] as string[],
@@ -39,13 +41,23 @@ export const restore = command({
       "$0 restore --outputdir incremental --with-base my_backup --skip-etcd --restore-pool btrdbhot:restore_hot",
       "a full backup and an incremental in one run",
     ],
+    [
+      "$0 restore --store s3://bucket/prefix --snapshot latest --restore-pool btrdbhot:restore_hot",
+      "the newest backup of a store, with all that it stands on",
+    ],
   ],
   async run(args, session) {
     const { restoreBackup } = await import("../../operations/restore.js");
     refuseContradictions(args, { "restore-pool": args["restore-pool"] });
+    const location = backupLocation(args, session.terminal);
+    if (location.kind === "snapshot" && args["with-base"].length > 0) {
+      throw new UsageError("--with-base names folders, and the backup is in a store", {
+        hint: "leave it out: a store knows the bases of its snapshots",
+      });
+    }
     const { complete } = await restoreBackup(
       {
-        outputDir: args.outputdir,
+        location,
         withBase: args["with-base"],
         etcd: etcdOptions(args),
         ceph: cephOptions(args),

@@ -1,0 +1,68 @@
+import { UsageError } from "../../errors.js";
+import type { BackupLocation } from "../../operations/backup-location.js";
+import { parseSnapshotName } from "../../replication/snapshot-name.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import { folderFlags, text } from "../flags.js";
+import type { Terminal } from "../terminal.js";
+import { secondaryStoreFlags, storeFlags } from "./flags.js";
+import { requiredStore, storeConfig } from "./store-settings.js";
+
+/** Where a user of the original tool has a backup who does not say. */
+export const DEFAULT_FOLDER = "backup.dir";
+
+/** Flags of a command that reads a backup, in a folder or in a store. */
+export const locationFlags = {
+  ...folderFlags,
+  ...storeFlags,
+  ...secondaryStoreFlags,
+  snapshot: { ...text, describe: "Name of the backup in the store; latest unless told" },
+  from: {
+    type: "string",
+    requiresArg: true,
+    choices: ["primary", "secondary", "newest-complete"] as const,
+    describe: "Which of two stores to read, or the one with the newest complete backup",
+  },
+} as const;
+
+interface LocationArgs {
+  readonly outputdir?: string | undefined;
+  readonly snapshot?: string | undefined;
+  readonly store?: string | undefined;
+  readonly from?: "primary" | "secondary" | "newest-complete" | undefined;
+}
+
+/** The folder of `--outputdir`, or a snapshot of a store. @throws UsageError */
+export function backupLocation(args: LocationArgs, { env }: Terminal): BackupLocation {
+  const { outputdir, snapshot = "latest", from = "primary" } = args;
+  if (outputdir !== undefined) {
+    for (const flag of ["snapshot", "store", "from"] as const) {
+      if (args[flag] !== undefined) {
+        throw new UsageError(`--outputdir contradicts --${flag}: the backup is in one place`);
+      }
+    }
+    return { kind: "folder", folder: outputdir };
+  }
+  if (from !== "primary") {
+    const stores: StoreConfig[] = [];
+    if (from === "newest-complete") stores.push(requiredStore(args, "primary", env));
+    stores.push(requiredStore(args, "secondary", env));
+    return { kind: "snapshot", stores, snapshot };
+  }
+  const needed = args.snapshot !== undefined || args.from !== undefined;
+  const store = needed ? requiredStore(args, from, env) : storeConfig(args, from, env);
+  if (store === undefined) return { kind: "folder", folder: DEFAULT_FOLDER };
+  return { kind: "snapshot", stores: [store], snapshot };
+}
+
+/** The base of `--incremental-over`: `latest` or a name in the primary store, or else a folder. @throws UsageError */
+export function baseLocation(
+  given: string | undefined,
+  primary: StoreConfig | undefined,
+): BackupLocation | undefined {
+  if (given === undefined) return undefined;
+  const named = given === "latest" || parseSnapshotName(given) !== undefined;
+  if (primary !== undefined && named) {
+    return { kind: "snapshot", stores: [primary], snapshot: given };
+  }
+  return { kind: "folder", folder: given };
+}

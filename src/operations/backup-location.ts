@@ -1,0 +1,95 @@
+import { type BackupFiles, FolderFiles } from "../archive/backup-files.js";
+import { BackupToolError } from "../errors.js";
+import { findBases } from "../replication/snapshot-chain.js";
+import { compareSnapshotNames } from "../replication/snapshot-name.js";
+import { findSnapshot, type StoredSnapshot } from "../replication/snapshots.js";
+import { StoreFiles } from "../replication/store-files.js";
+import { StoreError } from "../snapstore/errors.js";
+import type { StoreConfig } from "../snapstore/config.js";
+import type { SnapStore } from "../snapstore/store.js";
+import type { OperationContext } from "./context.js";
+import { openRetrying } from "./stores.js";
+
+/** Where a backup is. */
+export type BackupLocation =
+  | { readonly kind: "folder"; readonly folder: string }
+  | {
+      readonly kind: "snapshot";
+      /** One store; or two, of which the one with the newest complete snapshot is taken. */
+      readonly stores: readonly StoreConfig[];
+      /** A name, or `latest`. */
+      readonly snapshot: string;
+    };
+
+/** A backup that was found. */
+export interface LocatedBackup {
+  readonly files: BackupFiles;
+  /** The backups that it stands on, its base first, where the store knows them; undefined for a folder. */
+  bases?(): Promise<BackupFiles[]>;
+  close(): Promise<void>;
+}
+
+/** Throws StoreError, NO_SNAPSHOT. Whether a folder holds a backup is found out when it is read. */
+export async function locateBackup(
+  location: BackupLocation,
+  { signal, report }: Pick<OperationContext, "signal" | "report">,
+): Promise<LocatedBackup> {
+  if (location.kind === "folder") {
+    return { files: new FolderFiles(location.folder), close: async () => {} };
+  }
+  const opened: SnapStore[] = [];
+  const close = async () => {
+    await Promise.all(opened.map((store) => store.close()));
+  };
+  try {
+    for (const config of location.stores) opened.push(await openRetrying(config));
+    const { store, found } = await newest(opened, location.snapshot, { signal, report });
+    const { text } = found.name;
+    report({ type: "snapshot-chosen", snapshot: text, store: store.name });
+    return {
+      files: new StoreFiles(store, text, signal),
+      bases: async () =>
+        (await findBases(store, found, signal)).map(
+          (base) => new StoreFiles(store, base.text, signal),
+        ),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Found {
+  readonly store: SnapStore;
+  readonly found: StoredSnapshot;
+}
+
+/** The newest over all stores; of two that are alike the first. A store that cannot be asked is warned of while another can. */
+async function newest(
+  stores: readonly SnapStore[],
+  snapshot: string,
+  { signal, report }: Pick<OperationContext, "signal" | "report">,
+): Promise<Found> {
+  const all: Found[] = [];
+  const failures: unknown[] = [];
+  for (const store of stores) {
+    try {
+      all.push({ store, found: await findSnapshot(store, snapshot, signal) });
+    } catch (error) {
+      const other =
+        error instanceof StoreError ||
+        (error instanceof BackupToolError && error.code === "NO_SNAPSHOT");
+      if (!other) throw error;
+      failures.push(error);
+    }
+  }
+  const whole = all.filter(({ found }) => found.state === "complete");
+  const candidates = whole.length > 0 ? whole : all;
+  const [best] = candidates.sort((a, b) => compareSnapshotNames(b.found.name, a.found.name));
+  if (best === undefined) throw failures[0];
+  for (const error of failures) {
+    report({ type: "warning", message: `left out: ${(error as Error).message}` });
+  }
+  return best;
+}

@@ -1,0 +1,140 @@
+import { FileThread } from "../archive/file-thread.js";
+import type { BackupTarget } from "../archive/backup-target.js";
+import { FolderTarget } from "../archive/folder-target.js";
+import { throwIfAborted, UsageError } from "../errors.js";
+import type { Destination } from "../replication/destination.js";
+import { type SnapshotName, snapshotKey, snapshotName } from "../replication/snapshot-name.js";
+import { SnapshotTarget } from "../replication/snapshot-target.js";
+import type { StoreConfig } from "../snapstore/config.js";
+import type { SnapStore } from "../snapstore/store.js";
+import type { OperationContext } from "./context.js";
+import { openRetrying } from "./stores.js";
+
+/** A store that a backup goes to, and how files are sent there. */
+export interface StoreDestination {
+  readonly config: StoreConfig;
+  readonly minChunkBytes: number;
+  readonly maxParallelChunks: number;
+}
+
+/** Tries of one call: hours of reading should not be lost to a store that is away for minutes. */
+const ATTEMPTS = 8;
+/** Added to an ARCHIVE file's size for what is being sealed when it is full. */
+const SLACK_BYTES = 256 << 20;
+
+/** The stores of a new backup. */
+export class CreateStores {
+  readonly #primary: Destination & StoreDestination;
+  readonly #secondary: Destination | undefined;
+  readonly #context: OperationContext;
+  #thread: FileThread | undefined;
+  #target: SnapshotTarget | undefined;
+  #name: SnapshotName | undefined;
+  /** Whether the secondary store lacks something of the backup. */
+  #behind: boolean;
+
+  private constructor(
+    primary: Destination & StoreDestination,
+    secondary: Destination | undefined,
+    behind: boolean,
+    context: OperationContext,
+  ) {
+    this.#primary = primary;
+    this.#secondary = secondary;
+    this.#behind = behind;
+    this.#context = context;
+  }
+
+  /** Throws UsageError for the same place twice; a secondary that cannot be opened is warned of. */
+  static async open(
+    primary: StoreDestination,
+    secondary: StoreDestination | undefined,
+    context: OperationContext,
+  ): Promise<CreateStores> {
+    const first = { ...primary, store: await openRetrying(primary.config, ATTEMPTS) };
+    let second: Destination | undefined;
+    let behind = false;
+    try {
+      second = secondary && { ...secondary, store: await openRetrying(secondary.config, ATTEMPTS) };
+    } catch (error) {
+      behind = true;
+      context.report({ type: "warning", message: leftBehind(error) });
+    }
+    if (second?.store.place === first.store.place) {
+      await Promise.all([first.store.close(), second.store.close()]);
+      throw new UsageError(`both stores are the same place: ${first.store.name}`, {
+        hint: "a second copy has to be somewhere else",
+      });
+    }
+    return new CreateStores(first, second, behind, context);
+  }
+
+  get primary(): SnapStore {
+    return this.#primary.store;
+  }
+
+  get behind(): boolean {
+    return this.#behind;
+  }
+
+  /** Where the files of the backup go; with `folder`, there too. */
+  async target(
+    name: Omit<SnapshotName, "text" | "time">,
+    folder: string | undefined,
+    archiveBytes: number,
+  ): Promise<BackupTarget> {
+    const { signal, report } = this.#context;
+    const free = await this.#freeName(name);
+    this.#name = free;
+    this.#thread = new FileThread();
+    report({ type: "snapshot-begun", snapshot: free.text, store: this.#primary.store.name });
+    this.#target = new SnapshotTarget({
+      snapshot: free.text,
+      primary: this.#primary,
+      secondary: this.#secondary,
+      folder: folder === undefined ? undefined : new FolderTarget(folder),
+      thread: this.#thread,
+      expectedFileBytes: archiveBytes + SLACK_BYTES,
+      signal,
+      onSecondaryFailed: (error) => {
+        this.#behind = true;
+        report({ type: "warning", message: leftBehind(error) });
+      },
+    });
+    return this.#target;
+  }
+
+  /** Says where the backup is, once it is there. */
+  reportStored(): void {
+    if (this.#name === undefined) return;
+    const secondary = this.#behind ? undefined : this.#secondary?.store.name;
+    this.#context.report({
+      type: "snapshot-stored",
+      snapshot: this.#name.text,
+      key: snapshotKey(this.#primary.config.prefix, this.#name),
+      store: this.#primary.store.name,
+      ...(secondary === undefined ? {} : { secondary }),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#thread?.close();
+    await Promise.all([this.#primary.store.close(), this.#secondary?.store.close()]);
+  }
+
+  /** Nothing is ever written below a name that is taken: the next second is. */
+  async #freeName(name: Omit<SnapshotName, "text" | "time">): Promise<SnapshotName> {
+    const { signal } = this.#context;
+    for (let time = Math.floor(Date.now() / 1000); ; time++) {
+      throwIfAborted(signal);
+      const wanted = snapshotName({ ...name, time });
+      const { objects } = await this.primary.list(`${wanted.text}/`, { limit: 1, signal });
+      if (objects.length === 0) return wanted;
+    }
+  }
+}
+
+function leftBehind(error: unknown): string {
+  const why = error instanceof Error ? error.message : String(error);
+  return `the secondary store is left behind: ${why}; the backup goes on, and backuptool copy brings the rest there`;
+}

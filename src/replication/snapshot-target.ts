@@ -1,0 +1,142 @@
+import type { BackupTarget, SealedOutput } from "../archive/backup-target.js";
+import type { FileDigest, FileThread } from "../archive/file-thread.js";
+import { StoreError } from "../snapstore/errors.js";
+import type { SnapStore } from "../snapstore/store.js";
+import { PartWriter } from "../snapstore/upload.js";
+import type { Destination } from "./destination.js";
+import { Secondary } from "./secondary.js";
+import { manifestKey } from "./snapshot-manifest.js";
+import { misfit } from "./stored-files.js";
+
+export interface SnapshotTargetOptions {
+  /** Its name, which is new in both stores. */
+  readonly snapshot: string;
+  readonly primary: Destination;
+  readonly secondary?: Destination | undefined;
+  /** A folder that gets the same files. */
+  readonly folder?: BackupTarget | undefined;
+  /** Hashes what no folder does. */
+  readonly thread: FileThread;
+  /** So long may an ARCHIVE file become. */
+  readonly expectedFileBytes: number;
+  readonly signal: AbortSignal;
+  /** Told once, when the secondary is given up. */
+  onSecondaryFailed(error: unknown): void;
+}
+
+/**
+ * A new backup on its way to a store, and to a second one beside it: each file is sealed and hashed
+ * once and sent to both in parts. The primary decides how fast it goes and whether it succeeds; the secondary
+ * gets what it can take.
+ */
+export class SnapshotTarget implements BackupTarget {
+  readonly #options: SnapshotTargetOptions;
+  readonly #secondary: Secondary | undefined;
+  readonly #open = new Set<DualOutput>();
+
+  constructor(options: SnapshotTargetOptions) {
+    this.#options = options;
+    const { secondary } = options;
+    this.#secondary = secondary && new Secondary(secondary, options);
+  }
+
+  /** Whether the secondary has, or will have, everything. */
+  get secondaryFailed(): boolean {
+    return this.#secondary?.failed ?? false;
+  }
+
+  async open(name: string): Promise<SealedOutput> {
+    const { snapshot, primary, folder, thread, expectedFileBytes, signal } = this.#options;
+    const key = `${snapshot}/${name}`;
+    const options = {
+      partBytes: primary.minChunkBytes,
+      parallel: primary.maxParallelChunks,
+      expectedBytes: expectedFileBytes,
+      ifAbsent: true,
+      signal,
+    };
+    const local = folder === undefined ? await thread.open() : await folder.open(name);
+    const output = new DualOutput(
+      local,
+      new PartWriter(primary.store, key, options),
+      this.#secondary?.open(key),
+      async (digest) => {
+        await this.#verify(primary.store, key, { name, ...digest });
+        this.#open.delete(output);
+      },
+    );
+    this.#open.add(output);
+    return output;
+  }
+
+  async finish(manifest: string): Promise<void> {
+    const { snapshot, primary, folder, signal } = this.#options;
+    const bytes = Buffer.from(manifest);
+    await folder?.finish(manifest);
+    const key = manifestKey(snapshot);
+    await primary.store.put(key, bytes, { ifAbsent: true, signal });
+    await this.#secondary?.finish(key, bytes);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((output) => output.abandon()));
+    await this.#secondary?.close();
+    await this.#options.folder?.close();
+  }
+
+  async #verify(store: SnapStore, key: string, file: FileDigest & { name: string }): Promise<void> {
+    const reason = misfit(file, await store.head(key, this.#options.signal));
+    if (reason === undefined) return;
+    throw new StoreError("STORE_FAILED", `${key}: after it was sent, ${reason}`, {
+      store: store.name,
+    });
+  }
+}
+
+/** One file on its way to everywhere. */
+class DualOutput implements SealedOutput {
+  readonly #local: SealedOutput;
+  readonly #primary: PartWriter;
+  readonly #secondary: ReturnType<Secondary["open"]>;
+  readonly #onFinished: (digest: FileDigest) => Promise<void>;
+  /** The writer takes one piece after the other. */
+  #sent: Promise<void> = Promise.resolve();
+
+  constructor(
+    local: SealedOutput,
+    primary: PartWriter,
+    secondary: ReturnType<Secondary["open"]>,
+    onFinished: (digest: FileDigest) => Promise<void>,
+  ) {
+    this.#local = local;
+    this.#primary = primary;
+    this.#secondary = secondary;
+    this.#onFinished = onFinished;
+  }
+
+  async append(memory: SharedArrayBuffer, from: number, length: number): Promise<void> {
+    const bytes = new Uint8Array(memory, from, length);
+    this.#secondary?.offer(bytes);
+    const sent = this.#sent.then(() => this.#primary.write(bytes));
+    this.#sent = sent;
+    await Promise.all([this.#local.append(memory, from, length), sent]);
+  }
+
+  async finish(): Promise<FileDigest> {
+    await this.#sent;
+    const digest = await this.#local.finish();
+    await this.#primary.finish(digest);
+    await this.#onFinished(digest);
+    this.#secondary?.finish(digest);
+    return digest;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#sent.catch(() => {});
+    await Promise.all([
+      this.#primary.abort(),
+      this.#secondary?.abort(),
+      this.#local.abandon().catch(() => {}),
+    ]);
+  }
+}
