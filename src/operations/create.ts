@@ -151,7 +151,8 @@ async function openTarget(
     const firstRevision =
       base === undefined || revision === 0
         ? 0
-        : firstRevisionOver(base.metadata.etcd?.revision ?? 0);
+        : // Where nothing was written since, the range is empty, but it is not turned round.
+          Math.min(firstRevisionOver(base.metadata.etcd?.revision ?? 0), revision);
     return stores.target({ kind, firstRevision, lastRevision: revision }, outputDir, archiveSize);
   }
   if (outputDir !== undefined) return new FolderTarget(outputDir);
