@@ -13,17 +13,23 @@ export interface Measure {
   readonly stdout: string;
 }
 
+interface MeasureOptions {
+  readonly quiet?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
 const MEASURE = fileURLToPath(new URL("../../bench/measure.py", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 
 /** Runs a command to its end; throws when it fails. `quiet` sends its output to /dev/null. */
 export async function measure(
   command: readonly string[],
-  { quiet = false, onStart }: { quiet?: boolean; onStart?: (child: ChildProcess) => void } = {},
+  { quiet = false, env = {}, onStart }: MeasureOptions = {},
 ): Promise<Measure> {
   const words = quiet ? ["sh", "-c", 'exec "$@" >/dev/null', "sh", ...command] : command;
   const { stdout, stderr } = await runProcess("/usr/bin/python3", [MEASURE, ...words], {
-    env: { BACKUPTOOL_PASSPHRASE: "bench" },
+    env: { BACKUPTOOL_PASSPHRASE: "bench", ...env },
     ...(onStart === undefined ? {} : { onStart }),
   });
   const { code, ...measured } = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "{}");
@@ -32,14 +38,20 @@ export async function measure(
 }
 
 /** Runs our program; `work` is the time from the end of the key derivation to the exit, seconds. */
-export async function measureTool(args: readonly string[]): Promise<Measure & { work: number }> {
+export async function measureTool(
+  args: readonly string[],
+  options: Pick<MeasureOptions, "env"> = {},
+): Promise<Measure & { work: number }> {
   let since = Number.NaN;
   const onStart = (child: ChildProcess): void => {
     child.stdout?.on("data", (text: Buffer) => {
       if (/^done /m.test(text.toString())) since = performance.now();
     });
   };
-  const measured = await measure([process.execPath, PROGRAM, ...args, "--quiet"], { onStart });
+  const measured = await measure([process.execPath, PROGRAM, ...args, "--quiet"], {
+    ...options,
+    onStart,
+  });
   return { ...measured, work: (performance.now() - since) / 1000 };
 }
 

@@ -1,0 +1,117 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { env } from "../test/support/backuptool.js";
+import { newBucket } from "../test/support/s3-buckets.js";
+import type { Case, Pair, Scale } from "./cases.js";
+import { type Measure, measure, measureTool } from "./measure.js";
+
+const LARGE_MIB = 4;
+/** Files, and parts of each, on their way at once: the same for rclone. */
+const FILES = 4;
+const PARTS = 5;
+
+/** Backups to and from S3 on the dev cluster's radosgw. Builds on the objects of the first case. */
+export function storeCasesOf(folder: string, scale: Scale): Case[] {
+  let one = "";
+  let two = "";
+  const config = join(folder, "rclone.conf");
+  const credentials = join(folder, "s3.json");
+  const local = join(folder, "local");
+  const megabytes = scale.largeObjects * LARGE_MIB;
+  const ceph = ["--cephconf", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN")];
+  const from = [...ceph, "--skip-etcd", "--include-pool", "btrdbhot", "--archive-size", "256MiB"];
+  const into = [...ceph, "--skip-etcd", "--restore-pool", "btrdbhot:restore_hot"];
+  const withStores = {
+    env: {
+      AWS_APPLICATION_CREDENTIALS_JSON: credentials,
+      SECONDARY_AWS_APPLICATION_CREDENTIALS_JSON: credentials,
+      SOURCE_AWS_APPLICATION_CREDENTIALS_JSON: credentials,
+    },
+  };
+  const tool = (...args: string[]) => measureTool(args, withStores);
+  const rclone = (...args: string[]) =>
+    measure([
+      ...["rclone", "--config", config, "--transfers", `${FILES}`, "--checkers", `${FILES}`],
+      ...["--s3-upload-concurrency", `${PARTS}`, "--s3-chunk-size", "5M", ...args],
+    ]);
+  const rates = (ours: Measure, peerSeconds: number, ourSeconds = ours.wall): Pair => ({
+    ours,
+    ourRate: megabytes / ourSeconds,
+    wholeRate: megabytes / ourSeconds,
+    peerRate: megabytes / peerSeconds,
+  });
+  let runs = 0;
+  return [
+    {
+      name: `create to two S3 stores, ${scale.largeObjects} objects of 4 MiB, CPU time`,
+      unit: "MiB",
+      goal: 1 / 1.5,
+      peer: "CPU time of create to one",
+      prepare: async () => {
+        [one, two] = [await newBucket(), await newBucket()];
+        const endpoint = env("S3_ENDPOINT");
+        const [access, secret] = [env("S3_ACCESS"), env("S3_SECRET")];
+        writeFileSync(
+          credentials,
+          JSON.stringify({
+            region: "us-east-1",
+            accessKeyID: access,
+            secretAccessKey: secret,
+            endpoint,
+            s3ForcePathStyle: true,
+          }),
+        );
+        const remote = [
+          ...["[s3]", "type = s3", "provider = Ceph", `endpoint = ${endpoint}`],
+          ...[`access_key_id = ${access}`, `secret_access_key = ${secret}`, ""],
+        ];
+        writeFileSync(config, remote.join("\n"));
+      },
+      run: async () => {
+        const prefix = `s3://${one}/run-${runs++}`;
+        const single = await tool("create", "--store", prefix, ...from);
+        const second = ["--secondary-store", `s3://${two}/run-${runs}`];
+        const both = await tool("create", "--store", `${prefix}-both`, ...second, ...from);
+        const cpu = ({ user, system }: Measure): number => user + system;
+        return rates(both, cpu(single), cpu(both));
+      },
+    },
+    {
+      name: "copy of the same files to S3",
+      unit: "MiB",
+      goal: 0.8,
+      peer: "rclone copy, as many at once",
+      prepare: async () => {
+        rmSync(local, { recursive: true, force: true });
+        await tool("create", "--store", `file://${local}`, ...from);
+      },
+      run: async () => {
+        const run = runs++;
+        const peer = await rclone("copy", local, `s3:${one}/rclone-${run}`);
+        const ours = await tool(
+          ...["copy", "--source-store", `file://${local}`, "--store", `s3://${one}/copy-${run}`],
+          ...["--max-parallel-copy-operations", `${FILES}`],
+          ...["--max-parallel-chunk-uploads", `${PARTS}`],
+        );
+        return rates(ours, peer.wall);
+      },
+    },
+    {
+      name: "restore from S3",
+      unit: "MiB",
+      goal: 0.8,
+      peer: "rclone copy down, then restore from the folder",
+      prepare: async () => {
+        await rclone("copy", local, `s3:${one}/down`);
+      },
+      run: async () => {
+        const down = join(folder, "down");
+        rmSync(down, { recursive: true, force: true });
+        const fetched = await rclone("copy", `s3:${one}/down`, down);
+        const restored = await tool("restore", "--store", `file://${down}`, ...into);
+        const ours = await tool("restore", "--store", `s3://${one}/down`, ...into);
+        return rates(ours, fetched.wall + restored.wall);
+      },
+    },
+  ];
+}
