@@ -1,8 +1,11 @@
 import { type ClientRequest, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { callError } from "../http/failure.js";
 import { type RcloneDaemon, REMOTE, rcloneError } from "./daemon.js";
 
+/** Longest wait for rclone to take note of an end, milliseconds. */
+const CANCEL_MS = 5000;
 const BOUNDARY = "backuptool-0d5e9f6c1b7a4e2f";
 
 /** A file that is sent to rclone piece by piece. A connection that ends early makes no whole file. */
@@ -61,7 +64,19 @@ export class Sending {
     await this.#unlessOver(this.#answer, signal);
   }
 
-  cancel(): void {
+  /**
+   * Ends it in the middle, and waits for rclone to have taken note: else it might write what it has
+   * after its place was cleared. Never throws.
+   */
+  async cancel(): Promise<void> {
+    this.#request.end();
+    const late = new AbortController();
+    const over = this.#answer.catch(() => {});
+    await Promise.race([
+      over,
+      sleep(CANCEL_MS, undefined, { signal: late.signal }).catch(() => {}),
+    ]);
+    late.abort();
     this.#request.destroy();
   }
 

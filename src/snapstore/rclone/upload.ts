@@ -88,7 +88,7 @@ export class RcloneUpload implements StoreUpload {
     if (this.#state === "complete" || this.#state === "aborted") return;
     this.#state = "aborted";
     if (this.#sending === undefined) return;
-    this.#sending.cancel();
+    await this.#sending.cancel();
     await this.#files.purge(this.#place.root, { key: this.#key }).catch(() => {});
   }
 
