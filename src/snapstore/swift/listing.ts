@@ -1,5 +1,5 @@
 import type { SwiftContainer } from "./container.js";
-import { SEGMENTS } from "./segments.js";
+import { SEGMENTS } from "./segment-names.js";
 
 /** Most entries of a page: radosgw gives no more, and does not say that it gave less than asked. */
 export const PAGE = 1000;

@@ -1,20 +1,10 @@
 import { uploadBegun } from "../upload-id.js";
 import type { SwiftContainer } from "./container.js";
 import { PAGE, pageOf } from "./listing.js";
-
-/** Below it lie the segments of all large objects of a container, by the names of these. */
-export const SEGMENTS = ".backuptool-segments/";
+import { SEGMENTS, segmentPrefix } from "./segment-names.js";
 
 /** Deletions on their way at the same time. */
 const WIDTH = 8;
-
-export function segmentPrefix(name: string, upload: string): string {
-  return `${SEGMENTS}${name}/${upload}/`;
-}
-
-export function segmentName(name: string, upload: string, number: number): string {
-  return segmentPrefix(name, upload) + String(number).padStart(8, "0");
-}
 
 /** Removes everything below one upload's prefix. */
 export async function removeSegments(

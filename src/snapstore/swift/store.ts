@@ -15,7 +15,8 @@ import type {
 } from "../store.js";
 import { SwiftContainer } from "./container.js";
 import { PAGE, pageOf } from "./listing.js";
-import { removeSegments, removeStaleSegments, SEGMENTS, segmentPrefix } from "./segments.js";
+import { SEGMENTS, segmentPrefix } from "./segment-names.js";
+import { removeSegments, removeStaleSegments } from "./segments.js";
 import { SwiftUpload } from "./upload.js";
 
 /** Connects to nothing yet. */

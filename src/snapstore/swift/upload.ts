@@ -5,7 +5,8 @@ import type { StoreUpload, UploadOptions } from "../store.js";
 import { newUploadId } from "../upload-id.js";
 import type { SwiftContainer } from "./container.js";
 import { largeObjectType, PAGE, pageOf } from "./listing.js";
-import { removeSegments, segmentName, segmentPrefix } from "./segments.js";
+import { segmentName, segmentPrefix } from "./segment-names.js";
+import { removeSegments } from "./segments.js";
 
 interface Segment {
   readonly path: string;

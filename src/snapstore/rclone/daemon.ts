@@ -1,0 +1,214 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { throwIfAborted } from "../../errors.js";
+import type { RcloneConfig } from "../config.js";
+import { StoreError, type StoreErrorCode } from "../errors.js";
+import { type HttpAnswer, HttpClient } from "../http/client.js";
+import { callError, refusalError } from "../http/failure.js";
+
+/** Longest wait for rclone to serve, milliseconds. */
+const START_MS = 15_000;
+/** Longest silence, milliseconds: a move of a large object on its server is one call. */
+const DEADLINES = { connectMs: 10_000, idleMs: 600_000 };
+/** What the store's place is called in rclone's configuration: an alias, so that names need no quoting. */
+export const REMOTE = "backuptoolstore:";
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly guard: ChildProcess;
+  readonly url: string;
+  readonly authorization: string;
+}
+
+/** One `rclone rcd` on loopback with a password of its own, for one store. */
+export class RcloneDaemon {
+  readonly store: string;
+  readonly #config: RcloneConfig;
+  readonly #http = new HttpClient({}, DEADLINES);
+  #running: Promise<Running> | undefined;
+
+  constructor(config: RcloneConfig, store: string) {
+    this.#config = config;
+    this.store = store;
+  }
+
+  /** Where it is, and how to get in; starts it when it does not run. */
+  async at(): Promise<{ url: string; authorization: string }> {
+    this.#running ??= this.#start().catch((error) => {
+      this.#running = undefined;
+      throw error;
+    });
+    return await this.#running;
+  }
+
+  /** One call of rclone's remote control. https://rclone.org/rc/ */
+  async call(
+    operation: string,
+    parameters: Readonly<Record<string, unknown>>,
+    about: { key: string; signal?: AbortSignal | undefined },
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const context = { ...about, store: this.store };
+    try {
+      throwIfAborted(about.signal);
+      const { url, authorization } = await this.at();
+      const answer = await this.#http.send({
+        method: "POST",
+        url: new URL(`${url}${operation}`),
+        headers: { authorization, "content-type": "application/json" },
+        body: [Buffer.from(JSON.stringify(parameters))],
+        signal: about.signal,
+      });
+      if (!answer.ok) throw await refusalOf(answer, context);
+      return (await answer.json()) as Record<string, unknown>;
+    } catch (error) {
+      throw callError(error, context);
+    }
+  }
+
+  /** The bytes of a file, from `first` to `last`. */
+  async *read(
+    path: string,
+    range: { first: number; last: number },
+    about: { key: string; signal?: AbortSignal | undefined },
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const context = { ...about, store: this.store };
+    try {
+      throwIfAborted(about.signal);
+      const { url, authorization } = await this.at();
+      const names = path.split("/").map(encodeURIComponent).join("/");
+      const answer = await this.#http.send({
+        method: "GET",
+        url: new URL(`${url}%5B${REMOTE}%5D/${names}`),
+        headers: { authorization, range: `bytes=${range.first}-${range.last}` },
+        signal: about.signal,
+      });
+      if (!answer.ok) throw await refusalOf(answer, context);
+      yield* answer.pieces();
+    } catch (error) {
+      throw callError(error, context);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#http.close();
+    const running = await this.#running?.catch(() => undefined);
+    this.#running = undefined;
+    if (running === undefined) return;
+    const { child, guard } = running;
+    guard.kill("SIGKILL");
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 2000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  #start(): Promise<Running> {
+    const { program = "rclone", configFile, container, prefix } = this.#config;
+    const password = randomBytes(24).toString("hex");
+    const place =
+      prefix === ""
+        ? container
+        : `${container.replace(/([^:])\/+$/, "$1")}${/[:/]$/.test(container) ? "" : "/"}${prefix}`;
+    // Secrets never go where every user of the machine reads them: into arguments.
+    const env = {
+      ...process.env,
+      RCLONE_RC_USER: "backuptool",
+      RCLONE_RC_PASS: password,
+      RCLONE_CONFIG_BACKUPTOOLSTORE_TYPE: "alias",
+      RCLONE_CONFIG_BACKUPTOOLSTORE_REMOTE: place,
+      // A decorator around the store tries again, by the kind of error.
+      RCLONE_RETRIES: "1",
+      RCLONE_LOW_LEVEL_RETRIES: "1",
+      // rclone's S3 fails over it; its own is RCLONE_CA_CERT.
+      AWS_CA_BUNDLE: undefined,
+      ...(configFile !== undefined && { RCLONE_CONFIG: configFile }),
+    };
+    const args = ["rcd", "--rc-addr", "127.0.0.1:0", "--rc-serve"];
+    const forever = ["--rc-server-read-timeout", "0", "--rc-server-write-timeout", "0"];
+    const child = spawn(program, [...args, ...forever], {
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    return new Promise((resolve, reject) => {
+      const fail = (said: string, cause?: unknown) => {
+        clearTimeout(timer);
+        child.kill("SIGKILL");
+        const hint = "install rclone (Debian: apt-get install rclone), or give its path";
+        const options = { store: this.store, cause, hint };
+        reject(new StoreError("STORE_FAILED", `rclone does not start: ${said}`, options));
+      };
+      const timer = setTimeout(fail, START_MS, "it does not serve in time");
+      let said = "";
+      child.once("error", (error) => fail(error.message, error));
+      child.once("exit", (code) => {
+        this.#running = undefined;
+        fail(`exit code ${code}: ${said.trim().split("\n").at(-1) ?? ""}`);
+      });
+      child.stderr.setEncoding("utf8");
+      child.stderr.on("data", (text: string) => {
+        said = (said + text).slice(-4000);
+        const [, url] = /Serving remote control on (http:\S+\/)/.exec(said) ?? [];
+        if (url === undefined || child.pid === undefined) return;
+        clearTimeout(timer);
+        child.stderr.removeAllListeners("data").resume();
+        const authorization = `Basic ${Buffer.from(`backuptool:${password}`).toString("base64")}`;
+        resolve({ child, guard: guardOf(child.pid), url, authorization });
+      });
+    });
+  }
+}
+
+/** Ends rclone when this process is no more, however it ended: their pipe closes then. */
+function guardOf(pid: number): ChildProcess {
+  const guard = spawn("/bin/sh", ["-c", 'read -r _; kill "$0"', String(pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  guard.on("error", () => {});
+  return guard;
+}
+
+/** The error for an answer that is none of 2xx. Its `input` is not told: it is what we sent. */
+export async function refusalOf(
+  answer: HttpAnswer,
+  context: { store: string; key: string },
+): Promise<StoreError> {
+  const text = await answer.text();
+  let words = text;
+  try {
+    words = String(JSON.parse(text).error);
+  } catch {}
+  return rcloneError(answer.status, words, context);
+}
+
+export function rcloneError(
+  status: number,
+  words: string,
+  context: { store: string; key: string },
+): StoreError {
+  const rule = RULES.find(({ pattern }) => pattern.test(words));
+  const code = rule?.code ?? (status === 404 ? "STORE_NOT_FOUND" : "STORE_FAILED");
+  return refusalError({ status, words, code }, context);
+}
+
+/** rclone answers 500 to all but a missing file; the words are those of its remotes. */
+const RULES: readonly { pattern: RegExp; code: StoreErrorCode }[] = [
+  { pattern: /not a directory/, code: "STORE_NOT_FOUND" },
+  {
+    pattern: /SlowDown|TooManyRequests|too many requests|rate.?limit|\b429\b/i,
+    code: "STORE_THROTTLED",
+  },
+  { pattern: /ObjectLock|WORM|retention|immutab|read-only file system/i, code: "STORE_IMMUTABLE" },
+  { pattern: /no space left|quota|insufficient storage|\b507\b/i, code: "STORE_FULL" },
+  {
+    pattern:
+      /access ?denied|permission denied|forbidden|unauthori[sz]ed|InvalidAccessKey|SignatureDoesNotMatch|\b40[13]\b/i,
+    code: "STORE_CREDENTIALS",
+  },
+  {
+    pattern:
+      /connection re|no such host|time.?out|unexpected EOF|broken pipe|corrupted|\b50[0234]\b/i,
+    code: "STORE_TRANSIENT",
+  },
+];

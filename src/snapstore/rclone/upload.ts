@@ -1,0 +1,105 @@
+import { throwIfAborted } from "../../errors.js";
+import { StoreError } from "../errors.js";
+import type { StoreUpload, UploadOptions } from "../store.js";
+import type { RcloneFiles } from "./files.js";
+import { Sending } from "./sending.js";
+
+/** One file that is sent under another name, and moved to its place on the remote when it is whole. */
+export class RcloneUpload implements StoreUpload {
+  readonly #files: RcloneFiles;
+  readonly #key: string;
+  readonly #options: UploadOptions;
+  readonly #place: { root: string; folder: string };
+  #sending: Sending | undefined;
+  #parts = 0;
+  #length = 0;
+  #finished = false;
+  #state: "open" | "broken" | "complete" | "aborted" = "open";
+
+  constructor(files: RcloneFiles, key: string, options: UploadOptions) {
+    this.#files = files;
+    this.#key = key;
+    this.#options = options;
+    this.#place = files.newPlace(key);
+  }
+
+  async part(number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    this.#mustBeOpen();
+    if (number < this.#parts) return;
+    const { partBytes } = this.#options;
+    const short = this.#length < this.#parts * partBytes;
+    if (number > this.#parts || bytes.length > partBytes || short) {
+      throw this.#error(`part ${number} is out of turn`);
+    }
+    try {
+      this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.#key);
+      await this.#sending.write(bytes, signal);
+    } catch (error) {
+      // What rclone has of the stream, nobody knows.
+      this.#state = "broken";
+      throw error;
+    }
+    this.#parts++;
+    this.#length += bytes.length;
+  }
+
+  async complete(
+    facts: { parts: number; size: number; sha256: string },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    throwIfAborted(signal);
+    if (this.#state === "complete") return;
+    this.#mustBeOpen();
+    if (this.#parts !== facts.parts || this.#length !== facts.size) {
+      throw this.#error("parts are missing or not whole");
+    }
+    const about = { key: this.#key, signal };
+    if (!this.#finished) {
+      try {
+        this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.#key);
+        // rclone compares the digest of what it sent with that of the remote, where it has one.
+        await this.#sending.finish(signal);
+        this.#finished = true;
+      } catch (error) {
+        this.#state = "broken";
+        throw error;
+      }
+    }
+    const from = `${this.#place.folder}/object`;
+    const sent = await this.#files.stat(from, about);
+    const there = await this.#files.stat(this.#key, about);
+    // Not here but there: the answer to an earlier try was lost.
+    const moved = sent === undefined && there?.size === facts.size;
+    if (!moved) {
+      if (sent?.size !== facts.size) throw this.#error("the remote has not what was sent");
+      if (this.#options.ifAbsent && there !== undefined) {
+        const { store } = this.#files.daemon;
+        throw new StoreError("STORE_EXISTS", `${this.#key}: exists already`, { store });
+      }
+      await this.#files.move(from, this.#key, about);
+    }
+    this.#state = "complete";
+    // What stays is removed with the other stale uploads.
+    await this.#files.removePlace(this.#place.root, { key: this.#key }).catch(() => {});
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state === "complete" || this.#state === "aborted") return;
+    this.#state = "aborted";
+    if (this.#sending === undefined) return;
+    await this.#sending.cancel();
+    await this.#files.purge(this.#place.root, { key: this.#key }).catch(() => {});
+  }
+
+  #mustBeOpen(): void {
+    if (this.#state === "open") return;
+    const broken = this.#state === "broken";
+    throw this.#error(broken ? "the upload broke, and must begin anew" : "the upload is over");
+  }
+
+  #error(what: string): StoreError {
+    const { store } = this.#files.daemon;
+    return new StoreError("STORE_FAILED", `${this.#key}: ${what}`, { store });
+  }
+}
