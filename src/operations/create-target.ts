@@ -1,5 +1,5 @@
-import { FileThread } from "../archive/file-thread.js";
 import type { BackupTarget } from "../archive/backup-target.js";
+import { FileThread } from "../archive/file-thread.js";
 import { FolderTarget } from "../archive/folder-target.js";
 import { throwIfAborted, UsageError } from "../errors.js";
 import type { Destination } from "../replication/destination.js";

@@ -1,3 +1,4 @@
+import { ArchiveError } from "../archive/errors.js";
 import type { FileFacts } from "../archive/manifest.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
@@ -5,7 +6,6 @@ import type { Budget } from "./budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
 import { inParallel } from "./parallel.js";
 import { type RetrySettings, withRetries } from "./retries.js";
-import { ArchiveError } from "../archive/errors.js";
 import {
   manifestKey,
   readManifestBytes,

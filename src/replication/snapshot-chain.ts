@@ -2,7 +2,7 @@ import { BackupToolError } from "../errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { readStoredManifest } from "./snapshot-manifest.js";
 import { compareSnapshotNames, type SnapshotName } from "./snapshot-name.js";
-import { snapshotNames, type StoredSnapshot } from "./snapshots.js";
+import { type StoredSnapshot, snapshotNames } from "./snapshots.js";
 
 /**
  * Names of the snapshots that `snapshot` stands on, its base first and the full one last. Looks at the

@@ -1,5 +1,4 @@
 import type { StoreConfig } from "./config.js";
-import { StoreError } from "./errors.js";
 import type { SnapStore } from "./store.js";
 
 /** Opens a store by its provider, whose library is loaded only now. Throws StoreError. */
@@ -28,9 +27,9 @@ export async function openStore(config: StoreConfig): Promise<SnapStore> {
       const { openSwiftStore } = await import("./swift/store.js");
       return await openSwiftStore(config);
     }
-    default:
-      throw new StoreError("STORE_FAILED", "this version has no such provider", {
-        store: config.provider,
-      });
+    case "Rclone": {
+      const { openRcloneStore } = await import("./rclone/store.js");
+      return await openRcloneStore(config);
+    }
   }
 }

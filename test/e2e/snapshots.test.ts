@@ -13,8 +13,8 @@ import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { age, forgeSnapshot } from "../support/forged-snapshots.js";
 import { onTerminal } from "../support/pty.js";
-import { newSwiftContainer } from "../support/swift-auth.js";
 import { newBucket, plainClient, radosgw } from "../support/s3-buckets.js";
+import { newSwiftContainer } from "../support/swift-auth.js";
 
 /** A Local store with a real full backup and a real incremental over it. */
 const store = newFolder();

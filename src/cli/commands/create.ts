@@ -1,4 +1,5 @@
 import { UsageError } from "../../errors.js";
+import type { StoreDestination } from "../../operations/create-target.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import {
@@ -12,7 +13,7 @@ import {
   text,
   toggle,
 } from "../flags.js";
-import type { StoreDestination } from "../../operations/create-target.js";
+import { sealOptions } from "../seal-options.js";
 import { baseLocation, DEFAULT_FOLDER } from "../stores/backup-location.js";
 import {
   secondaryStoreFlags,
@@ -22,7 +23,6 @@ import {
 } from "../stores/flags.js";
 import { storeConfig } from "../stores/store-settings.js";
 import { uploadSettings } from "../stores/upload-settings.js";
-import { sealOptions } from "../seal-options.js";
 import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
 import { sayWhatIsLeft } from "../unfinished.js";
 

@@ -1,6 +1,6 @@
+import { UsageError } from "../../errors.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { UsageError } from "../../errors.js";
 import { cephFlags, etcdFlags, list, passphraseFlags } from "../flags.js";
 import { backupLocation, locationFlags } from "../stores/backup-location.js";
 import { cephOptions, etcdOptions, poolMapping, refuseContradictions } from "../targets.js";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { RestError } from "@azure/storage-blob";
+import { bodyPieces } from "../body.js";
 import type { AbsConfig } from "../config.js";
 import { checkKey, checkPrefix } from "../key.js";
-import { bodyPieces } from "../s3/body.js";
 import type {
   GetOptions,
   ListOptions,

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
-import { bodyPieces } from "../s3/body.js";
+import { bodyPieces } from "../body.js";
 
 /** How long a server may say nothing, milliseconds. */
 export interface HttpDeadlines {

@@ -8,6 +8,7 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { throwIfAborted } from "../../errors.js";
+import { bodyPieces } from "../body.js";
 import type { S3Config } from "../config.js";
 import { StoreError } from "../errors.js";
 import { checkKey, checkPrefix } from "../key.js";
@@ -22,7 +23,6 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { bodyPieces } from "./body.js";
 import { isRefusal, S3Bucket } from "./bucket.js";
 import { DEADLINES, type S3Deadlines } from "./client.js";
 import { plainTag, sha256Hex } from "./digests.js";

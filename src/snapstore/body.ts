@@ -1,6 +1,6 @@
 import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { InterruptedError } from "../../errors.js";
+import { InterruptedError } from "../errors.js";
 
 /**
  * The pieces of an answer's body. Fails when nothing comes for `idleMs` milliseconds while they are
