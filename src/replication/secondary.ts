@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FileDigest } from "../archive/file-thread.js";
 import { StoreError } from "../snapstore/errors.js";
+import type { Part } from "../snapstore/part.js";
+import { PartSender } from "../snapstore/upload.js";
 import type { Destination } from "./destination.js";
-import { LaggingWriter, Liveliness } from "./lagging-writer.js";
+import { LaggingSender, Liveliness } from "./lagging-sender.js";
 import { misfit } from "./stored-files.js";
 
 /** Once the primary is complete, the secondary is waited for while it gets anywhere: never longer than this. */
@@ -11,9 +13,15 @@ const MOST_WAIT_MS = 60_000;
 const SILENT_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 
+/** One file on its way to the secondary. None of these calls throws. */
+export interface SecondaryFile {
+  /** Takes the part over. */
+  offer(part: Part): void;
+  finish(last: Part, digest: FileDigest): void;
+  abort(): Promise<void>;
+}
+
 interface SecondaryOptions {
-  /** So long may an ARCHIVE file become. */
-  readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
   /** Told once, when the secondary is given up. */
   onSecondaryFailed(error: unknown): void;
@@ -28,7 +36,7 @@ export class Secondary {
   readonly #options: SecondaryOptions;
   readonly #liveliness: Liveliness;
   readonly #stop = new AbortController();
-  readonly #open = new Set<LaggingWriter>();
+  readonly #open = new Set<LaggingSender>();
   readonly #finishing = new Set<Promise<void>>();
   failed = false;
 
@@ -39,33 +47,33 @@ export class Secondary {
   }
 
   /** Starts a file; undefined once the secondary is given up. */
-  open(key: string) {
+  open(key: string, partBytes: number): SecondaryFile | undefined {
     if (this.failed) return undefined;
-    const writer = new LaggingWriter(this.#liveliness.store, key, {
-      partBytes: this.#destination.minChunkBytes,
+    const { store } = this.#liveliness;
+    const sender = new PartSender(store, key, partBytes, {
       parallel: this.#destination.maxParallelChunks,
-      expectedBytes: this.#options.expectedFileBytes,
       ifAbsent: true,
       signal: this.#signal,
     });
+    const writer = new LaggingSender(store, sender);
     this.#open.add(writer);
     return {
-      offer: (bytes: Uint8Array): void => {
-        if (this.failed) return;
+      offer: (part) => {
+        if (this.failed) return part.release();
         try {
-          writer.offer(bytes);
+          writer.offer(part);
         } catch (error) {
           this.#fail(error);
         }
       },
-      finish: (digest: FileDigest): void => {
-        if (this.failed) return;
-        const finishing = this.#finishFile(writer, key, digest)
+      finish: (last, digest) => {
+        if (this.failed) return last.release();
+        const finishing = this.#finishFile(writer, key, last, digest)
           .catch((error) => this.#fail(error))
           .finally(() => this.#finishing.delete(finishing));
         this.#finishing.add(finishing);
       },
-      abort: (): Promise<void> => this.#abort(writer),
+      abort: () => this.#abort(writer),
     };
   }
 
@@ -106,8 +114,13 @@ export class Secondary {
     return AbortSignal.any([this.#options.signal, this.#stop.signal]);
   }
 
-  async #finishFile(writer: LaggingWriter, key: string, digest: FileDigest): Promise<void> {
-    await writer.finish(digest.sha256);
+  async #finishFile(
+    writer: LaggingSender,
+    key: string,
+    last: Part,
+    digest: FileDigest,
+  ): Promise<void> {
+    await writer.finish(last, digest.sha256);
     const { store } = this.#liveliness;
     const reason = misfit({ name: key, ...digest }, await store.head(key, this.#signal));
     if (reason !== undefined) {
@@ -126,7 +139,7 @@ export class Secondary {
   }
 
   /** A store that does not answer must not hold up who gives up. */
-  async #abort(writer: LaggingWriter): Promise<void> {
+  async #abort(writer: LaggingSender): Promise<void> {
     this.#open.delete(writer);
     const watch = new AbortController();
     await Promise.race([

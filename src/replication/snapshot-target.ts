@@ -1,10 +1,12 @@
 import type { BackupTarget, SealedOutput } from "../archive/backup-target.js";
 import type { FileDigest, FileThread } from "../archive/file-thread.js";
 import { StoreError } from "../snapstore/errors.js";
+import { PartSplitter } from "../snapstore/part.js";
+import { partSize } from "../snapstore/part-size.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { PartWriter } from "../snapstore/upload.js";
+import { PartSender } from "../snapstore/upload.js";
 import type { Destination } from "./destination.js";
-import { Secondary } from "./secondary.js";
+import { Secondary, type SecondaryFile } from "./secondary.js";
 import { manifestKey } from "./snapshot-manifest.js";
 import { misfit } from "./stored-files.js";
 
@@ -46,20 +48,16 @@ export class SnapshotTarget implements BackupTarget {
   }
 
   async open(name: string): Promise<SealedOutput> {
-    const { snapshot, primary, folder, thread, expectedFileBytes, signal } = this.#options;
+    const { snapshot, primary, folder, thread, signal } = this.#options;
     const key = `${snapshot}/${name}`;
-    const options = {
-      partBytes: primary.minChunkBytes,
-      parallel: primary.maxParallelChunks,
-      expectedBytes: expectedFileBytes,
-      ifAbsent: true,
-      signal,
-    };
+    const partBytes = this.#partBytes();
+    const { maxParallelChunks: parallel } = primary;
     const local = folder === undefined ? await thread.open() : await folder.open(name);
     const output = new DualOutput(
       local,
-      new PartWriter(primary.store, key, options),
-      this.#secondary?.open(key),
+      new PartSplitter(partBytes),
+      new PartSender(primary.store, key, partBytes, { parallel, ifAbsent: true, signal }),
+      this.#secondary?.open(key, partBytes),
       async (digest) => {
         await this.#verify(primary.store, key, { name, ...digest });
         this.#open.delete(output);
@@ -84,6 +82,15 @@ export class SnapshotTarget implements BackupTarget {
     await this.#options.folder?.close();
   }
 
+  /** One size for both stores, so that each part is cut and hashed once. */
+  #partBytes(): number {
+    const { primary, secondary, expectedFileBytes: expectedBytes } = this.#options;
+    const wanted = Math.max(primary.minChunkBytes, secondary?.minChunkBytes ?? 0);
+    const ofPrimary = partSize(primary.store, { partBytes: wanted, expectedBytes });
+    if (secondary === undefined) return ofPrimary;
+    return partSize(secondary.store, { partBytes: ofPrimary, expectedBytes });
+  }
+
   async #verify(store: SnapStore, key: string, file: FileDigest & { name: string }): Promise<void> {
     const reason = misfit(file, await store.head(key, this.#options.signal));
     if (reason === undefined) return;
@@ -96,28 +103,29 @@ export class SnapshotTarget implements BackupTarget {
 /** One file on its way to everywhere. */
 class DualOutput implements SealedOutput {
   readonly #local: SealedOutput;
-  readonly #primary: PartWriter;
-  readonly #secondary: ReturnType<Secondary["open"]>;
+  readonly #splitter: PartSplitter;
+  readonly #primary: PartSender;
+  readonly #secondary: SecondaryFile | undefined;
   readonly #onFinished: (digest: FileDigest) => Promise<void>;
-  /** The writer takes one piece after the other. */
+  /** The sender takes one part after the other. */
   #sent: Promise<void> = Promise.resolve();
 
   constructor(
     local: SealedOutput,
-    primary: PartWriter,
-    secondary: ReturnType<Secondary["open"]>,
+    splitter: PartSplitter,
+    primary: PartSender,
+    secondary: SecondaryFile | undefined,
     onFinished: (digest: FileDigest) => Promise<void>,
   ) {
     this.#local = local;
+    this.#splitter = splitter;
     this.#primary = primary;
     this.#secondary = secondary;
     this.#onFinished = onFinished;
   }
 
   async append(memory: SharedArrayBuffer, from: number, length: number): Promise<void> {
-    const bytes = new Uint8Array(memory, from, length);
-    this.#secondary?.offer(bytes);
-    const sent = this.#sent.then(() => this.#primary.write(bytes));
+    const sent = this.#sent.then(() => this.#send(new Uint8Array(memory, from, length)));
     this.#sent = sent;
     await Promise.all([this.#local.append(memory, from, length), sent]);
   }
@@ -125,9 +133,16 @@ class DualOutput implements SealedOutput {
   async finish(): Promise<FileDigest> {
     await this.#sent;
     const digest = await this.#local.finish();
-    await this.#primary.finish(digest);
-    await this.#onFinished(digest);
-    this.#secondary?.finish(digest);
+    const last = this.#splitter.last();
+    last.retain();
+    try {
+      await this.#primary.finish(last, digest);
+      await this.#onFinished(digest);
+    } catch (error) {
+      last.release();
+      throw error;
+    }
+    this.#secondary?.finish(last, digest);
     return digest;
   }
 
@@ -138,5 +153,16 @@ class DualOutput implements SealedOutput {
       this.#secondary?.abort(),
       this.#local.abandon().catch(() => {}),
     ]);
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    this.#primary.throwFailure();
+    for (const part of this.#splitter.write(bytes)) {
+      if (this.#secondary !== undefined) {
+        part.retain();
+        this.#secondary.offer(part);
+      }
+      await this.#primary.send(part);
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { InterruptedError, throwIfAborted } from "../errors.js";
 import { StoreError } from "./errors.js";
+import { type Part, PartSplitter } from "./part.js";
 import { partSize } from "./part-size.js";
 import type { SnapStore, StoreUpload } from "./store.js";
 
@@ -19,11 +20,11 @@ export interface PartWriterOptions {
 }
 
 /**
- * An object that is written piece by piece and sent part by part. Holds `parallel` parts on their way
- * and one that fills, whatever the size of the object. What fits into one part is put in one call.
- * One call of `write` or `finish` at a time. After a failure every call throws it; `abort` cleans up.
+ * An object that is sent part by part, of one size. Holds `parallel` parts on their way. What is but
+ * one part is put in one call. One call of `send` or `finish` at a time. After a failure every call
+ * throws it; `abort` cleans up.
  */
-export class PartWriter {
+export class PartSender {
   readonly #store: SnapStore;
   readonly #key: string;
   readonly #options: PartWriterOptions;
@@ -32,20 +33,23 @@ export class PartWriter {
   /** Ends the other parts once one has failed. */
   readonly #stop = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
-  readonly #free: Buffer[] = [];
-  #buffer: Buffer | undefined;
-  #filled = 0;
   #parts = 0;
   #size = 0;
   #upload: Promise<StoreUpload> | undefined;
   #failure: { error: unknown } | undefined;
 
-  constructor(store: SnapStore, key: string, options: PartWriterOptions = {}) {
-    const { partBytes = PART_BYTES, parallel = PARALLEL_PARTS, expectedBytes, signal } = options;
+  /** `partBytes` is the size of every part but the last. */
+  constructor(
+    store: SnapStore,
+    key: string,
+    partBytes: number,
+    options: Omit<PartWriterOptions, "partBytes" | "expectedBytes"> = {},
+  ) {
+    const { parallel = PARALLEL_PARTS, signal } = options;
     this.#store = store;
     this.#key = key;
     this.#options = options;
-    this.#partBytes = partSize(store, { partBytes, expectedBytes });
+    this.#partBytes = partBytes;
     this.#parallel = store.capabilities.parallelParts ? parallel : 1;
     // Each part under way listens to it.
     setMaxListeners(0, this.#stop.signal);
@@ -53,33 +57,34 @@ export class PartWriter {
     signal?.addEventListener("abort", this.#interrupt, { once: true });
   }
 
-  /** Copies the bytes, and resolves when there is room for more. */
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      this.#throwFailure();
-      // A full part leaves when more comes: the last may be the only one.
-      if (this.#filled === this.#partBytes) await this.#send();
-      this.#buffer ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#partBytes);
-      const piece = bytes.subarray(at, at + this.#partBytes - this.#filled);
-      this.#buffer.set(piece, this.#filled);
-      this.#filled += piece.length;
-      this.#size += piece.length;
-      at += piece.length;
+  /** Throws what it has failed with, if it has. */
+  throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Takes the part over, and resolves when it is on its way: others have to go first. */
+  async send(part: Part): Promise<void> {
+    try {
+      await this.#begin(part);
+    } catch (error) {
+      part.release();
+      throw error;
     }
   }
 
-  /** Sends what is left and makes the object appear. Returns its size in bytes. */
-  async finish({ sha256 }: { sha256: string }): Promise<number> {
-    this.#throwFailure();
+  /** Sends the last part and makes the object appear. Returns its size in bytes. */
+  async finish(last: Part, { sha256 }: { sha256: string }): Promise<number> {
     const { ifAbsent } = this.#options;
     const { signal } = this.#stop;
     if (this.#parts === 0) {
-      const bytes = this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(0);
-      await this.#orFail(() => this.#store.put(this.#key, bytes, { ifAbsent, signal }));
+      this.throwFailure();
+      this.#size = last.bytes.length;
+      await this.#orFail(() => this.#store.put(this.#key, last.bytes, { ifAbsent, signal }));
+      last.release();
     } else {
-      await this.#send();
+      await this.send(last);
       await Promise.all(this.#underWay);
-      this.#throwFailure();
+      this.throwFailure();
       const facts = { parts: this.#parts, size: this.#size, sha256 };
       await this.#orFail(async () => (await this.#upload)?.complete(facts, signal));
     }
@@ -96,8 +101,8 @@ export class PartWriter {
     this.#end();
   }
 
-  /** Sends the part that was filled as soon as there is room. */
-  async #send(): Promise<void> {
+  async #begin(part: Part): Promise<void> {
+    this.throwFailure();
     const { ifAbsent } = this.#options;
     const partBytes = this.#partBytes;
     const { signal } = this.#stop;
@@ -106,25 +111,23 @@ export class PartWriter {
       this.#fail(new StoreError("STORE_FAILED", message, { store: this.#store.name }));
     }
     while (this.#underWay.size >= this.#parallel) await Promise.race(this.#underWay);
-    this.#throwFailure();
+    this.throwFailure();
     this.#upload ??= this.#store.startUpload(this.#key, { partBytes, ifAbsent, signal });
-    const upload = await this.#orFail(() => this.#upload);
-    this.#throwFailure();
-    const [buffer, number] = [this.#buffer, this.#parts++];
-    if (upload === undefined || buffer === undefined) return;
-    const part = upload
-      .part(number, buffer.subarray(0, this.#filled), signal)
-      .then(
-        () => void this.#free.push(buffer),
-        (error) => this.#fail(error),
-      )
-      .finally(() => this.#underWay.delete(part));
-    this.#underWay.add(part);
-    this.#buffer = undefined;
-    this.#filled = 0;
+    const upload = await this.#orFail(() => this.#upload as Promise<StoreUpload>);
+    this.throwFailure();
+    const number = this.#parts++;
+    this.#size += part.bytes.length;
+    const sent = upload
+      .part(number, part.bytes, signal)
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#underWay.delete(sent);
+        part.release();
+      });
+    this.#underWay.add(sent);
   }
 
-  async #orFail<T>(work: () => Promise<T> | undefined): Promise<T | undefined> {
+  async #orFail<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -139,17 +142,40 @@ export class PartWriter {
     this.#stop.abort();
   }
 
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
   #end(): void {
     this.#options.signal?.removeEventListener("abort", this.#interrupt);
-    this.#free.length = 0;
-    this.#buffer = undefined;
   }
 
   readonly #interrupt = () => this.#fail(new InterruptedError());
+}
+
+/** An object that is written piece by piece and sent part by part; beside those on their way, one fills. */
+export class PartWriter {
+  readonly #splitter: PartSplitter;
+  readonly #sender: PartSender;
+
+  constructor(store: SnapStore, key: string, options: PartWriterOptions = {}) {
+    const { partBytes = PART_BYTES, expectedBytes } = options;
+    const size = partSize(store, { partBytes, expectedBytes });
+    this.#splitter = new PartSplitter(size);
+    this.#sender = new PartSender(store, key, size, options);
+  }
+
+  /** Copies the bytes, and resolves when there is room for more. */
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#sender.throwFailure();
+    for (const part of this.#splitter.write(bytes)) await this.#sender.send(part);
+  }
+
+  /** Sends what is left and makes the object appear. Returns its size in bytes. */
+  async finish(facts: { sha256: string }): Promise<number> {
+    return await this.#sender.finish(this.#splitter.last(), facts);
+  }
+
+  /** Gives the object up; nothing of it stays. Never throws. */
+  async abort(): Promise<void> {
+    await this.#sender.abort();
+  }
 }
 
 /** Uploads a stream of pieces of any size. The digest is asked for at its end. Returns its bytes. */

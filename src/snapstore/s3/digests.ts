@@ -1,9 +1,12 @@
 import { createHash, webcrypto } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
+import { digestOnce } from "../part.js";
 
 /** SHA-256 on a thread of libuv's pool, in lower-case hex. */
-export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  return Buffer.from(await webcrypto.subtle.digest("SHA-256", bytes)).toString("hex");
+export function sha256Hex(bytes: Uint8Array): Promise<string> {
+  return digestOnce(bytes, async () =>
+    Buffer.from(await webcrypto.subtle.digest("SHA-256", bytes)).toString("hex"),
+  );
 }
 
 /** As Content-MD5 has it (RFC 1864). Takes the main thread's time for each byte. */

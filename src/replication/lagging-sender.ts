@@ -1,57 +1,65 @@
 import { StoreError } from "../snapstore/errors.js";
 import { MeteredStore } from "../snapstore/metered.js";
+import type { Part } from "../snapstore/part.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { PartWriter, type PartWriterOptions } from "../snapstore/upload.js";
+import type { PartSender } from "../snapstore/upload.js";
 
 /** Bytes that may wait for a store that is slower than the other one. */
 export const LAG_BYTES = 64 << 20;
 
 /**
- * A file on its way to a store that nobody waits for: what is offered is copied into a queue, and a store
- * that falls too far behind has failed.
+ * A file on its way to a store that nobody waits for: what is offered stands in a queue, and a store that
+ * falls too far behind has failed.
  */
-export class LaggingWriter {
-  readonly #writer: PartWriter;
+export class LaggingSender {
+  readonly #sender: PartSender;
   readonly #store: SnapStore;
-  readonly #queue: Buffer[] = [];
+  readonly #queue: Part[] = [];
   #queued = 0;
   #pumping: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
-  constructor(store: SnapStore, key: string, options: PartWriterOptions) {
+  constructor(store: SnapStore, sender: PartSender) {
     this.#store = store;
-    this.#writer = new PartWriter(store, key, options);
+    this.#sender = sender;
   }
 
-  /** Throws what it has failed with. */
-  offer(bytes: Uint8Array): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    if (this.#queued + bytes.length > LAG_BYTES) {
-      const message = `it fell ${LAG_BYTES >> 20} MiB behind the primary store`;
-      throw new StoreError("STORE_FAILED", message, { store: this.#store.name });
+  /** Takes the part over. Throws what it has failed with. */
+  offer(part: Part): void {
+    const { length } = part.bytes;
+    try {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      if (this.#queued + length > LAG_BYTES) {
+        const message = `it fell ${LAG_BYTES >> 20} MiB behind the primary store`;
+        throw new StoreError("STORE_FAILED", message, { store: this.#store.name });
+      }
+    } catch (error) {
+      part.release();
+      throw error;
     }
-    this.#queue.push(Buffer.from(bytes));
-    this.#queued += bytes.length;
+    this.#queue.push(part);
+    this.#queued += length;
     this.#pumping ??= this.#pump();
   }
 
-  async finish(sha256: string): Promise<void> {
+  async finish(last: Part, sha256: string): Promise<void> {
     while (this.#pumping !== undefined) await this.#pumping;
     if (this.#failure !== undefined) throw this.#failure.error;
-    await this.#writer.finish({ sha256 });
+    await this.#sender.finish(last, { sha256 });
   }
 
   /** Never throws. */
   async abort(): Promise<void> {
-    this.#queue.length = 0;
-    await this.#writer.abort();
+    for (const part of this.#queue.splice(0)) part.release();
+    await this.#sender.abort();
   }
 
   async #pump(): Promise<void> {
     try {
-      for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
-        await this.#writer.write(bytes);
-        this.#queued -= bytes.length;
+      for (let part = this.#queue.shift(); part !== undefined; part = this.#queue.shift()) {
+        const { length } = part.bytes;
+        await this.#sender.send(part);
+        this.#queued -= length;
       }
     } catch (error) {
       this.#failure = { error };

@@ -1,0 +1,72 @@
+/** Digests of bytes that go to several stores, by the view that all of them are given. */
+const shared = new WeakMap<Uint8Array, Promise<string> | undefined>();
+
+/** What `digest` makes of the bytes; of a {@link Part} only once, whoever asks. */
+export function digestOnce(
+  bytes: Uint8Array,
+  digest: (bytes: Uint8Array) => Promise<string>,
+): Promise<string> {
+  if (!shared.has(bytes)) return digest(bytes);
+  let found = shared.get(bytes);
+  if (found === undefined) {
+    found = digest(bytes);
+    shared.set(bytes, found);
+  }
+  return found;
+}
+
+/** Bytes of one part, untouched until every holder has let it go. */
+export class Part {
+  readonly bytes: Uint8Array;
+  #holders = 1;
+  readonly #recycle: () => void;
+
+  constructor(bytes: Uint8Array, recycle: () => void) {
+    this.bytes = bytes;
+    this.#recycle = recycle;
+    shared.set(bytes, undefined);
+  }
+
+  retain(): void {
+    this.#holders++;
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.#recycle();
+  }
+}
+
+/** Cuts what is written into parts of one size. Their memory is used again. */
+export class PartSplitter {
+  readonly #partBytes: number;
+  readonly #free: Buffer[] = [];
+  #buffer: Buffer | undefined;
+  #filled = 0;
+
+  constructor(partBytes: number) {
+    this.#partBytes = partBytes;
+  }
+
+  /** Copies the bytes; gives each part that is full once more comes after it: the last may be the only one. */
+  *write(bytes: Uint8Array): Generator<Part, void, void> {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#filled === this.#partBytes) yield this.last();
+      this.#buffer ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#partBytes);
+      const piece = bytes.subarray(at, at + this.#partBytes - this.#filled);
+      this.#buffer.set(piece, this.#filled);
+      this.#filled += piece.length;
+      at += piece.length;
+    }
+  }
+
+  /** What is left; may be empty. */
+  last(): Part {
+    const buffer = this.#buffer;
+    const bytes = buffer?.subarray(0, this.#filled) ?? new Uint8Array(0);
+    this.#buffer = undefined;
+    this.#filled = 0;
+    return new Part(bytes, () => {
+      if (buffer !== undefined) this.#free.push(buffer);
+    });
+  }
+}
