@@ -531,7 +531,7 @@ function endings(holds: Holds, { secrets = [] }: ConformanceOptions): void {
     };
     await t.throwsAsync(read(), { instanceOf: InterruptedError });
     t.true(got > 0 && got < 16 << 20);
-    t.true(performance.now() - start < 5000);
+    t.true(performance.now() - start < 30_000);
   });
 
   holds("a reader may leave in the middle", async (t) => {

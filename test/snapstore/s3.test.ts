@@ -92,7 +92,7 @@ test("a server that cannot be reached, or never answers, may come back", async (
     await refused(t, "STORE_TRANSIENT", () => store.list(""));
     await refused(t, "STORE_TRANSIENT", () => store.put("k", Buffer.alloc(100_000)));
   }
-  t.true(performance.now() - start < 10_000);
+  t.true(performance.now() - start < 40_000);
 });
 
 test("a read that stops in the middle ends by the deadline, but not while the reader is slow", async (t) => {

@@ -123,10 +123,17 @@ export class EtcdServer {
     return leases.sort((a, b) => a.ttl - b.ttl);
   }
 
-  async #post(method: string, body: unknown): Promise<void> {
+  /** The latest revision. Quick, for a test that waits for the first write. */
+  async revision(): Promise<number> {
+    const answer = await this.#post("range", { key: base64(Buffer.from("none")) });
+    return Number((answer as { header: { revision: string } }).header.revision);
+  }
+
+  async #post(method: string, body: unknown): Promise<unknown> {
     const url = `http://${this.endpoint}/v3/kv/${method}`;
     const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`${method}: ${await answer.text()}`);
+    return await answer.json();
   }
 
   /** Every record, as etcdctl reads it. */
