@@ -88,17 +88,19 @@ async function withPool(
       opened.close();
     }
   } catch (error) {
-    // The pool is in the line already.
-    const said = error instanceof CephError ? withoutPool(error) : error;
+    const said = error instanceof CephError ? withoutPool(error, pool) : error;
     checks.failedBy(name, said, "ceph", adviceFor(error, user, rights, pool));
   }
 }
 
-/** Denied is what an administrator can mend by one command, which is better said than where to look. */
-function withoutPool(error: CephError): CephError {
-  if (error.code !== "CEPH_DENIED") return error;
-  const { operation, errnoName = "" } = error;
-  return new CephError(error.code, `${operation}: not allowed (${errnoName})`, error);
+/**
+ * Without the pool, which the line names already. Of a refusal without where to look, either: what an
+ * administrator has to do is better said whole.
+ */
+function withoutPool(error: CephError, pool: string): CephError {
+  const message = error.message.replace(` in pool ${quoted(pool)}`, "");
+  const hint = error.code === "CEPH_DENIED" ? undefined : error.hint;
+  return new CephError(error.code, message, error, { cause: error, hint });
 }
 
 function adviceFor(error: unknown, user: string, rights: string, pool: string): string {

@@ -84,8 +84,13 @@ async function checkPools(
   }
   const all = includePools.length === 0 && targetPools.length === 0;
   const context = { cluster, existing, user: userOf(ceph), signal };
-  for (const pool of new Set(all ? existing : includePools)) await checkPool(checks, pool, context);
-  for (const pool of new Set(targetPools)) await checkTarget(checks, pool, context);
+  const sources = [...new Set(all ? existing : includePools)];
+  const targets = [...new Set(targetPools)];
+  // A cluster whose OSDs do not answer makes each wait.
+  await checks.together([
+    ...sources.map((pool) => (part: AreaChecks) => checkPool(part, pool, context)),
+    ...targets.map((pool) => (part: AreaChecks) => checkTarget(part, pool, context)),
+  ]);
 }
 
 function userOf({ user = "admin" }: CephOptions): string {

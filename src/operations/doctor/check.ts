@@ -1,4 +1,5 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
+import { inOrder } from "./in-order.js";
 
 /** What was looked at, how it is, and what to do about it. */
 export interface Check {
@@ -39,6 +40,14 @@ export class AreaChecks {
 
   skipped(name: string, detail: string): void {
     this.#report({ area: this.#area, name, state: "skipped", detail });
+  }
+
+  /** Runs parts of the area at the same time; they are told of in their order. */
+  together(parts: readonly ((checks: AreaChecks) => Promise<void>)[]): Promise<void> {
+    return inOrder(
+      parts.map((part) => (report) => part(new AreaChecks(this.#area, report))),
+      this.#report,
+    );
   }
 
   /**

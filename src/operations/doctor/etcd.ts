@@ -13,7 +13,8 @@ const NEARLY_FULL = 0.8;
 
 /** What there is to say about one endpoint. */
 interface Findings {
-  readonly address: string;
+  /** As it was given. */
+  readonly endpoint: string;
   readonly status: MemberStatus;
   readonly details: string[];
   readonly warnings: string[];
@@ -32,9 +33,9 @@ export async function checkEtcd(
   const asked = endpoints.map((endpoint) => ask(endpoint, quick, signal));
   const answered: Findings[] = [];
   for (const [i, findings] of (await Promise.allSettled(asked)).entries()) {
-    const { address } = parseEndpoint(endpoints[i] ?? "");
+    const endpoint = endpoints[i] ?? "";
     if (findings.status === "rejected") {
-      checks.failedBy(address, findings.reason, `etcd ${address}`, "see --etcd");
+      checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "see --etcd");
       continue;
     }
     answered.push(findings.value);
@@ -49,18 +50,17 @@ async function ask(
   options: Omit<EtcdOptions, "endpoints">,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const { address } = parseEndpoint(endpoint);
   const member = await within(STEP_MS, signal, (inner) =>
     EtcdMember.connect(endpoint, options, inner),
   );
   try {
     const status = await within(ANSWER_MS, signal, (inner) => member.status(inner));
-    const findings = newFindings(address, status);
+    const findings = newFindings(endpoint, status);
     judgeStatus(findings, status);
     try {
       judgeAlarms(findings, await within(ANSWER_MS, signal, (inner) => member.alarms(inner)));
     } catch (error) {
-      const { detail } = wordsOf(error, `etcd ${address}`);
+      const { detail } = wordsOf(error, aboutOf(endpoint));
       findings.warnings.push(`alarms unknown (${detail})`);
       findings.advice.push("see `etcdctl alarm list`");
     }
@@ -71,8 +71,13 @@ async function ask(
   }
 }
 
-function newFindings(address: string, status: MemberStatus): Findings {
-  return { address, status, details: [], warnings: [], failures: [], advice: [] };
+/** What errors of the endpoint begin with. */
+function aboutOf(endpoint: string): string {
+  return `etcd ${parseEndpoint(endpoint).address}`;
+}
+
+function newFindings(endpoint: string, status: MemberStatus): Findings {
+  return { endpoint, status, details: [], warnings: [], failures: [], advice: [] };
 }
 
 function judgeStatus(findings: Findings, { version, clusterId, leader }: MemberStatus): void {
@@ -121,13 +126,13 @@ function judgeSize(findings: Findings, { databaseBytes, quotaBytes }: MemberStat
 }
 
 function tell(checks: AreaChecks, findings: Findings): void {
-  const { address, details, warnings, failures } = findings;
+  const { endpoint, details, warnings, failures } = findings;
   // The same may be right for two things.
   const advice = [...new Set(findings.advice)].join("; ");
   const detail = [...details, ...failures, ...warnings].join(", ");
-  if (failures.length > 0) checks.failed(address, detail, advice);
-  else if (warnings.length > 0) checks.warning(address, detail, advice);
-  else checks.ok(address, detail);
+  if (failures.length > 0) checks.failed(endpoint, detail, advice);
+  else if (warnings.length > 0) checks.warning(endpoint, detail, advice);
+  else checks.ok(endpoint, detail);
 }
 
 function compare(checks: AreaChecks, answered: readonly Findings[]): void {

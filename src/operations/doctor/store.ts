@@ -1,4 +1,5 @@
 import type { StoreConfig } from "../../snapstore/config.js";
+import { StoreError } from "../../snapstore/errors.js";
 import { openStore } from "../../snapstore/open-store.js";
 import { RetryingStore } from "../../snapstore/retrying.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
@@ -27,7 +28,12 @@ export async function checkStore(
     checks.failedBy("settings", error, "", "check the flags and credentials of the store");
     return undefined;
   }
-  const store = new RetryingStore(opened, { attempts: 2, callMs: ANSWER_MS });
+  const store = new RetryingStore(opened, {
+    attempts: 2,
+    callMs: ANSWER_MS,
+    // One that does not answer at all is not waited for twice.
+    totalMs: ANSWER_MS,
+  });
   try {
     await look(checks, store, config, signal);
   } finally {
@@ -50,7 +56,11 @@ async function look(
     const entries = page.next === undefined ? `${count}` : `${count} or more`;
     checks.ok("list", `${store.name}, entries: ${entries}`);
   } catch (error) {
-    checks.failedBy("list", error, store.name, "is the address right, and the store up?");
+    checks.failedBy("list", error, "", "is the address right, and is the store up?");
+    if (!(error instanceof StoreError) || error.retryable) {
+      checks.skipped("put", "the store does not answer");
+      return;
+    }
   }
   const facts = await factsOf(checks, store, signal);
   const s3 = ["S3", "ECS", "OCS", "OSS"].includes(provider);

@@ -24,11 +24,11 @@ export async function describeBucket(
     // Next to the wire: refusals have a date, too.
     { step: "deserialize", priority: "low", name: "date-of-the-answer" },
   );
-  const versioning = await told(async () => {
+  const versioning = await told(bucket, async () => {
     const { Status } = await bucket.call("", signal, (how) => bucket.client.send(asked, how));
     return Status === "Enabled" ? "on" : Status === "Suspended" ? "suspended" : "off";
   });
-  const objectLock = await told(() => lockOf(bucket, signal));
+  const objectLock = await told(bucket, () => lockOf(bucket, signal));
   return {
     clockAheadMs: clock.aheadMs,
     versioning: versioning.fact,
@@ -60,12 +60,15 @@ async function lockOf(bucket: S3Bucket, signal: AbortSignal | undefined): Promis
 const NO_LOCK = ["ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound"];
 
 /** A fact, or why there is none: not allowed to ask, or not known to this server. The rest throws. */
-async function told<T>(ask: () => Promise<T>): Promise<{ fact?: T; reason?: string }> {
+async function told<T>(
+  { store }: S3Bucket,
+  ask: () => Promise<T>,
+): Promise<{ fact?: T; reason?: string }> {
   try {
     return { fact: await ask() };
   } catch (error) {
     if (!(error instanceof StoreError) || error.retryable) throw error;
-    return { reason: error.message };
+    return { reason: error.message.slice(`${store}: `.length) };
   }
 }
 
