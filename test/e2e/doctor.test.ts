@@ -1,8 +1,11 @@
 import { once } from "node:events";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
   PutObjectLockConfigurationCommand,
@@ -10,10 +13,13 @@ import {
 import test, { type ExecutionContext } from "ava";
 import { backuptool, cephFlags, env, lines, PROGRAM } from "../support/backuptool.js";
 import { dropPools, dumpPool, makePools, writeObjects } from "../support/ceph-client.js";
+import { DevCluster } from "../support/dev-cluster.js";
 import { EtcdServer, freePort } from "../support/etcd-server.js";
+import { type Asked, FaultyProxy, type Plan } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
 import { runProcess } from "../support/processes.js";
 import { newBucket, plainClient, radosgw } from "../support/s3-buckets.js";
+import { newSwiftContainer } from "../support/swift-auth.js";
 
 interface Check {
   readonly state: string;
@@ -437,6 +443,129 @@ test.serial("a clock that is two minutes wrong is a warning", async (t) => {
   t.is(clock?.state, "warning");
   t.regex(clock?.detail ?? "", /^the store's is (119|120|121) s behind this machine's$/);
   t.regex(clock?.advice ?? "", /NTP/);
+});
+
+/** A proxy in front of radosgw, and doctor's arguments and variables for a new bucket behind it. */
+async function throughProxy(t: ExecutionContext, plan: Plan) {
+  const bucket = await newBucket();
+  const proxy = await FaultyProxy.start(radosgw().endpoint, plan);
+  t.teardown(() => proxy.close());
+  const args = [...STORES_ALONE, "--store", `s3://${bucket}`];
+  return { bucket, args, variables: s3({ endpoint: proxy.url }) };
+}
+
+async function keysIn(bucket: string): Promise<(string | undefined)[]> {
+  const client = plainClient();
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
+  client.destroy();
+  return Contents.map(({ Key }) => Key);
+}
+
+const ofProbe = ({ method, url }: Asked, wanted: string): boolean =>
+  method === wanted && url.includes("/.backuptool-probe-");
+
+test.serial("a store that gives back other bytes than were put fails", async (t) => {
+  const { bucket, args, variables } = await throughProxy(t, (asked) =>
+    ofProbe(asked, "GET") ? { kind: "spoil-answer", at: 500 } : undefined,
+  );
+  const checks = await doctor(t, 1, args, variables);
+  failed(t, checks.get("primary store get"), /^other bytes/, /do not keep backups there/);
+  t.is(checks.get("primary store delete")?.state, "ok");
+  t.deepEqual(await keysIn(bucket), []);
+});
+
+test.serial("a store that refuses to delete fails, and the probe is named", async (t) => {
+  const { bucket, args, variables } = await throughProxy(t, (asked) =>
+    ofProbe(asked, "DELETE") ? { kind: "status", status: 403 } : undefined,
+  );
+  const checks = await doctor(t, 1, args, variables);
+  const [left = ""] = await keysIn(bucket);
+  t.regex(left, /^\.backuptool-probe-[0-9a-f]{16}$/);
+  const advice = new RegExp(`allowed to do; remove "${left}" by hand`);
+  failed(t, checks.get("primary store delete"), /^not allowed/, advice);
+});
+
+test.serial("a probe whose answers are lost is removed", async (t) => {
+  const { bucket, args, variables } = await throughProxy(t, (asked) =>
+    ofProbe(asked, "PUT") ? { kind: "lose-answer" } : undefined,
+  );
+  const checks = await doctor(t, 1, args, variables);
+  failed(t, checks.get("primary store put"), /./, /is the store up/);
+  t.is(checks.get("primary store delete")?.state, "ok");
+  t.deepEqual(await keysIn(bucket), []);
+});
+
+test.serial("an interruption in the middle of a probe removes it", async (t) => {
+  let reached = (): void => {};
+  const reading = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const { bucket, args, variables } = await throughProxy(t, (asked) => {
+    if (!ofProbe(asked, "GET")) return undefined;
+    reached();
+    return { kind: "hang" };
+  });
+  const { code } = await backuptool(["doctor", ...args], {
+    env: variables,
+    onStart: async (child) => {
+      await reading;
+      t.is((await keysIn(bucket)).length, 1);
+      child.kill("SIGINT");
+    },
+  });
+  t.is(code, 130);
+  t.deepEqual(await keysIn(bucket), []);
+});
+
+test.serial(
+  "a Swift store is looked at as any other, its clock by the time of the probe",
+  async (t) => {
+    const name = `test-${randomBytes(8).toString("hex")}`;
+    await newSwiftContainer(name);
+    const variables = {
+      ...{ ST_AUTH: env("SWIFT_AUTH"), ST_USER: env("SWIFT_USER"), ST_KEY: env("SWIFT_KEY") },
+    };
+    const args = [...STORES_ALONE, "--store", `swift://${name}/pre`];
+    const checks = await doctor(t, 0, args, variables);
+    for (const step of ["list", "put", "head", "get", "delete", "clock"]) {
+      t.is(checks.get(`primary store ${step}`)?.state, "ok", step);
+    }
+  },
+);
+
+test.serial(
+  "OSDs that do not answer are waited for once, whatever the number of pools",
+  async (t) => {
+    const cluster = await DevCluster.start(["one", "two", "three"]);
+    t.teardown(() => cluster.down());
+    await cluster.stop("osd.0");
+    const begun = performance.now();
+    const args = ["--skip-etcd", ...cluster.flags, "--restore-pool", "a:three", "--outputdir", "."];
+    const named = ["--include-pool", "one", "--include-pool", "two"];
+    const checks = await doctor(t, 1, [...args, ...named]);
+    const seconds = (performance.now() - begun) / 1000;
+    t.true(seconds < 20, `${seconds} s`);
+    for (const pool of ['pool "one"', 'pool "two"', 'target pool "three"']) {
+      failed(t, checks.get(`ceph ${pool}`), /no answer/, /OSDs may be down|health/);
+    }
+    failed(t, checks.get('ceph probe in target pool "three"'), /no answer/, /by hand/);
+  },
+);
+
+test.serial("without librados it says what to install", async (t) => {
+  const folder = newFolder();
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  cpSync(join(root, "dist/src"), join(folder, "src"), { recursive: true });
+  cpSync(join(root, "package.json"), join(folder, "package.json"));
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const args = ["doctor", "--json", ...CEPH_ALONE, ...cephFlags()];
+  const program = join(folder, "src/cli/main.js");
+  const { code, stdout, stderr } = await runProcess(process.execPath, [program, ...args]);
+  t.is(code, 1, stderr);
+  const checks = lines(stdout).map((line) => JSON.parse(line));
+  const named = (name: string): Check => checks.find((check) => check.name === name);
+  failed(t, named("librados"), /cannot be loaded/, /install .*librados/);
+  t.is(named("connection").state, "skipped");
 });
 
 test.serial("the same place for both stores fails", async (t) => {
