@@ -5,7 +5,7 @@ import { type CephChecks, checkCeph } from "./doctor/ceph.js";
 import { AreaChecks, type Check } from "./doctor/check.js";
 import { checkEtcd } from "./doctor/etcd.js";
 import { checkFolder } from "./doctor/folder.js";
-import { type Area, inOrder } from "./doctor/in-order.js";
+import { inOrder, type Part } from "./doctor/in-order.js";
 import { checkProgram } from "./doctor/program.js";
 import { checkStore } from "./doctor/store.js";
 
@@ -36,10 +36,10 @@ export async function examine(
   return failed;
 }
 
-function areasOf(options: DoctorOptions, signal: AbortSignal): Area[] {
+function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
   const { etcd, ceph, outputDir, toolVersion } = options;
   const area =
-    (name: string, run: (checks: AreaChecks) => Promise<void>): Area =>
+    (name: string, run: (checks: AreaChecks) => Promise<void>): Part<Check> =>
     (tell) =>
       run(new AreaChecks(name, tell));
   const areas = [area("program", async (checks) => checkProgram(checks, toolVersion))];
@@ -70,7 +70,7 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Area[] {
   return areas;
 }
 
-function leftOut(area: string, flag: string): Area {
+function leftOut(area: string, flag: string): Part<Check> {
   return async (tell) => {
     const check: Check = { area, name: "all", state: "skipped", detail: flag };
     tell(check);

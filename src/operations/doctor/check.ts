@@ -44,7 +44,7 @@ export class AreaChecks {
 
   /** Runs parts of the area at the same time; they are told of in their order. */
   together(parts: readonly ((checks: AreaChecks) => Promise<void>)[]): Promise<void> {
-    return inOrder(
+    return inOrder<Check>(
       parts.map((part) => (report) => part(new AreaChecks(this.#area, report))),
       this.#report,
     );

@@ -1,15 +1,16 @@
-import type { Check, ReportCheck } from "./check.js";
+/** Something that tells what it finds as it goes. */
+export type Part<T> = (tell: (found: T) => void) => Promise<void>;
 
-/** Makes all checks of one area. Throws only when it was interrupted. */
-export type Area = (report: ReportCheck) => Promise<void>;
-
-/** Runs areas at the same time and reports them one after the other, each as far as it has come. */
-export async function inOrder(areas: readonly Area[], report: ReportCheck): Promise<void> {
-  const running = areas.map((area) => new RunningArea(area));
+/** Runs parts at the same time and tells of them one after the other, each as far as it has come. */
+export async function inOrder<T>(
+  parts: readonly Part<T>[],
+  tell: (found: T) => void,
+): Promise<void> {
+  const running = parts.map((part) => new RunningPart(part));
   try {
-    for (const area of running) {
-      area.letOut(report);
-      await area.done;
+    for (const part of running) {
+      part.letOut(tell);
+      await part.done;
     }
   } finally {
     // Also those that are not waited for any more have something to remove.
@@ -17,22 +18,22 @@ export async function inOrder(areas: readonly Area[], report: ReportCheck): Prom
   }
 }
 
-class RunningArea {
+class RunningPart<T> {
   readonly done: Promise<void>;
-  readonly #held: Check[] = [];
-  #report: ReportCheck | undefined;
+  readonly #held: T[] = [];
+  #tell: ((found: T) => void) | undefined;
 
-  constructor(area: Area) {
-    this.done = area((check) => {
-      if (this.#report === undefined) this.#held.push(check);
-      else this.#report(check);
+  constructor(part: Part<T>) {
+    this.done = part((found) => {
+      if (this.#tell === undefined) this.#held.push(found);
+      else this.#tell(found);
     });
     // Awaited later.
     this.done.catch(() => {});
   }
 
-  letOut(report: ReportCheck): void {
-    this.#report = report;
-    for (const check of this.#held.splice(0)) report(check);
+  letOut(tell: (found: T) => void): void {
+    this.#tell = tell;
+    for (const found of this.#held.splice(0)) tell(found);
   }
 }
