@@ -5,6 +5,7 @@ import type {
   OriginalDetails,
 } from "../operations/events.js";
 import { quoted } from "../quoted.js";
+import { checkLines } from "./check-lines.js";
 import { counted } from "./counted.js";
 import type { EventLines } from "./event-lines.js";
 import { goDuration } from "./go-duration.js";
@@ -113,6 +114,9 @@ export function linesOf(event: OperationEvent): EventLines {
       return { err: [`missing: ceph object ${objectPath(event)}: ${event.reason}`] };
     case "progress":
       return NOTHING;
+    case "check":
+    case "checked":
+      return checkLines(event);
     default:
       return snapshotLines(event);
   }

@@ -6,6 +6,7 @@ import { clear } from "./commands/clear.js";
 import { convert } from "./commands/convert.js";
 import { copy } from "./commands/copy.js";
 import { create } from "./commands/create.js";
+import { doctor } from "./commands/doctor.js";
 import { inspect } from "./commands/inspect.js";
 import { restore } from "./commands/restore.js";
 import { snapshotDelete } from "./commands/snapshot-delete.js";
@@ -26,6 +27,7 @@ import type { Terminal } from "./terminal.js";
 const COMMANDS: readonly Command[] = [
   ...[create, inspect, clear, restore, cat, convert],
   ...[snapshotList, snapshotVerify, snapshotDelete, snapshotPrune, copy],
+  doctor,
 ];
 
 /** Runs one command line; resolves with the exit code. */

@@ -1,4 +1,5 @@
 /** What an operation has to say while it runs. Facts only: `src/cli` turns them into lines. */
+import type { DoctorEvent } from "./doctor-events.js";
 import type { SnapshotEvent } from "./snapshot-events.js";
 
 /** What `inspect` knows beyond the counts of the original. */
@@ -47,6 +48,7 @@ export interface OriginalDetails {
 
 export type OperationEvent =
   | SnapshotEvent
+  | DoctorEvent
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
   | { type: "incremental-skipped" }

@@ -8,6 +8,7 @@ import type {
   SnapStore,
   StoreCapabilities,
   StoredObject,
+  StoreFacts,
   StoreUpload,
   UploadOptions,
 } from "./store.js";
@@ -88,6 +89,10 @@ export class LimitedStore implements SnapStore {
 
   abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
     return this.#limited(signal, () => this.#store.abortStaleUploads(prefix, olderThan, signal));
+  }
+
+  async describe(signal?: AbortSignal): Promise<StoreFacts> {
+    return await this.#limited(signal, async () => (await this.#store.describe?.(signal)) ?? {});
   }
 
   close(): Promise<void> {

@@ -8,6 +8,7 @@ import { checkKey, checkPrefix } from "./key.js";
 import { errnoOf, type LocalAction, localFailure } from "./local/failure.js";
 import { walk } from "./local/listing.js";
 import { isUnfinished, NewFile, refuseExisting, syncFolder } from "./local/new-file.js";
+import { spaceAt } from "./local/space.js";
 import { removeStale } from "./local/stale.js";
 import { LocalUpload } from "./local/upload.js";
 import type {
@@ -18,6 +19,7 @@ import type {
   SnapStore,
   StoreCapabilities,
   StoredObject,
+  StoreFacts,
   StoreUpload,
   UploadOptions,
 } from "./store.js";
@@ -148,6 +150,11 @@ export class LocalStore implements SnapStore {
     checkPrefix(this.name, prefix);
     const folder = join(this.#root, prefix);
     return await this.#doing("write", prefix, () => removeStale(folder, olderThan, signal));
+  }
+
+  async describe(signal?: AbortSignal): Promise<StoreFacts> {
+    throwIfAborted(signal);
+    return { space: await this.#doing("read", "", () => spaceAt(this.#root)) };
   }
 
   async close(): Promise<void> {}

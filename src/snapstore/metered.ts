@@ -7,6 +7,7 @@ import type {
   SnapStore,
   StoreCapabilities,
   StoredObject,
+  StoreFacts,
   StoreUpload,
   UploadOptions,
 } from "./store.js";
@@ -21,7 +22,8 @@ export type StoreOperation =
   | "head"
   | "list"
   | "delete"
-  | "abortStaleUploads";
+  | "abortStaleUploads"
+  | "describe";
 
 export interface OperationCounts {
   calls: number;
@@ -106,6 +108,13 @@ export class MeteredStore implements SnapStore {
   abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
     return this.#counted("abortStaleUploads", () =>
       this.#store.abortStaleUploads(prefix, olderThan, signal),
+    );
+  }
+
+  async describe(signal?: AbortSignal): Promise<StoreFacts> {
+    return await this.#counted(
+      "describe",
+      async () => (await this.#store.describe?.(signal)) ?? {},
     );
   }
 

@@ -10,6 +10,7 @@ import type {
   SnapStore,
   StoreCapabilities,
   StoredObject,
+  StoreFacts,
   StoreUpload,
   UploadOptions,
 } from "./store.js";
@@ -81,6 +82,10 @@ export class RetryingStore implements SnapStore {
     return await this.#trying(signal, (inner) =>
       this.#store.abortStaleUploads(prefix, olderThan, inner),
     );
+  }
+
+  async describe(signal?: AbortSignal): Promise<StoreFacts> {
+    return await this.#trying(signal, async (inner) => (await this.#store.describe?.(inner)) ?? {});
   }
 
   close(): Promise<void> {

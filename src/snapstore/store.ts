@@ -34,6 +34,9 @@ export interface SnapStore {
   /** Aborts unfinished uploads below `prefix` begun before `olderThan`. Returns how many there were. */
   abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number>;
 
+  /** What the place says of itself, where it can be asked. What it does not tell is left out, with why. */
+  describe?(signal?: AbortSignal): Promise<StoreFacts>;
+
   /** Ends connections and child processes. */
   close(): Promise<void>;
 }
@@ -49,6 +52,23 @@ export interface StoreCapabilities {
   readonly maxPartBytes: number;
   /** Most parts of one object. */
   readonly maxParts: number;
+}
+
+export interface StoreFacts {
+  /** How far the store's clock is ahead of ours, ms; its own resolution is a second. */
+  readonly clockAheadMs?: number | undefined;
+  /** Whether what is deleted or overwritten is kept as an older version. */
+  readonly versioning?: "on" | "suspended" | "off" | undefined;
+  readonly objectLock?: ObjectLock | undefined;
+  readonly space?: { readonly freeBytes: number; readonly totalBytes: number } | undefined;
+  /** Why a fact that this kind of store has could not be had. */
+  readonly untold?: Partial<Record<"versioning" | "objectLock", string>>;
+}
+
+export interface ObjectLock {
+  readonly enabled: boolean;
+  /** How long every new object is locked unless told otherwise: `COMPLIANCE`, 30 days. */
+  readonly everyObject?: { readonly mode: string; readonly days: number } | undefined;
 }
 
 export interface PutOptions {

@@ -1,9 +1,19 @@
-import { mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  statfsSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
 import fc from "fast-check";
+import { LimitedStore } from "../../src/snapstore/limited.js";
 import { LocalStore } from "../../src/snapstore/local.js";
+import { MeteredStore } from "../../src/snapstore/metered.js";
+import { RetryingStore } from "../../src/snapstore/retrying.js";
 import { newFolder } from "../support/folders.js";
 import { runProcess } from "../support/processes.js";
 import { conformance, listAll, refused } from "./conformance.js";
@@ -121,4 +131,14 @@ test("pages of any size list any keys in the order of their bytes", async (t) =>
     }),
     { numRuns: 60 },
   );
+});
+
+test("a folder tells the room there is, also through what stands around it and before it is made", async (t) => {
+  const container = join(newFolder(), "not", "yet");
+  const metered = new MeteredStore(new LocalStore({ provider: "Local", container, prefix: "p" }));
+  const { space } = await new RetryingStore(new LimitedStore(metered, { calls: 2 })).describe();
+  const { blocks, bsize } = statfsSync(newFolder());
+  t.is(space?.totalBytes, blocks * bsize);
+  t.true(space !== undefined && space.freeBytes > 0 && space.freeBytes <= space.totalBytes);
+  t.is(metered.counts.describe?.calls, 1);
 });

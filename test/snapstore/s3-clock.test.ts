@@ -22,5 +22,7 @@ test("a clock that is an hour wrong is set right by the server's", async (t) => 
   const store = new S3Store(s3Config(bucket));
   await store.put("k", Buffer.from("x"));
   t.is((await readAll(store, "k")).toString(), "x");
+  const { clockAheadMs = 0 } = await store.describe();
+  t.true(Math.abs(clockAheadMs + 3_600_000) < 5_000, `${clockAheadMs} ms`);
   await store.close();
 });

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import type { S3Config } from "../../src/snapstore/config.js";
 import { env } from "./backuptool.js";
+import { newFolder } from "./folders.js";
 
 /** Where radosgw is, as its first user or its second. */
 export function radosgw(user: "one" | "two" = "one") {
@@ -32,4 +35,18 @@ export async function newBucket(
 
 export function s3Config(bucket: string, more: Partial<S3Config> = {}): S3Config {
   return { provider: "S3", container: bucket, prefix: "", ...radosgw(), ...more };
+}
+
+/** The variables of an S3 store on radosgw, for the program. */
+export function storeVariables(more: Readonly<Record<string, unknown>> = {}) {
+  const { endpoint, credentials } = radosgw();
+  const file = join(newFolder(), "s3.json");
+  const fields = {
+    accessKeyID: credentials.accessKeyId,
+    secretAccessKey: credentials.secretAccessKey,
+    ...{ endpoint, region: "us-east-1", s3ForcePathStyle: true },
+    ...more,
+  };
+  writeFileSync(file, JSON.stringify(fields));
+  return { AWS_APPLICATION_CREDENTIALS_JSON: file };
 }

@@ -20,11 +20,13 @@ import type {
   SnapStore,
   StoreCapabilities,
   StoredObject,
+  StoreFacts,
   StoreUpload,
   UploadOptions,
 } from "../store.js";
 import { isRefusal, S3Bucket } from "./bucket.js";
 import { DEADLINES, type S3Deadlines } from "./client.js";
+import { describeBucket } from "./describe.js";
 import { plainTag, sha256Hex } from "./digests.js";
 import { s3Failure } from "./failure.js";
 import { sendBytes } from "./send-bytes.js";
@@ -187,6 +189,10 @@ export class S3Store implements SnapStore {
       }
     }
     return aborted;
+  }
+
+  describe(signal?: AbortSignal): Promise<StoreFacts> {
+    return describeBucket(this.#bucket, signal);
   }
 
   async close(): Promise<void> {

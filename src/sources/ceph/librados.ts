@@ -105,15 +105,25 @@ export interface LibradosCluster {
 
 interface Binding {
   readonly Cluster: new () => LibradosCluster;
+  /** Of librados, as it says itself. */
+  readonly version: string;
 }
 
 /** Makes a connection handle. Throws {@link CephError} `CEPH_UNAVAILABLE` on a machine without librados. */
 export function newLibradosCluster(): LibradosCluster {
+  return withBinding((binding) => new binding.Cluster());
+}
+
+/** The version of librados' interface, such as 3.0.0. Throws `CEPH_UNAVAILABLE` likewise. */
+export function libradosVersion(): string {
+  return withBinding((binding) => binding.version);
+}
+
+function withBinding<T>(use: (binding: Binding) => T): T {
   const path = bindingPath();
   try {
     if (path === undefined) throw new Error("build/Release/rados.node is not there");
-    const binding = createRequire(import.meta.url)(path) as Binding;
-    return new binding.Cluster();
+    return use(createRequire(import.meta.url)(path) as Binding);
   } catch (cause) {
     throw new CephError(
       "CEPH_UNAVAILABLE",

@@ -1,0 +1,73 @@
+import type { StoreConfig } from "../../snapstore/config.js";
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
+import { cephFlags, etcdFlags, folderFlags, includePoolFlag, list } from "../flags.js";
+import { DEFAULT_FOLDER } from "../stores/backup-location.js";
+import { secondaryStoreFlags, storeFlags } from "../stores/flags.js";
+import type { StoreRole } from "../stores/roles.js";
+import { requiredStore, storeConfig } from "../stores/store-settings.js";
+import { cephOptions, etcdOptions, poolMapping, refuseContradictions } from "../targets.js";
+
+export const doctor = command({
+  name: "doctor",
+  describe: "Check Ceph, etcd, folder and stores, and say what to do about what is wrong",
+  flags: {
+    ...folderFlags,
+    ...storeFlags,
+    ...secondaryStoreFlags,
+    ...includePoolFlag,
+    "restore-pool": {
+      ...list,
+      default: [] as string[],
+      describe: "FROM:TO as for restore: try to write into TO; repeatable",
+    },
+    ...etcdFlags,
+    ...cephFlags,
+  },
+  examples: [
+    ["$0 doctor --etcd 127.0.0.1:2379 --include-pool btrdbhot", "what create would need"],
+    [
+      "$0 doctor --skip-ceph --store s3://bucket/prefix --secondary-store file:///mnt/backups",
+      "etcd and two stores",
+    ],
+    ["$0 doctor --skip-etcd --restore-pool btrdbhot:restore_hot", "whether a pool can be written"],
+  ],
+  async run(args, session) {
+    const { examine } = await import("../../operations/doctor.js");
+    const pools = { "include-pool": args["include-pool"], "restore-pool": args["restore-pool"] };
+    // Both may be skipped here: then there are still the stores.
+    refuseContradictions({ "skip-ceph": args["skip-ceph"] }, pools);
+    const ceph = cephOptions(args);
+    const primary = storeNamed(args, "primary", session.terminal.env);
+    const failed = await examine(
+      {
+        toolVersion: session.toolVersion,
+        etcd: etcdOptions(args),
+        ceph: ceph && {
+          ceph,
+          includePools: args["include-pool"],
+          targetPools: [...poolMapping(args["restore-pool"]).values()],
+        },
+        outputDir: args.outputdir ?? (primary === undefined ? DEFAULT_FOLDER : undefined),
+        primary,
+        secondary: storeNamed(args, "secondary", session.terminal.env),
+      },
+      session,
+    );
+    return failed === 0 ? ExitCode.done : ExitCode.failed;
+  },
+});
+
+/** Undefined when nothing names one. What is wrong with one that is named shows when it is asked for. */
+function storeNamed(
+  args: object,
+  role: StoreRole,
+  env: Readonly<Record<string, string | undefined>>,
+): (() => StoreConfig) | undefined {
+  try {
+    if (storeConfig(args, role, env) === undefined) return undefined;
+  } catch {
+    // Thrown again by the check.
+  }
+  return () => requiredStore(args, role, env);
+}

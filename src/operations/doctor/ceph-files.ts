@@ -1,0 +1,65 @@
+import { readFile, stat } from "node:fs/promises";
+import { quoted } from "../../quoted.js";
+import type { CephOptions } from "../../sources/ceph/cluster.js";
+import type { AreaChecks } from "./check.js";
+import { STEP_MS, within } from "./within.js";
+
+const OTHERS_READ = 0o004;
+
+/** Whether ceph.conf can be read. */
+export async function checkConf(
+  checks: AreaChecks,
+  path: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await within(STEP_MS, signal, (inner) => readFile(path, { signal: inner }));
+    checks.ok("ceph.conf", quoted(path));
+    return true;
+  } catch (error) {
+    checks.failedBy("ceph.conf", error, "", "check --cephconf and its permissions");
+    return false;
+  }
+}
+
+/** Whether the keyring can be read, and has the user. False when connecting cannot succeed. */
+export async function checkKeyring(
+  checks: AreaChecks,
+  { keyring, user = "admin" }: CephOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (keyring === undefined) {
+    checks.skipped("keyring", "--keyring is not given; librados looks where ceph.conf says");
+    return true;
+  }
+  const name = user.includes(".") ? user : `client.${user}`;
+  try {
+    const text = await within(STEP_MS, signal, (inner) =>
+      readFile(keyring, { encoding: "utf8", signal: inner }),
+    );
+    const { mode } = await within(STEP_MS, signal, () => stat(keyring));
+    const users = [...text.matchAll(/^\s*\[([^\]\n]+)\]/gm)].map(([, one = ""]) => one.trim());
+    if (!users.includes(name)) {
+      const those = users.map(quoted).join(", ") || "nobody";
+      checks.failed(
+        "keyring",
+        `${quoted(keyring)} has no key of ${quoted(name)}, only of ${those}`,
+        "name the user with --ceph-user and its keyring with --keyring",
+      );
+      return false;
+    }
+    const detail = `${quoted(keyring)} has a key of ${quoted(name)}`;
+    if ((mode & OTHERS_READ) === 0) checks.ok("keyring", detail);
+    else {
+      checks.warning(
+        "keyring",
+        `${detail}, and every user of this machine may read it`,
+        "take that right away with chmod o-r",
+      );
+    }
+    return true;
+  } catch (error) {
+    checks.failedBy("keyring", error, "", "check --keyring and its permissions");
+    return false;
+  }
+}

@@ -1,0 +1,75 @@
+import { BackupToolError, InterruptedError } from "../../errors.js";
+import { inOrder } from "./in-order.js";
+
+/** What was looked at, how it is, and what to do about it. */
+export interface Check {
+  /** `ceph`, `etcd`, `primary store` and so on. */
+  readonly area: string;
+  readonly name: string;
+  readonly state: "ok" | "warning" | "failed" | "skipped";
+  readonly detail: string;
+  readonly advice?: string | undefined;
+}
+
+export type ReportCheck = (check: Check) => void;
+
+/** The checks of one area, without its name in each. */
+export class AreaChecks {
+  readonly #area: string;
+  readonly #report: ReportCheck;
+
+  constructor(area: string, report: ReportCheck) {
+    this.#area = area;
+    this.#report = report;
+  }
+
+  ok(name: string, detail: string): void {
+    this.#report({ area: this.#area, name, state: "ok", detail });
+  }
+
+  warning(name: string, detail: string, advice: string): void {
+    this.#report({ area: this.#area, name, state: "warning", detail, advice });
+  }
+
+  failed(name: string, detail: string, advice?: string): void {
+    this.#report({
+      ...{ area: this.#area, name, state: "failed", detail },
+      ...(advice !== undefined && { advice }),
+    });
+  }
+
+  skipped(name: string, detail: string): void {
+    this.#report({ area: this.#area, name, state: "skipped", detail });
+  }
+
+  /** Runs parts of the area at the same time; they are told of in their order. */
+  together(parts: readonly ((checks: AreaChecks) => Promise<void>)[]): Promise<void> {
+    return inOrder<Check>(
+      parts.map((part) => (report) => part(new AreaChecks(this.#area, report))),
+      this.#report,
+    );
+  }
+
+  /**
+   * A failed check for an error, whose own advice goes first. An interruption is thrown on.
+   *
+   * @param about what the message begins with and the line says already
+   */
+  failedBy(name: string, error: unknown, about: string, advice?: string): void {
+    const { detail, hint } = wordsOf(error, about);
+    this.failed(name, detail, hint ?? advice);
+  }
+}
+
+/** What an error says, without what is known already. An interruption is thrown on. */
+export function wordsOf(
+  error: unknown,
+  about: string,
+): { detail: string; hint: string | undefined } {
+  if (error instanceof InterruptedError) throw error;
+  const message = error instanceof Error ? error.message : String(error);
+  const detail = message.startsWith(about)
+    ? message.slice(about.length).replace(/^(: |, )/, "")
+    : message;
+  return { detail, hint: error instanceof BackupToolError ? error.hint : undefined };
+}

@@ -1,0 +1,147 @@
+import type { EtcdOptions } from "../../sources/etcd/cluster.js";
+import { parseEndpoint } from "../../sources/etcd/endpoint.js";
+import { type Alarm, EtcdMember, type MemberStatus } from "../../sources/etcd/member.js";
+import { formatSize } from "../size-text.js";
+import { type AreaChecks, wordsOf } from "./check.js";
+import { ANSWER_MS, STEP_MS, within } from "./within.js";
+
+/** Versions that this program is tested with begin here. */
+const OLDEST = [3, 4] as const;
+/** `--quota-backend-bytes` unless told. */
+const DEFAULT_QUOTA_BYTES = 2 * 2 ** 30;
+const NEARLY_FULL = 0.8;
+
+/** What there is to say about one endpoint. */
+interface Findings {
+  /** As it was given. */
+  readonly endpoint: string;
+  readonly status: MemberStatus;
+  readonly details: string[];
+  readonly warnings: string[];
+  readonly failures: string[];
+  readonly advice: string[];
+}
+
+/** Each endpoint by itself, and whether they are of one cluster. */
+export async function checkEtcd(
+  checks: AreaChecks,
+  options: EtcdOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { endpoints, ...rest } = options;
+  const quick = { ...rest, timeoutMs: Math.min(rest.timeoutMs ?? ANSWER_MS, ANSWER_MS) };
+  const asked = endpoints.map((endpoint) => ask(endpoint, quick, signal));
+  const answered: Findings[] = [];
+  for (const [i, findings] of (await Promise.allSettled(asked)).entries()) {
+    const endpoint = endpoints[i] ?? "";
+    if (findings.status === "rejected") {
+      checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "see --etcd");
+      continue;
+    }
+    answered.push(findings.value);
+    tell(checks, findings.value);
+  }
+  if (answered.length > 1) compare(checks, answered);
+}
+
+/** Throws when the endpoint does not let us read. */
+async function ask(
+  endpoint: string,
+  options: Omit<EtcdOptions, "endpoints">,
+  signal: AbortSignal,
+): Promise<Findings> {
+  const member = await within(STEP_MS, signal, (inner) =>
+    EtcdMember.connect(endpoint, options, inner),
+  );
+  try {
+    const status = await within(ANSWER_MS, signal, (inner) => member.status(inner));
+    const findings = newFindings(endpoint, status);
+    judgeStatus(findings, status);
+    try {
+      judgeAlarms(findings, await within(ANSWER_MS, signal, (inner) => member.alarms(inner)));
+    } catch (error) {
+      const { detail } = wordsOf(error, aboutOf(endpoint));
+      findings.warnings.push(`alarms unknown (${detail})`);
+      findings.advice.push("see `etcdctl alarm list`");
+    }
+    judgeSize(findings, status);
+    return findings;
+  } finally {
+    member.close();
+  }
+}
+
+/** What errors of the endpoint begin with. */
+function aboutOf(endpoint: string): string {
+  return `etcd ${parseEndpoint(endpoint).address}`;
+}
+
+function newFindings(endpoint: string, status: MemberStatus): Findings {
+  return { endpoint, status, details: [], warnings: [], failures: [], advice: [] };
+}
+
+function judgeStatus(findings: Findings, { version, clusterId, leader }: MemberStatus): void {
+  findings.details.push(`version ${version}`, `cluster ${clusterId.toString(16)}`);
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    findings.warnings.push(`older than ${OLDEST.join(".")}`);
+    findings.advice.push("upgrade etcd: such versions are not tested");
+  }
+  if (leader === 0n) {
+    findings.failures.push("no leader");
+    findings.advice.push("see `etcdctl endpoint status --cluster`: most members must be up");
+  }
+}
+
+function judgeAlarms(findings: Findings, alarms: readonly Alarm[]): void {
+  if (alarms.length === 0) {
+    findings.details.push("no alarms");
+    return;
+  }
+  for (const { kind, member } of alarms) {
+    findings.failures.push(`alarm ${kind} of member ${member.toString(16)}`);
+  }
+  for (const kind of new Set(alarms.map((alarm) => alarm.kind))) {
+    findings.advice.push(ALARM_ADVICE[kind] ?? "see `etcdctl alarm list`");
+  }
+}
+
+const ALARM_ADVICE: Readonly<Record<string, string>> = {
+  NOSPACE:
+    "nothing can be written: compact and defragment etcd, or raise --quota-backend-bytes, then `etcdctl alarm disarm`",
+  CORRUPT: "the member's data is damaged: replace it by a new member before you back up",
+};
+
+function judgeSize(findings: Findings, { databaseBytes, quotaBytes }: MemberStatus): void {
+  const size = `database ${formatSize(databaseBytes)}`;
+  const quota = quotaBytes === 0 ? DEFAULT_QUOTA_BYTES : quotaBytes;
+  findings.details.push(quotaBytes === 0 ? size : `${size} of ${formatSize(quotaBytes)}`);
+  if (databaseBytes < NEARLY_FULL * quota) return;
+  findings.warnings.push(
+    quotaBytes === 0
+      ? `nearly full, if its quota is the usual ${formatSize(DEFAULT_QUOTA_BYTES)}`
+      : "nearly full",
+  );
+  findings.advice.push("compact and defragment etcd, or raise --quota-backend-bytes");
+}
+
+function tell(checks: AreaChecks, findings: Findings): void {
+  const { endpoint, details, warnings, failures } = findings;
+  // The same may be right for two things.
+  const advice = [...new Set(findings.advice)].join("; ");
+  const detail = [...details, ...failures, ...warnings].join(", ");
+  if (failures.length > 0) checks.failed(endpoint, detail, advice);
+  else if (warnings.length > 0) checks.warning(endpoint, detail, advice);
+  else checks.ok(endpoint, detail);
+}
+
+function compare(checks: AreaChecks, answered: readonly Findings[]): void {
+  const clusters = new Set(answered.map(({ status }) => status.clusterId.toString(16)));
+  if (clusters.size > 1) {
+    checks.failed(
+      "members",
+      `of ${clusters.size} clusters: ${[...clusters].join(", ")}`,
+      "name members of one cluster only with --etcd",
+    );
+  } else checks.ok("members", `all ${answered.length} of one cluster`);
+}

@@ -1,0 +1,18 @@
+import type { AreaChecks } from "./check.js";
+import { formatSize } from "../size-text.js";
+
+/** One archive file, unless --archive-size says otherwise. */
+const LITTLE_BYTES = 2 * 2 ** 30;
+
+/** Whether there is room for a backup at all; how large it will be nobody knows. */
+export function checkSpace(
+  checks: AreaChecks,
+  name: string,
+  { freeBytes, totalBytes }: { readonly freeBytes: number; readonly totalBytes: number },
+): void {
+  const detail = `${formatSize(freeBytes)} of ${formatSize(totalBytes)} free`;
+  if (freeBytes === 0) checks.failed(name, detail, "make room");
+  else if (freeBytes < LITTLE_BYTES) {
+    checks.warning(name, detail, "make room: that is less than one archive file");
+  } else checks.ok(name, detail);
+}

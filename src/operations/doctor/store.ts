@@ -1,0 +1,94 @@
+import type { StoreConfig } from "../../snapstore/config.js";
+import { StoreError } from "../../snapstore/errors.js";
+import { openStore } from "../../snapstore/open-store.js";
+import { RetryingStore } from "../../snapstore/retrying.js";
+import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
+import { type AreaChecks, wordsOf } from "./check.js";
+import { checkSpace } from "./space.js";
+import { checkClock, checkLock, checkVersioning } from "./store-facts.js";
+import { probeStore } from "./store-probe.js";
+import { ANSWER_MS, STEP_MS, within } from "./within.js";
+
+/**
+ * Whether backups can be kept in a store. Resolves with its place, where it could be opened.
+ *
+ * @param configure throws when flags, variables and files do not make one
+ */
+export async function checkStore(
+  checks: AreaChecks,
+  configure: () => StoreConfig,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  let config: StoreConfig;
+  let opened: SnapStore;
+  try {
+    config = configure();
+    opened = await within(STEP_MS, signal, () => openStore(config));
+  } catch (error) {
+    checks.failedBy("settings", error, "", "check the flags and credentials of the store");
+    return undefined;
+  }
+  const store = new RetryingStore(opened, {
+    attempts: 2,
+    callMs: ANSWER_MS,
+    // One that does not answer at all is not waited for twice.
+    totalMs: ANSWER_MS,
+  });
+  try {
+    await look(checks, store, config, signal);
+  } finally {
+    await store.close();
+  }
+  return store.place;
+}
+
+async function look(
+  checks: AreaChecks,
+  store: SnapStore,
+  { provider }: StoreConfig,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const page = await within(STEP_MS, signal, (inner) =>
+      store.list("", { shallow: true, limit: 100, signal: inner }),
+    );
+    const count = page.objects.length + page.folders.length;
+    const entries = page.next === undefined ? `${count}` : `${count} or more`;
+    checks.ok("list", `${store.name}, entries: ${entries}`);
+  } catch (error) {
+    checks.failedBy("list", error, "", "is the address right, and is the store up?");
+    if (!(error instanceof StoreError) || error.retryable) {
+      checks.skipped("put", "the store does not answer");
+      return;
+    }
+  }
+  const facts = await factsOf(checks, store, signal);
+  const s3 = ["S3", "ECS", "OCS", "OSS"].includes(provider);
+  const modified = await probeStore(checks, store, facts, signal);
+  const ahead = facts?.clockAheadMs ?? (HAS_A_CLOCK.includes(provider) ? modified : undefined);
+  checkClock(checks, ahead, provider);
+  if (facts === undefined) return;
+  if (s3) {
+    checkVersioning(checks, facts);
+    checkLock(checks, facts);
+  }
+  if (facts.space !== undefined) checkSpace(checks, "space", facts.space);
+}
+
+/** Those whose time of an object is the server's. */
+const HAS_A_CLOCK: readonly string[] = ["ABS", "GCS", "Swift"];
+
+/** Undefined when the store does not answer. */
+async function factsOf(
+  checks: AreaChecks,
+  store: SnapStore,
+  signal: AbortSignal,
+): Promise<StoreFacts | undefined> {
+  try {
+    return await within(STEP_MS, signal, async (inner) => (await store.describe?.(inner)) ?? {});
+  } catch (error) {
+    const { detail } = wordsOf(error, store.name);
+    checks.skipped("facts", `the store does not say how it keeps things: ${detail}`);
+    return undefined;
+  }
+}
