@@ -172,7 +172,7 @@ test.serial("a full cluster refuses writes at once, still reads and removes", as
     await tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.00001 }, dev.env);
     t.teardown(() => tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.9 }, dev.env));
   }
-  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 20 }), NEVER);
+  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 120 }), NEVER);
   t.teardown(() => cluster.close());
   const pool = await cluster.openPool("faults");
   // The OSD tells the monitors that it is full when it next reports. Writing over what is there goes on.
