@@ -1,37 +1,30 @@
-import { StoreError } from "../snapstore/errors.js";
 import { MeteredStore } from "../snapstore/metered.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { PartWriter, type PartWriterOptions } from "../snapstore/upload.js";
 
-/** Bytes that may wait for a store that is slower than the other one. */
-export const LAG_BYTES = 64 << 20;
+/** Bytes that wait for a store that is slower than the other one, of all files together. */
+export class Lag {
+  bytes = 0;
+}
 
-/**
- * A file on its way to a store that nobody waits for: what is offered is copied into a queue, and a store
- * that falls too far behind has failed.
- */
+/** A file on its way to a store that nobody waits for: what is offered is copied into a queue. */
 export class LaggingWriter {
   readonly #writer: PartWriter;
-  readonly #store: SnapStore;
+  readonly #lag: Lag;
   readonly #queue: Buffer[] = [];
-  #queued = 0;
   #pumping: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
-  constructor(store: SnapStore, key: string, options: PartWriterOptions) {
-    this.#store = store;
+  constructor(store: SnapStore, key: string, lag: Lag, options: PartWriterOptions) {
+    this.#lag = lag;
     this.#writer = new PartWriter(store, key, options);
   }
 
   /** Throws what it has failed with. */
   offer(bytes: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure.error;
-    if (this.#queued + bytes.length > LAG_BYTES) {
-      const message = `it fell ${LAG_BYTES >> 20} MiB behind the primary store`;
-      throw new StoreError("STORE_FAILED", message, { store: this.#store.name });
-    }
     this.#queue.push(Buffer.from(bytes));
-    this.#queued += bytes.length;
+    this.#lag.bytes += bytes.length;
     this.#pumping ??= this.#pump();
   }
 
@@ -43,6 +36,7 @@ export class LaggingWriter {
 
   /** Never throws. */
   async abort(): Promise<void> {
+    for (const bytes of this.#queue) this.#lag.bytes -= bytes.length;
     this.#queue.length = 0;
     await this.#writer.abort();
   }
@@ -51,7 +45,7 @@ export class LaggingWriter {
     try {
       for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
         await this.#writer.write(bytes);
-        this.#queued -= bytes.length;
+        this.#lag.bytes -= bytes.length;
       }
     } catch (error) {
       this.#failure = { error };

@@ -2,14 +2,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FileDigest } from "../archive/file-thread.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { Destination } from "./destination.js";
-import { LaggingWriter, Liveliness } from "./lagging-writer.js";
+import { Lag, LaggingWriter, Liveliness } from "./lagging-writer.js";
 import { misfit } from "./stored-files.js";
 
+/** Bytes that may wait to be sent before the primary waits too. */
+const LAG_BYTES = 64 << 20;
+/**
+ * The window that a slow secondary has: so long the primary waits for it during a whole run, and a
+ * twentieth of the run more.
+ */
+const PATIENCE_MS = 2_000;
+const PATIENCE_SHARE = 0.05;
 /** Once the primary is complete, the secondary is waited for while it gets anywhere: never longer than this. */
 const MOST_WAIT_MS = 60_000;
 /** And not at all once nothing has succeeded for so long. */
 const SILENT_MS = 5_000;
 const LOOK_EVERY_MS = 100;
+const LOOK_FOR_ROOM_MS = 10;
 
 interface SecondaryOptions {
   /** So long may an ARCHIVE file become. */
@@ -20,16 +29,22 @@ interface SecondaryOptions {
 }
 
 /**
- * The second store of a new backup. Whatever goes wrong with it is told once and ends the sending to it; the
- * primary never waits for it but at the very end.
+ * The second store of a new backup. Whatever goes wrong with it is told once and ends the sending to it;
+ * the primary never waits for it longer than a stated window.
  */
 export class Secondary {
   readonly #destination: Destination;
   readonly #options: SecondaryOptions;
   readonly #liveliness: Liveliness;
   readonly #stop = new AbortController();
+  readonly #lag = new Lag();
   readonly #open = new Set<LaggingWriter>();
   readonly #finishing = new Set<Promise<void>>();
+  readonly #begun = performance.now();
+  #waitedMs = 0;
+  #room: Promise<void> | undefined;
+  #aborting: Promise<void> = Promise.resolve();
+  #closed = false;
   failed = false;
 
   constructor(destination: Destination, options: SecondaryOptions) {
@@ -41,22 +56,21 @@ export class Secondary {
   /** Starts a file; undefined once the secondary is given up. */
   open(key: string) {
     if (this.failed) return undefined;
-    const writer = new LaggingWriter(this.#liveliness.store, key, {
-      partBytes: this.#destination.minChunkBytes,
-      parallel: this.#destination.maxParallelChunks,
-      expectedBytes: this.#options.expectedFileBytes,
-      ifAbsent: true,
-      signal: this.#signal,
-    });
+    const writer = this.#newWriter(key);
+    if (writer === undefined) return undefined;
     this.#open.add(writer);
     return {
-      offer: (bytes: Uint8Array): void => {
+      /** Takes the bytes at once; resolves when more may come. Never throws. */
+      offer: async (bytes: Uint8Array): Promise<void> => {
         if (this.failed) return;
         try {
           writer.offer(bytes);
         } catch (error) {
           this.#fail(error);
         }
+        if (this.#lag.bytes <= LAG_BYTES) return;
+        this.#room ??= this.#waitForRoom();
+        await this.#room;
       },
       finish: (digest: FileDigest): void => {
         if (this.failed) return;
@@ -84,9 +98,7 @@ export class Secondary {
         await sleep(LOOK_EVERY_MS, undefined, { signal: watch.signal });
         if (this.#liveliness.silentMs > SILENT_MS) break;
       }
-      throw new StoreError("STORE_TRANSIENT", "it was still behind when the primary was complete", {
-        store: this.#destination.store.name,
-      });
+      throw this.#behind("it was still behind when the primary was complete");
     };
     try {
       await Promise.race([ended(), patience()]);
@@ -98,12 +110,46 @@ export class Secondary {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all([...this.#open].map((writer) => this.#abort(writer)));
+    // What ends now has not failed: nobody needs it any more.
+    this.#closed = true;
+    this.#giveUp();
+    await this.#aborting;
   }
 
   get #signal(): AbortSignal {
     return AbortSignal.any([this.#options.signal, this.#stop.signal]);
+  }
+
+  #newWriter(key: string): LaggingWriter | undefined {
+    try {
+      return new LaggingWriter(this.#liveliness.store, key, this.#lag, {
+        partBytes: this.#destination.minChunkBytes,
+        parallel: this.#destination.maxParallelChunks,
+        expectedBytes: this.#options.expectedFileBytes,
+        ifAbsent: true,
+        signal: this.#signal,
+      });
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  /** Resolves when what waits has become less, or the secondary is given up for it. */
+  async #waitForRoom(): Promise<void> {
+    const begun = performance.now();
+    for (;;) {
+      await sleep(LOOK_FOR_ROOM_MS);
+      const now = performance.now();
+      if (this.failed || this.#closed || this.#lag.bytes <= LAG_BYTES) break;
+      const patience = PATIENCE_MS + PATIENCE_SHARE * (now - this.#begun);
+      if (this.#waitedMs + now - begun > patience) {
+        this.#fail(this.#behind(`it is too slow: it fell ${LAG_BYTES >> 20} MiB behind`));
+        break;
+      }
+    }
+    this.#waitedMs += performance.now() - begun;
+    this.#room = undefined;
   }
 
   async #finishFile(writer: LaggingWriter, key: string, digest: FileDigest): Promise<void> {
@@ -118,11 +164,22 @@ export class Secondary {
     this.#open.delete(writer);
   }
 
+  #behind(message: string): StoreError {
+    return new StoreError("STORE_TRANSIENT", message, { store: this.#destination.store.name });
+  }
+
   #fail(error: unknown): void {
-    if (this.failed) return;
+    if (this.failed || this.#closed) return;
     this.failed = true;
-    this.#stop.abort();
+    this.#giveUp();
     if (!this.#options.signal.aborted) this.#options.onSecondaryFailed(error);
+  }
+
+  /** Frees at once what waits to be sent. */
+  #giveUp(): void {
+    this.#stop.abort();
+    const aborts = [...this.#open].map((writer) => this.#abort(writer));
+    this.#aborting = Promise.all([this.#aborting, ...aborts]).then(() => {});
   }
 
   /** A store that does not answer must not hold up who gives up. */

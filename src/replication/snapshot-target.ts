@@ -9,7 +9,7 @@ import { manifestKey } from "./snapshot-manifest.js";
 import { misfit } from "./stored-files.js";
 
 export interface SnapshotTargetOptions {
-  /** Its name, which is new in both stores. */
+  /** Its name, which is new in the primary; what the secondary has under it is never overwritten. */
   readonly snapshot: string;
   readonly primary: Destination;
   readonly secondary?: Destination | undefined;
@@ -116,10 +116,10 @@ class DualOutput implements SealedOutput {
 
   async append(memory: SharedArrayBuffer, from: number, length: number): Promise<void> {
     const bytes = new Uint8Array(memory, from, length);
-    this.#secondary?.offer(bytes);
+    const room = this.#secondary?.offer(bytes);
     const sent = this.#sent.then(() => this.#primary.write(bytes));
     this.#sent = sent;
-    await Promise.all([this.#local.append(memory, from, length), sent]);
+    await Promise.all([this.#local.append(memory, from, length), sent, room]);
   }
 
   async finish(): Promise<FileDigest> {
@@ -132,9 +132,9 @@ class DualOutput implements SealedOutput {
   }
 
   async abandon(): Promise<void> {
-    await this.#sent.catch(() => {});
     await Promise.all([
-      this.#primary.abort(),
+      // What waits for a store that hangs ends with it.
+      this.#primary.abort().then(() => this.#sent.catch(() => {})),
       this.#secondary?.abort(),
       this.#local.abandon().catch(() => {}),
     ]);
