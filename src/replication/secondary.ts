@@ -7,6 +7,8 @@ import { misfit } from "./stored-files.js";
 
 /** Bytes that may wait to be sent before the primary waits too. */
 const LAG_BYTES = 64 << 20;
+/** Files that may wait for their last parts, each with its parts, before the primary waits. */
+const LAG_FILES = 3;
 /**
  * The window that a slow secondary has: so long the primary waits for it during a whole run, and a
  * twentieth of the run more.
@@ -42,7 +44,7 @@ export class Secondary {
   readonly #finishing = new Set<Promise<void>>();
   readonly #begun = performance.now();
   #waitedMs = 0;
-  #room: Promise<void> | undefined;
+  #waiting: Promise<void> | undefined;
   #aborting: Promise<void> = Promise.resolve();
   #closed = false;
   failed = false;
@@ -54,7 +56,8 @@ export class Secondary {
   }
 
   /** Starts a file; undefined once the secondary is given up. */
-  open(key: string) {
+  async open(key: string) {
+    await this.#room();
     if (this.failed) return undefined;
     const writer = this.#newWriter(key);
     if (writer === undefined) return undefined;
@@ -68,9 +71,7 @@ export class Secondary {
         } catch (error) {
           this.#fail(error);
         }
-        if (this.#lag.bytes <= LAG_BYTES) return;
-        this.#room ??= this.#waitForRoom();
-        await this.#room;
+        await this.#room();
       },
       finish: (digest: FileDigest): void => {
         if (this.failed) return;
@@ -135,21 +136,32 @@ export class Secondary {
     }
   }
 
-  /** Resolves when what waits has become less, or the secondary is given up for it. */
+  get #full(): boolean {
+    if (this.failed || this.#closed) return false;
+    return this.#lag.bytes > LAG_BYTES || this.#finishing.size > LAG_FILES;
+  }
+
+  /** Resolves when what waits has become less, or the secondary is given up for it. Never throws. */
+  async #room(): Promise<void> {
+    if (!this.#full) return;
+    this.#waiting ??= this.#waitForRoom();
+    await this.#waiting;
+  }
+
   async #waitForRoom(): Promise<void> {
     const begun = performance.now();
     for (;;) {
       await sleep(LOOK_FOR_ROOM_MS);
       const now = performance.now();
-      if (this.failed || this.#closed || this.#lag.bytes <= LAG_BYTES) break;
+      if (!this.#full) break;
       const patience = PATIENCE_MS + PATIENCE_SHARE * (now - this.#begun);
       if (this.#waitedMs + now - begun > patience) {
-        this.#fail(this.#behind(`it is too slow: it fell ${LAG_BYTES >> 20} MiB behind`));
+        this.#fail(this.#behind("it is too slow, and fell too far behind the primary store"));
         break;
       }
     }
     this.#waitedMs += performance.now() - begun;
-    this.#room = undefined;
+    this.#waiting = undefined;
   }
 
   async #finishFile(writer: LaggingWriter, key: string, digest: FileDigest): Promise<void> {

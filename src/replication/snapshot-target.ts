@@ -59,7 +59,7 @@ export class SnapshotTarget implements BackupTarget {
     const output = new DualOutput(
       local,
       new PartWriter(primary.store, key, options),
-      this.#secondary?.open(key),
+      await this.#secondary?.open(key),
       async (digest) => {
         await this.#verify(primary.store, key, { name, ...digest });
         this.#open.delete(output);
@@ -97,7 +97,7 @@ export class SnapshotTarget implements BackupTarget {
 class DualOutput implements SealedOutput {
   readonly #local: SealedOutput;
   readonly #primary: PartWriter;
-  readonly #secondary: ReturnType<Secondary["open"]>;
+  readonly #secondary: Awaited<ReturnType<Secondary["open"]>>;
   readonly #onFinished: (digest: FileDigest) => Promise<void>;
   /** The writer takes one piece after the other. */
   #sent: Promise<void> = Promise.resolve();
@@ -105,7 +105,7 @@ class DualOutput implements SealedOutput {
   constructor(
     local: SealedOutput,
     primary: PartWriter,
-    secondary: ReturnType<Secondary["open"]>,
+    secondary: Awaited<ReturnType<Secondary["open"]>>,
     onFinished: (digest: FileDigest) => Promise<void>,
   ) {
     this.#local = local;

@@ -100,7 +100,7 @@ const BROKEN: Readonly<Record<string, (t: ExecutionContext) => Promise<Broken | 
     brokenBucket(
       t,
       ({ url, method }) => (method === "PUT" && url.includes("MANIFEST") ? denied : undefined),
-      /AccessDenied|denied|403/i,
+      /AccessDenied|denied|403|behind when the primary/i,
     ),
 };
 

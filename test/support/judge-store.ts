@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
 import { FileThread } from "../../src/archive/file-thread.js";
 import { listSnapshots } from "../../src/replication/snapshots.js";
@@ -16,6 +17,8 @@ export interface Verdict {
 
 export async function judgeStore(store: SnapStore): Promise<Verdict> {
   const { signal } = new AbortController();
+  // Each file that is read listens.
+  setMaxListeners(0, signal);
   const verdict: Verdict = { whole: [], unfinished: [], lies: [] };
   const thread = new FileThread();
   try {
