@@ -55,16 +55,14 @@ export class SnapshotTarget implements BackupTarget {
       ifAbsent: true,
       signal,
     };
+    // Nothing is begun by these two before something is written: no failure leaves a file behind.
+    const first = new PartWriter(primary.store, key, options);
+    const second = await this.#secondary?.open(key);
     const local = folder === undefined ? await thread.open() : await folder.open(name);
-    const output = new DualOutput(
-      local,
-      new PartWriter(primary.store, key, options),
-      await this.#secondary?.open(key),
-      async (digest) => {
-        await this.#verify(primary.store, key, { name, ...digest });
-        this.#open.delete(output);
-      },
-    );
+    const output = new DualOutput(local, first, second, async (digest) => {
+      await this.#verify(primary.store, key, { name, ...digest });
+      this.#open.delete(output);
+    });
     this.#open.add(output);
     return output;
   }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { type CopySettings, copyStore } from "../../src/replication/copy.js";
 import { backuptool, lines } from "../support/backuptool.js";
 import { EtcdServer, freePort } from "../support/etcd-server.js";
 import { FaultyProxy, type Plan } from "../support/faulty-proxy.js";
@@ -19,6 +20,12 @@ test.before(async () => {
 });
 
 test.after.always(() => etcd.stop());
+
+const COPY: CopySettings = {
+  ...{ limits: {}, maxParallelCopies: 5, minChunkBytes: 5 << 20, maxParallelChunks: 3 },
+  ...{ retries: { maxRetries: 1, backoffMs: 10 }, signal: new AbortController().signal },
+};
+const QUIET = { onProgress: () => {}, onCopied: () => {}, onFailed: () => {} };
 
 /** Files of two parts and more. */
 const create = (): string[] => [
@@ -126,9 +133,8 @@ for (const [what, breakIt] of Object.entries(BROKEN)) {
     const mended = await broken.mend();
     const behind = await judgeStore(mended.open());
     t.deepEqual([behind.whole, behind.lies], [[], []]);
-    const well = bothStores(primary, mended);
-    const copied = await backuptool(["copy", ...well.flags], { env: well.env });
-    t.is(copied.code, 0, `${copied.stdout.toString()}${copied.stderr}`);
+    const { failed } = await copyStore(primary.open(), mended.open(), COPY, QUIET);
+    t.is(failed, 0);
     t.deepEqual(await judgeStore(mended.open()), { whole, unfinished: [], lies: [] });
   });
 }

@@ -9,7 +9,7 @@ import { SeededChoice } from "../support/seeded-choice.js";
 import { bothStores, bucketStore } from "../support/store-flags.js";
 
 /** More of them by `npm run faults`, which sets both. */
-const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 4);
+const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 3);
 const SEED = Number(process.env["BACKUPTOOL_TEST_SEED"] ?? 20_261_121);
 
 test("a create into two stores that is killed leaves nothing that looks complete, and the next one is", async (t) => {

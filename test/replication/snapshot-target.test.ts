@@ -130,13 +130,15 @@ test("a secondary that hangs is given up, whether its files are many or one is l
   for (const sizes of [Object.fromEntries(many), long]) {
     const [one, two] = [localStore(), localStore()];
     let asked = 0;
+    const held: (() => void)[] = [];
     two.store.before = async (call) => {
-      if (call === "part" && asked++ > 0) await new Promise(() => {});
+      if (call === "part" && asked++ > 0) await new Promise<void>((resolve) => held.push(resolve));
     };
     const failures = await send(one.store, two.store, sizes);
     t.regex(failures.join(), /too slow, and fell too far behind/);
     t.deepEqual(await judgeStore(one.store), WHOLE);
     t.false(existsSync(join(two.folder, NAME, "MANIFEST.json")));
+    for (const release of held) release();
   }
 });
 
