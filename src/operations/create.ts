@@ -4,7 +4,7 @@ import type { BackupTarget } from "../archive/backup-target.js";
 import { BackupWriter } from "../archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
 import { isOriginal } from "../archive/original/folder.js";
-import { KDF_COSTS, type KdfName } from "../archive/passphrase-key.js";
+import { KDF_COSTS, type KdfCost, type KdfName } from "../archive/passphrase-key.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
@@ -38,7 +38,8 @@ export interface CreateOptions {
   /** Sealed bytes after which another ARCHIVE file is started. */
   readonly archiveSize: number;
   readonly compressionLevel: number;
-  readonly kdf: KdfName;
+  /** Cost of the passphrase, by its name or in numbers. */
+  readonly kdf: KdfName | KdfCost;
   /** Go on when an object cannot be read, and report it as missing. */
   readonly keepGoing: boolean;
   readonly toolVersion: string;
@@ -74,7 +75,8 @@ export async function createBackup(
       const over = options.incrementalOver;
       const base =
         over === undefined ? undefined : await openBase(over, passphrase, cleanups, context);
-      const cost = KDF_COSTS[options.kdf];
+      const { kdf } = options;
+      const cost = typeof kdf === "string" ? KDF_COSTS[kdf] : kdf;
       return { base, keys: await BackupKeys.create(passphrase, cost, base?.keys.slot) };
     });
     throwIfAborted(signal);

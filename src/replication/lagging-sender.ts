@@ -1,44 +1,34 @@
-import { StoreError } from "../snapstore/errors.js";
 import { MeteredStore } from "../snapstore/metered.js";
 import type { Part } from "../snapstore/part.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { PartSender } from "../snapstore/upload.js";
 
-/** Bytes that may wait for a store that is slower than the other one. */
-export const LAG_BYTES = 64 << 20;
+/** Bytes that wait for a store that is slower than the other one, of all files together. */
+export class Lag {
+  bytes = 0;
+}
 
-/**
- * A file on its way to a store that nobody waits for: what is offered stands in a queue, and a store that
- * falls too far behind has failed.
- */
+/** A file on its way to a store that nobody waits for: what is offered stands in a queue. */
 export class LaggingSender {
   readonly #sender: PartSender;
-  readonly #store: SnapStore;
+  readonly #lag: Lag;
   readonly #queue: Part[] = [];
-  #queued = 0;
   #pumping: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
-  constructor(store: SnapStore, sender: PartSender) {
-    this.#store = store;
+  constructor(sender: PartSender, lag: Lag) {
     this.#sender = sender;
+    this.#lag = lag;
   }
 
   /** Takes the part over. Throws what it has failed with. */
   offer(part: Part): void {
-    const { length } = part.bytes;
-    try {
-      if (this.#failure !== undefined) throw this.#failure.error;
-      if (this.#queued + length > LAG_BYTES) {
-        const message = `it fell ${LAG_BYTES >> 20} MiB behind the primary store`;
-        throw new StoreError("STORE_FAILED", message, { store: this.#store.name });
-      }
-    } catch (error) {
+    if (this.#failure !== undefined) {
       part.release();
-      throw error;
+      throw this.#failure.error;
     }
     this.#queue.push(part);
-    this.#queued += length;
+    this.#lag.bytes += part.bytes.length;
     this.#pumping ??= this.#pump();
   }
 
@@ -50,7 +40,10 @@ export class LaggingSender {
 
   /** Never throws. */
   async abort(): Promise<void> {
-    for (const part of this.#queue.splice(0)) part.release();
+    for (const part of this.#queue.splice(0)) {
+      this.#lag.bytes -= part.bytes.length;
+      part.release();
+    }
     await this.#sender.abort();
   }
 
@@ -59,7 +52,7 @@ export class LaggingSender {
       for (let part = this.#queue.shift(); part !== undefined; part = this.#queue.shift()) {
         const { length } = part.bytes;
         await this.#sender.send(part);
-        this.#queued -= length;
+        this.#lag.bytes -= length;
       }
     } catch (error) {
       this.#failure = { error };

@@ -2,42 +2,62 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FileDigest } from "../archive/file-thread.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { Part } from "../snapstore/part.js";
+import { partSize } from "../snapstore/part-size.js";
 import { PartSender } from "../snapstore/upload.js";
 import type { Destination } from "./destination.js";
-import { LaggingSender, Liveliness } from "./lagging-sender.js";
+import { Lag, LaggingSender, Liveliness } from "./lagging-sender.js";
 import { misfit } from "./stored-files.js";
 
+/** Bytes that may wait to be sent before the primary waits too. */
+const LAG_BYTES = 64 << 20;
+/** Files that may wait for their last parts, each with its parts, before the primary waits. */
+const LAG_FILES = 3;
+/**
+ * The window that a slow secondary has: so long the primary waits for it during a whole run, and a
+ * twentieth of the run more.
+ */
+const PATIENCE_MS = 2_000;
+const PATIENCE_SHARE = 0.05;
 /** Once the primary is complete, the secondary is waited for while it gets anywhere: never longer than this. */
 const MOST_WAIT_MS = 60_000;
 /** And not at all once nothing has succeeded for so long. */
 const SILENT_MS = 5_000;
 const LOOK_EVERY_MS = 100;
+const LOOK_FOR_ROOM_MS = 10;
 
 /** One file on its way to the secondary. None of these calls throws. */
 export interface SecondaryFile {
-  /** Takes the part over. */
-  offer(part: Part): void;
+  /** Takes the part over at once; resolves when more may come. */
+  offer(part: Part): Promise<void>;
   finish(last: Part, digest: FileDigest): void;
   abort(): Promise<void>;
 }
 
 interface SecondaryOptions {
+  /** So long may an ARCHIVE file become. */
+  readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
   /** Told once, when the secondary is given up. */
   onSecondaryFailed(error: unknown): void;
 }
 
 /**
- * The second store of a new backup. Whatever goes wrong with it is told once and ends the sending to it; the
- * primary never waits for it but at the very end.
+ * The second store of a new backup. Whatever goes wrong with it is told once and ends the sending to it;
+ * the primary never waits for it longer than a stated window.
  */
 export class Secondary {
   readonly #destination: Destination;
   readonly #options: SecondaryOptions;
   readonly #liveliness: Liveliness;
   readonly #stop = new AbortController();
+  readonly #lag = new Lag();
   readonly #open = new Set<LaggingSender>();
   readonly #finishing = new Set<Promise<void>>();
+  readonly #begun = performance.now();
+  #waitedMs = 0;
+  #waiting: Promise<void> | undefined;
+  #aborting: Promise<void> = Promise.resolve();
+  #closed = false;
   failed = false;
 
   constructor(destination: Destination, options: SecondaryOptions) {
@@ -46,34 +66,49 @@ export class Secondary {
     this.#liveliness = new Liveliness(destination.store);
   }
 
+  /** Bytes of a part that both stores take, given what the primary wants. */
+  partBytes(ofPrimary: number): number {
+    if (this.failed) return ofPrimary;
+    const { store, minChunkBytes } = this.#destination;
+    const { expectedFileBytes: expectedBytes } = this.#options;
+    try {
+      return partSize(store, { partBytes: Math.max(ofPrimary, minChunkBytes), expectedBytes });
+    } catch (error) {
+      // It cannot hold files of this size.
+      this.#fail(error);
+      return ofPrimary;
+    }
+  }
+
   /** Starts a file; undefined once the secondary is given up. */
-  open(key: string, partBytes: number): SecondaryFile | undefined {
+  async open(key: string, partBytes: number): Promise<SecondaryFile | undefined> {
+    await this.#room();
     if (this.failed) return undefined;
-    const { store } = this.#liveliness;
-    const sender = new PartSender(store, key, partBytes, {
+    const sender = new PartSender(this.#liveliness.store, key, partBytes, {
       parallel: this.#destination.maxParallelChunks,
       ifAbsent: true,
       signal: this.#signal,
     });
-    const writer = new LaggingSender(store, sender);
-    this.#open.add(writer);
+    const file = new LaggingSender(sender, this.#lag);
+    this.#open.add(file);
     return {
-      offer: (part) => {
+      offer: async (part) => {
         if (this.failed) return part.release();
         try {
-          writer.offer(part);
+          file.offer(part);
         } catch (error) {
           this.#fail(error);
         }
+        await this.#room();
       },
       finish: (last, digest) => {
         if (this.failed) return last.release();
-        const finishing = this.#finishFile(writer, key, last, digest)
+        const finishing = this.#finishFile(file, key, last, digest)
           .catch((error) => this.#fail(error))
           .finally(() => this.#finishing.delete(finishing));
         this.#finishing.add(finishing);
       },
-      abort: () => this.#abort(writer),
+      abort: () => this.#abort(file),
     };
   }
 
@@ -92,9 +127,7 @@ export class Secondary {
         await sleep(LOOK_EVERY_MS, undefined, { signal: watch.signal });
         if (this.#liveliness.silentMs > SILENT_MS) break;
       }
-      throw new StoreError("STORE_TRANSIENT", "it was still behind when the primary was complete", {
-        store: this.#destination.store.name,
-      });
+      throw this.#behind("it was still behind when the primary was complete");
     };
     try {
       await Promise.race([ended(), patience()]);
@@ -106,21 +139,51 @@ export class Secondary {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all([...this.#open].map((writer) => this.#abort(writer)));
+    // What ends now has not failed: nobody needs it any more.
+    this.#closed = true;
+    this.#giveUp();
+    await this.#aborting;
   }
 
   get #signal(): AbortSignal {
     return AbortSignal.any([this.#options.signal, this.#stop.signal]);
   }
 
+  get #full(): boolean {
+    if (this.failed || this.#closed) return false;
+    return this.#lag.bytes > LAG_BYTES || this.#finishing.size > LAG_FILES;
+  }
+
+  /** Resolves when what waits has become less, or the secondary is given up for it. Never throws. */
+  async #room(): Promise<void> {
+    if (!this.#full) return;
+    this.#waiting ??= this.#waitForRoom();
+    await this.#waiting;
+  }
+
+  async #waitForRoom(): Promise<void> {
+    const begun = performance.now();
+    for (;;) {
+      await sleep(LOOK_FOR_ROOM_MS);
+      const now = performance.now();
+      if (!this.#full) break;
+      const patience = PATIENCE_MS + PATIENCE_SHARE * (now - this.#begun);
+      if (this.#waitedMs + now - begun > patience) {
+        this.#fail(this.#behind("it is too slow, and fell too far behind the primary store"));
+        break;
+      }
+    }
+    this.#waitedMs += performance.now() - begun;
+    this.#waiting = undefined;
+  }
+
   async #finishFile(
-    writer: LaggingSender,
+    file: LaggingSender,
     key: string,
     last: Part,
     digest: FileDigest,
   ): Promise<void> {
-    await writer.finish(last, digest.sha256);
+    await file.finish(last, digest.sha256);
     const { store } = this.#liveliness;
     const reason = misfit({ name: key, ...digest }, await store.head(key, this.#signal));
     if (reason !== undefined) {
@@ -128,22 +191,33 @@ export class Secondary {
         store: store.name,
       });
     }
-    this.#open.delete(writer);
+    this.#open.delete(file);
+  }
+
+  #behind(message: string): StoreError {
+    return new StoreError("STORE_TRANSIENT", message, { store: this.#destination.store.name });
   }
 
   #fail(error: unknown): void {
-    if (this.failed) return;
+    if (this.failed || this.#closed) return;
     this.failed = true;
-    this.#stop.abort();
+    this.#giveUp();
     if (!this.#options.signal.aborted) this.#options.onSecondaryFailed(error);
   }
 
+  /** Frees at once what waits to be sent. */
+  #giveUp(): void {
+    this.#stop.abort();
+    const aborts = [...this.#open].map((file) => this.#abort(file));
+    this.#aborting = Promise.all([this.#aborting, ...aborts]).then(() => {});
+  }
+
   /** A store that does not answer must not hold up who gives up. */
-  async #abort(writer: LaggingSender): Promise<void> {
-    this.#open.delete(writer);
+  async #abort(file: LaggingSender): Promise<void> {
+    this.#open.delete(file);
     const watch = new AbortController();
     await Promise.race([
-      writer.abort(),
+      file.abort(),
       sleep(SILENT_MS, undefined, { signal: watch.signal }).catch(() => {}),
     ]);
     watch.abort();

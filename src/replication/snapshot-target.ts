@@ -11,7 +11,7 @@ import { manifestKey } from "./snapshot-manifest.js";
 import { misfit } from "./stored-files.js";
 
 export interface SnapshotTargetOptions {
-  /** Its name, which is new in both stores. */
+  /** Its name, which is new in the primary; what the secondary has under it is never overwritten. */
   readonly snapshot: string;
   readonly primary: Destination;
   readonly secondary?: Destination | undefined;
@@ -52,12 +52,19 @@ export class SnapshotTarget implements BackupTarget {
     const key = `${snapshot}/${name}`;
     const partBytes = this.#partBytes();
     const { maxParallelChunks: parallel } = primary;
+    // Nothing is begun by these two before something is written: no failure leaves a file behind.
+    const first = new PartSender(primary.store, key, partBytes, {
+      parallel,
+      ifAbsent: true,
+      signal,
+    });
+    const second = await this.#secondary?.open(key, partBytes);
     const local = folder === undefined ? await thread.open() : await folder.open(name);
     const output = new DualOutput(
       local,
       new PartSplitter(partBytes),
-      new PartSender(primary.store, key, partBytes, { parallel, ifAbsent: true, signal }),
-      this.#secondary?.open(key, partBytes),
+      first,
+      second,
       async (digest) => {
         await this.#verify(primary.store, key, { name, ...digest });
         this.#open.delete(output);
@@ -84,11 +91,10 @@ export class SnapshotTarget implements BackupTarget {
 
   /** One size for both stores, so that each part is cut and hashed once. */
   #partBytes(): number {
-    const { primary, secondary, expectedFileBytes: expectedBytes } = this.#options;
-    const wanted = Math.max(primary.minChunkBytes, secondary?.minChunkBytes ?? 0);
-    const ofPrimary = partSize(primary.store, { partBytes: wanted, expectedBytes });
-    if (secondary === undefined) return ofPrimary;
-    return partSize(secondary.store, { partBytes: ofPrimary, expectedBytes });
+    const { primary, expectedFileBytes: expectedBytes } = this.#options;
+    const partBytes = partSize(primary.store, { partBytes: primary.minChunkBytes, expectedBytes });
+    const both = this.#secondary?.partBytes(partBytes) ?? partBytes;
+    return partSize(primary.store, { partBytes: both, expectedBytes });
   }
 
   async #verify(store: SnapStore, key: string, file: FileDigest & { name: string }): Promise<void> {
@@ -147,9 +153,9 @@ class DualOutput implements SealedOutput {
   }
 
   async abandon(): Promise<void> {
-    await this.#sent.catch(() => {});
     await Promise.all([
-      this.#primary.abort(),
+      // What waits for a store that hangs ends with it.
+      this.#primary.abort().then(() => this.#sent.catch(() => {})),
       this.#secondary?.abort(),
       this.#local.abandon().catch(() => {}),
     ]);
@@ -158,11 +164,12 @@ class DualOutput implements SealedOutput {
   async #send(bytes: Uint8Array): Promise<void> {
     this.#primary.throwFailure();
     for (const part of this.#splitter.write(bytes)) {
+      let room: Promise<void> | undefined;
       if (this.#secondary !== undefined) {
         part.retain();
-        this.#secondary.offer(part);
+        room = this.#secondary.offer(part);
       }
-      await this.#primary.send(part);
+      await Promise.all([this.#primary.send(part), room]);
     }
   }
 }

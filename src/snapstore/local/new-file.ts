@@ -27,8 +27,8 @@ export class NewFile {
   static async create(path: string): Promise<NewFile> {
     const temporary = join(dirname(path), `.part-${randomBytes(8).toString("hex")}`);
     for (let attempt = 0; ; attempt++) {
-      await makeFolder(dirname(path));
       try {
+        await makeFolder(dirname(path));
         return new NewFile(await open(temporary, "wx"), temporary, path);
       } catch (error) {
         // Whoever deletes the last object of a folder removes the folder, perhaps just now.
@@ -80,11 +80,18 @@ export async function refuseExisting(path: string): Promise<void> {
   throw Object.assign(new Error(`EEXIST: ${path}`), { code: "EEXIST" });
 }
 
+/** Not mkdir's own `recursive`: on a read-only file system Node's says that nothing is there. */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  // Each new name is on the disk once the folder that holds it is.
-  for (let at = folder; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return;
+    if (errnoOf(error) !== "ENOENT" || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    return await makeFolder(folder);
+  }
+  // A new name is on the disk once the folder that holds it is.
+  await syncFolder(dirname(folder));
 }
 
 export async function syncFolder(folder: string): Promise<void> {

@@ -1,0 +1,184 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PutObjectRetentionCommand } from "@aws-sdk/client-s3";
+import test from "ava";
+import { FileThread } from "../../src/archive/file-thread.js";
+import { encodeManifest } from "../../src/archive/manifest.js";
+import { SnapshotTarget } from "../../src/replication/snapshot-target.js";
+import { StoreFiles } from "../../src/replication/store-files.js";
+import { LocalStore } from "../../src/snapstore/local.js";
+import { S3Store } from "../../src/snapstore/s3/store.js";
+import type { SnapStore } from "../../src/snapstore/store.js";
+import { newFolder } from "../support/folders.js";
+import { judgeStore } from "../support/judge-store.js";
+import { newBucket, plainClient, s3Config } from "../support/s3-buckets.js";
+import { SwitchableStore } from "../support/switchable-store.js";
+
+const NAME = "Full-00000000-00000000-1000000000";
+const { signal } = new AbortController();
+
+function localStore(): { store: SwitchableStore; folder: string } {
+  const folder = newFolder();
+  const local = new LocalStore({ provider: "Local", container: folder, prefix: "" });
+  return { store: new SwitchableStore(local), folder };
+}
+
+const destination = (store: SnapStore) => ({ store, minChunkBytes: 5 << 20, maxParallelChunks: 2 });
+
+/** Sends files of random bytes and their manifest, as a writer does. Returns why the secondary failed. */
+async function send(
+  primary: SnapStore,
+  secondary: SnapStore | undefined,
+  sizes: Readonly<Record<string, number>>,
+): Promise<string[]> {
+  const failures: string[] = [];
+  const thread = new FileThread();
+  const target = new SnapshotTarget({
+    ...{
+      snapshot: NAME,
+      primary: destination(primary),
+      thread,
+      expectedFileBytes: 1 << 30,
+      signal,
+    },
+    secondary: secondary && destination(secondary),
+    onSecondaryFailed: (error) => failures.push(String(error)),
+  });
+  try {
+    const files = [];
+    for (const [name, size] of Object.entries(sizes)) {
+      const output = await target.open(name);
+      const memory = new SharedArrayBuffer(1 << 20);
+      for (let left = size; left > 0; left -= memory.byteLength) {
+        const length = Math.min(left, memory.byteLength);
+        Buffer.from(memory).set(randomBytes(length));
+        await output.append(memory, 0, length);
+      }
+      files.push({ name, ...(await output.finish()) });
+    }
+    const at = new Date().toISOString();
+    const id = randomBytes(16).toString("hex");
+    const facts = {
+      format: 1,
+      id,
+      kind: "full",
+      base: null,
+      startedAt: at,
+      finishedAt: at,
+    } as const;
+    await target.finish(encodeManifest({ ...facts, files }));
+  } finally {
+    await target.close();
+    await thread.close();
+  }
+  return failures;
+}
+
+const SMALL = { "ARCHIVE00000.bin": 6 << 20, "INDEX.bin": 1000, "METADATA.bin": 300 };
+const WHOLE = { whole: [NAME], unfinished: [], lies: [] };
+
+test("both stores get the same files, and the manifests last", async (t) => {
+  const [one, two] = [localStore(), localStore()];
+  t.deepEqual(await send(one.store, two.store, SMALL), []);
+  t.deepEqual(await judgeStore(one.store), WHOLE);
+  for (const name of readdirSync(join(one.folder, NAME))) {
+    const [here, there] = [one, two].map(({ folder }) => readFileSync(join(folder, NAME, name)));
+    t.is(here?.compare(there ?? Buffer.alloc(0)), 0, name);
+  }
+  for (const { store } of [one, two]) t.regex(store.keysOf("put").at(-1) ?? "", /MANIFEST\.json$/);
+});
+
+test("what stands under the name is not overwritten, in neither store", async (t) => {
+  for (const file of [...Object.keys(SMALL), "MANIFEST.json"]) {
+    const [one, two, taken] = [localStore(), localStore(), localStore()];
+    for (const { folder } of [two, taken]) {
+      mkdirSync(join(folder, NAME));
+      writeFileSync(join(folder, NAME, file), "another's");
+    }
+    const failures = await send(one.store, two.store, SMALL);
+    t.regex(failures.join(), new RegExp(`${NAME}/${file.replace(".", "\\.")}: exists already`));
+    t.is(failures.length, 1);
+    t.deepEqual(await judgeStore(one.store), WHOLE);
+    await t.throwsAsync(send(taken.store, undefined, SMALL), { message: /exists already/ });
+    for (const { folder } of [two, taken]) {
+      t.is(readFileSync(join(folder, NAME, file), "utf8"), "another's");
+    }
+  }
+});
+
+test("what S3 locks is not overwritten", async (t) => {
+  const bucket = await newBucket({ objectLock: true });
+  const store = new S3Store(s3Config(bucket));
+  t.deepEqual(await send(store, undefined, SMALL), []);
+  const before = await judgeStore(store);
+  const client = plainClient();
+  const RetainUntilDate = new Date(Date.now() + 60_000);
+  for (const { key: Key } of (await store.list("")).objects) {
+    const Retention = { Mode: "COMPLIANCE", RetainUntilDate } as const;
+    await client.send(new PutObjectRetentionCommand({ Bucket: bucket, Key, Retention }));
+  }
+  client.destroy();
+  await t.throwsAsync(send(store, undefined, SMALL), { message: /exists already/ });
+  t.deepEqual(await judgeStore(store), before);
+  await store.close();
+});
+
+test("a secondary that hangs is given up, whether its files are many or one is long", async (t) => {
+  const many = Array.from({ length: 6 }, (_, i) => [`ARCHIVE0000${i}.bin`, 6 << 20] as const);
+  const long = { "ARCHIVE00000.bin": 90 << 20 };
+  for (const sizes of [Object.fromEntries(many), long]) {
+    const [one, two] = [localStore(), localStore()];
+    let asked = 0;
+    const held: (() => void)[] = [];
+    two.store.before = async (call) => {
+      if (call === "part" && asked++ > 0) await new Promise<void>((resolve) => held.push(resolve));
+    };
+    const failures = await send(one.store, two.store, sizes);
+    t.regex(failures.join(), /too slow, and fell too far behind/);
+    t.deepEqual(await judgeStore(one.store), WHOLE);
+    t.false(existsSync(join(two.folder, NAME, "MANIFEST.json")));
+    for (const release of held) release();
+  }
+});
+
+test("a secondary that cannot hold such files is given up, and the primary goes on", async (t) => {
+  const [one, two] = [localStore(), localStore()];
+  Object.assign(two.store, { capabilities: { ...two.store.capabilities, maxPartBytes: 1000 } });
+  Object.assign(two.store.capabilities, { maxParts: 10, minPartBytes: 1 });
+  t.regex((await send(one.store, two.store, SMALL)).join(), /cannot hold/);
+  t.deepEqual(await judgeStore(one.store), WHOLE);
+});
+
+test("bytes that the secondary has otherwise are found before its manifest", async (t) => {
+  const [one, two] = [localStore(), localStore()];
+  const seen = two.store.head.bind(two.store);
+  two.store.head = async (key, ...more) => {
+    const object = await seen(key, ...more);
+    return key.endsWith("INDEX.bin") && object ? { ...object, size: object.size + 1 } : object;
+  };
+  t.regex(
+    (await send(one.store, two.store, SMALL)).join(),
+    /INDEX\.bin: after it was sent, it has/,
+  );
+  t.false(existsSync(join(two.folder, NAME, "MANIFEST.json")));
+});
+
+test("an object that is replaced while it is read is an error, not a mixture", async (t) => {
+  const bucket = await newBucket();
+  const store = new S3Store(s3Config(bucket));
+  await send(store, undefined, { "ARCHIVE00000.bin": 30 << 20 });
+  const file = await new StoreFiles(store, NAME, signal).open("ARCHIVE00000.bin");
+  const target = Buffer.alloc(1 << 20);
+  t.is(await file.read(target, 0), target.length);
+  await store.put(`${NAME}/ARCHIVE00000.bin`, randomBytes(30 << 20));
+  // What was asked for before comes still; what is asked for after does not.
+  await t.throwsAsync(
+    async () => {
+      for (let at = 0; at < file.size; at += target.length) await file.read(target, at);
+    },
+    { code: "STORE_TRANSIENT", message: /ARCHIVE00000\.bin: has changed/ },
+  );
+  await file.close();
+  await store.close();
+});
