@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { EtcdCluster } from "../src/sources/etcd/cluster.js";
 import { env } from "../test/support/backuptool.js";
+import { fillPool } from "./fill.js";
 import { type Measure, measure, measureTool } from "./measure.js";
 
 type Measured = Measure & { readonly work: number };
@@ -38,7 +38,6 @@ export interface Scale {
   readonly records: number;
 }
 
-const FILL = fileURLToPath(new URL("../../bench/fill.py", import.meta.url));
 const LARGE = 4 << 20;
 const SMALL = 1024;
 
@@ -58,8 +57,6 @@ export function casesOf(folder: string, scale: Scale): Case[] {
     rmSync(at(name), { recursive: true, force: true });
     return measureTool(["create", "--outputdir", at(name), ...args]);
   };
-  const fill = (pool: string, count: number, size: number) =>
-    measure(["/usr/bin/python3", FILL, pool, `${count}`, `${size}`]);
   const radosBench = async (
     pool: string,
     kind: "seq" | "write",
@@ -98,7 +95,7 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       goal: 0.5,
       peer: "rados bench seq",
       prepare: async () => {
-        await fill("btrdbhot", largeObjects, LARGE);
+        await fillPool("btrdbhot", largeObjects, LARGE);
         await radosBench("restore_hot", "write", LARGE, largeObjects);
       },
       run: async () => {
@@ -112,7 +109,7 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       goal: 0.6,
       peer: "rados bench -b 1024 -t 64 seq",
       prepare: async () => {
-        await fill("btrdbcold", smallObjects, SMALL);
+        await fillPool("btrdbcold", smallObjects, SMALL);
         await radosBench("restore_cold", "write", SMALL, smallObjects);
       },
       run: async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { env } from "../test/support/backuptool.js";
 import { newBucket } from "../test/support/s3-buckets.js";
 import type { Case, Pair, Scale } from "./cases.js";
+import { fillPool } from "./fill.js";
 import { type Measure, measure, measureTool } from "./measure.js";
 
 const LARGE_MIB = 4;
@@ -10,7 +11,7 @@ const LARGE_MIB = 4;
 const FILES = 4;
 const PARTS = 5;
 
-/** Backups to and from S3 on the dev cluster's radosgw. Builds on the objects of the first case. */
+/** Backups to and from S3 on the dev cluster's radosgw. The second and the third build on the first. */
 export function storeCasesOf(folder: string, scale: Scale): Case[] {
   let one = "";
   let two = "";
@@ -48,6 +49,7 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
       goal: 1 / 1.5,
       peer: "CPU time of create to one",
       prepare: async () => {
+        await fillPool("btrdbhot", scale.largeObjects, LARGE_MIB << 20);
         [one, two] = [await newBucket(), await newBucket()];
         const endpoint = env("S3_ENDPOINT");
         const [access, secret] = [env("S3_ACCESS"), env("S3_SECRET")];

@@ -31,7 +31,8 @@ export async function planRestore(
   try {
     const open = (files: BackupFiles) => BackupReader.open(files, passphrase, sealPool);
     const backup = await open(located.files);
-    const bases = (await located.bases?.()) ?? withBase.map((folder) => new FolderFiles(folder));
+    const named = withBase.map((folder) => new FolderFiles(folder));
+    const bases = named.length > 0 ? named : ((await located.bases?.()) ?? []);
     const others: BackupReader[] = [];
     for (const base of bases) others.push(await open(base));
     return planChain(orderChain(backup, others), () => located.close());

@@ -32,7 +32,7 @@ export async function findBases(
   throw new BackupToolError(
     "NO_SNAPSHOT",
     `${above} stands on the backup ${wanted}, which is not in ${store.name}`,
-    { hint: "copy it there, or restore from the other store" },
+    { hint: "copy it there, restore from the other store, or name its folder with --with-base" },
   );
 }
 

@@ -186,6 +186,10 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
     ...["restore", "--snapshot", over, "--skip-ceph", "--etcd", fresh.endpoint],
   ]);
   t.regex(err, /stands on the backup [0-9a-f]{32}, which is not in s3:/);
+  const into = ["--skip-ceph", "--etcd", fresh.endpoint];
+  await backuptool(["clear", ...into, "--yes"]);
+  await run(t, 0, ["restore", "--snapshot", over, "--with-base", base, ...into]);
+  t.deepEqual(await fresh.pairs(), await etcd.pairs());
   const none = await run(t, 1, ["create", ...source, "--incremental-over", "Full-1-2-3"]);
   t.regex(none.err, /there is no folder Full-1-2-3/);
   const absent = "Full-00000000-00000001-1000000000";

@@ -1,5 +1,5 @@
-import { S3Store } from "../../src/snapstore/s3/store.js";
 import { LocalStore } from "../../src/snapstore/local.js";
+import { S3Store } from "../../src/snapstore/s3/store.js";
 import type { SnapStore } from "../../src/snapstore/store.js";
 import { radosgw, s3Config } from "./s3-buckets.js";
 

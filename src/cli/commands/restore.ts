@@ -1,4 +1,3 @@
-import { UsageError } from "../../errors.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, list, passphraseFlags } from "../flags.js";
@@ -50,11 +49,6 @@ export const restore = command({
     const { restoreBackup } = await import("../../operations/restore.js");
     refuseContradictions(args, { "restore-pool": args["restore-pool"] });
     const location = backupLocation(args, session.terminal);
-    if (location.kind === "snapshot" && args["with-base"].length > 0) {
-      throw new UsageError("--with-base names folders, and the backup is in a store", {
-        hint: "leave it out: a store knows the bases of its snapshots",
-      });
-    }
     const { complete } = await restoreBackup(
       {
         location,

@@ -1,8 +1,8 @@
 import { quoted } from "../../quoted.js";
 import { CephCluster, type CephOptions } from "../../sources/ceph/cluster.js";
 import { libradosVersion } from "../../sources/ceph/librados.js";
-import { checkPool, checkTarget } from "./ceph-pool.js";
 import { checkConf, checkKeyring } from "./ceph-files.js";
+import { checkPool, checkTarget } from "./ceph-pool.js";
 import type { AreaChecks } from "./check.js";
 import { ANSWER_MS, STEP_MS, within } from "./within.js";
 

@@ -1,5 +1,5 @@
-import type { AreaChecks } from "./check.js";
 import { formatSize } from "../size-text.js";
+import type { AreaChecks } from "./check.js";
 
 /** One archive file, unless --archive-size says otherwise. */
 const LITTLE_BYTES = 2 * 2 ** 30;
