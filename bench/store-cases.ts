@@ -32,6 +32,8 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
   const tool = (...args: string[]) => measureTool(args, withStores);
   const rclone = (...args: string[]) =>
     measure([
+      // Debian's rclone cannot do with it.
+      ...["env", "-u", "AWS_CA_BUNDLE"],
       ...["rclone", "--config", config, "--transfers", `${FILES}`, "--checkers", `${FILES}`],
       ...["--s3-upload-concurrency", `${PARTS}`, "--s3-chunk-size", "5M", ...args],
     ]);
