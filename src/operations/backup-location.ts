@@ -1,4 +1,5 @@
 import { type BackupFiles, FolderFiles } from "../archive/backup-files.js";
+import { isOriginal } from "../archive/original/folder.js";
 import { BackupToolError } from "../errors.js";
 import { findBases } from "../replication/snapshot-chain.js";
 import { compareSnapshotNames } from "../replication/snapshot-name.js";
@@ -20,6 +21,12 @@ export type BackupLocation =
       /** A name, or `latest`. */
       readonly snapshot: string;
     };
+
+/** The folder, when an archive of the original tool is in it. */
+export async function originalFolder(location: BackupLocation): Promise<string | undefined> {
+  if (location.kind !== "folder" || !(await isOriginal(location.folder))) return undefined;
+  return location.folder;
+}
 
 /** A backup that was found. */
 export interface LocatedBackup {

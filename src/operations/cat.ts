@@ -1,10 +1,9 @@
 import { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
-import { isOriginal } from "../archive/original/folder.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { TAR_END } from "../archive/tar-header.js";
 import { throwIfAborted } from "../errors.js";
-import { type BackupLocation, locateBackup } from "./backup-location.js";
+import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import { catOriginal } from "./cat-original.js";
 import type { OperationContext } from "./context.js";
 import { writeTo } from "./tar-output.js";
@@ -20,8 +19,9 @@ export async function catBackup(options: CatOptions, context: OperationContext):
   const { report, signal } = context;
   const passphrase = new PassphraseKeys(await context.passphrase());
   const { location } = options;
-  if (location.kind === "folder" && (await isOriginal(location.folder))) {
-    return catOriginal(location.folder, options.output, passphrase, context);
+  const original = await originalFolder(location);
+  if (original !== undefined) {
+    return catOriginal(original, options.output, passphrase, context);
   }
   const located = await locateBackup(location, context);
   const pool = new SealPool();

@@ -3,7 +3,6 @@ import { BackupReader } from "../archive/backup-reader.js";
 import type { BackupTarget } from "../archive/backup-target.js";
 import { BackupWriter } from "../archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
-import { isOriginal } from "../archive/original/folder.js";
 import { KDF_COSTS, type KdfCost, type KdfName } from "../archive/passphrase-key.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
@@ -13,7 +12,7 @@ import type { CephOptions } from "../sources/ceph/cluster.js";
 import { CephCluster } from "../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
 import { newCounts } from "./backup-counts.js";
-import { type BackupLocation, locateBackup } from "./backup-location.js";
+import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import { chainOf } from "./chain-of.js";
 import type { OperationContext } from "./context.js";
 import { archivePools } from "./create-ceph.js";
@@ -167,8 +166,9 @@ async function openBase(
   cleanups: (() => Promise<void>)[],
   context: OperationContext,
 ): Promise<BackupReader> {
-  if (location.kind === "folder" && (await isOriginal(location.folder))) {
-    throw new UsageError(`${quoted(location.folder)} is an archive of the original tool`, {
+  const original = await originalFolder(location);
+  if (original !== undefined) {
+    throw new UsageError(`${quoted(original)} is an archive of the original tool`, {
       hint: "take a full backup, which heals what that tool may have written wrong; or use backuptool convert first",
     });
   }

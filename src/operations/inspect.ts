@@ -7,11 +7,10 @@ import { FileThread } from "../archive/file-thread.js";
 import { INDEX_NAME } from "../archive/format.js";
 import type { IndexedKey, IndexedObject, IndexItem } from "../archive/index-items.js";
 import { mostIndexedObjects } from "../archive/metadata.js";
-import { isOriginal } from "../archive/original/folder.js";
 import type { ArchivedRecord, Tombstone } from "../archive/records.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
-import { type BackupLocation, locateBackup } from "./backup-location.js";
+import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import type { OperationContext } from "./context.js";
 import { currentKeys } from "./current-keys.js";
 import { inspectOriginal } from "./inspect-original.js";
@@ -30,8 +29,7 @@ export async function inspectBackup(
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
   const { location } = options;
-  const original =
-    location.kind === "folder" && (await isOriginal(location.folder)) ? location.folder : undefined;
+  const original = await originalFolder(location);
   if (original !== undefined && options.quick) {
     throw new UsageError("an archive of the original tool has no index for --quick to read", {
       hint: "leave out --quick",

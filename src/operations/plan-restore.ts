@@ -3,11 +3,10 @@ import type { PassphraseKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { visitArchive } from "../archive/contents.js";
 import { ArchiveError } from "../archive/errors.js";
-import { isOriginal } from "../archive/original/folder.js";
 import type { SealPool } from "../archive/seal-pool.js";
 import { UsageError } from "../errors.js";
 import { newCounts } from "./backup-counts.js";
-import { type BackupLocation, locateBackup } from "./backup-location.js";
+import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import type { OperationContext } from "./context.js";
 import { etcdDepth, FinalState } from "./restore-chain.js";
 import { planOriginals } from "./restore-original.js";
@@ -24,9 +23,8 @@ export async function planRestore(
   context: OperationContext,
 ): Promise<RestorePlan> {
   const { location, withBase, passphrase, sealPool } = from;
-  if (location.kind === "folder" && (await isOriginal(location.folder))) {
-    return planOriginals(location.folder, withBase, passphrase);
-  }
+  const original = await originalFolder(location);
+  if (original !== undefined) return planOriginals(original, withBase, passphrase);
   const located = await locateBackup(location, context);
   try {
     const open = (files: BackupFiles) => BackupReader.open(files, passphrase, sealPool);

@@ -5,8 +5,9 @@ import type { Part } from "../snapstore/part.js";
 import { partSize } from "../snapstore/part-size.js";
 import { PartSender } from "../snapstore/upload.js";
 import type { Destination } from "./destination.js";
-import { Lag, LaggingSender, Liveliness } from "./lagging-sender.js";
-import { misfit } from "./stored-files.js";
+import { Lag, LaggingSender } from "./lagging-sender.js";
+import { Liveliness } from "./liveliness.js";
+import { requireStored } from "./stored-files.js";
 
 /** Bytes that may wait to be sent before the primary waits too. */
 const LAG_BYTES = 64 << 20;
@@ -184,13 +185,7 @@ export class Secondary {
     digest: FileDigest,
   ): Promise<void> {
     await file.finish(last, digest.sha256);
-    const { store } = this.#liveliness;
-    const reason = misfit({ name: key, ...digest }, await store.head(key, this.#signal));
-    if (reason !== undefined) {
-      throw new StoreError("STORE_FAILED", `${key}: after it was sent, ${reason}`, {
-        store: store.name,
-      });
-    }
+    await requireStored(this.#liveliness.store, key, digest, this.#signal);
     this.#open.delete(file);
   }
 

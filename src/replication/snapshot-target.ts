@@ -1,14 +1,12 @@
 import type { BackupTarget, SealedOutput } from "../archive/backup-target.js";
 import type { FileDigest, FileThread } from "../archive/file-thread.js";
-import { StoreError } from "../snapstore/errors.js";
 import { PartSplitter } from "../snapstore/part.js";
 import { partSize } from "../snapstore/part-size.js";
-import type { SnapStore } from "../snapstore/store.js";
 import { PartSender } from "../snapstore/upload.js";
 import type { Destination } from "./destination.js";
 import { Secondary, type SecondaryFile } from "./secondary.js";
 import { manifestKey } from "./snapshot-manifest.js";
-import { misfit } from "./stored-files.js";
+import { requireStored } from "./stored-files.js";
 
 export interface SnapshotTargetOptions {
   /** Its name, which is new in the primary; what the secondary has under it is never overwritten. */
@@ -66,7 +64,7 @@ export class SnapshotTarget implements BackupTarget {
       first,
       second,
       async (digest) => {
-        await this.#verify(primary.store, key, { name, ...digest });
+        await requireStored(primary.store, key, digest, signal);
         this.#open.delete(output);
       },
     );
@@ -95,14 +93,6 @@ export class SnapshotTarget implements BackupTarget {
     const partBytes = partSize(primary.store, { partBytes: primary.minChunkBytes, expectedBytes });
     const both = this.#secondary?.partBytes(partBytes) ?? partBytes;
     return partSize(primary.store, { partBytes: both, expectedBytes });
-  }
-
-  async #verify(store: SnapStore, key: string, file: FileDigest & { name: string }): Promise<void> {
-    const reason = misfit(file, await store.head(key, this.#options.signal));
-    if (reason === undefined) return;
-    throw new StoreError("STORE_FAILED", `${key}: after it was sent, ${reason}`, {
-      store: store.name,
-    });
   }
 }
 

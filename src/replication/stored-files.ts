@@ -1,4 +1,6 @@
+import type { FileDigest } from "../archive/file-thread.js";
 import type { FileFacts } from "../archive/manifest.js";
+import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
 
 /** Every object below a prefix, page by page. */
@@ -56,4 +58,18 @@ export function misfit(file: FileFacts, object: StoredObject | undefined): strin
     return "the store keeps another SHA-256 than the manifest";
   }
   return undefined;
+}
+
+/** Throws STORE_FAILED when what was just sent is not there as it was sent, as far as the store can tell. */
+export async function requireStored(
+  store: SnapStore,
+  key: string,
+  digest: FileDigest,
+  signal: AbortSignal,
+): Promise<void> {
+  const reason = misfit({ name: key, ...digest }, await store.head(key, signal));
+  if (reason === undefined) return;
+  throw new StoreError("STORE_FAILED", `${key}: after it was sent, ${reason}`, {
+    store: store.name,
+  });
 }

@@ -1,12 +1,12 @@
 import { throwIfAborted } from "../errors.js";
 import { type Clock, systemClock } from "./clock.js";
+import { StoreLayer } from "./layer.js";
 import type {
   GetOptions,
   ListOptions,
   ListPage,
   PutOptions,
   SnapStore,
-  StoreCapabilities,
   StoredObject,
   StoreFacts,
   StoreUpload,
@@ -21,36 +21,25 @@ export interface StoreLimits {
 }
 
 /** Holds a store to so many calls at a time, and so many bytes a second. */
-export class LimitedStore implements SnapStore {
-  readonly #store: SnapStore;
+export class LimitedStore extends StoreLayer implements SnapStore {
   readonly #slots: Slots;
   readonly #pace: Pace;
 
   constructor(store: SnapStore, limits: StoreLimits, clock: Clock = systemClock) {
-    this.#store = store;
+    super(store);
     this.#slots = new Slots(limits.calls);
     this.#pace = new Pace(limits.bytesPerSecond, clock);
-  }
-
-  get name(): string {
-    return this.#store.name;
-  }
-  get place(): string {
-    return this.#store.place;
-  }
-  get capabilities(): StoreCapabilities {
-    return this.#store.capabilities;
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     return this.#limited(options.signal, async () => {
       await this.#pace.take(bytes.length, options.signal);
-      await this.#store.put(key, bytes, options);
+      await this.store.put(key, bytes, options);
     });
   }
 
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
-    const upload = await this.#limited(options.signal, () => this.#store.startUpload(key, options));
+    const upload = await this.#limited(options.signal, () => this.store.startUpload(key, options));
     return {
       part: (number, bytes, signal) =>
         this.#limited(signal, async () => {
@@ -66,7 +55,7 @@ export class LimitedStore implements SnapStore {
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     await this.#slots.take(options.signal);
     try {
-      for await (const piece of this.#store.get(key, options)) {
+      for await (const piece of this.store.get(key, options)) {
         await this.#pace.take(piece.length, options.signal);
         yield piece;
       }
@@ -76,27 +65,23 @@ export class LimitedStore implements SnapStore {
   }
 
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#limited(signal, () => this.#store.head(key, signal));
+    return this.#limited(signal, () => this.store.head(key, signal));
   }
 
   list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    return this.#limited(options.signal, () => this.#store.list(prefix, options));
+    return this.#limited(options.signal, () => this.store.list(prefix, options));
   }
 
   delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#limited(signal, () => this.#store.delete(key, signal));
+    return this.#limited(signal, () => this.store.delete(key, signal));
   }
 
   abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
-    return this.#limited(signal, () => this.#store.abortStaleUploads(prefix, olderThan, signal));
+    return this.#limited(signal, () => this.store.abortStaleUploads(prefix, olderThan, signal));
   }
 
   async describe(signal?: AbortSignal): Promise<StoreFacts> {
-    return await this.#limited(signal, async () => (await this.#store.describe?.(signal)) ?? {});
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
+    return await this.#limited(signal, async () => (await this.store.describe?.(signal)) ?? {});
   }
 
   async #limited<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {

@@ -1,11 +1,11 @@
 import { BackupToolError } from "../errors.js";
+import { StoreLayer } from "./layer.js";
 import type {
   GetOptions,
   ListOptions,
   ListPage,
   PutOptions,
   SnapStore,
-  StoreCapabilities,
   StoredObject,
   StoreFacts,
   StoreUpload,
@@ -41,33 +41,22 @@ export interface OperationCounts {
 export type StoreCounts = Partial<Record<StoreOperation, OperationCounts>>;
 
 /** Counts what goes through a store. */
-export class MeteredStore implements SnapStore {
+export class MeteredStore extends StoreLayer implements SnapStore {
   readonly counts: StoreCounts = {};
-  readonly #store: SnapStore;
   readonly #now: () => number;
 
   /** @param now milliseconds */
   constructor(store: SnapStore, now: () => number = () => performance.now()) {
-    this.#store = store;
+    super(store);
     this.#now = now;
   }
 
-  get name(): string {
-    return this.#store.name;
-  }
-  get place(): string {
-    return this.#store.place;
-  }
-  get capabilities(): StoreCapabilities {
-    return this.#store.capabilities;
-  }
-
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
-    return this.#counted("put", () => this.#store.put(key, bytes, options), bytes.length);
+    return this.#counted("put", () => this.store.put(key, bytes, options), bytes.length);
   }
 
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
-    const upload = await this.#counted("startUpload", () => this.#store.startUpload(key, options));
+    const upload = await this.#counted("startUpload", () => this.store.startUpload(key, options));
     return {
       part: (number, bytes, signal) =>
         this.#counted("part", () => upload.part(number, bytes, signal), bytes.length),
@@ -81,7 +70,7 @@ export class MeteredStore implements SnapStore {
     counts.calls++;
     const start = this.#now();
     try {
-      for await (const piece of this.#store.get(key, options)) {
+      for await (const piece of this.store.get(key, options)) {
         counts.bytesIn += piece.length;
         yield piece;
       }
@@ -94,32 +83,25 @@ export class MeteredStore implements SnapStore {
   }
 
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#counted("head", () => this.#store.head(key, signal));
+    return this.#counted("head", () => this.store.head(key, signal));
   }
 
   list(prefix: string, options?: ListOptions): Promise<ListPage> {
-    return this.#counted("list", () => this.#store.list(prefix, options));
+    return this.#counted("list", () => this.store.list(prefix, options));
   }
 
   delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#counted("delete", () => this.#store.delete(key, signal));
+    return this.#counted("delete", () => this.store.delete(key, signal));
   }
 
   abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
     return this.#counted("abortStaleUploads", () =>
-      this.#store.abortStaleUploads(prefix, olderThan, signal),
+      this.store.abortStaleUploads(prefix, olderThan, signal),
     );
   }
 
   async describe(signal?: AbortSignal): Promise<StoreFacts> {
-    return await this.#counted(
-      "describe",
-      async () => (await this.#store.describe?.(signal)) ?? {},
-    );
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
+    return await this.#counted("describe", async () => (await this.store.describe?.(signal)) ?? {});
   }
 
   async #counted<T>(operation: StoreOperation, work: () => Promise<T>, bytesOut = 0): Promise<T> {

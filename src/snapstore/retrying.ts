@@ -1,5 +1,6 @@
 import { CallDeadline } from "./call-deadline.js";
 import { StoreError } from "./errors.js";
+import { StoreLayer } from "./layer.js";
 import { Attempts, RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
 import { readTrying } from "./retrying-read.js";
 import type {
@@ -8,7 +9,6 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
-  StoreCapabilities,
   StoredObject,
   StoreFacts,
   StoreUpload,
@@ -16,29 +16,18 @@ import type {
 } from "./store.js";
 
 /** Tries each call of a store again, by the kind of its failure. */
-export class RetryingStore implements SnapStore {
-  readonly #store: SnapStore;
+export class RetryingStore extends StoreLayer implements SnapStore {
   readonly #policy: RetryPolicy;
 
   constructor(store: SnapStore, policy: Partial<RetryPolicy> = {}) {
-    this.#store = store;
+    super(store);
     this.#policy = { ...RETRY_POLICY, ...policy };
-  }
-
-  get name(): string {
-    return this.#store.name;
-  }
-  get place(): string {
-    return this.#store.place;
-  }
-  get capabilities(): StoreCapabilities {
-    return this.#store.capabilities;
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     return this.#trying(options.signal, async (signal, tries) => {
       try {
-        await this.#store.put(key, bytes, { ...options, signal });
+        await this.store.put(key, bytes, { ...options, signal });
       } catch (error) {
         // What stands there may be our own, put by a try whose answer was lost.
         const exists = error instanceof StoreError && error.code === "STORE_EXISTS";
@@ -49,7 +38,7 @@ export class RetryingStore implements SnapStore {
 
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
     const upload = await this.#trying(options.signal, (signal) =>
-      this.#store.startUpload(key, { ...options, signal }),
+      this.store.startUpload(key, { ...options, signal }),
     );
     return {
       part: (number, bytes, outer) =>
@@ -61,35 +50,31 @@ export class RetryingStore implements SnapStore {
 
   /** Goes on where it broke off. */
   get(key: string, options: GetOptions = {}): AsyncIterable<Uint8Array> {
-    return readTrying(this.#store, this.#policy, key, options);
+    return readTrying(this.store, this.#policy, key, options);
   }
 
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#trying(signal, (inner) => this.#store.head(key, inner));
+    return this.#trying(signal, (inner) => this.store.head(key, inner));
   }
 
   list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
     return this.#trying(options.signal, (signal) =>
-      this.#store.list(prefix, { ...options, signal }),
+      this.store.list(prefix, { ...options, signal }),
     );
   }
 
   delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#trying(signal, (inner) => this.#store.delete(key, inner));
+    return this.#trying(signal, (inner) => this.store.delete(key, inner));
   }
 
   async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
     return await this.#trying(signal, (inner) =>
-      this.#store.abortStaleUploads(prefix, olderThan, inner),
+      this.store.abortStaleUploads(prefix, olderThan, inner),
     );
   }
 
   async describe(signal?: AbortSignal): Promise<StoreFacts> {
-    return await this.#trying(signal, async (inner) => (await this.#store.describe?.(inner)) ?? {});
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
+    return await this.#trying(signal, async (inner) => (await this.store.describe?.(inner)) ?? {});
   }
 
   /** @param work gets a signal for this try, and how many failed before it */
@@ -123,7 +108,7 @@ export class RetryingStore implements SnapStore {
 
   async #holds(key: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
     let at = 0;
-    for await (const piece of this.#store.get(key, { signal })) {
+    for await (const piece of this.store.get(key, { signal })) {
       if (Buffer.compare(piece, bytes.subarray(at, at + piece.length)) !== 0) return false;
       at += piece.length;
     }

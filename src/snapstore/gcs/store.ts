@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { GcsConfig } from "../config.js";
 import { callError } from "../http/failure.js";
+import { RANGE_STATUSES, rangeHeader, rangePieces } from "../http/range.js";
 import { checkKey, checkPrefix } from "../key.js";
 import type {
   GetOptions,
@@ -84,11 +85,9 @@ class GcsStore implements SnapStore {
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     checkKey(this.name, key);
-    const { offset = 0, length, ifTag, signal } = options;
+    const { length, ifTag, signal } = options;
     // HTTP has no range of nothing.
     if (length === 0) return await this.#mustExist(key, signal);
-    const whole = offset === 0 && length === undefined;
-    const last = length === undefined ? "" : offset + length - 1;
     const answer = await this.#api.call({
       method: "GET",
       url: this.#api.url(this.#below + key, {
@@ -96,21 +95,13 @@ class GcsStore implements SnapStore {
         ...(ifTag !== undefined && { ifGenerationMatch: ifTag }),
       }),
       key,
-      ...(!whole && { headers: { range: `bytes=${offset}-${last}` } }),
+      headers: rangeHeader(options),
       signal,
-      expected: [412, 416],
+      expected: RANGE_STATUSES,
     });
-    if (answer.ok) {
-      try {
-        return yield* answer.pieces();
-      } catch (error) {
-        throw callError(error, { store: this.name, key, signal });
-      }
-    }
-    await answer.drop();
-    // 416: the range begins at the end of the object, or after it.
-    if (answer.status === 416) return;
-    throw this.#api.error("STORE_TRANSIENT", `${key}: has changed`);
+    yield* rangePieces(answer, { store: this.name, key, signal }, () =>
+      this.#api.error("STORE_TRANSIENT", `${key}: has changed`),
+    );
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {

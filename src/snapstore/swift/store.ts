@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SwiftAuth, SwiftConfig } from "../config.js";
-import { callError } from "../http/failure.js";
+import { RANGE_STATUSES, rangeHeader, rangePieces } from "../http/range.js";
 import { checkKey, checkPrefix } from "../key.js";
 import type {
   GetOptions,
@@ -84,32 +84,22 @@ class SwiftStore implements SnapStore {
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     this.#checkKey(key);
-    const { offset = 0, length, ifTag, signal } = options;
+    const { length, ifTag, signal } = options;
     // HTTP has no range of nothing.
     if (length === 0) return await this.#mustExist(key, signal);
-    const whole = offset === 0 && length === undefined;
-    const last = length === undefined ? "" : offset + length - 1;
     const answer = await this.#container.call({
       method: "GET",
       name: this.#container.nameOf(key),
       headers: {
-        ...(!whole && { range: `bytes=${offset}-${last}` }),
+        ...rangeHeader(options),
         ...(ifTag !== undefined && { "if-match": `"${ifTag}"` }),
       },
       signal,
-      expected: [412, 416],
+      expected: RANGE_STATUSES,
     });
-    if (answer.ok) {
-      try {
-        return yield* answer.pieces();
-      } catch (error) {
-        throw callError(error, { store: this.name, key, signal });
-      }
-    }
-    await answer.drop();
-    // 416: the range begins at the end of the object, or after it.
-    if (answer.status === 416) return;
-    throw this.#container.error("STORE_TRANSIENT", `${key}: has changed`);
+    yield* rangePieces(answer, { store: this.name, key, signal }, () =>
+      this.#container.error("STORE_TRANSIENT", `${key}: has changed`),
+    );
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
