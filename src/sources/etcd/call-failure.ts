@@ -84,8 +84,15 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Reads a failed call as a remedy and as an error to report. */
-export function callFailure(cause: unknown, endpoint: string, operation: string): CallFailure {
+/**
+ * Reads a failed call as a remedy and as an error to report; `secure` when the call went over TLS.
+ */
+export function callFailure(
+  cause: unknown,
+  endpoint: string,
+  operation: string,
+  secure: boolean,
+): CallFailure {
   if (cause instanceof EtcdError) return { remedy: "none", error: cause };
   const grpcCode = grpcStatus(cause);
   const words = detailsOf(cause);
@@ -115,9 +122,12 @@ export function callFailure(cause: unknown, endpoint: string, operation: string)
     case status.UNAVAILABLE:
       return {
         remedy: "retry",
+        // A server that expects the other scheme may just close the connection.
         error: error(
           "ETCD_UNAVAILABLE",
-          "is etcd running there? See --etcd; if it uses TLS, write https://",
+          secure
+            ? "is etcd running there? See --etcd; if it does not use TLS, write http://"
+            : "is etcd running there? See --etcd; if it uses TLS, write https://",
         ),
       };
     case status.UNAUTHENTICATED:

@@ -112,7 +112,7 @@ export class EtcdConnection {
         return await this.#once(host, method, request, this.#timeoutMs, options);
       } catch (cause) {
         if (signal?.aborted || cause instanceof InterruptedError) throw new InterruptedError();
-        const { remedy, error } = callFailure(cause, host.address, method);
+        const { remedy, error } = callFailure(cause, host.address, method, host.secure);
         if (remedy === "token" && this.#login !== undefined && !newToken) {
           newToken = true;
           // Others that failed with the same token may have asked for a new one already.

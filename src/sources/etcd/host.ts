@@ -29,6 +29,10 @@ export class EtcdHost {
     this.#credentials = credentials;
   }
 
+  get secure(): boolean {
+    return this.#credentials._isSecure();
+  }
+
   /** Rejects with gRPC's own error; a signal that fires cancels the call. */
   unary(call: HostCall): Promise<Buffer> {
     const client = this.#client(call.anySize);
