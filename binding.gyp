@@ -1,5 +1,16 @@
 {
+  "target_defaults": {
+    "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+    "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
+                "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
+    "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+    "cflags_cc": ["-std=c++17", "-fexceptions", "-O2", "-Wall", "-Wextra", "-Werror"]
+  },
   "targets": [
+    {
+      "target_name": "chunk_cipher",
+      "sources": ["native/chunk_cipher.cc"]
+    },
     {
       "target_name": "rados",
       "sources": [
@@ -16,11 +27,6 @@
         "native/task_threads.cc",
         "native/write_op.cc"
       ],
-      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
-                  "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
-      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
-      "cflags_cc": ["-std=c++17", "-fexceptions", "-O2", "-Wall", "-Wextra", "-Werror"],
       "libraries": ["-lrados"],
       # A worker thread that ends unloads its addons: never this one, whose threads may end later.
       "ldflags": ["-Wl,-z,nodelete"]

@@ -2,6 +2,7 @@ import { parentPort } from "node:worker_threads";
 import zstd from "zstd-napi/binding.js";
 import { chunkCipher } from "./chunk-cipher.js";
 import type { OpenJob, Piece, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
+import { storedFrame } from "./stored-frame.js";
 
 const port = parentPort;
 if (port === null) throw new Error("seal-worker runs as a worker thread only");
@@ -17,12 +18,6 @@ function scratchOf(bytes: number): Buffer {
   return scratch;
 }
 
-function gather(target: Uint8Array, pieces: readonly Piece[]): void {
-  for (const piece of pieces) {
-    target.set(new Uint8Array(piece.memory, piece.from, piece.length), piece.to);
-  }
-}
-
 function setLevel(wanted: number): void {
   if (level === wanted) return;
   compressor.setParameter(zstd.CParameter.compressionLevel, wanted);
@@ -34,51 +29,67 @@ const SAMPLES = 4;
 const SAMPLE_BYTES = 16 << 10;
 /** What a sample must shrink to. */
 const WORTH_WHILE = 0.97;
-/** zstd's fastest: it looks for matches so seldom that it costs little more than a copy. */
-const NO_EFFORT = -50;
 
 /** Most large data is compressed or encrypted already; trying again took a tenth of the time of a backup. */
-function compress(room: Buffer, plain: Buffer, wanted: number): number {
-  if (plain.length >= 4 * SAMPLES * SAMPLE_BYTES) {
-    const step = Math.floor((plain.length - SAMPLE_BYTES) / (SAMPLES - 1));
-    let shrunk = 0;
-    setLevel(1);
-    for (let i = 0; i < SAMPLES; i++) {
-      const sample = plain.subarray(i * step, i * step + SAMPLE_BYTES);
-      shrunk += compressor.compress2(room, sample);
-    }
-    setLevel(shrunk > WORTH_WHILE * SAMPLES * SAMPLE_BYTES ? NO_EFFORT : wanted);
-  } else {
-    setLevel(wanted);
+function isWorthCompressing(parts: readonly Uint8Array[], length: number): boolean {
+  if (length < 4 * SAMPLES * SAMPLE_BYTES) return true;
+  const room = scratchOf(2 * SAMPLE_BYTES);
+  const step = Math.floor((length - SAMPLE_BYTES) / (SAMPLES - 1));
+  let taken = 0;
+  let shrunk = 0;
+  setLevel(1);
+  for (let i = 0; i < SAMPLES; i++) {
+    const sample = sampleAt(parts, i * step);
+    taken += sample.length;
+    shrunk += compressor.compress2(room, sample);
   }
-  return compressor.compress2(room, plain);
+  return shrunk <= WORTH_WHILE * taken;
+}
+
+/** Up to a sample's length from `offset`; less at the end of a part. */
+function sampleAt(parts: readonly Uint8Array[], offset: number): Uint8Array {
+  let left = offset;
+  for (const part of parts) {
+    if (left < part.length) return part.subarray(left, left + SAMPLE_BYTES);
+    left -= part.length;
+  }
+  return new Uint8Array(0);
+}
+
+/** The content of a chunk in order: what was copied into `plain`, and what stays where it is. */
+function partsOf(job: SealJob): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const piece of job.pieces) {
+    if (piece.to > at) parts.push(new Uint8Array(job.plain, at, piece.to - at));
+    parts.push(viewOf(piece));
+    at = piece.to + piece.length;
+  }
+  if (at < job.plainLength) parts.push(new Uint8Array(job.plain, at, job.plainLength - at));
+  return parts;
+}
+
+function viewOf(piece: Piece): Uint8Array {
+  return new Uint8Array(piece.memory, piece.from, piece.length);
+}
+
+function frameOf(job: SealJob): Uint8Array[] {
+  const parts = partsOf(job);
+  if (!isWorthCompressing(parts, job.plainLength)) return storedFrame(parts);
+  const plain = Buffer.from(job.plain, 0, job.plainLength);
+  for (const piece of job.pieces) plain.set(viewOf(piece), piece.to);
+  const room = scratchOf(job.out.byteLength);
+  setLevel(job.level);
+  return [room.subarray(0, compressor.compress2(room, plain))];
 }
 
 function seal(job: SealJob): number {
-  const plain = Buffer.from(job.plain, 0, job.plainLength);
-  gather(plain, job.pieces);
-  const room = scratchOf(job.out.byteLength);
-  const compressed = compress(room, plain, job.level);
-  return cipher.seal(
-    Buffer.from(job.out, job.outOffset),
-    room.subarray(0, compressed),
-    job.nonce,
-    job.key,
-  );
+  return cipher.seal(Buffer.from(job.out, job.outOffset), frameOf(job), job.nonce, job.key);
 }
 
 function open(job: OpenJob): number {
-  const room = scratchOf(2 * job.sealedLength);
-  let sealed: Buffer;
-  const only = job.pieces.length === 1 ? job.pieces[0] : undefined;
-  if (only !== undefined) {
-    sealed = Buffer.from(only.memory, only.from, only.length);
-  } else {
-    sealed = room.subarray(0, job.sealedLength);
-    gather(sealed, job.pieces);
-  }
-  const compressed = room.subarray(job.sealedLength);
-  const length = cipher.open(compressed, sealed, job.nonce, job.key);
+  const compressed = scratchOf(job.sealedLength);
+  const length = cipher.open(compressed, job.pieces.map(viewOf), job.nonce, job.key);
   // The output is as long as the header's chunk size: a frame that holds more fails without growing it.
   return decompressor.decompress(Buffer.from(job.out), compressed.subarray(0, length));
 }

@@ -80,7 +80,7 @@ export class Forger {
   chunk(type: FileType, number: number, index: number, last: boolean, frame: Uint8Array): Buffer {
     const out = Buffer.alloc(frame.length + TAG_BYTES);
     const key = this.#keys.fileKey(type, number);
-    portable.seal(out, Buffer.from(frame), chunkNonce(index, last), key);
+    portable.seal(out, [frame], chunkNonce(index, last), key);
     return out;
   }
 
@@ -90,7 +90,7 @@ export class Forger {
     const key = this.#keys.fileKey(type, number);
     const plain = chunks.map((chunk, i) => {
       const frame = Buffer.alloc(chunk.length - TAG_BYTES);
-      portable.open(frame, chunk, chunkNonce(i, i === chunks.length - 1), key);
+      portable.open(frame, [chunk], chunkNonce(i, i === chunks.length - 1), key);
       return decompress(frame);
     });
     return Buffer.concat(plain);

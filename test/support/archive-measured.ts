@@ -3,12 +3,15 @@ import { runProcess } from "./processes.js";
 
 const PROGRAM = fileURLToPath(new URL("./archive-read-program.js", import.meta.url));
 
-/** Makes `sodium-native` a package that has no build for this machine. */
-const WITHOUT_NATIVE = `data:text/javascript,${encodeURIComponent(`
+/** Makes native modules ones that have no build for this machine. */
+const without = (names: readonly string[]): string =>
+  `data:text/javascript,${encodeURIComponent(`
   import Module from "node:module";
   const resolve = Module._resolveFilename;
   Module._resolveFilename = function (name, ...rest) {
-    if (name === "sodium-native") throw new Error("no build for this machine");
+    for (const lacking of ${JSON.stringify(names)}) {
+      if (name.endsWith(lacking)) throw new Error("no build for this machine");
+    }
     return resolve.call(this, name, ...rest);
   };
 `)}`;
@@ -29,9 +32,9 @@ export interface MeasuredReading {
 /** Reads a sample in a process of its own. Throws when that process ends by anything but its own word. */
 export async function readMeasured(
   folder: string,
-  options: { withoutNative?: boolean } = {},
+  lacking: readonly ("chunk_cipher.node" | "sodium-native")[] = [],
 ): Promise<MeasuredReading> {
-  const flags = options.withoutNative === true ? ["--import", WITHOUT_NATIVE] : [];
+  const flags = lacking.length > 0 ? ["--import", without(lacking)] : [];
   const result = await runProcess(process.execPath, [...flags, PROGRAM, folder]);
   if (result.code !== 0) {
     throw new Error(`ended with ${result.code ?? result.signal}: ${result.stderr}`);

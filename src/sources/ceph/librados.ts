@@ -1,7 +1,4 @@
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { loadAddon } from "../../native-addon.js";
 import { CephError } from "./errors.js";
 
 /** Every call of the binding ends here: 0 or a negative errno first, then what the call says. */
@@ -120,10 +117,8 @@ export function libradosVersion(): string {
 }
 
 function withBinding<T>(use: (binding: Binding) => T): T {
-  const path = bindingPath();
   try {
-    if (path === undefined) throw new Error("build/Release/rados.node is not there");
-    return use(createRequire(import.meta.url)(path) as Binding);
+    return use(loadAddon("rados") as Binding);
   } catch (cause) {
     throw new CephError(
       "CEPH_UNAVAILABLE",
@@ -134,16 +129,5 @@ function withBinding<T>(use: (binding: Binding) => T): T {
         hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or use --skip-ceph",
       },
     );
-  }
-}
-
-/** The package's root is where binding.gyp stands, wherever the compiled file was put. */
-function bindingPath(): string | undefined {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, "binding.gyp"))) {
-      const path = join(folder, "build", "Release", "rados.node");
-      return existsSync(path) ? path : undefined;
-    }
-    if (dirname(folder) === folder) return undefined;
   }
 }
