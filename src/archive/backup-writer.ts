@@ -24,7 +24,7 @@ import {
 } from "./index-items.js";
 import { encodeManifest, type FileFacts } from "./manifest.js";
 import { encodeMetadata, type Metadata } from "./metadata.js";
-import { SealPool } from "./seal-pool.js";
+import type { SealPool } from "./seal-pool.js";
 import { SealedFileWriter, type SharedSlice } from "./sealed-file-writer.js";
 import { TAR_END } from "./tar-header.js";
 
@@ -50,10 +50,10 @@ export class BackupWriter extends EntryWriter {
   constructor(options: {
     target: BackupTarget;
     keys: BackupKeys;
+    sealPool: SealPool;
     compressionLevel: number;
     archiveBytes: number;
     chunkBytes?: number;
-    sealThreads?: number;
     onFile?: (name: string) => void;
   }) {
     super();
@@ -63,7 +63,7 @@ export class BackupWriter extends EntryWriter {
     this.#archiveBytes = options.archiveBytes;
     this.#chunkBytes = options.chunkBytes ?? DEFAULT_CHUNK_BYTES;
     this.#onFile = options.onFile ?? (() => {});
-    this.#pool = new SealPool(options.sealThreads ?? 2);
+    this.#pool = options.sealPool;
   }
 
   /** Starts the first files. `chain` are the ids of the backups that the index refers to, the base first. */
@@ -162,9 +162,9 @@ export class BackupWriter extends EntryWriter {
     return metadata;
   }
 
-  /** Ends the threads, and the target with them. Without `finish` before it, the backup stays unfinished. */
+  /** Ends the target. Without `finish` before it, the backup stays unfinished. */
   async close(): Promise<void> {
-    await Promise.all([this.#pool.close(), this.#target.close()]);
+    await this.#target.close();
   }
 
   #emptyItem(): CborWriter {

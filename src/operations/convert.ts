@@ -54,18 +54,15 @@ export async function convertBackup(
   const newPassphrase = new PassphraseKeys(await context.newPassphrase());
   const cleanups: (() => Promise<void>)[] = [];
   try {
+    const sealPool = new SealPool();
+    cleanups.push(() => sealPool.close());
     const { backup, base, keys } = await timedKeys(report, async () => {
       const backup = await OriginalBackup.open(options.outputDir, oldPassphrase);
       cleanups.push(() => backup.close());
       let base: BackupReader | undefined;
       if (options.incrementalOver !== undefined) {
-        const pool = new SealPool();
-        cleanups.push(() => pool.close());
-        base = await BackupReader.open(
-          new FolderFiles(options.incrementalOver),
-          newPassphrase,
-          pool,
-        );
+        const files = new FolderFiles(options.incrementalOver);
+        base = await BackupReader.open(files, newPassphrase, sealPool);
       }
       const cost = KDF_COSTS[options.kdf];
       return {
@@ -79,6 +76,7 @@ export async function convertBackup(
     const writer = new BackupWriter({
       target: new FolderTarget(options.to),
       keys,
+      sealPool,
       compressionLevel: options.compressionLevel,
       archiveBytes: options.archiveSize,
       onFile: (name) => report({ type: "file-created", name }),

@@ -9,11 +9,11 @@ import { throwIfAborted, UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
 import { firstRevisionOver } from "../replication/snapshot-name.js";
 import type { CephOptions } from "../sources/ceph/cluster.js";
-import { CephCluster } from "../sources/ceph/cluster.js";
-import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
+import type { EtcdOptions } from "../sources/etcd/cluster.js";
 import { newCounts } from "./backup-counts.js";
 import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import { chainOf } from "./chain-of.js";
+import { Connections } from "./connections.js";
 import type { OperationContext } from "./context.js";
 import { archivePools } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
@@ -70,10 +70,14 @@ export async function createBackup(
     const stores =
       options.store && (await CreateStores.open(options.store, options.secondaryStore, context));
     if (stores !== undefined) cleanups.push(() => stores.close());
+    // Threads and connections are ready when the key is.
+    const sealPool = new SealPool();
+    cleanups.push(() => sealPool.close());
+    const connections = new Connections(options, signal);
+    cleanups.push(() => connections.close());
     const { base, keys } = await timedKeys(report, async () => {
       const over = options.incrementalOver;
-      const base =
-        over === undefined ? undefined : await openBase(over, passphrase, cleanups, context);
+      const base = over && (await openBase(over, passphrase, sealPool, cleanups, context));
       const { kdf } = options;
       const cost = typeof kdf === "string" ? KDF_COSTS[kdf] : kdf;
       return { base, keys: await BackupKeys.create(passphrase, cost, base?.keys.slot) };
@@ -81,10 +85,7 @@ export async function createBackup(
     throwIfAborted(signal);
     if (base === undefined) report({ type: "incremental-skipped" });
 
-    const etcd = options.etcd && (await EtcdCluster.connect(options.etcd, signal));
-    if (etcd !== undefined) cleanups.push(async () => etcd.close());
-    const ceph = options.ceph && (await CephCluster.connect(options.ceph, signal));
-    if (ceph !== undefined) cleanups.push(() => ceph.close());
+    const [etcd, ceph] = [await connections.etcd, await connections.ceph];
     const pools = ceph === undefined ? [] : await choosePools(ceph, options);
     if (ceph === undefined) report({ type: "ceph-skipped" });
     else report({ type: "pools", pools });
@@ -94,6 +95,7 @@ export async function createBackup(
     const writer = new BackupWriter({
       target,
       keys,
+      sealPool,
       compressionLevel: options.compressionLevel,
       archiveBytes: options.archiveSize,
       onFile: (name) => report({ type: "file-created", name }),
@@ -163,6 +165,7 @@ async function openTarget(
 async function openBase(
   location: BackupLocation,
   passphrase: PassphraseKeys,
+  sealPool: SealPool,
   cleanups: (() => Promise<void>)[],
   context: OperationContext,
 ): Promise<BackupReader> {
@@ -174,7 +177,5 @@ async function openBase(
   }
   const located = await locateBackup(location, context);
   cleanups.push(() => located.close());
-  const pool = new SealPool();
-  cleanups.push(() => pool.close());
-  return BackupReader.open(located.files, passphrase, pool);
+  return BackupReader.open(located.files, passphrase, sealPool);
 }

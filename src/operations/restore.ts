@@ -2,10 +2,11 @@ import { PassphraseKeys } from "../archive/backup-keys.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { BackupToolError, UsageError, withHint } from "../errors.js";
 import { quoted } from "../quoted.js";
-import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
-import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
+import type { CephOptions } from "../sources/ceph/cluster.js";
+import type { EtcdOptions } from "../sources/etcd/cluster.js";
 import type { LeasePolicy } from "../sources/etcd/types.js";
 import type { BackupLocation } from "./backup-location.js";
+import { Connections } from "./connections.js";
 import type { OperationContext } from "./context.js";
 import { planRestore } from "./plan-restore.js";
 import { requirePools } from "./pools.js";
@@ -40,6 +41,8 @@ export async function restoreBackup(
   try {
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
+    const connections = new Connections(options, signal);
+    cleanups.push(() => connections.close());
     const { location, withBase } = options;
     const plan = await timedKeys(report, () =>
       planRestore({ location, withBase, passphrase, sealPool }, context),
@@ -48,18 +51,12 @@ export async function restoreBackup(
     for (const message of plan.gaps) report({ type: "warning", message });
     requireArchivedPools(plan.pools, [...options.pools.keys()]);
 
-    let etcd: EtcdCluster | undefined;
-    if (options.etcd !== undefined) {
-      report({ type: "connecting-etcd" });
-      etcd = await EtcdCluster.connect(options.etcd, signal);
-      const { close } = etcd;
-      cleanups.push(async () => close.call(etcd));
-    }
+    if (connections.etcd !== undefined) report({ type: "connecting-etcd" });
+    const etcd = await connections.etcd;
     let targets: PoolTargets | undefined;
-    if (options.ceph !== undefined) {
+    if (connections.ceph !== undefined) {
       report({ type: "connecting-ceph" });
-      const ceph = await CephCluster.connect(options.ceph, signal);
-      cleanups.push(() => ceph.close());
+      const ceph = await connections.ceph;
       requirePools(await ceph.listPools(), [...options.pools.values()]);
       targets = await PoolTargets.open(ceph, options.pools, signal);
     }

@@ -163,9 +163,12 @@ test("files are for their owner only, and nothing unfinished is left", async (t)
 test("a backup that was not finished is told as such, and its folder is not written again", async (t) => {
   const folder = newFolder();
   const keys = await BackupKeys.create(samplePassphrase(), CHEAP_KDF);
+  const sealPool = new SealPool(1);
+  t.teardown(() => sealPool.close());
   const writer = new BackupWriter({
     target: new FolderTarget(folder),
     keys,
+    sealPool,
     compressionLevel: 1,
     archiveBytes: 1 << 20,
   });
@@ -178,9 +181,12 @@ test("a backup that was not finished is told as such, and its folder is not writ
 test("an entry that no reader would take is not written", async (t) => {
   const folder = newFolder();
   const keys = await BackupKeys.create(samplePassphrase(), CHEAP_KDF);
+  const sealPool = new SealPool(1);
+  t.teardown(() => sealPool.close());
   const writer = new BackupWriter({
     target: new FolderTarget(folder),
     keys,
+    sealPool,
     compressionLevel: 1,
     archiveBytes: 1 << 30,
   });

@@ -13,6 +13,7 @@ import {
   encodeRecord,
   type Tombstone,
 } from "../../src/archive/records.js";
+import { SealPool } from "../../src/archive/seal-pool.js";
 
 /** The least that the format takes: thousands of backups are opened here. */
 export const CHEAP_KDF = { memoryKiB: 8, passes: 1, lanes: 1 } as const;
@@ -93,12 +94,13 @@ export async function writeSample(
   await mkdir(folder, { recursive: true });
   const passphrase = options.passphrase ?? samplePassphrase();
   const keys = await BackupKeys.create(passphrase, CHEAP_KDF, options.base?.keys.slot);
+  const sealPool = new SealPool(1);
   const writer = new BackupWriter({
     target: new FolderTarget(folder),
     keys,
+    sealPool,
     compressionLevel: 3,
     archiveBytes: options.archiveBytes ?? 1 << 30,
-    sealThreads: 1,
     ...(options.chunkBytes === undefined ? {} : { chunkBytes: options.chunkBytes }),
   });
   try {
@@ -129,6 +131,7 @@ export async function writeSample(
     return { metadata, keys };
   } finally {
     await writer.close();
+    await sealPool.close();
   }
 }
 
