@@ -19,7 +19,7 @@ export function archiveName(number: number): string {
   return `ARCHIVE${String(number).padStart(5, "0")}.bin`;
 }
 
-export const DEFAULT_CHUNK_BYTES = 1 << 20;
+export const DEFAULT_CHUNK_BYTES = 2 << 20;
 /** A header that asks for larger chunks is refused: a reader would have to hold them. */
 export const MAX_CHUNK_BYTES = 64 << 20;
 export const DEFAULT_ARCHIVE_BYTES = 2 * 1024 ** 3;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { BackupToolError } from "../errors.js";
 import { native, wrappers } from "./sodium.js";
 
 /**
@@ -11,7 +12,6 @@ import { native, wrappers } from "./sodium.js";
 const MAX_LOAD = 0.9;
 /** Backups of a chain that an entry can tell apart. */
 const MAX_CHAIN = 0x10000;
-
 /** State and place of one object. */
 export interface TableEntry {
   readonly size: number;
@@ -40,17 +40,25 @@ export class ObjectTable {
   readonly #words = new Uint32Array(this.#digest.buffer, this.#digest.byteOffset, 4);
   #input = Buffer.alloc(4096);
 
-  /** For at most `capacity` objects. */
+  /** For at most `capacity` objects. Throws `TOO_MANY_OBJECTS` when memory cannot hold as many. */
   constructor(capacity: number) {
     this.#slots = Math.max(16, Math.ceil(capacity / MAX_LOAD) + 1);
-    this.#fingerprints = new Uint32Array(4 * this.#slots);
-    this.#size = new Float64Array(this.#slots);
-    this.#mtime = new BigInt64Array(this.#slots);
-    this.#version = new BigInt64Array(this.#slots);
-    this.#offset = new Float64Array(this.#slots);
-    this.#file = new Uint32Array(this.#slots);
-    this.#backup = new Uint16Array(this.#slots);
-    this.#state = new Uint8Array(this.#slots);
+    try {
+      this.#fingerprints = new Uint32Array(4 * this.#slots);
+      this.#size = new Float64Array(this.#slots);
+      this.#mtime = new BigInt64Array(this.#slots);
+      this.#version = new BigInt64Array(this.#slots);
+      this.#offset = new Float64Array(this.#slots);
+      this.#file = new Uint32Array(this.#slots);
+      this.#backup = new Uint16Array(this.#slots);
+      this.#state = new Uint8Array(this.#slots);
+    } catch (cause) {
+      throw new BackupToolError(
+        "TOO_MANY_OBJECTS",
+        `no memory for an index of ${capacity} objects: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
   }
 
   get count(): number {

@@ -12,7 +12,7 @@ export interface SharedSlice {
 }
 
 /** Chunks that may be between the plaintext and the disk at once, per file. */
-const WINDOW = 12;
+const WINDOW = 8;
 /** Shorter slices are copied at once: a piece of its own would cost more than the copy. */
 const COPY_BELOW = 16 << 10;
 

@@ -1,6 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { ObjectTable } from "../../src/archive/object-table.js";
+import { BackupToolError } from "../../src/errors.js";
 
 const bytes = fc.uint8Array({ maxLength: 4 });
 const entry = fc.record({
@@ -103,4 +104,11 @@ test("an entry of the 300th backup of a chain is not taken for one of the 44th",
     );
   }
   t.throws(() => at(0x10000), { instanceOf: RangeError });
+});
+
+test("a count that no memory holds is a typed error", (t) => {
+  for (const count of [2 ** 40, Number.MAX_SAFE_INTEGER]) {
+    const error = t.throws(() => new ObjectTable(count), { instanceOf: BackupToolError });
+    t.is(error.code, "TOO_MANY_OBJECTS");
+  }
 });

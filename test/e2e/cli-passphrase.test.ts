@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import test from "ava";
 import { backuptool, PASSPHRASE } from "../support/backuptool.js";
@@ -55,6 +56,21 @@ test("a wrong passphrase ends with 10", async (t) => {
   const { code, stderr } = await open([], { BACKUPTOOL_PASSPHRASE: "wrong" });
   t.is(code, 10);
   t.is(stderr.trim().split("\n").length, 1);
+});
+
+test("a wrong passphrase is told though Ceph, asked meanwhile, never answers", async (t) => {
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const conf = join(newFolder(), "ceph.conf");
+  writeFileSync(conf, `[global]\nmon_host = [v2:127.0.0.1:${port}]\nauth_client_required = none\n`);
+  const { code, stderr } = await backuptool(
+    ["restore", "--outputdir", outputdir, "--cephconf", conf, "--skip-etcd"],
+    { env: { BACKUPTOOL_PASSPHRASE: "wrong" } },
+  );
+  t.is(code, 10, stderr);
+  t.regex(stderr, /^backuptool: [^\n]*passphrase[^\n]*\n$/);
 });
 
 test("no passphrase and no terminal is an error at once", async (t) => {
