@@ -14,18 +14,18 @@
     {
       "target_name": "rados",
       "sources": [
-        "native/addon.cc",
-        "native/blocking_op.cc",
-        "native/cluster.cc",
-        "native/connection.cc",
-        "native/exit_guard.cc",
-        "native/list_op.cc",
-        "native/names.cc",
-        "native/operation.cc",
-        "native/packed_ops.cc",
-        "native/read_op.cc",
-        "native/task_threads.cc",
-        "native/write_op.cc"
+        "native/rados/addon.cc",
+        "native/rados/blocking_op.cc",
+        "native/rados/cluster.cc",
+        "native/rados/connection.cc",
+        "native/rados/exit_guard.cc",
+        "native/rados/list_op.cc",
+        "native/rados/names.cc",
+        "native/rados/operation.cc",
+        "native/rados/packed_ops.cc",
+        "native/rados/read_op.cc",
+        "native/rados/task_threads.cc",
+        "native/rados/write_op.cc"
       ],
       "libraries": ["-lrados"],
       # A worker thread that ends unloads its addons: never this one, whose threads may end later.

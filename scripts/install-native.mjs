@@ -1,5 +1,5 @@
-// Builds the librados binding where librados is, and says so where it is not: everything but Ceph works
-// without it. With --required its absence is an error.
+// Builds the librados binding and the fast chunk cipher where librados is, and says so where it is not: everything
+// but Ceph works without them. With --required their absence is an error.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";

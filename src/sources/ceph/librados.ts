@@ -37,7 +37,7 @@ export const READ_DATA = 2;
 export const READ_OMAP = 16;
 export const READ_ALL = 31;
 
-/** The surface of `native/cluster.cc`. Names are packed as in `NameBatch`. */
+/** The surface of `native/rados/cluster.cc`. Names are packed as in `NameBatch`. */
 export interface LibradosCluster {
   connect(
     user: string,
