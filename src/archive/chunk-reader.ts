@@ -9,7 +9,7 @@ import { RefusedChunk, type SealPool } from "./seal-pool.js";
 /** Bytes of one read. */
 const BLOCK_BYTES = 4 << 20;
 /** Chunks that are being opened ahead of the consumer. */
-const READ_AHEAD = 6;
+const READ_AHEAD = 4;
 /** Blocks that wait for the hash, which is slower than opening on more than one core. */
 const MAX_UNHASHED = 4;
 

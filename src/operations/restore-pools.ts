@@ -5,7 +5,7 @@ import type { CephPool } from "../sources/ceph/pool.js";
 import type { ObjectName, WriteObject } from "../sources/ceph/types.js";
 
 /** Bytes of objects that may be on their way to the cluster. */
-const WINDOW_BYTES = 32 << 20;
+const WINDOW_BYTES = 24 << 20;
 /** Objects that may be on their way to the cluster. */
 const WINDOW_OBJECTS = 256;
 /** A batch is sent when it holds this much. */
