@@ -6,8 +6,10 @@ import type { Destination } from "../replication/destination.js";
 import { type SnapshotName, snapshotKey, snapshotName } from "../replication/snapshot-name.js";
 import { SnapshotTarget } from "../replication/snapshot-target.js";
 import type { StoreConfig } from "../snapstore/config.js";
+import { RecentFailure } from "../snapstore/recent-failure.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { OperationContext } from "./context.js";
+import { retryNotes } from "./retry-notes.js";
 import { openRetrying } from "./stores.js";
 
 /** A store that a backup goes to, and how files are sent there. */
@@ -51,11 +53,13 @@ export class CreateStores {
     secondary: StoreDestination | undefined,
     context: OperationContext,
   ): Promise<CreateStores> {
-    const first = { ...primary, store: await openRetrying(primary.config, ATTEMPTS) };
+    const onRetry = retryNotes(context.report);
+    const store = await openRetrying(primary.config, { attempts: ATTEMPTS, onRetry });
+    const first = { ...primary, store };
     let second: Destination | undefined;
     let behind = false;
     try {
-      second = secondary && { ...secondary, store: await openRetrying(secondary.config, ATTEMPTS) };
+      second = secondary && (await openSecondary(secondary));
     } catch (error) {
       behind = true;
       context.report({ type: "warning", message: leftBehind(error) });
@@ -132,6 +136,13 @@ export class CreateStores {
       if (objects.length === 0) return wanted;
     }
   }
+}
+
+/** Nobody waits for it, so nothing is said of its tries before it is given up. */
+async function openSecondary(secondary: StoreDestination): Promise<Destination> {
+  const recentFailure = new RecentFailure();
+  const policy = { attempts: ATTEMPTS, onRetry: recentFailure.note };
+  return { ...secondary, store: await openRetrying(secondary.config, policy), recentFailure };
 }
 
 function leftBehind(error: unknown): string {

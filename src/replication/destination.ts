@@ -1,3 +1,4 @@
+import type { RecentFailure } from "../snapstore/recent-failure.js";
 import type { SnapStore } from "../snapstore/store.js";
 
 /** A store that a new backup goes to, and how. */
@@ -7,4 +8,6 @@ export interface Destination {
   readonly minChunkBytes: number;
   /** Parts of one file on their way at once. */
   readonly maxParallelChunks: number;
+  /** Of the tries of its calls, for what is said of a store that gets nowhere. */
+  readonly recentFailure?: RecentFailure | undefined;
 }

@@ -189,8 +189,12 @@ export class Secondary {
     this.#open.delete(file);
   }
 
+  /** The tries that are under way end with this: what made them necessary is lost unless it is told here. */
   #behind(message: string): StoreError {
-    return new StoreError("STORE_TRANSIENT", message, { store: this.#destination.store.name });
+    const { store, recentFailure } = this.#destination;
+    const cause = recentFailure?.error;
+    const last = cause === undefined ? "" : `; last: ${cause.reason}`;
+    return new StoreError("STORE_TRANSIENT", `${message}${last}`, { store: store.name, cause });
   }
 
   #fail(error: unknown): void {
