@@ -1,3 +1,4 @@
+import type { MeteredStore } from "../snapstore/metered.js";
 import type { RecentFailure } from "../snapstore/recent-failure.js";
 import type { SnapStore } from "../snapstore/store.js";
 
@@ -8,6 +9,11 @@ export interface Destination {
   readonly minChunkBytes: number;
   /** Parts of one file on their way at once. */
   readonly maxParallelChunks: number;
-  /** Of the tries of its calls, for what is said of a store that gets nowhere. */
-  readonly recentFailure?: RecentFailure | undefined;
+}
+
+/** The second one, which is given up when it gets nowhere. */
+export interface SecondaryDestination extends Destination {
+  readonly store: MeteredStore;
+  /** Of the tries of its calls, for what is said then. */
+  readonly recentFailure: RecentFailure;
 }

@@ -9,6 +9,7 @@ import { encodeManifest } from "../../src/archive/manifest.js";
 import { SnapshotTarget } from "../../src/replication/snapshot-target.js";
 import { StoreFiles } from "../../src/replication/store-files.js";
 import { LocalStore } from "../../src/snapstore/local.js";
+import { MeteredStore } from "../../src/snapstore/metered.js";
 import { RecentFailure } from "../../src/snapstore/recent-failure.js";
 import { RetryingStore } from "../../src/snapstore/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
@@ -31,28 +32,26 @@ function localStore(): { store: SwitchableStore; folder: string } {
   return { store: new SwitchableStore(local), folder };
 }
 
-const destination = (store: SnapStore, recentFailure?: RecentFailure) => ({
-  ...{ store, minChunkBytes: 5 << 20, maxParallelChunks: 2, recentFailure },
-});
+const PARTS = { minChunkBytes: 5 << 20, maxParallelChunks: 2 };
 
 /** Sends files of random bytes and their manifest, as a writer does. Returns why the secondary failed. */
 async function send(
   primary: SnapStore,
   secondary: SnapStore | undefined,
   sizes: Readonly<Record<string, number>>,
-  recentFailure?: RecentFailure,
+  recentFailure = new RecentFailure(),
 ): Promise<string[]> {
   const failures: string[] = [];
   const thread = new FileThread();
   const target = new SnapshotTarget({
     ...{
       snapshot: NAME,
-      primary: destination(primary),
+      primary: { ...PARTS, store: primary },
       thread,
       expectedFileBytes: 1 << 30,
       signal,
     },
-    secondary: secondary && destination(secondary, recentFailure),
+    secondary: secondary && { ...PARTS, store: new MeteredStore(secondary), recentFailure },
     onSecondaryFailed: (error) => failures.push(String(error)),
   });
   try {
@@ -171,8 +170,9 @@ for (const [what, { fault, last }] of Object.entries(TRIED_AGAIN)) {
       const refused = `http://127.0.0.1:${await freePort()}`;
       const endpoint = fault === undefined ? refused : proxy.url;
       const failure = new RecentFailure();
+      const callMs = fault?.kind === "hang" ? 500 : 60_000;
       const secondary = new RetryingStore(new S3Store(s3Config(await newBucket(), { endpoint })), {
-        ...{ attempts: 100, maxDelayMs: 500, callMs: 500, onRetry: failure.note },
+        ...{ attempts: 100, maxDelayMs: 500, callMs, onRetry: failure.note },
       });
       t.teardown(() => Promise.all([secondary.close(), proxy.close()]));
       const [told, ...more] = await send(primary, secondary, files, failure);
