@@ -214,10 +214,12 @@ export class Secondary {
   /** A store that does not answer must not hold up who gives up. */
   async #abort(file: LaggingSender): Promise<void> {
     this.#open.delete(file);
+    // One that hangs does not hear it either: prune-incomplete finds what is left there.
+    const longest = this.#destination.store.silentMs < QUIET_MS ? SILENT_MS : QUIET_MS;
     const watch = new AbortController();
     await Promise.race([
       file.abort(),
-      sleep(SILENT_MS, undefined, { signal: watch.signal }).catch(() => {}),
+      sleep(longest, undefined, { signal: watch.signal }).catch(() => {}),
     ]);
     watch.abort();
   }
