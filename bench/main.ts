@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { env } from "../test/support/backuptool.js";
 import { casesOf, type Pair } from "./cases.js";
 import { median } from "./measure.js";
+import { secondaryCasesOf } from "./secondary-cases.js";
 import { storeCasesOf } from "./store-cases.js";
 
 /** Prints each case's rate beside its peer's, in one run on one machine, with CPU and memory. */
@@ -24,7 +25,11 @@ const sizes = {
   smallObjects: Math.ceil(50_000 * scale),
   records: Math.ceil(1_000_000 * scale),
 };
-const cases = [...casesOf(folder, sizes), ...storeCasesOf(folder, sizes)];
+const cases = [
+  ...casesOf(folder, sizes),
+  ...storeCasesOf(folder, sizes),
+  ...secondaryCasesOf(folder, sizes),
+];
 const columns = ["ratio", "goal", "whole", "ours", "peer", "CPU s", "peak MiB", "case"];
 console.log(`medians of ${runs} runs`);
 console.log('"ratio" counts from the end of the key derivation, "whole" the whole process');

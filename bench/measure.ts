@@ -16,6 +16,8 @@ export interface Measure {
 interface MeasureOptions {
   readonly quiet?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  /** Exit codes that are no failure; 0 alone unless told. */
+  readonly codes?: readonly number[];
   readonly onStart?: (child: ChildProcess) => void;
 }
 
@@ -25,7 +27,7 @@ const PROGRAM = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 /** Runs a command to its end; throws when it fails. `quiet` sends its output to /dev/null. */
 export async function measure(
   command: readonly string[],
-  { quiet = false, env = {}, onStart }: MeasureOptions = {},
+  { quiet = false, env = {}, codes = [0], onStart }: MeasureOptions = {},
 ): Promise<Measure> {
   const words = quiet ? ["sh", "-c", 'exec "$@" >/dev/null', "sh", ...command] : command;
   const { stdout, stderr } = await runProcess("/usr/bin/python3", [MEASURE, ...words], {
@@ -33,14 +35,14 @@ export async function measure(
     ...(onStart === undefined ? {} : { onStart }),
   });
   const { code, ...measured } = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "{}");
-  if (code !== 0) throw new Error(`${command.join(" ")}: exit code ${code}\n${stderr}`);
+  if (!codes.includes(code)) throw new Error(`${command.join(" ")}: exit code ${code}\n${stderr}`);
   return { ...measured, stdout: stdout.toString() };
 }
 
 /** Runs our program; `work` is the time from the end of the key derivation to the exit, seconds. */
 export async function measureTool(
   args: readonly string[],
-  options: Pick<MeasureOptions, "env"> = {},
+  options: Pick<MeasureOptions, "env" | "codes"> = {},
 ): Promise<Measure & { work: number }> {
   let since = Number.NaN;
   const onStart = (child: ChildProcess): void => {

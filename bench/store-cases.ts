@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { env } from "../test/support/backuptool.js";
-import { newBucket } from "../test/support/s3-buckets.js";
+import { newBucket, radosgw, storeFields } from "../test/support/s3-buckets.js";
 import type { Case, Pair, Scale } from "./cases.js";
 import { fillPool } from "./fill.js";
 import { type Measure, measure, measureTool } from "./measure.js";
@@ -53,21 +53,12 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
       prepare: async () => {
         await fillPool("btrdbhot", scale.largeObjects, LARGE_MIB << 20);
         [one, two] = [await newBucket(), await newBucket()];
-        const endpoint = env("S3_ENDPOINT");
-        const [access, secret] = [env("S3_ACCESS"), env("S3_SECRET")];
-        writeFileSync(
-          credentials,
-          JSON.stringify({
-            region: "us-east-1",
-            accessKeyID: access,
-            secretAccessKey: secret,
-            endpoint,
-            s3ForcePathStyle: true,
-          }),
-        );
+        writeFileSync(credentials, JSON.stringify(storeFields()));
+        const { endpoint, credentials: user } = radosgw();
         const remote = [
           ...["[s3]", "type = s3", "provider = Ceph", `endpoint = ${endpoint}`],
-          ...[`access_key_id = ${access}`, `secret_access_key = ${secret}`, ""],
+          ...[`access_key_id = ${user.accessKeyId}`],
+          ...[`secret_access_key = ${user.secretAccessKey}`, ""],
         ];
         writeFileSync(config, remote.join("\n"));
       },

@@ -20,6 +20,7 @@ const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
   "missing",
   "suspects",
   "snapshot-not-copied",
+  "store-retrying",
 ] as const);
 
 /** One run of a command: where its events go and where its passphrase comes from. */

@@ -7,6 +7,10 @@ import { formatSize } from "./sizes.js";
 /** What an event of a snapstore says. */
 export function snapshotLines(event: SnapshotEvent): EventLines {
   switch (event.type) {
+    case "store-retrying": {
+      const seconds = Math.ceil(event.forMs / 1000);
+      return { err: [`warning: ${event.reason}; trying again for up to ${seconds} s`] };
+    }
     case "snapshot-begun":
       return { err: [`writing snapshot ${event.snapshot} to ${event.store}`] };
     case "snapshot-stored": {

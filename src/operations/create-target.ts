@@ -1,13 +1,17 @@
 import type { BackupTarget } from "../archive/backup-target.js";
 import { FileThread } from "../archive/file-thread.js";
 import { FolderTarget } from "../archive/folder-target.js";
+import { MANIFEST_NAME } from "../archive/format.js";
 import { throwIfAborted, UsageError } from "../errors.js";
-import type { Destination } from "../replication/destination.js";
+import type { Destination, SecondaryDestination } from "../replication/destination.js";
 import { type SnapshotName, snapshotKey, snapshotName } from "../replication/snapshot-name.js";
 import { SnapshotTarget } from "../replication/snapshot-target.js";
 import type { StoreConfig } from "../snapstore/config.js";
+import { MeteredStore } from "../snapstore/metered.js";
+import { RecentFailure } from "../snapstore/recent-failure.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { OperationContext } from "./context.js";
+import { retryNotes } from "./retry-notes.js";
 import { openRetrying } from "./stores.js";
 
 /** A store that a backup goes to, and how files are sent there. */
@@ -25,8 +29,9 @@ const SLACK_BYTES = 256 << 20;
 /** The stores of a new backup. */
 export class CreateStores {
   readonly #primary: Destination & StoreDestination;
-  readonly #secondary: Destination | undefined;
+  readonly #secondary: SecondaryDestination | undefined;
   readonly #context: OperationContext;
+  readonly #closed = new AbortController();
   #thread: FileThread | undefined;
   #target: SnapshotTarget | undefined;
   #name: SnapshotName | undefined;
@@ -35,7 +40,7 @@ export class CreateStores {
 
   private constructor(
     primary: Destination & StoreDestination,
-    secondary: Destination | undefined,
+    secondary: SecondaryDestination | undefined,
     behind: boolean,
     context: OperationContext,
   ) {
@@ -43,6 +48,7 @@ export class CreateStores {
     this.#secondary = secondary;
     this.#behind = behind;
     this.#context = context;
+    this.#greetSecondary();
   }
 
   /** Throws UsageError for the same place twice; a secondary that cannot be opened is warned of. */
@@ -51,11 +57,13 @@ export class CreateStores {
     secondary: StoreDestination | undefined,
     context: OperationContext,
   ): Promise<CreateStores> {
-    const first = { ...primary, store: await openRetrying(primary.config, ATTEMPTS) };
-    let second: Destination | undefined;
+    const onRetry = retryNotes(context.report);
+    const store = await openRetrying(primary.config, { attempts: ATTEMPTS, onRetry });
+    const first = { ...primary, store };
+    let second: SecondaryDestination | undefined;
     let behind = false;
     try {
-      second = secondary && { ...secondary, store: await openRetrying(secondary.config, ATTEMPTS) };
+      second = secondary && (await openSecondary(secondary));
     } catch (error) {
       behind = true;
       context.report({ type: "warning", message: leftBehind(error) });
@@ -118,8 +126,19 @@ export class CreateStores {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     await this.#thread?.close();
     await Promise.all([this.#primary.store.close(), this.#secondary?.store.close()]);
+  }
+
+  /**
+   * While keys are derived and clusters are connected, the secondary makes its connection and gets its
+   * token. One that does not answer even then is known when files come, and costs them no time.
+   */
+  #greetSecondary(): void {
+    const signal = AbortSignal.any([this.#context.signal, this.#closed.signal]);
+    // What is wrong with it the first file will show.
+    this.#secondary?.store.head(MANIFEST_NAME, signal).catch(() => {});
   }
 
   /** Nothing is ever written below a name that is taken: the next second is. */
@@ -132,6 +151,14 @@ export class CreateStores {
       if (objects.length === 0) return wanted;
     }
   }
+}
+
+/** Nobody waits for it, so nothing is said of its tries before it is given up. */
+async function openSecondary(secondary: StoreDestination): Promise<SecondaryDestination> {
+  const recentFailure = new RecentFailure();
+  const policy = { attempts: ATTEMPTS, onRetry: recentFailure.note };
+  const store = new MeteredStore(await openRetrying(secondary.config, policy));
+  return { ...secondary, store, recentFailure };
 }
 
 function leftBehind(error: unknown): string {

@@ -30,6 +30,8 @@ export interface SnapshotRow {
 }
 
 export type SnapshotEvent =
+  /** A call of a store failed, and is tried again: waits come to `forMs` milliseconds at most. */
+  | { type: "store-retrying"; store: string; reason: string; forMs: number }
   /** A new backup goes to a store under this name. */
   | { type: "snapshot-begun"; snapshot: string; store: string }
   | {

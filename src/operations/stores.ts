@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.js";
 import type { StoreConfig } from "../snapstore/config.js";
 import { openStore } from "../snapstore/open-store.js";
+import type { RetryPolicy } from "../snapstore/retry-policy.js";
 import { RetryingStore } from "../snapstore/retrying.js";
 import type { SnapStore } from "../snapstore/store.js";
 
@@ -8,8 +9,11 @@ import type { SnapStore } from "../snapstore/store.js";
 const ATTEMPTS = 4;
 
 /** A store whose calls are tried again where that may help. The caller closes it. */
-export async function openRetrying(config: StoreConfig, attempts = ATTEMPTS): Promise<SnapStore> {
-  return new RetryingStore(await openStore(config), { attempts });
+export async function openRetrying(
+  config: StoreConfig,
+  policy: Partial<RetryPolicy> = {},
+): Promise<SnapStore> {
+  return new RetryingStore(await openStore(config), { attempts: ATTEMPTS, ...policy });
 }
 
 /** Opens one store for the time of `work`; its calls are tried again where that may help. */

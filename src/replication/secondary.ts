@@ -1,27 +1,26 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 import type { FileDigest } from "../archive/file-thread.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { Part } from "../snapstore/part.js";
 import { partSize } from "../snapstore/part-size.js";
 import { PartSender } from "../snapstore/upload.js";
-import type { Destination } from "./destination.js";
+import type { SecondaryDestination } from "./destination.js";
 import { Lag, LaggingSender } from "./lagging-sender.js";
-import { Liveliness } from "./liveliness.js";
 import { requireStored } from "./stored-files.js";
 
 /** Bytes that may wait to be sent before the primary waits too. */
 const LAG_BYTES = 64 << 20;
 /** Files that may wait for their last parts, each with its parts, before the primary waits. */
 const LAG_FILES = 3;
-/**
- * The window that a slow secondary has: so long the primary waits for it during a whole run, and a
- * twentieth of the run more.
- */
-const PATIENCE_MS = 2_000;
+/** The window that a slow secondary has: so much of the run the primary waits for it, all waits together. */
 const PATIENCE_SHARE = 0.05;
+/** And so much longer while something comes back from it. */
+const PATIENCE_MS = 1_000;
+/** Nothing does any more when nothing did for so long. */
+const QUIET_MS = 1_000;
 /** Once the primary is complete, the secondary is waited for while it gets anywhere: never longer than this. */
 const MOST_WAIT_MS = 60_000;
-/** And not at all once nothing has succeeded for so long. */
+/** And no longer once nothing has come back for so long. */
 const SILENT_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 const LOOK_FOR_ROOM_MS = 10;
@@ -47,9 +46,8 @@ interface SecondaryOptions {
  * the primary never waits for it longer than a stated window.
  */
 export class Secondary {
-  readonly #destination: Destination;
+  readonly #destination: SecondaryDestination;
   readonly #options: SecondaryOptions;
-  readonly #liveliness: Liveliness;
   readonly #stop = new AbortController();
   readonly #lag = new Lag();
   readonly #open = new Set<LaggingSender>();
@@ -61,10 +59,9 @@ export class Secondary {
   #closed = false;
   failed = false;
 
-  constructor(destination: Destination, options: SecondaryOptions) {
+  constructor(destination: SecondaryDestination, options: SecondaryOptions) {
     this.#destination = destination;
     this.#options = options;
-    this.#liveliness = new Liveliness(destination.store);
   }
 
   /** Bytes of a part that both stores take, given what the primary wants. */
@@ -85,7 +82,7 @@ export class Secondary {
   async open(key: string, partBytes: number): Promise<SecondaryFile | undefined> {
     await this.#room();
     if (this.failed) return undefined;
-    const sender = new PartSender(this.#liveliness.store, key, partBytes, {
+    const sender = new PartSender(this.#destination.store, key, partBytes, {
       parallel: this.#destination.maxParallelChunks,
       ifAbsent: true,
       signal: this.#signal,
@@ -120,13 +117,13 @@ export class Secondary {
       await Promise.all(this.#finishing);
       if (this.failed) return;
       const options = { ifAbsent: true, signal: this.#signal };
-      await this.#liveliness.store.put(manifestKey, manifest, options);
+      await this.#destination.store.put(manifestKey, manifest, options);
     };
     const watch = new AbortController();
     const patience = async () => {
       while (performance.now() - begun < MOST_WAIT_MS) {
         await sleep(LOOK_EVERY_MS, undefined, { signal: watch.signal });
-        if (this.#liveliness.silentMs > SILENT_MS) break;
+        if (this.#destination.store.silentMs > SILENT_MS) break;
       }
       throw this.#behind("it was still behind when the primary was complete");
     };
@@ -166,9 +163,12 @@ export class Secondary {
     const begun = performance.now();
     for (;;) {
       await sleep(LOOK_FOR_ROOM_MS);
+      // On a machine that is busy, answers may lie there: they are heard first.
+      await immediate();
       const now = performance.now();
       if (!this.#full) break;
-      const patience = PATIENCE_MS + PATIENCE_SHARE * (now - this.#begun);
+      const heard = this.#destination.store.silentMs < QUIET_MS;
+      const patience = PATIENCE_SHARE * (now - this.#begun) + (heard ? PATIENCE_MS : 0);
       if (this.#waitedMs + now - begun > patience) {
         this.#fail(this.#behind("it is too slow, and fell too far behind the primary store"));
         break;
@@ -185,12 +185,16 @@ export class Secondary {
     digest: FileDigest,
   ): Promise<void> {
     await file.finish(last, digest.sha256);
-    await requireStored(this.#liveliness.store, key, digest, this.#signal);
+    await requireStored(this.#destination.store, key, digest, this.#signal);
     this.#open.delete(file);
   }
 
+  /** The tries that are under way end with this: what made them necessary is lost unless it is told here. */
   #behind(message: string): StoreError {
-    return new StoreError("STORE_TRANSIENT", message, { store: this.#destination.store.name });
+    const { store, recentFailure } = this.#destination;
+    const cause = recentFailure.error;
+    const last = cause === undefined ? "" : `; last: ${cause.reason}`;
+    return new StoreError("STORE_TRANSIENT", `${message}${last}`, { store: store.name, cause });
   }
 
   #fail(error: unknown): void {
@@ -210,10 +214,12 @@ export class Secondary {
   /** A store that does not answer must not hold up who gives up. */
   async #abort(file: LaggingSender): Promise<void> {
     this.#open.delete(file);
+    // One that hangs does not hear it either: prune-incomplete finds what is left there.
+    const longest = this.#destination.store.silentMs < QUIET_MS ? SILENT_MS : QUIET_MS;
     const watch = new AbortController();
     await Promise.race([
       file.abort(),
-      sleep(SILENT_MS, undefined, { signal: watch.signal }).catch(() => {}),
+      sleep(longest, undefined, { signal: watch.signal }).catch(() => {}),
     ]);
     watch.abort();
   }

@@ -3,7 +3,7 @@ import type { FileDigest, FileThread } from "../archive/file-thread.js";
 import { PartSplitter } from "../snapstore/part.js";
 import { partSize } from "../snapstore/part-size.js";
 import { PartSender } from "../snapstore/upload.js";
-import type { Destination } from "./destination.js";
+import type { Destination, SecondaryDestination } from "./destination.js";
 import { Secondary, type SecondaryFile } from "./secondary.js";
 import { manifestKey } from "./snapshot-manifest.js";
 import { requireStored } from "./stored-files.js";
@@ -12,7 +12,7 @@ export interface SnapshotTargetOptions {
   /** Its name, which is new in the primary; what the secondary has under it is never overwritten. */
   readonly snapshot: string;
   readonly primary: Destination;
-  readonly secondary?: Destination | undefined;
+  readonly secondary?: SecondaryDestination | undefined;
   /** A folder that gets the same files. */
   readonly folder?: BackupTarget | undefined;
   /** Hashes what no folder does. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { BackupFile, BackupFiles } from "../archive/backup-files.js";
 import { ArchiveError } from "../archive/errors.js";
 import { StoreError } from "../snapstore/errors.js";
@@ -58,6 +59,8 @@ class RangedFile implements BackupFile {
     this.#store = store;
     this.#object = object;
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+    // Each range under way listens to it, and its body too.
+    setMaxListeners(0, this.#signal);
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {

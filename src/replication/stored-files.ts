@@ -2,6 +2,10 @@ import type { FileDigest } from "../archive/file-thread.js";
 import type { FileFacts } from "../archive/manifest.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
+import { inParallel } from "./parallel.js";
+
+/** Files asked for at the same time. */
+const WINDOW = 8;
 
 /** Every object below a prefix, page by page. */
 export async function* objectsBelow(
@@ -44,7 +48,9 @@ export async function missingOrMisfit(
     if (file === undefined || misfit(file, object) !== undefined) continue;
     waiting.delete(object.key);
   }
-  for (const [key, file] of waiting) check(file, await store.head(key, signal));
+  await inParallel(waiting, WINDOW, async ([key, file]) => {
+    check(file, await store.head(key, signal));
+  });
   return found.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 

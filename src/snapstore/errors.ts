@@ -27,6 +27,8 @@ export class StoreError extends BackupToolError {
   declare readonly code: StoreErrorCode;
   /** The store, as `SnapStore.name` has it. */
   readonly store: string;
+  /** The message without the store. */
+  readonly reason: string;
   /** Milliseconds that the store asked to wait (Retry-After). */
   readonly retryAfterMs: number | undefined;
 
@@ -42,6 +44,7 @@ export class StoreError extends BackupToolError {
   ) {
     super(code, `${options.store}: ${message}`, options);
     this.store = options.store;
+    this.reason = message;
     this.retryAfterMs = options.retryAfterMs;
   }
 

@@ -40,15 +40,23 @@ export interface OperationCounts {
 /** Counts by operation; plain numbers that only grow. An operation that was never called has none. */
 export type StoreCounts = Partial<Record<StoreOperation, OperationCounts>>;
 
-/** Counts what goes through a store. */
+/** Counts what goes through a store, and knows whether it still gets anywhere. */
 export class MeteredStore extends StoreLayer implements SnapStore {
   readonly counts: StoreCounts = {};
   readonly #now: () => number;
+  #underWay = 0;
+  /** When a call last succeeded, or was asked while nothing else was. */
+  #heardAt = 0;
 
   /** @param now milliseconds */
   constructor(store: SnapStore, now: () => number = () => performance.now()) {
     super(store);
     this.#now = now;
+  }
+
+  /** So long no call has succeeded though some are under way; 0 while none is. */
+  get silentMs(): number {
+    return this.#underWay === 0 ? 0 : this.#now() - this.#heardAt;
   }
 
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
@@ -67,18 +75,19 @@ export class MeteredStore extends StoreLayer implements SnapStore {
 
   async *get(key: string, options?: GetOptions): AsyncGenerator<Uint8Array, void, void> {
     const counts = this.#of("get");
-    counts.calls++;
-    const start = this.#now();
+    const start = this.#begin(counts);
+    let heard = false;
     try {
       for await (const piece of this.store.get(key, options)) {
         counts.bytesIn += piece.length;
         yield piece;
       }
+      heard = true;
     } catch (error) {
       count(counts, error);
       throw error;
     } finally {
-      counts.milliseconds += this.#now() - start;
+      this.#end(counts, start, heard);
     }
   }
 
@@ -106,18 +115,33 @@ export class MeteredStore extends StoreLayer implements SnapStore {
 
   async #counted<T>(operation: StoreOperation, work: () => Promise<T>, bytesOut = 0): Promise<T> {
     const counts = this.#of(operation);
-    counts.calls++;
-    const start = this.#now();
+    const start = this.#begin(counts);
+    let heard = false;
     try {
       const result = await work();
       counts.bytesOut += bytesOut;
+      heard = true;
       return result;
     } catch (error) {
       count(counts, error);
       throw error;
     } finally {
-      counts.milliseconds += this.#now() - start;
+      this.#end(counts, start, heard);
     }
+  }
+
+  #begin(counts: OperationCounts): number {
+    const now = this.#now();
+    counts.calls++;
+    if (this.#underWay++ === 0) this.#heardAt = now;
+    return now;
+  }
+
+  #end(counts: OperationCounts, begun: number, heard: boolean): void {
+    const now = this.#now();
+    counts.milliseconds += now - begun;
+    this.#underWay--;
+    if (heard) this.#heardAt = now;
   }
 
   #of(operation: StoreOperation): OperationCounts {

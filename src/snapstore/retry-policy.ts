@@ -16,6 +16,19 @@ export interface RetryPolicy {
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly clock: Clock;
+  /** Told of each try that failed and is followed by another. Must not throw. */
+  readonly onRetry: (failed: FailedTry) => void;
+}
+
+/** A try of a call that was not the last one. Times in milliseconds. */
+export interface FailedTry {
+  readonly error: StoreError;
+  /** How many have failed in a row, this one included. */
+  readonly failures: number;
+  /** From now to the next try. */
+  readonly delayMs: number;
+  /** That the waits before all further tries may come to, if each of them fails as this one did. */
+  readonly mostDelaysMs: number;
 }
 
 export const RETRY_POLICY: RetryPolicy = {
@@ -26,6 +39,7 @@ export const RETRY_POLICY: RetryPolicy = {
   maxDelayMs: 30_000,
   random: Math.random,
   clock: systemClock,
+  onRetry: () => {},
 };
 
 /** A store that asks for less gets more time than one that was just not there. */
@@ -60,18 +74,25 @@ export class Attempts {
     throwIfAborted(this.#signal);
     if (!(error instanceof StoreError) || !error.retryable) throw error;
     this.#failures++;
-    const { attempts, totalMs, clock } = this.#policy;
-    if (this.#failures >= attempts) throw error;
-    const delay = this.#delayAfter(error);
-    if (clock.now() + delay - this.#begun > totalMs) throw error;
-    await clock.sleep(delay, this.#signal);
+    const { attempts, totalMs, clock, random, onRetry } = this.#policy;
+    const failures = this.#failures;
+    if (failures >= attempts) throw error;
+    // Full jitter: anything up to the limit, so that many clients do not come back at once.
+    const delayMs = (error.retryAfterMs ?? 0) + random() * this.#limitAfter(error, failures);
+    const leftMs = totalMs - (clock.now() - this.#begun);
+    if (delayMs > leftMs) throw error;
+    let mostDelaysMs = delayMs;
+    for (let more = failures + 1; more < attempts && mostDelaysMs < leftMs; more++) {
+      mostDelaysMs += (error.retryAfterMs ?? 0) + this.#limitAfter(error, more);
+    }
+    onRetry({ error, failures, delayMs, mostDelaysMs: Math.min(mostDelaysMs, leftMs) });
+    await clock.sleep(delayMs, this.#signal);
   }
 
-  /** Full jitter: anything up to the exponential limit, so that many clients do not come back at once. */
-  #delayAfter(error: StoreError): number {
-    const { firstDelayMs, maxDelayMs, random } = this.#policy;
+  /** The exponential limit of the wait after so many failures, ms. */
+  #limitAfter(error: StoreError, failures: number): number {
+    const { firstDelayMs, maxDelayMs } = this.#policy;
     const first = error.code === "STORE_THROTTLED" ? firstDelayMs * THROTTLED_FACTOR : firstDelayMs;
-    const limit = Math.min(maxDelayMs, first * 2 ** (this.#failures - 1));
-    return (error.retryAfterMs ?? 0) + random() * limit;
+    return Math.min(maxDelayMs, first * 2 ** (failures - 1));
   }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PutObjectRetentionCommand } from "@aws-sdk/client-s3";
@@ -8,15 +9,22 @@ import { encodeManifest } from "../../src/archive/manifest.js";
 import { SnapshotTarget } from "../../src/replication/snapshot-target.js";
 import { StoreFiles } from "../../src/replication/store-files.js";
 import { LocalStore } from "../../src/snapstore/local.js";
+import { MeteredStore } from "../../src/snapstore/metered.js";
+import { RecentFailure } from "../../src/snapstore/recent-failure.js";
+import { RetryingStore } from "../../src/snapstore/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
 import type { SnapStore } from "../../src/snapstore/store.js";
+import { freePort } from "../support/etcd-server.js";
+import { type Fault, FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
 import { judgeStore } from "../support/judge-store.js";
-import { newBucket, plainClient, s3Config } from "../support/s3-buckets.js";
+import { newBucket, plainClient, radosgw, s3Config } from "../support/s3-buckets.js";
 import { SwitchableStore } from "../support/switchable-store.js";
 
 const NAME = "Full-00000000-00000000-1000000000";
 const { signal } = new AbortController();
+// Shared by all tests.
+setMaxListeners(0, signal);
 
 function localStore(): { store: SwitchableStore; folder: string } {
   const folder = newFolder();
@@ -24,25 +32,26 @@ function localStore(): { store: SwitchableStore; folder: string } {
   return { store: new SwitchableStore(local), folder };
 }
 
-const destination = (store: SnapStore) => ({ store, minChunkBytes: 5 << 20, maxParallelChunks: 2 });
+const PARTS = { minChunkBytes: 5 << 20, maxParallelChunks: 2 };
 
 /** Sends files of random bytes and their manifest, as a writer does. Returns why the secondary failed. */
 async function send(
   primary: SnapStore,
   secondary: SnapStore | undefined,
   sizes: Readonly<Record<string, number>>,
+  recentFailure = new RecentFailure(),
 ): Promise<string[]> {
   const failures: string[] = [];
   const thread = new FileThread();
   const target = new SnapshotTarget({
     ...{
       snapshot: NAME,
-      primary: destination(primary),
+      primary: { ...PARTS, store: primary },
       thread,
       expectedFileBytes: 1 << 30,
       signal,
     },
-    secondary: secondary && destination(secondary),
+    secondary: secondary && { ...PARTS, store: new MeteredStore(secondary), recentFailure },
     onSecondaryFailed: (error) => failures.push(String(error)),
   });
   try {
@@ -141,6 +150,43 @@ test("a secondary that hangs is given up, whether its files are many or one is l
     for (const release of held) release();
   }
 });
+
+const TRIED_AGAIN: Readonly<Record<string, { fault?: Fault; last: RegExp }>> = {
+  "refuses connections": { last: /ECONNREFUSED/ },
+  "is unavailable": { fault: { kind: "status", status: 503 }, last: /503/ },
+  "drops connections": { fault: { kind: "drop" }, last: /hang up|ECONNRESET/ },
+  "does not answer": { fault: { kind: "hang" }, last: /no answer within 0.5 seconds/ },
+};
+
+for (const [what, { fault, last }] of Object.entries(TRIED_AGAIN)) {
+  const sizes = {
+    "it fell behind": { "ARCHIVE00000.bin": 90 << 20 },
+    "nothing else is left": SMALL,
+  };
+  for (const [when, files] of Object.entries(sizes)) {
+    test(`a secondary that ${what} is given up once ${when}, and the last failure is told`, async (t) => {
+      const { store: primary } = localStore();
+      const proxy = await FaultyProxy.start(radosgw().endpoint, () => fault);
+      const refused = `http://127.0.0.1:${await freePort()}`;
+      const endpoint = fault === undefined ? refused : proxy.url;
+      const failure = new RecentFailure();
+      const callMs = fault?.kind === "hang" ? 500 : 60_000;
+      const secondary = new RetryingStore(new S3Store(s3Config(await newBucket(), { endpoint })), {
+        ...{ attempts: 100, maxDelayMs: 500, callMs, onRetry: failure.note },
+      });
+      t.teardown(() => Promise.all([secondary.close(), proxy.close()]));
+      const [told, ...more] = await send(primary, secondary, files, failure);
+      t.deepEqual(more, []);
+      t.regex(
+        told ?? "",
+        /too slow, and fell too far behind|still behind when the primary was complete/,
+      );
+      t.regex(told?.split("; last: ")[1] ?? "", last);
+      t.is(told?.split("s3://").length, 2, told);
+      t.deepEqual(await judgeStore(primary), WHOLE);
+    });
+  }
+}
 
 test("a secondary that cannot hold such files is given up, and the primary goes on", async (t) => {
   const [one, two] = [localStore(), localStore()];

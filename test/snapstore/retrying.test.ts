@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from "ava";
 import { InterruptedError } from "../../src/errors.js";
 import type { Clock } from "../../src/snapstore/clock.js";
 import { LocalStore } from "../../src/snapstore/local.js";
-import type { RetryPolicy } from "../../src/snapstore/retry-policy.js";
+import type { FailedTry, RetryPolicy } from "../../src/snapstore/retry-policy.js";
 import { RetryingStore } from "../../src/snapstore/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
 import { uploadStream } from "../../src/snapstore/upload.js";
@@ -73,6 +73,30 @@ test("a store that asks for less is given its Retry-After, and more", async (t) 
   const { clock, store } = await faulty(t, first("HEAD", throttled, throttled));
   t.is(await store.head("k"), undefined);
   t.deepEqual(clock.slept, [7000 + 400, 7000 + 800]);
+});
+
+test("who asks is told of each try that is followed by another, and how long it may take", async (t) => {
+  const told: FailedTry[] = [];
+  const onRetry = (failed: FailedTry) => told.push(failed);
+  const { store } = await faulty(t, () => FAILED, { attempts: 4, onRetry });
+  await refused(t, "STORE_TRANSIENT", () => store.head("k"));
+  t.deepEqual(
+    told.map(({ failures, delayMs, mostDelaysMs }) => [failures, delayMs, mostDelaysMs]),
+    [
+      [1, 100, 100 + 400 + 800],
+      [2, 200, 200 + 800],
+      [3, 400, 400],
+    ],
+  );
+  for (const { error } of told) t.regex(error.reason, /^k: .*500/);
+});
+
+test("no longer is foretold than the deadline of all tries allows", async (t) => {
+  const told: number[] = [];
+  const onRetry = ({ mostDelaysMs }: FailedTry) => told.push(mostDelaysMs);
+  const { store } = await faulty(t, () => FAILED, { attempts: 1000, totalMs: 2000, onRetry });
+  await refused(t, "STORE_TRANSIENT", () => store.head("k"));
+  t.deepEqual(told, [2000, 1900, 1700, 1300]);
 });
 
 test("after the last try the error is that of the store", async (t) => {

@@ -1,10 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import test, { type ExecutionContext } from "ava";
 import type { SwiftConfig } from "../../src/snapstore/config.js";
 import type { SnapStore } from "../../src/snapstore/store.js";
 import { openSwiftStore } from "../../src/snapstore/swift/store.js";
 import { env } from "../support/backuptool.js";
+import { Authority } from "../support/certificates.js";
+import { newFolder } from "../support/folders.js";
 import { Keystone, newSwiftContainer, radosgwToken } from "../support/swift-auth.js";
+import { TlsFront } from "../support/tls-front.js";
 import { conformance, readAll, refused } from "./conformance.js";
 
 const container = `test-${randomBytes(8).toString("hex")}`;
@@ -160,3 +164,31 @@ async function names(container: string): Promise<string[]> {
   const answer = await fetch(`${storageUrl}/${container}`, { headers: { "X-Auth-Token": token } });
   return (await answer.text()).split("\n").filter((name) => name !== "");
 }
+
+test("an authority of one's own is trusted for tokens and objects, and by no other store", async (t) => {
+  const authority = new Authority(newFolder(), "ours");
+  const front = await TlsFront.start(
+    new URL(auth.url).origin,
+    authority.sign("radosgw", "IP:127.0.0.1"),
+  );
+  t.teardown(() => front.close());
+  const behind: SwiftConfig = {
+    ...config,
+    auth: { ...auth, url: `${front.url}${new URL(auth.url).pathname}` },
+    endpoint: `${front.url}/swift/v1`,
+  };
+  const caCertificate = readFileSync(authority.cacert, "utf8");
+  const trusting = openSwiftStore({ ...behind, caCertificate });
+  const careless = openSwiftStore({ ...behind, insecureSkipVerify: true });
+  const other = openSwiftStore(behind);
+  t.teardown(() => Promise.all([trusting.close(), careless.close(), other.close()]));
+  await trusting.put("tls", Buffer.from("sealed"));
+  t.is((await readAll(trusting, "tls")).toString(), "sealed");
+  t.is((await careless.head("tls"))?.size, 6);
+  const error = await refused(t, "STORE_FAILED", () => other.head("tls"));
+  t.regex(error.message, /certificate/);
+  // The token is had without TLS; the objects are not.
+  const half = openSwiftStore({ ...behind, auth });
+  t.teardown(() => half.close());
+  await refused(t, "STORE_FAILED", () => half.head("tls"));
+});

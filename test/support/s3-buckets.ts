@@ -37,16 +37,19 @@ export function s3Config(bucket: string, more: Partial<S3Config> = {}): S3Config
   return { provider: "S3", container: bucket, prefix: "", ...radosgw(), ...more };
 }
 
-/** The variables of an S3 store on radosgw, for the program. */
-export function storeVariables(more: Readonly<Record<string, unknown>> = {}) {
+/** The fields of a credentials file for the program. */
+export function storeFields() {
   const { endpoint, credentials } = radosgw();
-  const file = join(newFolder(), "s3.json");
-  const fields = {
+  return {
     accessKeyID: credentials.accessKeyId,
     secretAccessKey: credentials.secretAccessKey,
     ...{ endpoint, region: "us-east-1", s3ForcePathStyle: true },
-    ...more,
   };
-  writeFileSync(file, JSON.stringify(fields));
+}
+
+/** The variables of an S3 store on radosgw, for the program. */
+export function storeVariables(more: Readonly<Record<string, unknown>> = {}) {
+  const file = join(newFolder(), "s3.json");
+  writeFileSync(file, JSON.stringify({ ...storeFields(), ...more }));
   return { AWS_APPLICATION_CREDENTIALS_JSON: file };
 }

@@ -154,7 +154,10 @@ export class RcloneDaemon {
         clearTimeout(timer);
         child.stderr.removeAllListeners("data").resume();
         const authorization = `Basic ${Buffer.from(`backuptool:${password}`).toString("base64")}`;
-        resolve({ child, guard: guardOf(child.pid), url, authorization });
+        const guard = guardOf(child.pid);
+        // Nobody else would end it, and its pipe would keep this process alive.
+        child.once("exit", () => guard.kill("SIGKILL"));
+        resolve({ child, guard, url, authorization });
       });
     });
   }
