@@ -1,10 +1,10 @@
 import { ArchiveError } from "../archive/errors.js";
 import type { FileFacts } from "../archive/manifest.js";
+import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { Budget } from "./budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
-import { inParallel } from "./parallel.js";
 import { type RetrySettings, withRetries } from "./retries.js";
 import {
   manifestKey,

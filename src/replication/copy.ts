@@ -1,11 +1,11 @@
 import { ArchiveError } from "../archive/errors.js";
 import { FileThread } from "../archive/file-thread.js";
 import { BackupToolError, InterruptedError, throwIfAborted } from "../errors.js";
+import { inParallel } from "../in-parallel.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { Budget } from "./budget.js";
 import { type CopyLimits, copyPlan } from "./copy-plan.js";
 import { type CopyResult, copySnapshot } from "./copy-snapshot.js";
-import { inParallel } from "./parallel.js";
 import type { RetrySettings } from "./retries.js";
 import { listSnapshots, type StoredSnapshot } from "./snapshots.js";
 

@@ -1,7 +1,7 @@
 import { BackupToolError } from "../errors.js";
+import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
-import { inParallel } from "./parallel.js";
 import { manifestKey } from "./snapshot-manifest.js";
 import { firstRevisionOver } from "./snapshot-name.js";
 import type { StoredSnapshot } from "./snapshots.js";

@@ -1,9 +1,9 @@
 import { ArchiveError } from "../archive/errors.js";
 import type { BackupKind } from "../archive/manifest.js";
 import { BackupToolError, UsageError } from "../errors.js";
+import { inParallel } from "../in-parallel.js";
 import { quoted } from "../quoted.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { inParallel } from "./parallel.js";
 import { readStoredManifest } from "./snapshot-manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./snapshot-name.js";
 import { missingOrMisfit, objectsBelow } from "./stored-files.js";

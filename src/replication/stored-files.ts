@@ -1,8 +1,8 @@
 import type { FileDigest } from "../archive/file-thread.js";
 import type { FileFacts } from "../archive/manifest.js";
+import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
-import { inParallel } from "./parallel.js";
 
 /** Files asked for at the same time. */
 const WINDOW = 8;

@@ -1,8 +1,8 @@
 import type { FileThread } from "../archive/file-thread.js";
 import type { FileFacts } from "../archive/manifest.js";
+import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { inParallel } from "./parallel.js";
 import { type ReadSelection, selectFiles } from "./read-selection.js";
 import { readStoredManifest } from "./snapshot-manifest.js";
 import { type FileDamage, missingOrMisfit } from "./stored-files.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { inParallel } from "../../src/replication/parallel.js";
+import { inParallel } from "../src/in-parallel.js";
 
 test("of several failures the one of the first item is thrown, whichever came first", async (t) => {
   const begun: number[] = [];
