@@ -5,7 +5,10 @@ const layer = (name, from, allowed) => ({
   from: { path: `^src/${from}` },
   to: {
     path: "^src/",
-    pathNot: [`^src/(errors|quoted|native-addon|in-parallel)\\.ts$`, ...allowed.map((to) => `^src/${to}`)],
+    pathNot: [
+      `^src/(errors|quoted|native-addon|in-parallel)\\.ts$`,
+      ...allowed.map((to) => `^src/${to}`),
+    ],
   },
 });
 

@@ -17,11 +17,13 @@ const PATIENCE_SHARE = 0.05;
 /** And so much longer while something comes back from it. */
 const PATIENCE_MS = 1_000;
 /** Nothing does any more when nothing did for so long. */
-const QUIET_MS = 1_000;
+const QUIET_MS = 500;
 /** Once the primary is complete, the secondary is waited for while it gets anywhere: never longer than this. */
 const MOST_WAIT_MS = 60_000;
 /** And no longer once nothing has come back for so long. */
 const SILENT_MS = 5_000;
+/** When it is given up, parts that it has are taken back; no longer than this. */
+const MOST_ABORT_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 const LOOK_FOR_ROOM_MS = 10;
 
@@ -211,16 +213,21 @@ export class Secondary {
     this.#aborting = Promise.all([this.#aborting, ...aborts]).then(() => {});
   }
 
-  /** A store that does not answer must not hold up who gives up. */
+  /**
+   * A store that does not answer must not hold up who gives up. What is left there `snapshot prune-incomplete`
+   * finds.
+   */
   async #abort(file: LaggingSender): Promise<void> {
     this.#open.delete(file);
-    // One that hangs does not hear it either: prune-incomplete finds what is left there.
-    const longest = this.#destination.store.silentMs < QUIET_MS ? SILENT_MS : QUIET_MS;
+    const begun = performance.now();
     const watch = new AbortController();
-    await Promise.race([
-      file.abort(),
-      sleep(longest, undefined, { signal: watch.signal }).catch(() => {}),
-    ]);
+    const patience = async () => {
+      while (performance.now() - begun < MOST_ABORT_MS) {
+        await sleep(LOOK_EVERY_MS, undefined, { signal: watch.signal });
+        if (this.#destination.store.silentMs > QUIET_MS) return;
+      }
+    };
+    await Promise.race([file.abort(), patience().catch(() => {})]);
     watch.abort();
   }
 }

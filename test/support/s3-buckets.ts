@@ -1,7 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import type { S3Config } from "../../src/snapstore/config.js";
 import { env } from "./backuptool.js";
 import { newFolder } from "./folders.js";
@@ -31,6 +36,14 @@ export async function newBucket(
   );
   client.destroy();
   return name;
+}
+
+/** Deletes the objects of a small bucket: a dev cluster is soon full. */
+export async function emptyBucket(name: string): Promise<void> {
+  const client = plainClient();
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: name }));
+  for (const { Key } of Contents) await client.send(new DeleteObjectCommand({ Bucket: name, Key }));
+  client.destroy();
 }
 
 export function s3Config(bucket: string, more: Partial<S3Config> = {}): S3Config {
