@@ -2,6 +2,7 @@ import { UsageError } from "../errors.js";
 import type { BackupKeys } from "./backup-keys.js";
 import type { BackupTarget } from "./backup-target.js";
 import { CborWriter } from "./cbor.js";
+import { ChunkMemory } from "./chunk-memory.js";
 import { EntryWriter } from "./entry-writer.js";
 import {
   archiveName,
@@ -40,6 +41,7 @@ export class BackupWriter extends EntryWriter {
   readonly #onFile: (name: string) => void;
   readonly #pool: SealPool;
   readonly #chunkBytes: number;
+  readonly #memory: ChunkMemory;
   readonly #files: FileFacts[] = [];
   readonly #item = new CborWriter();
   #plainBytes = 0;
@@ -62,6 +64,7 @@ export class BackupWriter extends EntryWriter {
     this.#level = options.compressionLevel;
     this.#archiveBytes = options.archiveBytes;
     this.#chunkBytes = options.chunkBytes ?? DEFAULT_CHUNK_BYTES;
+    this.#memory = new ChunkMemory(this.#chunkBytes);
     this.#onFile = options.onFile ?? (() => {});
     this.#pool = options.sealPool;
   }
@@ -196,13 +199,12 @@ export class BackupWriter extends EntryWriter {
     const header = Buffer.concat([unsigned, this.#keys.headerMac(unsigned)]);
     const file = await this.#target.open(name);
     const key = this.#keys.fileKey(type, number);
-    const chunkBytes = this.#chunkBytes;
     return new SealedFileWriter({
       file,
       pool: this.#pool,
       header,
       key,
-      chunkBytes,
+      memory: this.#memory,
       level: this.#level,
     });
   }

@@ -1,6 +1,7 @@
 import type { SealedOutput } from "./backup-target.js";
+import type { ChunkMemory } from "./chunk-memory.js";
 import type { FileDigest } from "./file-thread.js";
-import { chunkNonce, FRAME_BYTES, maxSealedChunk } from "./format.js";
+import { chunkNonce, FRAME_BYTES } from "./format.js";
 import type { Piece } from "./seal-jobs.js";
 import type { SealPool } from "./seal-pool.js";
 
@@ -31,9 +32,8 @@ export class SealedFileWriter {
   readonly #pool: SealPool;
   readonly #key: Uint8Array;
   readonly #chunkBytes: number;
+  readonly #memory: ChunkMemory;
   readonly #level: number;
-  readonly #freePlain: SharedArrayBuffer[] = [];
-  readonly #freeSealed: SharedArrayBuffer[] = [];
   #plain: SharedArrayBuffer;
   #view: Buffer;
   #used = 0;
@@ -55,15 +55,16 @@ export class SealedFileWriter {
     pool: SealPool;
     header: Uint8Array;
     key: Uint8Array;
-    chunkBytes: number;
+    memory: ChunkMemory;
     level: number;
   }) {
     this.#file = options.file;
     this.#pool = options.pool;
     this.#key = options.key;
-    this.#chunkBytes = options.chunkBytes;
+    this.#memory = options.memory;
+    this.#chunkBytes = options.memory.chunkBytes;
     this.#level = options.level;
-    this.#plain = new SharedArrayBuffer(options.chunkBytes);
+    this.#plain = this.#memory.takePlain();
     this.#view = Buffer.from(this.#plain);
     const header = new SharedArrayBuffer(options.header.length);
     Buffer.from(header).set(options.header);
@@ -140,6 +141,7 @@ export class SealedFileWriter {
     await this.#sent;
     await this.#acknowledged;
     if (this.#failure !== undefined) throw this.#failure;
+    this.#memory.givePlain(this.#plain);
     const digest = await this.#file.finish();
     return { ...digest, plainBytes: this.#position };
   }
@@ -152,9 +154,7 @@ export class SealedFileWriter {
   #dispatch(last: boolean): void {
     const plain = this.#plain;
     const releases = this.#releases;
-    const out =
-      this.#freeSealed.pop() ??
-      new SharedArrayBuffer(FRAME_BYTES + maxSealedChunk(this.#chunkBytes));
+    const out = this.#memory.takeSealed();
     const sealing = this.#pool.seal({
       plain,
       plainLength: this.#used,
@@ -172,7 +172,7 @@ export class SealedFileWriter {
     this.#pieces = [];
     this.#releases = [];
     this.#used = 0;
-    this.#plain = this.#freePlain.pop() ?? new SharedArrayBuffer(this.#chunkBytes);
+    this.#plain = this.#memory.takePlain();
     this.#view = Buffer.from(this.#plain);
   }
 
@@ -186,7 +186,7 @@ export class SealedFileWriter {
   ): Promise<void> {
     try {
       const length = await sealing;
-      this.#freePlain.push(plain);
+      this.#memory.givePlain(plain);
       await before;
       // Every chunk before this one is sealed too, so what they shared is read to its end.
       for (const release of releases) release();
@@ -203,7 +203,7 @@ export class SealedFileWriter {
   async #awaitAppend(append: Promise<void>, out: SharedArrayBuffer): Promise<void> {
     try {
       await append;
-      this.#freeSealed.push(out);
+      this.#memory.giveSealed(out);
       this.#inFlight--;
       this.#wakeAll();
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { BackupTarget, SealedOutput } from "../archive/backup-target.js";
 import type { FileDigest, FileThread } from "../archive/file-thread.js";
-import { PartSplitter } from "../snapstore/part.js";
+import { PartMemory, PartSplitter } from "../snapstore/part.js";
 import { partSize } from "../snapstore/part-size.js";
 import { PartSender } from "../snapstore/upload.js";
 import type { Destination, SecondaryDestination } from "./destination.js";
@@ -32,6 +32,7 @@ export interface SnapshotTargetOptions {
 export class SnapshotTarget implements BackupTarget {
   readonly #options: SnapshotTargetOptions;
   readonly #secondary: Secondary | undefined;
+  readonly #memory = new PartMemory();
   readonly #open = new Set<DualOutput>();
 
   constructor(options: SnapshotTargetOptions) {
@@ -60,7 +61,7 @@ export class SnapshotTarget implements BackupTarget {
     const local = folder === undefined ? await thread.open() : await folder.open(name);
     const output = new DualOutput(
       local,
-      new PartSplitter(partBytes),
+      new PartSplitter(partBytes, this.#memory),
       first,
       second,
       async (digest) => {

@@ -36,22 +36,37 @@ export class Part {
   }
 }
 
-/** Cuts what is written into parts of one size. Their memory is used again. */
+/** Memory of parts, used again, also by several files. */
+export class PartMemory {
+  readonly #free: Buffer[] = [];
+
+  take(bytes: number): Buffer {
+    const found = this.#free.pop();
+    return found?.length === bytes ? found : Buffer.allocUnsafeSlow(bytes);
+  }
+
+  give(buffer: Buffer): void {
+    this.#free.push(buffer);
+  }
+}
+
+/** Cuts what is written into parts of one size. */
 export class PartSplitter {
   readonly #partBytes: number;
-  readonly #free: Buffer[] = [];
+  readonly #memory: PartMemory;
   #buffer: Buffer | undefined;
   #filled = 0;
 
-  constructor(partBytes: number) {
+  constructor(partBytes: number, memory = new PartMemory()) {
     this.#partBytes = partBytes;
+    this.#memory = memory;
   }
 
   /** Copies the bytes; gives each part that is full once more comes after it: the last may be the only one. */
   *write(bytes: Uint8Array): Generator<Part, void, void> {
     for (let at = 0; at < bytes.length; ) {
       if (this.#filled === this.#partBytes) yield this.last();
-      this.#buffer ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#partBytes);
+      this.#buffer ??= this.#memory.take(this.#partBytes);
       const piece = bytes.subarray(at, at + this.#partBytes - this.#filled);
       this.#buffer.set(piece, this.#filled);
       this.#filled += piece.length;
@@ -66,7 +81,7 @@ export class PartSplitter {
     this.#buffer = undefined;
     this.#filled = 0;
     return new Part(bytes, () => {
-      if (buffer !== undefined) this.#free.push(buffer);
+      if (buffer !== undefined) this.#memory.give(buffer);
     });
   }
 }
