@@ -2,7 +2,6 @@ import { UsageError } from "../errors.js";
 import type { BackupKeys } from "./backup-keys.js";
 import type { BackupTarget } from "./backup-target.js";
 import { CborWriter } from "./cbor.js";
-import { ChunkMemory } from "./chunk-memory.js";
 import { EntryWriter } from "./entry-writer.js";
 import {
   archiveName,
@@ -41,7 +40,6 @@ export class BackupWriter extends EntryWriter {
   readonly #onFile: (name: string) => void;
   readonly #pool: SealPool;
   readonly #chunkBytes: number;
-  readonly #memory: ChunkMemory;
   readonly #files: FileFacts[] = [];
   readonly #item = new CborWriter();
   #plainBytes = 0;
@@ -64,7 +62,6 @@ export class BackupWriter extends EntryWriter {
     this.#level = options.compressionLevel;
     this.#archiveBytes = options.archiveBytes;
     this.#chunkBytes = options.chunkBytes ?? DEFAULT_CHUNK_BYTES;
-    this.#memory = new ChunkMemory(this.#chunkBytes);
     this.#onFile = options.onFile ?? (() => {});
     this.#pool = options.sealPool;
   }
@@ -204,7 +201,7 @@ export class BackupWriter extends EntryWriter {
       pool: this.#pool,
       header,
       key,
-      memory: this.#memory,
+      chunkBytes: this.#chunkBytes,
       level: this.#level,
     });
   }

@@ -89,7 +89,7 @@ interface Opening {
  * byte of a damaged chunk is handed out.
  */
 export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chunk, void, void> {
-  const free: SharedArrayBuffer[] = [];
+  const { memory } = source.pool;
   const queue: Opening[] = [];
   const frames = readFrames(source);
   let ended = false;
@@ -107,7 +107,7 @@ export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chun
           ended = true;
           break;
         }
-        const out = free.pop() ?? new SharedArrayBuffer(source.chunkBytes);
+        const out = memory.take(source.chunkBytes);
         queue.push({ index, out, opened: openFrame(source, next.value, index, out) });
         index++;
       }
@@ -119,11 +119,12 @@ export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chun
       const length = await opening.opened;
       if (length instanceof Error) throw length;
       const { out } = opening;
-      yield new Chunk(Buffer.from(out, 0, length), () => free.push(out));
+      yield new Chunk(Buffer.from(out, 0, length), () => memory.give(out));
     }
   } finally {
     await frames.return();
     await Promise.all(queue.map((opening) => opening.opened));
+    for (const { out } of queue) memory.give(out);
   }
 }
 
@@ -180,10 +181,8 @@ function asError(cause: unknown): Error {
 async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void, void> {
   const { name: file, size, headerBytes, chunkBytes } = source;
   const longest = maxSealedChunk(chunkBytes);
-  const free: SharedArrayBuffer[] = [];
-  const recycle = (memory: SharedArrayBuffer) => {
-    if (free.length < 4) free.push(memory);
-  };
+  const { memory: shared } = source.pool;
+  const recycle = (memory: SharedArrayBuffer) => shared.give(memory);
   const hashing: Promise<void>[] = [];
   let blocks: Block[] = [];
   let readTo = 0;
@@ -192,8 +191,7 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
     while (readTo < end) {
       if (hashing.length >= MAX_UNHASHED) await hashing.shift();
       const wanted = Math.min(BLOCK_BYTES, size - readTo);
-      // Only the last block of a file is shorter, so no shorter one is ever used again.
-      const memory = free.pop() ?? new SharedArrayBuffer(wanted);
+      const memory = shared.take(BLOCK_BYTES);
       const length = await readFully(source, memory, readTo, wanted);
       const block = new Block(memory, readTo, length, recycle);
       if (source.hash !== undefined) {

@@ -1,4 +1,5 @@
 import type { OpenJob, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
+import { SharedMemory } from "./shared-memory.js";
 import { WorkerCalls } from "./worker-calls.js";
 
 /** A chunk that is not what was sealed; any other rejection says that the pool itself has failed. */
@@ -9,6 +10,8 @@ export class RefusedChunk extends Error {}
  * with the fewest; results come in any order.
  */
 export class SealPool {
+  /** For what the jobs work on. */
+  readonly memory = new SharedMemory();
   readonly #workers: readonly WorkerCalls<SealPoolJob, SealPoolReply>[];
 
   constructor(threads = 2) {

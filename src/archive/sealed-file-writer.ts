@@ -1,7 +1,6 @@
 import type { SealedOutput } from "./backup-target.js";
-import type { ChunkMemory } from "./chunk-memory.js";
 import type { FileDigest } from "./file-thread.js";
-import { chunkNonce, FRAME_BYTES } from "./format.js";
+import { chunkNonce, FRAME_BYTES, maxSealedChunk } from "./format.js";
 import type { Piece } from "./seal-jobs.js";
 import type { SealPool } from "./seal-pool.js";
 
@@ -32,7 +31,6 @@ export class SealedFileWriter {
   readonly #pool: SealPool;
   readonly #key: Uint8Array;
   readonly #chunkBytes: number;
-  readonly #memory: ChunkMemory;
   readonly #level: number;
   #plain: SharedArrayBuffer;
   #view: Buffer;
@@ -55,16 +53,15 @@ export class SealedFileWriter {
     pool: SealPool;
     header: Uint8Array;
     key: Uint8Array;
-    memory: ChunkMemory;
+    chunkBytes: number;
     level: number;
   }) {
     this.#file = options.file;
     this.#pool = options.pool;
     this.#key = options.key;
-    this.#memory = options.memory;
-    this.#chunkBytes = options.memory.chunkBytes;
+    this.#chunkBytes = options.chunkBytes;
     this.#level = options.level;
-    this.#plain = this.#memory.takePlain();
+    this.#plain = this.#pool.memory.take(this.#chunkBytes);
     this.#view = Buffer.from(this.#plain);
     const header = new SharedArrayBuffer(options.header.length);
     Buffer.from(header).set(options.header);
@@ -141,7 +138,7 @@ export class SealedFileWriter {
     await this.#sent;
     await this.#acknowledged;
     if (this.#failure !== undefined) throw this.#failure;
-    this.#memory.givePlain(this.#plain);
+    this.#pool.memory.give(this.#plain);
     const digest = await this.#file.finish();
     return { ...digest, plainBytes: this.#position };
   }
@@ -154,7 +151,7 @@ export class SealedFileWriter {
   #dispatch(last: boolean): void {
     const plain = this.#plain;
     const releases = this.#releases;
-    const out = this.#memory.takeSealed();
+    const out = this.#pool.memory.take(FRAME_BYTES + maxSealedChunk(this.#chunkBytes));
     const sealing = this.#pool.seal({
       plain,
       plainLength: this.#used,
@@ -172,7 +169,7 @@ export class SealedFileWriter {
     this.#pieces = [];
     this.#releases = [];
     this.#used = 0;
-    this.#plain = this.#memory.takePlain();
+    this.#plain = this.#pool.memory.take(this.#chunkBytes);
     this.#view = Buffer.from(this.#plain);
   }
 
@@ -186,7 +183,7 @@ export class SealedFileWriter {
   ): Promise<void> {
     try {
       const length = await sealing;
-      this.#memory.givePlain(plain);
+      this.#pool.memory.give(plain);
       await before;
       // Every chunk before this one is sealed too, so what they shared is read to its end.
       for (const release of releases) release();
@@ -203,7 +200,7 @@ export class SealedFileWriter {
   async #awaitAppend(append: Promise<void>, out: SharedArrayBuffer): Promise<void> {
     try {
       await append;
-      this.#memory.giveSealed(out);
+      this.#pool.memory.give(out);
       this.#inFlight--;
       this.#wakeAll();
     } catch (error) {

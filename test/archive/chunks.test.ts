@@ -3,7 +3,6 @@ import { basename, dirname, join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { FolderFiles } from "../../src/archive/backup-files.js";
-import { ChunkMemory } from "../../src/archive/chunk-memory.js";
 import { readChunks } from "../../src/archive/chunk-reader.js";
 import { ArchiveError } from "../../src/archive/errors.js";
 import { FileThread } from "../../src/archive/file-thread.js";
@@ -32,7 +31,7 @@ async function write(
     pool,
     header: HEADER,
     key: KEY,
-    memory: new ChunkMemory(chunkBytes),
+    chunkBytes,
     level: 1,
   });
   let releases = 0;

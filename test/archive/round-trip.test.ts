@@ -224,6 +224,25 @@ test("OpenSSL and both builds of libsodium read the same from a backup, and hash
   }
 });
 
+test("the memory of one file serves the next ones, and is not left to the collector", async (t) => {
+  const folder = newFolder();
+  const objects = Array.from({ length: 60 }, (_, i) => object(`o${i}`, noise(`o${i}`, 20_000)));
+  await writeSample(folder, { objects }, { chunkBytes: 4096, archiveBytes: 40_000 });
+  t.true(readdirSync(folder).length > 25);
+  const pool = new SealPool(1);
+  t.teardown(() => pool.close());
+  const taken = new Set<SharedArrayBuffer>();
+  const { memory } = pool;
+  const take = memory.take.bind(memory);
+  memory.take = (bytes) => {
+    const piece = take(bytes);
+    taken.add(piece);
+    return piece;
+  };
+  t.is((await readAll(folder, samplePassphrase(), pool)).error, undefined);
+  t.true(taken.size < 15, `${taken.size}`);
+});
+
 test("a reader that stops in the middle leaves no file open", async (t) => {
   const folder = newFolder();
   await writeSample(folder, { objects: [object("o", noise("o", 50_000))] }, { chunkBytes: 512 });
