@@ -14,7 +14,9 @@ export class RcloneUpload implements StoreUpload {
   #parts = 0;
   #length = 0;
   #finished = false;
-  #state: "open" | "broken" | "complete" | "aborted" = "open";
+  #state: "open" | "complete" | "aborted" = "open";
+  /** What rclone has of the stream after a failure, nobody knows. */
+  #broken: { readonly by: unknown } | undefined;
 
   constructor(files: RcloneFiles, key: string, options: UploadOptions) {
     this.#files = files;
@@ -35,10 +37,9 @@ export class RcloneUpload implements StoreUpload {
     try {
       this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.#key);
       await this.#sending.write(bytes, signal);
-    } catch (error) {
-      // What rclone has of the stream, nobody knows.
-      this.#state = "broken";
-      throw error;
+    } catch (by) {
+      this.#broken ??= { by };
+      throw by;
     }
     this.#parts++;
     this.#length += bytes.length;
@@ -61,9 +62,9 @@ export class RcloneUpload implements StoreUpload {
         // rclone compares the digest of what it sent with that of the remote, where it has one.
         await this.#sending.finish(signal);
         this.#finished = true;
-      } catch (error) {
-        this.#state = "broken";
-        throw error;
+      } catch (by) {
+        this.#broken ??= { by };
+        throw by;
       }
     }
     const from = `${this.#place.folder}/object`;
@@ -93,13 +94,15 @@ export class RcloneUpload implements StoreUpload {
   }
 
   #mustBeOpen(): void {
-    if (this.#state === "open") return;
-    const broken = this.#state === "broken";
-    throw this.#error(broken ? "the upload broke, and must begin anew" : "the upload is over");
+    if (this.#state !== "open") throw this.#error("the upload is over");
+    if (this.#broken === undefined) return;
+    const { by } = this.#broken;
+    const reason = by instanceof StoreError ? by.reason.replace(`${this.#key}: `, "") : String(by);
+    throw this.#error(`the upload broke (${reason}), and must begin anew`, by);
   }
 
-  #error(what: string): StoreError {
+  #error(what: string, cause?: unknown): StoreError {
     const { store } = this.#files.daemon;
-    return new StoreError("STORE_FAILED", `${this.#key}: ${what}`, { store });
+    return new StoreError("STORE_FAILED", `${this.#key}: ${what}`, { store, cause });
   }
 }
