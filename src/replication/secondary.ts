@@ -11,7 +11,7 @@ import { requireStored } from "./stored-files.js";
 /** Bytes that may wait to be sent before the primary waits too. */
 const LAG_BYTES = 64 << 20;
 /** Files that may wait for their last parts, each with its parts, before the primary waits. */
-const LAG_FILES = 3;
+const LAG_FILES = 8;
 /** The window that a slow secondary has: so much of the run the primary waits for it, all waits together. */
 const PATIENCE_SHARE = 0.05;
 /** And so much longer while something comes back from it. */
@@ -21,7 +21,7 @@ const QUIET_MS = 500;
 /** Once the primary is complete, the secondary is waited for while it gets anywhere: never longer than this. */
 const MOST_WAIT_MS = 60_000;
 /** And no longer once nothing has come back for so long. */
-const SILENT_MS = 5_000;
+const SILENT_MS = 10_000;
 /** When it is given up, parts that it has are taken back; no longer than this. */
 const MOST_ABORT_MS = 5_000;
 const LOOK_EVERY_MS = 100;

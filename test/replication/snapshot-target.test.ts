@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PutObjectRetentionCommand } from "@aws-sdk/client-s3";
 import test from "ava";
 import { FileThread } from "../../src/archive/file-thread.js";
+import { archiveName } from "../../src/archive/format.js";
 import { encodeManifest } from "../../src/archive/manifest.js";
 import { SnapshotTarget } from "../../src/replication/snapshot-target.js";
 import { StoreFiles } from "../../src/replication/store-files.js";
@@ -134,7 +135,7 @@ test("what S3 locks is not overwritten", async (t) => {
 });
 
 test("a secondary that hangs is given up, whether its files are many or one is long", async (t) => {
-  const many = Array.from({ length: 6 }, (_, i) => [`ARCHIVE0000${i}.bin`, 6 << 20] as const);
+  const many = Array.from({ length: 12 }, (_, i) => [archiveName(i), 6 << 20] as const);
   const long = { "ARCHIVE00000.bin": 90 << 20 };
   for (const sizes of [Object.fromEntries(many), long]) {
     const [one, two] = [localStore(), localStore()];

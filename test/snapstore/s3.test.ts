@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
 import {
   HeadObjectCommand,
   PutObjectLegalHoldCommand,
   PutObjectLockConfigurationCommand,
 } from "@aws-sdk/client-s3";
+import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import test, { type ExecutionContext } from "ava";
 import type { S3Config } from "../../src/snapstore/config.js";
 import { StoreError } from "../../src/snapstore/errors.js";
@@ -323,4 +325,40 @@ test("a role is taken on, and its session's token goes along", async (t) => {
 
   const unknown = storeOf(t, { credentials, roleArn: "arn:aws:iam:::role/unknown" });
   await t.throwsAsync(unknown.list(""), { instanceOf: StoreError });
+});
+
+test("a web identity's token file is exchanged for a session (the token service is an emulator)", async (t) => {
+  const { endpoint, credentials } = radosgw("two");
+  const session = await fromTemporaryCredentials({
+    params: { RoleArn: env("S3_ROLE2"), RoleSessionName: "test" },
+    masterCredentials: credentials,
+    clientConfig: { endpoint, region: "us-east-1" },
+  })();
+  const proxy = await FaultyProxy.start(endpoint);
+  t.teardown(() => proxy.close());
+  // radosgw would ask an OpenID provider about the token: here the answer is a session of a role that it knows.
+  const body = `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+    <AssumeRoleWithWebIdentityResult><Credentials>
+      <AccessKeyId>${session.accessKeyId}</AccessKeyId>
+      <SecretAccessKey>${session.secretAccessKey}</SecretAccessKey>
+      <SessionToken>${session.sessionToken}</SessionToken>
+      <Expiration>${session.expiration?.toISOString()}</Expiration>
+    </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`;
+  proxy.plan = ({ method, url }) =>
+    method === "POST" && url === "/" ? { kind: "status", status: 200, body } : undefined;
+  const webIdentityTokenFile = join(newFolder(), "token");
+  writeFileSync(webIdentityTokenFile, "a.web.token");
+  const identity = {
+    ...{ credentials: undefined, roleArn: env("S3_ROLE2"), webIdentityTokenFile },
+    endpoint: proxy.url,
+  };
+  const store = storeOf(t, identity);
+  await store.put("web", Buffer.from("x"));
+  t.is((await readAll(store, "web")).toString(), "x");
+  const [asked, ...others] = proxy.log;
+  t.is(asked?.headers.authorization, undefined, "nothing signs the first request");
+  for (const { headers } of others) t.is(headers["x-amz-security-token"], session.sessionToken);
+
+  const gone = storeOf(t, { ...identity, webIdentityTokenFile: join(newFolder(), "gone") });
+  await t.throwsAsync(gone.list(""), { instanceOf: StoreError, message: /gone/ });
 });
