@@ -6,7 +6,7 @@ const layer = (name, from, allowed) => ({
   to: {
     path: "^src/",
     pathNot: [
-      `^src/(errors|quoted|native-addon|in-parallel)\\.ts$`,
+      `^src/(errors|quoted|native-addon|in-parallel|shared-memory)\\.ts$`,
       ...allowed.map((to) => `^src/${to}`),
     ],
   },
@@ -30,7 +30,11 @@ module.exports = {
       "snapstore/",
       "replication/",
     ]),
-    layer("errors-know-nothing", "(errors|quoted|native-addon|in-parallel)\\.ts$", []),
+    layer(
+      "errors-know-nothing",
+      "(errors|quoted|native-addon|in-parallel|shared-memory)\\.ts$",
+      [],
+    ),
     {
       name: "no-cycles",
       severity: "error",

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { BackupToolError } from "../errors.js";
+import { SharedMemory } from "../shared-memory.js";
 import type { FileJob, FileReply } from "./file-jobs.js";
 import { WorkerCalls } from "./worker-calls.js";
 
@@ -24,6 +25,8 @@ export class FolderError extends BackupToolError {
 
 /** Writes and hashes files on a thread of its own, each under a temporary name until it is finished. */
 export class FileThread {
+  /** For what is handed to it, by whoever wants it. */
+  readonly memory = new SharedMemory();
   readonly #worker = new WorkerCalls<FileJob, FileReply>(
     new URL("./file-worker.js", import.meta.url),
     "file thread",

@@ -12,6 +12,7 @@ import { native, wrappers } from "./sodium.js";
 const MAX_LOAD = 0.9;
 /** Backups of a chain that an entry can tell apart. */
 const MAX_CHAIN = 0x10000;
+
 /** State and place of one object. */
 export interface TableEntry {
   readonly size: number;

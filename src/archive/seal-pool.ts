@@ -1,5 +1,5 @@
+import { SharedMemory } from "../shared-memory.js";
 import type { OpenJob, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
-import { SharedMemory } from "./shared-memory.js";
 import { WorkerCalls } from "./worker-calls.js";
 
 /** A chunk that is not what was sealed; any other rejection says that the pool itself has failed. */

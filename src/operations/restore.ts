@@ -17,8 +17,10 @@ import { timedKeys } from "./timed-keys.js";
 
 export interface RestoreOptions {
   readonly location: BackupLocation;
-  /** Of a backup in a folder: folders of the bases below it, in any order (of the original tool: the oldest first); with none, only what this backup holds is
-   * restored. A store knows the bases itself, unless they are named. */
+  /**
+   * Of a backup in a folder: folders of the bases below it, in any order (of the original tool: the oldest first);
+   * with none, only what this backup holds is restored. A store knows the bases itself, unless they are named.
+   */
   readonly withBase: readonly string[];
   readonly etcd?: EtcdOptions | undefined;
   readonly ceph?: CephOptions | undefined;

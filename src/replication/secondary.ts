@@ -114,27 +114,18 @@ export class Secondary {
 
   /** Waits for what is under way, and then makes the backup whole there too. */
   async finish(manifestKey: string, manifest: Uint8Array): Promise<void> {
-    const begun = performance.now();
     const ended = async () => {
       await Promise.all(this.#finishing);
       if (this.failed) return;
       const options = { ifAbsent: true, signal: this.#signal };
       await this.#destination.store.put(manifestKey, manifest, options);
     };
-    const watch = new AbortController();
-    const patience = async () => {
-      while (performance.now() - begun < MOST_WAIT_MS) {
-        await sleep(LOOK_EVERY_MS, undefined, { signal: watch.signal });
-        if (this.#destination.store.silentMs > SILENT_MS) break;
-      }
-      throw this.#behind("it was still behind when the primary was complete");
-    };
     try {
-      await Promise.race([ended(), patience()]);
+      if (!(await this.#inTime(ended(), MOST_WAIT_MS, SILENT_MS))) {
+        throw this.#behind("it was still behind when the primary was complete");
+      }
     } catch (error) {
       this.#fail(error);
-    } finally {
-      watch.abort();
     }
   }
 
@@ -219,15 +210,24 @@ export class Secondary {
    */
   async #abort(file: LaggingSender): Promise<void> {
     this.#open.delete(file);
+    await this.#inTime(file.abort(), MOST_ABORT_MS, QUIET_MS);
+  }
+
+  /** Whether `work` ended within `mostMs`, while something came back from the store every `silentMs`. */
+  async #inTime(work: Promise<void>, mostMs: number, silentMs: number): Promise<boolean> {
     const begun = performance.now();
     const watch = new AbortController();
     const patience = async () => {
-      while (performance.now() - begun < MOST_ABORT_MS) {
+      while (performance.now() - begun < mostMs) {
         await sleep(LOOK_EVERY_MS, undefined, { signal: watch.signal });
-        if (this.#destination.store.silentMs > QUIET_MS) return;
+        if (this.#destination.store.silentMs > silentMs) break;
       }
+      return false;
     };
-    await Promise.race([file.abort(), patience().catch(() => {})]);
-    watch.abort();
+    try {
+      return await Promise.race([work.then(() => true), patience()]);
+    } finally {
+      watch.abort();
+    }
   }
 }

@@ -1,21 +1,26 @@
 import type { FileDigest, FileThread, HashedFile } from "../archive/file-thread.js";
+import type { SharedMemory } from "../shared-memory.js";
 
 const BUFFER_BYTES = 1 << 20;
 
 /** Hashes a stream on a thread while the next bytes come in. */
 export class StreamDigest {
   readonly #file: HashedFile;
-  #filling = new SharedArrayBuffer(BUFFER_BYTES);
-  #hashed = new SharedArrayBuffer(BUFFER_BYTES);
+  readonly #memory: SharedMemory;
+  #filling: SharedArrayBuffer;
+  #hashed: SharedArrayBuffer;
   #filled = 0;
   #hashing: Promise<void> = Promise.resolve();
 
-  private constructor(file: HashedFile) {
+  private constructor(file: HashedFile, memory: SharedMemory) {
     this.#file = file;
+    this.#memory = memory;
+    this.#filling = memory.take(BUFFER_BYTES);
+    this.#hashed = memory.take(BUFFER_BYTES);
   }
 
   static async start(thread: FileThread): Promise<StreamDigest> {
-    return new StreamDigest(await thread.open());
+    return new StreamDigest(await thread.open(), thread.memory);
   }
 
   /** Copies the piece; waits when the thread is behind. */
@@ -32,6 +37,8 @@ export class StreamDigest {
   async finish(): Promise<FileDigest> {
     if (this.#filled > 0) await this.#hand();
     await this.#hashing;
+    this.#memory.give(this.#filling);
+    this.#memory.give(this.#hashed);
     return await this.#file.finish();
   }
 

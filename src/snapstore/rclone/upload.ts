@@ -34,13 +34,7 @@ export class RcloneUpload implements StoreUpload {
     if (number > this.#parts || bytes.length > partBytes || short) {
       throw this.#error(`part ${number} is out of turn`);
     }
-    try {
-      this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.#key);
-      await this.#sending.write(bytes, signal);
-    } catch (by) {
-      this.#broken ??= { by };
-      throw by;
-    }
+    await this.#orBreak((sending) => sending.write(bytes, signal));
     this.#parts++;
     this.#length += bytes.length;
   }
@@ -57,15 +51,9 @@ export class RcloneUpload implements StoreUpload {
     }
     const about = { key: this.#key, signal };
     if (!this.#finished) {
-      try {
-        this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.#key);
-        // rclone compares the digest of what it sent with that of the remote, where it has one.
-        await this.#sending.finish(signal);
-        this.#finished = true;
-      } catch (by) {
-        this.#broken ??= { by };
-        throw by;
-      }
+      // rclone compares the digest of what it sent with that of the remote, where it has one.
+      await this.#orBreak((sending) => sending.finish(signal));
+      this.#finished = true;
     }
     const from = `${this.#place.folder}/object`;
     const sent = await this.#files.stat(from, about);
@@ -91,6 +79,16 @@ export class RcloneUpload implements StoreUpload {
     if (this.#sending === undefined) return;
     await this.#sending.cancel();
     await this.#files.purge(this.#place.root, { key: this.#key }).catch(() => {});
+  }
+
+  async #orBreak(work: (sending: Sending) => Promise<void>): Promise<void> {
+    try {
+      this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.#key);
+      await work(this.#sending);
+    } catch (by) {
+      this.#broken ??= { by };
+      throw by;
+    }
   }
 
   #mustBeOpen(): void {

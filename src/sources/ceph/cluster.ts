@@ -1,6 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import { throwIfAborted } from "../../errors.js";
 import { quoted } from "../../quoted.js";
+import { SharedMemory } from "../../shared-memory.js";
 import { answered } from "./answered.js";
 import { CephError, ENOENT, errnoNameOf } from "./errors.js";
 import { type LibradosCluster, type Lists, newLibradosCluster } from "./librados.js";
@@ -36,6 +37,7 @@ export class CephCluster {
   /** The cluster's id. */
   readonly fsid: string;
   readonly #native: LibradosCluster;
+  readonly #memory = new SharedMemory();
   readonly #signal: AbortSignal;
 
   private constructor(native: LibradosCluster, fsid: string, signal: AbortSignal) {
@@ -106,7 +108,8 @@ export class CephCluster {
     }
     if (code < 0) throw CephError.of(code, { operation: "open pool", pool: name });
     const [number = -1, alignment = 0] = results[0];
-    return new CephPool({ native: this.#native, number, name, alignment });
+    const memory = this.#memory;
+    return new CephPool({ native: this.#native, number, name, alignment, memory });
   }
 
   /** Ends what is under way. */

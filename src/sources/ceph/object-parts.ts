@@ -20,18 +20,17 @@ const READ_AHEAD = 3;
 /** Entries of an omap page; the OSD gives 1,024 at most. */
 export const OMAP_PAGE = 1024;
 
-/** Pages of data from `offset` to `size`. Each page is in memory of its own, or in recycled memory. */
+/** Pages of data from `offset` to `size`. Each page is in memory of its own until it is released. */
 export async function* readData(
   pool: PoolHandle,
   name: ObjectName,
   part: ObjectPart & { readonly offset: number; readonly size: number },
 ): AsyncGenerator<SharedBytes & { release(): void }> {
   const { signal, size } = part;
-  const free: SharedArrayBuffer[] = [];
   const pending: Promise<SharedBytes>[] = [];
   let next = part.offset;
   const ask = async (offset: number, length: number): Promise<SharedBytes> => {
-    const memory = free.pop() ?? new SharedArrayBuffer(PAGE_BYTES);
+    const memory = pool.memory.take(PAGE_BYTES);
     const request = new Float64Array([READ_STAT | READ_DATA, offset, length, 0]);
     const result = await readOne(pool, name, request, memory, undefined, part);
     if (result[4] !== length) throw changed(pool, name);
@@ -51,7 +50,7 @@ export async function* readData(
     const { memory, offset, length } = await page;
     signal.throwIfAborted();
     fill();
-    yield { memory, offset, length, release: () => free.push(memory) };
+    yield { memory, offset, length, release: () => pool.memory.give(memory) };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { SharedMemory } from "../../shared-memory.js";
 import type { LibradosCluster } from "./librados.js";
 
 /** A pool opened on the binding. */
@@ -7,4 +8,6 @@ export interface PoolHandle {
   readonly name: string;
   /** Bytes; all appends but the last to an object must be multiples of it. 0 or 1: no matter. */
   readonly alignment: number;
+  /** For the pages of large objects, of all pools. */
+  readonly memory: SharedMemory;
 }

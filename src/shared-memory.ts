@@ -1,6 +1,6 @@
 /**
- * Shared memory in pieces of a few sizes, used again and again, by all files of a backup: V8's collector does not
- * count it, so what each file left behind would pile up.
+ * Shared memory in pieces of a few sizes, used again and again: V8's collector does not count it, so what each file
+ * or object left behind would pile up.
  */
 export class SharedMemory {
   readonly #free = new Map<number, SharedArrayBuffer[]>();
