@@ -153,7 +153,7 @@ test.serial(
   },
 );
 
-test.serial("Ctrl-C ends a create and a restore in seconds, with exit code 130", async (t) => {
+test.serial("Ctrl-C ends a create and a restore with exit code 130", async (t) => {
   t.timeout(120_000);
   const outputdir = join(newFolder(), "backup");
   const interrupt = (ms: number, args: readonly string[]) =>

@@ -39,7 +39,7 @@ async function withStop(daemon: "osd.0" | "etcd", line: RegExp, args: readonly s
   return result;
 }
 
-test.serial("an OSD that stops in the middle of a create is an error in seconds", async (t) => {
+test.serial("an OSD that stops in the middle of a create is an error", async (t) => {
   t.timeout(120_000);
   const outputdir = join(newFolder(), "backup");
   const create = ["create", "--outputdir", outputdir, "--include-pool", "btrdbhot"];

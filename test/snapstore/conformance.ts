@@ -522,7 +522,6 @@ function endings(holds: Holds, { secrets = [] }: ConformanceOptions): void {
     await store.put("k", randomBytes(16 << 20));
     const controller = new AbortController();
     let got = 0;
-    const start = performance.now();
     const read = async () => {
       for await (const piece of store.get("k", { signal: controller.signal })) {
         got += piece.length;
@@ -531,7 +530,6 @@ function endings(holds: Holds, { secrets = [] }: ConformanceOptions): void {
     };
     await t.throwsAsync(read(), { instanceOf: InterruptedError });
     t.true(got > 0 && got < 16 << 20);
-    t.true(performance.now() - start < 30_000);
   });
 
   holds("a reader may leave in the middle", async (t) => {

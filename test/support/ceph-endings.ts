@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { CephCluster } from "../../src/sources/ceph/cluster.js";
-import { cephOptions, Load, NEVER } from "./ceph-load.js";
+import { cephOptions, Load, NEVER, STUCK } from "./ceph-load.js";
 
 const FILE = fileURLToPath(import.meta.url);
 
@@ -73,21 +73,21 @@ const ENDINGS: Readonly<Record<string, (pool: string) => Promise<void>>> = {
   },
   /** For a cluster whose OSD is down. */
   async "close while stuck"(pool) {
-    const load = await Load.start(pool);
+    const load = await Load.start(pool, cephOptions(STUCK));
     await sleep(300);
     await load.cluster.close();
   },
   async "exit while stuck"(pool) {
-    await Load.start(pool);
+    await Load.start(pool, cephOptions(STUCK));
     await sleep(300);
     process.exit(7);
   },
   /** For a cluster whose monitor is down. */
   async "abort while connecting"() {
-    await CephCluster.connect(cephOptions(), AbortSignal.timeout(300)).catch(() => {});
+    await CephCluster.connect(cephOptions(STUCK), AbortSignal.timeout(300)).catch(() => {});
   },
   async "exit while connecting"() {
-    void CephCluster.connect(cephOptions(), NEVER);
+    void CephCluster.connect(cephOptions(STUCK), NEVER);
     await sleep(300);
     process.exit(7);
   },

@@ -11,6 +11,9 @@ export function cephOptions(more: Partial<CephOptions> = {}): CephOptions {
   return { conf: env("CEPH_CONF"), keyring: env("CEPH_KEYRING_ADMIN"), ...more };
 }
 
+/** Timeouts longer than ava's: only something else can end what waits with them. */
+export const STUCK = { opTimeoutSeconds: 1200, connectTimeoutSeconds: 1200 };
+
 /** A signal that does not fire. */
 export const NEVER: AbortSignal = new AbortController().signal;
 // Each call under way listens to it.

@@ -67,16 +67,13 @@ const REFUSED: Readonly<Record<string, [() => Promise<Partial<CephOptions>>, Reg
 };
 
 for (const [what, [options, message, hint]] of Object.entries(REFUSED)) {
-  test(`is refused within seconds, with a hint: ${what}`, async (t) => {
-    const { error, seconds } = await fateOf(
-      CephCluster.connect(cephOptions(await options()), NEVER),
-    );
+  test(`is refused, with a hint: ${what}`, async (t) => {
+    const { error } = await fateOf(CephCluster.connect(cephOptions(await options()), NEVER));
     t.true(error instanceof CephError, `${error}`);
     if (!(error instanceof CephError)) return;
     t.is(error.code, "CEPH_CONNECT");
     t.regex(error.message, message);
     t.regex(error.hint ?? "", hint);
-    t.true(seconds < 30, `${seconds} s`);
   });
 }
 
