@@ -54,9 +54,11 @@ void open_pool(Connection& connection, const std::string& name, BlockingOperatio
   if (answer.code == 0) answer.code = connection.rados.ioctx_create(name.c_str(), pool->listing);
   if (answer.code < 0) return;
   pool->listing.set_namespace(librados::all_nspaces);
+  const int64_t id = pool->objects.get_id();
   uint64_t alignment = 0;
   answer.code = pool->objects.pool_required_alignment2(&alignment);
   if (answer.code < 0) return;
   answer.numbers.push_back(connection.add_pool(std::move(pool)));
   answer.numbers.push_back(static_cast<double>(alignment));
+  answer.numbers.push_back(static_cast<double>(id));
 }

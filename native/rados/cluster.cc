@@ -61,7 +61,7 @@ Napi::Value Cluster::pool_stats(const Napi::CallbackInfo& info) {
   return block(info[1], [names](auto& connection, auto& answer) { ::pool_stats(connection, names, answer); });
 }
 
-// openPool(name, (code, [number, alignment]) => …)
+// openPool(name, (code, [number, alignment, id]) => …)
 Napi::Value Cluster::open_pool(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   return block(info[1], [name](auto& connection, auto& answer) { ::open_pool(connection, name, answer); });

@@ -78,7 +78,8 @@ export class BackupWriter extends EntryWriter {
 
   /** Resolves when there is room for more; rejects when the target cannot be written. */
   override async ready(): Promise<void> {
-    await this.#current(this.#archive).ready();
+    // Between two ARCHIVE files there is none; who only adds to the index need not wait for the next.
+    await this.#archive?.ready();
     await this.#current(this.#index).ready();
   }
 

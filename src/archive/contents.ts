@@ -29,12 +29,12 @@ export interface ContentsVisitor {
   /** Keep `chunk` by `retain` to use `bytes` after the call. */
   data(bytes: Buffer, chunk: Chunk): void;
   endObject(): void;
-  /** What was visited last of `object` is void. */
+  /** What was visited last of `object` is void. {@link settle} follows before anything else is told. */
   torn(object: EntryName): void;
   records(records: readonly ArchivedRecord[], offset: number): void;
   leases(leases: readonly ArchivedLease[]): void;
   tombstones(tombstones: readonly Tombstone[]): void;
-  /** Called after each chunk: the place to wait. */
+  /** Called after each chunk, and after each `torn`: the place to wait. */
   settle(): Promise<void>;
 }
 
@@ -48,13 +48,21 @@ export async function visitArchive(
   const walk = new Walk(visitor, archiveName(number), backup.metadata.etcd?.firstBatch ?? 0);
   for await (const { events, chunk } of backup.readArchive(number, options)) {
     try {
-      for (const event of events) walk.event(event, chunk);
+      for (const event of events) {
+        walk.event(event, chunk);
+        // Taken back before the object comes again, maybe in the same chunk.
+        if (isTorn(event)) await visitor.settle();
+      }
       await visitor.settle();
     } finally {
       chunk.release();
     }
   }
   walk.end();
+}
+
+function isTorn(event: TarEvent): boolean {
+  return event.type === "entry" && event.entry.kind === "torn";
 }
 
 class Walk {

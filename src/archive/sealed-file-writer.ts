@@ -43,7 +43,7 @@ export class SealedFileWriter {
   #sealedBytes = 0;
   /** Chunks are handed on in their order: the last one that was. */
   #sent: Promise<void> = Promise.resolve();
-  /** The last append; the file thread answers in order. */
+  /** All appends so far; they may end in any order. */
   #acknowledged: Promise<void>;
   #failure: Error | undefined;
   #wake: (() => void)[] = [];
@@ -190,7 +190,9 @@ export class SealedFileWriter {
       if (this.#failure !== undefined) return;
       new DataView(out).setUint32(0, length, true);
       this.#sealedBytes += FRAME_BYTES + length;
-      this.#acknowledged = this.#awaitAppend(this.#file.append(out, 0, FRAME_BYTES + length), out);
+      const appended = this.#awaitAppend(this.#file.append(out, 0, FRAME_BYTES + length), out);
+      const earlier = this.#acknowledged;
+      this.#acknowledged = appended.then(() => earlier);
     } catch (error) {
       await before;
       this.#fail(error);

@@ -2,16 +2,16 @@ import type { EntryName } from "../archive/entry-path.js";
 import type { Place } from "../archive/index-items.js";
 import type { ObjectTable } from "../archive/object-table.js";
 import { throwIfAborted } from "../errors.js";
+import { quoted } from "../quoted.js";
 import type { CephCluster } from "../sources/ceph/cluster.js";
 import { CephError } from "../sources/ceph/errors.js";
 import { nameAt, packNames } from "../sources/ceph/name-batch.js";
 import type { CephPool } from "../sources/ceph/pool.js";
-import type { NameBatch, ObjectName, ReadFailure, ReadObject } from "../sources/ceph/types.js";
+import type { NameBatch, ObjectName, ReadObject } from "../sources/ceph/types.js";
 import { archiveLargeObject, hasLongOmap } from "./create-large-object.js";
 import type { CreateRun } from "./create-run.js";
 import { loadBaseObjects, writeObjectTombstones } from "./incremental-base.js";
 import { orderedWindow } from "./ordered-window.js";
-import { requirePools } from "./pools.js";
 
 const SLICES = 4;
 const LIST_PAGE = 1024;
@@ -19,14 +19,17 @@ const LIST_PAGE = 1024;
 const STAT_WINDOW = 3;
 const READ_MEMORY = 64 << 20;
 
-/** Backs up the objects of `pools`, each pool with parallel listing and a window of reads. */
+/**
+ * Backs up the objects of `pools`, each pool with parallel listing and a window of reads. `isCovered` tells of a pool
+ * of the base whether this backup speaks for it too: one that it covers and that is not there any more was deleted.
+ */
 export async function archivePools(
   run: CreateRun,
   ceph: CephCluster,
   pools: readonly string[],
-  allPools: boolean,
+  isCovered: (pool: string) => boolean,
 ): Promise<void> {
-  const gone = allPools ? basePools(run).filter((pool) => !pools.includes(pool)) : [];
+  const gone = basePools(run).filter((pool) => !pools.includes(pool) && isCovered(pool));
   const known = [...pools, ...gone];
   const comparable = run.base?.metadata.ceph?.fsid === ceph.fsid;
   const table = run.base && (await loadBaseObjects(run.base, known, run.context.signal));
@@ -37,8 +40,7 @@ export async function archivePools(
     try {
       const vanished = run.counts.vanishedObjects;
       await new PoolArchiver(run, pool, ordinal, table, { comparable, total }).run();
-      // The objects of a pool that is deleted meanwhile vanish too, and that is no backup of it.
-      if (run.counts.vanishedObjects > vanished) requirePools(await ceph.listPools(), [name]);
+      if (run.counts.vanishedObjects > vanished) await requireSamePool(ceph, pool);
     } finally {
       pool.close();
     }
@@ -46,6 +48,19 @@ export async function archivePools(
   if (run.base !== undefined && table !== undefined && table.unmarked > 0) {
     run.counts.deletedObjects = await writeObjectTombstones(run, table, known);
   }
+}
+
+/** The objects of a pool that is deleted meanwhile vanish too, and that is no backup of it. */
+async function requireSamePool(ceph: CephCluster, pool: CephPool): Promise<void> {
+  const now = await ceph.openPool(pool.name);
+  now.close();
+  if (now.id === pool.id) return;
+  throw new CephError(
+    "CEPH_POOL_NOT_FOUND",
+    `ceph: the pool ${quoted(pool.name)} was removed, and made again, while it was read`,
+    { operation: "read", pool: pool.name },
+    { hint: "run it again: this backup would lack what the pool held" },
+  );
 }
 
 /** For progress: the cluster's own count, where it has one. */
@@ -95,7 +110,9 @@ class PoolArchiver {
       throwIfAborted(signal);
       for (const object of group.objects) await this.#archive(object);
       this.#run.counts.vanishedObjects += group.vanished.length;
-      for (const failure of group.failures) this.#fail(failure);
+      for (const failure of group.failures) {
+        this.#missing(failure, CephError.ofRead(this.#pool.name, failure));
+      }
       this.#progress();
       await this.#run.writer.ready();
     }
@@ -153,15 +170,7 @@ class PoolArchiver {
       name: object.name,
     };
     if (object.data.length < object.size || hasLongOmap(object)) {
-      const state = await archiveLargeObject(
-        writer,
-        this.#pool,
-        name,
-        object,
-        this.#run.context.signal,
-      );
-      if (state === undefined) this.#run.counts.vanishedObjects++;
-      else this.#indexed(name, state, state.place);
+      await this.#archiveLarge(name, object);
       return;
     }
     const place = await writer.place(object.size);
@@ -172,6 +181,20 @@ class PoolArchiver {
     writer.data(object.data, () => object.release());
     writer.endData();
     this.#indexed(name, object, place);
+  }
+
+  async #archiveLarge(name: EntryName, object: ReadObject): Promise<void> {
+    const { counts, context, writer } = this.#run;
+    try {
+      const state = await archiveLargeObject(writer, this.#pool, name, object, {
+        ...{ keepGoing: this.#run.keepGoing, signal: context.signal },
+      });
+      if (state === undefined) counts.vanishedObjects++;
+      else this.#indexed(name, state, state.place);
+    } catch (error) {
+      if (!(error instanceof CephError)) throw error;
+      this.#missing(name, error);
+    }
   }
 
   #indexed(
@@ -198,22 +221,21 @@ class PoolArchiver {
     });
   }
 
-  #fail(failure: ReadFailure): void {
-    if (!this.#run.keepGoing) throw CephError.ofRead(this.#pool.name, failure);
+  #missing({ namespace, locator, name }: ObjectName, error: CephError): void {
+    if (!this.#run.keepGoing) throw error;
     this.#run.counts.missingObjects++;
     this.#run.context.report({
       type: "missing",
       pool: this.#pool.name,
-      namespace: failure.namespace,
-      name: failure.name,
-      reason: failure.message,
+      namespace,
+      name,
+      reason: error.message,
     });
     // What the base has of it is better than nothing, and it is not deleted.
-    const slot = this.#table?.find(this.#ordinal, failure.namespace, failure.locator, failure.name);
+    const slot = this.#table?.find(this.#ordinal, namespace, locator, name);
     if (slot === undefined || this.#table === undefined) return;
     this.#table.mark(slot);
     const entry = this.#table.entry(slot);
-    const { namespace, locator, name } = failure;
     const backup = entry.backup + 1;
     this.#run.writer.indexObject({
       pool: this.#ordinal,

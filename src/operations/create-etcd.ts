@@ -28,6 +28,7 @@ export interface EtcdFacts {
 export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<EtcdFacts> {
   const base = run.base?.metadata.etcd ?? undefined;
   const { counts, context, writer } = run;
+  const tombstones = new TombstonePages(writer);
   for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
     const revision = await etcd.currentRevision(context.signal);
     // Revisions of another cluster, or of one that was set back, say nothing here.
@@ -35,9 +36,11 @@ export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<Et
     const firstBatch = writer.recordBatches;
     counts.records = 0;
     counts.unchangedKeys = 0;
-    counts.deletedKeys = 0;
+    tombstones.restart();
     try {
-      await new EtcdArchiver(run, etcd, revision, comparable).run();
+      await new EtcdArchiver(run, etcd, { revision, comparable, tombstones }).run();
+      // Also those of readings that were cut off: what they say of a key is overruled or still true.
+      counts.deletedKeys = tombstones.written;
       return { clusterId: etcd.clusterId, revision, firstBatch, restarts };
     } catch (error) {
       if (!(error instanceof EtcdError) || error.code !== "ETCD_COMPACTED") throw error;
@@ -66,12 +69,16 @@ class EtcdArchiver {
   #newLeases = new Set<bigint>();
   readonly #tombstones: TombstonePages;
 
-  constructor(run: CreateRun, etcd: EtcdCluster, revision: number, comparable: boolean) {
+  constructor(
+    run: CreateRun,
+    etcd: EtcdCluster,
+    reading: { revision: number; comparable: boolean; tombstones: TombstonePages },
+  ) {
     this.#run = run;
     this.#etcd = etcd;
-    this.#revision = revision;
-    this.#comparable = comparable;
-    this.#tombstones = new TombstonePages(run.writer);
+    this.#revision = reading.revision;
+    this.#comparable = reading.comparable;
+    this.#tombstones = reading.tombstones;
   }
 
   async run(): Promise<void> {
@@ -165,9 +172,6 @@ class EtcdArchiver {
   }
 
   async #gone(keys: readonly Uint8Array[]): Promise<void> {
-    for (const key of keys) {
-      this.#run.counts.deletedKeys++;
-      await this.#tombstones.add({ kind: "key", key });
-    }
+    for (const key of keys) await this.#tombstones.add({ kind: "key", key });
   }
 }

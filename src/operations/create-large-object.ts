@@ -1,7 +1,6 @@
 import type { BackupWriter } from "../archive/backup-writer.js";
 import type { EntryName } from "../archive/entry-path.js";
 import type { Place } from "../archive/index-items.js";
-import { BackupToolError } from "../errors.js";
 import { quoted } from "../quoted.js";
 import { CephError } from "../sources/ceph/errors.js";
 import { packNames } from "../sources/ceph/name-batch.js";
@@ -24,29 +23,32 @@ export interface ArchivedState {
 /**
  * Archives an object that takes more than one read. When it changes in the middle, what was written
  * of it is marked as torn and it is read again. Undefined when it was deleted meanwhile.
+ *
+ * @throws CephError when it cannot be read; with `keepGoing` the archive is sound then, and goes on without it
  */
 export async function archiveLargeObject(
   writer: BackupWriter,
   pool: CephPool,
   name: EntryName,
   first: ReadObject,
-  signal: AbortSignal,
+  options: { readonly keepGoing: boolean; readonly signal: AbortSignal },
 ): Promise<ArchivedState | undefined> {
   let object: ReadObject | undefined = first;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (object === undefined) return undefined;
     const { size, mtime, version } = object;
     const place = await writer.place(size);
-    if (await attemptOnce(writer, pool, name, object, signal)) {
+    if (await attemptOnce(writer, pool, name, object, options)) {
       return { size, mtime, version, place };
     }
-    object = await readAgain(pool, name, signal);
+    object = await readAgain(pool, name, options.signal);
   }
   object?.release();
-  throw new BackupToolError(
+  throw new CephError(
     "CEPH_OBJECT_CHANGED",
-    `ceph object ${quoted(name.pool)}/${quoted(name.name)} changed each of ${ATTEMPTS} times that it was read`,
-    { hint: "run it again when the object is written less" },
+    `ceph: object ${quoted(name.name)} in pool ${quoted(name.pool)} changed each of ${ATTEMPTS} times that it was read`,
+    { operation: "read", pool: name.pool, object: name.name },
+    { hint: "run it again when the object is written less, or go on without it by --keep-going" },
   );
 }
 
@@ -55,7 +57,7 @@ async function attemptOnce(
   pool: CephPool,
   name: EntryName,
   object: ReadObject,
-  signal: AbortSignal,
+  { keepGoing, signal }: { readonly keepGoing: boolean; readonly signal: AbortSignal },
 ): Promise<boolean> {
   const { size, mtime, version } = object;
   let written = -1;
@@ -91,12 +93,14 @@ async function attemptOnce(
     return true;
   } catch (error) {
     if (!released) object.release();
-    if (!(error instanceof CephError) || error.code !== "CEPH_OBJECT_CHANGED") throw error;
+    const changed = error instanceof CephError && error.code === "CEPH_OBJECT_CHANGED";
+    if (!changed && !(keepGoing && error instanceof CephError)) throw error;
     if (written >= 0) {
       await writer.fill(size - written);
       writer.endData();
     }
     writer.torn(name);
+    if (!changed) throw error;
     return false;
   }
 }

@@ -106,7 +106,7 @@ export async function createBackup(
     await writer.start(base === undefined ? [] : await chainOf(base));
     const run = { writer, counts, base, context, keepGoing: options.keepGoing };
     if (ceph !== undefined) {
-      await archivePools(run, ceph, pools, options.includePools.length === 0);
+      await archivePools(run, ceph, pools, coverage(options));
       report({
         type: "ceph-done",
         included: counts.objects,
@@ -136,6 +136,12 @@ export async function createBackup(
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
+}
+
+/** What `choosePools` would choose, were it there. */
+function coverage({ includePools, skipPools }: CreateOptions): (pool: string) => boolean {
+  return (pool) =>
+    includePools.length > 0 ? includePools.includes(pool) : !skipPools.includes(pool);
 }
 
 /**

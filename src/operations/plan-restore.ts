@@ -47,6 +47,7 @@ function planChain(chain: readonly BackupReader[], close: () => Promise<void>): 
     (member, ordinal): RestoreStep => ({
       ordinal,
       archives: member.archives.length,
+      incremental: member.metadata.base !== null,
       withEtcd: ordinal < records,
       visit: (number, visitor, signal) => visitArchive(member, number, visitor, { signal }),
     }),

@@ -1,5 +1,6 @@
 import type { ArchivedLease, ArchivedRecord } from "../archive/records.js";
 import type { EtcdCluster } from "../sources/etcd/cluster.js";
+import { isLeftOut } from "../sources/etcd/record-puts.js";
 import type { EtcdRecord, LeasePolicy } from "../sources/etcd/types.js";
 import { Channel } from "./channel.js";
 
@@ -30,6 +31,17 @@ export class EtcdTarget {
   async put(records: readonly ArchivedRecord[]): Promise<void> {
     const channel = this.#channel ?? this.#start();
     await channel.send([...records]);
+  }
+
+  /**
+   * Removes the keys of records that {@link put} leaves out: what a base put there is not what etcd held at the
+   * time of the backup. Returns how many there were.
+   */
+  async removeLeftOut(records: readonly ArchivedRecord[]): Promise<number> {
+    const settings = { policy: this.#policy, leases: this.#leases };
+    const keys = records.filter((record) => isLeftOut(record, settings)).map(({ key }) => key);
+    // Nothing on its way is about these keys: a backup has each once, and bases are drained before it.
+    return keys.length === 0 ? 0 : await this.#etcd.deleteKeys(keys, this.#signal);
   }
 
   async remove(keys: readonly Uint8Array[]): Promise<number> {

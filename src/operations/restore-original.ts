@@ -40,6 +40,7 @@ export async function planOriginals(
       (backup, at): RestoreStep => ({
         ordinal: opened.length - 1 - at,
         archives: backup.summary.archives.length,
+        incremental: at > 0,
         withEtcd: at === etcd,
         visit: (number, visitor, signal) => backup.visit(number, visitor, signal),
       }),

@@ -21,6 +21,8 @@ export interface RestoreStep {
   /** 0 is the newest. */
   readonly ordinal: number;
   readonly archives: number;
+  /** Whether it stands on the one before. */
+  readonly incremental: boolean;
   /** Whether its records are part of what etcd held last. */
   readonly withEtcd: boolean;
   visit(number: number, visitor: ContentsVisitor, signal: AbortSignal): Promise<void>;

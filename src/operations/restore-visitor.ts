@@ -15,6 +15,7 @@ import type { OperationContext } from "./context.js";
 import type { FinalState } from "./restore-chain.js";
 import type { EtcdTarget } from "./restore-etcd.js";
 import { LargeObjectRestore } from "./restore-large-object.js";
+import type { RestoreStep } from "./restore-plan.js";
 import type { PoolTargets } from "./restore-pools.js";
 
 /** Larger objects are written in pieces while they are read. */
@@ -55,9 +56,13 @@ export class RestoreVisitor implements ContentsVisitor {
   readonly #context: OperationContext;
   /** Objects and records that will come, for progress. */
   readonly #total: number;
-  #backup = 0;
+  #step: Omit<RestoreStep, "visit"> = {
+    ordinal: 0,
+    archives: 0,
+    incremental: false,
+    withEtcd: true,
+  };
   #file = 0;
-  #withEtcd = true;
   #announced: Announced | undefined;
   #object: OpenObject | undefined;
   /** What has to be awaited before the next chunk. */
@@ -97,11 +102,10 @@ export class RestoreVisitor implements ContentsVisitor {
     return this.#etcd?.expired ?? 0;
   }
 
-  /** Says which ARCHIVE file of which backup of the chain comes next, and whether its records count. */
-  enter(backup: number, file: number, withEtcd: boolean): void {
-    this.#backup = backup;
+  /** Says which ARCHIVE file of which backup of the chain comes next. */
+  enter(step: Omit<RestoreStep, "visit">, file: number): void {
+    this.#step = step;
     this.#file = file;
-    this.#withEtcd = withEtcd;
   }
 
   attributes(object: EntryName, attributes: ObjectAttributes, offset: number): void {
@@ -222,7 +226,7 @@ export class RestoreVisitor implements ContentsVisitor {
       names.push(rados(tombstone));
       objects.set(pool, names);
     }
-    if (keys.length > 0 && this.#etcd !== undefined && this.#withEtcd) {
+    if (keys.length > 0 && this.#etcd !== undefined && this.#step.withEtcd) {
       const etcd = this.#etcd;
       this.#waiting.push(async () => {
         this.removedKeys += await etcd.remove(keys);
@@ -266,7 +270,12 @@ export class RestoreVisitor implements ContentsVisitor {
 
   records(records: readonly ArchivedRecord[]): void {
     const etcd = this.#etcd;
-    if (etcd !== undefined && this.#withEtcd) this.#waiting.push(() => etcd.put(records));
+    if (etcd === undefined || !this.#step.withEtcd) return;
+    const { incremental } = this.#step;
+    this.#waiting.push(async () => {
+      if (incremental) this.removedKeys += await etcd.removeLeftOut(records);
+      await etcd.put(records);
+    });
   }
 
   /** The pool to restore an object into, when this is the state that is wanted. */
@@ -285,7 +294,9 @@ export class RestoreVisitor implements ContentsVisitor {
   }
 
   #isFinal(name: EntryName, offset: number): boolean {
-    return this.#final === undefined || this.#final.isAt(name, this.#backup, this.#file, offset);
+    return (
+      this.#final === undefined || this.#final.isAt(name, this.#step.ordinal, this.#file, offset)
+    );
   }
 
   #startLarge(pool: CephPool, name: EntryName, attributes: ObjectAttributes): LargeObjectRestore {

@@ -73,7 +73,7 @@ export async function restoreBackup(
     try {
       for (const step of plan.steps) {
         for (let number = 0; number < step.archives; number++) {
-          visitor.enter(step.ordinal, number, step.withEtcd);
+          visitor.enter(step, number);
           await step.visit(number, visitor, signal);
           await visitor.settle();
         }

@@ -10,6 +10,8 @@ export class TombstonePages {
   readonly #writer: BackupWriter;
   #page: Tombstone[] = [];
   #bytes = 0;
+  /** Tombstones that the archive has. */
+  written = 0;
 
   constructor(writer: BackupWriter) {
     this.#writer = writer;
@@ -24,12 +26,18 @@ export class TombstonePages {
     if (this.#page.length >= PAGE_ENTRIES || this.#bytes >= PAGE_BYTES) await this.flush();
   }
 
+  /** Forgets what is not written yet. */
+  restart(): void {
+    this.#page = [];
+    this.#bytes = 0;
+  }
+
   async flush(): Promise<void> {
     if (this.#page.length === 0) return;
     await this.#writer.place(0);
     this.#writer.tombstones(this.#page);
-    this.#page = [];
-    this.#bytes = 0;
+    this.written += this.#page.length;
+    this.restart();
     await this.#writer.ready();
   }
 }

@@ -8,6 +8,7 @@ import {
   removeObjects,
   writeObjects,
 } from "../support/ceph-client.js";
+import { DevCluster } from "../support/dev-cluster.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 
@@ -123,5 +124,64 @@ test.serial(
     t.is(unknown.code, 2, unknown.stderr);
     t.regex(unknown.stderr, /the backup has no pool "typo"/);
     t.deepEqual(await dumpPool(hotAgain), before);
+  },
+);
+
+test.serial("what an incremental skips stays as its base has it", async (t) => {
+  const cluster = await DevCluster.start(["hot", "cold", "target"]);
+  t.teardown(() => cluster.down());
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await backuptool(args);
+    t.is(code, 0, stderr);
+    return stdout.toString();
+  };
+  const target = [...cluster.flags, "--skip-etcd"];
+  const write = (pool: string, name: string) =>
+    writeObjects(pool, [{ name, data: `of ${pool}` }], cluster.env);
+  await write("hot", "one");
+  await write("cold", "two");
+  const folder = newFolder();
+  const full = join(folder, "full");
+  const incremental = join(folder, "incremental");
+  await run("create", "--outputdir", full, "--skip-pool", "target", ...target);
+  await write("hot", "three");
+  const over = ["--incremental-over", full, "--skip-pool", "cold", "--skip-pool", "target"];
+  await run("create", "--outputdir", incremental, ...over, ...target);
+  t.regex(await run("inspect", "--outputdir", incremental), /0 objects, 0 keys/);
+  const restore = ["restore", "--outputdir", incremental, "--with-base", full];
+  t.regex(
+    await run(...restore, "--restore-pool", "cold:target", ...target),
+    /restored 1 ceph objects/,
+  );
+  const names = (await dumpPool("target", cluster.env)).map((line) => JSON.parse(line).name);
+  t.deepEqual(names, [Buffer.from("two").toString("hex")]);
+});
+
+test.serial(
+  "a key that got a lease in an incremental does not come back as it was before",
+  async (t) => {
+    const folder = newFolder();
+    const of = ["--skip-ceph", "--etcd", etcd.endpoint];
+    const run = async (...args: string[]) => {
+      const { code, stderr } = await backuptool([...args, ...of]);
+      t.is(code, 0, stderr);
+    };
+    await etcd.ctl("put", "leased later", "before");
+    await etcd.ctl("put", "stays", "as it is");
+    const full = join(folder, "leases-full");
+    await run("create", "--outputdir", full);
+    const lease = await etcd.grant(3600);
+    await etcd.ctl("put", "leased later", "after", `--lease=${lease}`);
+    const incremental = join(folder, "leases-incremental");
+    await run("create", "--outputdir", incremental, "--incremental-over", full);
+    await etcd.ctl("del", "", "--prefix");
+    const restore = ["restore", "--outputdir", incremental, "--with-base", full];
+    await run(...restore, "--leases", "drop");
+    const keys = async () =>
+      (await etcd.pairs()).map(([key]) => Buffer.from(key, "base64").toString());
+    t.false((await keys()).includes("leased later"));
+    t.true((await keys()).includes("stays"));
+    await run(...restore);
+    t.true((await keys()).includes("leased later"));
   },
 );

@@ -101,3 +101,25 @@ test("what etcd compacts while it is read is read again, in a full backup and an
     t.is(inspected.code, 0, inspected.stderr);
   }
 });
+
+test("deletions that were written before etcd compacted them away are counted as they stand", async (t) => {
+  const etcd = await EtcdServer.start();
+  t.teardown(() => etcd.stop());
+  const key = (i: number) => `key-${`${i}`.padStart(6, "0")}`;
+  await etcd.putMany(Array.from({ length: 9000 }, (_, i) => [key(i), "v".repeat(1000)]));
+  const target = ["--skip-ceph", "--etcd", etcd.endpoint];
+  const [full, incremental] = [join(newFolder(), "full"), join(newFolder(), "incremental")];
+  t.is((await backuptool(["create", "--outputdir", full, ...target])).code, 0);
+  // More than one entry of the archive takes; the first page comes after them.
+  await etcd.ctl("del", key(0), key(5000));
+  const events = await createDuring(etcd, incremental, full, 1);
+  t.is(warnings(events), 1);
+  const inspected = await backuptool(["inspect", "--outputdir", incremental]);
+  t.is(inspected.code, 0, inspected.stderr);
+  const now = await etcd.pairs();
+  await etcd.ctl("del", "", "--prefix");
+  const restore = ["restore", "--outputdir", incremental, "--with-base", full];
+  const restored = await backuptool([...restore, ...target]);
+  t.is(restored.code, 0, restored.stderr);
+  t.deepEqual(await etcd.pairs(), now);
+});

@@ -30,6 +30,8 @@ export interface SampleObject extends EntryName {
   readonly omapPages?: readonly (readonly ArchivedPair[])[];
   /** Attempts before the one that counts, each void. */
   readonly torn?: number;
+  /** Void attempts that found something else; without `data`, the change was noticed before it. */
+  readonly attempts?: readonly Partial<SampleObject>[];
 }
 
 export interface SampleContents {
@@ -161,6 +163,13 @@ async function writeObjects(writer: BackupWriter, contents: SampleContents): Pro
       writer.torn(o);
       place = await writer.place(o.data.length);
     }
+    for (const { data, ...attempt } of o.attempts ?? []) {
+      const found = { ...o, ...attempt };
+      writeAttributes(writer, found);
+      if (data !== undefined) await writeData(writer, { ...found, data });
+      writer.torn(o);
+      place = await writer.place(o.data.length);
+    }
     await writeObject(writer, o);
     index(o, place);
     await writer.ready();
@@ -169,11 +178,19 @@ async function writeObjects(writer: BackupWriter, contents: SampleContents): Pro
 }
 
 async function writeObject(writer: BackupWriter, o: SampleObject): Promise<void> {
+  writeAttributes(writer, o);
+  await writeData(writer, o);
+}
+
+function writeAttributes(writer: BackupWriter, o: SampleObject): void {
   const { xattrs = [], omapHeader = new Uint8Array(0), omap = [], omapPages = [] } = o;
   if (xattrs.length > 0 || omapHeader.length > 0 || omap.length > 0) {
     writer.attributes(o, { xattrs, omapHeader, omap });
   }
   for (const [i, page] of omapPages.entries()) writer.omapPage(o, i + 1, page);
+}
+
+async function writeData(writer: BackupWriter, o: SampleObject): Promise<void> {
   writer.beginData(o, o.data.length, o.mtime);
   const memory = new SharedArrayBuffer(o.data.length);
   Buffer.from(memory).set(o.data);

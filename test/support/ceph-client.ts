@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { runProcess } from "./processes.js";
@@ -51,6 +52,13 @@ export async function dropPools(names: readonly string[]): Promise<void> {
   await client("drop", names);
 }
 
+/** Removes a pool and makes an empty one of its name, while nothing else of this process happens. */
+export function remakePoolNow(name: string): void {
+  for (const command of ["drop", "make"]) {
+    execFileSync("/usr/bin/python3", [CLIENT, command, name]);
+  }
+}
+
 /** Tells the monitors something, as the `ceph` program would; of another cluster with `env`. */
 export async function tellMonitors(
   command: Readonly<Record<string, unknown>>,
@@ -59,7 +67,12 @@ export async function tellMonitors(
   await client("mon", [], JSON.stringify(command), env);
 }
 
-export async function writeObjects(pool: string, objects: readonly ObjectToWrite[]): Promise<void> {
+/** @param env of another cluster */
+export async function writeObjects(
+  pool: string,
+  objects: readonly ObjectToWrite[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const lines = objects.map((object) =>
     JSON.stringify({
       ...object,
@@ -71,7 +84,7 @@ export async function writeObjects(pool: string, objects: readonly ObjectToWrite
       omap: (object.omap ?? []).map((pair) => pair.map(hex)),
     }),
   );
-  await client("write", [pool], lines.join("\n"));
+  await client("write", [pool], lines.join("\n"), env);
 }
 
 export async function removeObjects(
@@ -84,7 +97,30 @@ export async function removeObjects(
   await client("remove", [pool], lines.join("\n"));
 }
 
+/** Writes the first byte of an object again and again, until the function that it returns is called. */
+export function keepChanging(pool: string, name: string): () => Promise<void> {
+  const child = spawn("/usr/bin/python3", [CLIENT, "write", pool], {
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.stdin.on("error", () => {});
+  const line = JSON.stringify({ namespace: "", locator: "", name: hex(name), data: "00" });
+  const many = `${line}\n`.repeat(100);
+  const more = (): void => {
+    while (child.stdin.write(many));
+  };
+  child.stdin.on("drain", more);
+  more();
+  return async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+}
+
 /** Everything that a pool holds, a line of JSON for each object, in one order. */
-export async function dumpPool(pool: string): Promise<string[]> {
-  return (await client("dump", [pool])).split("\n").filter((line) => line !== "");
+export async function dumpPool(
+  pool: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
+  return (await client("dump", [pool], "", env)).split("\n").filter((line) => line !== "");
 }

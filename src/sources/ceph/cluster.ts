@@ -107,9 +107,9 @@ export class CephCluster {
       );
     }
     if (code < 0) throw CephError.of(code, { operation: "open pool", pool: name });
-    const [number = -1, alignment = 0] = results[0];
+    const [number = -1, alignment = 0, id = -1] = results[0];
     const memory = this.#memory;
-    return new CephPool({ native: this.#native, number, name, alignment, memory });
+    return new CephPool({ native: this.#native, number, id, name, alignment, memory });
   }
 
   /** Ends what is under way. */

@@ -5,6 +5,8 @@ import type { LibradosCluster } from "./librados.js";
 export interface PoolHandle {
   readonly native: LibradosCluster;
   readonly number: number;
+  /** A pool that is removed and made again under its name has another. */
+  readonly id: number;
   readonly name: string;
   /** Bytes; all appends but the last to an object must be multiples of it. 0 or 1: no matter. */
   readonly alignment: number;

@@ -21,10 +21,13 @@ import type {
 /** The objects of one pool, at its head, in all namespaces. */
 export class CephPool {
   readonly name: string;
+  /** A pool that is removed and made again under its name has another. */
+  readonly id: number;
   readonly #handle: PoolHandle;
 
   constructor(handle: PoolHandle) {
     this.name = handle.name;
+    this.id = handle.id;
     this.#handle = handle;
   }
 

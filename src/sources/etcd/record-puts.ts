@@ -21,6 +21,15 @@ const IN_FLIGHT = 16;
 /** A lease that expires while its records are put is granted again this often. */
 const REGRANTS = 5;
 
+/** Whether a record is not put: a key whose lease was gone when it was backed up lives on only without one. */
+export function isLeftOut(
+  { lease }: EtcdRecord,
+  { policy, leases }: Pick<PutOptions, "policy" | "leases">,
+): boolean {
+  if (lease === 0n || policy === "keep-forever") return false;
+  return policy === "drop" || !leases.has(lease);
+}
+
 /** Puts records back in transactions within etcd's limits. */
 export class RecordPuts {
   readonly #connection: EtcdConnection;
@@ -69,12 +78,10 @@ export class RecordPuts {
     return { records: this.#records, expired: this.#expired };
   }
 
-  /** A key whose lease was gone when it was backed up lives on only without one. */
   #wanted(record: EtcdRecord): boolean {
-    if (record.lease === 0n || this.#options.policy === "keep-forever") return true;
-    const keep = this.#options.policy === "regrant" && this.#options.leases.has(record.lease);
-    if (!keep) this.#expired++;
-    return keep;
+    const leftOut = isLeftOut(record, this.#options);
+    if (leftOut) this.#expired++;
+    return !leftOut;
   }
 
   #send(records: readonly EtcdRecord[]): void {
