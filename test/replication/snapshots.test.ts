@@ -121,6 +121,39 @@ test("the base of another snapshot is not deleted, also of one that is just bein
   t.is(await code(full.name), "free");
 });
 
+test("the base of an incremental that is being written is not deleted, whatever its etcd did meanwhile", async (t) => {
+  const ranges: Readonly<Record<string, readonly [number, number]>> = {
+    "wrote between the base's name and its reading": [12, 30],
+    "wrote nothing since the base was read": [9, 9],
+    "was set back": [3, 3],
+    "is left out": [0, 0],
+  };
+  for (const [what, [first, last]] of Object.entries(ranges)) {
+    for (const spoilt of [false, true]) {
+      const { folder, store } = newStore();
+      const base = forgeSnapshot(folder, { time: 1000, last: 9 });
+      const after = forgeSnapshot(folder, { time: 3000, last: 40 });
+      const over = { time: 2000, first, last, base };
+      const writing = forgeSnapshot(folder, { ...over, unfinished: !spoilt });
+      if (spoilt) writeFileSync(join(writing.folder, "MANIFEST.json"), "{}");
+      const all = await listSnapshots(store, signal);
+      const refuse = async (name: string) =>
+        refuseNeeded(await findSnapshot(store, name, signal), all);
+      await t.throwsAsync(refuse(base.name), { code: "SNAPSHOT_NEEDED" }, what);
+      await t.notThrowsAsync(refuse(after.name), what);
+    }
+  }
+});
+
+test("what ends after the first revision of an incremental that is being written can be deleted", async (t) => {
+  const { folder, store } = newStore();
+  const other = forgeSnapshot(folder, { time: 1000, last: 90 });
+  const base = forgeSnapshot(folder, { time: 1500, last: 9 });
+  forgeSnapshot(folder, { time: 2000, first: 10, last: 30, base, unfinished: true });
+  const found = await findSnapshot(store, other.name, signal);
+  await t.notThrowsAsync(async () => refuseNeeded(found, await listSnapshots(store, signal)));
+});
+
 test("a deletion that is broken off leaves nothing that looks complete, and can be done again", async (t) => {
   const { folder, store } = newStore();
   const { name, folder: files } = forgeSnapshot(folder, { time: 1000, sizes: [1, 2, 3, 4] });
