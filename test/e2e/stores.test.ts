@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import type { SnapStore } from "../../src/snapstore/store.js";
@@ -181,6 +181,8 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   t.regex(over, /^Incr-/);
   t.true((await judgeStore(bucket.open())).whole.includes(over));
   t.true((await judgeStore(folder.open())).whole.includes(over));
+  const onIt = await run(t, 1, ["create", ...source, "--incremental-over", over]);
+  t.regex(onIt.err, new RegExp(`${over} stands on the backup [0-9a-f]{32}, which is not in s3:`));
   // Its base is in no store, which an error says before anything is written.
   const { err } = await run(t, 1, [
     ...["restore", "--snapshot", over, "--skip-ceph", "--etcd", fresh.endpoint],
@@ -195,6 +197,33 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   const absent = "Full-00000000-00000001-1000000000";
   const missing = await run(t, 1, ["create", ...source, "--incremental-over", absent]);
   t.regex(missing.err, /holds no snapshot Full-00000000-00000001-1000000000/);
+});
+
+test.serial("nothing is built on a chain that a store has lost a part of", async (t) => {
+  const nights = newFolder();
+  const kept = folderStore(nights);
+  const create = (...more: string[]) =>
+    backuptool([...["create", "--skip-ceph", "--etcd", etcd.endpoint, ...kept.flags()], ...more]);
+  const over = ["--incremental-over", "latest"];
+  for (const more of [[], over, over]) t.is((await create(...more)).code, 0);
+  const names = (await judgeStore(kept.open())).whole;
+  const [full = ""] = names;
+  const aside = join(newFolder(), full);
+  renameSync(join(nights, full), aside);
+  const outputdir = join(newFolder(), "new");
+  for (const base of ["latest", names[2] ?? ""]) {
+    const refused = await create("--incremental-over", base, "--outputdir", outputdir);
+    t.is(refused.code, 1, refused.stderr);
+    t.regex(
+      refused.stderr,
+      new RegExp(`${names[1]} stands on the backup [0-9a-f]{32}, which is not in file:`),
+    );
+    t.regex(refused.stderr, /; make a full backup, or copy the missing one there\n$/);
+    t.deepEqual(readdirSync(nights).sort(), names.slice(1).sort());
+    t.deepEqual(readdirSync(outputdir), []);
+  }
+  renameSync(aside, join(nights, full));
+  t.is((await create(...over)).code, 0);
 });
 
 test.serial("a backup of nothing is complete in both stores", async (t) => {
