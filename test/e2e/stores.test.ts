@@ -12,9 +12,10 @@ import {
   writeObjects,
 } from "../support/ceph-client.js";
 import { EtcdServer } from "../support/etcd-server.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
 import { judgeStore } from "../support/judge-store.js";
-import { newBucket } from "../support/s3-buckets.js";
+import { newBucket, radosgw } from "../support/s3-buckets.js";
 import { bothStores, bucketStore, folderStore } from "../support/store-flags.js";
 
 const local = newFolder();
@@ -225,6 +226,39 @@ test.serial("nothing is built on a chain that a store has lost a part of", async
   renameSync(aside, join(nights, full));
   t.is((await create(...over)).code, 0);
 });
+
+test.serial(
+  "a folder that is complete when the store fails is not called unfinished",
+  async (t) => {
+    const refused = await newBucket();
+    const failing = async (file: string) => {
+      const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method, url }) =>
+        method === "PUT" && url.includes(file) ? { kind: "status", status: 403 } : undefined,
+      );
+      t.teardown(() => proxy.close());
+      const store = bucketStore(refused, { endpoint: proxy.url });
+      const outputdir = join(newFolder(), "kept");
+      const made = await backuptool(
+        [
+          ...["create", "--skip-ceph", "--etcd", etcd.endpoint],
+          ...["--outputdir", outputdir, ...store.flags()],
+        ],
+        { env: store.env() },
+      );
+      t.is(made.code, 1, made.stderr);
+      t.regex(
+        made.stderr,
+        /; snapshot Full-\S+ is unfinished: backuptool snapshot prune-incomplete removes it\n$/,
+      );
+      return { outputdir, said: made.stderr };
+    };
+    const last = await failing("MANIFEST.json");
+    t.regex(last.said, /; the backup in ".*\/kept" is complete: keep that folder; snapshot /);
+    t.is((await backuptool(["inspect", "--outputdir", last.outputdir])).code, 0);
+    const before = await failing("INDEX.bin");
+    t.regex(before.said, /; the backup in ".*\/kept" is unfinished: remove that folder /);
+  },
+);
 
 test.serial("a backup of nothing is complete in both stores", async (t) => {
   const [, empty = ""] = pools;
