@@ -214,6 +214,29 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
   for (const { folder: of } of [complete, active, young]) t.true(existsSync(of));
 });
 
+test("pruning leaves alone the uploads of a run that is longer than the time of grace", async (t) => {
+  const { folder, store } = newStore();
+  const day = 86_400;
+  const begun = Math.floor(Date.now() / 1000) - 2 * day;
+  const running = forgeSnapshot(folder, { time: begun, unfinished: true });
+  const dead = forgeSnapshot(folder, { time: begun + 1, unfinished: true });
+  const done = forgeSnapshot(folder, { time: begun + 2 });
+  age(join(running.folder, "METADATA.bin"), begun);
+  for (const file of readdirSync(dead.folder)) age(join(dead.folder, file), begun);
+  const upload = (at: string) => join(at, ".part-0123456789abcdef");
+  for (const at of [running.folder, dead.folder, done.folder]) {
+    writeFileSync(upload(at), "x");
+    age(upload(at), begun);
+  }
+  const aborted = await pruneIncomplete(store, {
+    ...{ olderThan: new Date(Date.now() - day * 1000), dryRun: false, signal },
+    ...{ onRemoved: () => {}, onKept: () => {} },
+  });
+  t.is(aborted, 2);
+  t.true(existsSync(upload(running.folder)));
+  for (const at of [dead.folder, done.folder]) t.false(existsSync(upload(at)));
+});
+
 test("pruning leaves alone what was finished while it looked", async (t) => {
   const { folder, store } = newStore();
   const late = forgeSnapshot(folder, { time: 1000 });
