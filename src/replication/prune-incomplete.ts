@@ -18,10 +18,11 @@ export interface PruneOptions {
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { olderThan, dryRun, signal } = options;
   const spare: string[] = [];
+  const now = Date.now();
   for (const snapshot of await listSnapshots(store, signal)) {
     if (snapshot.state !== "unfinished") continue;
     const { name } = snapshot;
-    if (lastTouched(snapshot) >= olderThan.getTime()) {
+    if (lastTouched(snapshot, now) >= olderThan.getTime()) {
       options.onKept(name);
       // Some of its uploads last as long as the run that writes it: INDEX.bin from the first object to the last.
       spare.push(`${name.text}/`);
@@ -35,6 +36,8 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
 }
 
 /** Milliseconds since 1970. */
-function lastTouched({ name, left }: StoredSnapshot): number {
-  return Math.max(name.time * 1000, left?.modified?.getTime() ?? 0);
+function lastTouched({ name, left }: StoredSnapshot, now: number): number {
+  const named = name.time * 1000;
+  // A name from the future, made by another clock or after such a one, would keep it until then.
+  return Math.max(named > now ? 0 : named, left?.modified?.getTime() ?? 0);
 }

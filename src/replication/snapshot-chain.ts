@@ -66,10 +66,7 @@ type BaseOf =
     }
   | { readonly manifest?: undefined; readonly missing: string };
 
-/**
- * What `snapshot` stands on, its base first; the last one is a full backup, or missing. Looks at the
- * newest before it first: mostly that is the base.
- */
+/** What `snapshot` stands on, its base first; the last one is a full backup, or missing. */
 async function* basesOf(
   store: SnapStore,
   snapshot: StoredSnapshot,
@@ -77,23 +74,71 @@ async function* basesOf(
 ): AsyncGenerator<BaseOf, void, void> {
   let wanted = snapshot.facts?.base ?? null;
   if (wanted === null) return;
-  const older: SnapshotName[] = [];
-  for await (const name of snapshotNames(store, signal)) {
-    if (compareSnapshotNames(name, snapshot.name) < 0) older.push(name);
+  const search = new BaseSearch(store, snapshot.name, signal);
+  for (let above = snapshot.name; wanted !== null; ) {
+    const found = await search.find(wanted, above);
+    if (found === undefined) {
+      yield {
+        missing: `${above.text} stands on the backup ${wanted}, which is not in ${store.name}`,
+      };
+      return;
+    }
+    yield { ...found, above: above.text };
+    above = found.name;
+    wanted = found.manifest.base;
   }
-  older.sort(compareSnapshotNames);
-  let above = snapshot.name.text;
-  for (let name = older.pop(); wanted !== null && name !== undefined; name = older.pop()) {
-    const stored = await readStoredManifest(store, name.text, signal).catch(ignoreDamage);
-    if (stored?.manifest.id !== wanted) continue;
-    yield { name, manifest: stored.manifest, above };
-    above = name.text;
-    wanted = stored.manifest.base;
+}
+
+/** Reads the manifests of a store for the one of a backup, and again only those that it finds. */
+class BaseSearch {
+  readonly #store: SnapStore;
+  readonly #signal: AbortSignal;
+  #names: SnapshotName[] | undefined;
+  /** Which backup is under a name, of those looked at; none for what is in the chain already. */
+  readonly #ids = new Map<string, string | undefined>();
+
+  constructor(store: SnapStore, top: SnapshotName, signal: AbortSignal) {
+    this.#store = store;
+    this.#signal = signal;
+    this.#ids.set(top.text, undefined);
   }
-  if (wanted === null) return;
-  yield {
-    missing: `${above} stands on the backup ${wanted}, which is not in ${store.name}`,
-  };
+
+  async find(
+    id: string,
+    above: SnapshotName,
+  ): Promise<{ name: SnapshotName; manifest: Manifest } | undefined> {
+    this.#names ??= await this.#list();
+    for (const name of outwardsFrom(above, this.#names)) {
+      if (this.#ids.has(name.text) && this.#ids.get(name.text) !== id) continue;
+      const stored = await readStoredManifest(this.#store, name.text, this.#signal).catch(
+        ignoreDamage,
+      );
+      const found = stored?.manifest.id === id;
+      // A store can be hostile: a chain may be a ring.
+      this.#ids.set(name.text, found ? undefined : stored?.manifest.id);
+      if (found) return { name, manifest: stored.manifest };
+    }
+    return undefined;
+  }
+
+  async #list(): Promise<SnapshotName[]> {
+    const names: SnapshotName[] = [];
+    for await (const name of snapshotNames(this.#store, this.#signal)) names.push(name);
+    return names.sort(compareSnapshotNames);
+  }
+}
+
+/**
+ * The newest before it first: mostly that is the base. Then what is named later: the clock may have been
+ * set back in between.
+ */
+function* outwardsFrom(
+  above: SnapshotName,
+  sorted: readonly SnapshotName[],
+): Generator<SnapshotName, void, void> {
+  const before = sorted.filter((name) => compareSnapshotNames(name, above) < 0);
+  yield* before.toReversed();
+  yield* sorted.slice(before.length);
 }
 
 /** A damaged snapshot between them is no reason not to find the others. */

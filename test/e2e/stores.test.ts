@@ -14,6 +14,7 @@ import {
 import { EtcdServer } from "../support/etcd-server.js";
 import { FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
+import { forgeSnapshot } from "../support/forged-snapshots.js";
 import { judgeStore } from "../support/judge-store.js";
 import { newBucket, radosgw } from "../support/s3-buckets.js";
 import { bothStores, bucketStore, folderStore } from "../support/store-flags.js";
@@ -199,6 +200,33 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   const missing = await run(t, 1, ["create", ...source, "--incremental-over", absent]);
   t.regex(missing.err, /holds no snapshot Full-00000000-00000001-1000000000/);
 });
+
+test.serial(
+  "after a clock that was set back, latest is the backup that was made last",
+  async (t) => {
+    const path = newFolder();
+    const ahead = folderStore(path);
+    const time = Math.floor(Date.now() / 1000) + 7200;
+    forgeSnapshot(path, { time });
+    const create = async (...more: string[]) => {
+      const flags = ["--skip-ceph", "--etcd", etcd.endpoint, ...ahead.flags()];
+      const { code, stdout, stderr } = await backuptool(["create", ...flags, ...more]);
+      t.is(code, 0, stderr);
+      t.regex(
+        stderr,
+        /^warning: \S+ in file:\S+ is named by a time that has not come yet \(.*Z\): this one is named after it/m,
+      );
+      return /^SNAPSHOT DONE; ([^:]+):/m.exec(stdout.toString())?.[1] ?? "";
+    };
+    t.regex(await create(), new RegExp(`^Full-.*-${time + 1}$`));
+    t.regex(await create("--incremental-over", "latest"), new RegExp(`^Incr-.*-${time + 2}$`));
+    const into = ["--skip-ceph", "--etcd", fresh.endpoint];
+    await backuptool(["clear", ...into, "--yes"]);
+    const restored = await backuptool(["restore", ...into, ...ahead.flags()]);
+    t.is(restored.code, 0, restored.stderr);
+    t.deepEqual(await fresh.pairs(), await etcd.pairs());
+  },
+);
 
 test.serial("nothing is built on a chain that a store has lost a part of", async (t) => {
   const nights = newFolder();

@@ -6,6 +6,7 @@ import { findSnapshot } from "../../src/replication/snapshots.js";
 import { LocalStore } from "../../src/snapstore/local.js";
 import { newFolder } from "../support/folders.js";
 import { forgeSnapshot } from "../support/forged-snapshots.js";
+import { SwitchableStore } from "../support/switchable-store.js";
 
 const { signal } = new AbortController();
 
@@ -66,5 +67,46 @@ test("a chain that lacks something in a store cannot be built on, and what it is
     spoil(chain);
     await t.throwsAsync(chain.require(chain.top.name), { code: "NO_BASE", message });
     await t.notThrowsAsync(chain.require(forgeSnapshot(chain.folder, { time: 4000 }).name));
+  }
+});
+
+test("a chain is found whatever the clock was set to between its snapshots", async (t) => {
+  for (const times of [
+    [1000, 2000, 3000],
+    [3000, 2000, 1000],
+    [2000, 3000, 1000],
+    [1000, 3000, 2000],
+    [2000, 1000, 3000],
+    [3000, 1000, 2000],
+  ]) {
+    const folder = newFolder();
+    const local = new LocalStore({ provider: "Local", container: folder, prefix: "" });
+    const store = new SwitchableStore(local);
+    for (const time of [500, 1500, 2500, 3500]) forgeSnapshot(folder, { time });
+    const [first = 0, second = 0, third = 0] = times;
+    const full = forgeSnapshot(folder, { time: first });
+    const middle = forgeSnapshot(folder, { time: second, base: full });
+    const top = forgeSnapshot(folder, { time: third, base: middle });
+    const found = await findSnapshot(store, top.name, signal);
+    store.calls.length = 0;
+    const bases = await findBases(store, found, signal);
+    t.deepEqual(
+      bases.map(({ text }) => text),
+      [middle.name, full.name],
+    );
+    t.true(store.keysOf("get").length <= 7, `${store.keysOf("get")}`);
+    await t.notThrowsAsync(requireBases(store, found, signal));
+  }
+});
+
+test("a chain that is a ring has an end", async (t) => {
+  const folder = newFolder();
+  const store = new LocalStore({ provider: "Local", container: folder, prefix: "" });
+  const id = "0".repeat(32);
+  const one = forgeSnapshot(folder, { time: 1000, base: { id, name: "", folder: "" } });
+  const two = forgeSnapshot(folder, { time: 2000, base: one, id });
+  for (const { name } of [one, two]) {
+    const found = await findSnapshot(store, name, signal);
+    await t.throwsAsync(findBases(store, found, signal), { code: "NO_SNAPSHOT" });
   }
 });

@@ -192,7 +192,8 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
   const old = forgeSnapshot(folder, { time: 2000, unfinished: true });
   const active = forgeSnapshot(folder, { time: 3000, unfinished: true });
   const young = forgeSnapshot(folder, { time: now, unfinished: true });
-  for (const { folder: of } of [old, young]) {
+  const future = forgeSnapshot(folder, { time: now + 86_400, unfinished: true });
+  for (const { folder: of } of [old, young, future]) {
     for (const file of readdirSync(of)) age(join(of, file), 2000);
   }
   age(join(active.folder, "METADATA.bin"), 3000);
@@ -206,7 +207,7 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
     });
     return { removed, kept };
   };
-  const expected = { removed: [old.name], kept: [active.name, young.name] };
+  const expected = { removed: [old.name, future.name], kept: [active.name, young.name] };
   t.deepEqual(await prune(true), expected);
   t.true(existsSync(old.folder));
   t.deepEqual(await prune(false), expected);
