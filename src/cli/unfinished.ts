@@ -1,3 +1,6 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { MANIFEST_NAME } from "../archive/format.js";
 import { BackupToolError, withHint } from "../errors.js";
 import type { OperationContext } from "../operations/context.js";
 import { quoted } from "../quoted.js";
@@ -33,7 +36,9 @@ export async function sayWhatIsLeft<T>(
     const left = [`${objects} and ${records} had been read`];
     if (folder !== undefined) {
       left.push(
-        `the backup in ${quoted(folder)} is unfinished: remove that folder and create it again`,
+        (await isWhole(folder))
+          ? `the backup in ${quoted(folder)} is complete: keep that folder`
+          : `the backup in ${quoted(folder)} is unfinished: remove that folder and create it again`,
       );
     }
     if (snapshot !== undefined) {
@@ -43,4 +48,12 @@ export async function sayWhatIsLeft<T>(
     }
     throw withHint(error, left.join("; "));
   }
+}
+
+/** The folder may be done when a store fails at its last file. */
+function isWhole(folder: string): Promise<boolean> {
+  return stat(join(folder, MANIFEST_NAME)).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }

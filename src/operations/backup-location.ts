@@ -1,7 +1,7 @@
 import { type BackupFiles, FolderFiles } from "../archive/backup-files.js";
 import { isOriginal } from "../archive/original/folder.js";
 import { BackupToolError } from "../errors.js";
-import { findBases } from "../replication/snapshot-chain.js";
+import { findBases, requireBases } from "../replication/snapshot-chain.js";
 import { compareSnapshotNames } from "../replication/snapshot-name.js";
 import { findSnapshot, type StoredSnapshot } from "../replication/snapshots.js";
 import { StoreFiles } from "../replication/store-files.js";
@@ -33,6 +33,8 @@ export interface LocatedBackup {
   readonly files: BackupFiles;
   /** The backups that it stands on, its base first, where the store knows them; undefined for a folder. */
   bases?(): Promise<BackupFiles[]>;
+  /** Throws NO_BASE unless the store has all of them, whole; undefined for a folder. */
+  requireBases?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ export async function locateBackup(
         (await findBases(store, found, signal)).map(
           (base) => new StoreFiles(store, base.text, signal),
         ),
+      requireBases: () => requireBases(store, found, signal),
       close,
     };
   } catch (error) {

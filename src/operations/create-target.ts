@@ -6,6 +6,7 @@ import { throwIfAborted, UsageError } from "../errors.js";
 import type { Destination, SecondaryDestination } from "../replication/destination.js";
 import { type SnapshotName, snapshotKey, snapshotName } from "../replication/snapshot-name.js";
 import { SnapshotTarget } from "../replication/snapshot-target.js";
+import { snapshotNames } from "../replication/snapshots.js";
 import type { StoreConfig } from "../snapstore/config.js";
 import { MeteredStore } from "../snapstore/metered.js";
 import { RecentFailure } from "../snapstore/recent-failure.js";
@@ -25,6 +26,8 @@ export interface StoreDestination {
 const ATTEMPTS = 8;
 /** Added to an ARCHIVE file's size for what is being sealed when it is full. */
 const SLACK_BYTES = 256 << 20;
+/** A name ahead of the clock by no more is not worth a word. */
+const NOTICED_SECONDS = 60;
 
 /** The stores of a new backup. */
 export class CreateStores {
@@ -141,15 +144,37 @@ export class CreateStores {
     this.#secondary?.store.head(MANIFEST_NAME, signal).catch(() => {});
   }
 
-  /** Nothing is ever written below a name that is taken: the next second is. */
+  /**
+   * Nothing is ever written below a name that is taken: the next second is. Nor before another name:
+   * `latest` would not be the backup that was made last, if the clock was set back.
+   */
   async #freeName(name: Omit<SnapshotName, "text" | "time">): Promise<SnapshotName> {
     const { signal } = this.#context;
-    for (let time = Math.floor(Date.now() / 1000); ; time++) {
+    for (let time = await this.#nextTime(); ; time++) {
       throwIfAborted(signal);
       const wanted = snapshotName({ ...name, time });
       const { objects } = await this.primary.list(`${wanted.text}/`, { limit: 1, signal });
       if (objects.length === 0) return wanted;
     }
+  }
+
+  /** Seconds since 1970. */
+  async #nextTime(): Promise<number> {
+    const { signal, report } = this.#context;
+    const now = Math.floor(Date.now() / 1000);
+    let newest: SnapshotName | undefined;
+    for await (const name of snapshotNames(this.primary, signal)) {
+      if (newest === undefined || name.time > newest.time) newest = name;
+    }
+    if (newest === undefined || newest.time < now) return now;
+    if (newest.time > now + NOTICED_SECONDS) {
+      const ahead = new Date(newest.time * 1000).toISOString();
+      report({
+        type: "warning",
+        message: `${newest.text} in ${this.primary.name} is named by a time that has not come yet (${ahead}): this one is named after it, so that it is the latest`,
+      });
+    }
+    return newest.time + 1;
   }
 }
 

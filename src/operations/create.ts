@@ -183,5 +183,12 @@ async function openBase(
   }
   const located = await locateBackup(location, context);
   cleanups.push(() => located.close());
-  return BackupReader.open(located.files, passphrase, sealPool);
+  // The chain below it is looked at while the key is derived. Both end before anything is closed.
+  const [opened, whole] = await Promise.allSettled([
+    BackupReader.open(located.files, passphrase, sealPool),
+    located.requireBases?.(),
+  ]);
+  if (opened.status === "rejected") throw opened.reason;
+  if (whole.status === "rejected") throw whole.reason;
+  return opened.value;
 }

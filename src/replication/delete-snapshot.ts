@@ -3,7 +3,6 @@ import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
 import { manifestKey } from "./snapshot-manifest.js";
-import { firstRevisionOver } from "./snapshot-name.js";
 import type { StoredSnapshot } from "./snapshots.js";
 import { objectsBelow } from "./stored-files.js";
 
@@ -76,6 +75,9 @@ function mayStandOn(one: StoredSnapshot, target: StoredSnapshot): boolean {
   // What is not complete itself can be the base of nothing.
   if (target.facts === undefined || one.name.kind !== "incremental") return false;
   if (one.name.time < target.name.time) return false;
-  const first = one.name.firstRevision;
-  return first === 0 || first === firstRevisionOver(target.name.lastRevision);
+  const { firstRevision: first, lastRevision: last } = one.name;
+  // A range of one revision may have been cut to it: of a base with nothing after it, or of an etcd set back.
+  if (first === 0 || first === last) return true;
+  // The base read etcd after it was named, and may hold revisions that came in between.
+  return first > target.name.lastRevision;
 }

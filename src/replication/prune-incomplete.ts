@@ -17,21 +17,27 @@ export interface PruneOptions {
 /** Removes unfinished snapshots, and uploads that were begun and never ended. Returns how many uploads. */
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { olderThan, dryRun, signal } = options;
+  const spare: string[] = [];
+  const now = Date.now();
   for (const snapshot of await listSnapshots(store, signal)) {
     if (snapshot.state !== "unfinished") continue;
     const { name } = snapshot;
-    if (lastTouched(snapshot) >= olderThan.getTime()) {
+    if (lastTouched(snapshot, now) >= olderThan.getTime()) {
       options.onKept(name);
+      // Some of its uploads last as long as the run that writes it: INDEX.bin from the first object to the last.
+      spare.push(`${name.text}/`);
       continue;
     }
     // It may have been finished since it was listed.
     if ((await readManifestBytes(store, name.text, signal)) !== undefined) continue;
     options.onRemoved(name, await deleteSnapshot(store, name.text, { dryRun, signal }));
   }
-  return dryRun ? 0 : await store.abortStaleUploads("", olderThan, signal);
+  return dryRun ? 0 : await store.abortStaleUploads("", olderThan, { spare, signal });
 }
 
 /** Milliseconds since 1970. */
-function lastTouched({ name, left }: StoredSnapshot): number {
-  return Math.max(name.time * 1000, left?.modified?.getTime() ?? 0);
+function lastTouched({ name, left }: StoredSnapshot, now: number): number {
+  const named = name.time * 1000;
+  // A name from the future, made by another clock or after such a one, would keep it until then.
+  return Math.max(named > now ? 0 : named, left?.modified?.getTime() ?? 0);
 }

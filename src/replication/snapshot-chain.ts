@@ -1,39 +1,144 @@
+import type { Manifest } from "../archive/manifest.js";
 import { BackupToolError } from "../errors.js";
+import { inParallel } from "../in-parallel.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { readStoredManifest } from "./snapshot-manifest.js";
 import { compareSnapshotNames, type SnapshotName } from "./snapshot-name.js";
 import { type StoredSnapshot, snapshotNames } from "./snapshots.js";
+import { missingOrMisfit } from "./stored-files.js";
+
+/** Bases looked at at the same time; each holds its manifest meanwhile. */
+const WINDOW = 8;
 
 /**
- * Names of the snapshots that `snapshot` stands on, its base first and the full one last. Looks at the
- * newest before it first: mostly that is the base. Throws NO_SNAPSHOT when one is not there.
+ * Names of the snapshots that `snapshot` stands on, its base first and the full one last. Throws
+ * NO_SNAPSHOT when one is not there.
  */
 export async function findBases(
   store: SnapStore,
   snapshot: StoredSnapshot,
   signal: AbortSignal,
 ): Promise<SnapshotName[]> {
-  let wanted = snapshot.facts?.base ?? null;
-  if (wanted === null) return [];
-  const older: SnapshotName[] = [];
-  for await (const name of snapshotNames(store, signal)) {
-    if (compareSnapshotNames(name, snapshot.name) < 0) older.push(name);
-  }
-  older.sort(compareSnapshotNames);
   const bases: SnapshotName[] = [];
-  for (let name = older.pop(); wanted !== null && name !== undefined; name = older.pop()) {
-    const stored = await readStoredManifest(store, name.text, signal).catch(ignoreDamage);
-    if (stored?.manifest.id !== wanted) continue;
-    bases.push(name);
-    wanted = stored.manifest.base;
+  for await (const base of basesOf(store, snapshot, signal)) {
+    if (base.manifest === undefined) {
+      throw new BackupToolError("NO_SNAPSHOT", base.missing, {
+        hint: "copy it there, restore from the other store, or name its folder with --with-base",
+      });
+    }
+    bases.push(base.name);
   }
-  if (wanted === null) return bases;
-  const above = bases.at(-1)?.text ?? snapshot.name.text;
-  throw new BackupToolError(
-    "NO_SNAPSHOT",
-    `${above} stands on the backup ${wanted}, which is not in ${store.name}`,
-    { hint: "copy it there, restore from the other store, or name its folder with --with-base" },
-  );
+  return bases;
+}
+
+/**
+ * Throws NO_BASE unless all that `snapshot` stands on is in the store, each file in its size: what
+ * would be built on it could not be restored from there.
+ */
+export async function requireBases(
+  store: SnapStore,
+  snapshot: StoredSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  const refuse = (message: string): never => {
+    throw new BackupToolError("NO_BASE", message, {
+      hint: "make a full backup, or copy the missing one there",
+    });
+  };
+  await inParallel(basesOf(store, snapshot, signal), WINDOW, async (base) => {
+    if (base.manifest === undefined) return refuse(base.missing);
+    const { name, manifest, above } = base;
+    const [first, ...more] = await missingOrMisfit(store, name.text, manifest.files, signal);
+    if (first === undefined) return;
+    const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+    refuse(
+      `${above} stands on ${name.text}, which is damaged in ${store.name}: ${first.file}: ${first.reason}${others}`,
+    );
+  });
+}
+
+type BaseOf =
+  | {
+      readonly name: SnapshotName;
+      readonly manifest: Manifest;
+      /** Name of the one that stands on it. */
+      readonly above: string;
+    }
+  | { readonly manifest?: undefined; readonly missing: string };
+
+/** What `snapshot` stands on, its base first; the last one is a full backup, or missing. */
+async function* basesOf(
+  store: SnapStore,
+  snapshot: StoredSnapshot,
+  signal: AbortSignal,
+): AsyncGenerator<BaseOf, void, void> {
+  let wanted = snapshot.facts?.base ?? null;
+  if (wanted === null) return;
+  const search = new BaseSearch(store, snapshot.name, signal);
+  for (let above = snapshot.name; wanted !== null; ) {
+    const found = await search.find(wanted, above);
+    if (found === undefined) {
+      yield {
+        missing: `${above.text} stands on the backup ${wanted}, which is not in ${store.name}`,
+      };
+      return;
+    }
+    yield { ...found, above: above.text };
+    above = found.name;
+    wanted = found.manifest.base;
+  }
+}
+
+/** Reads the manifests of a store for the one of a backup, and again only those that it finds. */
+class BaseSearch {
+  readonly #store: SnapStore;
+  readonly #signal: AbortSignal;
+  #names: SnapshotName[] | undefined;
+  /** Which backup is under a name, of those looked at; none for what is in the chain already. */
+  readonly #ids = new Map<string, string | undefined>();
+
+  constructor(store: SnapStore, top: SnapshotName, signal: AbortSignal) {
+    this.#store = store;
+    this.#signal = signal;
+    this.#ids.set(top.text, undefined);
+  }
+
+  async find(
+    id: string,
+    above: SnapshotName,
+  ): Promise<{ name: SnapshotName; manifest: Manifest } | undefined> {
+    this.#names ??= await this.#list();
+    for (const name of outwardsFrom(above, this.#names)) {
+      if (this.#ids.has(name.text) && this.#ids.get(name.text) !== id) continue;
+      const stored = await readStoredManifest(this.#store, name.text, this.#signal).catch(
+        ignoreDamage,
+      );
+      const found = stored?.manifest.id === id;
+      // A store can be hostile: a chain may be a ring.
+      this.#ids.set(name.text, found ? undefined : stored?.manifest.id);
+      if (found) return { name, manifest: stored.manifest };
+    }
+    return undefined;
+  }
+
+  async #list(): Promise<SnapshotName[]> {
+    const names: SnapshotName[] = [];
+    for await (const name of snapshotNames(this.#store, this.#signal)) names.push(name);
+    return names.sort(compareSnapshotNames);
+  }
+}
+
+/**
+ * The newest before it first: mostly that is the base. Then what is named later: the clock may have been
+ * set back in between.
+ */
+function* outwardsFrom(
+  above: SnapshotName,
+  sorted: readonly SnapshotName[],
+): Generator<SnapshotName, void, void> {
+  const before = sorted.filter((name) => compareSnapshotNames(name, above) < 0);
+  yield* before.toReversed();
+  yield* sorted.slice(before.length);
 }
 
 /** A damaged snapshot between them is no reason not to find the others. */

@@ -76,6 +76,7 @@ export class SnapshotTarget implements BackupTarget {
   async finish(manifest: string): Promise<void> {
     const { snapshot, primary, folder, signal } = this.#options;
     const bytes = Buffer.from(manifest);
+    // First: it can be restored from even when the primary fails now.
     await folder?.finish(manifest);
     const key = manifestKey(snapshot);
     await primary.store.put(key, bytes, { ifAbsent: true, signal });

@@ -19,3 +19,8 @@ export function checkPrefix(store: string, prefix: string): void {
   }
   checkKey(store, prefix.slice(0, -1));
 }
+
+/** Whether the key, or the prefix, is one of `prefixes` or lies below one. */
+export function isBelow(key: string, prefixes: readonly string[] = []): boolean {
+  return prefixes.some((prefix) => key.startsWith(prefix));
+}

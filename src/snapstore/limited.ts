@@ -7,6 +7,7 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoredObject,
   StoreFacts,
   StoreUpload,
@@ -76,8 +77,10 @@ export class LimitedStore extends StoreLayer implements SnapStore {
     return this.#limited(signal, () => this.store.delete(key, signal));
   }
 
-  abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
-    return this.#limited(signal, () => this.store.abortStaleUploads(prefix, olderThan, signal));
+  abortStaleUploads(prefix: string, olderThan: Date, options?: StaleOptions): Promise<number> {
+    return this.#limited(options?.signal, () =>
+      this.store.abortStaleUploads(prefix, olderThan, options),
+    );
   }
 
   async describe(signal?: AbortSignal): Promise<StoreFacts> {

@@ -17,6 +17,7 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoreCapabilities,
   StoredObject,
   StoreFacts,
@@ -146,10 +147,15 @@ export class LocalStore implements SnapStore {
     });
   }
 
-  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
     checkPrefix(this.name, prefix);
-    const folder = join(this.#root, prefix);
-    return await this.#doing("write", prefix, () => removeStale(folder, olderThan, signal));
+    return await this.#doing("write", prefix, () =>
+      removeStale(this.#root, prefix, olderThan, options),
+    );
   }
 
   async describe(signal?: AbortSignal): Promise<StoreFacts> {

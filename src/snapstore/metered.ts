@@ -6,6 +6,7 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoredObject,
   StoreFacts,
   StoreUpload,
@@ -103,9 +104,9 @@ export class MeteredStore extends StoreLayer implements SnapStore {
     return this.#counted("delete", () => this.store.delete(key, signal));
   }
 
-  abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+  abortStaleUploads(prefix: string, olderThan: Date, options?: StaleOptions): Promise<number> {
     return this.#counted("abortStaleUploads", () =>
-      this.store.abortStaleUploads(prefix, olderThan, signal),
+      this.store.abortStaleUploads(prefix, olderThan, options),
     );
   }
 

@@ -9,6 +9,7 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoredObject,
   StoreFacts,
   StoreUpload,
@@ -67,9 +68,13 @@ export class RetryingStore extends StoreLayer implements SnapStore {
     return this.#trying(signal, (inner) => this.store.delete(key, inner));
   }
 
-  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
-    return await this.#trying(signal, (inner) =>
-      this.store.abortStaleUploads(prefix, olderThan, inner),
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
+    return await this.#trying(options.signal, (signal) =>
+      this.store.abortStaleUploads(prefix, olderThan, { ...options, signal }),
     );
   }
 

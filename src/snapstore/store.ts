@@ -32,7 +32,7 @@ export interface SnapStore {
   delete(key: string, signal?: AbortSignal): Promise<void>;
 
   /** Aborts unfinished uploads below `prefix` begun before `olderThan`. Returns how many there were. */
-  abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number>;
+  abortStaleUploads(prefix: string, olderThan: Date, options?: StaleOptions): Promise<number>;
 
   /** What the place says of itself, where it can be asked. What it does not tell is left out, with why. */
   describe?(signal?: AbortSignal): Promise<StoreFacts>;
@@ -80,6 +80,12 @@ export interface PutOptions {
 export interface UploadOptions extends PutOptions {
   /** Bytes of each part but the last. */
   readonly partBytes: number;
+}
+
+export interface StaleOptions {
+  /** Prefixes, as `list` takes them: uploads below them are left alone, however old. */
+  readonly spare?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An object on its way. Nothing of it is seen before `complete`. */

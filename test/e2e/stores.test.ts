@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import type { SnapStore } from "../../src/snapstore/store.js";
@@ -12,9 +12,11 @@ import {
   writeObjects,
 } from "../support/ceph-client.js";
 import { EtcdServer } from "../support/etcd-server.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
+import { forgeSnapshot } from "../support/forged-snapshots.js";
 import { judgeStore } from "../support/judge-store.js";
-import { newBucket } from "../support/s3-buckets.js";
+import { newBucket, radosgw } from "../support/s3-buckets.js";
 import { bothStores, bucketStore, folderStore } from "../support/store-flags.js";
 
 const local = newFolder();
@@ -181,6 +183,8 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   t.regex(over, /^Incr-/);
   t.true((await judgeStore(bucket.open())).whole.includes(over));
   t.true((await judgeStore(folder.open())).whole.includes(over));
+  const onIt = await run(t, 1, ["create", ...source, "--incremental-over", over]);
+  t.regex(onIt.err, new RegExp(`${over} stands on the backup [0-9a-f]{32}, which is not in s3:`));
   // Its base is in no store, which an error says before anything is written.
   const { err } = await run(t, 1, [
     ...["restore", "--snapshot", over, "--skip-ceph", "--etcd", fresh.endpoint],
@@ -196,6 +200,93 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   const missing = await run(t, 1, ["create", ...source, "--incremental-over", absent]);
   t.regex(missing.err, /holds no snapshot Full-00000000-00000001-1000000000/);
 });
+
+test.serial(
+  "after a clock that was set back, latest is the backup that was made last",
+  async (t) => {
+    const path = newFolder();
+    const ahead = folderStore(path);
+    const time = Math.floor(Date.now() / 1000) + 7200;
+    forgeSnapshot(path, { time });
+    const create = async (...more: string[]) => {
+      const flags = ["--skip-ceph", "--etcd", etcd.endpoint, ...ahead.flags()];
+      const { code, stdout, stderr } = await backuptool(["create", ...flags, ...more]);
+      t.is(code, 0, stderr);
+      t.regex(
+        stderr,
+        /^warning: \S+ in file:\S+ is named by a time that has not come yet \(.*Z\): this one is named after it/m,
+      );
+      return /^SNAPSHOT DONE; ([^:]+):/m.exec(stdout.toString())?.[1] ?? "";
+    };
+    t.regex(await create(), new RegExp(`^Full-.*-${time + 1}$`));
+    t.regex(await create("--incremental-over", "latest"), new RegExp(`^Incr-.*-${time + 2}$`));
+    const into = ["--skip-ceph", "--etcd", fresh.endpoint];
+    await backuptool(["clear", ...into, "--yes"]);
+    const restored = await backuptool(["restore", ...into, ...ahead.flags()]);
+    t.is(restored.code, 0, restored.stderr);
+    t.deepEqual(await fresh.pairs(), await etcd.pairs());
+  },
+);
+
+test.serial("nothing is built on a chain that a store has lost a part of", async (t) => {
+  const nights = newFolder();
+  const kept = folderStore(nights);
+  const create = (...more: string[]) =>
+    backuptool([...["create", "--skip-ceph", "--etcd", etcd.endpoint, ...kept.flags()], ...more]);
+  const over = ["--incremental-over", "latest"];
+  for (const more of [[], over, over]) t.is((await create(...more)).code, 0);
+  const names = (await judgeStore(kept.open())).whole;
+  const [full = ""] = names;
+  const aside = join(newFolder(), full);
+  renameSync(join(nights, full), aside);
+  const outputdir = join(newFolder(), "new");
+  for (const base of ["latest", names[2] ?? ""]) {
+    const refused = await create("--incremental-over", base, "--outputdir", outputdir);
+    t.is(refused.code, 1, refused.stderr);
+    t.regex(
+      refused.stderr,
+      new RegExp(`${names[1]} stands on the backup [0-9a-f]{32}, which is not in file:`),
+    );
+    t.regex(refused.stderr, /; make a full backup, or copy the missing one there\n$/);
+    t.deepEqual(readdirSync(nights).sort(), names.slice(1).sort());
+    t.deepEqual(readdirSync(outputdir), []);
+  }
+  renameSync(aside, join(nights, full));
+  t.is((await create(...over)).code, 0);
+});
+
+test.serial(
+  "a folder that is complete when the store fails is not called unfinished",
+  async (t) => {
+    const refused = await newBucket();
+    const failing = async (file: string) => {
+      const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method, url }) =>
+        method === "PUT" && url.includes(file) ? { kind: "status", status: 403 } : undefined,
+      );
+      t.teardown(() => proxy.close());
+      const store = bucketStore(refused, { endpoint: proxy.url });
+      const outputdir = join(newFolder(), "kept");
+      const made = await backuptool(
+        [
+          ...["create", "--skip-ceph", "--etcd", etcd.endpoint],
+          ...["--outputdir", outputdir, ...store.flags()],
+        ],
+        { env: store.env() },
+      );
+      t.is(made.code, 1, made.stderr);
+      t.regex(
+        made.stderr,
+        /; snapshot Full-\S+ is unfinished: backuptool snapshot prune-incomplete removes it\n$/,
+      );
+      return { outputdir, said: made.stderr };
+    };
+    const last = await failing("MANIFEST.json");
+    t.regex(last.said, /; the backup in ".*\/kept" is complete: keep that folder; snapshot /);
+    t.is((await backuptool(["inspect", "--outputdir", last.outputdir])).code, 0);
+    const before = await failing("INDEX.bin");
+    t.regex(before.said, /; the backup in ".*\/kept" is unfinished: remove that folder /);
+  },
+);
 
 test.serial("a backup of nothing is complete in both stores", async (t) => {
   const [, empty = ""] = pools;

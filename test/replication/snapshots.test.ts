@@ -121,6 +121,39 @@ test("the base of another snapshot is not deleted, also of one that is just bein
   t.is(await code(full.name), "free");
 });
 
+test("the base of an incremental that is being written is not deleted, whatever its etcd did meanwhile", async (t) => {
+  const ranges: Readonly<Record<string, readonly [number, number]>> = {
+    "wrote between the base's name and its reading": [12, 30],
+    "wrote nothing since the base was read": [9, 9],
+    "was set back": [3, 3],
+    "is left out": [0, 0],
+  };
+  for (const [what, [first, last]] of Object.entries(ranges)) {
+    for (const spoilt of [false, true]) {
+      const { folder, store } = newStore();
+      const base = forgeSnapshot(folder, { time: 1000, last: 9 });
+      const after = forgeSnapshot(folder, { time: 3000, last: 40 });
+      const over = { time: 2000, first, last, base };
+      const writing = forgeSnapshot(folder, { ...over, unfinished: !spoilt });
+      if (spoilt) writeFileSync(join(writing.folder, "MANIFEST.json"), "{}");
+      const all = await listSnapshots(store, signal);
+      const refuse = async (name: string) =>
+        refuseNeeded(await findSnapshot(store, name, signal), all);
+      await t.throwsAsync(refuse(base.name), { code: "SNAPSHOT_NEEDED" }, what);
+      await t.notThrowsAsync(refuse(after.name), what);
+    }
+  }
+});
+
+test("what ends after the first revision of an incremental that is being written can be deleted", async (t) => {
+  const { folder, store } = newStore();
+  const other = forgeSnapshot(folder, { time: 1000, last: 90 });
+  const base = forgeSnapshot(folder, { time: 1500, last: 9 });
+  forgeSnapshot(folder, { time: 2000, first: 10, last: 30, base, unfinished: true });
+  const found = await findSnapshot(store, other.name, signal);
+  await t.notThrowsAsync(async () => refuseNeeded(found, await listSnapshots(store, signal)));
+});
+
 test("a deletion that is broken off leaves nothing that looks complete, and can be done again", async (t) => {
   const { folder, store } = newStore();
   const { name, folder: files } = forgeSnapshot(folder, { time: 1000, sizes: [1, 2, 3, 4] });
@@ -159,7 +192,8 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
   const old = forgeSnapshot(folder, { time: 2000, unfinished: true });
   const active = forgeSnapshot(folder, { time: 3000, unfinished: true });
   const young = forgeSnapshot(folder, { time: now, unfinished: true });
-  for (const { folder: of } of [old, young]) {
+  const future = forgeSnapshot(folder, { time: now + 86_400, unfinished: true });
+  for (const { folder: of } of [old, young, future]) {
     for (const file of readdirSync(of)) age(join(of, file), 2000);
   }
   age(join(active.folder, "METADATA.bin"), 3000);
@@ -173,12 +207,35 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
     });
     return { removed, kept };
   };
-  const expected = { removed: [old.name], kept: [active.name, young.name] };
+  const expected = { removed: [old.name, future.name], kept: [active.name, young.name] };
   t.deepEqual(await prune(true), expected);
   t.true(existsSync(old.folder));
   t.deepEqual(await prune(false), expected);
   t.false(existsSync(old.folder));
   for (const { folder: of } of [complete, active, young]) t.true(existsSync(of));
+});
+
+test("pruning leaves alone the uploads of a run that is longer than the time of grace", async (t) => {
+  const { folder, store } = newStore();
+  const day = 86_400;
+  const begun = Math.floor(Date.now() / 1000) - 2 * day;
+  const running = forgeSnapshot(folder, { time: begun, unfinished: true });
+  const dead = forgeSnapshot(folder, { time: begun + 1, unfinished: true });
+  const done = forgeSnapshot(folder, { time: begun + 2 });
+  age(join(running.folder, "METADATA.bin"), begun);
+  for (const file of readdirSync(dead.folder)) age(join(dead.folder, file), begun);
+  const upload = (at: string) => join(at, ".part-0123456789abcdef");
+  for (const at of [running.folder, dead.folder, done.folder]) {
+    writeFileSync(upload(at), "x");
+    age(upload(at), begun);
+  }
+  const aborted = await pruneIncomplete(store, {
+    ...{ olderThan: new Date(Date.now() - day * 1000), dryRun: false, signal },
+    ...{ onRemoved: () => {}, onKept: () => {} },
+  });
+  t.is(aborted, 2);
+  t.true(existsSync(upload(running.folder)));
+  for (const at of [dead.folder, done.folder]) t.false(existsSync(upload(at)));
 });
 
 test("pruning leaves alone what was finished while it looked", async (t) => {

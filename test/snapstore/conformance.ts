@@ -469,7 +469,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     t.is((await readAll(store, "k")).toString(), "first");
   });
 
-  holds("stale uploads are aborted by age and prefix", async (t) => {
+  holds("stale uploads are aborted by age and prefix, but for those that are spared", async (t) => {
     const { store } = t.context;
     if (!findsStaleUploads) {
       t.pass("the provider cannot list them");
@@ -482,7 +482,10 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
       for (const [number, part] of parts.entries()) await upload.part(number, part);
     }
     t.is(await store.abortStaleUploads("", new Date(Date.now() - 3_600_000)), 0);
-    t.is(await store.abortStaleUploads("one/", tomorrow()), 1);
+    t.is(await store.abortStaleUploads("", tomorrow(), { spare: ["one/", "two/"] }), 0);
+    t.is(await store.abortStaleUploads("one/", tomorrow(), { spare: ["one/"] }), 0);
+    t.is(await store.abortStaleUploads("one/", tomorrow(), { spare: ["two/"] }), 1);
+    t.is(await store.abortStaleUploads("", tomorrow(), { spare: ["one/", "two/"] }), 0);
     t.is(await store.abortStaleUploads("one/", tomorrow()), 0);
     await t.throwsAsync(one.complete(facts), { instanceOf: StoreError });
     await two.complete(facts);

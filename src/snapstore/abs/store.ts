@@ -10,6 +10,7 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoreCapabilities,
   StoredObject,
   StoreUpload,
@@ -165,9 +166,13 @@ class AbsStore implements SnapStore {
     }
   }
 
-  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
     checkPrefix(this.name, prefix);
-    return await removeStaleBlocks(this.#blobs, prefix, olderThan, signal);
+    return await removeStaleBlocks(this.#blobs, prefix, olderThan, options);
   }
 
   /** The SDK's connections are shared by all of its clients; idle ones keep no process alive. */

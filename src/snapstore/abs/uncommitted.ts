@@ -1,3 +1,5 @@
+import { isBelow } from "../key.js";
+import type { StaleOptions } from "../store.js";
 import { uploadBegun } from "../upload-id.js";
 import { type AbsBlobs, DISCARDED } from "./blobs.js";
 import { isAbsRefusal } from "./failure.js";
@@ -16,7 +18,7 @@ export async function removeStaleBlocks(
   blobs: AbsBlobs,
   prefix: string,
   olderThan: Date,
-  signal: AbortSignal | undefined,
+  { spare, signal }: StaleOptions,
 ): Promise<number> {
   let removed = 0;
   let continuationToken: string | undefined;
@@ -30,7 +32,7 @@ export async function removeStaleBlocks(
       return (await pages.next()).value;
     });
     for (const { name, properties } of page?.segment.blobItems ?? []) {
-      if (properties.contentLength) continue;
+      if (properties.contentLength || isBelow(blobs.keyOf(name), spare)) continue;
       const stale = (upload: string) => (uploadBegun(upload) ?? olderThan) < olderThan;
       if (await discardBlocks(blobs, blobs.keyOf(name), stale, signal)) removed++;
     }

@@ -1,25 +1,26 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfAborted } from "../../errors.js";
+import { isBelow } from "../key.js";
+import type { StaleOptions } from "../store.js";
 import { errnoOf } from "./failure.js";
 import { namesIn } from "./listing.js";
 import { isUnfinished } from "./new-file.js";
 
-/**
- * Removes unfinished files below a folder that were last written before `olderThan`.
- * Returns how many there were.
- */
+/** Removes unfinished files that were last written before `olderThan`. Returns how many there were. */
 export async function removeStale(
-  folder: string,
+  root: string,
+  prefix: string,
   olderThan: Date,
-  signal: AbortSignal | undefined,
+  options: StaleOptions,
 ): Promise<number> {
+  if (isBelow(prefix, options.spare)) return 0;
   let removed = 0;
-  for await (const found of namesIn(folder)) {
-    throwIfAborted(signal);
-    const path = join(folder, found.name);
+  for await (const found of namesIn(join(root, prefix))) {
+    throwIfAborted(options.signal);
+    const path = join(root, prefix, found.name);
     if (found.isDirectory()) {
-      removed += await removeStale(path, olderThan, signal);
+      removed += await removeStale(root, `${prefix}${found.name}/`, olderThan, options);
     } else if (isUnfinished(found.name) && (await olderAt(path, olderThan))) {
       await rm(path, { force: true });
       removed++;

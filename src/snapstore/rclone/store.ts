@@ -8,6 +8,7 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoreCapabilities,
   StoredObject,
   StoreUpload,
@@ -119,14 +120,20 @@ class RcloneStore implements SnapStore {
     await this.#files.remove(key, { key, signal });
   }
 
-  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
     checkPrefix(this.name, prefix);
+    const { spare = [], signal } = options;
     const about = { key: prefix, signal };
     let removed = 0;
     for (const { object } of await this.#files.in(UPLOADS, about)) {
       const begun = uploadBegun(object.key.slice(UPLOADS.length + 1));
       if (begun === undefined || begun >= olderThan) continue;
-      if (!(await this.#isBelow(object.key, prefix, about))) continue;
+      if (!(await this.#isBelow(object.key, [prefix], about))) continue;
+      if (await this.#isBelow(object.key, spare, about)) continue;
       await this.#files.purge(object.key, about);
       removed++;
     }
@@ -137,14 +144,17 @@ class RcloneStore implements SnapStore {
     await this.#files.daemon.close();
   }
 
-  /** Whether the upload with this place is of a key below `prefix`. */
+  /** Whether the upload with this place is of a key below one of the prefixes. */
   async #isBelow(
     root: string,
-    prefix: string,
+    prefixes: readonly string[],
     about: { key: string; signal?: AbortSignal | undefined },
   ): Promise<boolean> {
-    const below = `${root}/${prefix}`.replace(/\/$/, "");
-    return prefix === "" || (await this.#files.in(below, about)).length > 0;
+    for (const prefix of prefixes) {
+      const below = `${root}/${prefix}`.replace(/\/$/, "");
+      if (prefix === "" || (await this.#files.in(below, about)).length > 0) return true;
+    }
+    return false;
   }
 
   /** Objects and, in a shallow listing, folders after `after`, in the order of their UTF-8 bytes. */

@@ -11,13 +11,14 @@ import { throwIfAborted } from "../../errors.js";
 import { bodyPieces } from "../body.js";
 import type { S3Config } from "../config.js";
 import { StoreError } from "../errors.js";
-import { checkKey, checkPrefix } from "../key.js";
+import { checkKey, checkPrefix, isBelow } from "../key.js";
 import type {
   GetOptions,
   ListOptions,
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoreCapabilities,
   StoredObject,
   StoreFacts,
@@ -163,8 +164,13 @@ export class S3Store implements SnapStore {
     }
   }
 
-  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
     checkPrefix(this.name, prefix);
+    const { spare, signal } = options;
     const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
     let aborted = 0;
     let after: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
@@ -179,6 +185,7 @@ export class S3Store implements SnapStore {
       );
       for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
         if (Initiated === undefined || Initiated >= olderThan) continue;
+        if (isBelow(this.#bucket.within(Key), spare)) continue;
         if (await this.#abort(Key, UploadId, signal)) aborted++;
       }
       const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;

@@ -1,3 +1,5 @@
+import { isBelow } from "../key.js";
+import type { StaleOptions } from "../store.js";
 import { uploadBegun } from "../upload-id.js";
 import type { SwiftContainer } from "./container.js";
 import { PAGE, pageOf } from "./listing.js";
@@ -34,7 +36,7 @@ export async function removeStaleSegments(
   container: SwiftContainer,
   prefix: string,
   olderThan: Date,
-  signal: AbortSignal | undefined,
+  { spare, signal }: StaleOptions,
 ): Promise<number> {
   const all = SEGMENTS + container.nameOf(prefix);
   let removed = 0;
@@ -49,7 +51,9 @@ export async function removeStaleSegments(
       seen = segments;
       const begun = uploadBegun(upload);
       if (begun === undefined || begun >= olderThan) continue;
-      const object = await container.head(container.keyOf(of), signal);
+      const key = container.keyOf(of);
+      if (isBelow(key, spare)) continue;
+      const object = await container.head(key, signal);
       if (object?.segments === upload) continue;
       await removeSegments(container, segments, signal);
       removed++;

@@ -8,6 +8,7 @@ import type {
   ListPage,
   PutOptions,
   SnapStore,
+  StaleOptions,
   StoreCapabilities,
   StoredObject,
   StoreUpload,
@@ -141,9 +142,13 @@ class SwiftStore implements SnapStore {
     await this.#removeSegments(key, before.segments, signal);
   }
 
-  async abortStaleUploads(prefix: string, olderThan: Date, signal?: AbortSignal): Promise<number> {
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
     checkPrefix(this.name, prefix);
-    return await removeStaleSegments(this.#container, prefix, olderThan, signal);
+    return await removeStaleSegments(this.#container, prefix, olderThan, options);
   }
 
   async close(): Promise<void> {
