@@ -31,6 +31,8 @@ export async function originalFolder(location: BackupLocation): Promise<string |
 /** A backup that was found. */
 export interface LocatedBackup {
   readonly files: BackupFiles;
+  /** Its name in a store. */
+  readonly snapshot?: string;
   /** The backups that it stands on, its base first, where the store knows them; undefined for a folder. */
   bases?(): Promise<BackupFiles[]>;
   /** Throws NO_BASE unless the store has all of them, whole; undefined for a folder. */
@@ -57,6 +59,7 @@ export async function locateBackup(
     report({ type: "snapshot-chosen", snapshot: text, store: store.name });
     return {
       files: new StoreFiles(store, text, signal),
+      snapshot: text,
       bases: async () =>
         (await findBases(store, found, signal)).map(
           (base) => new StoreFiles(store, base.text, signal),

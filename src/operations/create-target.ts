@@ -4,6 +4,7 @@ import { FolderTarget } from "../archive/folder-target.js";
 import { MANIFEST_NAME } from "../archive/format.js";
 import { throwIfAborted, UsageError } from "../errors.js";
 import type { Destination, SecondaryDestination } from "../replication/destination.js";
+import { manifestKey } from "../replication/snapshot-manifest.js";
 import { type SnapshotName, snapshotKey, snapshotName } from "../replication/snapshot-name.js";
 import { SnapshotTarget } from "../replication/snapshot-target.js";
 import { snapshotNames } from "../replication/snapshots.js";
@@ -88,6 +89,24 @@ export class CreateStores {
     return this.#behind;
   }
 
+  /**
+   * Finds out, while other things are done, whether the secondary has the base too: what stands on it could not be
+   * restored from there.
+   */
+  standsOn(snapshot: string): void {
+    const { report } = this.#context;
+    const lacking = (found: unknown): void => {
+      if (found !== undefined) return;
+      this.#behind = true;
+      report({
+        type: "warning",
+        message: `the secondary store does not have ${snapshot}, which this backup stands on: backuptool copy brings it there`,
+      });
+    };
+    // A secondary that does not answer is told of by the files that it does not take.
+    this.#secondary?.store.head(manifestKey(snapshot), this.#whileOpen).then(lacking, () => {});
+  }
+
   /** Where the files of the backup go; with `folder`, there too. */
   async target(
     name: Omit<SnapshotName, "text" | "time">,
@@ -139,9 +158,12 @@ export class CreateStores {
    * token. One that does not answer even then is known when files come, and costs them no time.
    */
   #greetSecondary(): void {
-    const signal = AbortSignal.any([this.#context.signal, this.#closed.signal]);
     // What is wrong with it the first file will show.
-    this.#secondary?.store.head(MANIFEST_NAME, signal).catch(() => {});
+    this.#secondary?.store.head(MANIFEST_NAME, this.#whileOpen).catch(() => {});
+  }
+
+  get #whileOpen(): AbortSignal {
+    return AbortSignal.any([this.#context.signal, this.#closed.signal]);
   }
 
   /**

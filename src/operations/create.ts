@@ -77,7 +77,8 @@ export async function createBackup(
     cleanups.push(() => connections.close());
     const { base, keys } = await timedKeys(report, async () => {
       const over = options.incrementalOver;
-      const base = over && (await openBase(over, passphrase, sealPool, cleanups, context));
+      const base =
+        over && (await openBase(over, passphrase, { sealPool, stores, cleanups }, context));
       const { kdf } = options;
       const cost = typeof kdf === "string" ? KDF_COSTS[kdf] : kdf;
       return { base, keys: await BackupKeys.create(passphrase, cost, base?.keys.slot) };
@@ -171,8 +172,11 @@ async function openTarget(
 async function openBase(
   location: BackupLocation,
   passphrase: PassphraseKeys,
-  sealPool: SealPool,
-  cleanups: (() => Promise<void>)[],
+  run: {
+    readonly sealPool: SealPool;
+    readonly stores: CreateStores | undefined;
+    readonly cleanups: (() => Promise<void>)[];
+  },
   context: OperationContext,
 ): Promise<BackupReader> {
   const original = await originalFolder(location);
@@ -182,10 +186,11 @@ async function openBase(
     });
   }
   const located = await locateBackup(location, context);
-  cleanups.push(() => located.close());
+  run.cleanups.push(() => located.close());
+  if (located.snapshot !== undefined) run.stores?.standsOn(located.snapshot);
   // The chain below it is looked at while the key is derived. Both end before anything is closed.
   const [opened, whole] = await Promise.allSettled([
-    BackupReader.open(located.files, passphrase, sealPool),
+    BackupReader.open(located.files, passphrase, run.sealPool),
     located.requireBases?.(),
   ]);
   if (opened.status === "rejected") throw opened.reason;

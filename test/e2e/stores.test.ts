@@ -256,6 +256,27 @@ test.serial("nothing is built on a chain that a store has lost a part of", async
 });
 
 test.serial(
+  "a secondary that does not have the base is told of, until it is copied there",
+  async (t) => {
+    const [first, second] = [folderStore(newFolder()), folderStore(newFolder())];
+    const source = ["--skip-ceph", "--etcd", etcd.endpoint];
+    const stores = [...first.flags(), ...second.flags("secondary")];
+    const full = await backuptool(["create", ...source, ...first.flags()]);
+    t.is(full.code, 0, full.stderr);
+    const [name = ""] = (await judgeStore(first.open())).whole;
+    const create = ["create", ...source, ...stores, "--incremental-over", "latest"];
+    const made = await backuptool(create);
+    t.is(made.code, 3, made.stderr);
+    const told = `warning: the secondary store does not have ${name}, which this backup stands on: backuptool copy`;
+    t.true(made.stderr.includes(told), made.stderr);
+    t.is((await judgeStore(second.open())).whole.length, 1);
+    t.is((await backuptool(["copy", ...stores])).code, 0);
+    const next = await backuptool(create);
+    t.is(next.code, 0, next.stderr);
+  },
+);
+
+test.serial(
   "a folder that is complete when the store fails is not called unfinished",
   async (t) => {
     const refused = await newBucket();
