@@ -8,7 +8,6 @@ import { newFolder } from "../support/folders.js";
 import { runProcess } from "../support/processes.js";
 
 test("GNU tar unpacks what cat writes, whatever the names and however large", async (t) => {
-  t.timeout(120_000);
   const pools = await makePools(2);
   t.teardown(() => dropPools(pools));
   const [pool = "", again = ""] = pools;

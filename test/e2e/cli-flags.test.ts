@@ -9,7 +9,7 @@ let etcd: EtcdServer;
 test.before(async () => {
   etcd = await EtcdServer.start();
 });
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 const WRONG: readonly (readonly [args: string, stderr: string])[] = [
   ["creat", 'there is no command "creat"; did you mean create?'],

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { backuptool } from "../support/backuptool.js";
+import { disturbed, until } from "../support/disturbed.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 
@@ -17,14 +18,14 @@ const whole = join(folder, "whole");
 let target: string[];
 
 test.before(async (t) => {
-  t.timeout(120_000);
-  etcd = await EtcdServer.start();
-  target = ["--skip-ceph", "--etcd", etcd.endpoint];
+  // After a snapshot it is back soon: little is left to read again.
+  etcd = await EtcdServer.start(["--snapshot-count", "10"]);
+  target = ["--skip-ceph", "--etcd", etcd.endpoint, "--quiet"];
   for (let i = 0; i < VALUES; i++) await etcd.put(Buffer.from(`key${i}`), randomBytes(1_000_000));
   const made = await backuptool(["create", "--outputdir", whole, ...target]);
   t.is(made.code, 0, made.stderr);
 });
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 /** Does something to the program as soon as it has printed `line`. */
 function when(line: string, act: (child: ChildProcess) => unknown): (child: ChildProcess) => void {
@@ -40,11 +41,14 @@ function when(line: string, act: (child: ChildProcess) => unknown): (child: Chil
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test.serial(`${signal} ends a create with 130, and says what it leaves`, async (t) => {
-    const outputdir = join(folder, `interrupted-${signal}`);
-    const { code, stderr } = await backuptool(["create", "--outputdir", outputdir, ...target], {
-      onStart: when("creating new file", (child) => {
-        child.kill(signal);
-      }),
+    let outputdir = "";
+    const { code, stderr } = await disturbed(() => {
+      outputdir = join(newFolder(), "interrupted");
+      return backuptool(["create", "--outputdir", outputdir, ...target], {
+        onStart: when("creating new file", (child) => {
+          child.kill(signal);
+        }),
+      });
     });
     t.is(code, 130);
     t.regex(
@@ -60,13 +64,15 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test.serial(`${signal} ends a restore with 130, and it can be run again`, async (t) => {
     const before = await etcd.pairs();
     const args = ["restore", "--outputdir", whole, ...target];
-    const { code, stderr } = await backuptool(args, {
-      onStart: when("connecting etcd", async (child) => {
-        const then = await etcd.revision();
-        while ((await etcd.revision()) === then) await sleep(2);
-        child.kill(signal);
+    const { code, stderr } = await disturbed(() =>
+      backuptool(args, {
+        onStart: when("connecting etcd", async (child) => {
+          const then = await etcd.revision();
+          await until(child, async () => (await etcd.revision()) !== then);
+          child.kill(signal);
+        }),
       }),
-    });
+    );
     t.is(code, 130);
     t.regex(stderr.trimEnd(), /^backuptool: interrupted; .*the restore can be run again$/);
     t.is((await backuptool(args)).code, 0);
@@ -75,22 +81,29 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 test.serial("a second signal ends the program at once", async (t) => {
-  const { code } = await backuptool(["create", "--outputdir", join(folder, "twice"), ...target], {
-    onStart: when("creating new file", (child) => {
-      child.kill("SIGINT");
-      child.kill("SIGTERM");
+  const { code } = await disturbed(() =>
+    backuptool(["create", "--outputdir", join(newFolder(), "twice"), ...target], {
+      onStart: when("creating new file", (child) => {
+        child.kill("SIGINT");
+        child.kill("SIGTERM");
+      }),
     }),
-  });
+  );
   t.is(code, 130);
 });
 
 test.serial("etcd that dies during a create is named, and the next run succeeds", async (t) => {
-  const outputdir = join(folder, "etcd-died");
-  const args = ["create", "--outputdir", outputdir, ...target, "--etcd-timeout", "5s"];
-  const { code, stderr } = await backuptool(args, {
-    onStart: when("creating new file", () => etcd.stop()),
+  let args: string[] = [];
+  let outputdir = "";
+  const { code, stderr } = await disturbed(async () => {
+    outputdir = join(newFolder(), "etcd-died");
+    args = ["create", "--outputdir", outputdir, ...target];
+    const result = await backuptool(args, {
+      onStart: when("creating new file", () => etcd.stop()),
+    });
+    await etcd.start();
+    return result;
   });
-  await etcd.start();
   t.is(code, 1);
   t.is(stderr.trimEnd().split("\n").length, 1);
   t.true(stderr.includes(etcd.endpoint), stderr);
@@ -101,11 +114,14 @@ test.serial("etcd that dies during a create is named, and the next run succeeds"
 
 test.serial("etcd that dies during a restore is named, and the next run succeeds", async (t) => {
   const before = await etcd.pairs();
-  const args = ["restore", "--outputdir", whole, ...target, "--etcd-timeout", "5s"];
-  const { code, stderr } = await backuptool(args, {
-    onStart: when("connecting etcd", () => etcd.stop()),
+  const args = ["restore", "--outputdir", whole, ...target];
+  const { code, stderr } = await disturbed(async () => {
+    const result = await backuptool(args, {
+      onStart: when("connecting etcd", () => etcd.stop()),
+    });
+    await etcd.start();
+    return result;
   });
-  await etcd.start();
   t.is(code, 1);
   t.is(stderr.trimEnd().split("\n").length, 1);
   t.true(stderr.includes(etcd.endpoint), stderr);
@@ -115,12 +131,17 @@ test.serial("etcd that dies during a restore is named, and the next run succeeds
 
 test.serial("etcd that is away for a moment does not end a create", async (t) => {
   const args = ["create", "--outputdir", join(folder, "away"), ...target];
+  const away = async () => {
+    await etcd.stop();
+    await sleep(500);
+    await etcd.start();
+  };
+  let back: Promise<void> | undefined;
   const { code, stderr } = await backuptool(args, {
-    onStart: when("creating new file", async () => {
-      await etcd.stop();
-      await sleep(500);
-      await etcd.start();
+    onStart: when("creating new file", () => {
+      back = away();
     }),
   });
+  await back;
   t.is(code, 0, stderr);
 });

@@ -18,7 +18,7 @@ test.before(async (t) => {
   const { code, stderr } = await backuptool(["create", "--outputdir", outputdir, ...target]);
   t.is(code, 0, stderr);
 });
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 /** A pipeline of the shell in which `$P` is the program. */
 function shell(script: string) {
@@ -87,7 +87,7 @@ test("a damaged backup ends with 11", async (t) => {
   const folder = join(newFolder(), "damaged");
   await runProcess("cp", ["-r", outputdir, folder]);
   truncateSync(join(folder, "ARCHIVE00000.bin"), 1000);
-  const { code, stderr } = await backuptool(["inspect", "--outputdir", folder]);
+  const { code, stderr } = await backuptool(["inspect", "--quiet", "--outputdir", folder]);
   t.is(code, 11);
   t.regex(stderr, /^backuptool: [^\n]*ARCHIVE00000\.bin[^\n]*\n$/);
 });
@@ -99,18 +99,20 @@ test("cat writes a tar that tar reads", async (t) => {
 });
 
 test("a reader that goes away early ends cat and inspect without a word", async (t) => {
-  const cat = await shell('$N $P cat --outputdir "$D" | head -c 10 | wc -c; exit $PIPESTATUS');
+  const cat = await shell(
+    '$N $P cat --quiet --outputdir "$D" | head -c 10 | wc -c; exit $PIPESTATUS',
+  );
   t.is(cat.stdout.toString().trim(), "10");
   t.is(cat.stderr, "");
   t.is(cat.code, 130);
-  const inspect = await shell('$N $P inspect --outputdir "$D" | head -n 1');
+  const inspect = await shell('$N $P inspect --quiet --outputdir "$D" | head -n 1');
   t.is(lines(inspect.stdout).length, 1);
   t.is(inspect.stderr, "");
 });
 
 test("a standard output that cannot be written is a failure", async (t) => {
   for (const command of ["cat", "inspect"]) {
-    const { code, stderr } = await shell(`$N $P ${command} --outputdir "$D" >/dev/full`);
+    const { code, stderr } = await shell(`$N $P ${command} --quiet --outputdir "$D" >/dev/full`);
     t.is(code, 1);
     t.regex(stderr, /^backuptool: standard output cannot be written: .*ENOSPC.*\n$/);
   }

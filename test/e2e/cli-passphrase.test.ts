@@ -15,7 +15,7 @@ test.before(async (t) => {
   const target = ["--skip-ceph", "--etcd", etcd.endpoint, "--outputdir", outputdir];
   t.is((await backuptool(["create", ...target])).code, 0);
 });
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 const NONE = { BACKUPTOOL_PASSPHRASE: undefined };
 function open(args: readonly string[], env: Record<string, string | undefined> = {}) {

@@ -10,7 +10,7 @@ let etcd: EtcdServer;
 test.before(async () => {
   etcd = await EtcdServer.start();
 });
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 test.serial("an etcd that is down fails beside one that answers", async (t) => {
   const down = `127.0.0.1:${await freePort()}`;

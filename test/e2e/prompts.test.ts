@@ -13,7 +13,7 @@ test.before(async () => {
   etcd = await EtcdServer.start();
   await etcd.ctl("put", "key", "value");
 });
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 const create = (outputdir: string): string[] => [
   ...["create", "--skip-ceph", "--etcd", etcd.endpoint, "--outputdir", outputdir],

@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { backuptool, lines } from "../support/backuptool.js";
+import { until } from "../support/disturbed.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { judgeStore } from "../support/judge-store.js";
@@ -31,8 +31,8 @@ test("where rclone is killed in the middle, create says so, and nothing looks co
     {
       // Slow, so that there is a middle.
       env: { RCLONE_CONFIG: config, RCLONE_BWLIMIT: "2M" },
-      onStart: ({ pid }) => {
-        killing = killOnceItWrites(remote, pid ?? 0);
+      onStart: (child) => {
+        killing = killOnceItWrites(remote, child);
       },
     },
   );
@@ -47,16 +47,15 @@ test("where rclone is killed in the middle, create says so, and nothing looks co
 });
 
 /** Kills the program's rclone when something has reached the folder. */
-async function killOnceItWrites(folder: string, parent: number): Promise<void> {
+async function killOnceItWrites(folder: string, program: ChildProcess): Promise<void> {
   const written = (): boolean =>
     readdirSync(folder, { recursive: true, encoding: "utf8" }).some((name) => {
       const { size } = statSync(join(folder, name), { throwIfNoEntry: false }) ?? {};
       return (size ?? 0) > 100_000 && !statSync(join(folder, name)).isDirectory();
     });
-  while (!written()) await sleep(20);
-  const [pid] = rclonesOf(parent);
-  if (pid === undefined) throw new Error("the program has no rclone");
-  process.kill(pid, "SIGKILL");
+  await until(program, written, 20);
+  const [pid] = rclonesOf(program.pid ?? 0);
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
 }
 
 function rclonesOf(parent: number): number[] {

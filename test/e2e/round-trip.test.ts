@@ -61,7 +61,6 @@ const OBJECTS: readonly ObjectToWrite[] = [
 ];
 
 test("what a full backup and an incremental hold comes back as it was", async (t) => {
-  t.timeout(240_000);
   const pools = await makePools(4);
   const [hot = "", cold = "", hotAgain = "", coldAgain = ""] = pools;
   const etcd = await EtcdServer.start();

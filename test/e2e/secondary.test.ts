@@ -19,7 +19,7 @@ test.before(async () => {
   for (let i = 0; i < 9; i++) await etcd.put(Buffer.from(`key-${i}`), randomBytes(1_400_000));
 });
 
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 const COPY: CopySettings = {
   ...{ limits: {}, maxParallelCopies: 5, minChunkBytes: 5 << 20, maxParallelChunks: 3 },
@@ -88,7 +88,7 @@ const BROKEN: Readonly<Record<string, (t: ExecutionContext) => Promise<Broken | 
     return {
       store: bucketStore(name, { endpoint }),
       mend,
-      says: /behind: .*; last: .*ECONNREFUSED/,
+      says: /behind: .*ECONNREFUSED/,
     };
   },
   "accepts and never answers": (t) => brokenBucket(t, () => ({ kind: "hang" }), /behind/),
@@ -104,7 +104,7 @@ const BROKEN: Readonly<Record<string, (t: ExecutionContext) => Promise<Broken | 
   "is a read-only folder": (t) => smallDisk(t, "ro"),
   "is a folder that becomes full": (t) => smallDisk(t, "size=10m"),
   "drops connections in the middle": (t) =>
-    brokenBucket(t, deadFrom(4, { kind: "drop" }), /behind: .*(hang up|ECONNRESET)/),
+    brokenBucket(t, deadFrom(4, { kind: "drop" }), /behind: .*(hang up|ECONNRESET)|behind when/),
   "hangs in the middle": (t) => brokenBucket(t, deadFrom(4, { kind: "hang" }), /behind/),
   "denies in the middle": (t) => brokenBucket(t, deadFrom(4, denied), /AccessDenied|denied|403/i),
   "fails at its manifest": (t) =>
@@ -193,12 +193,15 @@ test("uploads to a primary that fails, or of a run that is interrupted, are abor
   const primary = bucketStore(name, { endpoint: proxy.url });
   const secondary = bucketStore(name, { prefix: "second" });
   const both = bothStores(primary, secondary);
+  // Those of a secondary that was silent for a while are not waited for.
+  const ofPrimary = async () =>
+    (await openUploads(name)).filter((key) => !key.startsWith("second/"));
   // Parts are refused; the rest is done.
   proxy.plan = ({ method, url }) =>
     method === "PUT" && url.includes("partNumber=2") ? denied : undefined;
   const failed = await backuptool([...create(), ...both.flags], { env: both.env });
   t.is(failed.code, 1, failed.stderr);
-  t.deepEqual(await openUploads(name), []);
+  t.deepEqual(await ofPrimary(), []);
   // A part hangs, and the user has enough.
   let child:
     | Parameters<NonNullable<Parameters<typeof backuptool>[1]>["onStart"] & {}>[0]
@@ -216,7 +219,7 @@ test("uploads to a primary that fails, or of a run that is interrupted, are abor
     },
   });
   t.is(interrupted.code, 130, interrupted.stderr);
-  t.deepEqual(await openUploads(name), []);
+  t.deepEqual(await ofPrimary(), []);
   t.deepEqual((await judgeStore(bucketStore(name).open())).whole, []);
 });
 

@@ -11,7 +11,7 @@ test.before(async () => {
   etcd = await EtcdServer.start();
 });
 
-test.after.always(() => etcd.stop());
+test.after.always(() => etcd?.stop());
 
 /** A create that is interrupted as soon as it says that it tries again. */
 async function untilRetry(store: NamedStore, ...more: string[]) {

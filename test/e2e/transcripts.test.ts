@@ -24,7 +24,7 @@ test.before(async () => {
   await writeObjects(cold, objects("cold", 6));
 });
 test.after.always(async () => {
-  await etcd.stop();
+  await etcd?.stop();
   await dropPools([hot, cold, hotAgain, coldAgain]);
 });
 
@@ -47,7 +47,7 @@ const ANSWERS: readonly Step[] = [
 /** Runs one session; the lines that the user sees, with the time of the keys made plain. */
 async function session(args: readonly string[], steps: readonly Step[] = ANSWERS) {
   const { code, screen } = await onTerminal(args, steps, { cwd, merge: true });
-  const time = /^done (\d+(\.\d{1,6})?ms|[1-9]\d?(\.\d{1,9})?s)$/;
+  const time = /^done (\d+(\.\d{1,6})?ms|([1-9]\d*m\d{1,2}|[1-9]\d?)(\.\d{1,9})?s)$/;
   return { code, lines: screen.map((line) => line.replace(time, "done #ms")) };
 }
 

@@ -19,7 +19,7 @@ conformance("Local, limited and metered", async (prefix) => {
 });
 
 test("no more calls are under way at once than is allowed", async (t) => {
-  const slow = { kind: "slow", ms: 30 } as const;
+  const slow = { kind: "slow", ms: 300 } as const;
   const proxy = await FaultyProxy.start(radosgw().endpoint, () => slow);
   const s3 = new S3Store(s3Config(await newBucket(), { endpoint: proxy.url }));
   const store = new LimitedStore(s3, { calls: 3 });

@@ -23,6 +23,6 @@ test("a clock that is an hour wrong is set right by the server's", async (t) => 
   await store.put("k", Buffer.from("x"));
   t.is((await readAll(store, "k")).toString(), "x");
   const { clockAheadMs = 0 } = await store.describe();
-  t.true(Math.abs(clockAheadMs + 3_600_000) < 5_000, `${clockAheadMs} ms`);
+  t.true(Math.abs(clockAheadMs + 3_600_000) < 60_000, `${clockAheadMs} ms`);
   await store.close();
 });

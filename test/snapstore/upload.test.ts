@@ -170,7 +170,7 @@ test("a signal ends an upload to S3 and leaves nothing", async (t) => {
 
 test("an upload goes to S3 with as many parts at once as was asked", async (t) => {
   const proxy = await FaultyProxy.start(radosgw().endpoint);
-  proxy.plan = ({ method }) => (method === "PUT" ? { kind: "slow", ms: 200 } : undefined);
+  proxy.plan = ({ method }) => (method === "PUT" ? { kind: "slow", ms: 2000 } : undefined);
   const store = new S3Store(s3Config(await newBucket(), { endpoint: proxy.url }));
   const bytes = randomBytes((45 << 20) + 1);
   const options = { sha256: () => sha256(bytes), parallel: 4 };

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,17 +35,29 @@ export class EtcdServer {
     this.#ctlFlags = ctlFlags;
   }
 
-  /** @param ctlFlags what etcdctl needs to get in */
+  /**
+   * On a busy machine one may not come up: others are tried, each with ports and a folder of its own.
+   *
+   * @param ctlFlags what etcdctl needs to get in
+   */
   static async start(
     flags: readonly string[] = [],
     ctlFlags: readonly string[] = [],
   ): Promise<EtcdServer> {
-    const server = new EtcdServer([await freePort(), await freePort()], flags, ctlFlags);
-    await server.start();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new EtcdServer([await freePort(), await freePort()], flags, ctlFlags);
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        await server.stop();
+        if (tries === STARTS) throw error;
+      }
+    }
   }
 
   async start(): Promise<void> {
+    await this.stop();
     const url = `${this.#scheme}://${this.endpoint}`;
     const peer = this.#peer;
     const args = [
@@ -55,19 +68,23 @@ export class EtcdServer {
       ...["--heartbeat-interval", "50", "--election-timeout", "250"],
       ...this.#flags,
     ];
-    this.#process = spawn("etcd", args, { stdio: "ignore" });
-    for (let i = 0; i < 200; i++) {
-      const { code } = await runProcess("etcdctl", [...this.#ctl(), "endpoint", "health"], CTL_ENV);
+    const child = spawn("etcd", args, { stdio: "ignore" });
+    this.#process = child;
+    const begun = performance.now();
+    let said = "";
+    while (!hasEnded(child) && performance.now() - begun < MOST_START_MS) {
+      const health = [...this.#ctl(), "endpoint", "health"];
+      const { code, stderr } = await runProcess("etcdctl", health, CTL_ENV);
       if (code === 0) return;
-      if (this.#process.exitCode !== null) break;
+      said = stderr;
       await sleep(50);
     }
-    throw new Error("etcd does not start");
+    throw new Error(`etcd does not start: ${hasEnded(child) ? "it has ended" : said}`);
   }
 
   async stop(): Promise<void> {
     const running = this.#process;
-    if (running === undefined || running.exitCode !== null) return;
+    if (running === undefined || hasEnded(running)) return;
     const ended = new Promise((resolve) => running.once("exit", resolve));
     running.kill("SIGKILL");
     await ended;
@@ -79,12 +96,15 @@ export class EtcdServer {
 
   /** etcdctl with something on its standard input. */
   async ctlWith(input: string | Uint8Array, ...args: string[]): Promise<Buffer> {
-    const { code, stdout, stderr } = await runProcess("etcdctl", [...this.#ctl(), ...args], {
-      input,
-      ...CTL_ENV,
-    });
-    if (code !== 0) throw new Error(`etcdctl ${args.join(" ")}: ${stderr}`);
-    return stdout;
+    const run = async (): Promise<Buffer> => {
+      const { code, stdout, stderr } = await runProcess("etcdctl", [...this.#ctl(), ...args], {
+        input,
+        ...CTL_ENV,
+      });
+      if (code !== 0) throw new Error(`etcdctl ${args.join(" ")}: ${stderr}`);
+      return stdout;
+    };
+    return MAY_BE_REPEATED.test(args.join(" ")) ? await patiently(run) : await run();
   }
 
   /** Puts bytes that a command line cannot hold, through etcd's JSON gateway. */
@@ -129,11 +149,14 @@ export class EtcdServer {
     return Number((answer as { header: { revision: string } }).header.revision);
   }
 
-  async #post(method: string, body: unknown): Promise<unknown> {
+  /** For reads and puts alone: it may be repeated. */
+  #post(method: string, body: unknown): Promise<unknown> {
     const url = `http://${this.endpoint}/v3/kv/${method}`;
-    const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`${method}: ${await answer.text()}`);
-    return await answer.json();
+    return patiently(async () => {
+      const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+      if (!answer.ok) throw new Error(`${method}: ${await answer.text()}`);
+      return await answer.json();
+    });
   }
 
   /** Every record, as etcdctl reads it. */
@@ -156,21 +179,47 @@ export class EtcdServer {
   }
 }
 
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Repeats what etcd was too busy to answer: its elections are short. */
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const busy = /timed out|leader changed|no leader|deadline exceeded/.test(`${error}`);
+      if (!busy || tries === CALLS) throw error;
+      await sleep(100);
+    }
+  }
+}
+
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");
 }
 
 const CTL_ENV = { env: { ETCDCTL_API: "3" } };
+const STARTS = 5;
+const MOST_START_MS = 120_000;
+const CALLS = 20;
+/** What does no harm when etcdctl had been heard the first time. */
+const MAY_BE_REPEATED = /^(put|get|del|endpoint|lease (list|timetolive))\b/;
+/** Below what the kernel gives to clients, so that none takes it meanwhile, and what scripts/dev-cluster takes. */
+const PORTS = { first: 10_000, count: 10_000 };
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.first + randomInt(PORTS.count);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(address !== null && typeof address === "object" ? address.port : 0),
-      );
-    });
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }

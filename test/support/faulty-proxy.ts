@@ -91,6 +91,9 @@ export function seededPlan(
   };
 }
 
+/** Idle connections stay: one that ends just as it is used again would be a fault that nobody chose. */
+export const ALWAYS_OPEN = { keepAliveTimeout: 0 };
+
 /** An HTTP proxy in front of a real server, on which requests have faults. */
 export class FaultyProxy {
   plan: Plan = () => undefined;
@@ -107,7 +110,9 @@ export class FaultyProxy {
 
   private constructor(target: string) {
     this.#target = new URL(target);
-    this.#server = createServer((request, answer) => void this.#handle(request, answer));
+    this.#server = createServer(ALWAYS_OPEN, (request, answer) => {
+      void this.#handle(request, answer);
+    });
   }
 
   static async start(target: string, plan?: Plan): Promise<FaultyProxy> {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { ALWAYS_OPEN } from "./faulty-proxy.js";
 
 interface Stored {
   readonly bytes: Buffer;
@@ -42,7 +43,7 @@ export class GcsEmulator {
   #generation = 1_000_000;
 
   private constructor() {
-    this.#server = createServer((question, answer) => {
+    this.#server = createServer(ALWAYS_OPEN, (question, answer) => {
       this.#serve(question, answer).catch((error) => {
         const { status = 500, reason = "backendError", message } = error as Partial<Refused>;
         const body = { error: { code: status, message, errors: [{ reason, message }] } };

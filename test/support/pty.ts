@@ -37,7 +37,7 @@ const RUNNER = fileURLToPath(new URL("../../../test/support/pty_run.py", import.
 export async function onTerminal(
   args: readonly string[],
   steps: readonly Step[],
-  { env = {}, cwd, merge = false, shell, timeoutMs = 30_000 }: Options = {},
+  { env = {}, cwd, merge = false, shell, timeoutMs = 300_000 }: Options = {},
 ): Promise<TerminalResult> {
   const program = shell === undefined ? [process.execPath, PROGRAM] : ["sh", "-c", shell, PROGRAM];
   const argv = [...program, ...args];

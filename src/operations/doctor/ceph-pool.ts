@@ -5,7 +5,7 @@ import { CephError, errnoNameOf } from "../../sources/ceph/errors.js";
 import { packNames, sliceNames } from "../../sources/ceph/name-batch.js";
 import type { CephPool } from "../../sources/ceph/pool.js";
 import type { NameBatch, ObjectName, Pair, WriteObject } from "../../sources/ceph/types.js";
-import type { AreaChecks } from "./check.js";
+import { type AreaChecks, wordsOf } from "./check.js";
 import { ANSWER_MS, STEP_MS, within } from "./within.js";
 
 interface PoolContext {
@@ -170,11 +170,8 @@ async function remove(
   } catch (error) {
     // Who may not write has written nothing.
     if (error instanceof CephError && error.code === "CEPH_DENIED") return;
-    checks.failedBy(
-      `probe in ${name}`,
-      error,
-      "ceph",
-      `remove the object ${quoted(probe.name)} by hand`,
-    );
+    const { detail, hint } = wordsOf(error, "ceph");
+    const more = `remove the object ${quoted(probe.name)} by hand`;
+    checks.failed(`probe in ${name}`, detail, hint === undefined ? more : `${hint}; ${more}`);
   }
 }

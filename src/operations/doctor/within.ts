@@ -1,9 +1,9 @@
 import { BackupToolError, InterruptedError, throwIfAborted } from "../../errors.js";
 
-/** Longest wait for one answer of a server, ms. */
-export const ANSWER_MS = 5_000;
-/** Longest wait for a step, its tries and all, ms: whatever does not keep to the one above. */
-export const STEP_MS = 10_000;
+/** Longest wait for one answer of a server, ms: one that is slow is not one that is down. */
+export const ANSWER_MS = 10_000;
+/** Longest wait for a step, its two tries and all, ms: whatever does not keep to the one above. */
+export const STEP_MS = 30_000;
 
 /** Waits so long for some work and no longer, also where it does not end by its signal. */
 export async function within<T>(

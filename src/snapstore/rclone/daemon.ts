@@ -6,8 +6,8 @@ import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type HttpAnswer, HttpClient } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
 
-/** Longest wait for rclone to serve, milliseconds. */
-const START_MS = 15_000;
+/** Longest wait for rclone to serve, milliseconds: it is a large program, and a machine may be busy. */
+const START_MS = 60_000;
 /** Longest silence, milliseconds: a move of a large object on its server is one call. */
 const DEADLINES = { connectMs: 10_000, idleMs: 600_000 };
 /** What the store's place is called in rclone's configuration: an alias, so that names need no quoting. */

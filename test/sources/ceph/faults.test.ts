@@ -36,10 +36,10 @@ async function endsSoon(t: ExecutionContext, ending: string, code: number): Prom
 }
 
 test.serial("an OSD that is down is a timeout, for every call", async (t) => {
-  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 2 }), NEVER);
+  const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 5 }), NEVER);
   const pool = await cluster.openPool("faults");
-  await dev.stop("osd.0");
   t.teardown(() => dev.start("osd.0"));
+  await dev.stop("osd.0");
 
   const write = await fateOf(pool.write([objectOf("new")], NEVER));
   t.true(write.error instanceof CephError && write.error.code === "CEPH_TIMEOUT");
@@ -73,8 +73,8 @@ test.serial(
   async (t) => {
     const cluster = await CephCluster.connect(dev.options(STUCK), NEVER);
     const pool = await cluster.openPool("faults");
-    await dev.stop("osd.0");
     t.teardown(() => dev.start("osd.0"));
+    await dev.stop("osd.0");
 
     // What was sent may still be done once the OSD is back: other objects than those of other tests.
     const late = packNames(NAMES.map((name) => objectName(`late ${name}`)));
@@ -112,8 +112,8 @@ test.serial(
 );
 
 test.serial("without a monitor, a connect fails and an abort ends it", async (t) => {
-  await dev.stop("mon.a");
   t.teardown(() => dev.start("mon.a"));
+  await dev.stop("mon.a");
   const options = dev.options({ connectTimeoutSeconds: 2 });
   const { error } = await fateOf(CephCluster.connect(options, NEVER));
   t.is((error as CephError).code, "CEPH_CONNECT");

@@ -18,8 +18,8 @@ test.beforeEach(async () => {
   for (const id of ids) await etcd.ctl("lease", "revoke", id);
 });
 test.after.always(async () => {
-  cluster.close();
-  await etcd.stop();
+  cluster?.close();
+  await etcd?.stop();
 });
 
 function record(key: string, lease: bigint): EtcdRecord {

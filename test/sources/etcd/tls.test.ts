@@ -29,8 +29,8 @@ test.before(async () => {
   plain = await EtcdServer.start();
 });
 test.after.always(async () => {
-  await etcd.stop();
-  await plain.stop();
+  await etcd?.stop();
+  await plain?.stop();
 });
 
 async function revisionOf(options: EtcdOptions): Promise<number> {
