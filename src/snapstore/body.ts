@@ -2,6 +2,9 @@ import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { InterruptedError } from "../errors.js";
 
+/** By then the AWS client has set its idle deadline for the second time: it does so 3 seconds after it asked. */
+const DEADLINE_SET_MS = 4000;
+
 /**
  * The pieces of an answer's body. Fails when nothing comes for `idleMs` milliseconds while they are
  * asked for, or the signal fires; the time that the reader takes does not count.
@@ -15,7 +18,9 @@ export async function* bodyPieces(
   if (signal?.aborted) interrupt();
   signal?.addEventListener("abort", interrupt, { once: true });
   // The client's own idle deadline counts the time of the reader.
-  if (body instanceof IncomingMessage) body.socket.setTimeout(0);
+  const lift = () => body instanceof IncomingMessage && body.socket?.setTimeout(0);
+  lift();
+  const again = setTimeout(lift, DEADLINE_SET_MS).unref();
   const pieces = body[Symbol.asyncIterator]();
   let bytes = 0;
   try {
@@ -29,6 +34,7 @@ export async function* bodyPieces(
       yield piece;
     }
   } finally {
+    clearTimeout(again);
     signal?.removeEventListener("abort", interrupt);
     body.destroy();
   }

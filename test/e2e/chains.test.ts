@@ -43,7 +43,6 @@ async function create(name: string, folder: string, ...args: string[]): Promise<
 test.serial(
   "a chain whose backups cover different things restores the last state of each",
   async (t) => {
-    t.timeout(120_000);
     const [hot = "", cold = "", hotAgain = "", coldAgain = ""] = pools;
     const folder = newFolder();
     await writeObjects(hot, [
@@ -96,7 +95,6 @@ test.serial(
 test.serial(
   "a chain with a backup missing, or with a stranger in it, changes nothing",
   async (t) => {
-    t.timeout(120_000);
     const [hot = "", , hotAgain = ""] = pools;
     const folder = newFolder();
     const full = await create("full", folder, "--include-pool", hot, "--skip-etcd");

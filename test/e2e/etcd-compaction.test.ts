@@ -65,7 +65,6 @@ const warnings = (events: readonly OperationEvent[]): number =>
   events.filter(({ type }) => type === "warning").length;
 
 test("what etcd compacts while it is read is read again, in a full backup and an incremental", async (t) => {
-  t.timeout(120_000);
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   await etcd.putMany(

@@ -82,7 +82,6 @@ function nameIn(out: readonly string[]): string {
 }
 
 test.serial("a chain goes to two stores and comes back from each of them", async (t) => {
-  t.timeout(240_000);
   const [from = "", to = ""] = pools;
   const source = ["--etcd", etcd.endpoint, ...cephFlags(), "--include-pool", from];
   await writeObjects(from, [

@@ -110,11 +110,11 @@ test("a read that stops in the middle ends by the deadline, but not while the re
   const stalled = storeOf(t, { prefix, endpoint: proxy.url }, deadlines);
   await refused(t, "STORE_TRANSIENT", () => readAll(stalled, "k"));
 
-  // Longer than a busy radosgw needs. (From 6 s on the SDK sets its own deadline later, and it counts.)
-  const patient = storeOf(t, { prefix }, { connectMs: 15_000, idleMs: 5900 });
+  // Longer than a busy radosgw needs; and from 6 s on the SDK sets its own deadline 3 s after it asked.
+  const patient = storeOf(t, { prefix }, { connectMs: 15_000, idleMs: 7000 });
   let got = 0;
   for await (const piece of patient.get("k")) {
-    if (got === 0) await new Promise((resolve) => setTimeout(resolve, 8000));
+    if (got === 0) await new Promise((resolve) => setTimeout(resolve, 12_000));
     got += piece.length;
   }
   t.is(got, bytes.length);

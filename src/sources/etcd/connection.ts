@@ -13,7 +13,7 @@ import { decodeHeader, type ResponseHeader } from "./response-header.js";
 /** Longest wait for one answer, ms, unless the options say otherwise. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Longest wait for the first answer of an endpoint, ms. */
-const FIRST_ANSWER_MS = 5_000;
+const FIRST_ANSWER_MS = 10_000;
 /** How long a call goes round the endpoints before it fails: a restart of etcd takes some seconds. */
 const PATIENCE_MS = 15_000;
 const FIRST_PAUSE_MS = 50;
