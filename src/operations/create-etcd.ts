@@ -22,17 +22,36 @@ export interface EtcdFacts {
   readonly firstBatch: number;
   /** How often the keys in INDEX.bin start again; only those after the last restart count. */
   readonly restarts: number;
+  /** As {@link EtcdCluster.raftSurplus} has it, at least. */
+  readonly raftSurplus?: number;
 }
+
+/** Entries that may be applied between the moments when a server looks at its revision and at its log. */
+const SURPLUS_SLACK = 8;
 
 /** Backs up etcd at one revision; starts again at a later one when that revision is compacted away. */
 export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<EtcdFacts> {
   const base = run.base?.metadata.etcd ?? undefined;
   const { counts, context, writer } = run;
   const tombstones = new TombstonePages(writer);
+  const surplus = await etcd.raftSurplus(context.signal);
+  const isOtherHistory =
+    base?.clusterId === etcd.clusterId &&
+    base.raftSurplus !== undefined &&
+    surplus !== undefined &&
+    surplus.most + SURPLUS_SLACK < base.raftSurplus;
+  if (isOtherHistory) {
+    context.report({
+      type: "warning",
+      message:
+        "etcd was restored from a snapshot since the base was made: all its records are taken",
+    });
+  }
   for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
     const revision = await etcd.currentRevision(context.signal);
     // Revisions of another cluster, or of one that was set back, say nothing here.
-    const comparable = base?.clusterId === etcd.clusterId && base.revision <= revision;
+    const comparable =
+      base?.clusterId === etcd.clusterId && base.revision <= revision && !isOtherHistory;
     const firstBatch = writer.recordBatches;
     counts.records = 0;
     counts.unchangedKeys = 0;
@@ -41,7 +60,8 @@ export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<Et
       await new EtcdArchiver(run, etcd, { revision, comparable, tombstones }).run();
       // Also those of readings that were cut off: what they say of a key is overruled or still true.
       counts.deletedKeys = tombstones.written;
-      return { clusterId: etcd.clusterId, revision, firstBatch, restarts };
+      const facts = { clusterId: etcd.clusterId, revision, firstBatch, restarts };
+      return surplus === undefined ? facts : { ...facts, raftSurplus: surplus.least };
     } catch (error) {
       if (!(error instanceof EtcdError) || error.code !== "ETCD_COMPACTED") throw error;
       context.report({
