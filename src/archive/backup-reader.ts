@@ -82,11 +82,6 @@ export class BackupReader {
     yield* readTar(this.#chunks(name, FileType.archive, number, options), name);
   }
 
-  /** The decrypted tar of the ARCHIVE file `number`. */
-  archiveChunks(number: number, options: ReadOptions = {}): AsyncGenerator<Chunk> {
-    return this.#chunks(archiveName(number), FileType.archive, number, options);
-  }
-
   /** Items of INDEX.bin, some at a time; their bytes may be kept. Throws DAMAGED. */
   readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
     return readIndexItems(this.#chunks(INDEX_NAME, FileType.index, 0, options));

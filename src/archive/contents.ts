@@ -3,7 +3,7 @@ import { CborReader } from "./cbor.js";
 import type { Chunk } from "./chunk-reader.js";
 import { type EntryName, isSameObject } from "./entry-path.js";
 import { damaged } from "./errors.js";
-import { archiveName } from "./format.js";
+import { archiveName, MAX_ENTRY_ITEMS } from "./format.js";
 import {
   type ArchivedLease,
   type ArchivedPair,
@@ -157,7 +157,10 @@ class Walk {
     const items: T[] = [];
     const reader = new CborReader(content);
     try {
-      while (!reader.atEnd) items.push(decode(reader));
+      while (!reader.atEnd) {
+        if (items.length === MAX_ENTRY_ITEMS) throw new RangeError("more items than an entry has");
+        items.push(decode(reader));
+      }
     } catch (error) {
       throw this.#wrong("an entry that is not CBOR of this format", error);
     }

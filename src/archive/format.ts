@@ -35,6 +35,8 @@ export const HEADER_FIXED_BYTES = 38;
 export const MAX_HEADER_BYTES = 64 << 10;
 /** Longest entry of a tar other than an object's data, and longest item of INDEX.bin: readers hold them whole. */
 export const MAX_ENTRY_BYTES = 80 << 20;
+/** Items of one entry: readers make an object of each. */
+export const MAX_ENTRY_ITEMS = 1 << 18;
 /** Bytes of the length before each chunk. */
 export const FRAME_BYTES = 4;
 

@@ -1,4 +1,5 @@
 import type { CborReader, CborWriter } from "./cbor.js";
+import { MAX_ENTRY_ITEMS } from "./format.js";
 
 /** Codecs of the CBOR inside the tar: docs/format.md, "The tar inside". */
 
@@ -71,7 +72,9 @@ export function encodePairs(out: CborWriter, pairs: readonly ArchivedPair[]): vo
 
 export function decodePairs(from: CborReader): ArchivedPair[] {
   const pairs: ArchivedPair[] = [];
-  for (let left = from.array(); left > 0; left--) {
+  const count = from.array();
+  if (count > MAX_ENTRY_ITEMS) throw new RangeError("more pairs than an entry has");
+  for (let left = count; left > 0; left--) {
     expectItems(from, 2);
     pairs.push([from.bytes(), from.bytes()]);
   }

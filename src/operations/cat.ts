@@ -47,7 +47,8 @@ async function catArchive(
   signal: AbortSignal,
 ): Promise<void> {
   let held: Buffer = Buffer.alloc(0);
-  for await (const chunk of backup.archiveChunks(number, { signal })) {
+  // Read as a tar, so that nothing comes out that the format does not allow: a link, or a path that leaves the folder.
+  for await (const { chunk } of backup.readArchive(number, { signal })) {
     const bytes = Buffer.concat([held, chunk.bytes]);
     chunk.release();
     const end = Math.max(0, bytes.length - TAR_END.length);

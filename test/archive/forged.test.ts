@@ -1,13 +1,15 @@
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import test, { type ExecutionContext } from "ava";
 import { compress } from "zstd-napi";
 import { FileType, METADATA_NAME } from "../../src/archive/format.js";
 import { encodeTarHeader, TAR_END } from "../../src/archive/tar-header.js";
+import { catBackup } from "../../src/operations/cat.js";
 import { boast, bomb } from "../support/archive-bombs.js";
 import { Forger } from "../support/archive-forge.js";
 import { type MeasuredReading, readMeasured } from "../support/archive-measured.js";
-import { object, writeSample } from "../support/archive-sample.js";
+import { object, SAMPLE_PASSPHRASE, writeSample } from "../support/archive-sample.js";
 import { newFolder } from "../support/folders.js";
 
 const ARCHIVE = "ARCHIVE00000.bin";
@@ -157,6 +159,55 @@ test("CBOR of absurd counts and lengths inside the tar is refused without room f
     const tar = Buffer.concat([encodeTarHeader(path, bytes.length), content, TAR_END]);
     await forged.replaceArchive(ARCHIVE, 0, tar);
     await refused(t, forged, `${path} ${hex}`, ARCHIVE);
+  }
+});
+
+test("entries of millions of small items are refused without room for them", async (t) => {
+  const record = Buffer.from("86404000000000", "hex");
+  const pair = Buffer.from("824040", "hex");
+  const count = Buffer.from("9a01000000", "hex");
+  const entries: [string, Buffer][] = [
+    ["etcd/records/00000000.cbor", Buffer.alloc(70 * MIB, record).subarray(0, 70 * MIB - 4)],
+    [
+      "ceph-attrs/pool/-/one.cbor",
+      Buffer.concat([Buffer.from("838040", "hex"), count, Buffer.alloc(3 << 24, pair)]),
+    ],
+  ];
+  for (const [path, content] of entries) {
+    const forged = await forger();
+    const rest = Buffer.alloc(-content.length & 511);
+    const tar = Buffer.concat([encodeTarHeader(path, content.length), content, rest, TAR_END]);
+    await forged.replaceArchive(ARCHIVE, 0, tar);
+    await refused(t, forged, path, ARCHIVE, 350 << 10);
+  }
+});
+
+test("cat lets nothing out that is no entry of a backup", async (t) => {
+  const context = {
+    ...{ signal: new AbortController().signal, report: () => {} },
+    passphrase: async () => Buffer.from(SAMPLE_PASSPHRASE),
+  };
+  const path = "ceph/pool/-/one";
+  const link = encodeTarHeader(path, 0);
+  link.write("2", 156);
+  link.write("/etc/passwd", 157);
+  link.fill(" ", 148, 156);
+  link.write(
+    `${link
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, "0")}\0 `,
+    148,
+  );
+  for (const header of [encodeTarHeader("../escaped", 0), encodeTarHeader("/absolute", 0), link]) {
+    const forged = await forger();
+    await forged.replaceArchive(ARCHIVE, 0, Buffer.concat([header, TAR_END]));
+    const output = new PassThrough();
+    const said = output.toArray();
+    const location = { kind: "folder", folder: forged.folder } as const;
+    await t.throwsAsync(catBackup({ location, output }, context), { code: "DAMAGED" });
+    output.end();
+    t.is(Buffer.concat(await said).length, 0);
   }
 });
 
