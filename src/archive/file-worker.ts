@@ -19,6 +19,7 @@ class HashedOutput {
   readonly #pending = new Set<Promise<void>>();
   #size = 0;
   #unsynced = 0;
+  #failure: unknown;
 
   constructor(temporary: string, path: string | undefined) {
     this.#fd = path === undefined ? undefined : openSync(temporary, "wx", 0o600);
@@ -37,6 +38,7 @@ class HashedOutput {
 
   async finish(): Promise<{ size: number; sha256: string }> {
     await Promise.all(this.#pending);
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#fd !== undefined) {
       await promisify(fsync)(this.#fd);
       closeSync(this.#fd);
@@ -56,8 +58,11 @@ class HashedOutput {
     this.#unsynced += bytes;
     if (this.#unsynced < SYNC_EVERY_BYTES) return;
     this.#unsynced = 0;
-    // A failure stays with the file until the fsync at its end, which then tells.
-    this.#track(promisify(fdatasync)(fd).catch(() => {}));
+    // Linux tells of data that it could not write once: the fsync at the end would find nothing wrong.
+    const failed = (error: unknown): void => {
+      this.#failure ??= error;
+    };
+    this.#track(promisify(fdatasync)(fd).catch(failed));
   }
 
   #track(work: Promise<void>): Promise<void> {

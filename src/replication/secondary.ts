@@ -59,6 +59,7 @@ export class Secondary {
   #waiting: Promise<void> | undefined;
   #aborting: Promise<void> = Promise.resolve();
   #closed = false;
+  #primaryComplete = false;
   failed = false;
 
   constructor(destination: SecondaryDestination, options: SecondaryOptions) {
@@ -114,6 +115,7 @@ export class Secondary {
 
   /** Waits for what is under way, and then makes the backup whole there too. */
   async finish(manifestKey: string, manifest: Uint8Array): Promise<void> {
+    this.#primaryComplete = true;
     const ended = async () => {
       await Promise.all(this.#finishing);
       if (this.failed) return;
@@ -194,7 +196,9 @@ export class Secondary {
     if (this.failed || this.#closed) return;
     this.failed = true;
     this.#giveUp();
-    if (!this.#options.signal.aborted) this.#options.onSecondaryFailed(error);
+    // An interruption ends the whole run, unless only this store is waited for.
+    if (this.#options.signal.aborted && !this.#primaryComplete) return;
+    this.#options.onSecondaryFailed(error);
   }
 
   /** Frees at once what waits to be sent. */

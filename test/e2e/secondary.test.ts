@@ -4,6 +4,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { type CopySettings, copyStore } from "../../src/replication/copy.js";
 import { backuptool, lines } from "../support/backuptool.js";
+import { until } from "../support/disturbed.js";
 import { EtcdServer, freePort } from "../support/etcd-server.js";
 import { FaultyProxy, type Plan } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
@@ -236,4 +237,28 @@ test("the same place twice is refused, and a secondary alone", async (t) => {
   const alone = await backuptool([...create(), ...one.flags("secondary")]);
   t.is(alone.code, 2, alone.stderr);
   t.deepEqual(readdirSync(join(folder)), []);
+});
+
+test("an interruption while only the secondary is waited for leaves it behind, and says so", async (t) => {
+  const name = await newBucket();
+  const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method, url }) =>
+    method === "PUT" && url.includes("MANIFEST") ? { kind: "hang" } : undefined,
+  );
+  t.teardown(() => proxy.close());
+  const primary = folderStore(newFolder());
+  const secondary = bucketStore(name, { endpoint: proxy.url });
+  const { flags, env } = bothStores(primary, secondary);
+  const args = ["create", "--skip-ceph", "--etcd", etcd.endpoint, ...flags];
+  const waits = () => proxy.log.some(({ fault }) => fault?.kind === "hang");
+  const { code, stderr } = await backuptool(args, {
+    env,
+    onStart: async (child) => {
+      await until(child, waits);
+      child.kill("SIGINT");
+    },
+  });
+  t.is(code, 3, stderr);
+  t.regex(stderr, /the secondary store is left behind/);
+  t.is((await judgeStore(primary.open())).whole.length, 1);
+  t.is((await judgeStore(bucketStore(name).open())).whole.length, 0);
 });

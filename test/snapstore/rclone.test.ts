@@ -67,3 +67,12 @@ test("what a remote is written with is not told", (t) => {
   t.is(name, "rclone::s3,…:bucket");
   t.false(place.includes("geheim"));
 });
+
+test("a store that is closed starts no rclone again", async (t) => {
+  const store = openRcloneStore({ ...config, prefix: "closed" });
+  const upload = await store.startUpload("k", { partBytes: 5 << 20 });
+  await upload.part(0, Buffer.alloc(5 << 20));
+  await store.close();
+  await upload.abort();
+  await t.throwsAsync(store.head("k"), { message: /it is closed/ });
+});

@@ -4,6 +4,9 @@ import type { StoreUpload, UploadOptions } from "../store.js";
 import { errnoOf, localFailure } from "./failure.js";
 import type { NewFile } from "./new-file.js";
 
+/** After these, parts that were written before may be lost too. */
+const LOSSES = ["EIO", "ESTALE", "ETIMEDOUT"];
+
 interface Context extends UploadOptions {
   readonly store: string;
   readonly key: string;
@@ -16,6 +19,8 @@ export class LocalUpload implements StoreUpload {
   /** Bytes of each part. */
   readonly #lengths = new Map<number, number>();
   #state: "open" | "complete" | "aborted" = "open";
+  /** The first failure that the disk reported. */
+  #broken: StoreError | undefined;
 
   constructor(file: NewFile, context: Context) {
     this.#file = file;
@@ -35,7 +40,7 @@ export class LocalUpload implements StoreUpload {
     } catch (error) {
       // Closed by an abort meanwhile.
       if (errnoOf(error) === "EBADF") this.#mustBeOpen();
-      throw localFailure(error, { ...this.#context, action: "write" });
+      throw this.#failure(error);
     }
     this.#lengths.set(number, bytes.length);
   }
@@ -52,7 +57,7 @@ export class LocalUpload implements StoreUpload {
       await this.#file.handle.truncate(facts.size);
       await this.#file.commit(this.#context.ifAbsent ?? false);
     } catch (error) {
-      throw localFailure(error, { ...this.#context, action: "write" });
+      throw this.#failure(error);
     }
     this.#state = "complete";
   }
@@ -78,10 +83,23 @@ export class LocalUpload implements StoreUpload {
 
   #mustBeOpen(): void {
     if (this.#state !== "open") throw this.#fail("the upload is over");
+    if (this.#broken !== undefined) throw this.#broken;
   }
 
-  #fail(what: string): StoreError {
+  /**
+   * Linux tells of data that it could not write once, and takes it for written from then on: another try, or
+   * another fsync, would find nothing wrong.
+   */
+  #failure(error: unknown): Error {
+    if (LOSSES.includes(errnoOf(error))) {
+      this.#broken ??= this.#fail(`the disk lost what was written (${errnoOf(error)})`, error);
+      return this.#broken;
+    }
+    return localFailure(error, { ...this.#context, action: "write" });
+  }
+
+  #fail(what: string, cause?: unknown): StoreError {
     const { store, key } = this.#context;
-    return new StoreError("STORE_FAILED", `${key}: ${what}`, { store });
+    return new StoreError("STORE_FAILED", `${key}: ${what}`, { store, cause });
   }
 }

@@ -26,6 +26,7 @@ export class RcloneDaemon {
   readonly #config: RcloneConfig;
   readonly #http = new HttpClient({}, DEADLINES);
   #running: Promise<Running> | undefined;
+  #closed = false;
 
   constructor(config: RcloneConfig, store: string) {
     this.#config = config;
@@ -34,6 +35,8 @@ export class RcloneDaemon {
 
   /** Where it is, and how to get in; starts it when it does not run. */
   async at(): Promise<{ url: string; authorization: string }> {
+    // Nobody would end it again.
+    if (this.#closed) throw new StoreError("STORE_FAILED", "it is closed", { store: this.store });
     this.#running ??= this.#start().catch((error) => {
       this.#running = undefined;
       throw error;
@@ -90,6 +93,7 @@ export class RcloneDaemon {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#http.close();
     const running = await this.#running?.catch(() => undefined);
     this.#running = undefined;

@@ -1,0 +1,31 @@
+/* Loaded before libc: the first fsync or fdatasync, as FAILING_SYNC says, of a file of a megabyte or more fails with
+ * EIO. Like a disk that loses what it was given, of which Linux tells once. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fails(int fd, const char *call) {
+  static atomic_int failed;
+  struct stat file;
+  const char *wanted = getenv("FAILING_SYNC");
+  if (wanted == NULL || strcmp(wanted, call) != 0) return 0;
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size < 1 << 20) return 0;
+  if (atomic_fetch_add(&failed, 1) > 0) return 0;
+  errno = EIO;
+  return 1;
+}
+
+int fsync(int fd) {
+  if (fails(fd, "fsync")) return -1;
+  return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+}
+
+int fdatasync(int fd) {
+  if (fails(fd, "fdatasync")) return -1;
+  return ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
+}
