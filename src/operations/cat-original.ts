@@ -4,7 +4,7 @@ import { OriginalBackup, recordOf } from "../archive/original/original-backup.js
 import { encodeRecord } from "../archive/records.js";
 import { TAR_END } from "../archive/tar-header.js";
 import type { OperationContext } from "./context.js";
-import { writeOriginalObject } from "./original-objects.js";
+import { reportUnmet, writeOriginalObject } from "./original-objects.js";
 import { TarOutput, writeTo } from "./tar-output.js";
 import { timedKeys } from "./timed-keys.js";
 
@@ -34,6 +34,7 @@ export async function catOriginal(
       }
     }
     await writeTo(output, TAR_END, signal);
+    await reportUnmet(backup, report);
   } finally {
     await backup.close();
   }

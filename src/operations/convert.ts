@@ -14,6 +14,7 @@ import { chainOf } from "./chain-of.js";
 import type { OperationContext } from "./context.js";
 import { Conversion } from "./conversion.js";
 import { ORIGINAL_DOUBT } from "./inspect-original.js";
+import { reportUnmet } from "./original-objects.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface ConvertOptions {
@@ -88,6 +89,7 @@ export async function convertBackup(
     const conversion = new Conversion(backup, { writer, counts, base, context, keepGoing: false });
     await conversion.run();
     throwIfAborted(signal);
+    counts.missingObjects = await reportUnmet(backup, report);
     await writer.finish({
       kind: base === undefined ? "full" : "incremental",
       base: base?.metadata.id ?? null,
@@ -109,7 +111,7 @@ export async function convertBackup(
       deleted: counts.deletedKeys,
     });
     report({ type: "warning", message: ORIGINAL_DOUBT });
-    return { complete: backup.summary.gaps.length === 0 };
+    return { complete: backup.summary.gaps.length === 0 && counts.missingObjects === 0 };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }

@@ -3,12 +3,9 @@ import { METADATA_NAME } from "../archive/format.js";
 import { OriginalBackup } from "../archive/original/original-backup.js";
 import { throwIfAborted } from "../errors.js";
 import type { OperationContext } from "./context.js";
-import type { ObjectPlace } from "./events.js";
 import { Likeness } from "./likeness.js";
+import { MOST_LINES, placeOf, reportUnmet } from "./original-objects.js";
 import { timedKeys } from "./timed-keys.js";
-
-/** Lines for each kind of thing that is wrong; the rest is counted. */
-const MOST_LINES = 100;
 
 /** What nobody can find out by reading such an archive. */
 export const ORIGINAL_DOUBT =
@@ -44,12 +41,12 @@ export async function inspectOriginal(
     if (found.backwards > 0) {
       warn("its etcd records are not in order: frames were repeated or changed places");
     }
-    await reportUnmet(backup, context);
+    const unmet = await reportUnmet(backup, report);
     if (found.suspects > MOST_LINES) {
       warn(`${found.suspects - MOST_LINES} more objects begin like another`);
     }
     warn(ORIGINAL_DOUBT);
-    return { complete: backup.summary.gaps.length === 0 && backup.times.unmet === 0 };
+    return { complete: backup.summary.gaps.length === 0 && unmet === 0 };
   } finally {
     await backup.close();
   }
@@ -93,11 +90,10 @@ async function readEverything(backup: OriginalBackup, context: OperationContext)
           found.records += page.length;
         }
       } else {
-        const { object, prefixes } = item;
+        const { object, prefixes, met } = item;
         found.objects++;
         found.objectBytes += object.content.length;
         if (backup.summary.hasMetadata) {
-          const met = backup.times.meet(object);
           if (met === "again") found.again++;
           if (met === "unknown") found.unknown++;
         }
@@ -117,20 +113,4 @@ async function readEverything(backup: OriginalBackup, context: OperationContext)
     }
   }
   return found;
-}
-
-async function reportUnmet(backup: OriginalBackup, { report }: OperationContext): Promise<void> {
-  const { unmet } = backup.times;
-  if (unmet === 0) return;
-  for (const object of await backup.unmet(MOST_LINES)) {
-    report({ type: "missing", ...placeOf(object), reason: `${METADATA_NAME} names it` });
-  }
-  if (unmet > MOST_LINES) {
-    report({ type: "warning", message: `${unmet - MOST_LINES} more objects are missing` });
-  }
-}
-
-/** A copy: the names are views on frames. */
-function placeOf({ pool, namespace, name }: ObjectPlace): ObjectPlace {
-  return { pool, namespace: Buffer.from(namespace), name: Buffer.from(name) };
 }

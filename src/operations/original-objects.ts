@@ -1,6 +1,17 @@
 import type { EntryName } from "../archive/entry-path.js";
 import type { EntryWriter } from "../archive/entry-writer.js";
-import { type OriginalItem, pagesOf } from "../archive/original/original-backup.js";
+import { METADATA_NAME } from "../archive/format.js";
+import {
+  type OriginalBackup,
+  type OriginalItem,
+  pagesOf,
+} from "../archive/original/original-backup.js";
+import { quoted } from "../quoted.js";
+import type { OperationContext } from "./context.js";
+import type { ObjectPlace } from "./events.js";
+
+/** Lines for each kind of thing that is wrong; the rest is counted. */
+export const MOST_LINES = 100;
 
 /** Bytes that are written before the writer is asked for room. */
 const PIECE_BYTES = 1 << 20;
@@ -37,4 +48,26 @@ export async function writeOriginalObject(
     await writer.ready();
   }
   writer.endData();
+}
+
+/** Names the objects that never came although METADATA.bin knows them, once all was read; returns how many. */
+export async function reportUnmet(
+  backup: OriginalBackup,
+  report: OperationContext["report"],
+): Promise<number> {
+  const { unmet } = backup.times;
+  if (unmet === 0) return 0;
+  const reason = `${METADATA_NAME} of ${quoted(backup.summary.folder)} names it`;
+  for (const object of await backup.unmet(MOST_LINES)) {
+    report({ type: "missing", ...placeOf(object), reason });
+  }
+  if (unmet > MOST_LINES) {
+    report({ type: "warning", message: `${unmet - MOST_LINES} more objects are missing` });
+  }
+  return unmet;
+}
+
+/** A copy: the names are views on frames. */
+export function placeOf({ pool, namespace, name }: ObjectPlace): ObjectPlace {
+  return { pool, namespace: Buffer.from(namespace), name: Buffer.from(name) };
 }

@@ -84,6 +84,7 @@ export async function restoreBackup(
       await visitor.abandon(error);
       throw howFar(error, visitor);
     }
+    const unmet = (await plan.reportUnmet?.(report)) ?? 0;
     report({
       type: "restored",
       objects: visitor.objects,
@@ -93,7 +94,7 @@ export async function restoreBackup(
       removedKeys: visitor.removedKeys,
       expiredRecords: visitor.expiredRecords,
     });
-    return { complete: plan.gaps.length === 0 };
+    return { complete: plan.gaps.length === 0 && unmet === 0 };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }

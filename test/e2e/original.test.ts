@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { backuptool, cephFlags, lines } from "../support/backuptool.js";
@@ -11,7 +12,7 @@ import {
   poolState,
   trueState,
 } from "../support/original-fixtures.js";
-import { ORIGINAL_PASSPHRASE } from "../support/original-writer.js";
+import { framesOf, ORIGINAL_PASSPHRASE, writeOriginal } from "../support/original-writer.js";
 import { runProcess } from "../support/processes.js";
 
 /** Archives that the original tool wrote, on a real etcd and a real Ceph. */
@@ -180,6 +181,37 @@ test("cat writes a tar that GNU tar lists", async (t) => {
       )
       .sort(),
   );
+});
+
+test("objects that a repeated frame stands in for are missed by convert and restore too", async (t) => {
+  const { hot, into } = await targets(t);
+  const folder = newFolder();
+  const old = join(folder, "old");
+  const objects = ["one", "two", "three"].map((name) => ({
+    pool: "btrdbhot",
+    name,
+    content: Buffer.from(`the content of ${name}`),
+  }));
+  const cold = { ...objects[0], pool: "btrdbcold", name: "cold", content: Buffer.from("cold") };
+  await writeOriginal(old, [{ objects: [...objects, cold] }]);
+  const path = join(old, "ARCHIVE00000.bin");
+  const [one, , three, last] = framesOf(path) as [Buffer, Buffer, Buffer, Buffer];
+  writeFileSync(path, Buffer.concat([one, one, three, last]));
+  const missing = /^missing: ceph object .*two.*METADATA\.bin of .* names it$/m;
+
+  const to = join(folder, "new");
+  const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+  t.is(converted.code, 3, converted.stderr);
+  t.regex(converted.stderr, missing);
+  const inspected = await backuptool(["inspect", "--outputdir", to], {
+    env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE },
+  });
+  t.is(inspected.code, 0, inspected.stderr);
+
+  const restored = await backuptool(["restore", "--outputdir", old, ...into], { env });
+  t.is(restored.code, 3, restored.stderr);
+  t.regex(restored.stderr, missing);
+  t.is((await dumpPool(hot)).length, 2);
 });
 
 test("what cannot be done with such an archive is said at once", async (t) => {

@@ -42,7 +42,6 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
           for (const page of item.pages) reading.records += page.length;
           continue;
         }
-        backup.times.meet(item.object);
         reading.objects++;
         reading.contentBytes += item.object.content.length;
         for (const page of item.object.omap(1000)) reading.omapPairs += page.length;

@@ -4,6 +4,9 @@ import type { OriginalObject, OriginalTime } from "./payloads.js";
 const NO_LOCATOR = new Uint8Array(0);
 type Name = Pick<OriginalObject, "pool" | "namespace" | "name">;
 
+/** Whether METADATA.bin names an object that came, and whether it came for the first time. */
+export type Meeting = "first" | "again" | "unknown";
+
 /** The times of change that METADATA.bin has of a backup's objects, and which of them were met. */
 export class ObjectTimes {
   readonly #table: ObjectTable;
@@ -43,7 +46,7 @@ export class ObjectTimes {
   }
 
   /** Remembers that an object was met; says whether it is known, and whether for the first time. */
-  meet(object: Name): "first" | "again" | "unknown" {
+  meet(object: Name): Meeting {
     const slot = this.#slot(object);
     if (slot === undefined) return "unknown";
     if (this.#table.isMarked(slot)) return "again";

@@ -12,7 +12,7 @@ import type { ContentPrefix } from "./frame-jobs.js";
 import { FrameOpener } from "./frame-opener.js";
 import { FrameFile, isMissing, withFrames } from "./frames.js";
 import { readMetadataFile } from "./metadata-file.js";
-import { ObjectTimes } from "./object-times.js";
+import { type Meeting, ObjectTimes } from "./object-times.js";
 import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
 import { readPools } from "./pools-file.js";
 
@@ -29,6 +29,7 @@ export type OriginalItem =
       readonly object: OriginalObject;
       /** Nanoseconds since 1970; undefined when METADATA.bin does not say. */
       readonly mtime: bigint | undefined;
+      readonly met: Meeting;
       readonly prefixes: readonly ContentPrefix[];
       readonly offset: number;
     }
@@ -132,7 +133,10 @@ export class OriginalBackup {
     await this.#opener.close();
   }
 
-  /** What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Throws DAMAGED. */
+  /**
+   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Once all files were read,
+   * `times` knows which objects never came. Throws DAMAGED.
+   */
   async *items(
     number: number,
     options: { likeness?: boolean; signal?: AbortSignal | undefined } = {},
@@ -152,7 +156,8 @@ export class OriginalBackup {
             throw damaged(`it is of a pool that ${POOLS_NAME} does not name`, place);
           }
           const mtime = this.times.of(object);
-          yield { kind: "object", object, mtime, prefixes, offset };
+          const met = this.times.meet(object);
+          yield { kind: "object", object, mtime, met, prefixes, offset };
         }
       }
     } finally {
