@@ -15,7 +15,7 @@ export async function catOriginal(
   passphrase: PassphraseKeys,
   { report, signal }: OperationContext,
 ): Promise<void> {
-  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase));
+  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase, signal));
   const out = new TarOutput(output, signal);
   const batch = new CborWriter();
   try {

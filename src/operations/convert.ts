@@ -58,7 +58,7 @@ export async function convertBackup(
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
     const { backup, base, keys } = await timedKeys(report, async () => {
-      const backup = await OriginalBackup.open(options.outputDir, oldPassphrase);
+      const backup = await OriginalBackup.open(options.outputDir, oldPassphrase, signal);
       cleanups.push(() => backup.close());
       let base: BackupReader | undefined;
       if (options.incrementalOver !== undefined) {

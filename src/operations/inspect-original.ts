@@ -17,8 +17,8 @@ export async function inspectOriginal(
   passphrase: PassphraseKeys,
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
-  const { report } = context;
-  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase));
+  const { report, signal } = context;
+  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase, signal));
   try {
     const found = await readEverything(backup, context);
     report({

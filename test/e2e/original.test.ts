@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { backuptool, cephFlags, lines } from "../support/backuptool.js";
@@ -212,6 +212,36 @@ test("objects that a repeated frame stands in for are missed by convert and rest
   t.is(restored.code, 3, restored.stderr);
   t.regex(restored.stderr, missing);
   t.is((await dumpPool(hot)).length, 2);
+});
+
+test("an archive with neither METADATA.bin nor pools.txt is converted and restored by its frames", async (t) => {
+  const { hot, cold, etcd, into } = await targets(t);
+  const folder = newFolder();
+  const [old, to] = [join(folder, "old"), join(folder, "new")];
+  cpSync(originalFixture("intact", "full"), old, { recursive: true });
+  for (const name of ["METADATA.bin", "pools.txt"]) rmSync(join(old, name));
+  const run = (command: string) => backuptool([command, "--outputdir", old], { env });
+  const listed = await run("inspect");
+  t.is(listed.code, 3, listed.stderr);
+  t.deepEqual(lines(listed.stdout).slice(4, 6).sort(), [" - btrdbcold", " - btrdbhot"]);
+  const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+  t.is(converted.code, 3, converted.stderr);
+
+  const opened = { env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE } };
+  const inspected = await backuptool(["inspect", "--outputdir", to], opened);
+  t.is(inspected.code, 0, inspected.stderr);
+  const then = trueState("intact", "full");
+  const check = async () => {
+    t.deepEqual(await poolState(hot), expectedState(then.pools["btrdbhot"] ?? {}));
+    t.deepEqual(await poolState(cold), expectedState(then.pools["btrdbcold"] ?? {}));
+    t.deepEqual(await etcd.pairs(), trueRecords("full"));
+  };
+  const fromNew = await backuptool(["restore", "--outputdir", to, ...into], opened);
+  t.is(fromNew.code, 0, fromNew.stderr);
+  await check();
+  const fromOld = await backuptool(["restore", "--outputdir", old, ...into], { env });
+  t.is(fromOld.code, 3, fromOld.stderr);
+  await check();
 });
 
 test("what cannot be done with such an archive is said at once", async (t) => {

@@ -13,6 +13,7 @@ export interface OriginalReading {
   readonly contentBytes: number;
   readonly omapPairs: number;
   readonly gaps: readonly string[];
+  readonly pools: readonly string[];
   /** Objects that METADATA.bin names and that are not there. */
   readonly unmet: number;
 }
@@ -30,12 +31,14 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
     contentBytes: 0,
     omapPairs: 0,
     gaps: [] as readonly string[],
+    pools: [] as readonly string[],
     unmet: 0,
   };
   let backup: OriginalBackup | undefined;
   try {
     backup = await OriginalBackup.open(folder, passphrase);
     reading.gaps = backup.summary.gaps;
+    reading.pools = backup.summary.pools;
     for (let number = 0; number < backup.summary.archives.length; number++) {
       for await (const item of backup.items(number, { likeness: true })) {
         if (item.kind === "records") {

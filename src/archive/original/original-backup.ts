@@ -52,7 +52,7 @@ export interface OriginalSummary {
   readonly sealedBytes: number;
   /** Whether METADATA.bin is there. */
   readonly hasMetadata: boolean;
-  /** Names of the pools, as pools.txt and METADATA.bin have them. */
+  /** Names of the pools, as pools.txt and METADATA.bin have them; where neither names one, those of the objects. */
   readonly pools: readonly string[];
   /** What is missing, for the user. */
   readonly gaps: readonly string[];
@@ -72,10 +72,14 @@ export class OriginalBackup {
   }
 
   /**
-   * Walks over the heads of all frames and opens METADATA.bin. Throws WRONG_PASSPHRASE, MISSING_FILE and
-   * DAMAGED.
+   * Walks over the heads of all frames and opens METADATA.bin; opens all of them when only the objects
+   * themselves say which pools there are. Throws WRONG_PASSPHRASE, MISSING_FILE and DAMAGED.
    */
-  static async open(folder: string, passphrase: PassphraseKeys): Promise<OriginalBackup> {
+  static async open(
+    folder: string,
+    passphrase: PassphraseKeys,
+    signal?: AbortSignal,
+  ): Promise<OriginalBackup> {
     const archives = await listArchives(folder);
     const gaps: string[] = [];
     const scan = { objects: 0, records: 0, sealedBytes: 0 };
@@ -109,6 +113,8 @@ export class OriginalBackup {
         }
       }
       const times = metadata?.times ?? new ObjectTimes(0);
+      const named = [...new Set([...pools, ...times.pools])];
+      const unnamed = named.length === 0 && scan.objects > 0;
       return new OriginalBackup(
         {
           folder,
@@ -117,7 +123,7 @@ export class OriginalBackup {
           holdsEtcd: scan.records > 0,
           sealedBytes: scan.sealedBytes + (metadata?.sealedBytes ?? 0),
           hasMetadata: metadata !== undefined,
-          pools: [...new Set([...pools, ...times.pools])],
+          pools: unnamed ? await poolsOfObjects(folder, archives, opener, signal) : named,
           gaps,
         },
         times,
@@ -152,7 +158,7 @@ export class OriginalBackup {
           yield { kind: "records", pages: checked(readRecords(plain, PAGE_PAIRS), place), offset };
         } else {
           const object = asDamage(place, () => readObject(plain));
-          if (this.summary.pools.length > 0 && !this.summary.pools.includes(object.pool)) {
+          if (!this.summary.pools.includes(object.pool)) {
             throw damaged(`it is of a pool that ${POOLS_NAME} does not name`, place);
           }
           const mtime = this.times.of(object);
@@ -248,6 +254,25 @@ async function checkKey(
     file: present[0] ?? METADATA_NAME,
     hint: "check the passphrase; archives of the original tool cannot tell a wrong one from damage here",
   });
+}
+
+/** Names of the pools that the objects are of. Throws DAMAGED. */
+async function poolsOfObjects(
+  folder: string,
+  archives: readonly string[],
+  opener: FrameOpener,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const pools = new Set<string>();
+  for (const name of archives) {
+    await withFrames(folder, name, async (file) => {
+      for await (const { frame, plain } of opener.open(file, { signal })) {
+        if (frame.type !== FrameType.object) continue;
+        pools.add(asDamage({ file: name, chunk: frame.number }, () => readObject(plain)).pool);
+      }
+    });
+  }
+  return [...pools];
 }
 
 function checkFiles(found: number, named: number): void {

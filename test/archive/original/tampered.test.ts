@@ -140,6 +140,18 @@ test("files that are missing, too many or in each other's place", async (t) => {
   t.is(swapped.code, "DAMAGED");
 });
 
+test("where nothing names the pools, the objects do", async (t) => {
+  const folder = newFolder();
+  const [one, two] = OBJECTS as [OriginalObjectToWrite, OriginalObjectToWrite];
+  await writeOriginal(folder, [{ objects: [one] }, { objects: [{ ...two, pool: "other" }] }]);
+  rmSync(join(folder, "METADATA.bin"));
+  rmSync(join(folder, "pools.txt"));
+  t.like(await readOriginal(folder), { code: "read", objects: 2, pools: ["pool", "other"] });
+  // One that names some of them is believed.
+  writeFileSync(join(folder, "pools.txt"), "pool\n");
+  t.like(await readOriginal(folder), { code: "DAMAGED", pools: ["pool"] });
+});
+
 test("an incremental in which nothing changed has no ARCHIVE file", async (t) => {
   const folder = newFolder();
   await writeOriginal(folder, []);
