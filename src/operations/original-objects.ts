@@ -1,11 +1,7 @@
 import type { EntryName } from "../archive/entry-path.js";
 import type { EntryWriter } from "../archive/entry-writer.js";
 import { METADATA_NAME } from "../archive/format.js";
-import {
-  type OriginalBackup,
-  type OriginalItem,
-  pagesOf,
-} from "../archive/original/original-backup.js";
+import type { OriginalBackup, OriginalItem } from "../archive/original/original-backup.js";
 import { quoted } from "../quoted.js";
 import type { OperationContext } from "./context.js";
 import type { ObjectPlace } from "./events.js";
@@ -33,7 +29,7 @@ export async function writeOriginalObject(
   const { object } = item;
   const name = entryNameOf(item);
   let page = 0;
-  for (const omap of pagesOf(object)) {
+  for (const omap of object.omap()) {
     if (page === 0) writer.attributes(name, { xattrs: object.xattrs, omapHeader: NONE, omap });
     else writer.omapPage(name, page, omap);
     page++;

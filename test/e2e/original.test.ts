@@ -244,6 +244,24 @@ test("an archive with neither METADATA.bin nor pools.txt is converted and restor
   await check();
 });
 
+test("a hundred records and pairs of an omap of 1 MiB each are converted", async (t) => {
+  const folder = newFolder();
+  const [old, to] = [join(folder, "old"), join(folder, "new")];
+  const pairs = Array.from({ length: 100 }, (_, i): [string, Uint8Array] => [
+    `key${String(i).padStart(3, "0")}`,
+    Buffer.alloc(1 << 20, i),
+  ]);
+  const object = { pool: "pool", name: "large", content: Buffer.from("content"), omap: pairs };
+  await writeOriginal(old, [{ objects: [object], records: pairs }]);
+  const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+  t.is(converted.code, 0, converted.stderr);
+  const inspected = await backuptool(["inspect", "--outputdir", to], {
+    env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE },
+  });
+  t.is(inspected.code, 0, inspected.stderr);
+  t.regex(inspected.stdout.toString(), /archive contains 1 ceph objects and 100 etcd records/);
+});
+
 test("what cannot be done with such an archive is said at once", async (t) => {
   const outputdir = originalFixture("intact", "full");
   const wrong = await backuptool(["inspect", "--outputdir", outputdir], {

@@ -47,7 +47,7 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
         }
         reading.objects++;
         reading.contentBytes += item.object.content.length;
-        for (const page of item.object.omap(1000)) reading.omapPairs += page.length;
+        for (const page of item.object.omap()) reading.omapPairs += page.length;
       }
     }
     reading.unmet = backup.times.unmet;

@@ -16,8 +16,6 @@ import { type Meeting, ObjectTimes } from "./object-times.js";
 import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
 import { readPools } from "./pools-file.js";
 
-/** Pairs of an omap or records that are handed on at once. */
-const PAGE_PAIRS = 1024;
 /** Bytes of an object that are handed on at once. */
 const PIECE_BYTES = 1 << 20;
 const NO_LOCATOR = new Uint8Array(0);
@@ -155,7 +153,7 @@ export class OriginalBackup {
         const place = { file: name, chunk: frame.number };
         const offset = frame.at;
         if (frame.type === FrameType.records) {
-          yield { kind: "records", pages: checked(readRecords(plain, PAGE_PAIRS), place), offset };
+          yield { kind: "records", pages: checked(readRecords(plain), place), offset };
         } else {
           const object = asDamage(place, () => readObject(plain));
           if (!this.summary.pools.includes(object.pool)) {
@@ -208,7 +206,7 @@ async function visitObject(
 ): Promise<void> {
   const { pool, namespace, name, content, xattrs } = object;
   const entry = { pool, namespace, locator: NO_LOCATOR, name };
-  const [omap = [], ...more] = pagesOf(object);
+  const [omap = [], ...more] = object.omap();
   visitor.attributes(entry, { xattrs, omapHeader: new Uint8Array(0), omap }, offset);
   for (const page of more) {
     visitor.omapPage(entry, page);
@@ -222,11 +220,6 @@ async function visitObject(
   }
   visitor.endObject();
   await visitor.settle();
-}
-
-/** The omap of an object in pages that a tar entry can hold. */
-export function pagesOf(object: OriginalObject): Generator<ArchivedPair[]> {
-  return object.omap(PAGE_PAIRS);
 }
 
 /** The original kept keys and values only. */
