@@ -14,7 +14,7 @@ import { chainOf } from "./chain-of.js";
 import type { OperationContext } from "./context.js";
 import { Conversion } from "./conversion.js";
 import { ORIGINAL_DOUBT } from "./inspect-original.js";
-import { reportUnmet } from "./original-objects.js";
+import { reportFindings } from "./original-objects.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface ConvertOptions {
@@ -89,7 +89,8 @@ export async function convertBackup(
     const conversion = new Conversion(backup, { writer, counts, base, context, keepGoing: false });
     await conversion.run();
     throwIfAborted(signal);
-    counts.missingObjects = await reportUnmet(backup, report);
+    const whole = await reportFindings(backup, report);
+    counts.missingObjects = backup.times.unmet;
     await writer.finish({
       kind: base === undefined ? "full" : "incremental",
       base: base?.metadata.id ?? null,
@@ -111,7 +112,7 @@ export async function convertBackup(
       deleted: counts.deletedKeys,
     });
     report({ type: "warning", message: ORIGINAL_DOUBT });
-    return { complete: backup.summary.gaps.length === 0 && counts.missingObjects === 0 };
+    return { complete: backup.summary.gaps.length === 0 && whole };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }

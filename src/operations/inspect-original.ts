@@ -4,7 +4,7 @@ import { OriginalBackup } from "../archive/original/original-backup.js";
 import { throwIfAborted } from "../errors.js";
 import type { OperationContext } from "./context.js";
 import { Likeness } from "./likeness.js";
-import { MOST_LINES, placeOf, reportUnmet } from "./original-objects.js";
+import { MOST_LINES, placeOf, reportFindings } from "./original-objects.js";
 import { timedKeys } from "./timed-keys.js";
 
 /** What nobody can find out by reading such an archive. */
@@ -34,19 +34,15 @@ export async function inspectOriginal(
     });
     const warn = (message: string) => report({ type: "warning", message });
     for (const gap of backup.summary.gaps) warn(gap);
-    if (found.again > 0) warn(`${found.again} objects are in it more than once`);
     if (found.unknown > 0) {
       warn(`${METADATA_NAME} does not name ${found.unknown} of the objects in it`);
     }
-    if (found.backwards > 0) {
-      warn("its etcd records are not in order: frames were repeated or changed places");
-    }
-    const unmet = await reportUnmet(backup, report);
+    const whole = await reportFindings(backup, report);
     if (found.suspects > MOST_LINES) {
       warn(`${found.suspects - MOST_LINES} more objects begin like another`);
     }
     warn(ORIGINAL_DOUBT);
-    return { complete: backup.summary.gaps.length === 0 && unmet === 0 };
+    return { complete: backup.summary.gaps.length === 0 && whole };
   } finally {
     await backup.close();
   }
@@ -56,12 +52,8 @@ interface Found {
   objects: number;
   records: number;
   objectBytes: number;
-  /** Objects that came before already. */
-  again: number;
   /** Objects that METADATA.bin does not name. */
   unknown: number;
-  /** Records that do not come after the one before them. */
-  backwards: number;
   suspects: number;
 }
 
@@ -71,34 +63,23 @@ async function readEverything(backup: OriginalBackup, context: OperationContext)
     objects: 0,
     records: 0,
     objectBytes: 0,
-    again: 0,
     unknown: 0,
-    backwards: 0,
     suspects: 0,
   };
   const likeness = new Likeness();
-  let lastKey: Uint8Array | undefined;
   for (let number = 0; number < backup.summary.archives.length; number++) {
     for await (const item of backup.items(number, { likeness: true, signal })) {
       throwIfAborted(signal);
       if (item.kind === "records") {
-        for (const page of item.pages) {
-          for (const [key] of page) {
-            if (lastKey !== undefined && Buffer.compare(key, lastKey) <= 0) found.backwards++;
-            lastKey = key;
-          }
-          found.records += page.length;
-        }
+        for (const page of item.pages) found.records += page.length;
       } else {
-        const { object, prefixes, met } = item;
+        const { object, prefixes, met, mtime } = item;
         found.objects++;
         found.objectBytes += object.content.length;
-        if (backup.summary.hasMetadata) {
-          if (met === "again") found.again++;
-          if (met === "unknown") found.unknown++;
-        }
+        if (backup.summary.hasMetadata && mtime === undefined) found.unknown++;
         const place = placeOf(object);
-        const alike = likeness.find(place, prefixes);
+        // One that came before is no other object.
+        const alike = met === "first" ? likeness.find(place, prefixes) : undefined;
         if (alike !== undefined && ++found.suspects <= MOST_LINES) {
           report({ type: "suspects", objects: [alike.other, place], bytes: alike.bytes });
         }

@@ -46,21 +46,42 @@ export async function writeOriginalObject(
   writer.endData();
 }
 
-/** Names the objects that never came although METADATA.bin knows them, once all was read; returns how many. */
-export async function reportUnmet(
+/**
+ * Says what was found to be wrong, once all was read. Returns whether all came that the archive should
+ * hold, and nothing was passed over that it holds.
+ */
+export async function reportFindings(
   backup: OriginalBackup,
   report: OperationContext["report"],
-): Promise<number> {
-  const { unmet } = backup.times;
-  if (unmet === 0) return 0;
-  const reason = `${METADATA_NAME} of ${quoted(backup.summary.folder)} names it`;
-  for (const object of await backup.unmet(MOST_LINES)) {
-    report({ type: "missing", ...placeOf(object), reason });
+): Promise<boolean> {
+  const { findings, summary, times } = backup;
+  const folder = quoted(summary.folder);
+  const warn = (message: string) => report({ type: "warning", message });
+  if (findings.again > 0) {
+    warn(
+      `${folder} holds objects more than once: ${findings.again} frames are of one that came before`,
+    );
   }
-  if (unmet > MOST_LINES) {
-    report({ type: "warning", message: `${unmet - MOST_LINES} more objects are missing` });
+  for (const object of findings.others) {
+    warn(
+      `${folder} holds the ceph object ${pathOf(object)} again with other contents: the first that came counts, and nobody can tell which is right`,
+    );
   }
-  return unmet;
+  if (findings.otherwise > findings.others.length) {
+    warn(`${findings.otherwise - findings.others.length} more frames have other contents`);
+  }
+  if (findings.backwards > 0) {
+    warn(`the etcd records of ${folder} are not in order: frames were repeated or changed places`);
+  }
+  const reason = `${METADATA_NAME} of ${folder} names it`;
+  const unmet = times.unmet === 0 ? [] : await backup.unmet(MOST_LINES);
+  for (const object of unmet) report({ type: "missing", ...placeOf(object), reason });
+  if (times.unmet > unmet.length) warn(`${times.unmet - unmet.length} more objects are missing`);
+  return findings.otherwise === 0 && times.unmet === 0;
+}
+
+function pathOf({ pool, namespace, name }: ObjectPlace): string {
+  return (namespace.length === 0 ? [pool, name] : [pool, namespace, name]).map(quoted).join("/");
 }
 
 /** A copy: the names are views on frames. */

@@ -3,7 +3,7 @@ import { isOriginal } from "../archive/original/folder.js";
 import { OriginalBackup } from "../archive/original/original-backup.js";
 import { UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
-import { reportUnmet } from "./original-objects.js";
+import { reportFindings } from "./original-objects.js";
 import type { RestorePlan, RestoreStep } from "./restore-plan.js";
 
 /**
@@ -52,10 +52,10 @@ export async function planOriginals(
     items: (wanted) =>
       wanted.ceph ? opened.reduce((sum, { summary }) => sum + summary.objects, 0) : 0,
     finalState: async () => undefined,
-    reportUnmet: async (report) => {
-      let unmet = 0;
-      for (const backup of opened) unmet += await reportUnmet(backup, report);
-      return unmet;
+    reportFindings: async (report) => {
+      let whole = true;
+      for (const backup of opened) whole = (await reportFindings(backup, report)) && whole;
+      return whole;
     },
     close,
   };

@@ -14,8 +14,8 @@ export interface RestorePlan {
   items(wanted: { etcd: boolean; ceph: boolean }): number;
   /** Where the last state of each object is, when the backups know it. */
   finalState(signal: AbortSignal): Promise<FinalState | undefined>;
-  /** Names the objects that never came, once all was read; returns how many. Without it, none can be missing. */
-  reportUnmet?(report: OperationContext["report"]): Promise<number>;
+  /** Says what reading has shown to be wrong, once all was read; returns whether all came. */
+  reportFindings?(report: OperationContext["report"]): Promise<boolean>;
   close(): Promise<void>;
 }
 

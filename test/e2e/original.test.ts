@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
@@ -242,6 +243,48 @@ test("an archive with neither METADATA.bin nor pools.txt is converted and restor
   const fromOld = await backuptool(["restore", "--outputdir", old, ...into], { env });
   t.is(fromOld.code, 3, fromOld.stderr);
   await check();
+});
+
+test("of an object that is there twice the first counts everywhere, and other contents are told", async (t) => {
+  const { hot, into } = await targets(t);
+  const folder = newFolder();
+  const named = (name: string, content: string, pool = "btrdbhot") => ({
+    pool,
+    name,
+    content: Buffer.from(content),
+  });
+  const first = [named("one", "first"), named("two", "same"), named("cold", "", "btrdbcold")];
+  const opened = { env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE } };
+  const told = /^warning: .*holds the ceph object "btrdbhot"\/"one" again with other contents/m;
+  for (const [kind, again, code] of [
+    ["other", [named("one", "other"), named("two", "same")], 3],
+    ["same", [named("one", "first"), named("two", "same")], 0],
+  ] as const) {
+    const [old, to] = [join(folder, `old-${kind}`), join(folder, `new-${kind}`)];
+    await writeOriginal(old, [{ objects: [...first, ...again] }]);
+    const inspected = await backuptool(["inspect", "--outputdir", old], { env });
+    const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+    const restored = await backuptool(["restore", "--outputdir", old, ...into], { env });
+    for (const run of [inspected, converted, restored]) {
+      t.is(run.code, code, run.stderr);
+      t.is(told.test(run.stderr), kind === "other", run.stderr);
+      t.regex(run.stderr, /holds objects more than once: 2 frames/);
+    }
+    const content = async () => (await poolState(hot)) as { path: string; sha256: string }[];
+    const digest = createHash("sha256").update("first").digest("hex");
+    const fromOld = await content();
+    t.deepEqual(
+      fromOld.map(({ path }) => path),
+      ["/one", "/two"],
+    );
+    t.is(fromOld[0]?.sha256, digest);
+    const fromNew = await backuptool(["restore", "--outputdir", to, ...into], opened);
+    t.is(fromNew.code, 0, fromNew.stderr);
+    t.deepEqual(await content(), fromOld);
+    const cat = await backuptool(["cat", "--outputdir", old], { env });
+    const listed = await runProcess("tar", ["-t"], { input: cat.stdout });
+    t.is(lines(listed.stdout).filter((path) => path.endsWith("/one")).length, 1);
+  }
 });
 
 test("a hundred records and pairs of an omap of 1 MiB each are converted", async (t) => {

@@ -16,6 +16,12 @@ export interface OriginalReading {
   readonly pools: readonly string[];
   /** Objects that METADATA.bin names and that are not there. */
   readonly unmet: number;
+  /** Frames of objects that came before. */
+  readonly again: number;
+  /** Names of those that came again with something else. */
+  readonly others: readonly string[];
+  /** Records that do not come after the one before them. */
+  readonly backwards: number;
 }
 
 /** The key of the test archives is derived once. */
@@ -33,6 +39,9 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
     gaps: [] as readonly string[],
     pools: [] as readonly string[],
     unmet: 0,
+    again: 0,
+    others: [] as readonly string[],
+    backwards: 0,
   };
   let backup: OriginalBackup | undefined;
   try {
@@ -51,6 +60,8 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
       }
     }
     reading.unmet = backup.times.unmet;
+    const { again, others, backwards } = backup.findings;
+    Object.assign(reading, { again, others: others.map(({ name }) => `${name}`), backwards });
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     reading.code = error.code;

@@ -7,18 +7,20 @@ import type { ArchivedPair, ArchivedRecord } from "../records.js";
 import { openRegularFile } from "../regular-file.js";
 import { asDamage } from "./damage.js";
 import { listArchives } from "./folder.js";
-import { deriveOriginalKey, FrameType, POOLS_NAME } from "./format.js";
+import { deriveOriginalKey, FRAME_HEADER_BYTES, FrameType, POOLS_NAME } from "./format.js";
 import type { ContentPrefix } from "./frame-jobs.js";
 import { FrameOpener } from "./frame-opener.js";
 import { FrameFile, isMissing, withFrames } from "./frames.js";
 import { readMetadataFile } from "./metadata-file.js";
-import { type Meeting, ObjectTimes } from "./object-times.js";
+import { type FramePlace, ObjectTimes } from "./object-times.js";
 import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
 import { readPools } from "./pools-file.js";
 
 /** Bytes of an object that are handed on at once. */
 const PIECE_BYTES = 1 << 20;
 const NO_LOCATOR = new Uint8Array(0);
+/** Objects that came again with other content: so many are named, the rest is counted. */
+const MOST_NAMED = 100;
 
 /** What stands in an ARCHIVE file. */
 export type OriginalItem =
@@ -27,7 +29,8 @@ export type OriginalItem =
       readonly object: OriginalObject;
       /** Nanoseconds since 1970; undefined when METADATA.bin does not say. */
       readonly mtime: bigint | undefined;
-      readonly met: Meeting;
+      /** `same` and `other`: it came before, with the same in its frame or with something else. */
+      readonly met: "first" | "same" | "other";
       readonly prefixes: readonly ContentPrefix[];
       readonly offset: number;
     }
@@ -56,11 +59,27 @@ export interface OriginalSummary {
   readonly gaps: readonly string[];
 }
 
+/** What was found to be wrong while the ARCHIVE files were read. */
+export interface OriginalFindings {
+  /** Frames of objects that came before. */
+  again: number;
+  /** Those of them with something else in them. */
+  otherwise: number;
+  /** The first of the objects that came with something else. */
+  readonly others: Omit<OriginalTime, "mtime">[];
+  /** Records that do not come after the one before them. */
+  backwards: number;
+}
+
 /** An archive of the original tool: its frames were counted and its METADATA.bin opened. */
 export class OriginalBackup {
   readonly summary: OriginalSummary;
   /** When its objects were changed, as METADATA.bin says. */
   readonly times: ObjectTimes;
+  readonly findings: OriginalFindings = { again: 0, otherwise: 0, others: [], backwards: 0 };
+  /** The objects that METADATA.bin does not name, made when there is one. */
+  #unnamed: ObjectTimes | undefined;
+  #lastKey: Uint8Array | undefined;
   readonly #opener: FrameOpener;
 
   private constructor(summary: OriginalSummary, times: ObjectTimes, opener: FrameOpener) {
@@ -138,8 +157,9 @@ export class OriginalBackup {
   }
 
   /**
-   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Once all files were read,
-   * `times` knows which objects never came. Throws DAMAGED.
+   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Of an object that comes
+   * more than once, the first counts. Once all files were read, `times` knows which objects never came, and
+   * `findings` what else is wrong. Throws DAMAGED.
    */
   async *items(
     number: number,
@@ -153,19 +173,66 @@ export class OriginalBackup {
         const place = { file: name, chunk: frame.number };
         const offset = frame.at;
         if (frame.type === FrameType.records) {
-          yield { kind: "records", pages: checked(readRecords(plain), place), offset };
+          yield {
+            kind: "records",
+            pages: this.#inOrder(checked(readRecords(plain), place)),
+            offset,
+          };
         } else {
           const object = asDamage(place, () => readObject(plain));
           if (!this.summary.pools.includes(object.pool)) {
             throw damaged(`it is of a pool that ${POOLS_NAME} does not name`, place);
           }
           const mtime = this.times.of(object);
-          const met = this.times.meet(object);
+          const from = { file: number, number: frame.number, offset: offset - FRAME_HEADER_BYTES };
+          const met = await this.#meet(object, plain, from);
           yield { kind: "object", object, mtime, met, prefixes, offset };
         }
       }
     } finally {
       await handle.close();
+    }
+  }
+
+  async #meet(
+    { pool, namespace, name }: OriginalObject,
+    plain: Buffer,
+    place: FramePlace,
+  ): Promise<"first" | "same" | "other"> {
+    const object = { pool, namespace, name };
+    let known = this.times;
+    if (known.of(object) === undefined) {
+      this.#unnamed ??= new ObjectTimes(this.summary.objects);
+      known = this.#unnamed;
+      if (known.of(object) === undefined) known.add({ ...object, mtime: 0n });
+    }
+    const first = known.meet(object, place);
+    if (first === undefined) return "first";
+    const { findings } = this;
+    findings.again++;
+    // Read again, so that archives without repetitions need no digests of everything.
+    const before = await withFrames(this.summary.folder, archiveName(first.file), async (file) =>
+      this.#opener.plain(file, await file.frame(first.offset, first.number)),
+    );
+    if (before.equals(plain)) return "same";
+    findings.otherwise++;
+    if (findings.others.length < MOST_NAMED) {
+      // The names are views on the frame.
+      findings.others.push({ pool, namespace: Buffer.from(namespace), name: Buffer.from(name) });
+    }
+    return "other";
+  }
+
+  *#inOrder(pages: Iterable<ArchivedPair[]>): Generator<ArchivedPair[]> {
+    for (const page of pages) {
+      let last = this.#lastKey;
+      for (const [key] of page) {
+        if (last !== undefined && Buffer.compare(key, last) <= 0) this.findings.backwards++;
+        last = key;
+      }
+      // A view would keep its frame.
+      this.#lastKey = last && Buffer.from(last);
+      yield page;
     }
   }
 
@@ -191,7 +258,7 @@ export class OriginalBackup {
           visitor.records(page.map(recordOf), item.offset);
           await visitor.settle();
         }
-      } else {
+      } else if (item.met === "first") {
         await visitObject(item.object, item.mtime ?? now, item.offset, visitor);
       }
     }

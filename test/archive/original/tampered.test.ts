@@ -102,6 +102,27 @@ test("frames that are dropped, repeated or moved elsewhere", async (t) => {
   t.is((await readOriginal(folder)).code, "DAMAGED");
 });
 
+test("an object that comes again is told from one that comes again with something else", async (t) => {
+  const folder = newFolder();
+  const [one, two, three] = OBJECTS as [
+    OriginalObjectToWrite,
+    OriginalObjectToWrite,
+    OriginalObjectToWrite,
+  ];
+  const other = { ...two, omap: [["k", Buffer.from("w")]] } as const;
+  await writeOriginal(folder, [
+    { objects: [one, two, one, three], records: RECORDS },
+    { objects: [three, other, other, one], records: RECORDS },
+  ]);
+  const found = { code: "read", objects: 8, again: 5, others: ["two", "two"], backwards: 1 };
+  t.like(await readOriginal(folder), { ...found, unmet: 0 });
+  // Without its names and times too.
+  rmSync(join(folder, "METADATA.bin"));
+  t.like(await readOriginal(folder), found);
+  await writeOriginal(join(folder, "sound"), [{ objects: OBJECTS, records: RECORDS }]);
+  t.like(await readOriginal(join(folder, "sound")), { again: 0, others: [], backwards: 0 });
+});
+
 test("files that are missing, too many or in each other's place", async (t) => {
   const folder = newFolder();
   const [first, second, third] = OBJECTS as [
