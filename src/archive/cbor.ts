@@ -69,6 +69,8 @@ export class CborWriter {
   }
 
   #head(major: number, value: number): void {
+    // It would come out as another item, in a backup that is called finished and cannot be read.
+    if (!(value >= 0)) throw new RangeError(`${value} has no head in CBOR`);
     this.#room(9);
     const buffer = this.#buffer;
     const at = this.#length;

@@ -4,7 +4,7 @@ import { OriginalBackup, recordOf } from "../archive/original/original-backup.js
 import { encodeRecord } from "../archive/records.js";
 import { TAR_END } from "../archive/tar-header.js";
 import type { OperationContext } from "./context.js";
-import { writeOriginalObject } from "./original-objects.js";
+import { reportFindings, writeOriginalObject } from "./original-objects.js";
 import { TarOutput, writeTo } from "./tar-output.js";
 import { timedKeys } from "./timed-keys.js";
 
@@ -15,15 +15,16 @@ export async function catOriginal(
   passphrase: PassphraseKeys,
   { report, signal }: OperationContext,
 ): Promise<void> {
-  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase));
+  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase, signal));
   const out = new TarOutput(output, signal);
   const batch = new CborWriter();
   try {
     for (const message of backup.summary.gaps) report({ type: "warning", message });
     for (let number = 0; number < backup.summary.archives.length; number++) {
       for await (const item of backup.items(number, { signal })) {
-        if (item.kind === "object") await writeOriginalObject(out, item, item.mtime ?? 0n);
-        else {
+        if (item.kind === "object") {
+          if (item.met === "first") await writeOriginalObject(out, item, item.mtime ?? 0n);
+        } else {
           for (const page of item.pages) {
             batch.reset();
             for (const pair of page) encodeRecord(batch, recordOf(pair));
@@ -34,6 +35,7 @@ export async function catOriginal(
       }
     }
     await writeTo(output, TAR_END, signal);
+    await reportFindings(backup, report);
   } finally {
     await backup.close();
   }

@@ -65,8 +65,7 @@ export class Conversion {
   }
 
   async #object(item: ObjectItem): Promise<void> {
-    // Repeated frames hold what the first of them held.
-    if (this.#backup.times.meet(item.object) === "again") return;
+    if (item.met !== "first") return;
     const { writer, counts } = this.#run;
     const entry = entryNameOf(item);
     const { content } = item.object;

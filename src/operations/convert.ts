@@ -14,6 +14,7 @@ import { chainOf } from "./chain-of.js";
 import type { OperationContext } from "./context.js";
 import { Conversion } from "./conversion.js";
 import { ORIGINAL_DOUBT } from "./inspect-original.js";
+import { reportFindings } from "./original-objects.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface ConvertOptions {
@@ -57,7 +58,7 @@ export async function convertBackup(
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
     const { backup, base, keys } = await timedKeys(report, async () => {
-      const backup = await OriginalBackup.open(options.outputDir, oldPassphrase);
+      const backup = await OriginalBackup.open(options.outputDir, oldPassphrase, signal);
       cleanups.push(() => backup.close());
       let base: BackupReader | undefined;
       if (options.incrementalOver !== undefined) {
@@ -88,6 +89,8 @@ export async function convertBackup(
     const conversion = new Conversion(backup, { writer, counts, base, context, keepGoing: false });
     await conversion.run();
     throwIfAborted(signal);
+    const whole = await reportFindings(backup, report);
+    counts.missingObjects = backup.times.unmet;
     await writer.finish({
       kind: base === undefined ? "full" : "incremental",
       base: base?.metadata.id ?? null,
@@ -109,7 +112,7 @@ export async function convertBackup(
       deleted: counts.deletedKeys,
     });
     report({ type: "warning", message: ORIGINAL_DOUBT });
-    return { complete: backup.summary.gaps.length === 0 };
+    return { complete: backup.summary.gaps.length === 0 && whole };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }

@@ -3,12 +3,9 @@ import { METADATA_NAME } from "../archive/format.js";
 import { OriginalBackup } from "../archive/original/original-backup.js";
 import { throwIfAborted } from "../errors.js";
 import type { OperationContext } from "./context.js";
-import type { ObjectPlace } from "./events.js";
 import { Likeness } from "./likeness.js";
+import { MOST_LINES, placeOf, reportFindings } from "./original-objects.js";
 import { timedKeys } from "./timed-keys.js";
-
-/** Lines for each kind of thing that is wrong; the rest is counted. */
-const MOST_LINES = 100;
 
 /** What nobody can find out by reading such an archive. */
 export const ORIGINAL_DOUBT =
@@ -20,8 +17,8 @@ export async function inspectOriginal(
   passphrase: PassphraseKeys,
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
-  const { report } = context;
-  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase));
+  const { report, signal } = context;
+  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase, signal));
   try {
     const found = await readEverything(backup, context);
     report({
@@ -37,19 +34,15 @@ export async function inspectOriginal(
     });
     const warn = (message: string) => report({ type: "warning", message });
     for (const gap of backup.summary.gaps) warn(gap);
-    if (found.again > 0) warn(`${found.again} objects are in it more than once`);
     if (found.unknown > 0) {
       warn(`${METADATA_NAME} does not name ${found.unknown} of the objects in it`);
     }
-    if (found.backwards > 0) {
-      warn("its etcd records are not in order: frames were repeated or changed places");
-    }
-    await reportUnmet(backup, context);
+    const whole = await reportFindings(backup, report);
     if (found.suspects > MOST_LINES) {
       warn(`${found.suspects - MOST_LINES} more objects begin like another`);
     }
     warn(ORIGINAL_DOUBT);
-    return { complete: backup.summary.gaps.length === 0 && backup.times.unmet === 0 };
+    return { complete: backup.summary.gaps.length === 0 && whole };
   } finally {
     await backup.close();
   }
@@ -59,12 +52,8 @@ interface Found {
   objects: number;
   records: number;
   objectBytes: number;
-  /** Objects that came before already. */
-  again: number;
   /** Objects that METADATA.bin does not name. */
   unknown: number;
-  /** Records that do not come after the one before them. */
-  backwards: number;
   suspects: number;
 }
 
@@ -74,35 +63,23 @@ async function readEverything(backup: OriginalBackup, context: OperationContext)
     objects: 0,
     records: 0,
     objectBytes: 0,
-    again: 0,
     unknown: 0,
-    backwards: 0,
     suspects: 0,
   };
   const likeness = new Likeness();
-  let lastKey: Uint8Array | undefined;
   for (let number = 0; number < backup.summary.archives.length; number++) {
     for await (const item of backup.items(number, { likeness: true, signal })) {
       throwIfAborted(signal);
       if (item.kind === "records") {
-        for (const page of item.pages) {
-          for (const [key] of page) {
-            if (lastKey !== undefined && Buffer.compare(key, lastKey) <= 0) found.backwards++;
-            lastKey = key;
-          }
-          found.records += page.length;
-        }
+        for (const page of item.pages) found.records += page.length;
       } else {
-        const { object, prefixes } = item;
+        const { object, prefixes, met, mtime } = item;
         found.objects++;
         found.objectBytes += object.content.length;
-        if (backup.summary.hasMetadata) {
-          const met = backup.times.meet(object);
-          if (met === "again") found.again++;
-          if (met === "unknown") found.unknown++;
-        }
+        if (backup.summary.hasMetadata && mtime === undefined) found.unknown++;
         const place = placeOf(object);
-        const alike = likeness.find(place, prefixes);
+        // One that came before is no other object.
+        const alike = met === "first" ? likeness.find(place, prefixes) : undefined;
         if (alike !== undefined && ++found.suspects <= MOST_LINES) {
           report({ type: "suspects", objects: [alike.other, place], bytes: alike.bytes });
         }
@@ -117,20 +94,4 @@ async function readEverything(backup: OriginalBackup, context: OperationContext)
     }
   }
   return found;
-}
-
-async function reportUnmet(backup: OriginalBackup, { report }: OperationContext): Promise<void> {
-  const { unmet } = backup.times;
-  if (unmet === 0) return;
-  for (const object of await backup.unmet(MOST_LINES)) {
-    report({ type: "missing", ...placeOf(object), reason: `${METADATA_NAME} names it` });
-  }
-  if (unmet > MOST_LINES) {
-    report({ type: "warning", message: `${unmet - MOST_LINES} more objects are missing` });
-  }
-}
-
-/** A copy: the names are views on frames. */
-function placeOf({ pool, namespace, name }: ObjectPlace): ObjectPlace {
-  return { pool, namespace: Buffer.from(namespace), name: Buffer.from(name) };
 }

@@ -3,6 +3,7 @@ import { isOriginal } from "../archive/original/folder.js";
 import { OriginalBackup } from "../archive/original/original-backup.js";
 import { UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
+import { reportFindings } from "./original-objects.js";
 import type { RestorePlan, RestoreStep } from "./restore-plan.js";
 
 /**
@@ -51,6 +52,11 @@ export async function planOriginals(
     items: (wanted) =>
       wanted.ceph ? opened.reduce((sum, { summary }) => sum + summary.objects, 0) : 0,
     finalState: async () => undefined,
+    reportFindings: async (report) => {
+      let whole = true;
+      for (const backup of opened) whole = (await reportFindings(backup, report)) && whole;
+      return whole;
+    },
     close,
   };
 }

@@ -1,4 +1,5 @@
 import type { ContentsVisitor } from "../archive/contents.js";
+import type { OperationContext } from "./context.js";
 import type { FinalState } from "./restore-chain.js";
 
 /** What a restore reads. */
@@ -13,6 +14,8 @@ export interface RestorePlan {
   items(wanted: { etcd: boolean; ceph: boolean }): number;
   /** Where the last state of each object is, when the backups know it. */
   finalState(signal: AbortSignal): Promise<FinalState | undefined>;
+  /** Says what reading has shown to be wrong, once all was read; returns whether all came. */
+  reportFindings?(report: OperationContext["report"]): Promise<boolean>;
   close(): Promise<void>;
 }
 

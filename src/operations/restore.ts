@@ -84,6 +84,7 @@ export async function restoreBackup(
       await visitor.abandon(error);
       throw howFar(error, visitor);
     }
+    const whole = (await plan.reportFindings?.(report)) ?? true;
     report({
       type: "restored",
       objects: visitor.objects,
@@ -93,7 +94,7 @@ export async function restoreBackup(
       removedKeys: visitor.removedKeys,
       expiredRecords: visitor.expiredRecords,
     });
-    return { complete: plan.gaps.length === 0 };
+    return { complete: plan.gaps.length === 0 && whole };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }

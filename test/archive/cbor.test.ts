@@ -131,6 +131,14 @@ test("numbers above 2^53, indefinite lengths and reserved forms are refused", (t
   t.throws(() => new CborReader(Buffer.from("9f", "hex")).array(), { instanceOf: CborError });
 });
 
+test("a negative number is never written as something else", (t) => {
+  const out = new CborWriter();
+  t.throws(() => out.uint(-1), { instanceOf: RangeError });
+  t.throws(() => out.array(-1), { instanceOf: RangeError });
+  t.throws(() => out.uint(Number.NaN), { instanceOf: RangeError });
+  t.is(out.length, 0);
+});
+
 test("a length far past the end is refused without room for it", (t) => {
   const before = process.memoryUsage().arrayBuffers;
   for (const hex of ["5a7fffffff00", "5b001fffffffffffff00", "7b001fffffffffffff00"]) {

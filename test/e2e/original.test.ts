@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { backuptool, cephFlags, lines } from "../support/backuptool.js";
@@ -11,7 +13,7 @@ import {
   poolState,
   trueState,
 } from "../support/original-fixtures.js";
-import { ORIGINAL_PASSPHRASE } from "../support/original-writer.js";
+import { framesOf, ORIGINAL_PASSPHRASE, writeOriginal } from "../support/original-writer.js";
 import { runProcess } from "../support/processes.js";
 
 /** Archives that the original tool wrote, on a real etcd and a real Ceph. */
@@ -180,6 +182,127 @@ test("cat writes a tar that GNU tar lists", async (t) => {
       )
       .sort(),
   );
+});
+
+test("objects that a repeated frame stands in for are missed by convert and restore too", async (t) => {
+  const { hot, into } = await targets(t);
+  const folder = newFolder();
+  const old = join(folder, "old");
+  const objects = ["one", "two", "three"].map((name) => ({
+    pool: "btrdbhot",
+    name,
+    content: Buffer.from(`the content of ${name}`),
+  }));
+  const cold = { ...objects[0], pool: "btrdbcold", name: "cold", content: Buffer.from("cold") };
+  await writeOriginal(old, [{ objects: [...objects, cold] }]);
+  const path = join(old, "ARCHIVE00000.bin");
+  const [one, , three, last] = framesOf(path) as [Buffer, Buffer, Buffer, Buffer];
+  writeFileSync(path, Buffer.concat([one, one, three, last]));
+  const missing = /^missing: ceph object .*two.*METADATA\.bin of .* names it$/m;
+
+  const to = join(folder, "new");
+  const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+  t.is(converted.code, 3, converted.stderr);
+  t.regex(converted.stderr, missing);
+  const inspected = await backuptool(["inspect", "--outputdir", to], {
+    env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE },
+  });
+  t.is(inspected.code, 0, inspected.stderr);
+
+  const restored = await backuptool(["restore", "--outputdir", old, ...into], { env });
+  t.is(restored.code, 3, restored.stderr);
+  t.regex(restored.stderr, missing);
+  t.is((await dumpPool(hot)).length, 2);
+});
+
+test("an archive with neither METADATA.bin nor pools.txt is converted and restored by its frames", async (t) => {
+  const { hot, cold, etcd, into } = await targets(t);
+  const folder = newFolder();
+  const [old, to] = [join(folder, "old"), join(folder, "new")];
+  cpSync(originalFixture("intact", "full"), old, { recursive: true });
+  for (const name of ["METADATA.bin", "pools.txt"]) rmSync(join(old, name));
+  const run = (command: string) => backuptool([command, "--outputdir", old], { env });
+  const listed = await run("inspect");
+  t.is(listed.code, 3, listed.stderr);
+  t.deepEqual(lines(listed.stdout).slice(4, 6).sort(), [" - btrdbcold", " - btrdbhot"]);
+  const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+  t.is(converted.code, 3, converted.stderr);
+
+  const opened = { env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE } };
+  const inspected = await backuptool(["inspect", "--outputdir", to], opened);
+  t.is(inspected.code, 0, inspected.stderr);
+  const then = trueState("intact", "full");
+  const check = async () => {
+    t.deepEqual(await poolState(hot), expectedState(then.pools["btrdbhot"] ?? {}));
+    t.deepEqual(await poolState(cold), expectedState(then.pools["btrdbcold"] ?? {}));
+    t.deepEqual(await etcd.pairs(), trueRecords("full"));
+  };
+  const fromNew = await backuptool(["restore", "--outputdir", to, ...into], opened);
+  t.is(fromNew.code, 0, fromNew.stderr);
+  await check();
+  const fromOld = await backuptool(["restore", "--outputdir", old, ...into], { env });
+  t.is(fromOld.code, 3, fromOld.stderr);
+  await check();
+});
+
+test("of an object that is there twice the first counts everywhere, and other contents are told", async (t) => {
+  const { hot, into } = await targets(t);
+  const folder = newFolder();
+  const named = (name: string, content: string, pool = "btrdbhot") => ({
+    pool,
+    name,
+    content: Buffer.from(content),
+  });
+  const first = [named("one", "first"), named("two", "same"), named("cold", "", "btrdbcold")];
+  const opened = { env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE } };
+  const told = /^warning: .*holds the ceph object "btrdbhot"\/"one" again with other contents/m;
+  for (const [kind, again, code] of [
+    ["other", [named("one", "other"), named("two", "same")], 3],
+    ["same", [named("one", "first"), named("two", "same")], 0],
+  ] as const) {
+    const [old, to] = [join(folder, `old-${kind}`), join(folder, `new-${kind}`)];
+    await writeOriginal(old, [{ objects: [...first, ...again] }]);
+    const inspected = await backuptool(["inspect", "--outputdir", old], { env });
+    const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+    const restored = await backuptool(["restore", "--outputdir", old, ...into], { env });
+    for (const run of [inspected, converted, restored]) {
+      t.is(run.code, code, run.stderr);
+      t.is(told.test(run.stderr), kind === "other", run.stderr);
+      t.regex(run.stderr, /holds objects more than once: 2 frames/);
+    }
+    const content = async () => (await poolState(hot)) as { path: string; sha256: string }[];
+    const digest = createHash("sha256").update("first").digest("hex");
+    const fromOld = await content();
+    t.deepEqual(
+      fromOld.map(({ path }) => path),
+      ["/one", "/two"],
+    );
+    t.is(fromOld[0]?.sha256, digest);
+    const fromNew = await backuptool(["restore", "--outputdir", to, ...into], opened);
+    t.is(fromNew.code, 0, fromNew.stderr);
+    t.deepEqual(await content(), fromOld);
+    const cat = await backuptool(["cat", "--outputdir", old], { env });
+    const listed = await runProcess("tar", ["-t"], { input: cat.stdout });
+    t.is(lines(listed.stdout).filter((path) => path.endsWith("/one")).length, 1);
+  }
+});
+
+test("a hundred records and pairs of an omap of 1 MiB each are converted", async (t) => {
+  const folder = newFolder();
+  const [old, to] = [join(folder, "old"), join(folder, "new")];
+  const pairs = Array.from({ length: 100 }, (_, i): [string, Uint8Array] => [
+    `key${String(i).padStart(3, "0")}`,
+    Buffer.alloc(1 << 20, i),
+  ]);
+  const object = { pool: "pool", name: "large", content: Buffer.from("content"), omap: pairs };
+  await writeOriginal(old, [{ objects: [object], records: pairs }]);
+  const converted = await backuptool(["convert", "--outputdir", old, "--to", to], { env });
+  t.is(converted.code, 0, converted.stderr);
+  const inspected = await backuptool(["inspect", "--outputdir", to], {
+    env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE },
+  });
+  t.is(inspected.code, 0, inspected.stderr);
+  t.regex(inspected.stdout.toString(), /archive contains 1 ceph objects and 100 etcd records/);
 });
 
 test("what cannot be done with such an archive is said at once", async (t) => {

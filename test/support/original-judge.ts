@@ -13,8 +13,15 @@ export interface OriginalReading {
   readonly contentBytes: number;
   readonly omapPairs: number;
   readonly gaps: readonly string[];
+  readonly pools: readonly string[];
   /** Objects that METADATA.bin names and that are not there. */
   readonly unmet: number;
+  /** Frames of objects that came before. */
+  readonly again: number;
+  /** Names of those that came again with something else. */
+  readonly others: readonly string[];
+  /** Records that do not come after the one before them. */
+  readonly backwards: number;
 }
 
 /** The key of the test archives is derived once. */
@@ -30,25 +37,31 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
     contentBytes: 0,
     omapPairs: 0,
     gaps: [] as readonly string[],
+    pools: [] as readonly string[],
     unmet: 0,
+    again: 0,
+    others: [] as readonly string[],
+    backwards: 0,
   };
   let backup: OriginalBackup | undefined;
   try {
     backup = await OriginalBackup.open(folder, passphrase);
     reading.gaps = backup.summary.gaps;
+    reading.pools = backup.summary.pools;
     for (let number = 0; number < backup.summary.archives.length; number++) {
       for await (const item of backup.items(number, { likeness: true })) {
         if (item.kind === "records") {
           for (const page of item.pages) reading.records += page.length;
           continue;
         }
-        backup.times.meet(item.object);
         reading.objects++;
         reading.contentBytes += item.object.content.length;
-        for (const page of item.object.omap(1000)) reading.omapPairs += page.length;
+        for (const page of item.object.omap()) reading.omapPairs += page.length;
       }
     }
     reading.unmet = backup.times.unmet;
+    const { again, others, backwards } = backup.findings;
+    Object.assign(reading, { again, others: others.map(({ name }) => `${name}`), backwards });
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     reading.code = error.code;

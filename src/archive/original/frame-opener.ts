@@ -71,6 +71,11 @@ export class FrameOpener {
     return false;
   }
 
+  /** What one frame holds. Throws DAMAGED. */
+  async plain(file: FrameFile, frame: Frame): Promise<Buffer> {
+    return (await this.#open(file, frame, false)).plain;
+  }
+
   async #open(file: FrameFile, frame: Frame, likeness: boolean): Promise<OpenedFrame> {
     const { plain, prefixes, error } = await this.#call(file, frame, likeness);
     if (plain === undefined) {

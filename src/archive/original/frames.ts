@@ -44,23 +44,29 @@ export class FrameFile {
     if (this.size === 0) throw damaged("it is empty", { file: this.name });
     let at = 0;
     for (let number = 0; at < this.size; number++) {
-      const wrong = (why: string) => damaged(why, { file: this.name, chunk: number });
-      if (this.size - at < FRAME_HEADER_BYTES) throw wrong("truncated within a frame's header");
-      const header = await this.#read(at, FRAME_HEADER_BYTES);
-      const type = header.readUInt32BE(4);
-      const length = header.readBigUInt64BE(8);
-      if (header.readUInt32BE(0) !== FRAME_MAGIC || !TYPES.includes(type)) {
-        throw wrong("no frame begins there");
-      }
-      if (length < TAG_BYTES || length > MAX_SEALED_BYTES) {
-        throw wrong(`a frame of ${length} bytes, outside of what the format allows`);
-      }
-      at += FRAME_HEADER_BYTES;
-      if (Number(length) > this.size - at) throw wrong("truncated within a frame");
-      const nonce = Buffer.from(header.subarray(16, 16 + NONCE_BYTES));
-      yield { type: type as FrameType, number, nonce, at, length: Number(length) };
-      at += Number(length);
+      const frame = await this.frame(at, number);
+      yield frame;
+      at = frame.at + frame.length;
     }
+  }
+
+  /** The frame whose header stands at `from`. */
+  async frame(from: number, number: number): Promise<Frame> {
+    const wrong = (why: string) => damaged(why, { file: this.name, chunk: number });
+    if (this.size - from < FRAME_HEADER_BYTES) throw wrong("truncated within a frame's header");
+    const header = await this.#read(from, FRAME_HEADER_BYTES);
+    const type = header.readUInt32BE(4);
+    const length = header.readBigUInt64BE(8);
+    if (header.readUInt32BE(0) !== FRAME_MAGIC || !TYPES.includes(type)) {
+      throw wrong("no frame begins there");
+    }
+    if (length < TAG_BYTES || length > MAX_SEALED_BYTES) {
+      throw wrong(`a frame of ${length} bytes, outside of what the format allows`);
+    }
+    const at = from + FRAME_HEADER_BYTES;
+    if (Number(length) > this.size - at) throw wrong("truncated within a frame");
+    const nonce = Buffer.from(header.subarray(16, 16 + NONCE_BYTES));
+    return { type: type as FrameType, number, nonce, at, length: Number(length) };
   }
 
   /** Ciphertext and tag of a frame, in memory of their own. */

@@ -4,6 +4,16 @@ import type { OriginalObject, OriginalTime } from "./payloads.js";
 const NO_LOCATOR = new Uint8Array(0);
 type Name = Pick<OriginalObject, "pool" | "namespace" | "name">;
 
+/** Where an object's frame stands. */
+export interface FramePlace {
+  /** Number of the ARCHIVE file. */
+  readonly file: number;
+  /** Number of the frame in it. */
+  readonly number: number;
+  /** Offset of its header. */
+  readonly offset: number;
+}
+
 /** The times of change that METADATA.bin has of a backup's objects, and which of them were met. */
 export class ObjectTimes {
   readonly #table: ObjectTable;
@@ -42,13 +52,21 @@ export class ObjectTimes {
     return slot === undefined ? undefined : this.#table.entry(slot).mtime;
   }
 
-  /** Remembers that an object was met; says whether it is known, and whether for the first time. */
-  meet(object: Name): "first" | "again" | "unknown" {
+  /** Remembers where an object was met first; returns that place when it is met again. */
+  meet(object: Name, place: FramePlace): FramePlace | undefined {
     const slot = this.#slot(object);
-    if (slot === undefined) return "unknown";
-    if (this.#table.isMarked(slot)) return "again";
+    if (slot === undefined) return undefined;
+    const entry = this.#table.entry(slot);
+    if (this.#table.isMarked(slot)) {
+      return { file: entry.file, number: entry.size, offset: entry.offset };
+    }
+    const { file, number, offset } = place;
+    const ordinal = this.#pools.get(object.pool) as number;
+    // The table is one for bases, whose objects have a size.
+    const met = { ...entry, file, size: number, offset };
+    this.#table.set(ordinal, object.namespace, NO_LOCATOR, object.name, met);
     this.#table.mark(slot);
-    return "first";
+    return undefined;
   }
 
   isMet(object: Name): boolean {

@@ -7,20 +7,20 @@ import type { ArchivedPair, ArchivedRecord } from "../records.js";
 import { openRegularFile } from "../regular-file.js";
 import { asDamage } from "./damage.js";
 import { listArchives } from "./folder.js";
-import { deriveOriginalKey, FrameType, POOLS_NAME } from "./format.js";
+import { deriveOriginalKey, FRAME_HEADER_BYTES, FrameType, POOLS_NAME } from "./format.js";
 import type { ContentPrefix } from "./frame-jobs.js";
 import { FrameOpener } from "./frame-opener.js";
 import { FrameFile, isMissing, withFrames } from "./frames.js";
 import { readMetadataFile } from "./metadata-file.js";
-import { ObjectTimes } from "./object-times.js";
+import { type FramePlace, ObjectTimes } from "./object-times.js";
 import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
 import { readPools } from "./pools-file.js";
 
-/** Pairs of an omap or records that are handed on at once. */
-const PAGE_PAIRS = 1024;
 /** Bytes of an object that are handed on at once. */
 const PIECE_BYTES = 1 << 20;
 const NO_LOCATOR = new Uint8Array(0);
+/** Objects that came again with other content: so many are named, the rest is counted. */
+const MOST_NAMED = 100;
 
 /** What stands in an ARCHIVE file. */
 export type OriginalItem =
@@ -29,6 +29,8 @@ export type OriginalItem =
       readonly object: OriginalObject;
       /** Nanoseconds since 1970; undefined when METADATA.bin does not say. */
       readonly mtime: bigint | undefined;
+      /** `same` and `other`: it came before, with the same in its frame or with something else. */
+      readonly met: "first" | "same" | "other";
       readonly prefixes: readonly ContentPrefix[];
       readonly offset: number;
     }
@@ -51,10 +53,22 @@ export interface OriginalSummary {
   readonly sealedBytes: number;
   /** Whether METADATA.bin is there. */
   readonly hasMetadata: boolean;
-  /** Names of the pools, as pools.txt and METADATA.bin have them. */
+  /** Names of the pools, as pools.txt and METADATA.bin have them; where neither names one, those of the objects. */
   readonly pools: readonly string[];
   /** What is missing, for the user. */
   readonly gaps: readonly string[];
+}
+
+/** What was found to be wrong while the ARCHIVE files were read. */
+export interface OriginalFindings {
+  /** Frames of objects that came before. */
+  again: number;
+  /** Those of them with something else in them. */
+  otherwise: number;
+  /** The first of the objects that came with something else. */
+  readonly others: Omit<OriginalTime, "mtime">[];
+  /** Records that do not come after the one before them. */
+  backwards: number;
 }
 
 /** An archive of the original tool: its frames were counted and its METADATA.bin opened. */
@@ -62,6 +76,10 @@ export class OriginalBackup {
   readonly summary: OriginalSummary;
   /** When its objects were changed, as METADATA.bin says. */
   readonly times: ObjectTimes;
+  readonly findings: OriginalFindings = { again: 0, otherwise: 0, others: [], backwards: 0 };
+  /** The objects that METADATA.bin does not name, made when there is one. */
+  #unnamed: ObjectTimes | undefined;
+  #lastKey: Uint8Array | undefined;
   readonly #opener: FrameOpener;
 
   private constructor(summary: OriginalSummary, times: ObjectTimes, opener: FrameOpener) {
@@ -71,10 +89,14 @@ export class OriginalBackup {
   }
 
   /**
-   * Walks over the heads of all frames and opens METADATA.bin. Throws WRONG_PASSPHRASE, MISSING_FILE and
-   * DAMAGED.
+   * Walks over the heads of all frames and opens METADATA.bin; opens all of them when only the objects
+   * themselves say which pools there are. Throws WRONG_PASSPHRASE, MISSING_FILE and DAMAGED.
    */
-  static async open(folder: string, passphrase: PassphraseKeys): Promise<OriginalBackup> {
+  static async open(
+    folder: string,
+    passphrase: PassphraseKeys,
+    signal?: AbortSignal,
+  ): Promise<OriginalBackup> {
     const archives = await listArchives(folder);
     const gaps: string[] = [];
     const scan = { objects: 0, records: 0, sealedBytes: 0 };
@@ -108,6 +130,8 @@ export class OriginalBackup {
         }
       }
       const times = metadata?.times ?? new ObjectTimes(0);
+      const named = [...new Set([...pools, ...times.pools])];
+      const unnamed = named.length === 0 && scan.objects > 0;
       return new OriginalBackup(
         {
           folder,
@@ -116,7 +140,7 @@ export class OriginalBackup {
           holdsEtcd: scan.records > 0,
           sealedBytes: scan.sealedBytes + (metadata?.sealedBytes ?? 0),
           hasMetadata: metadata !== undefined,
-          pools: [...new Set([...pools, ...times.pools])],
+          pools: unnamed ? await poolsOfObjects(folder, archives, opener, signal) : named,
           gaps,
         },
         times,
@@ -132,7 +156,11 @@ export class OriginalBackup {
     await this.#opener.close();
   }
 
-  /** What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Throws DAMAGED. */
+  /**
+   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Of an object that comes
+   * more than once, the first counts. Once all files were read, `times` knows which objects never came, and
+   * `findings` what else is wrong. Throws DAMAGED.
+   */
   async *items(
     number: number,
     options: { likeness?: boolean; signal?: AbortSignal | undefined } = {},
@@ -145,18 +173,66 @@ export class OriginalBackup {
         const place = { file: name, chunk: frame.number };
         const offset = frame.at;
         if (frame.type === FrameType.records) {
-          yield { kind: "records", pages: checked(readRecords(plain, PAGE_PAIRS), place), offset };
+          yield {
+            kind: "records",
+            pages: this.#inOrder(checked(readRecords(plain), place)),
+            offset,
+          };
         } else {
           const object = asDamage(place, () => readObject(plain));
-          if (this.summary.pools.length > 0 && !this.summary.pools.includes(object.pool)) {
+          if (!this.summary.pools.includes(object.pool)) {
             throw damaged(`it is of a pool that ${POOLS_NAME} does not name`, place);
           }
           const mtime = this.times.of(object);
-          yield { kind: "object", object, mtime, prefixes, offset };
+          const from = { file: number, number: frame.number, offset: offset - FRAME_HEADER_BYTES };
+          const met = await this.#meet(object, plain, from);
+          yield { kind: "object", object, mtime, met, prefixes, offset };
         }
       }
     } finally {
       await handle.close();
+    }
+  }
+
+  async #meet(
+    { pool, namespace, name }: OriginalObject,
+    plain: Buffer,
+    place: FramePlace,
+  ): Promise<"first" | "same" | "other"> {
+    const object = { pool, namespace, name };
+    let known = this.times;
+    if (known.of(object) === undefined) {
+      this.#unnamed ??= new ObjectTimes(this.summary.objects);
+      known = this.#unnamed;
+      if (known.of(object) === undefined) known.add({ ...object, mtime: 0n });
+    }
+    const first = known.meet(object, place);
+    if (first === undefined) return "first";
+    const { findings } = this;
+    findings.again++;
+    // Read again, so that archives without repetitions need no digests of everything.
+    const before = await withFrames(this.summary.folder, archiveName(first.file), async (file) =>
+      this.#opener.plain(file, await file.frame(first.offset, first.number)),
+    );
+    if (before.equals(plain)) return "same";
+    findings.otherwise++;
+    if (findings.others.length < MOST_NAMED) {
+      // The names are views on the frame.
+      findings.others.push({ pool, namespace: Buffer.from(namespace), name: Buffer.from(name) });
+    }
+    return "other";
+  }
+
+  *#inOrder(pages: Iterable<ArchivedPair[]>): Generator<ArchivedPair[]> {
+    for (const page of pages) {
+      let last = this.#lastKey;
+      for (const [key] of page) {
+        if (last !== undefined && Buffer.compare(key, last) <= 0) this.findings.backwards++;
+        last = key;
+      }
+      // A view would keep its frame.
+      this.#lastKey = last && Buffer.from(last);
+      yield page;
     }
   }
 
@@ -182,7 +258,7 @@ export class OriginalBackup {
           visitor.records(page.map(recordOf), item.offset);
           await visitor.settle();
         }
-      } else {
+      } else if (item.met === "first") {
         await visitObject(item.object, item.mtime ?? now, item.offset, visitor);
       }
     }
@@ -197,7 +273,7 @@ async function visitObject(
 ): Promise<void> {
   const { pool, namespace, name, content, xattrs } = object;
   const entry = { pool, namespace, locator: NO_LOCATOR, name };
-  const [omap = [], ...more] = pagesOf(object);
+  const [omap = [], ...more] = object.omap();
   visitor.attributes(entry, { xattrs, omapHeader: new Uint8Array(0), omap }, offset);
   for (const page of more) {
     visitor.omapPage(entry, page);
@@ -211,11 +287,6 @@ async function visitObject(
   }
   visitor.endObject();
   await visitor.settle();
-}
-
-/** The omap of an object in pages that a tar entry can hold. */
-export function pagesOf(object: OriginalObject): Generator<ArchivedPair[]> {
-  return object.omap(PAGE_PAIRS);
 }
 
 /** The original kept keys and values only. */
@@ -243,6 +314,25 @@ async function checkKey(
     file: present[0] ?? METADATA_NAME,
     hint: "check the passphrase; archives of the original tool cannot tell a wrong one from damage here",
   });
+}
+
+/** Names of the pools that the objects are of. Throws DAMAGED. */
+async function poolsOfObjects(
+  folder: string,
+  archives: readonly string[],
+  opener: FrameOpener,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const pools = new Set<string>();
+  for (const name of archives) {
+    await withFrames(folder, name, async (file) => {
+      for await (const { frame, plain } of opener.open(file, { signal })) {
+        if (frame.type !== FrameType.object) continue;
+        pools.add(asDamage({ file: name, chunk: frame.number }, () => readObject(plain)).pool);
+      }
+    });
+  }
+  return [...pools];
 }
 
 function checkFiles(found: number, named: number): void {

@@ -8,8 +8,8 @@ export interface OriginalObject {
   readonly name: Buffer;
   readonly content: Buffer;
   readonly xattrs: readonly ArchivedPair[];
-  /** The omap in pages of at most so many pairs, read when they are asked for. */
-  omap(pairs: number): Generator<ArchivedPair[]>;
+  /** The omap in pages that an entry of this format can hold, read when they are asked for. */
+  omap(): Generator<ArchivedPair[]>;
 }
 
 /** An object's time of change, from METADATA.bin. */
@@ -24,11 +24,21 @@ export interface OriginalTime {
 /** RADOS holds far fewer on one object. */
 const MAX_XATTRS = 1 << 16;
 
-/** The records of a frame of type 10, `pairs` at a time. Throws MsgpackError. */
-export function* readRecords(plain: Uint8Array, pairs: number): Generator<ArchivedPair[]> {
+/** Where a page of pairs ends; a pair that is larger is a page of its own. */
+interface PageLimits {
+  readonly pairs: number;
+  /** Of keys and values. */
+  readonly bytes: number;
+}
+
+const PAGE: PageLimits = { pairs: 1024, bytes: 4 << 20 };
+const ONE_PAGE: PageLimits = { pairs: MAX_XATTRS, bytes: Number.POSITIVE_INFINITY };
+
+/** The records of a frame of type 10, in pages that an entry of this format can hold. Throws MsgpackError. */
+export function* readRecords(plain: Uint8Array): Generator<ArchivedPair[]> {
   const fields = readFields(plain);
   const at = field(fields, "KVz");
-  yield* readPairs(plain, at, pairs);
+  yield* readPairs(plain, at, PAGE);
 }
 
 /** A frame of type 20. Throws MsgpackError. */
@@ -42,14 +52,14 @@ export function readObject(plain: Uint8Array): OriginalObject {
   if (new MsgpackReader(plain, xattrsAt).array() > MAX_XATTRS) {
     throw new MsgpackError(`more than ${MAX_XATTRS} xattrs`);
   }
-  for (const page of readPairs(plain, xattrsAt, MAX_XATTRS)) xattrs.push(...page);
+  for (const page of readPairs(plain, xattrsAt, ONE_PAGE)) xattrs.push(...page);
   return {
     pool: bytes("Pool").toString("utf8"),
     namespace: bytes("Namespace"),
     name: bytes("Name"),
     content: bytes("Content"),
     xattrs,
-    omap: (pairs) => readPairs(plain, omapAt, pairs),
+    omap: () => readPairs(plain, omapAt, PAGE),
   };
 }
 
@@ -118,14 +128,20 @@ function eachField(reader: MsgpackReader, read: (key: string) => void): void {
   for (let left = reader.map(); left > 0; left--) read(reader.text());
 }
 
-function* readPairs(plain: Uint8Array, at: number, pairs: number): Generator<ArchivedPair[]> {
+function* readPairs(plain: Uint8Array, at: number, limits: PageLimits): Generator<ArchivedPair[]> {
   const reader = new MsgpackReader(plain, at);
   let page: ArchivedPair[] = [];
+  let bytes = 0;
   for (let left = reader.array(); left > 0; left--) {
-    page.push(readPair(reader));
-    if (page.length < pairs) continue;
-    yield page;
-    page = [];
+    const pair = readPair(reader);
+    const size = pair[0].length + pair[1].length;
+    if (page.length >= limits.pairs || (page.length > 0 && bytes + size > limits.bytes)) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(pair);
+    bytes += size;
   }
   if (page.length > 0) yield page;
 }

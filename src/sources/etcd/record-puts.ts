@@ -37,6 +37,8 @@ export class RecordPuts {
   readonly #grants: LeaseGrants;
   readonly #inFlight = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
+  /** The key up to which keys were taken since nothing was on its way. */
+  #highest: Uint8Array | undefined;
   #records = 0;
   #expired = 0;
 
@@ -64,6 +66,13 @@ export class RecordPuts {
       for await (const batch of batches) {
         for (const record of batch) {
           if (!this.#wanted(record)) continue;
+          // etcd takes a key once in a transaction, and transactions overtake each other. Backups are in the
+          // order of their keys, so that a key which may have come before tells itself.
+          if (this.#highest !== undefined && Buffer.compare(record.key, this.#highest) <= 0) {
+            await flush();
+            await this.#settled();
+          }
+          this.#highest = record.key;
           const size = putSize(record);
           if (txn.length >= TXN_RECORDS || bytes + size > TXN_BYTES) await flush();
           txn.push(record);
@@ -72,10 +81,15 @@ export class RecordPuts {
       }
       await flush();
     } finally {
-      while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+      await this.#settled();
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     return { records: this.#records, expired: this.#expired };
+  }
+
+  /** Resolves when nothing is on its way. */
+  async #settled(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
   }
 
   #wanted(record: EtcdRecord): boolean {

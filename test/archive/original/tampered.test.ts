@@ -102,6 +102,27 @@ test("frames that are dropped, repeated or moved elsewhere", async (t) => {
   t.is((await readOriginal(folder)).code, "DAMAGED");
 });
 
+test("an object that comes again is told from one that comes again with something else", async (t) => {
+  const folder = newFolder();
+  const [one, two, three] = OBJECTS as [
+    OriginalObjectToWrite,
+    OriginalObjectToWrite,
+    OriginalObjectToWrite,
+  ];
+  const other = { ...two, omap: [["k", Buffer.from("w")]] } as const;
+  await writeOriginal(folder, [
+    { objects: [one, two, one, three], records: RECORDS },
+    { objects: [three, other, other, one], records: RECORDS },
+  ]);
+  const found = { code: "read", objects: 8, again: 5, others: ["two", "two"], backwards: 1 };
+  t.like(await readOriginal(folder), { ...found, unmet: 0 });
+  // Without its names and times too.
+  rmSync(join(folder, "METADATA.bin"));
+  t.like(await readOriginal(folder), found);
+  await writeOriginal(join(folder, "sound"), [{ objects: OBJECTS, records: RECORDS }]);
+  t.like(await readOriginal(join(folder, "sound")), { again: 0, others: [], backwards: 0 });
+});
+
 test("files that are missing, too many or in each other's place", async (t) => {
   const folder = newFolder();
   const [first, second, third] = OBJECTS as [
@@ -138,6 +159,18 @@ test("files that are missing, too many or in each other's place", async (t) => {
     renameSync(join(copy, "x"), join(copy, "ARCHIVE00000.bin"));
   });
   t.is(swapped.code, "DAMAGED");
+});
+
+test("where nothing names the pools, the objects do", async (t) => {
+  const folder = newFolder();
+  const [one, two] = OBJECTS as [OriginalObjectToWrite, OriginalObjectToWrite];
+  await writeOriginal(folder, [{ objects: [one] }, { objects: [{ ...two, pool: "other" }] }]);
+  rmSync(join(folder, "METADATA.bin"));
+  rmSync(join(folder, "pools.txt"));
+  t.like(await readOriginal(folder), { code: "read", objects: 2, pools: ["pool", "other"] });
+  // One that names some of them is believed.
+  writeFileSync(join(folder, "pools.txt"), "pool\n");
+  t.like(await readOriginal(folder), { code: "DAMAGED", pools: ["pool"] });
 });
 
 test("an incremental in which nothing changed has no ARCHIVE file", async (t) => {

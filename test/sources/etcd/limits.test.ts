@@ -82,6 +82,23 @@ test("a server with --max-txn-ops 16 and a small --max-request-bytes takes and g
   t.deepEqual(await etcd.pairs(), []);
 });
 
+test("a key that comes again, in one transaction or in others on their way, ends as it came last", async (t) => {
+  const { etcd, cluster } = await serverWith(t);
+  const values = (value: string) =>
+    Array.from({ length: 1000 }, (_, i) =>
+      record(`key${String(i).padStart(4, "0")}`, Buffer.from(value)),
+    );
+  const [first, second, last] = [values("first"), values("second"), values("last")];
+  const few = [...first.slice(0, 3), ...second.slice(0, 3), ...last.slice(2, 3)];
+  t.is(await put(cluster, few), 7);
+  t.deepEqual(
+    (await etcd.pairs()).map(([, value]) => Buffer.from(value, "base64").toString()),
+    ["second", "second", "last"],
+  );
+  t.is(await put(cluster, [...first, ...second, ...last]), 3000);
+  t.deepEqual(await etcd.pairs(), last.map(keyValue));
+});
+
 test("a record that is too large for the server says which flag to raise", async (t) => {
   const { cluster } = await serverWith(t, "--max-request-bytes", "20000");
   const error = await t.throwsAsync(put(cluster, [record("key", Buffer.alloc(30_000))]), {
