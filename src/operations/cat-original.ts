@@ -14,7 +14,7 @@ export async function catOriginal(
   output: NodeJS.WritableStream,
   passphrase: PassphraseKeys,
   { report, signal }: OperationContext,
-): Promise<void> {
+): Promise<{ complete: boolean }> {
   const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase, signal));
   const out = new TarOutput(output, signal);
   const batch = new CborWriter();
@@ -35,7 +35,8 @@ export async function catOriginal(
       }
     }
     await writeTo(output, TAR_END, signal);
-    await reportFindings(backup, report);
+    const whole = await reportFindings(backup, report);
+    return { complete: backup.summary.gaps.length === 0 && whole };
   } finally {
     await backup.close();
   }

@@ -14,8 +14,14 @@ export interface CatOptions {
   readonly output: NodeJS.WritableStream;
 }
 
-/** Writes the decrypted tar of all ARCHIVE files, one after the other, as one tar. */
-export async function catBackup(options: CatOptions, context: OperationContext): Promise<void> {
+/**
+ * Writes the decrypted tar of all ARCHIVE files, one after the other, as one tar. `complete` is false when the backup
+ * is known to lack something.
+ */
+export async function catBackup(
+  options: CatOptions,
+  context: OperationContext,
+): Promise<{ complete: boolean }> {
   const { report, signal } = context;
   const passphrase = new PassphraseKeys(await context.passphrase());
   const { location } = options;
@@ -34,6 +40,7 @@ export async function catBackup(options: CatOptions, context: OperationContext):
       await catArchive(backup, number, options.output, signal);
     }
     await writeTo(options.output, TAR_END, signal);
+    return { complete: true };
   } finally {
     await Promise.all([pool.close(), located.close()]);
   }

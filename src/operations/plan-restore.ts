@@ -24,7 +24,9 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   const { location, withBase, passphrase, sealPool } = from;
   const original = await originalFolder(location);
-  if (original !== undefined) return planOriginals(original, withBase, passphrase);
+  if (original !== undefined) {
+    return planOriginals(original, withBase, passphrase, context.signal);
+  }
   const located = await locateBackup(location, context);
   try {
     const open = (files: BackupFiles) => BackupReader.open(files, passphrase, sealPool);

@@ -14,6 +14,7 @@ export async function planOriginals(
   folder: string,
   bases: readonly string[],
   passphrase: PassphraseKeys,
+  signal: AbortSignal,
 ): Promise<RestorePlan> {
   const opened: OriginalBackup[] = [];
   const close = async () => {
@@ -27,7 +28,7 @@ export async function planOriginals(
           { hint: "a chain is of one kind: convert the archives of the original tool first" },
         );
       }
-      opened.push(await OriginalBackup.open(path, passphrase));
+      opened.push(await OriginalBackup.open(path, passphrase, signal));
     }
   } catch (error) {
     await close();

@@ -213,6 +213,9 @@ test("objects that a repeated frame stands in for are missed by convert and rest
   t.is(restored.code, 3, restored.stderr);
   t.regex(restored.stderr, missing);
   t.is((await dumpPool(hot)).length, 2);
+  const cat = await backuptool(["cat", "--outputdir", old], { env });
+  t.is(cat.code, 3, cat.stderr);
+  t.regex(cat.stderr, missing);
 });
 
 test("an archive with neither METADATA.bin nor pools.txt is converted and restored by its frames", async (t) => {

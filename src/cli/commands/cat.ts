@@ -20,11 +20,16 @@ export const cat = command({
       throw new UsageError("a tar is not for a terminal", { hint: "add | tar -t, or > FILE" });
     }
     const { signal, passphrase } = session;
-    await catBackup(
+    const { complete } = await catBackup(
       { location: backupLocation(args, session.terminal), output: stdout },
-      // Standard output belongs to the tar.
-      { signal, passphrase, report: () => {} },
+      // Standard output belongs to the tar; what is wrong with it has another.
+      {
+        ...{ signal, passphrase },
+        report: (event) => {
+          if (event.type === "warning" || event.type === "missing") session.report(event);
+        },
+      },
     );
-    return ExitCode.done;
+    return complete ? ExitCode.done : ExitCode.incomplete;
   },
 });
