@@ -6,6 +6,7 @@ import type { SnapStore } from "../../src/snapstore/store.js";
 import { openSwiftStore } from "../../src/snapstore/swift/store.js";
 import { env } from "../support/backuptool.js";
 import { Authority } from "../support/certificates.js";
+import { type Fault, FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
 import { Keystone, newSwiftContainer, radosgwToken } from "../support/swift-auth.js";
 import { TlsFront } from "../support/tls-front.js";
@@ -135,6 +136,68 @@ test("wrong credentials are told from a missing container and a missing server",
   await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
   const gone = openSwiftStore({ ...config, auth: { ...auth, url: "http://127.0.0.1:1/auth" } });
   await refused(t, "STORE_TRANSIENT", () => gone.head("k"));
+});
+
+test("an abort spares the segments of an object that may stand, and prune those of one that does", async (t) => {
+  const name = `${container}-unsure`;
+  await newSwiftContainer(name);
+  const proxy = await FaultyProxy.start(new URL(auth.url).origin);
+  const endpoint = `${proxy.url}/swift/v1`;
+  const store = openSwiftStore({ ...config, container: name, endpoint });
+  t.teardown(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  const bytes = randomBytes(SIZE);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const facts = { parts: 3, size: SIZE, sha256 };
+  const later = () => new Date(Date.now() + 60_000);
+  const begin = async () => {
+    const upload = await store.startUpload("k", { partBytes: PART });
+    for (const n of [0, 1, 2]) await upload.part(n, bytes.subarray(n * PART, (n + 1) * PART));
+    return upload;
+  };
+  const manifests = (fault: Fault) => {
+    proxy.plan = ({ url }) => (url.includes("multipart-manifest=put") ? fault : undefined);
+  };
+
+  manifests({ kind: "status", status: 403 });
+  const forbidden = await begin();
+  await refused(t, "STORE_CREDENTIALS", () => forbidden.complete(facts));
+  await forbidden.abort();
+  t.deepEqual(await names(name), [], "nothing stands: the segments go");
+
+  manifests({ kind: "drop" });
+  const dropped = await begin();
+  await refused(t, "STORE_TRANSIENT", () => dropped.complete(facts));
+  manifests({ kind: "status", status: 403 });
+  await refused(t, "STORE_CREDENTIALS", () => dropped.complete(facts));
+  await dropped.abort();
+  t.is((await names(name)).length, 3, "the first try may have made the object");
+  t.is(await store.abortStaleUploads("", later()), 1);
+  t.deepEqual(await names(name), []);
+
+  manifests({ kind: "lose-answer" });
+  const lost = await begin();
+  await refused(t, "STORE_TRANSIENT", () => lost.complete(facts));
+  await lost.abort();
+  t.true((await readAll(store, "k")).equals(bytes));
+  await refused(t, "STORE_FAILED", () => lost.complete(facts));
+
+  const other = await store.startUpload("k", { partBytes: PART });
+  await other.part(0, bytes.subarray(0, PART));
+  t.is((await names(name)).length, 5);
+  t.is(await store.abortStaleUploads("", later()), 1);
+  t.is((await names(name)).length, 4);
+  t.true((await readAll(store, "k")).equals(bytes));
+
+  const again = await begin();
+  await refused(t, "STORE_TRANSIENT", () => again.complete(facts));
+  await again.complete(facts);
+  await again.abort();
+  t.is(await store.abortStaleUploads("", later()), 1, "the one that was replaced");
+  t.is((await names(name)).length, 4);
+  t.true((await readAll(store, "k")).equals(bytes));
 });
 
 const PART = 1 << 20;
