@@ -124,6 +124,24 @@ test("an abort that breaks off in the middle blocks no key, and pruning removes 
   t.true((await readAll(store, "newer")).equals(bytes));
 });
 
+test("an answer that is cut short is worth another try", async (t) => {
+  const proxy = await FaultyProxy.start(new URL(endpoint).origin);
+  t.teardown(() => proxy.close());
+  const prefix = "cut";
+  const store = openAbsStore({ ...config, prefix, endpoint: `${proxy.url}/${account}` });
+  await store.put("k", randomBytes(1000));
+  for (const fault of [
+    { kind: "cut-answer", after: 100 },
+    { kind: "cut-answer", after: 0 },
+    { kind: "status", status: 200, body: '<?xml version="1.0"?><EnumerationResults><Blobs>' },
+  ] as const) {
+    proxy.plan = () => fault;
+    await refused(t, "STORE_TRANSIENT", () => store.list(""));
+    await refused(t, "STORE_TRANSIENT", () => store.list("", { shallow: true }));
+    await refused(t, "STORE_TRANSIENT", () => store.abortStaleUploads("", new Date()));
+  }
+});
+
 test("a key that is none is refused without being told", (t) => {
   const credentials = { kind: "connection-string", text: "AccountKey=geheim;nonsense" } as const;
   const error = t.throws(() => openAbsStore({ ...config, credentials }));

@@ -200,6 +200,28 @@ test("an abort spares the segments of an object that may stand, and prune those 
   t.true((await readAll(store, "k")).equals(bytes));
 });
 
+test("an answer that is cut short is worth another try", async (t) => {
+  const proxy = await FaultyProxy.start(new URL(auth.url).origin);
+  const endpoint = `${proxy.url}/swift/v1`;
+  const store = openSwiftStore({ ...config, prefix: "cut", endpoint });
+  t.teardown(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  await store.put("k", randomBytes(1000));
+  const cut = { kind: "cut-answer", after: 1 } as const;
+  const notWhole = { kind: "status", status: 200, body: '[{"name":' } as const;
+  for (const fault of [cut, notWhole]) {
+    proxy.plan = () => fault;
+    await refused(t, "STORE_TRANSIENT", () => store.list(""));
+    await refused(t, "STORE_TRANSIENT", () => store.abortStaleUploads("", new Date()));
+  }
+  proxy.plan = () => cut;
+  await refused(t, "STORE_TRANSIENT", () => readAll(store, "k"));
+  await refused(t, "STORE_TRANSIENT", () => readAll(store, "k", { offset: 2000 }));
+  await refused(t, "STORE_TRANSIENT", () => readAll(store, "k", { ifTag: "another" }));
+});
+
 const PART = 1 << 20;
 const SIZE = 2 * PART + 5;
 

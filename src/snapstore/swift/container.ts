@@ -58,7 +58,7 @@ export class SwiftContainer {
     const context = { store: this.store, key, signal };
     try {
       const answer = await this.#send(wanted);
-      if (answer.ok || expected.includes(answer.status)) return answer;
+      if (answer.ok || expected.includes(answer.status)) return answer.about(context);
       const words = wanted.method === "HEAD" ? "" : await answer.text();
       if (wanted.method === "HEAD") await answer.drop();
       const { status } = answer;
