@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import test, { type ExecutionContext } from "ava";
+import { InterruptedError } from "../../src/errors.js";
 import type { SwiftConfig } from "../../src/snapstore/config.js";
 import type { SnapStore } from "../../src/snapstore/store.js";
 import { openSwiftStore } from "../../src/snapstore/swift/store.js";
@@ -121,6 +122,51 @@ test("a token that has run out is renewed, once for all calls", async (t) => {
   const reads = await Promise.all([1, 2, 3, 4].map(() => readAll(store, "k")));
   for (const read of reads) t.is(read.toString(), "bytes");
   t.is(keystone.asked.length, 2);
+});
+
+test("whoever gives up waiting for a token interrupts nobody else", async (t) => {
+  const { origin, pathname } = new URL(auth.url);
+  const proxy = await FaultyProxy.start(origin);
+  const at = { endpoint: `${proxy.url}/swift/v1`, auth: { ...auth, url: proxy.url + pathname } };
+  const store = openSwiftStore({ ...config, ...at, prefix: "shared" });
+  t.teardown(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  const slowly = (path: string) => {
+    const controller = new AbortController();
+    proxy.plan = ({ url }) => {
+      if (!url.endsWith(path)) return undefined;
+      setTimeout(() => controller.abort(), 10);
+      return { kind: "slow", ms: 500 };
+    };
+    return controller.signal;
+  };
+  const asked = (path: string) => proxy.log.filter(({ url }) => url.endsWith(path)).length;
+  const token = slowly(pathname);
+  const first = t.throwsAsync(store.head("k", token), { instanceOf: InterruptedError });
+  t.is(await store.head("k"), undefined);
+  await first;
+  t.is(asked(pathname), 1);
+
+  const bytes = randomBytes(SIZE);
+  const facts = { parts: 3, size: SIZE, sha256: createHash("sha256").update(bytes).digest("hex") };
+  const uploads = await Promise.all(
+    ["j", "k"].map(async (key) => {
+      const upload = await store.startUpload(key, { partBytes: PART });
+      for (const n of [0, 1, 2]) await upload.part(n, bytes.subarray(n * PART, (n + 1) * PART));
+      return upload;
+    }),
+  );
+  const info = slowly("/info");
+  const given = t.throwsAsync(async () => uploads[0]?.complete(facts, info), {
+    instanceOf: InterruptedError,
+  });
+  await uploads[1]?.complete(facts);
+  await given;
+  t.is(asked("/info"), 1);
+  t.true((await readAll(store, "k")).equals(bytes));
+  await uploads[0]?.abort();
 });
 
 test("wrong credentials are told from a missing container and a missing server", async (t) => {
