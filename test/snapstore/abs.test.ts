@@ -1,8 +1,10 @@
+import { createHash, randomBytes } from "node:crypto";
 import { ContainerSASPermissions } from "@azure/storage-blob";
 import test from "ava";
 import { openAbsStore } from "../../src/snapstore/abs/store.js";
 import type { AbsConfig } from "../../src/snapstore/config.js";
 import { Azurite } from "../support/azurite.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
 import { conformance, readAll, refused } from "./conformance.js";
 
 const azurite = await Azurite.start();
@@ -69,6 +71,75 @@ test("a server that is not there is worth another try", async (t) => {
   const store = openAbsStore({ ...config, endpoint: `http://127.0.0.1:1/${account}` });
   const error = await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.true(error.message.includes("ECONNREFUSED"));
+});
+
+test("an abort that breaks off in the middle blocks no key, and pruning removes what it left", async (t) => {
+  const proxy = await FaultyProxy.start(new URL(endpoint).origin, ({ method }) =>
+    method === "DELETE" ? { kind: "drop" } : undefined,
+  );
+  t.teardown(() => proxy.close());
+  const prefix = "broken-off";
+  const broken = openAbsStore({ ...config, prefix, endpoint: `${proxy.url}/${account}` });
+  const store = openAbsStore({ ...config, prefix });
+  const bytes = randomBytes(100_000);
+  const left = async () => {
+    const names: string[] = [];
+    const wanted = { prefix: `${prefix}/`, includeUncommitedBlobs: true };
+    for await (const { name } of container.listBlobsFlat(wanted))
+      names.push(name.split("/")[1] ?? "");
+    return names.sort();
+  };
+  for (const key of ["put", "upload", "newer", "stale"]) {
+    const upload = await broken.startUpload(key, { partBytes: bytes.length });
+    await upload.part(0, bytes);
+    await upload.abort();
+    t.is(await store.head(key), undefined);
+  }
+  t.deepEqual((await store.list("")).objects, []);
+  t.deepEqual(await left(), ["newer", "put", "stale", "upload"]);
+  const between = new Date();
+
+  const ifAbsent = true;
+  await store.put("put", bytes, { ifAbsent });
+  t.true((await readAll(store, "put")).equals(bytes));
+  await refused(t, "STORE_EXISTS", () => store.put("put", Buffer.from("x"), { ifAbsent }));
+
+  const facts = {
+    parts: 1,
+    size: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  };
+  const upload = await store.startUpload("upload", { partBytes: bytes.length, ifAbsent });
+  await upload.part(0, bytes);
+  await upload.complete(facts);
+  t.true((await readAll(store, "upload")).equals(bytes));
+
+  t.is(await store.abortStaleUploads("", new Date(Date.now() - 3_600_000)), 0);
+  t.is(await store.abortStaleUploads("", new Date(Date.now() + 60_000), { spare: ["newer"] }), 1);
+  t.deepEqual(await left(), ["newer", "put", "upload"]);
+  const newer = await store.startUpload("newer", { partBytes: bytes.length, ifAbsent });
+  await newer.part(0, bytes);
+  t.is(await store.abortStaleUploads("", between), 0, "blocks that came since lie on it");
+  await newer.complete(facts);
+  t.true((await readAll(store, "newer")).equals(bytes));
+});
+
+test("an answer that is cut short is worth another try", async (t) => {
+  const proxy = await FaultyProxy.start(new URL(endpoint).origin);
+  t.teardown(() => proxy.close());
+  const prefix = "cut";
+  const store = openAbsStore({ ...config, prefix, endpoint: `${proxy.url}/${account}` });
+  await store.put("k", randomBytes(1000));
+  for (const fault of [
+    { kind: "cut-answer", after: 100 },
+    { kind: "cut-answer", after: 0 },
+    { kind: "status", status: 200, body: '<?xml version="1.0"?><EnumerationResults><Blobs>' },
+  ] as const) {
+    proxy.plan = () => fault;
+    await refused(t, "STORE_TRANSIENT", () => store.list(""));
+    await refused(t, "STORE_TRANSIENT", () => store.list("", { shallow: true }));
+    await refused(t, "STORE_TRANSIENT", () => store.abortStaleUploads("", new Date()));
+  }
 });
 
 test("a key that is none is refused without being told", (t) => {

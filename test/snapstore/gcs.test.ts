@@ -5,6 +5,7 @@ import test from "ava";
 import type { GcsConfig } from "../../src/snapstore/config.js";
 import { StoreError } from "../../src/snapstore/errors.js";
 import { openGcsStore } from "../../src/snapstore/gcs/store.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
 import { GcsEmulator } from "../support/gcs-emulator.js";
 import { conformance, readAll, refused } from "./conformance.js";
@@ -79,6 +80,60 @@ test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async
   await refused(t, "STORE_TRANSIENT", () => upload.complete(facts));
   await upload.complete(facts);
   t.true((await readAll(store, "k")).equals(bytes));
+});
+
+test(`${NAME}: an answer that is cut short is worth another try`, async (t) => {
+  const own = await GcsEmulator.start();
+  t.teardown(() => own.stop());
+  const proxy = await FaultyProxy.start(own.url);
+  const store = openGcsStore({ ...config, endpoint: proxy.url });
+  t.teardown(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  await store.put("k", randomBytes(1000));
+  const cut = { kind: "cut-answer", after: 5 } as const;
+  const notWhole = { kind: "status", status: 200, body: '{"items":' } as const;
+  for (const fault of [cut, notWhole]) {
+    proxy.plan = () => fault;
+    await refused(t, "STORE_TRANSIENT", () => store.list(""));
+    await refused(t, "STORE_TRANSIENT", () => store.head("k"));
+  }
+  proxy.plan = () => cut;
+  await refused(t, "STORE_TRANSIENT", () => store.put("k", Buffer.from("x")));
+  await refused(t, "STORE_TRANSIENT", () => store.head("missing"));
+  await refused(t, "STORE_TRANSIENT", () => store.delete("missing"));
+  await refused(t, "STORE_TRANSIENT", () => readAll(store, "k", { offset: 2000 }));
+
+  const disturbing = (status: number) => {
+    own.disturb = ({ method }, answer) => {
+      if (method !== "PUT" && method !== "POST") return false;
+      answer.writeHead(status, { "content-length": 100, location: own.url });
+      answer.write("{");
+      setTimeout(() => answer.destroy(), 5);
+      return true;
+    };
+  };
+  proxy.plan = () => undefined;
+  const options = { partBytes: PART };
+  disturbing(200);
+  await refused(t, "STORE_TRANSIENT", () => store.startUpload("u", options));
+  own.disturb = () => false;
+  const bytes = randomBytes(PART);
+  const upload = await store.startUpload("u", options);
+  for (const status of [308, 404]) {
+    disturbing(status);
+    await refused(t, "STORE_TRANSIENT", () => upload.part(0, bytes));
+  }
+  own.disturb = () => false;
+  await upload.part(0, bytes);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const facts = { parts: 1, size: PART, sha256 };
+  disturbing(200);
+  await refused(t, "STORE_TRANSIENT", () => upload.complete(facts));
+  own.disturb = () => false;
+  await upload.complete(facts);
+  t.true((await readAll(store, "u")).equals(bytes));
 });
 
 test(`${NAME}: an object under retention is immutable, and says until when`, async (t) => {

@@ -308,6 +308,28 @@ test("an answer that is no S3 is a passing failure, and an error that is no XML 
   }
 });
 
+test("a listing that does not say where it goes on is no whole listing", async (t) => {
+  const proxy = await FaultyProxy.start(radosgw().endpoint);
+  t.teardown(() => proxy.close());
+  const store = storeOf(t, { endpoint: proxy.url });
+  // As ListObjects, the older call, is answered: it has a NextMarker at most.
+  const answered = (truncated: boolean, more = "") => {
+    const body = `<?xml version="1.0"?><ListBucketResult><IsTruncated>${truncated}</IsTruncated>${more}</ListBucketResult>`;
+    proxy.plan = () => ({ kind: "status", status: 200, body });
+  };
+  for (const more of ["", "<NextMarker>k</NextMarker>"]) {
+    answered(true, more);
+    const error = await refused(t, "STORE_FAILED", () => store.list(""));
+    t.regex(error.hint ?? "", /ListObjectsV2/);
+  }
+  answered(false);
+  t.deepEqual(await store.list(""), { objects: [], folders: [] });
+  const body =
+    '<?xml version="1.0"?><ListMultipartUploadsResult><IsTruncated>true</IsTruncated></ListMultipartUploadsResult>';
+  proxy.plan = () => ({ kind: "status", status: 200, body });
+  await refused(t, "STORE_FAILED", () => store.abortStaleUploads("", new Date()));
+});
+
 test("a role is taken on, and its session's token goes along", async (t) => {
   const { credentials } = radosgw("two");
   const proxy = await FaultyProxy.start(radosgw().endpoint);

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import test, { type ExecutionContext } from "ava";
+import { InterruptedError } from "../../src/errors.js";
 import type { SwiftConfig } from "../../src/snapstore/config.js";
 import type { SnapStore } from "../../src/snapstore/store.js";
 import { openSwiftStore } from "../../src/snapstore/swift/store.js";
 import { env } from "../support/backuptool.js";
 import { Authority } from "../support/certificates.js";
+import { type Fault, FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
 import { Keystone, newSwiftContainer, radosgwToken } from "../support/swift-auth.js";
 import { TlsFront } from "../support/tls-front.js";
@@ -122,6 +124,51 @@ test("a token that has run out is renewed, once for all calls", async (t) => {
   t.is(keystone.asked.length, 2);
 });
 
+test("whoever gives up waiting for a token interrupts nobody else", async (t) => {
+  const { origin, pathname } = new URL(auth.url);
+  const proxy = await FaultyProxy.start(origin);
+  const at = { endpoint: `${proxy.url}/swift/v1`, auth: { ...auth, url: proxy.url + pathname } };
+  const store = openSwiftStore({ ...config, ...at, prefix: "shared" });
+  t.teardown(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  const slowly = (path: string) => {
+    const controller = new AbortController();
+    proxy.plan = ({ url }) => {
+      if (!url.endsWith(path)) return undefined;
+      setTimeout(() => controller.abort(), 10);
+      return { kind: "slow", ms: 500 };
+    };
+    return controller.signal;
+  };
+  const asked = (path: string) => proxy.log.filter(({ url }) => url.endsWith(path)).length;
+  const token = slowly(pathname);
+  const first = t.throwsAsync(store.head("k", token), { instanceOf: InterruptedError });
+  t.is(await store.head("k"), undefined);
+  await first;
+  t.is(asked(pathname), 1);
+
+  const bytes = randomBytes(SIZE);
+  const facts = { parts: 3, size: SIZE, sha256: createHash("sha256").update(bytes).digest("hex") };
+  const uploads = await Promise.all(
+    ["j", "k"].map(async (key) => {
+      const upload = await store.startUpload(key, { partBytes: PART });
+      for (const n of [0, 1, 2]) await upload.part(n, bytes.subarray(n * PART, (n + 1) * PART));
+      return upload;
+    }),
+  );
+  const info = slowly("/info");
+  const given = t.throwsAsync(async () => uploads[0]?.complete(facts, info), {
+    instanceOf: InterruptedError,
+  });
+  await uploads[1]?.complete(facts);
+  await given;
+  t.is(asked("/info"), 1);
+  t.true((await readAll(store, "k")).equals(bytes));
+  await uploads[0]?.abort();
+});
+
 test("wrong credentials are told from a missing container and a missing server", async (t) => {
   const stranger = openSwiftStore({ ...config, auth: { ...auth, key: "wrong-key" } });
   const error = await refused(t, "STORE_CREDENTIALS", () => stranger.put("k", Buffer.from("x")));
@@ -135,6 +182,90 @@ test("wrong credentials are told from a missing container and a missing server",
   await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
   const gone = openSwiftStore({ ...config, auth: { ...auth, url: "http://127.0.0.1:1/auth" } });
   await refused(t, "STORE_TRANSIENT", () => gone.head("k"));
+});
+
+test("an abort spares the segments of an object that may stand, and prune those of one that does", async (t) => {
+  const name = `${container}-unsure`;
+  await newSwiftContainer(name);
+  const proxy = await FaultyProxy.start(new URL(auth.url).origin);
+  const endpoint = `${proxy.url}/swift/v1`;
+  const store = openSwiftStore({ ...config, container: name, endpoint });
+  t.teardown(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  const bytes = randomBytes(SIZE);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const facts = { parts: 3, size: SIZE, sha256 };
+  const later = () => new Date(Date.now() + 60_000);
+  const begin = async () => {
+    const upload = await store.startUpload("k", { partBytes: PART });
+    for (const n of [0, 1, 2]) await upload.part(n, bytes.subarray(n * PART, (n + 1) * PART));
+    return upload;
+  };
+  const manifests = (fault: Fault) => {
+    proxy.plan = ({ url }) => (url.includes("multipart-manifest=put") ? fault : undefined);
+  };
+
+  manifests({ kind: "status", status: 403 });
+  const forbidden = await begin();
+  await refused(t, "STORE_CREDENTIALS", () => forbidden.complete(facts));
+  await forbidden.abort();
+  t.deepEqual(await names(name), [], "nothing stands: the segments go");
+
+  manifests({ kind: "drop" });
+  const dropped = await begin();
+  await refused(t, "STORE_TRANSIENT", () => dropped.complete(facts));
+  manifests({ kind: "status", status: 403 });
+  await refused(t, "STORE_CREDENTIALS", () => dropped.complete(facts));
+  await dropped.abort();
+  t.is((await names(name)).length, 3, "the first try may have made the object");
+  t.is(await store.abortStaleUploads("", later()), 1);
+  t.deepEqual(await names(name), []);
+
+  manifests({ kind: "lose-answer" });
+  const lost = await begin();
+  await refused(t, "STORE_TRANSIENT", () => lost.complete(facts));
+  await lost.abort();
+  t.true((await readAll(store, "k")).equals(bytes));
+  await refused(t, "STORE_FAILED", () => lost.complete(facts));
+
+  const other = await store.startUpload("k", { partBytes: PART });
+  await other.part(0, bytes.subarray(0, PART));
+  t.is((await names(name)).length, 5);
+  t.is(await store.abortStaleUploads("", later()), 1);
+  t.is((await names(name)).length, 4);
+  t.true((await readAll(store, "k")).equals(bytes));
+
+  const again = await begin();
+  await refused(t, "STORE_TRANSIENT", () => again.complete(facts));
+  await again.complete(facts);
+  await again.abort();
+  t.is(await store.abortStaleUploads("", later()), 1, "the one that was replaced");
+  t.is((await names(name)).length, 4);
+  t.true((await readAll(store, "k")).equals(bytes));
+});
+
+test("an answer that is cut short is worth another try", async (t) => {
+  const proxy = await FaultyProxy.start(new URL(auth.url).origin);
+  const endpoint = `${proxy.url}/swift/v1`;
+  const store = openSwiftStore({ ...config, prefix: "cut", endpoint });
+  t.teardown(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  await store.put("k", randomBytes(1000));
+  const cut = { kind: "cut-answer", after: 1 } as const;
+  const notWhole = { kind: "status", status: 200, body: '[{"name":' } as const;
+  for (const fault of [cut, notWhole]) {
+    proxy.plan = () => fault;
+    await refused(t, "STORE_TRANSIENT", () => store.list(""));
+    await refused(t, "STORE_TRANSIENT", () => store.abortStaleUploads("", new Date()));
+  }
+  proxy.plan = () => cut;
+  await refused(t, "STORE_TRANSIENT", () => readAll(store, "k"));
+  await refused(t, "STORE_TRANSIENT", () => readAll(store, "k", { offset: 2000 }));
+  await refused(t, "STORE_TRANSIENT", () => readAll(store, "k", { ifTag: "another" }));
 });
 
 const PART = 1 << 20;

@@ -3,7 +3,7 @@ import { throwIfAborted } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { IdleWatch } from "../idle-watch.js";
 import type { StoredObject } from "../store.js";
-import { absFailure } from "./failure.js";
+import { absFailure, isAbsRefusal } from "./failure.js";
 
 /** Longest silence of a server, milliseconds. */
 export const IDLE_MS = 60_000;
@@ -14,11 +14,17 @@ export const IDLE_MS = 60_000;
  */
 export const DISCARDED = "backuptooldiscarded";
 
+/** Tries of a write that another keeps coming before. */
+const MOST_WRITES = 5;
+
 /** How a call is to be made. */
 export interface CallOptions {
   readonly abortSignal: AbortSignal;
   readonly onProgress: () => void;
 }
+
+/** What must hold for a call to do anything. */
+export type Conditions = { ifNoneMatch: "*" } | { ifMatch: string } | Record<string, never>;
 
 /** A container, as a store with a prefix sees it. */
 export class AbsBlobs {
@@ -76,6 +82,30 @@ export class AbsBlobs {
     }
   }
 
+  /**
+   * A write that replaces nothing with `ifAbsent`, but for a blob that is {@link DISCARDED}: its removal
+   * broke off. Throws what the SDK threw.
+   */
+  async write<T>(
+    key: string,
+    { ifAbsent, signal }: { ifAbsent: boolean; signal: AbortSignal | undefined },
+    call: (options: CallOptions & { conditions: Conditions }) => Promise<T>,
+  ): Promise<T> {
+    let conditions: Conditions = ifAbsent ? { ifNoneMatch: "*" } : {};
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.attempt(signal, (how) => call({ ...how, conditions }));
+      } catch (error) {
+        const taken = isAbsRefusal(error, "BlobAlreadyExists", "ConditionNotMet");
+        if (!ifAbsent || !taken || tries === MOST_WRITES) throw error;
+        // Deleting it would take along the blocks that have been staged for what is to be there.
+        const discarded = await this.#discardedTag(key, signal);
+        if (discarded === undefined && "ifNoneMatch" in conditions) throw error;
+        conditions = discarded === undefined ? { ifNoneMatch: "*" } : { ifMatch: discarded };
+      }
+    }
+  }
+
   failure(error: unknown, key: string, signal: AbortSignal | undefined) {
     return absFailure(error, { store: this.store, key, signal });
   }
@@ -110,6 +140,18 @@ export class AbsBlobs {
         return undefined;
       }
       throw failure;
+    }
+  }
+
+  async #discardedTag(key: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      const { metadata, etag } = await this.attempt(signal, ({ abortSignal }) =>
+        this.at(key).getProperties({ abortSignal }),
+      );
+      return metadata?.[DISCARDED] === undefined ? undefined : etag;
+    } catch (error) {
+      if (isAbsRefusal(error, "BlobNotFound")) return undefined;
+      throw error;
     }
   }
 

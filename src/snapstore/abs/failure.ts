@@ -1,11 +1,16 @@
 import { RestError } from "@azure/storage-blob";
 import { type BackupToolError, InterruptedError } from "../../errors.js";
-import type { StoreErrorCode } from "../errors.js";
+import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type CallContext, callError, refusalError } from "../http/failure.js";
 
 /** The error of this program for what the SDK threw. */
 export function absFailure(error: unknown, context: CallContext): BackupToolError {
   if (context.signal?.aborted) return new InterruptedError(undefined, { cause: error });
+  if (isCut(error)) {
+    const { store, key } = context;
+    const message = `${key === "" ? "" : `${key}: `}the answer was cut short`;
+    return new StoreError("STORE_TRANSIENT", message, { store, cause: error });
+  }
   if (!(error instanceof RestError) || error.statusCode === undefined) {
     return callError(error, context);
   }
@@ -20,6 +25,12 @@ export function absFailure(error: unknown, context: CallContext): BackupToolErro
     },
     context,
   );
+}
+
+/** Whether what the server said, other than a refusal, is not whole; the SDK quotes all of it. */
+function isCut(error: unknown): boolean {
+  if (!(error instanceof RestError) || error.code !== RestError.PARSE_ERROR) return false;
+  return error.statusCode === undefined || error.statusCode < 400;
 }
 
 /** Whether the server refused with one of these of its error codes. */

@@ -58,13 +58,8 @@ class AbsStore implements SnapStore {
     const blobHTTPHeaders = { blobContentMD5: createHash("md5").update(bytes).digest() };
     const metadata = { sha256: createHash("sha256").update(bytes).digest("hex") };
     try {
-      await this.#blobs.attempt(signal, (how) =>
-        this.#blobs.at(key).upload(bytes, bytes.length, {
-          ...how,
-          blobHTTPHeaders,
-          metadata,
-          ...(ifAbsent && { conditions: { ifNoneMatch: "*" } }),
-        }),
+      await this.#blobs.write(key, { ifAbsent, signal }, (how) =>
+        this.#blobs.at(key).upload(bytes, bytes.length, { ...how, blobHTTPHeaders, metadata }),
       );
     } catch (error) {
       throw this.#blobs.failure(error, key, signal);

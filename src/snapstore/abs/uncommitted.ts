@@ -1,7 +1,7 @@
 import { isBelow } from "../key.js";
 import type { StaleOptions } from "../store.js";
 import { uploadBegun } from "../upload-id.js";
-import { type AbsBlobs, DISCARDED } from "./blobs.js";
+import { type AbsBlobs, DISCARDED, plainTag } from "./blobs.js";
 import { isAbsRefusal } from "./failure.js";
 
 /** The id of a block: of one length for all blocks of a blob, as Azure wants it. */
@@ -13,7 +13,10 @@ function uploadOfBlock(id: string): string {
   return Buffer.from(id, "base64").toString("latin1").replace(/-\d+$/, "");
 }
 
-/** Removes blobs that are uncommitted blocks alone, all of uploads begun before `olderThan`. */
+/**
+ * Removes blobs that are uncommitted blocks alone, all of uploads begun before `olderThan`, and those
+ * that were {@link DISCARDED} before it.
+ */
 export async function removeStaleBlocks(
   blobs: AbsBlobs,
   prefix: string,
@@ -24,17 +27,23 @@ export async function removeStaleBlocks(
   let continuationToken: string | undefined;
   do {
     const page = await blobs.call(prefix, signal, async ({ abortSignal }) => {
-      const wanted = { prefix: blobs.nameOf(prefix), includeUncommitedBlobs: true, abortSignal };
-      const pages = blobs.container.listBlobsFlat(wanted).byPage({
+      const wanted = { includeUncommitedBlobs: true, includeMetadata: true, abortSignal };
+      const below = { ...wanted, prefix: blobs.nameOf(prefix) };
+      const pages = blobs.container.listBlobsFlat(below).byPage({
         maxPageSize: 1000,
         ...(continuationToken !== undefined && { continuationToken }),
       });
       return (await pages.next()).value;
     });
-    for (const { name, properties } of page?.segment.blobItems ?? []) {
-      if (properties.contentLength || isBelow(blobs.keyOf(name), spare)) continue;
+    for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
+      const key = blobs.keyOf(name);
+      if (properties.contentLength || isBelow(key, spare)) continue;
       const stale = (upload: string) => (uploadBegun(upload) ?? olderThan) < olderThan;
-      if (await discardBlocks(blobs, blobs.keyOf(name), stale, signal)) removed++;
+      if (metadata?.[DISCARDED] === undefined) {
+        if (await discardBlocks(blobs, key, stale, signal)) removed++;
+      } else if (properties.lastModified < olderThan) {
+        if (await removeDiscarded(blobs, key, properties.etag, stale, signal)) removed++;
+      }
     }
     continuationToken = page?.continuationToken || undefined;
   } while (continuationToken !== undefined);
@@ -53,11 +62,8 @@ export async function discardBlocks(
 ): Promise<boolean> {
   const blob = blobs.at(key);
   try {
-    const { uncommittedBlocks = [] } = await blobs.attempt(signal, ({ abortSignal }) =>
-      blob.getBlockList("uncommitted", { abortSignal }),
-    );
-    if (uncommittedBlocks.length === 0) return false;
-    if (!uncommittedBlocks.every(({ name }) => mayGo(uploadOfBlock(name)))) return false;
+    const uploads = await uploadsOf(blobs, key, signal);
+    if (uploads.length === 0 || !uploads.every(mayGo)) return false;
     const { etag } = await blobs.attempt(signal, ({ abortSignal }) =>
       blob.commitBlockList([], {
         conditions: { ifNoneMatch: "*" },
@@ -73,4 +79,38 @@ export async function discardBlocks(
     if (isAbsRefusal(error, "BlobNotFound", "BlobAlreadyExists", "ConditionNotMet")) return false;
     throw blobs.failure(error, key, signal);
   }
+}
+
+/** Removes what a {@link discardBlocks} that broke off has left, unless a new upload has blocks there. */
+async function removeDiscarded(
+  blobs: AbsBlobs,
+  key: string,
+  etag: string,
+  mayGo: (upload: string) => boolean,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    const uploads = await uploadsOf(blobs, key, signal);
+    if (!uploads.every(mayGo)) return false;
+    const conditions = { ifMatch: `"${plainTag(etag)}"` };
+    await blobs.attempt(signal, ({ abortSignal }) =>
+      blobs.at(key).delete({ abortSignal, conditions }),
+    );
+    return true;
+  } catch (error) {
+    if (isAbsRefusal(error, "BlobNotFound", "ConditionNotMet")) return false;
+    throw blobs.failure(error, key, signal);
+  }
+}
+
+/** The uploads whose blocks wait to be committed. Throws what the SDK threw. */
+async function uploadsOf(
+  blobs: AbsBlobs,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const { uncommittedBlocks = [] } = await blobs.attempt(signal, ({ abortSignal }) =>
+    blobs.at(key).getBlockList("uncommitted", { abortSignal }),
+  );
+  return uncommittedBlocks.map(({ name }) => uploadOfBlock(name));
 }

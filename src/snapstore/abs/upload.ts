@@ -50,14 +50,11 @@ export class AbsUpload implements StoreUpload {
       throw this.#blobs.error("STORE_FAILED", `${this.#key}: parts are missing or not whole`);
     }
     try {
-      await this.#blobs.attempt(signal, ({ abortSignal }) =>
+      const how = { ifAbsent: this.#ifAbsent, signal };
+      await this.#blobs.write(this.#key, how, ({ abortSignal, conditions }) =>
         this.#blobs.at(this.#key).commitBlockList(
           ids.filter((id) => id !== ""),
-          {
-            abortSignal,
-            metadata: { sha256: facts.sha256, upload: this.#id },
-            ...(this.#ifAbsent && { conditions: { ifNoneMatch: "*" } }),
-          },
+          { abortSignal, conditions, metadata: { sha256: facts.sha256, upload: this.#id } },
         ),
       );
     } catch (error) {

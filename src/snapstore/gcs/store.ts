@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { GcsConfig } from "../config.js";
-import { callError } from "../http/failure.js";
 import { RANGE_STATUSES, rangeHeader, rangePieces } from "../http/range.js";
 import { checkKey, checkPrefix } from "../key.js";
 import type {
@@ -15,6 +14,7 @@ import type {
   UploadOptions,
 } from "../store.js";
 import { GcsApi } from "./api.js";
+import { callGcs } from "./call.js";
 import { FIELDS, type ObjectResource, storedObject } from "./resource.js";
 import { GcsUpload, GRANULE } from "./upload.js";
 
@@ -61,7 +61,7 @@ class GcsStore implements SnapStore {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const resource = JSON.stringify({ name: this.#below + key, md5Hash, metadata: { sha256 } });
     const head = `--${boundary}\r\ncontent-type: application/json\r\n\r\n${resource}\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`;
-    const answer = await this.#api.call({
+    const answer = await callGcs(this.#api, {
       method: "POST",
       url: this.#api.uploadUrl({
         uploadType: "multipart",
@@ -88,7 +88,7 @@ class GcsStore implements SnapStore {
     const { length, ifTag, signal } = options;
     // HTTP has no range of nothing.
     if (length === 0) return await this.#mustExist(key, signal);
-    const answer = await this.#api.call({
+    const answer = await callGcs(this.#api, {
       method: "GET",
       url: this.#api.url(this.#below + key, {
         alt: "media",
@@ -99,17 +99,15 @@ class GcsStore implements SnapStore {
       signal,
       expected: RANGE_STATUSES,
     });
-    yield* rangePieces(answer, { store: this.name, key, signal }, () =>
-      this.#api.error("STORE_TRANSIENT", `${key}: has changed`),
-    );
+    yield* rangePieces(answer, () => this.#api.error("STORE_TRANSIENT", `${key}: has changed`));
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     checkKey(this.name, key);
     const url = this.#api.url(this.#below + key, { fields: FIELDS });
-    const answer = await this.#api.call({ method: "GET", url, key, signal, expected: [404] });
+    const answer = await callGcs(this.#api, { method: "GET", url, key, signal, expected: [404] });
     if (answer.status !== 404) {
-      const resource = (await this.#json(answer, key, signal)) as ObjectResource;
+      const resource = (await answer.json()) as ObjectResource;
       return storedObject(key, resource);
     }
     const words = await answer.text();
@@ -127,8 +125,8 @@ class GcsStore implements SnapStore {
       ...(shallow && { delimiter: "/" }),
       ...(cursor !== undefined && { pageToken: cursor }),
     });
-    const answer = await this.#api.call({ method: "GET", url, key: prefix, signal });
-    const page = (await this.#json(answer, prefix, signal)) as ListResource;
+    const answer = await callGcs(this.#api, { method: "GET", url, key: prefix, signal });
+    const page = (await answer.json()) as ListResource;
     const objects = (page.items ?? [])
       // What consoles make to show an empty folder is no object of ours.
       .filter(({ name = "" }) => !name.endsWith("/"))
@@ -141,7 +139,13 @@ class GcsStore implements SnapStore {
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(this.name, key);
     const url = this.#api.url(this.#below + key);
-    const answer = await this.#api.call({ method: "DELETE", url, key, signal, expected: [404] });
+    const answer = await callGcs(this.#api, {
+      method: "DELETE",
+      url,
+      key,
+      signal,
+      expected: [404],
+    });
     await answer.drop();
   }
 
@@ -157,18 +161,6 @@ class GcsStore implements SnapStore {
 
   #keyOf(name: string): string {
     return name.slice(this.#below.length);
-  }
-
-  async #json(
-    answer: { json(): Promise<unknown> },
-    key: string,
-    signal: AbortSignal | undefined,
-  ): Promise<unknown> {
-    try {
-      return await answer.json();
-    } catch (error) {
-      throw callError(error, { store: this.name, key, signal });
-    }
   }
 
   async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {

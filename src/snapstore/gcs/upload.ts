@@ -4,6 +4,7 @@ import { StoreError } from "../errors.js";
 import type { HttpAnswer } from "../http/client.js";
 import type { StoreUpload, UploadOptions } from "../store.js";
 import type { GcsApi } from "./api.js";
+import { callGcs } from "./call.js";
 import type { ObjectResource } from "./resource.js";
 
 /** Bytes that every request but the last must be a multiple of. */
@@ -50,7 +51,7 @@ export class GcsUpload implements StoreUpload {
     if (partBytes % GRANULE !== 0) {
       throw api.error("STORE_FAILED", `parts must be multiples of ${GRANULE} bytes`);
     }
-    const answer = await api.call({
+    const answer = await callGcs(api, {
       method: "POST",
       url: api.uploadUrl({
         uploadType: "resumable",
@@ -128,8 +129,7 @@ export class GcsUpload implements StoreUpload {
       expected: [499, 404, 410],
     };
     // A session that stays ends by itself after a week.
-    await this.#api
-      .call(call)
+    await callGcs(this.#api, call)
       .then((answer) => answer.drop())
       .catch(() => {});
   }
@@ -167,7 +167,7 @@ export class GcsUpload implements StoreUpload {
     signal: AbortSignal | undefined,
   ): Promise<ObjectResource | undefined> {
     this.#unsure = true;
-    const answer = await this.#api.call({
+    const answer = await callGcs(this.#api, {
       method: "PUT",
       url: this.#session,
       key: this.#key,
@@ -180,26 +180,13 @@ export class GcsUpload implements StoreUpload {
       await answer.drop();
       throw this.#fail("the upload session is gone");
     }
-    const resource = await this.#understand(answer, signal);
+    const resource = await this.#understand(answer);
     this.#unsure = false;
     return resource;
   }
 
-  async #understand(
-    answer: HttpAnswer,
-    signal: AbortSignal | undefined,
-  ): Promise<ObjectResource | undefined> {
-    if (answer.status !== 308) {
-      try {
-        return (await answer.json()) as ObjectResource;
-      } catch (error) {
-        throwIfAborted(signal);
-        throw new StoreError("STORE_TRANSIENT", `${this.#key}: an answer was cut short`, {
-          store: this.#api.store,
-          cause: error,
-        });
-      }
-    }
+  async #understand(answer: HttpAnswer): Promise<ObjectResource | undefined> {
+    if (answer.status !== 308) return (await answer.json()) as ObjectResource;
     await answer.drop();
     const [, last] = /-(\d+)$/.exec(answer.header("range") ?? "") ?? [];
     this.#stored = last === undefined ? 0 : Number(last) + 1;
@@ -212,8 +199,7 @@ export class GcsUpload implements StoreUpload {
     if (Number(size) === wanted && (md5Hash === undefined || md5Hash === md5)) return;
     const query = generation === undefined ? {} : { ifGenerationMatch: generation };
     const url = this.#api.url(this.#name, query);
-    await this.#api
-      .call({ method: "DELETE", url, key: this.#key })
+    await callGcs(this.#api, { method: "DELETE", url, key: this.#key })
       .then((answer) => answer.drop())
       .catch(() => {});
     throw this.#fail("the store has other bytes than were sent");

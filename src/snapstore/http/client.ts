@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { bodyPieces } from "../body.js";
+import { bodyError, type CallContext, callError } from "./failure.js";
 
 /** How long a server may say nothing, milliseconds. */
 export interface HttpDeadlines {
@@ -105,6 +106,7 @@ export class HttpAnswer {
   readonly #response: IncomingMessage;
   readonly #idleMs: number;
   readonly #signal: AbortSignal | undefined;
+  #context: CallContext | undefined;
 
   constructor(response: IncomingMessage, idleMs: number, signal: AbortSignal | undefined) {
     this.status = response.statusCode ?? 0;
@@ -113,6 +115,12 @@ export class HttpAnswer {
     this.#signal = signal;
     // Between two reads of the body an error has no other listener.
     response.on("error", () => {});
+  }
+
+  /** From here on errors of the body are StoreErrors about this: before they are the connection's own. */
+  about(context: CallContext): this {
+    this.#context = context;
+    return this;
   }
 
   get ok(): boolean {
@@ -125,9 +133,13 @@ export class HttpAnswer {
     return Array.isArray(value) ? value.join(", ") : value;
   }
 
-  /** The body in pieces. An answer that ends before its Content-Length throws ECONNRESET. */
+  /** The body in pieces. One that ends before its Content-Length throws: ECONNRESET. */
   async *pieces(): AsyncGenerator<Uint8Array, void, void> {
-    yield* bodyPieces(this.#response, { idleMs: this.#idleMs, signal: this.#signal });
+    try {
+      yield* bodyPieces(this.#response, { idleMs: this.#idleMs, signal: this.#signal });
+    } catch (error) {
+      throw this.#context === undefined ? error : bodyError(error, this.#context);
+    }
   }
 
   async text(): Promise<string> {
@@ -135,7 +147,7 @@ export class HttpAnswer {
     let length = 0;
     for await (const piece of this.pieces()) {
       length += piece.length;
-      if (length > MOST_TEXT) throw new Error("the answer is too long");
+      if (length > MOST_TEXT) throw this.#failure(new Error("the answer is too long"));
       pieces.push(piece);
     }
     return Buffer.concat(pieces).toString();
@@ -143,12 +155,21 @@ export class HttpAnswer {
 
   /** The body as JSON, whose shape is for the caller to check. */
   async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+    const text = await this.text();
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw this.#failure(error);
+    }
   }
 
   /** Reads the rest of a short answer, so that its connection serves the next call. */
   async drop(): Promise<void> {
     for await (const _ of this.pieces());
+  }
+
+  #failure(error: unknown): unknown {
+    return this.#context === undefined ? error : callError(error, this.#context);
   }
 }
 

@@ -46,6 +46,13 @@ export function callError(error: unknown, { store, key, signal }: CallContext): 
   return new StoreError(code, about + said, { store, cause: error });
 }
 
+/** The error for an answer that did not come whole: what began well may do so again, and end well. */
+export function bodyError(error: unknown, context: CallContext): BackupToolError {
+  const failure = callError(error, context);
+  if (!(failure instanceof StoreError) || failure.code !== "STORE_FAILED") return failure;
+  return new StoreError("STORE_TRANSIENT", failure.reason, { store: failure.store, cause: error });
+}
+
 /** What a status of HTTP means where nothing more is known. */
 export function codeOfStatus(status: number, asksToWait: boolean): StoreErrorCode {
   if (status === 429 || status === 498 || status === 509 || (status === 503 && asksToWait)) {

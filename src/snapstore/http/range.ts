@@ -1,7 +1,6 @@
 import type { StoreError } from "../errors.js";
 import type { GetOptions } from "../store.js";
 import type { HttpAnswer } from "./client.js";
-import { callError } from "./failure.js";
 
 /** The header of a read; empty for the whole object. HTTP has no range of nothing: `length` is not 0. */
 export function rangeHeader({ offset = 0, length }: GetOptions): { range?: string } {
@@ -15,16 +14,9 @@ export const RANGE_STATUSES = [412, 416];
 /** The pieces of what a read was answered; nothing for a range past the end, `changed` for a tag that is no more. */
 export async function* rangePieces(
   answer: HttpAnswer,
-  place: Parameters<typeof callError>[1],
   changed: () => StoreError,
 ): AsyncGenerator<Uint8Array, void, void> {
-  if (answer.ok) {
-    try {
-      return yield* answer.pieces();
-    } catch (error) {
-      throw callError(error, place);
-    }
-  }
+  if (answer.ok) return yield* answer.pieces();
   await answer.drop();
   // 416: the range begins at the end of the object, or after it.
   if (answer.status === 416) return;

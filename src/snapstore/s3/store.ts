@@ -150,6 +150,9 @@ export class S3Store implements SnapStore {
       this.#bucket.within(Prefix),
     );
     const next = answer.IsTruncated ? answer.NextContinuationToken : undefined;
+    if (answer.IsTruncated && !next) {
+      throw this.#notWhole(prefix, "the server must speak ListObjectsV2, not only ListObjects");
+    }
     return next === undefined ? { objects, folders } : { objects, folders, next };
   }
 
@@ -189,8 +192,9 @@ export class S3Store implements SnapStore {
         if (await this.#abort(Key, UploadId, signal)) aborted++;
       }
       const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
+      if (IsTruncated && !NextKeyMarker) throw this.#notWhole(prefix);
       after = undefined;
-      if (IsTruncated && NextKeyMarker !== undefined) {
+      if (IsTruncated && NextKeyMarker) {
         after = { KeyMarker: NextKeyMarker };
         if (NextUploadIdMarker !== undefined) after.UploadIdMarker = NextUploadIdMarker;
       }
@@ -204,6 +208,13 @@ export class S3Store implements SnapStore {
 
   async close(): Promise<void> {
     this.#bucket.client.destroy();
+  }
+
+  /** What a listing leaves out would be taken for what is not there. */
+  #notWhole(prefix: string, hint?: string): StoreError {
+    const about = prefix === "" ? "" : `${prefix}: `;
+    const message = `${about}the server does not say where its listing goes on`;
+    return new StoreError("STORE_FAILED", message, { store: this.name, hint });
   }
 
   /** @returns false when another was quicker */

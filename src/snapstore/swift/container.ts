@@ -4,6 +4,7 @@ import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type HttpAnswer, HttpClient } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
 import type { StoredObject } from "../store.js";
+import { SharedCall } from "./shared-call.js";
 import { newToken, type SwiftToken } from "./token.js";
 
 export interface SwiftCall {
@@ -28,15 +29,15 @@ export interface SwiftObject extends StoredObject {
 export class SwiftContainer {
   readonly store: string;
   readonly name: string;
-  readonly #config: SwiftConfig;
   readonly #http: HttpClient;
   readonly #below: string;
-  #token: Promise<SwiftToken> | undefined;
-  #segmentLists: Promise<boolean> | undefined;
+  readonly #token: SharedCall<SwiftToken>;
+  readonly #segmentLists: SharedCall<boolean>;
 
   constructor(config: SwiftConfig, store: string) {
-    this.#config = config;
     this.#http = new HttpClient(config);
+    this.#token = new SharedCall(store, (signal) => newToken(this.#http, config, store, signal));
+    this.#segmentLists = new SharedCall(store, (signal) => this.#askForSegmentLists(signal));
     this.store = store;
     this.name = config.container;
     this.#below = config.prefix === "" ? "" : `${config.prefix}/`;
@@ -58,7 +59,7 @@ export class SwiftContainer {
     const context = { store: this.store, key, signal };
     try {
       const answer = await this.#send(wanted);
-      if (answer.ok || expected.includes(answer.status)) return answer;
+      if (answer.ok || expected.includes(answer.status)) return answer.about(context);
       const words = wanted.method === "HEAD" ? "" : await answer.text();
       if (wanted.method === "HEAD") await answer.drop();
       const { status } = answer;
@@ -100,20 +101,20 @@ export class SwiftContainer {
   }
 
   /** Whether the server makes one object of a list of segments (SLO), by its `/info`. */
-  segmentLists(signal: AbortSignal | undefined): Promise<boolean> {
-    this.#segmentLists ??= this.#askForSegmentLists(signal).catch((error) => {
-      this.#segmentLists = undefined;
+  async segmentLists(signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      return await this.#segmentLists.answer(signal);
+    } catch (error) {
       throw callError(error, { store: this.store, key: "", signal });
-    });
-    return this.#segmentLists;
+    }
   }
 
   close(): void {
     this.#http.close();
   }
 
-  async #askForSegmentLists(signal: AbortSignal | undefined): Promise<boolean> {
-    const { storageUrl } = await this.#currentToken(signal);
+  async #askForSegmentLists(signal: AbortSignal): Promise<boolean> {
+    const { storageUrl } = await this.#token.answer(signal);
     const url = new URL("info", storageUrl.replace(/v1(\/[^/]*)?$/, ""));
     const answer = await this.#http.send({ method: "GET", url, signal });
     const text = await answer.text();
@@ -124,8 +125,8 @@ export class SwiftContainer {
     const { method, name, query = {}, headers = {}, body, signal } = wanted;
     for (let attempt = 0; ; attempt++) {
       throwIfAborted(signal);
-      const asked = this.#token;
-      const { token, storageUrl } = await this.#currentToken(signal);
+      const { asked } = this.#token;
+      const { token, storageUrl } = await this.#token.answer(signal);
       const path = [this.name, ...(name === "" ? [] : name.split("/"))].map(encodeURIComponent);
       const url = new URL(`${storageUrl}/${path.join("/")}`);
       url.search = new URLSearchParams(query).toString();
@@ -135,18 +136,7 @@ export class SwiftContainer {
       if (answer.status !== 401 || attempt > 0 || asked === undefined) return answer;
       await answer.drop();
       // Others that failed with the same token may have asked for a new one already.
-      if (this.#token === asked) this.#token = undefined;
-    }
-  }
-
-  async #currentToken(signal: AbortSignal | undefined): Promise<SwiftToken> {
-    this.#token ??= newToken(this.#http, this.#config, this.store, signal);
-    const asked = this.#token;
-    try {
-      return await asked;
-    } catch (error) {
-      if (this.#token === asked) this.#token = undefined;
-      throw error;
+      this.#token.forget(asked);
     }
   }
 }

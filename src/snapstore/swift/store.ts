@@ -98,7 +98,7 @@ class SwiftStore implements SnapStore {
       signal,
       expected: RANGE_STATUSES,
     });
-    yield* rangePieces(answer, { store: this.name, key, signal }, () =>
+    yield* rangePieces(answer, () =>
       this.#container.error("STORE_TRANSIENT", `${key}: has changed`),
     );
   }

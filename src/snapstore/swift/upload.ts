@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { throwIfAborted } from "../../errors.js";
+import { StoreError, type StoreErrorCode } from "../errors.js";
 import { SentParts } from "../sent-parts.js";
 import type { StoreUpload, UploadOptions } from "../store.js";
 import { newUploadId } from "../upload-id.js";
@@ -14,6 +15,13 @@ interface Segment {
   readonly size_bytes: number;
 }
 
+/** Refusals that come before Swift writes anything. */
+const NOTHING_WRITTEN: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
+  "STORE_CREDENTIALS",
+  "STORE_NOT_FOUND",
+  "STORE_EXISTS",
+]);
+
 /** Segments that are objects of their own, and make one when a manifest names them. */
 export class SwiftUpload implements StoreUpload {
   readonly #container: SwiftContainer;
@@ -21,6 +29,8 @@ export class SwiftUpload implements StoreUpload {
   readonly #ifAbsent: boolean;
   readonly #id = newUploadId();
   readonly #sent: SentParts<Segment>;
+  /** Whether the object may stand, although no answer has said so. */
+  #mayStand = false;
   #state: "open" | "complete" | "aborted" = "open";
 
   constructor(container: SwiftContainer, key: string, options: UploadOptions) {
@@ -74,7 +84,8 @@ export class SwiftUpload implements StoreUpload {
   async abort(): Promise<void> {
     if (this.#state !== "open") return;
     this.#state = "aborted";
-    if (this.#sent.size > 0) await this.#remove(this.#id);
+    // Of an object that stands without its segments HEAD says nothing: `abortStaleUploads` looks, later.
+    if (this.#sent.size > 0 && !this.#mayStand) await this.#remove(this.#id);
   }
 
   async #putManifest(
@@ -99,17 +110,28 @@ export class SwiftUpload implements StoreUpload {
             .join("/"),
         }),
     };
-    const answer = await this.#container.call({
-      method: "PUT",
-      name,
-      headers,
-      signal,
-      ...(lists && {
-        query: { "multipart-manifest": "put" },
-        body: [Buffer.from(JSON.stringify(segments))],
-      }),
-    });
-    await answer.drop();
+    throwIfAborted(signal);
+    // An abort that came meanwhile has removed the segments.
+    this.#mustBeOpen();
+    const before = this.#mayStand;
+    this.#mayStand = true;
+    try {
+      const answer = await this.#container.call({
+        method: "PUT",
+        name,
+        headers,
+        signal,
+        ...(lists && {
+          query: { "multipart-manifest": "put" },
+          body: [Buffer.from(JSON.stringify(segments))],
+        }),
+      });
+      await answer.drop();
+    } catch (error) {
+      // What an earlier try has left is as uncertain as before.
+      if (error instanceof StoreError && NOTHING_WRITTEN.has(error.code)) this.#mayStand = before;
+      throw error;
+    }
   }
 
   /** A dynamic large object is whatever a listing has, and listings may be behind. */

@@ -1,0 +1,56 @@
+import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { CallDeadline } from "../call-deadline.js";
+
+/** Longest wait for an answer, milliseconds. */
+const MOST_MS = 120_000;
+
+/** One call for all who need its answer, which is kept: whoever gives up ends it for nobody else. */
+export class SharedCall<T> {
+  readonly #store: string;
+  readonly #call: (signal: AbortSignal) => Promise<T>;
+  #asked: Promise<T> | undefined;
+
+  constructor(store: string, call: (signal: AbortSignal) => Promise<T>) {
+    this.#store = store;
+    this.#call = call;
+  }
+
+  /** Where the next answer comes from, for {@link forget}; undefined when nobody has asked. */
+  get asked(): Promise<T> | undefined {
+    return this.#asked;
+  }
+
+  /** Has the next caller ask anew, unless that has been done since `asked`. */
+  forget(asked: Promise<T>): void {
+    if (this.#asked === asked) this.#asked = undefined;
+  }
+
+  /** Throws InterruptedError once the signal has fired, or what the call threw. */
+  async answer(signal: AbortSignal | undefined): Promise<T> {
+    throwIfAborted(signal);
+    this.#asked ??= this.#ask();
+    let interrupt = () => {};
+    const interrupted = new Promise<never>((_, reject) => {
+      interrupt = () => reject(new InterruptedError());
+      signal?.addEventListener("abort", interrupt, { once: true });
+    });
+    try {
+      return await Promise.race([this.#asked, interrupted]);
+    } finally {
+      signal?.removeEventListener("abort", interrupt);
+    }
+  }
+
+  #ask(): Promise<T> {
+    const deadline = new CallDeadline(MOST_MS, this.#store, undefined);
+    const asked = this.#call(deadline.signal)
+      .catch((error) => {
+        this.forget(asked);
+        throw deadline.explain(error);
+      })
+      .finally(() => deadline.end());
+    // All who waited may have given up.
+    asked.catch(() => {});
+    return asked;
+  }
+}
