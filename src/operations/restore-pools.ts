@@ -42,6 +42,7 @@ export class PoolTargets {
     names: ReadonlyMap<string, string>,
     signal: AbortSignal,
   ): Promise<PoolTargets> {
+    await ceph.requireNoTiers([...names.values()], "write");
     const pools = new Map<string, CephPool>();
     for (const [from, to] of names) pools.set(from, await ceph.openPool(to));
     return new PoolTargets(pools, signal);
