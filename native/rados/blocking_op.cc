@@ -1,5 +1,7 @@
 #include "blocking_op.h"
 
+#include <algorithm>
+
 #include "exit_guard.h"
 
 void BlockingOperation::answer(Napi::Env env) {
@@ -46,6 +48,30 @@ void pool_stats(Connection& connection, std::list<std::string> names, BlockingOp
     answer.numbers.push_back(static_cast<double>(pool.num_objects));
     answer.numbers.push_back(static_cast<double>(pool.num_bytes));
   }
+}
+
+// Most clusters have no tiers, as the map tells that every client holds; only the monitors tell what a tier is for.
+void pool_tiers(Connection& connection, const std::vector<std::string>& names, BlockingOperation& answer) {
+  std::list<std::pair<int64_t, std::string>> pools;
+  answer.code = connection.rados.pool_list2(pools);
+  if (answer.code < 0) return;
+  auto named = [&](int64_t id) {
+    return std::any_of(pools.begin(), pools.end(), [&](const auto& pool) {
+      return pool.first == id && std::find(names.begin(), names.end(), pool.second) != names.end();
+    });
+  };
+  const bool tiered = std::any_of(pools.begin(), pools.end(), [&](const auto& pool) {
+    int64_t base = pool.first;
+    // A pool that is gone by now is no tier.
+    if (connection.rados.pool_get_base_tier(pool.first, &base) < 0 || base == pool.first) return false;
+    return named(pool.first) || named(base);
+  });
+  if (!tiered) return;
+  librados::bufferlist out;
+  std::string status;
+  answer.code = connection.rados.mon_command(R"({"prefix": "osd pool ls", "detail": "detail", "format": "json"})", {},
+                                             &out, &status);
+  answer.texts.push_back(out.to_str());
 }
 
 void open_pool(Connection& connection, const std::string& name, BlockingOperation& answer) {

@@ -11,6 +11,7 @@ Napi::Function Cluster::define(Napi::Env env) {
                          InstanceMethod<&Cluster::connect>("connect"),
                          InstanceMethod<&Cluster::pools>("pools"),
                          InstanceMethod<&Cluster::pool_stats>("poolStats"),
+                         InstanceMethod<&Cluster::pool_tiers>("poolTiers"),
                          InstanceMethod<&Cluster::open_pool>("openPool"),
                          InstanceMethod<&Cluster::close_pool>("closePool"),
                          InstanceMethod<&Cluster::list>("list"),
@@ -53,12 +54,24 @@ Napi::Value Cluster::connect(const Napi::CallbackInfo& info) {
 // pools((code, _, names) => …)
 Napi::Value Cluster::pools(const Napi::CallbackInfo& info) { return block(info[0], list_pools); }
 
+template <typename Texts>
+static Texts texts_of(const Napi::Value& value) {
+  Texts texts;
+  auto given = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < given.Length(); i++) texts.push_back(given.Get(i).As<Napi::String>());
+  return texts;
+}
+
 // poolStats(names, (code, [objects, bytes, …], names) => …): of the pools that there are, in any order.
 Napi::Value Cluster::pool_stats(const Napi::CallbackInfo& info) {
-  std::list<std::string> names;
-  auto given = info[0].As<Napi::Array>();
-  for (uint32_t i = 0; i < given.Length(); i++) names.push_back(given.Get(i).As<Napi::String>());
+  auto names = texts_of<std::list<std::string>>(info[0]);
   return block(info[1], [names](auto& connection, auto& answer) { ::pool_stats(connection, names, answer); });
+}
+
+// poolTiers(names, (code, _, [json] or []) => …)
+Napi::Value Cluster::pool_tiers(const Napi::CallbackInfo& info) {
+  auto names = texts_of<std::vector<std::string>>(info[0]);
+  return block(info[1], [names](auto& connection, auto& answer) { ::pool_tiers(connection, names, answer); });
 }
 
 // openPool(name, (code, [number, alignment, id]) => …)

@@ -46,7 +46,12 @@ export interface Metadata extends Manifest {
   readonly chunkBytes: number;
   /** Bytes before compression. */
   readonly plainBytes: number;
-  readonly ceph: { readonly fsid: string; readonly pools: readonly string[] } | null;
+  readonly ceph: {
+    readonly fsid: string;
+    readonly pools: readonly string[];
+    /** Of `pools`, in their order. A converted archive has none, nor has one that was made before there were any. */
+    readonly poolIds?: readonly number[];
+  } | null;
   readonly etcd: {
     readonly clusterId: string;
     readonly revision: number;
@@ -102,8 +107,10 @@ function isMetadata(value: unknown): value is Metadata {
 
 function isCeph(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const { fsid, pools } = value as Unchecked<NonNullable<Metadata["ceph"]>>;
-  return isText(fsid) && Array.isArray(pools) && pools.every(isText);
+  const { fsid, pools, poolIds } = value as Unchecked<NonNullable<Metadata["ceph"]>>;
+  if (!isText(fsid) || !Array.isArray(pools) || !pools.every(isText)) return false;
+  if (poolIds === undefined) return true;
+  return Array.isArray(poolIds) && poolIds.length === pools.length && poolIds.every(isCount);
 }
 
 function isEtcd(value: unknown): boolean {

@@ -36,7 +36,10 @@ export async function clearTarget(options: ClearOptions, context: OperationConte
     const ceph =
       useCeph && options.ceph ? await CephCluster.connect(options.ceph, signal) : undefined;
     try {
-      if (ceph !== undefined) requirePools(await ceph.listPools(), options.pools);
+      if (ceph !== undefined) {
+        requirePools(await ceph.listPools(), options.pools);
+        await ceph.requireNoTiers(options.pools, "write");
+      }
       const keys = etcd && (await etcd.countKeys(await etcd.currentRevision(signal), signal));
       await options.approve?.({
         etcd: keys === undefined ? undefined : { endpoints: options.etcd?.endpoints ?? [], keys },

@@ -22,22 +22,25 @@ const READ_MEMORY = 64 << 20;
 /**
  * Backs up the objects of `pools`, each pool with parallel listing and a window of reads. `isCovered` tells of a pool
  * of the base whether this backup speaks for it too: one that it covers and that is not there any more was deleted.
+ * Returns the ids of the pools.
  */
 export async function archivePools(
   run: CreateRun,
   ceph: CephCluster,
   pools: readonly string[],
   isCovered: (pool: string) => boolean,
-): Promise<void> {
+): Promise<number[]> {
   const gone = basePools(run).filter((pool) => !pools.includes(pool) && isCovered(pool));
   const known = [...pools, ...gone];
-  const comparable = run.base?.metadata.ceph?.fsid === ceph.fsid;
   const table = run.base && (await loadBaseObjects(run.base, known, run.context.signal));
   for (const [ordinal, name] of known.entries()) run.writer.indexPool(ordinal, name);
   const total = await expectedObjects(ceph, pools, run.context.signal);
+  const ids: number[] = [];
   for (const [ordinal, name] of pools.entries()) {
     const pool = await ceph.openPool(name);
     try {
+      ids.push(pool.id);
+      const comparable = isPoolOfBase(run, ceph, pool);
       const vanished = run.counts.vanishedObjects;
       await new PoolArchiver(run, pool, ordinal, table, { comparable, total }).run();
       if (run.counts.vanishedObjects > vanished) await requireSamePool(ceph, pool);
@@ -48,6 +51,16 @@ export async function archivePools(
   if (run.base !== undefined && table !== undefined && table.unmarked > 0) {
     run.counts.deletedObjects = await writeObjectTombstones(run, table, known);
   }
+  return ids;
+}
+
+/**
+ * Whether this is the very pool that the base knows by its name. In one that was made again since, versions began
+ * anew, and a restore gives objects the times that they had before.
+ */
+function isPoolOfBase(run: CreateRun, { fsid }: CephCluster, { name, id }: CephPool): boolean {
+  const known = run.base?.metadata.ceph;
+  return known?.fsid === fsid && known.poolIds?.[known.pools.indexOf(name)] === id;
 }
 
 /** The objects of a pool that is deleted meanwhile vanish too, and that is no backup of it. */
@@ -82,7 +95,7 @@ class PoolArchiver {
   readonly #pool: CephPool;
   readonly #ordinal: number;
   readonly #table: ObjectTable | undefined;
-  /** Versions of another cluster say nothing here. */
+  /** Versions of another pool say nothing here. */
   readonly #comparable: boolean;
   /** Objects of all pools, about; 0 when nobody knows. */
   readonly #total: number;
@@ -105,7 +118,8 @@ class PoolArchiver {
   async run(): Promise<void> {
     const { signal } = this.#run.context;
     const listed = this.#pool.list({ slices: SLICES, pageSize: LIST_PAGE, signal });
-    const wanted = this.#table === undefined ? listed : this.#changed(listed, this.#table);
+    const table = this.#comparable ? this.#table : undefined;
+    const wanted = table === undefined ? listed : this.#changed(listed, table);
     for await (const group of this.#pool.read(wanted, { memoryBytes: READ_MEMORY, signal })) {
       throwIfAborted(signal);
       for (const object of group.objects) await this.#archive(object);
@@ -134,7 +148,6 @@ class PoolArchiver {
         if (slot !== undefined && stat.errno[i] === 0) {
           const entry = table.entry(slot);
           if (
-            this.#comparable &&
             entry.size === stat.size[i] &&
             entry.mtime === stat.mtime[i] &&
             entry.version === stat.version[i]
@@ -236,14 +249,15 @@ class PoolArchiver {
     if (slot === undefined || this.#table === undefined) return;
     this.#table.mark(slot);
     const entry = this.#table.entry(slot);
-    const backup = entry.backup + 1;
     this.#run.writer.indexObject({
       pool: this.#ordinal,
       namespace,
       locator,
       name,
       ...entry,
-      backup,
+      // No object has version 0: what another pool held must not pass for what this one holds, next time.
+      version: this.#comparable ? entry.version : 0n,
+      backup: entry.backup + 1,
     });
   }
 

@@ -106,8 +106,9 @@ export async function createBackup(
     const counts = newCounts();
     await writer.start(base === undefined ? [] : await chainOf(base));
     const run = { writer, counts, base, context, keepGoing: options.keepGoing };
+    let poolIds: readonly number[] = [];
     if (ceph !== undefined) {
-      await archivePools(run, ceph, pools, coverage(options));
+      poolIds = await archivePools(run, ceph, pools, coverage(options));
       report({
         type: "ceph-done",
         included: counts.objects,
@@ -128,7 +129,7 @@ export async function createBackup(
       startedAt,
       finishedAt: new Date().toISOString(),
       toolVersion: options.toolVersion,
-      ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools },
+      ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools, poolIds },
       etcd: etcdFacts,
       counts,
     });

@@ -2,7 +2,10 @@ import { UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
 import type { CephCluster } from "../sources/ceph/cluster.js";
 
-/** The pools to work on: all of `includePools`, or all there are, less `skipPools`. Throws UsageError. */
+/**
+ * The pools to back up: all of `includePools`, or all there are, less `skipPools`. Throws UsageError, and CephError when
+ * one of them cannot be read whole.
+ */
 export async function choosePools(
   ceph: CephCluster,
   options: { includePools: readonly string[]; skipPools: readonly string[] },
@@ -10,7 +13,9 @@ export async function choosePools(
   const existing = await ceph.listPools();
   requirePools(existing, [...options.includePools, ...options.skipPools]);
   const chosen = options.includePools.length > 0 ? [...new Set(options.includePools)] : existing;
-  return chosen.filter((pool) => !options.skipPools.includes(pool));
+  const pools = chosen.filter((pool) => !options.skipPools.includes(pool));
+  await ceph.requireNoTiers(pools, "read");
+  return pools;
 }
 
 /** Throws UsageError when the cluster has no pool of one of these names. */

@@ -1,6 +1,7 @@
 import { throwIfAborted } from "../errors.js";
 import type { CephCluster } from "../sources/ceph/cluster.js";
 import { packNames } from "../sources/ceph/name-batch.js";
+import { memoryOf } from "../sources/ceph/pairs.js";
 import type { CephPool } from "../sources/ceph/pool.js";
 import type { ObjectName, WriteObject } from "../sources/ceph/types.js";
 
@@ -11,7 +12,7 @@ const WINDOW_OBJECTS = 256;
 /** A batch is sent when it holds this much. */
 const BATCH_OBJECTS = 32;
 const BATCH_BYTES = 4 << 20;
-/** What an object counts for beside its data: its names, attributes and the operation itself. */
+/** What an object counts for beside its data and attributes: its names and the operation itself. */
 const OVERHEAD_BYTES = 2048;
 
 interface Batch {
@@ -42,6 +43,7 @@ export class PoolTargets {
     names: ReadonlyMap<string, string>,
     signal: AbortSignal,
   ): Promise<PoolTargets> {
+    await ceph.requireNoTiers([...names.values()], "write");
     const pools = new Map<string, CephPool>();
     for (const [from, to] of names) pools.set(from, await ceph.openPool(to));
     return new PoolTargets(pools, signal);
@@ -52,7 +54,7 @@ export class PoolTargets {
     return this.#pools.get(pool);
   }
 
-  /** Queues an object. `done` is called when its data is no longer needed. */
+  /** Queues an object with so many bytes of data. `done` is called when they are no longer needed. */
   add(pool: CephPool, object: WriteObject, bytes: number, done: () => void): void {
     let batch = this.#batches.get(pool);
     if (batch === undefined) {
@@ -61,7 +63,8 @@ export class PoolTargets {
     }
     batch.objects.push(object);
     batch.done.push(done);
-    batch.bytes += bytes + OVERHEAD_BYTES;
+    const attributes = memoryOf(object.xattrs) + object.omapHeader.length + memoryOf(object.omap);
+    batch.bytes += bytes + attributes + OVERHEAD_BYTES;
     if (batch.objects.length >= BATCH_OBJECTS || batch.bytes >= BATCH_BYTES)
       this.#send(pool, batch);
   }

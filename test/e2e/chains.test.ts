@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import test from "ava";
-import { backuptool, cephFlags } from "../support/backuptool.js";
+import { PassphraseKeys } from "../../src/archive/backup-keys.js";
+import { object, writeSample } from "../support/archive-sample.js";
+import { backuptool, cephFlags, PASSPHRASE } from "../support/backuptool.js";
 import {
   dropPools,
   dumpPool,
   makePools,
+  remakePoolNow,
   removeObjects,
   writeObjects,
 } from "../support/ceph-client.js";
@@ -124,6 +127,40 @@ test.serial(
     t.deepEqual(await dumpPool(hotAgain), before);
   },
 );
+
+test.serial("of a pool that was made again an incremental reads everything", async (t) => {
+  const [pool = "", again = ""] = await makePools(2);
+  t.teardown(() => dropPools([pool, again]));
+  const folder = newFolder();
+  // What another restore brings back with the same names, sizes and times, and in an empty pool with the same versions.
+  for (const [archive, data] of [
+    ["before", "first"],
+    ["after", "other"],
+  ] as const) {
+    const objects = ["one", "two", "three"].map((name) => object(name, data));
+    const passphrase = new PassphraseKeys(Buffer.from(PASSPHRASE));
+    await writeSample(join(folder, archive), { objects, etcd: false }, { passphrase });
+  }
+  const run = async (command: string, name: string, ...args: string[]) => {
+    const of = ["--outputdir", join(folder, name), "--skip-etcd", ...cephFlags(), ...args];
+    const { code, stdout, stderr } = await backuptool([command, ...of]);
+    t.is(code, 0, stderr);
+    return stdout.toString();
+  };
+  const create = (name: string, ...over: string[]) =>
+    run("create", name, "--include-pool", pool, ...over);
+  await run("restore", "before", "--restore-pool", `pool:${pool}`);
+  await create("full");
+  remakePoolNow(pool);
+  await run("restore", "after", "--restore-pool", `pool:${pool}`);
+  const over = ["--incremental-over", join(folder, "full")];
+  t.regex(await create("incremental", ...over), /included 3 ceph objects \(skipped 0 unchanged\)/);
+  const overThat = ["--incremental-over", join(folder, "incremental")];
+  t.regex(await create("next", ...overThat), /included 0 ceph objects \(skipped 3 unchanged\)/);
+  const chain = ["full", "incremental"].flatMap((name) => ["--with-base", join(folder, name)]);
+  await run("restore", "next", ...chain, "--restore-pool", `${pool}:${again}`);
+  t.deepEqual(await dumpPool(again), await dumpPool(pool));
+});
 
 test.serial("what an incremental skips stays as its base has it", async (t) => {
   const cluster = await DevCluster.start(["hot", "cold", "target"]);

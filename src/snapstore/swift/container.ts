@@ -118,6 +118,8 @@ export class SwiftContainer {
     const url = new URL("info", storageUrl.replace(/v1(\/[^/]*)?$/, ""));
     const answer = await this.#http.send({ method: "GET", url, signal });
     const text = await answer.text();
+    // A server that is not well does not say that it has none.
+    if (answer.status >= 500) throw this.error("STORE_TRANSIENT", `/info: ${answer.status}`);
     return answer.ok && "slo" in JSON.parse(text);
   }
 

@@ -6,6 +6,7 @@ import { answered } from "./answered.js";
 import { CephError, ENOENT, errnoNameOf } from "./errors.js";
 import { type LibradosCluster, type Lists, newLibradosCluster } from "./librados.js";
 import { CephPool } from "./pool.js";
+import { refuseTiers, type TierUse } from "./tiers.js";
 
 /** How to reach a Ceph cluster, in the terms of the `ceph` program. */
 export interface CephOptions {
@@ -91,6 +92,20 @@ export class CephCluster {
         { objects: numbers[2 * i] ?? 0, bytes: numbers[2 * i + 1] ?? 0 },
       ]),
     );
+  }
+
+  /**
+   * Names are listed in one pool alone, while reads and writes go through its cache tier.
+   *
+   * @throws CephError `CEPH_CACHE_TIER` when `use` of one of the pools would miss what a tier holds
+   */
+  async requireNoTiers(pools: readonly string[], use: TierUse): Promise<void> {
+    const { code, results } = await answered<Lists>(this.#signal, (done) =>
+      this.#native.poolTiers(pools, done),
+    );
+    if (code < 0) throw CephError.of(code, { operation: "look for cache tiers" });
+    const [json] = results[1];
+    if (json !== undefined) refuseTiers(JSON.parse(json), pools, use);
   }
 
   /** Opens the head of a pool. */

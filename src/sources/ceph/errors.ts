@@ -21,6 +21,8 @@ export type CephErrorCode =
   | "CEPH_NO_OMAP"
   /** The object changed between two reads that belong together. */
   | "CEPH_OBJECT_CHANGED"
+  /** What the pool holds lies partly in another: a cache tier is between them. */
+  | "CEPH_CACHE_TIER"
   /** The librados binding is not built, or librados is not installed. */
   | "CEPH_UNAVAILABLE"
   /** Whatever else the cluster answers. */

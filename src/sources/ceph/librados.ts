@@ -49,6 +49,8 @@ export interface LibradosCluster {
   pools(done: Callback<Lists>): void;
   /** Objects and bytes of each pool in `texts`; a pool that there is not is missing. */
   poolStats(names: readonly string[], done: Callback<Lists>): void;
+  /** `texts` has what `ceph osd pool ls detail` says, where a pool of `names` has a cache tier or is one. */
+  poolTiers(names: readonly string[], done: Callback<Lists>): void;
   /** `numbers` are the pool for the calls below, the alignment of appends that it wants, or 0, and its id. */
   openPool(name: string, done: Callback<Lists>): void;
   closePool(pool: number): void;

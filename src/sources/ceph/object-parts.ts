@@ -4,7 +4,7 @@ import { answered } from "./answered.js";
 import { CephError, ENOENT } from "./errors.js";
 import { READ_DATA, READ_OMAP, READ_STAT, type ReadResult } from "./librados.js";
 import { packNames } from "./name-batch.js";
-import { pairsOf } from "./pairs.js";
+import { memoryOf, pairsOf } from "./pairs.js";
 import type { PoolHandle } from "./pool-handle.js";
 import type { ObjectName, Pair, SharedBytes } from "./types.js";
 
@@ -19,6 +19,14 @@ const PAGE_BYTES = 4 << 20;
 const READ_AHEAD = 3;
 /** Entries of an omap page; the OSD gives 1,024 at most. */
 export const OMAP_PAGE = 1024;
+/** Entries that are asked for as long as nobody knows how large values are. */
+export const FIRST_PAIRS = 32;
+
+/** Entries of a page of a few MiB, when so many take so many bytes. */
+export function pairsOfPage(pairs: number, bytes: number): number {
+  const fitting = pairs === 0 ? OMAP_PAGE : Math.floor((PAGE_BYTES * pairs) / bytes);
+  return Math.min(OMAP_PAGE, Math.max(1, fitting));
+}
 
 /** Pages of data from `offset` to `size`. Each page is in memory of its own until it is released. */
 export async function* readData(
@@ -61,10 +69,12 @@ export async function* readOmap(
   part: ObjectPart & { readonly after: Uint8Array },
 ): AsyncGenerator<readonly Pair[]> {
   let after = part.after;
+  let count = FIRST_PAIRS;
   for (;;) {
-    const request = new Float64Array([READ_STAT | READ_OMAP, 0, 0, OMAP_PAGE]);
+    const request = new Float64Array([READ_STAT | READ_OMAP, 0, 0, count]);
     const result = await readOne(pool, name, request, NO_MEMORY, after, part);
     const pairs = pairsOf(result[7]);
+    count = pairsOfPage(pairs.length, memoryOf(pairs));
     if (pairs.length > 0) yield pairs;
     const last = pairs.at(-1);
     if (!result[8]) return;

@@ -3,14 +3,17 @@ import { answered } from "./answered.js";
 import { CephError, ENOENT } from "./errors.js";
 import { READ_ALL, type ReadResult } from "./librados.js";
 import { nameAt, sliceNames } from "./name-batch.js";
-import { OMAP_PAGE } from "./object-parts.js";
-import { pairsOf } from "./pairs.js";
+import { FIRST_PAIRS, OMAP_PAGE, pairsOfPage } from "./object-parts.js";
+import { memoryOfFlat, pairsOf } from "./pairs.js";
 import type { PoolHandle } from "./pool-handle.js";
 import { SLAB_BYTES, type Slab, SlabPool } from "./slab-pool.js";
 import type { NameBatch, ObjectName, ReadFailure, ReadGroup, ReadObject } from "./types.js";
 
 export interface ReadOptions {
-  /** What the data of objects that were read and not yet released may take, about. */
+  /**
+   * What the data of objects that were read and not yet released may take, about. Attributes of objects that are on
+   * their way, or not yet handed out, may take half as much.
+   */
   readonly memoryBytes: number;
   readonly signal: AbortSignal;
 }
@@ -22,12 +25,23 @@ const MAX_LENGTH = SLAB_BYTES;
 const GROUP_OBJECTS = 64;
 /** Objects whose reads may be on the way; more only queue up at the OSDs. */
 const IN_FLIGHT_OBJECTS = 512;
+/** Parts that what attributes may take is for: so many groups are on the way where they are large. */
+const GROUPS = 8;
 /** Groups on the way until the first answer tells how large objects are here. */
 const FIRST_GROUPS = 2;
 
+/** What the attributes of one object take counts for the next ones too, this much less with each. */
+const FORGOTTEN = 1 / 64;
+
 interface Request {
   readonly names: NameBatch;
+  /** Bytes of data and pairs of omap that are asked for, of each object. */
   readonly length: number;
+  readonly pairs: number;
+  /** What the attributes of all of them take, as far as it is known. */
+  attributes: number;
+  /** Whether an object is asked for again because of its omap. */
+  readonly again: boolean;
 }
 
 interface Answer {
@@ -39,12 +53,14 @@ interface Answer {
 /**
  * Reads many objects with a window of operations. One operation asks for everything that an object
  * has and for as many bytes as objects of this pool are likely to hold; what proves longer is asked
- * for again, whole, up to one slab. Only larger objects come out with a part of their data.
+ * for again, whole, up to one slab. Only larger objects come out with a part of their data. Likewise with
+ * the pairs of an omap, up to a page; and the more attributes take here, the fewer objects are on the way.
  */
 export class ObjectReads {
   readonly #pool: PoolHandle;
   readonly #signal: AbortSignal;
   readonly #slabs: SlabPool;
+  readonly #attributesLimit: number;
   readonly #again: Request[] = [];
   readonly #answers: Answer[] = [];
   #inFlight = 0;
@@ -52,6 +68,13 @@ export class ObjectReads {
   #length = FIRST_LENGTH;
   /** Running mean of the sizes of objects, bytes. */
   #mean: number | undefined;
+  #pairs = FIRST_PAIRS;
+  /** Running mean of the omap pairs of objects. */
+  #meanPairs: number | undefined;
+  /** What the attributes of an object take, of the largest of the last ones, bytes. */
+  #attributes = 0;
+  /** What the attributes of all objects on the way and not yet consumed take. */
+  #attributesOut = 0;
   #failure: { error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
@@ -61,6 +84,7 @@ export class ObjectReads {
     this.#slabs = new SlabPool(Math.max(2, Math.floor(memoryBytes / SLAB_BYTES)), () =>
       this.#changed(),
     );
+    this.#attributesLimit = memoryBytes / 2;
   }
 
   async *run(batches: AsyncIterable<NameBatch> | Iterable<NameBatch>): AsyncGenerator<ReadGroup> {
@@ -100,8 +124,15 @@ export class ObjectReads {
             batch.count - at,
             GROUP_OBJECTS,
             Math.max(1, Math.floor(SLAB_BYTES / this.#length)),
+            Math.max(1, Math.floor(this.#attributesLimit / GROUPS / this.#attributes)),
           );
-          this.#start({ names: sliceNames(batch, at, at + count), length: this.#length });
+          this.#start({
+            names: sliceNames(batch, at, at + count),
+            length: this.#length,
+            pairs: this.#pairs,
+            attributes: count * this.#attributes,
+            again: false,
+          });
           at += count;
           if (at === batch.count) batch = undefined;
         }
@@ -109,6 +140,7 @@ export class ObjectReads {
         if (answer !== undefined) {
           const group = this.#group(answer);
           yield group;
+          this.#attributesOut -= answer.request.attributes;
           continue;
         }
         const idle = this.#groups === 0 && this.#again.length === 0;
@@ -127,17 +159,19 @@ export class ObjectReads {
     if (this.#inFlight >= IN_FLIGHT_OBJECTS) return false;
     if (this.#mean === undefined && this.#groups >= FIRST_GROUPS) return false;
     // With nothing on the way and nothing to hand out, whoever holds the slabs waits for more from here.
-    return this.#slabs.free || (this.#groups === 0 && this.#answers.length === 0);
+    if (this.#groups === 0 && this.#answers.length === 0) return true;
+    return this.#slabs.free && this.#attributesOut < this.#attributesLimit;
   }
 
   #start(request: Request): void {
-    const { names, length } = request;
+    const { names, length, pairs } = request;
     const slab = this.#slabs.take();
+    this.#attributesOut += request.attributes;
     this.#inFlight += names.count;
     this.#groups++;
     const slots = Float64Array.from({ length: names.count }, (_, i) => i * length);
     const { native, number } = this.#pool;
-    const asked = new Float64Array([READ_ALL, 0, length, OMAP_PAGE]);
+    const asked = new Float64Array([READ_ALL, 0, length, pairs]);
     answered<[readonly ReadResult[]]>(this.#signal, (done) =>
       native.read(number, names.bytes, names.offsets, asked, slab.bytes, slots, undefined, done),
     ).then(
@@ -148,6 +182,7 @@ export class ObjectReads {
           this.#fail(CephError.of(code, { operation: "read", pool: this.#pool.name }));
           return;
         }
+        this.#weigh(request, results[0]);
         this.#answers.push({ request, slab, results: results[0] });
         this.#changed();
       },
@@ -156,7 +191,7 @@ export class ObjectReads {
   }
 
   #group({ request, slab, results }: Answer): ReadGroup {
-    const { names, length: asked } = request;
+    const { names, length: asked, pairs } = request;
     const objects: ReadObject[] = [];
     const vanished: ObjectName[] = [];
     const failures: ReadFailure[] = [];
@@ -172,13 +207,21 @@ export class ObjectReads {
         continue;
       }
       this.#learn(size);
-      if (length < size && asked < MAX_LENGTH) {
+      const short = length < size && asked < MAX_LENGTH;
+      const found = omap === null ? 0 : omap.length / 2;
+      const bytes = omapMore ? memoryOfFlat(omap) : 0;
+      const page = omapMore && !request.again && found >= pairs ? pairsOfPage(found, bytes) : 0;
+      if (short || page > pairs) {
         this.#again.push({
           names: sliceNames(names, i, i + 1),
-          length: Math.min(MAX_LENGTH, powerOfTwo(size)),
+          length: short ? Math.min(MAX_LENGTH, powerOfTwo(size)) : asked,
+          pairs: Math.max(page, pairs),
+          attributes: page > pairs ? (bytes / found) * page : memoryOfResult(result),
+          again: request.again || page > pairs,
         });
         continue;
       }
+      this.#learnPairs(found);
       slab.hold();
       objects.push({
         ...name,
@@ -204,6 +247,29 @@ export class ObjectReads {
     this.#length = Math.min(MAX_LENGTH, Math.max(MIN_LENGTH, wanted));
   }
 
+  /** Likewise with pairs. Objects that are asked for more of them may take as much more, and the other way round. */
+  #learnPairs(count: number): void {
+    this.#meanPairs =
+      this.#meanPairs === undefined ? count : this.#meanPairs + (count - this.#meanPairs) / 64;
+    const wanted = Math.min(OMAP_PAGE, Math.max(FIRST_PAIRS, powerOfTwo(2 * this.#meanPairs)));
+    this.#attributes *= wanted / this.#pairs;
+    this.#pairs = wanted;
+  }
+
+  /** Counts attributes as what they take, now that they are here. */
+  #weigh(request: Request, results: readonly ReadResult[]): void {
+    let sum = 0;
+    for (const result of results) {
+      const bytes = memoryOfResult(result);
+      sum += bytes;
+      // What one object is asked for again says little of the others, which are asked for less.
+      if (request.again) continue;
+      this.#attributes = Math.max(bytes, this.#attributes * (1 - FORGOTTEN));
+    }
+    this.#attributesOut += sum - request.attributes;
+    request.attributes = sum;
+  }
+
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#changed();
@@ -217,6 +283,11 @@ export class ObjectReads {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+function memoryOfResult([code, , , , , xattrs, omapHeader, omap]: ReadResult): number {
+  if (code < 0) return 0;
+  return memoryOfFlat(xattrs) + memoryOfFlat(omap) + (omapHeader?.length ?? 0);
+}
 
 function failureOf(pool: string, name: ObjectName, code: number): ReadFailure {
   const error = CephError.of(code, { operation: "read", pool, object: name.name });

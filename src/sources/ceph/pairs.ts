@@ -13,3 +13,21 @@ export function pairsOf(flat: readonly Uint8Array[] | null): Pair[] {
 export function flatOf(pairs: readonly Pair[]): Uint8Array[] | null {
   return pairs.length === 0 ? null : pairs.flat();
 }
+
+/** What a pair takes beside its bytes: in librados, in the binding and here, two buffers. */
+const PAIR_BYTES = 1024;
+
+/** Memory of the pairs of a flat list, about. */
+export function memoryOfFlat(flat: readonly Uint8Array[] | null): number {
+  if (flat === null) return 0;
+  let bytes = (flat.length / 2) * PAIR_BYTES;
+  for (const part of flat) bytes += part.length;
+  return bytes;
+}
+
+/** Memory of pairs, about. */
+export function memoryOf(pairs: readonly Pair[]): number {
+  let bytes = pairs.length * PAIR_BYTES;
+  for (const [key, value] of pairs) bytes += key.length + value.length;
+  return bytes;
+}

@@ -1,0 +1,54 @@
+import { quoted } from "../../quoted.js";
+import { CephError } from "./errors.js";
+
+/** Whether objects are read alone, or also written or removed. */
+export type TierUse = "read" | "write";
+
+/** A pool in `ceph osd pool ls detail`; -1 stands for no pool. */
+interface PoolDetail {
+  readonly pool_id: number;
+  readonly pool_name: string;
+  readonly tier_of: number;
+  readonly read_tier: number;
+  readonly write_tier: number;
+  readonly cache_mode: string;
+}
+
+/**
+ * Throws for the first of `names` that has a cache tier before it, or is one. A tier that was added, and neither set
+ * as an overlay nor given a mode, does nothing. A read-only tier holds copies alone, so reading misses nothing;
+ * but what is written behind it stays in it as it was.
+ */
+export function refuseTiers(
+  pools: readonly PoolDetail[],
+  names: readonly string[],
+  use: TierUse,
+): void {
+  const hides = (mode: string): boolean => use === "write" || mode !== "readonly";
+  for (const name of names) {
+    const pool = pools.find(({ pool_name }) => pool_name === name);
+    if (pool === undefined) continue;
+    const overlay = pools.find(
+      ({ pool_id }) => pool_id === pool.read_tier || pool_id === pool.write_tier,
+    );
+    if (overlay !== undefined && hides(overlay.cache_mode)) throw tiered(pool, pool, overlay);
+    if (pool.tier_of < 0 || pool.cache_mode === "none" || !hides(pool.cache_mode)) continue;
+    const base = pools.find(({ pool_id }) => pool_id === pool.tier_of);
+    if (base !== undefined) throw tiered(pool, base, pool);
+  }
+}
+
+function tiered(pool: PoolDetail, base: PoolDetail, cache: PoolDetail): CephError {
+  const what =
+    pool === base
+      ? `has the cache tier ${quoted(cache.pool_name)} (${cache.cache_mode})`
+      : `is a cache tier (${cache.cache_mode}) of the pool ${quoted(base.pool_name)}`;
+  return new CephError(
+    "CEPH_CACHE_TIER",
+    `ceph: the pool ${quoted(pool.pool_name)} ${what}: objects that lie in only one of the two would be missed`,
+    { operation: "open pool", pool: pool.pool_name },
+    {
+      hint: "flush the tier and remove it (`rados cache-flush-evict-all`, `ceph osd tier remove-overlay`, `ceph osd tier remove`), or leave the pool out",
+    },
+  );
+}

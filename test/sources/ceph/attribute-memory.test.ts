@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import test from "ava";
+import { PoolTargets } from "../../../src/operations/restore-pools.js";
+import { SharedMemory } from "../../../src/shared-memory.js";
+import type { CephCluster } from "../../../src/sources/ceph/cluster.js";
+import type { LibradosCluster, ReadResult } from "../../../src/sources/ceph/librados.js";
+import { packNames } from "../../../src/sources/ceph/name-batch.js";
+import { FIRST_PAIRS } from "../../../src/sources/ceph/object-parts.js";
+import { ObjectReads } from "../../../src/sources/ceph/object-reads.js";
+import type { CephPool } from "../../../src/sources/ceph/pool.js";
+import type { WriteObject } from "../../../src/sources/ceph/types.js";
+import { NEVER, objectName, objectOf } from "../../support/ceph-load.js";
+
+const MEMORY = 64 << 20;
+
+interface Peaks {
+  objects: number;
+  bytes: number;
+}
+
+/** A pool whose object `i` has `pairs(i)` pairs in its omap; counts what is asked for and not yet consumed. */
+class PoolOfOmaps {
+  readonly peak: Peaks = { objects: 0, bytes: 0 };
+  readonly #out: Peaks = { objects: 0, bytes: 0 };
+  readonly #value: Buffer;
+  readonly #pairs: (index: number) => number;
+
+  constructor(valueBytes: number, pairs: (index: number) => number) {
+    this.#value = Buffer.alloc(valueBytes);
+    this.#pairs = pairs;
+  }
+
+  /** Reads all; returns the pairs that each object came with, as many as a page has. */
+  async read(count: number): Promise<Map<string, number>> {
+    const seen = new Map<string, number>();
+    const native = { read: this.#answer.bind(this) } as Partial<LibradosCluster> as LibradosCluster;
+    const handle = { native, number: 0, id: 1, name: "pool", alignment: 0 };
+    const reads = new ObjectReads(
+      { ...handle, memory: new SharedMemory() },
+      { memoryBytes: MEMORY, signal: NEVER },
+    );
+    const names = packNames(Array.from({ length: count }, (_, i) => objectName(`${i}`)));
+    for await (const { objects } of reads.run([names])) {
+      // Longer than an answer takes, so that answers pile up when they may.
+      await sleep(3);
+      for (const object of objects) {
+        const name = Buffer.from(object.name).toString();
+        seen.set(name, (seen.get(name) ?? 0) + object.omap.length);
+        this.#count(-1, -object.omap.length * this.#value.length);
+        object.release();
+      }
+    }
+    return seen;
+  }
+
+  #answer(...args: Parameters<LibradosCluster["read"]>): void {
+    const [, bytes, offsets, request, , , , done] = args;
+    const results: ReadResult[] = [];
+    for (let i = 0; 3 * i + 3 < offsets.length; i++) {
+      const name = Buffer.from(bytes.subarray(offsets[3 * i + 2], offsets[3 * i + 3])).toString();
+      const has = this.#pairs(Number(name));
+      const found = Math.min(has, request[3] ?? 0);
+      const omap = Array<Buffer>(2 * found).fill(this.#value);
+      const more = found < has;
+      results.push([0, 0, 0n, 1n, 0, null, null, found === 0 ? null : omap, more]);
+      this.#count(1, found * this.#value.length);
+    }
+    setTimeout(() => {
+      done(0, results);
+      // What is asked for again, with more, was never handed out.
+      for (const [, , , , , , , omap, more] of results) {
+        const found = (omap?.length ?? 0) / 2;
+        if (more && found <= FIRST_PAIRS) this.#count(-1, -found * this.#value.length);
+      }
+    }, 1);
+  }
+
+  #count(objects: number, bytes: number): void {
+    this.#out.objects += objects;
+    this.#out.bytes += bytes;
+    this.peak.objects = Math.max(this.peak.objects, this.#out.objects);
+    this.peak.bytes = Math.max(this.peak.bytes, this.#out.bytes);
+  }
+}
+
+for (const [what, count, valueBytes, pairs] of [
+  ["all objects have a long omap", 300, 4096, () => 1000],
+  ["few objects have a long omap", 3000, 4096, (i: number) => (i % 100 === 0 ? 1000 : 0)],
+  ["long omaps come late", 2300, 4096, (i: number) => (i < 2000 ? 0 : 1000)],
+  ["values are large", 100, 32 << 10, () => 300],
+] as const) {
+  test(`reading stays within its memory where ${what}`, async (t) => {
+    const pool = new PoolOfOmaps(valueBytes, pairs);
+    const seen = await pool.read(count);
+    t.is(seen.size, count);
+    for (const [name, found] of seen) {
+      const has = pairs(Number(name));
+      // What is more than a few MiB is handed out in part, and read page by page.
+      if (found !== has && found * valueBytes < 1 << 20) t.fail(`${name}: ${found} of ${has}`);
+    }
+    t.true(pool.peak.bytes < 2 * MEMORY, `${pool.peak.bytes >> 20} MiB`);
+  });
+}
+
+test("objects without attributes are read as many at once as ever", async (t) => {
+  const pool = new PoolOfOmaps(0, () => 0);
+  t.is((await pool.read(5000)).size, 5000);
+  t.true(pool.peak.objects >= 512, `${pool.peak.objects} objects`);
+});
+
+test("writing counts attributes", async (t) => {
+  let [out, peak, written] = [0, 0, 0];
+  const pool = {
+    write: async (objects: readonly WriteObject[]) => {
+      out += objects.length;
+      peak = Math.max(peak, out);
+      await sleep(5);
+      out -= objects.length;
+      written += objects.length;
+    },
+  } as Partial<CephPool> as CephPool;
+  const ceph = {
+    requireNoTiers: async () => {},
+    openPool: async () => pool,
+  } as Partial<CephCluster> as CephCluster;
+  const targets = await PoolTargets.open(ceph, new Map([["from", "to"]]), NEVER);
+  const omap = Array.from(
+    { length: 1000 },
+    (_, i) => [Buffer.from(`${i}`), Buffer.alloc(4096)] as const,
+  );
+  for (let i = 0; i < 100; i++) {
+    targets.add(pool, objectOf(`${i}`, { omap }), 0, () => {});
+    await targets.ready();
+  }
+  await targets.drain();
+  t.is(written, 100);
+  // Each takes more than 4 MiB.
+  t.true(peak <= 6, `${peak} objects`);
+});
