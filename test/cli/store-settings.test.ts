@@ -282,6 +282,45 @@ test("without credentials they stay unsaid, for the SDK's own chain", (t) => {
   });
 });
 
+test("a store that is not the primary never goes to another server with the primary's keys", (t) => {
+  const env = { AWS_ACCESS_KEY_ID: "hunter2", AWS_SECRET_ACCESS_KEY: "hunter3" };
+  for (const role of ["secondary", "source"] as const) {
+    const before = role.toUpperCase();
+    const flags = {
+      [`${role}-store`]: "s3://b",
+      [`${role}-store-endpoint-override`]: "http://minio:9000",
+    };
+    refused(t, () => storeConfig(flags, role, env), [`${before}_AWS_ACCESS_KEY_ID`], ["hunter"]);
+    const profile = { ...env, [`${before}_AWS_PROFILE`]: "minio" };
+    t.like(storeConfig(flags, role, profile), { apart: { profile: "minio" } });
+    const identity = {
+      [`${before}_AWS_ROLE_ARN`]: "arn:x",
+      [`${before}_AWS_WEB_IDENTITY_TOKEN_FILE`]: "/run/token",
+    };
+    t.like(storeConfig(flags, role, { ...env, ...identity }), {
+      ...{ roleArn: "arn:x", webIdentityTokenFile: "/run/token" },
+    });
+    const ecs = { [`${before}_ECS_ENDPOINT`]: "ecs.local:9020", ...env };
+    refused(t, () => storeConfig({ [`${role}-store`]: "ecs://b" }, role, ecs), [
+      `${before}_ECS_ACCESS_KEY_ID`,
+    ]);
+  }
+});
+
+test("the endpoint that Amazon's tools know is the store's, unless it is to be ignored", (t) => {
+  const env = { AWS_ENDPOINT_URL: "http://all:1", AWS_ENDPOINT_URL_S3: "http://s3:1" };
+  t.like(primary({ store: "s3://b" }, env), { endpoint: "http://s3:1" });
+  t.like(primary({ store: "s3://b" }, { AWS_ENDPOINT_URL: "http://all:1" }), {
+    endpoint: "http://all:1",
+  });
+  const ignored = { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true" };
+  t.deepEqual(primary({ store: "s3://b" }, ignored), {
+    provider: "S3",
+    container: "b",
+    prefix: "",
+  });
+});
+
 test("ECS, OCS and OSS have variables of their own", (t) => {
   const ecs = {
     ECS_ENDPOINT: "ecs.local:9020",

@@ -58,9 +58,13 @@ export class CredentialFields {
     throw this.wrong(name, "is neither true nor false");
   }
 
+  /** For messages: the variable, or the field of the file. */
+  nameOf(name: string): string {
+    return this.#variables?.[name] ?? `${name} of ${this.where}`;
+  }
+
   wrong(name: string, why: string): UsageError {
-    const variable = this.#variables?.[name];
-    return new UsageError(`${variable ?? `${name} of ${this.where}`} ${why}`);
+    return new UsageError(`${this.nameOf(name)} ${why}`);
   }
 
   lacking(name: string, hint?: string): UsageError {
