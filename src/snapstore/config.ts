@@ -68,7 +68,6 @@ export interface AbsConfig extends CommonConfig {
   readonly container: string;
   /** Of the account, or of an emulator with the account in its path. */
   readonly endpoint?: string | undefined;
-  /** Absent: the SDK's own chain. */
   readonly credentials?: AbsCredentials | undefined;
   readonly account?: string | undefined;
   /** `blob.core.windows.net` unless told. */

@@ -62,7 +62,8 @@ test("the short form of each kind of store", (t) => {
   t.deepEqual(at("s3://bucket/"), ["S3", "bucket", ""]);
   t.deepEqual(at("s3://bucket/a/b/"), ["S3", "bucket", "a/b"]);
   t.deepEqual(at("gs://bucket/a"), ["GCS", "bucket", "a"]);
-  t.deepEqual(at("azblob://box/a", { AZURE_STORAGE_ACCOUNT: "me" }), ["ABS", "box", "a"]);
+  const azure = { AZURE_STORAGE_ACCOUNT: "me", AZURE_STORAGE_KEY: "a2V5" };
+  t.deepEqual(at("azblob://box/a", azure), ["ABS", "box", "a"]);
   const swift = {
     OS_AUTH_URL: "https://k/v3",
     OS_USERNAME: "u",
@@ -277,9 +278,6 @@ test("each store sees its own flags and variables only", (t) => {
 test("without credentials they stay unsaid, for the SDK's own chain", (t) => {
   t.deepEqual(primary({ store: "s3://b" }), { provider: "S3", container: "b", prefix: "" });
   t.deepEqual(primary({ store: "gs://b" }), { provider: "GCS", container: "b", prefix: "" });
-  t.deepEqual(primary({ store: "azblob://b" }, { AZURE_STORAGE_ACCOUNT: "me" }), {
-    ...{ provider: "ABS", container: "b", prefix: "", account: "me" },
-  });
 });
 
 test("a store that is not the primary never goes to another server with the primary's keys", (t) => {
@@ -393,6 +391,18 @@ test("Azure takes a key, a SAS token or a connection string, and an emulator", (
     "storageKey",
     "sasToken",
   ]);
+});
+
+test("Azure without credentials of its own is refused, whatever the primary has", (t) => {
+  const account = { AZURE_STORAGE_ACCOUNT: "me" };
+  refused(t, () => primary({ store: "azblob://b" }, account), ["AZURE_STORAGE_KEY"]);
+  const env = {
+    AZURE_STORAGE_SAS_TOKEN: "hunter2",
+    AZURE_STORAGE_CONNECTION_STRING: "AccountName=me;AccountKey=hunter2",
+    SECONDARY_AZURE_STORAGE_ACCOUNT: "second",
+  };
+  const secondary = () => storeConfig({ "secondary-store": "azblob://b" }, "secondary", env);
+  refused(t, secondary, ["SECONDARY_AZURE_STORAGE_KEY"], ["hunter2"]);
 });
 
 test("Google's key file is read, and only such", (t) => {

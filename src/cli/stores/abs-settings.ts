@@ -9,7 +9,7 @@ const FIELDS = [
   ...["connectionString", "sasToken", "endpoint"],
 ];
 
-/** Azure Blob Storage. With an account alone the SDK's own chain finds the way in. */
+/** Azure Blob Storage. */
 export function absSettings(
   env: StoreEnvironment,
   override: string | undefined,
@@ -29,6 +29,10 @@ export function absSettings(
   if (credentials?.kind !== "connection-string" && account === undefined && given === undefined) {
     const variable = env.nameOf("AZURE_APPLICATION_CREDENTIALS_JSON");
     throw fields.lacking("storageAccount", `or set ${variable} to a file with it`);
+  }
+  if (credentials === undefined) {
+    const hint = "a SAS token or a connection string will do; managed identities are not supported";
+    throw fields.lacking("storageKey", hint);
   }
   return {
     account,
