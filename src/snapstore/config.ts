@@ -87,6 +87,7 @@ export interface GcsConfig extends CommonConfig {
   readonly credentials?: Readonly<Record<string, unknown>> | undefined;
   /** No credentials at all: for an emulator. */
   readonly anonymous?: boolean | undefined;
+  readonly apart?: ApartFromVariables | undefined;
 }
 
 export interface SwiftConfig extends CommonConfig {

@@ -425,6 +425,22 @@ test("Google's key file is read, and only such", (t) => {
   );
 });
 
+test("what Google's library and rclone find in variables is the primary's", (t) => {
+  const env = { GOOGLE_APPLICATION_CREDENTIALS: "/primary.json", RCLONE_CONFIG: "/primary.conf" };
+  const second = (store: string, more: Env = {}, flags = {}) =>
+    storeConfig({ "secondary-store": store, ...flags }, "secondary", { ...env, ...more });
+  const variable = "SECONDARY_GOOGLE_APPLICATION_CREDENTIALS";
+  t.like(second("gs://b"), { credentials: undefined, apart: { variable } });
+  const elsewhere = { "secondary-store-endpoint-override": "http://gcs:1" };
+  refused(t, () => second("gs://b", {}, elsewhere), [variable], ["/primary"]);
+  const emulator = { SECONDARY_GOOGLE_EMULATOR_ENABLED: "true" };
+  t.like(second("gs://b", emulator, elsewhere), { anonymous: true });
+  refused(t, () => second("rclone:r:b"), ["SECONDARY_RCLONE_CONFIG"], ["/primary"]);
+  const own = { SECONDARY_RCLONE_CONFIG: "/second.conf" };
+  t.like(second("rclone:r:b", own), { configFile: "/second.conf" });
+  t.like(second("rclone:r:b", { RCLONE_CONFIG: "" }), { configFile: undefined });
+});
+
 test("Swift's passwords, application credentials and old protocol", (t) => {
   const place = { provider: "Swift", container: "b", prefix: "" };
   const of = (env: Env) => primary({ store: "swift://b" }, env);

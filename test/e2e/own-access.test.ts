@@ -4,6 +4,8 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import test from "ava";
 import { storeConfig } from "../../src/cli/stores/store-settings.js";
+import type { StoreError } from "../../src/snapstore/errors.js";
+import { openGcsStore } from "../../src/snapstore/gcs/store.js";
 import { DEADLINES, s3Client } from "../../src/snapstore/s3/client.js";
 import { newFolder } from "../support/folders.js";
 
@@ -84,4 +86,27 @@ test("a secondary without keys takes those of the shared files, by its own profi
 test("a secondary that finds no keys says which variable would hold them", async (t) => {
   const nothing = { SECONDARY_AWS_SHARED_CREDENTIALS_FILE: join(newFolder(), "none") };
   await t.throwsAsync(signed(secondary(nothing)), { message: /SECONDARY_AWS_ACCESS_KEY_ID/ });
+});
+
+test("a secondary at Google asks neither the primary's key file nor its emulator", async (t) => {
+  const file = join(newFolder(), "primary.json");
+  const key = { type: "service_account", client_email: "primary@x", private_key: "primary" };
+  writeFileSync(file, JSON.stringify(key));
+  const PRIMARYS = {
+    GOOGLE_APPLICATION_CREDENTIALS: file,
+    STORAGE_EMULATOR_HOST: "http://primary.invalid",
+    // No server of this machine's would answer, and the library waits for one.
+    METADATA_SERVER_DETECTION: "none",
+  };
+  Object.assign(process.env, PRIMARYS);
+  t.teardown(() => {
+    for (const name of Object.keys(PRIMARYS)) delete process.env[name];
+  });
+  const config = storeConfig({ "secondary-store": "gs://bucket" }, "secondary", PRIMARYS);
+  if (config?.provider !== "GCS") throw new Error("this is no GCS");
+  const store = openGcsStore(config);
+  t.teardown(() => store.close());
+  t.is(store.place, "gs://storage.googleapis.com/bucket/");
+  const error = await t.throwsAsync(store.list(""), { message: /no access token/ });
+  t.regex((error as StoreError).hint ?? "", /SECONDARY_GOOGLE_APPLICATION_CREDENTIALS/);
 });

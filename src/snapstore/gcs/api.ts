@@ -5,6 +5,9 @@ import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type HttpAnswer, HttpClient } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
 
+/** Where the SDK goes when no variable tells it otherwise. */
+const GOOGLES = "https://storage.googleapis.com";
+
 export interface GcsCall {
   readonly method: string;
   readonly url: URL;
@@ -27,19 +30,27 @@ export class GcsApi {
   readonly #bucket: string;
   readonly #storage: Storage;
   readonly #anonymous: boolean;
+  readonly #hint: string = "check the key file, or give one";
   readonly #http = new HttpClient();
 
   constructor(config: GcsConfig, store: string) {
     this.store = store;
     this.#bucket = config.container;
+    const { apart } = config;
+    const endpoint = config.endpoint ?? (apart && GOOGLES);
     this.#storage = new Storage({
-      ...(config.endpoint !== undefined && { apiEndpoint: config.endpoint }),
+      ...(endpoint !== undefined && { apiEndpoint: endpoint }),
       ...(config.credentials !== undefined && { credentials: { ...config.credentials } }),
       retryOptions: { autoRetry: false },
     });
+    if (apart !== undefined) {
+      const { authClient } = this.#storage;
+      authClient._tryGetApplicationCredentialsFromEnvironmentVariable = async () => null;
+      this.#hint = `set ${apart.variable} to a key file, or check the one that it names`;
+    }
     this.endpoint = this.#storage.apiEndpoint.replace(/\/+$/, "");
     // STORAGE_EMULATOR_HOST, as all of Google's SDKs know it, is an emulator's.
-    const emulator = config.endpoint === undefined && this.#storage.customEndpoint;
+    const emulator = endpoint === undefined && this.#storage.customEndpoint;
     this.#anonymous = config.anonymous ?? (emulator && config.credentials === undefined);
   }
 
@@ -101,7 +112,7 @@ export class GcsApi {
       throw new StoreError("STORE_CREDENTIALS", "no access token could be had", {
         store: this.store,
         // The library's message may quote the key file.
-        hint: "check the key file, or give one",
+        hint: this.#hint,
       });
     }
   }
