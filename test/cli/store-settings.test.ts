@@ -393,6 +393,26 @@ test("Azure takes a key, a SAS token or a connection string, and an emulator", (
   ]);
 });
 
+test("a connection string of Azure stands alone: it names account and endpoint itself", (t) => {
+  const AZURE_STORAGE_CONNECTION_STRING = "AccountName=me;AccountKey=hunter2==";
+  const store = "azblob://b";
+  const of = (env: Env, flags = {}) =>
+    primary({ store, ...flags }, { AZURE_STORAGE_CONNECTION_STRING, ...env });
+  const words = ["AZURE_STORAGE_CONNECTION_STRING"];
+  const override = { "store-endpoint-override": "http://127.0.0.1:10000/me" };
+  refused(t, () => of({}, override), words, ["hunter2"]);
+  refused(t, () => of({ AZURE_STORAGE_DOMAIN: "blob.local" }), words, ["hunter2"]);
+  refused(t, () => of({ AZURE_STORAGE_ACCOUNT: "other" }), words, ["hunter2"]);
+  const emulator = { AZURE_EMULATOR_ENABLED: "true", AZURE_STORAGE_API_ENDPOINT: "http://x" };
+  refused(t, () => of(emulator), words, ["hunter2"]);
+  t.like(of({ AZURE_STORAGE_ACCOUNT: "me" }), { account: "me" });
+  const bySas = "BlobEndpoint=https://me.blob.core.windows.net;SharedAccessSignature=sv=1&sig=x";
+  t.like(of({ AZURE_STORAGE_CONNECTION_STRING: bySas, AZURE_STORAGE_ACCOUNT: "me" }), {
+    account: "me",
+  });
+  t.like(of({}), { endpoint: undefined });
+});
+
 test("Azure without credentials of its own is refused, whatever the primary has", (t) => {
   const account = { AZURE_STORAGE_ACCOUNT: "me" };
   refused(t, () => primary({ store: "azblob://b" }, account), ["AZURE_STORAGE_KEY"]);
