@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
@@ -7,6 +8,7 @@ import { storeConfig } from "../../src/cli/stores/store-settings.js";
 import type { StoreError } from "../../src/snapstore/errors.js";
 import { openGcsStore } from "../../src/snapstore/gcs/store.js";
 import { DEADLINES, s3Client } from "../../src/snapstore/s3/client.js";
+import { S3Store } from "../../src/snapstore/s3/store.js";
 import { newFolder } from "../support/folders.js";
 
 /** What the libraries would find by themselves, and what is the primary's alone. */
@@ -109,4 +111,42 @@ test("a secondary at Google asks neither the primary's key file nor its emulator
   t.is(store.place, "gs://storage.googleapis.com/bucket/");
   const error = await t.throwsAsync(store.list(""), { message: /no access token/ });
   t.regex((error as StoreError).hint ?? "", /SECONDARY_GOOGLE_APPLICATION_CREDENTIALS/);
+});
+
+test("a token service that never answers keeps neither a deadline nor a signal waiting", async (t) => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  process.env["AWS_ENDPOINT_URL_STS"] = `http://127.0.0.1:${port}`;
+  t.teardown(() => {
+    delete process.env["AWS_ENDPOINT_URL_STS"];
+  });
+  const webIdentityTokenFile = join(newFolder(), "token");
+  writeFileSync(webIdentityTokenFile, "token");
+  const roleArn = "arn:aws:iam::123456789012:role/x";
+  const credentials = { accessKeyId: "a", secretAccessKey: "b" };
+  const place = { provider: "S3", container: "b", prefix: "", region: "eu-central-1" } as const;
+  for (const access of [
+    { roleArn, webIdentityTokenFile },
+    { roleArn, credentials },
+  ]) {
+    const quick = new S3Store({ ...place, ...access }, { connectMs: 2000, idleMs: 1000 });
+    await t.throwsAsync(quick.head("k"), { code: "STORE_TRANSIENT" });
+    await quick.close();
+    const stop = new AbortController();
+    const patient = new S3Store({ ...place, ...access }, { connectMs: 60_000, idleMs: 600_000 });
+    const asked = patient.head("k", stop.signal);
+    setTimeout(() => stop.abort(), 500);
+    await t.throwsAsync(asked, { code: "INTERRUPTED" });
+    await patient.close();
+  }
 });

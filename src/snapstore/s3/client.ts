@@ -10,6 +10,7 @@ import {
   fromHttp,
   fromIni,
   fromInstanceMetadata,
+  fromNodeProviderChain,
   fromTemporaryCredentials,
   fromTokenFile,
 } from "@aws-sdk/credential-providers";
@@ -53,11 +54,11 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
     httpsAgent: new HttpsAgent({ ...agent, ...tls }),
     logger: SILENT,
   });
-  const credentials = credentialsOf(config, region, handler);
+  const credentials = credentialsOf(config, region, handler, deadlines);
   const client = new S3Client({
     ...(config.endpoint !== undefined && { endpoint: config.endpoint }),
     ...(region !== undefined && { region }),
-    ...(credentials !== undefined && { credentials }),
+    credentials,
     // Those of variables and of the default profile are the primary's.
     ignoreConfiguredEndpointUrls: config.apart !== undefined,
     forcePathStyle: config.pathStyle ?? config.endpoint !== undefined,
@@ -72,38 +73,48 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
     requestHandler: handler,
   });
   signWithDigests(client);
+  heedSignals(client);
   return client;
 }
 
 type ClientSettings = NonNullable<Parameters<typeof fromTokenFile>[0]>["clientConfig"];
 
-/** Servers that are not Amazon's give their tokens where they keep their buckets. */
-function tokenService(
-  { endpoint, apart }: S3Config,
-  region: string | undefined,
-  requestHandler: NodeHttpHandler,
-): ClientSettings {
+/** Of a token service: tries again are ours here, too. */
+function tokenClient(region: string | undefined, deadlines: S3Deadlines): ClientSettings {
   return {
     ...(region !== undefined && { region }),
-    ...(!isAmazons(endpoint) && { endpoint, requestHandler }),
-    ...(apart !== undefined && { ignoreConfiguredEndpointUrls: true }),
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: deadlines.connectMs,
+      socketTimeout: deadlines.idleMs,
+      // Asked once an hour: nothing is kept open for the next time.
+      httpAgent: new HttpAgent(),
+      httpsAgent: new HttpsAgent(),
+      logger: SILENT,
+    }),
+    maxAttempts: 1,
     logger: SILENT,
   };
 }
 
-/** Undefined: the SDK's own chain (environment, profile, container, machine). */
 function credentialsOf(
   config: S3Config,
   region: string | undefined,
   requestHandler: NodeHttpHandler,
-): S3ClientConfig["credentials"] | undefined {
+  deadlines: S3Deadlines,
+): NonNullable<S3ClientConfig["credentials"]> {
   const { credentials, roleArn, webIdentityTokenFile, apart } = config;
   const own = credentials && {
     accessKeyId: credentials.accessKeyId,
     secretAccessKey: credentials.secretAccessKey,
     ...(credentials.sessionToken !== undefined && { sessionToken: credentials.sessionToken }),
   };
-  const clientConfig = tokenService(config, region, requestHandler);
+  const amazons = tokenClient(region, deadlines);
+  const clientConfig: ClientSettings = {
+    ...amazons,
+    // Servers that are not Amazon's give their tokens where they keep their buckets.
+    ...(!isAmazons(config.endpoint) && { endpoint: config.endpoint, requestHandler }),
+    ...(apart !== undefined && { ignoreConfiguredEndpointUrls: true }),
+  };
   if (webIdentityTokenFile !== undefined) {
     return fromTokenFile({
       webIdentityTokenFile,
@@ -112,12 +123,17 @@ function credentialsOf(
       ...(roleArn !== undefined && { roleArn }),
     });
   }
-  const first = own ?? (apart && ofTheMachine(apart, clientConfig));
+  const others = () =>
+    // The SDK's own chain: environment, profile, container, machine.
+    apart === undefined
+      ? fromNodeProviderChain({ clientConfig: amazons, logger: SILENT })
+      : ofTheMachine(apart, clientConfig);
+  const first = own ?? others();
   if (roleArn === undefined) return first;
   return fromTemporaryCredentials({
     params: { RoleArn: roleArn, RoleSessionName: SESSION_NAME },
     clientConfig,
-    ...(first !== undefined && { masterCredentials: first }),
+    masterCredentials: first,
   });
 }
 
@@ -147,4 +163,25 @@ function servicesOfTheMachine(): AwsCredentialIdentityProvider[] {
   }
   const disabled = env["AWS_EC2_METADATA_DISABLED"];
   return disabled && disabled !== "false" ? [] : [fromInstanceMetadata()];
+}
+
+/** The SDK waits for credentials whatever the signal of the call says. */
+function heedSignals(client: S3Client): void {
+  type Send = (command: unknown, options?: { abortSignal?: AbortSignal }) => Promise<unknown>;
+  const send: Send = client.send.bind(client) as Send;
+  const heeding: Send = async (command, options) => {
+    const signal = options?.abortSignal;
+    if (signal === undefined) return await send(command, options);
+    let abort = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+    });
+    try {
+      return await Promise.race([send(command, options), aborted]);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  };
+  client.send = heeding as S3Client["send"];
 }
