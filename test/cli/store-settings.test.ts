@@ -507,6 +507,32 @@ test("Swift's passwords, application credentials and old protocol", (t) => {
   refused(t, () => of(user), ["OS_TENANT_NAME"]);
 });
 
+test("what an openrc file says beside names is honoured or refused", (t) => {
+  const pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
+  const path = join(newFolder(), "ca.pem");
+  writeFileSync(path, pem);
+  const env = {
+    ...{ OS_AUTH_URL: "https://k:5000/v3", OS_USERNAME: "u", OS_PASSWORD: "hunter2" },
+    ...{ OS_PROJECT_NAME: "t", OS_PROJECT_ID: "0123", OS_INTERFACE: "public" },
+    ...{ OS_PROJECT_DOMAIN_ID: "default", OS_USER_DOMAIN_NAME: "d", OS_CACERT: path },
+  };
+  const of = (more: Env) => primary({ store: "swift://b" }, { ...env, ...more });
+  t.like(of({}), {
+    caCertificate: pem,
+    auth: { kind: "v3-password", userDomain: "d", project: "t", projectDomain: "Default" },
+  });
+  refused(t, () => of({ OS_PROJECT_DOMAIN_ID: "4567" }), ["OS_PROJECT_DOMAIN_NAME"], ["hunter2"]);
+  t.like(of({ OS_PROJECT_DOMAIN_ID: "4567", OS_PROJECT_DOMAIN_NAME: "e" }), {
+    auth: { projectDomain: "e" },
+  });
+  refused(t, () => of({ OS_USER_DOMAIN_NAME: "", OS_USER_DOMAIN_ID: "4567" }), [
+    "OS_USER_DOMAIN_NAME",
+  ]);
+  refused(t, () => of({ OS_INTERFACE: "internal" }), ["OS_INTERFACE"]);
+  refused(t, () => of({ OS_CACERT: "/none" }), ["OS_CACERT"]);
+  refused(t, () => of({ OS_PROJECT_NAME: "" }), ["OS_TENANT_NAME"]);
+});
+
 test("sizes and counts of uploads have bounds", (t) => {
   const given = { "min-chunk-size": "5MiB", "max-parallel-chunk-uploads": "5" };
   t.deepEqual(uploadSettings(given, "primary"), { minChunkBytes: 5 << 20, maxParallelChunks: 5 });

@@ -1,11 +1,15 @@
-import { readFileSync } from "node:fs";
 import {
   isAmazons,
   type S3Apart,
   type S3Config,
   type S3Encryption,
 } from "../../snapstore/config.js";
-import { type CredentialFields, credentialFields, variableFields } from "./credential-fields.js";
+import {
+  type CredentialFields,
+  certificate,
+  credentialFields,
+  variableFields,
+} from "./credential-fields.js";
 import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
 
@@ -174,24 +178,6 @@ function fromFields(fields: CredentialFields, override: string | undefined): Set
 function withEndpoint(settings: Settings, fields: CredentialFields): Settings {
   if (settings.endpoint === undefined) throw fields.lacking("endpoint");
   return settings;
-}
-
-/** PEM, or the path of a file with it. */
-function certificate(fields: CredentialFields): string | undefined {
-  const given = fields.text("trustedCaCert");
-  if (given === undefined) return undefined;
-  let pem = given;
-  if (!given.includes("-----BEGIN")) {
-    try {
-      pem = readFileSync(given, "utf8");
-    } catch {
-      throw fields.wrong("trustedCaCert", "is neither PEM nor a file that can be read");
-    }
-  }
-  if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(pem)) {
-    throw fields.wrong("trustedCaCert", "holds no certificate");
-  }
-  return pem;
 }
 
 function tokenFile(fields: CredentialFields): string | undefined {
