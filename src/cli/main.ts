@@ -9,6 +9,8 @@ import type { Terminal } from "./terminal.js";
 
 /** How long an operation may take to stop before the process ends anyway, ms. */
 const STOP_WITHIN_MS = 10_000;
+/** How long what a library has left open may keep the process, once all is said, ms. */
+const LINGER_MS = 2000;
 
 // What a library has to tell its developers is noise to those who run the program.
 process.noDeprecation = true;
@@ -50,3 +52,11 @@ function version(): string {
 const { stdin, stdout, stderr, env } = process;
 const terminal = { stdin, stdout, stderr, env, output, signal: stop.signal };
 process.exitCode = await runProgram(process.argv.slice(2), terminal, version());
+
+let unsaid = 2;
+for (const stream of [stdout, stderr]) {
+  // A reader that is slow gets everything; one that is gone is told of as an error, which will do.
+  stream.write("", () => {
+    if (--unsaid === 0) setTimeout(() => process.exit(), LINGER_MS).unref();
+  });
+}

@@ -5,6 +5,23 @@ interface CommonConfig {
   readonly prefix: string;
 }
 
+/**
+ * Of a store that is not the primary: what the SDKs find in the process's variables is the primary's.
+ * Such a store has what its own variables say and what the machine and its files give.
+ */
+export interface ApartFromVariables {
+  /** Whole name of the variable to set where nothing is found. */
+  readonly variable: string;
+}
+
+export interface S3Apart extends ApartFromVariables {
+  /** Of the shared files; then nothing but this profile is asked. */
+  readonly profile?: string | undefined;
+  /** Instead of ~/.aws/credentials and ~/.aws/config. */
+  readonly credentialsFile?: string | undefined;
+  readonly configFile?: string | undefined;
+}
+
 export interface LocalConfig extends CommonConfig {
   readonly provider: "Local";
   /** The folder. */
@@ -28,6 +45,11 @@ export interface S3Config extends CommonConfig {
   /** Assumed before anything else: with a token file by web identity, else by the credentials. */
   readonly roleArn?: string | undefined;
   readonly webIdentityTokenFile?: string | undefined;
+  readonly apart?: S3Apart | undefined;
+}
+
+export function isAmazons(endpoint: string | undefined): boolean {
+  return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
 }
 
 export interface S3Credentials {
@@ -46,7 +68,6 @@ export interface AbsConfig extends CommonConfig {
   readonly container: string;
   /** Of the account, or of an emulator with the account in its path. */
   readonly endpoint?: string | undefined;
-  /** Absent: the SDK's own chain. */
   readonly credentials?: AbsCredentials | undefined;
   readonly account?: string | undefined;
   /** `blob.core.windows.net` unless told. */
@@ -66,6 +87,7 @@ export interface GcsConfig extends CommonConfig {
   readonly credentials?: Readonly<Record<string, unknown>> | undefined;
   /** No credentials at all: for an emulator. */
   readonly anonymous?: boolean | undefined;
+  readonly apart?: ApartFromVariables | undefined;
 }
 
 export interface SwiftConfig extends CommonConfig {

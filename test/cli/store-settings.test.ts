@@ -62,7 +62,8 @@ test("the short form of each kind of store", (t) => {
   t.deepEqual(at("s3://bucket/"), ["S3", "bucket", ""]);
   t.deepEqual(at("s3://bucket/a/b/"), ["S3", "bucket", "a/b"]);
   t.deepEqual(at("gs://bucket/a"), ["GCS", "bucket", "a"]);
-  t.deepEqual(at("azblob://box/a", { AZURE_STORAGE_ACCOUNT: "me" }), ["ABS", "box", "a"]);
+  const azure = { AZURE_STORAGE_ACCOUNT: "me", AZURE_STORAGE_KEY: "a2V5" };
+  t.deepEqual(at("azblob://box/a", azure), ["ABS", "box", "a"]);
   const swift = {
     OS_AUTH_URL: "https://k/v3",
     OS_USERNAME: "u",
@@ -277,8 +278,44 @@ test("each store sees its own flags and variables only", (t) => {
 test("without credentials they stay unsaid, for the SDK's own chain", (t) => {
   t.deepEqual(primary({ store: "s3://b" }), { provider: "S3", container: "b", prefix: "" });
   t.deepEqual(primary({ store: "gs://b" }), { provider: "GCS", container: "b", prefix: "" });
-  t.deepEqual(primary({ store: "azblob://b" }, { AZURE_STORAGE_ACCOUNT: "me" }), {
-    ...{ provider: "ABS", container: "b", prefix: "", account: "me" },
+});
+
+test("a store that is not the primary never goes to another server with the primary's keys", (t) => {
+  const env = { AWS_ACCESS_KEY_ID: "hunter2", AWS_SECRET_ACCESS_KEY: "hunter3" };
+  for (const role of ["secondary", "source"] as const) {
+    const before = role.toUpperCase();
+    const flags = {
+      [`${role}-store`]: "s3://b",
+      [`${role}-store-endpoint-override`]: "http://minio:9000",
+    };
+    refused(t, () => storeConfig(flags, role, env), [`${before}_AWS_ACCESS_KEY_ID`], ["hunter"]);
+    const profile = { ...env, [`${before}_AWS_PROFILE`]: "minio" };
+    t.like(storeConfig(flags, role, profile), { apart: { profile: "minio" } });
+    const identity = {
+      [`${before}_AWS_ROLE_ARN`]: "arn:x",
+      [`${before}_AWS_WEB_IDENTITY_TOKEN_FILE`]: "/run/token",
+    };
+    t.like(storeConfig(flags, role, { ...env, ...identity }), {
+      ...{ roleArn: "arn:x", webIdentityTokenFile: "/run/token" },
+    });
+    const ecs = { [`${before}_ECS_ENDPOINT`]: "ecs.local:9020", ...env };
+    refused(t, () => storeConfig({ [`${role}-store`]: "ecs://b" }, role, ecs), [
+      `${before}_ECS_ACCESS_KEY_ID`,
+    ]);
+  }
+});
+
+test("the endpoint that Amazon's tools know is the store's, unless it is to be ignored", (t) => {
+  const env = { AWS_ENDPOINT_URL: "http://all:1", AWS_ENDPOINT_URL_S3: "http://s3:1" };
+  t.like(primary({ store: "s3://b" }, env), { endpoint: "http://s3:1" });
+  t.like(primary({ store: "s3://b" }, { AWS_ENDPOINT_URL: "http://all:1" }), {
+    endpoint: "http://all:1",
+  });
+  const ignored = { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true" };
+  t.deepEqual(primary({ store: "s3://b" }, ignored), {
+    provider: "S3",
+    container: "b",
+    prefix: "",
   });
 });
 
@@ -356,6 +393,38 @@ test("Azure takes a key, a SAS token or a connection string, and an emulator", (
   ]);
 });
 
+test("a connection string of Azure stands alone: it names account and endpoint itself", (t) => {
+  const AZURE_STORAGE_CONNECTION_STRING = "AccountName=me;AccountKey=hunter2==";
+  const store = "azblob://b";
+  const of = (env: Env, flags = {}) =>
+    primary({ store, ...flags }, { AZURE_STORAGE_CONNECTION_STRING, ...env });
+  const words = ["AZURE_STORAGE_CONNECTION_STRING"];
+  const override = { "store-endpoint-override": "http://127.0.0.1:10000/me" };
+  refused(t, () => of({}, override), words, ["hunter2"]);
+  refused(t, () => of({ AZURE_STORAGE_DOMAIN: "blob.local" }), words, ["hunter2"]);
+  refused(t, () => of({ AZURE_STORAGE_ACCOUNT: "other" }), words, ["hunter2"]);
+  const emulator = { AZURE_EMULATOR_ENABLED: "true", AZURE_STORAGE_API_ENDPOINT: "http://x" };
+  refused(t, () => of(emulator), words, ["hunter2"]);
+  t.like(of({ AZURE_STORAGE_ACCOUNT: "me" }), { account: "me" });
+  const bySas = "BlobEndpoint=https://me.blob.core.windows.net;SharedAccessSignature=sv=1&sig=x";
+  t.like(of({ AZURE_STORAGE_CONNECTION_STRING: bySas, AZURE_STORAGE_ACCOUNT: "me" }), {
+    account: "me",
+  });
+  t.like(of({}), { endpoint: undefined });
+});
+
+test("Azure without credentials of its own is refused, whatever the primary has", (t) => {
+  const account = { AZURE_STORAGE_ACCOUNT: "me" };
+  refused(t, () => primary({ store: "azblob://b" }, account), ["AZURE_STORAGE_KEY"]);
+  const env = {
+    AZURE_STORAGE_SAS_TOKEN: "hunter2",
+    AZURE_STORAGE_CONNECTION_STRING: "AccountName=me;AccountKey=hunter2",
+    SECONDARY_AZURE_STORAGE_ACCOUNT: "second",
+  };
+  const secondary = () => storeConfig({ "secondary-store": "azblob://b" }, "secondary", env);
+  refused(t, secondary, ["SECONDARY_AZURE_STORAGE_KEY"], ["hunter2"]);
+});
+
 test("Google's key file is read, and only such", (t) => {
   const key = { type: "service_account", client_email: "me@x", private_key: "pem" };
   const env = {
@@ -374,6 +443,22 @@ test("Google's key file is read, and only such", (t) => {
     ["GOOGLE_APPLICATION_CREDENTIALS"],
     ["hunter2"],
   );
+});
+
+test("what Google's library and rclone find in variables is the primary's", (t) => {
+  const env = { GOOGLE_APPLICATION_CREDENTIALS: "/primary.json", RCLONE_CONFIG: "/primary.conf" };
+  const second = (store: string, more: Env = {}, flags = {}) =>
+    storeConfig({ "secondary-store": store, ...flags }, "secondary", { ...env, ...more });
+  const variable = "SECONDARY_GOOGLE_APPLICATION_CREDENTIALS";
+  t.like(second("gs://b"), { credentials: undefined, apart: { variable } });
+  const elsewhere = { "secondary-store-endpoint-override": "http://gcs:1" };
+  refused(t, () => second("gs://b", {}, elsewhere), [variable], ["/primary"]);
+  const emulator = { SECONDARY_GOOGLE_EMULATOR_ENABLED: "true" };
+  t.like(second("gs://b", emulator, elsewhere), { anonymous: true });
+  refused(t, () => second("rclone:r:b"), ["SECONDARY_RCLONE_CONFIG"], ["/primary"]);
+  const own = { SECONDARY_RCLONE_CONFIG: "/second.conf" };
+  t.like(second("rclone:r:b", own), { configFile: "/second.conf" });
+  t.like(second("rclone:r:b", { RCLONE_CONFIG: "" }), { configFile: undefined });
 });
 
 test("Swift's passwords, application credentials and old protocol", (t) => {
@@ -420,6 +505,32 @@ test("Swift's passwords, application credentials and old protocol", (t) => {
   });
   refused(t, () => of({}), ["OS_AUTH_URL"]);
   refused(t, () => of(user), ["OS_TENANT_NAME"]);
+});
+
+test("what an openrc file says beside names is honoured or refused", (t) => {
+  const pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
+  const path = join(newFolder(), "ca.pem");
+  writeFileSync(path, pem);
+  const env = {
+    ...{ OS_AUTH_URL: "https://k:5000/v3", OS_USERNAME: "u", OS_PASSWORD: "hunter2" },
+    ...{ OS_PROJECT_NAME: "t", OS_PROJECT_ID: "0123", OS_INTERFACE: "public" },
+    ...{ OS_PROJECT_DOMAIN_ID: "default", OS_USER_DOMAIN_NAME: "d", OS_CACERT: path },
+  };
+  const of = (more: Env) => primary({ store: "swift://b" }, { ...env, ...more });
+  t.like(of({}), {
+    caCertificate: pem,
+    auth: { kind: "v3-password", userDomain: "d", project: "t", projectDomain: "Default" },
+  });
+  refused(t, () => of({ OS_PROJECT_DOMAIN_ID: "4567" }), ["OS_PROJECT_DOMAIN_NAME"], ["hunter2"]);
+  t.like(of({ OS_PROJECT_DOMAIN_ID: "4567", OS_PROJECT_DOMAIN_NAME: "e" }), {
+    auth: { projectDomain: "e" },
+  });
+  refused(t, () => of({ OS_USER_DOMAIN_NAME: "", OS_USER_DOMAIN_ID: "4567" }), [
+    "OS_USER_DOMAIN_NAME",
+  ]);
+  refused(t, () => of({ OS_INTERFACE: "internal" }), ["OS_INTERFACE"]);
+  refused(t, () => of({ OS_CACERT: "/none" }), ["OS_CACERT"]);
+  refused(t, () => of({ OS_PROJECT_NAME: "" }), ["OS_TENANT_NAME"]);
 });
 
 test("sizes and counts of uploads have bounds", (t) => {

@@ -37,6 +37,24 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
   ["clear --skip-ceph --include-pool a", '--include-pool "a" contradicts --skip-ceph'],
   ["restore --skip-ceph --restore-pool a:b", '--restore-pool "a:b" contradicts --skip-ceph'],
   ["create --include-pool a --skip-pool a", '--include-pool and --skip-pool both name "a"'],
+  ...["inspect", "restore", "cat"].flatMap((command) => [
+    [
+      `${command} --outputdir x --storage-provider Local --store-container /y`,
+      "--outputdir contradicts --storage-provider: the backup is in one place",
+    ] as const,
+    [
+      `${command} --outputdir x --store-prefix y`,
+      "--outputdir contradicts --store-prefix: the backup is in one place",
+    ] as const,
+    [
+      `${command} --outputdir x --secondary-store file:///y`,
+      "--outputdir contradicts --secondary-store: the backup is in one place",
+    ] as const,
+    [
+      `${command} --secondary-store nonsense://b`,
+      "--secondary-store is given, but the secondary store is not to be read; use --from secondary",
+    ] as const,
+  ]),
   ["create --quiet --verbose", "--quiet contradicts --verbose"],
   [
     "inspect --passphrase-file a --passphrase-command b",

@@ -147,3 +147,13 @@ test("a key that is none is refused without being told", (t) => {
   const error = t.throws(() => openAbsStore({ ...config, credentials }));
   t.false(`${error.message} ${error.cause}`.includes("geheim"));
 });
+
+test("credentials in the process's variables are another store's", (t) => {
+  const { credentials: _, ...without } = config;
+  process.env["AZURE_STORAGE_CONNECTION_STRING"] =
+    `BlobEndpoint=${endpoint};AccountName=${account};AccountKey=${key}`;
+  t.teardown(() => {
+    delete process.env["AZURE_STORAGE_CONNECTION_STRING"];
+  });
+  t.throws(() => openAbsStore(without), { message: /no credentials are given/ });
+});

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import test from "ava";
 import type { GcsConfig } from "../../src/snapstore/config.js";
 import { StoreError } from "../../src/snapstore/errors.js";
+import { GcsApi } from "../../src/snapstore/gcs/api.js";
 import { openGcsStore } from "../../src/snapstore/gcs/store.js";
 import { FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
@@ -213,4 +214,37 @@ test(`${NAME}: a missing bucket and a missing server are told`, async (t) => {
   const gone = openGcsStore({ ...config, endpoint: "http://127.0.0.1:1" });
   const error = await t.throwsAsync(gone.head("k"), { instanceOf: StoreError });
   t.is(error.code, "STORE_TRANSIENT");
+});
+
+test(`${NAME}: a token that does not come is asked for again, and the call for it ends`, async (t) => {
+  let asked = 0;
+  let ended = 0;
+  const own = await GcsEmulator.start();
+  t.teardown(() => own.stop());
+  own.disturb = (question, answer) => {
+    if (question.url !== "/token" || ++asked > 1) return false;
+    answer.once("close", () => {
+      ended++;
+    });
+    return true;
+  };
+  const file = join(newFolder(), "subject-token");
+  writeFileSync(file, "subject");
+  const credentials = {
+    type: "external_account",
+    audience:
+      "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+    subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+    token_url: `${own.url}/token`,
+    credential_source: { file },
+  };
+  const deadlines = { connectMs: 10_000, idleMs: 2000 };
+  const access = { ...config, endpoint: own.url, anonymous: false, credentials };
+  const api = new GcsApi(access, "gs://backups", deadlines);
+  t.teardown(() => api.close());
+  const list = () => api.call({ method: "GET", url: api.url(), key: "" });
+  await refused(t, "STORE_TRANSIENT", list);
+  t.true((await list()).ok);
+  t.is(asked, 2);
+  t.is(ended, 1, "the first call still hangs");
 });

@@ -9,7 +9,7 @@ const FIELDS = [
   ...["connectionString", "sasToken", "endpoint"],
 ];
 
-/** Azure Blob Storage. With an account alone the SDK's own chain finds the way in. */
+/** Azure Blob Storage. */
 export function absSettings(
   env: StoreEnvironment,
   override: string | undefined,
@@ -26,9 +26,16 @@ export function absSettings(
   const account = fields.text("storageAccount");
   const credentials = absCredentials(fields, account);
   const given = override ?? fields.text("endpoint") ?? emulator(env, fields, account);
+  if (credentials?.kind === "connection-string") {
+    refuseBeside(credentials.text, fields, { account, given });
+  }
   if (credentials?.kind !== "connection-string" && account === undefined && given === undefined) {
     const variable = env.nameOf("AZURE_APPLICATION_CREDENTIALS_JSON");
     throw fields.lacking("storageAccount", `or set ${variable} to a file with it`);
+  }
+  if (credentials === undefined) {
+    const hint = "a SAS token or a connection string will do; managed identities are not supported";
+    throw fields.lacking("storageKey", hint);
   }
   return {
     account,
@@ -54,6 +61,39 @@ function absCredentials(
   if (key === undefined) return undefined;
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key)) throw fields.wrong("storageKey", "is not base64");
   return { kind: "shared-key", account: account ?? fields.required("storageAccount"), key };
+}
+
+/** A connection string says all of this itself, and the SDK would listen to nothing else. */
+function refuseBeside(
+  text: string,
+  fields: CredentialFields,
+  { account, given }: { account: string | undefined; given: string | undefined },
+): void {
+  const string = fields.nameOf("connectionString");
+  const hint = "leave out one of them, or give the account and its key instead";
+  if (given !== undefined) {
+    throw new UsageError(`${string} names its own endpoint, and another one is given`, { hint });
+  }
+  if (fields.text("domain") !== undefined) {
+    throw new UsageError(`${fields.nameOf("domain")} contradicts ${string}`, { hint });
+  }
+  // Many have both in their environment; only another account is a contradiction.
+  if (account !== undefined && accountIn(text) !== account) {
+    throw new UsageError(`${fields.nameOf("storageAccount")} is not the account of ${string}`, {
+      hint,
+    });
+  }
+}
+
+/** With a SAS it is in the endpoint alone: `https://account.blob…`. */
+function accountIn(text: string): string | undefined {
+  const parts = new Map<string, string>();
+  for (const part of text.split(";")) {
+    const [name = "", ...value] = part.trim().split("=");
+    parts.set(name.toLowerCase(), value.join("="));
+  }
+  const endpoint = parts.get("blobendpoint") ?? "";
+  return parts.get("accountname") ?? /^https?:\/\/([^./:]+)\./i.exec(endpoint)?.[1];
 }
 
 /** An emulator has the account in its path, not in its host. */

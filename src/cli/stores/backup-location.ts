@@ -24,10 +24,16 @@ export const locationFlags = {
   },
 } as const;
 
-interface LocationArgs {
-  readonly outputdir?: string | undefined;
-  readonly snapshot?: string | undefined;
-  readonly store?: string | undefined;
+type LocationFlag = keyof typeof locationFlags;
+
+const STORE = namesOf(storeFlags);
+const SECONDARY = namesOf(secondaryStoreFlags);
+
+function namesOf<F extends object>(flags: F): (keyof F)[] {
+  return Object.keys(flags) as (keyof F)[];
+}
+
+interface LocationArgs extends Partial<Readonly<Record<LocationFlag, string | undefined>>> {
   readonly from?: "primary" | "secondary" | "newest-complete" | undefined;
 }
 
@@ -35,10 +41,9 @@ interface LocationArgs {
 export function backupLocation(args: LocationArgs, { env }: Terminal): BackupLocation {
   const { outputdir, snapshot = "latest", from = "primary" } = args;
   if (outputdir !== undefined) {
-    for (const flag of ["snapshot", "store", "from"] as const) {
-      if (args[flag] !== undefined) {
-        throw new UsageError(`--outputdir contradicts --${flag}: the backup is in one place`);
-      }
+    const flag = firstGiven(args, ["snapshot", "from", ...STORE, ...SECONDARY]);
+    if (flag !== undefined) {
+      throw new UsageError(`--outputdir contradicts --${flag}: the backup is in one place`);
     }
     return { kind: "folder", folder: outputdir };
   }
@@ -50,8 +55,20 @@ export function backupLocation(args: LocationArgs, { env }: Terminal): BackupLoc
   }
   const needed = args.snapshot !== undefined || args.from !== undefined;
   const store = needed ? requiredStore(args, from, env) : storeConfig(args, from, env);
-  if (store === undefined) return { kind: "folder", folder: DEFAULT_FOLDER };
+  if (store === undefined) {
+    const flag = firstGiven(args, SECONDARY);
+    if (flag !== undefined) {
+      throw new UsageError(`--${flag} is given, but the secondary store is not to be read`, {
+        hint: "use --from secondary",
+      });
+    }
+    return { kind: "folder", folder: DEFAULT_FOLDER };
+  }
   return { kind: "snapshot", stores: [store], snapshot };
+}
+
+function firstGiven(args: LocationArgs, flags: readonly LocationFlag[]): LocationFlag | undefined {
+  return flags.find((flag) => args[flag] !== undefined);
 }
 
 /** The base of `--incremental-over`: `latest` or a name in the primary store, or else a folder. @throws UsageError */

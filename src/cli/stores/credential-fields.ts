@@ -58,9 +58,13 @@ export class CredentialFields {
     throw this.wrong(name, "is neither true nor false");
   }
 
-  wrong(name: string, why: string): UsageError {
-    const variable = this.#variables?.[name];
-    return new UsageError(`${variable ?? `${name} of ${this.where}`} ${why}`);
+  /** For messages: the variable, or the field of the file. */
+  nameOf(name: string): string {
+    return this.#variables?.[name] ?? `${name} of ${this.where}`;
+  }
+
+  wrong(name: string, why: string, hint?: string): UsageError {
+    return new UsageError(`${this.nameOf(name)} ${why}`, { hint });
   }
 
   lacking(name: string, hint?: string): UsageError {
@@ -100,6 +104,24 @@ export function variableFields(
   }
   const names = Object.entries(variables).map(([name, one]) => [name, env.nameOf(one)] as const);
   return new CredentialFields("the environment", values, Object.fromEntries(names));
+}
+
+/** PEM, or the path of a file with it. */
+export function certificate(fields: CredentialFields): string | undefined {
+  const given = fields.text("trustedCaCert");
+  if (given === undefined) return undefined;
+  let pem = given;
+  if (!given.includes("-----BEGIN")) {
+    try {
+      pem = readFileSync(given, "utf8");
+    } catch {
+      throw fields.wrong("trustedCaCert", "is neither PEM nor a file that can be read");
+    }
+  }
+  if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(pem)) {
+    throw fields.wrong("trustedCaCert", "holds no certificate");
+  }
+  return pem;
 }
 
 /** The parsed JSON object of a file. @throws UsageError */

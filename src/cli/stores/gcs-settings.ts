@@ -24,11 +24,23 @@ export function gcsSettings(
   const anonymous = settings.toggle("emulator");
   const variable = "GOOGLE_APPLICATION_CREDENTIALS";
   const path = env.get(variable);
+  const url = endpoint === undefined ? undefined : endpointUrl(endpoint, settings.where);
+  const apart = env.role === "primary" ? undefined : { variable: env.nameOf(variable) };
+  if (apart !== undefined && path === undefined && !anonymous && !isGoogles(url)) {
+    throw new UsageError(`${apart.variable} is not set`, {
+      hint: `what the machine gives is for Google alone; an emulator needs ${env.nameOf("GOOGLE_EMULATOR_ENABLED")}=true`,
+    });
+  }
   return {
-    endpoint: endpoint === undefined ? undefined : endpointUrl(endpoint, settings.where),
+    endpoint: url,
     anonymous,
     credentials: path === undefined ? undefined : keyFile(path, env.nameOf(variable)),
+    apart,
   };
+}
+
+function isGoogles(endpoint: string | undefined): boolean {
+  return endpoint === undefined || /\.googleapis\.com$/.test(new URL(endpoint).hostname);
 }
 
 function keyFile(path: string, variable: string): Record<string, unknown> {

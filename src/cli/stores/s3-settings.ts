@@ -1,6 +1,15 @@
-import { readFileSync } from "node:fs";
-import type { S3Config, S3Encryption } from "../../snapstore/config.js";
-import { type CredentialFields, credentialFields, variableFields } from "./credential-fields.js";
+import {
+  isAmazons,
+  type S3Apart,
+  type S3Config,
+  type S3Encryption,
+} from "../../snapstore/config.js";
+import {
+  type CredentialFields,
+  certificate,
+  credentialFields,
+  variableFields,
+} from "./credential-fields.js";
 import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
 
@@ -25,7 +34,66 @@ export function s3Settings(env: StoreEnvironment, endpoint: string | undefined):
       sessionToken: "AWS_SESSION_TOKEN",
       region: "AWS_REGION",
     });
-  return { ...fromFields(fields, endpoint), sse: encryption(fields) };
+  const settings = fromFields(fields, endpoint ?? fields.text("endpoint") ?? sdkEndpoint(env));
+  return { ...settings, ...ownAccess(env, settings, fields), sse: encryption(fields) };
+}
+
+/** The SDK would find it by itself, but then neither the store's name nor its region knew of it. */
+function sdkEndpoint(env: StoreEnvironment): string | undefined {
+  const fields = variableFields(env, {
+    endpoint: "AWS_ENDPOINT_URL_S3",
+    ofAll: "AWS_ENDPOINT_URL",
+    ignored: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+  });
+  if (fields.toggle("ignored") === true) return undefined;
+  return fields.text("endpoint") ?? fields.text("ofAll");
+}
+
+/** How a store that is not the primary gets in: by nothing that the primary's variables say. */
+function ownAccess(
+  env: StoreEnvironment,
+  settings: Settings,
+  fields: CredentialFields,
+): Pick<Settings, "apart" | "roleArn" | "webIdentityTokenFile"> {
+  if (env.role === "primary") return {};
+  const variables = variableFields(env, {
+    profile: "AWS_PROFILE",
+    credentialsFile: "AWS_SHARED_CREDENTIALS_FILE",
+    configFile: "AWS_CONFIG_FILE",
+    roleArn: "AWS_ROLE_ARN",
+    tokenFile: "AWS_WEB_IDENTITY_TOKEN_FILE",
+  });
+  const apart: S3Apart = {
+    variable: env.nameOf("AWS_ACCESS_KEY_ID"),
+    profile: variables.text("profile"),
+    credentialsFile: variables.text("credentialsFile"),
+    configFile: variables.text("configFile"),
+  };
+  if (settings.credentials !== undefined || settings.webIdentityTokenFile !== undefined) {
+    return { apart };
+  }
+  const identity = variables.text("tokenFile");
+  if (identity !== undefined && settings.roleArn === undefined && apart.profile === undefined) {
+    return { apart, roleArn: variables.required("roleArn"), webIdentityTokenFile: identity };
+  }
+  const hint = `or ${env.nameOf("AWS_PROFILE")}: what the machine gives is for Amazon alone, and the primary's keys are for the primary`;
+  if (apart.profile === undefined && !isAmazons(settings.endpoint)) {
+    throw fields.lacking("accessKeyID", hint);
+  }
+  return { apart };
+}
+
+/** The servers of ECS, OCS and OSS know no keys but those that were given for them. */
+function ownKeys(
+  env: StoreEnvironment,
+  settings: Settings,
+  fields: CredentialFields,
+): Pick<Settings, "apart"> {
+  if (env.role === "primary") return {};
+  if (settings.credentials === undefined && settings.webIdentityTokenFile === undefined) {
+    throw fields.lacking("accessKeyID", "the primary's keys are for the primary");
+  }
+  return { apart: { variable: fields.nameOf("accessKeyID") } };
 }
 
 /** Dell EMC ECS: variables alone, and no regions. */
@@ -37,8 +105,9 @@ export function ecsSettings(env: StoreEnvironment, endpoint: string | undefined)
     disableSSL: "ECS_DISABLE_SSL",
     insecureSkipVerify: "ECS_INSECURE_SKIP_VERIFY",
   });
-  const settings = fromFields(fields, endpoint);
-  return { ...withEndpoint(settings, fields), region: "US-Standard", pathStyle: true };
+  const settings = withEndpoint(fromFields(fields, endpoint), fields);
+  const access = ownKeys(env, settings, fields);
+  return { ...settings, ...access, region: "US-Standard", pathStyle: true };
 }
 
 /** OpenShift Container Storage. */
@@ -53,7 +122,8 @@ export function ocsSettings(env: StoreEnvironment, endpoint: string | undefined)
       disableSSL: "OCS_DISABLE_SSL",
       insecureSkipVerify: "OCS_INSECURE_SKIP_VERIFY",
     });
-  return { ...withEndpoint(fromFields(fields, endpoint), fields), pathStyle: true };
+  const settings = withEndpoint(fromFields(fields, endpoint), fields);
+  return { ...settings, ...ownKeys(env, settings, fields), pathStyle: true };
 }
 
 /** Alibaba Cloud's OSS, which refuses the path style. */
@@ -68,7 +138,7 @@ export function ossSettings(env: StoreEnvironment, endpoint: string | undefined)
     });
   const keys = fields.together("accessKeyID", "accessKeySecret");
   const url = endpointUrl(endpoint ?? fields.required("storageEndpoint"), fields.where);
-  return {
+  const settings = {
     endpoint: url,
     region: fields.text("region") ?? /^https?:\/\/(oss-[a-z0-9-]+?)(?:-internal)?\./.exec(url)?.[1],
     pathStyle: false,
@@ -77,6 +147,7 @@ export function ossSettings(env: StoreEnvironment, endpoint: string | undefined)
       secretAccessKey: keys.accessKeySecret,
     },
   };
+  return { ...settings, ...ownKeys(env, settings, fields) };
 }
 
 function fromFields(fields: CredentialFields, override: string | undefined): Settings {
@@ -107,24 +178,6 @@ function fromFields(fields: CredentialFields, override: string | undefined): Set
 function withEndpoint(settings: Settings, fields: CredentialFields): Settings {
   if (settings.endpoint === undefined) throw fields.lacking("endpoint");
   return settings;
-}
-
-/** PEM, or the path of a file with it. */
-function certificate(fields: CredentialFields): string | undefined {
-  const given = fields.text("trustedCaCert");
-  if (given === undefined) return undefined;
-  let pem = given;
-  if (!given.includes("-----BEGIN")) {
-    try {
-      pem = readFileSync(given, "utf8");
-    } catch {
-      throw fields.wrong("trustedCaCert", "is neither PEM nor a file that can be read");
-    }
-  }
-  if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(pem)) {
-    throw fields.wrong("trustedCaCert", "holds no certificate");
-  }
-  return pem;
 }
 
 function tokenFile(fields: CredentialFields): string | undefined {

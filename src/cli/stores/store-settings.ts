@@ -59,7 +59,7 @@ export function storeConfig(
     case "Swift":
       return { provider, ...place, ...swiftSettings(own, endpoint) };
     case "Rclone":
-      return rcloneConfig(location, own);
+      return rcloneConfig(location, own, env["RCLONE_CONFIG"]);
   }
 }
 
@@ -123,8 +123,19 @@ function locationOf(
   return { provider: kind, container: containerText, prefix };
 }
 
-function rcloneConfig({ container, prefix }: StoreLocation, env: StoreEnvironment): RcloneConfig {
-  return { provider: "Rclone", container, prefix, configFile: env.get("RCLONE_CONFIG") };
+function rcloneConfig(
+  { container, prefix }: StoreLocation,
+  env: StoreEnvironment,
+  primarys: string | undefined,
+): RcloneConfig {
+  const configFile = env.get("RCLONE_CONFIG");
+  // rclone itself would read the primary's.
+  if (configFile === undefined && primarys !== undefined && primarys !== "") {
+    throw new UsageError(`${env.nameOf("RCLONE_CONFIG")} is not set`, {
+      hint: "RCLONE_CONFIG is the primary's; both may name the same file",
+    });
+  }
+  return { provider: "Rclone", container, prefix, configFile };
 }
 
 function textOf(args: Given, flag: string | undefined): string | undefined {

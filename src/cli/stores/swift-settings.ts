@@ -1,5 +1,11 @@
+import { quoted } from "../../quoted.js";
 import type { SwiftAuth, SwiftConfig } from "../../snapstore/config.js";
-import { type CredentialFields, credentialFields, variableFields } from "./credential-fields.js";
+import {
+  type CredentialFields,
+  certificate,
+  credentialFields,
+  variableFields,
+} from "./credential-fields.js";
 import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
 
@@ -21,11 +27,12 @@ export function swiftSettings(
     const variable = env.nameOf("OPENSTACK_APPLICATION_CREDENTIALS_JSON");
     throw fields.lacking("authURL", `or set ${variable} to a file with it`);
   }
+  refuseUnsupported(fields, override);
   return {
     auth: authOf(fields),
     region: fields.text("region"),
     endpoint: override === undefined ? undefined : endpointUrl(override, fields.where),
-    caCertificate: fields.text("trustedCaCert"),
+    caCertificate: certificate(fields),
     insecureSkipVerify: fields.toggle("insecureSkipVerify"),
   };
 }
@@ -44,7 +51,32 @@ function openStackVariables(env: StoreEnvironment): CredentialFields {
     applicationCredentialID: "OS_APPLICATION_CREDENTIAL_ID",
     applicationCredentialName: "OS_APPLICATION_CREDENTIAL_NAME",
     applicationCredentialSecret: "OS_APPLICATION_CREDENTIAL_SECRET",
+    trustedCaCert: "OS_CACERT",
+    userDomainID: "OS_USER_DOMAIN_ID",
+    projectDomainID: "OS_PROJECT_DOMAIN_ID",
+    interface: "OS_INTERFACE",
   });
+}
+
+/** What would lead elsewhere than it says; an openrc file has these, and mostly with these values. */
+function refuseUnsupported(fields: CredentialFields, override: string | undefined): void {
+  const wanted = fields.text("interface") ?? "public";
+  if (override === undefined && !/^public(URL)?$/i.test(wanted)) {
+    const why = `is ${quoted(wanted)}, and only the public endpoint is looked for in the catalog`;
+    throw fields.wrong("interface", why, "give the endpoint itself as an override");
+  }
+}
+
+/** A domain by its name; by its id only the one that every Keystone has. */
+function domainOf(fields: CredentialFields, which: "userDomain" | "projectDomain"): string {
+  const name = fields.text(`${which}Name`) ?? fields.text("domainName");
+  const id = fields.text(`${which}ID`);
+  if (name !== undefined) return name;
+  if (id !== undefined && id !== "default") {
+    const hint = `set ${fields.nameOf(`${which}Name`)}`;
+    throw fields.wrong(`${which}ID`, "is an id, and a domain is known by its name here", hint);
+  }
+  return "Default";
 }
 
 function authOf(fields: CredentialFields): SwiftAuth {
@@ -58,27 +90,20 @@ function authOf(fields: CredentialFields): SwiftAuth {
       key: fields.required("password"),
     };
   }
-  const domain = fields.text("domainName");
-  const userDomain = fields.text("userDomainName") ?? domain;
   const secret = fields.text("applicationCredentialSecret");
-  if (secret !== undefined) return applicationCredential(fields, url, secret, userDomain);
+  if (secret !== undefined) return applicationCredential(fields, url, secret);
   return {
     kind: "v3-password",
     url,
     user: fields.required("username"),
     password: fields.required("password"),
-    userDomain: userDomain ?? "Default",
+    userDomain: domainOf(fields, "userDomain"),
     project: fields.text("projectName") ?? fields.required("tenantName"),
-    projectDomain: fields.text("projectDomainName") ?? domain ?? "Default",
+    projectDomain: domainOf(fields, "projectDomain"),
   };
 }
 
-function applicationCredential(
-  fields: CredentialFields,
-  url: string,
-  secret: string,
-  userDomain: string | undefined,
-): SwiftAuth {
+function applicationCredential(fields: CredentialFields, url: string, secret: string): SwiftAuth {
   const kind = "v3-application-credential";
   const id = fields.text("applicationCredentialID");
   if (id !== undefined) return { kind, url, id, secret };
@@ -88,7 +113,7 @@ function applicationCredential(
     url,
     name: fields.required("applicationCredentialName"),
     user: fields.required("username"),
-    userDomain: userDomain ?? "Default",
+    userDomain: domainOf(fields, "userDomain"),
     secret,
   };
 }

@@ -10,25 +10,16 @@ const DOMAIN = "blob.core.windows.net";
 /** A decorator around the store tries again, by the kind of error. */
 const OPTIONS = { retryOptions: { maxTries: 1 } };
 
-type Variables = Readonly<Record<string, string | undefined>>;
-
-/**
- * @param variables where credentials are looked for when the configuration has none, by the names
- *   of Azure's own tools
- */
-export function containerClient(
-  config: AbsConfig,
-  store: string,
-  variables: Variables = process.env,
-): ContainerClient {
-  const credentials = config.credentials ?? credentialsOf(variables);
+/** Nothing is looked for in the process's variables: they may be another store's. */
+export function containerClient(config: AbsConfig, store: string): ContainerClient {
+  const { credentials } = config;
   if (credentials === undefined) throw noCredentials(store);
   if (credentials.kind === "connection-string") {
     return withoutSecrets(store, "the connection string", () => {
       return new ContainerClient(credentials.text, config.container, OPTIONS);
     });
   }
-  const account = accountOf(config, credentials, variables);
+  const account = accountOf(config, credentials);
   const url = containerUrl(config, account, store);
   if (credentials.kind === "sas") {
     url.search = credentials.token.replace(/^\?/, "");
@@ -40,24 +31,8 @@ export function containerClient(
   return new ContainerClient(url.href, key, OPTIONS);
 }
 
-function credentialsOf(variables: Variables): AbsCredentials | undefined {
-  const text = variables["AZURE_STORAGE_CONNECTION_STRING"];
-  if (text) return { kind: "connection-string", text };
-  const account = variables["AZURE_STORAGE_ACCOUNT"];
-  const key = variables["AZURE_STORAGE_KEY"];
-  if (account && key) return { kind: "shared-key", account, key };
-  const token = variables["AZURE_STORAGE_SAS_TOKEN"];
-  return token ? { kind: "sas", token } : undefined;
-}
-
-function accountOf(
-  config: AbsConfig,
-  credentials: AbsCredentials,
-  variables: Variables,
-): string | undefined {
-  if (config.account !== undefined) return config.account;
-  if (credentials.kind === "shared-key") return credentials.account;
-  return variables["AZURE_STORAGE_ACCOUNT"];
+function accountOf(config: AbsConfig, credentials: AbsCredentials): string | undefined {
+  return config.account ?? (credentials.kind === "shared-key" ? credentials.account : undefined);
 }
 
 function containerUrl(config: AbsConfig, account: string | undefined, store: string): URL {
@@ -77,7 +52,7 @@ function containerUrl(config: AbsConfig, account: string | undefined, store: str
 function noCredentials(store: string): StoreError {
   return new StoreError("STORE_CREDENTIALS", "no credentials are given", {
     store,
-    hint: "give an account and its key, a SAS or a connection string, or set AZURE_STORAGE_CONNECTION_STRING; managed identities are not supported",
+    hint: "give an account and its key, a SAS or a connection string; managed identities are not supported",
   });
 }
 

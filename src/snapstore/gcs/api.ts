@@ -2,8 +2,11 @@ import { Storage } from "@google-cloud/storage";
 import { BackupToolError, InterruptedError, throwIfAborted } from "../../errors.js";
 import type { GcsConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { type HttpAnswer, HttpClient } from "../http/client.js";
+import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
+
+/** Where the SDK goes when no variable tells it otherwise. */
+const GOOGLES = "https://storage.googleapis.com";
 
 export interface GcsCall {
   readonly method: string;
@@ -25,21 +28,39 @@ export class GcsApi {
   readonly store: string;
   readonly endpoint: string;
   readonly #bucket: string;
-  readonly #storage: Storage;
+  readonly #newStorage: () => Storage;
+  #access: GcsAccess;
   readonly #anonymous: boolean;
-  readonly #http = new HttpClient();
+  readonly #hint: string = "check the key file, or give one";
+  readonly #http: HttpClient;
 
-  constructor(config: GcsConfig, store: string) {
+  /** @param deadlines how long to wait for a token, beside the calls themselves */
+  constructor(config: GcsConfig, store: string, deadlines: HttpDeadlines = HTTP_DEADLINES) {
     this.store = store;
     this.#bucket = config.container;
-    this.#storage = new Storage({
-      ...(config.endpoint !== undefined && { apiEndpoint: config.endpoint }),
-      ...(config.credentials !== undefined && { credentials: { ...config.credentials } }),
-      retryOptions: { autoRetry: false },
-    });
-    this.endpoint = this.#storage.apiEndpoint.replace(/\/+$/, "");
+    this.#http = new HttpClient({}, deadlines);
+    const { apart } = config;
+    const endpoint = config.endpoint ?? (apart && GOOGLES);
+    this.#newStorage = () => {
+      const storage = new Storage({
+        ...(endpoint !== undefined && { apiEndpoint: endpoint }),
+        ...(config.credentials !== undefined && { credentials: { ...config.credentials } }),
+        retryOptions: { autoRetry: false },
+      });
+      if (apart !== undefined) {
+        const { authClient } = storage;
+        authClient._tryGetApplicationCredentialsFromEnvironmentVariable = async () => null;
+      }
+      return storage;
+    };
+    const storage = this.#newStorage();
+    this.#access = new GcsAccess(storage.authClient);
+    if (apart !== undefined) {
+      this.#hint = `set ${apart.variable} to a key file, or check the one that it names`;
+    }
+    this.endpoint = storage.apiEndpoint.replace(/\/+$/, "");
     // STORAGE_EMULATOR_HOST, as all of Google's SDKs know it, is an emulator's.
-    const emulator = config.endpoint === undefined && this.#storage.customEndpoint;
+    const emulator = endpoint === undefined && storage.customEndpoint;
     this.#anonymous = config.anonymous ?? (emulator && config.credentials === undefined);
   }
 
@@ -76,6 +97,7 @@ export class GcsApi {
   }
 
   close(): void {
+    this.#access.end();
     this.#http.close();
   }
 
@@ -91,9 +113,14 @@ export class GcsApi {
     signal: AbortSignal | undefined,
   ): Promise<Readonly<Record<string, string>>> {
     if (this.#anonymous) return {};
+    const access = this.#access;
+    const late = () => {
+      access.end();
+      // The library would hand the call that hangs to all who ask again.
+      if (this.#access === access) this.#access = new GcsAccess(this.#newStorage().authClient);
+    };
     try {
-      const asked = this.#storage.authClient.getRequestHeaders(url.href);
-      return { ...(await beforeAbort(asked, this.#http.deadlines.idleMs, signal)) };
+      return await beforeAbort(access.headers(url), this.#http.deadlines.idleMs, signal, late);
     } catch (error) {
       if (error instanceof BackupToolError) throw error;
       const transient = callError(error, { store: this.store, key: "", signal });
@@ -101,23 +128,61 @@ export class GcsApi {
       throw new StoreError("STORE_CREDENTIALS", "no access token could be had", {
         store: this.store,
         // The library's message may quote the key file.
-        hint: "check the key file, or give one",
+        hint: this.#hint,
       });
     }
   }
 }
 
-/** The library has no way to end a call: it goes on, and nobody waits for it. */
+/** Who we are, as the library finds out. Its calls for tokens are shared by all who need one. */
+class GcsAccess {
+  readonly #auth: Storage["authClient"];
+  readonly #ended = new AbortController();
+
+  constructor(auth: Storage["authClient"]) {
+    this.#auth = auth;
+  }
+
+  async headers(url: URL): Promise<Readonly<Record<string, string>>> {
+    try {
+      const client = await this.#auth.getClient();
+      const { signal } = this.#ended;
+      // An external account exchanges its token by a transporter of its own.
+      const exchange: unknown = Reflect.get(client, "stsCredential");
+      for (const owner of [client, exchange]) {
+        const transporter: unknown = Reflect.get(Object(owner), "transporter");
+        if (transporter instanceof Object) Reflect.set(transporter, "defaults", { signal });
+      }
+      return { ...(await client.getRequestHeaders(url.href)) };
+    } catch (error) {
+      throw this.#ended.signal.aborted ? lateError() : error;
+    }
+  }
+
+  /** Ends what the library still waits for: else it would keep the process alive. */
+  end(): void {
+    this.#ended.abort();
+  }
+}
+
+function lateError(): Error {
+  return Object.assign(new Error("no access token in time"), { code: "ETIMEDOUT" });
+}
+
+/** Who is interrupted leaves the call to others who wait for it; `late` may end it. */
 async function beforeAbort<T>(
   call: Promise<T>,
   lateMs: number,
   signal: AbortSignal | undefined,
+  late: () => void,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let interrupt = () => {};
   const ended = new Promise<never>((_, reject) => {
-    const late = Object.assign(new Error("no access token in time"), { code: "ETIMEDOUT" });
-    timer = setTimeout(reject, lateMs, late);
+    timer = setTimeout(() => {
+      late();
+      reject(lateError());
+    }, lateMs);
     interrupt = () => reject(new InterruptedError());
     signal?.addEventListener("abort", interrupt, { once: true });
   });

@@ -1,11 +1,24 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { fromTemporaryCredentials, fromTokenFile } from "@aws-sdk/credential-providers";
+import {
+  createCredentialChain,
+  fromContainerMetadata,
+  fromHttp,
+  fromIni,
+  fromInstanceMetadata,
+  fromNodeProviderChain,
+  fromTemporaryCredentials,
+  fromTokenFile,
+} from "@aws-sdk/credential-providers";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import type { S3Config } from "../config.js";
+import { isAmazons, type S3Apart, type S3Config } from "../config.js";
 import { signWithDigests } from "./digests.js";
+
+type AwsCredentialIdentityProvider = ReturnType<typeof fromIni>;
 
 /** Milliseconds. */
 export interface S3Deadlines {
@@ -31,7 +44,9 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
       ca: [...rootCertificates, config.caCertificate],
     }),
   };
-  const region = config.region ?? (config.endpoint === undefined ? undefined : "us-east-1");
+  // Where a bucket of Amazon is, its refusal says.
+  const anywhere = config.endpoint !== undefined || config.apart !== undefined;
+  const region = config.region ?? (anywhere ? "us-east-1" : undefined);
   const handler = new NodeHttpHandler({
     connectionTimeout: deadlines.connectMs,
     socketTimeout: deadlines.idleMs,
@@ -39,11 +54,13 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
     httpsAgent: new HttpsAgent({ ...agent, ...tls }),
     logger: SILENT,
   });
-  const credentials = credentialsOf(config, region, handler);
+  const credentials = credentialsOf(config, region, handler, deadlines);
   const client = new S3Client({
     ...(config.endpoint !== undefined && { endpoint: config.endpoint }),
     ...(region !== undefined && { region }),
-    ...(credentials !== undefined && { credentials }),
+    credentials,
+    // Those of variables and of the default profile are the primary's.
+    ignoreConfiguredEndpointUrls: config.apart !== undefined,
     forcePathStyle: config.pathStyle ?? config.endpoint !== undefined,
     // Tries again are ours: the SDK's would hide how often, and end the deadlines.
     maxAttempts: 1,
@@ -56,32 +73,47 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
     requestHandler: handler,
   });
   signWithDigests(client);
+  heedSignals(client);
   return client;
 }
 
-/** Servers that are not Amazon's give their tokens where they keep their buckets. */
-function tokenService({ endpoint }: S3Config, requestHandler: NodeHttpHandler) {
-  const amazons =
-    endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
-  return amazons ? {} : { endpoint, requestHandler };
+type ClientSettings = NonNullable<Parameters<typeof fromTokenFile>[0]>["clientConfig"];
+
+/** Of a token service: tries again are ours here, too. */
+function tokenClient(region: string | undefined, deadlines: S3Deadlines): ClientSettings {
+  return {
+    ...(region !== undefined && { region }),
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: deadlines.connectMs,
+      socketTimeout: deadlines.idleMs,
+      // Asked once an hour: nothing is kept open for the next time.
+      httpAgent: new HttpAgent(),
+      httpsAgent: new HttpsAgent(),
+      logger: SILENT,
+    }),
+    maxAttempts: 1,
+    logger: SILENT,
+  };
 }
 
-/** Undefined: the SDK's own chain (environment, profile, container, machine). */
 function credentialsOf(
   config: S3Config,
   region: string | undefined,
   requestHandler: NodeHttpHandler,
-): S3ClientConfig["credentials"] | undefined {
-  const { credentials, roleArn, webIdentityTokenFile } = config;
+  deadlines: S3Deadlines,
+): NonNullable<S3ClientConfig["credentials"]> {
+  const { credentials, roleArn, webIdentityTokenFile, apart } = config;
   const own = credentials && {
     accessKeyId: credentials.accessKeyId,
     secretAccessKey: credentials.secretAccessKey,
     ...(credentials.sessionToken !== undefined && { sessionToken: credentials.sessionToken }),
   };
-  const clientConfig = {
-    ...(region !== undefined && { region }),
-    ...tokenService(config, requestHandler),
-    logger: SILENT,
+  const amazons = tokenClient(region, deadlines);
+  const clientConfig: ClientSettings = {
+    ...amazons,
+    // Servers that are not Amazon's give their tokens where they keep their buckets.
+    ...(!isAmazons(config.endpoint) && { endpoint: config.endpoint, requestHandler }),
+    ...(apart !== undefined && { ignoreConfiguredEndpointUrls: true }),
   };
   if (webIdentityTokenFile !== undefined) {
     return fromTokenFile({
@@ -91,10 +123,65 @@ function credentialsOf(
       ...(roleArn !== undefined && { roleArn }),
     });
   }
-  if (roleArn === undefined) return own;
+  const others = () =>
+    // The SDK's own chain: environment, profile, container, machine.
+    apart === undefined
+      ? fromNodeProviderChain({ clientConfig: amazons, logger: SILENT })
+      : ofTheMachine(apart, clientConfig);
+  const first = own ?? others();
+  if (roleArn === undefined) return first;
   return fromTemporaryCredentials({
     params: { RoleArn: roleArn, RoleSessionName: SESSION_NAME },
     clientConfig,
-    ...(own !== undefined && { masterCredentials: own }),
+    masterCredentials: first,
   });
+}
+
+/** The SDK's own chain without the variables, which are another store's. */
+function ofTheMachine(apart: S3Apart, clientConfig: ClientSettings): AwsCredentialIdentityProvider {
+  const { profile, variable } = apart;
+  const fromFiles = fromIni({
+    // Unless told, the SDK would take these from variables, too.
+    profile: profile ?? "default",
+    filepath: apart.credentialsFile ?? join(homedir(), ".aws", "credentials"),
+    configFilepath: apart.configFile ?? join(homedir(), ".aws", "config"),
+    clientConfig,
+  });
+  if (profile !== undefined) return createCredentialChain(fromFiles);
+  return createCredentialChain(fromFiles, ...servicesOfTheMachine(), async () => {
+    throw Object.assign(new Error(`no credentials are found, and ${variable} is not set`), {
+      name: "CredentialsProviderError",
+    });
+  });
+}
+
+/** What stands in these variables is about the machine, whatever its stores are. */
+function servicesOfTheMachine(): AwsCredentialIdentityProvider[] {
+  const { env } = process;
+  if (env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] || env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]) {
+    return [fromHttp(), fromContainerMetadata()];
+  }
+  const disabled = env["AWS_EC2_METADATA_DISABLED"];
+  return disabled && disabled !== "false" ? [] : [fromInstanceMetadata()];
+}
+
+/** The SDK waits for credentials whatever the signal of the call says. */
+function heedSignals(client: S3Client): void {
+  type Send = (command: unknown, options?: { abortSignal?: AbortSignal }) => Promise<unknown>;
+  const send: Send = client.send.bind(client) as Send;
+  const heeding: Send = async (command, options) => {
+    const signal = options?.abortSignal;
+    if (signal === undefined) return await send(command, options);
+    let abort = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+    });
+    try {
+      return await Promise.race([send(command, options), aborted]);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  };
+  client.send = heeding as S3Client["send"];
 }
