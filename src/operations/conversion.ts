@@ -58,6 +58,7 @@ export class Conversion {
       }
       await this.#gone(await this.#baseKeys?.rest());
       await this.#tombstones.flush();
+      this.#run.counts.deletedKeys = this.#tombstones.written;
     } finally {
       await this.#baseKeys?.close();
     }
@@ -112,7 +113,6 @@ export class Conversion {
 
   async #gone(keys: readonly Uint8Array[] = []): Promise<void> {
     for (const key of keys) {
-      this.#run.counts.deletedKeys++;
       await this.#tombstones.add({ kind: "key", key });
     }
   }

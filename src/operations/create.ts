@@ -18,7 +18,7 @@ import type { OperationContext } from "./context.js";
 import { archivePools } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
 import { CreateStores, type StoreDestination } from "./create-target.js";
-import { choosePools } from "./pools.js";
+import { choosePools, covers } from "./pools.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface CreateOptions {
@@ -108,7 +108,7 @@ export async function createBackup(
     const run = { writer, counts, base, context, keepGoing: options.keepGoing };
     let poolIds: readonly number[] = [];
     if (ceph !== undefined) {
-      poolIds = await archivePools(run, ceph, pools, coverage(options));
+      poolIds = await archivePools(run, ceph, pools, covers(options));
       report({
         type: "ceph-done",
         included: counts.objects,
@@ -138,12 +138,6 @@ export async function createBackup(
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
-}
-
-/** What `choosePools` would choose, were it there. */
-function coverage({ includePools, skipPools }: CreateOptions): (pool: string) => boolean {
-  return (pool) =>
-    includePools.length > 0 ? includePools.includes(pool) : !skipPools.includes(pool);
 }
 
 /**

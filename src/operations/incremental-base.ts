@@ -32,7 +32,6 @@ export async function writeObjectTombstones(
   if (run.base === undefined) return 0;
   const names = new Map<number, string>();
   const tombstones = new TombstonePages(run.writer);
-  let count = 0;
   for await (const items of run.base.readIndex({ signal: run.context.signal })) {
     for (const item of items) {
       if (item.kind === "pool") names.set(item.pool, item.name);
@@ -44,9 +43,8 @@ export async function writeObjectTombstones(
       if (slot === undefined || table.isMarked(slot)) continue;
       const { namespace, locator, name } = item;
       await tombstones.add({ kind: "object", pool, namespace, locator, name });
-      count++;
     }
   }
   await tombstones.flush();
-  return count;
+  return tombstones.written;
 }

@@ -12,10 +12,22 @@ export async function choosePools(
 ): Promise<string[]> {
   const existing = await ceph.listPools();
   requirePools(existing, [...options.includePools, ...options.skipPools]);
-  const chosen = options.includePools.length > 0 ? [...new Set(options.includePools)] : existing;
-  const pools = chosen.filter((pool) => !options.skipPools.includes(pool));
+  const named = options.includePools.length > 0 ? [...new Set(options.includePools)] : existing;
+  const pools = named.filter(covers(options));
   await ceph.requireNoTiers(pools, "read");
   return pools;
+}
+
+/** Whether a pool would be chosen, were it there. */
+export function covers({
+  includePools,
+  skipPools,
+}: {
+  includePools: readonly string[];
+  skipPools: readonly string[];
+}): (pool: string) => boolean {
+  return (pool) =>
+    (includePools.length === 0 || includePools.includes(pool)) && !skipPools.includes(pool);
 }
 
 /** Throws UsageError when the cluster has no pool of one of these names. */

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import test from "ava";
 import { PassphraseKeys } from "../../src/archive/backup-keys.js";
-import { createBackup } from "../../src/operations/create.js";
 import { object, type SampleObject, writeSample } from "../support/archive-sample.js";
 import { backuptool, cephFlags, env, PASSPHRASE } from "../support/backuptool.js";
 import {
@@ -13,6 +12,7 @@ import {
   remakePoolNow,
   writeObjects,
 } from "../support/ceph-client.js";
+import { createHere } from "../support/create-here.js";
 import { disturbed } from "../support/disturbed.js";
 import { newFolder } from "../support/folders.js";
 
@@ -122,25 +122,15 @@ test.serial("a pool that is removed and made again while it is read is an error"
     Array.from({ length: 3000 }, (_, i) => ({ name: `object ${i}`, size: 10 })),
   );
   let done = 0;
-  const creating = createBackup(
+  const creating = createHere(
     {
       outputDir: join(newFolder(), "backup"),
       ceph: { conf: env("CEPH_CONF"), keyring: env("CEPH_KEYRING_ADMIN") },
       includePools: [pool],
-      skipPools: [],
-      archiveSize: 1 << 30,
-      compressionLevel: 1,
-      kdf: "moderate",
-      keepGoing: false,
-      toolVersion: "test",
     },
-    {
-      signal: new AbortController().signal,
-      report: (event) => {
-        // All names are listed by then, and most objects are still to be read.
-        if (event.type === "progress" && done++ === 0) remakePoolNow(pool);
-      },
-      passphrase: async () => Buffer.from(PASSPHRASE),
+    (event) => {
+      // All names are listed by then, and most objects are still to be read.
+      if (event.type === "progress" && done++ === 0) remakePoolNow(pool);
     },
   );
   const error = await t.throwsAsync(creating, { code: "CEPH_POOL_NOT_FOUND" });

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import test from "ava";
-import { createBackup } from "../../src/operations/create.js";
 import type { OperationEvent } from "../../src/operations/events.js";
-import { backuptool, lines, PASSPHRASE } from "../support/backuptool.js";
+import { backuptool, lines } from "../support/backuptool.js";
+import { createHere } from "../support/create-here.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 
@@ -37,26 +37,15 @@ async function createDuring(
     ctlNow(etcd, "del", `key-00000${2 + left}`);
     ctlNow(etcd, "compact", `${revision(etcd)}`);
   };
-  await createBackup(
+  await createHere(
     {
       outputDir,
       etcd: { endpoints: [etcd.endpoint] },
-      includePools: [],
-      skipPools: [],
       ...(incrementalOver === undefined
         ? {}
         : { incrementalOver: { kind: "folder", folder: incrementalOver } as const }),
-      archiveSize: 1 << 30,
-      compressionLevel: 1,
-      kdf: "moderate",
-      keepGoing: false,
-      toolVersion: "test",
     },
-    {
-      signal: new AbortController().signal,
-      report,
-      passphrase: async () => Buffer.from(PASSPHRASE),
-    },
+    report,
   );
   return events;
 }

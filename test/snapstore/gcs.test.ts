@@ -190,17 +190,22 @@ test(`${NAME}: a service account's key file signs, another is refused`, async (t
   t.false(`${error.message} ${error.hint}`.includes("nonsense"));
 });
 
-test(`${NAME}: an external account's file gets a token from where it says`, async (t) => {
+/** A file that says where a token of somebody else is exchanged for one of Google's. */
+function externalAccount({ url }: GcsEmulator) {
   const file = join(newFolder(), "subject-token");
   writeFileSync(file, "subject");
-  const credentials = {
+  return {
     type: "external_account",
     audience:
       "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
     subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
-    token_url: `${emulator.url}/token`,
+    token_url: `${url}/token`,
     credential_source: { file },
   };
+}
+
+test(`${NAME}: an external account's file gets a token from where it says`, async (t) => {
+  const credentials = externalAccount(emulator);
   const store = openGcsStore({ ...config, anonymous: false, credentials });
   await store.put("external", Buffer.from("x"));
   t.true(emulator.authorizations.has("Bearer emulated-token"));
@@ -228,16 +233,7 @@ test(`${NAME}: a token that does not come is asked for again, and the call for i
     });
     return true;
   };
-  const file = join(newFolder(), "subject-token");
-  writeFileSync(file, "subject");
-  const credentials = {
-    type: "external_account",
-    audience:
-      "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
-    subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
-    token_url: `${own.url}/token`,
-    credential_source: { file },
-  };
+  const credentials = externalAccount(own);
   const deadlines = { connectMs: 10_000, idleMs: 2000 };
   const access = { ...config, endpoint: own.url, anonymous: false, credentials };
   const api = new GcsApi(access, "gs://backups", deadlines);

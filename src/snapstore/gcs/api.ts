@@ -1,7 +1,8 @@
 import { Storage } from "@google-cloud/storage";
-import { BackupToolError, InterruptedError, throwIfAborted } from "../../errors.js";
+import { BackupToolError, throwIfAborted } from "../../errors.js";
 import type { GcsConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
+import { heeding } from "../heeding.js";
 import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
 
@@ -73,7 +74,7 @@ export class GcsApi {
     return this.#urlOf("/upload/storage/v1", undefined, query);
   }
 
-  /** @throws StoreError, InterruptedError */
+  /** Throws StoreError and InterruptedError alone, and so does its answer. */
   async call(wanted: GcsCall): Promise<HttpAnswer> {
     const { expected = [], key, signal } = wanted;
     const context = { store: this.store, key, signal };
@@ -81,7 +82,7 @@ export class GcsApi {
       throwIfAborted(signal);
       const headers = { ...wanted.headers, ...(await this.#authorization(wanted.url, signal)) };
       const answer = await this.#http.send({ ...wanted, headers });
-      if (answer.ok || expected.includes(answer.status)) return answer;
+      if (answer.ok || expected.includes(answer.status)) return answer.about(context);
       const { words, reason } = toldBy(await answer.text());
       const { status } = answer;
       const retryAfter = answer.header("retry-after");
@@ -177,20 +178,16 @@ async function beforeAbort<T>(
   late: () => void,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  let interrupt = () => {};
-  const ended = new Promise<never>((_, reject) => {
+  const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       late();
       reject(lateError());
     }, lateMs);
-    interrupt = () => reject(new InterruptedError());
-    signal?.addEventListener("abort", interrupt, { once: true });
   });
   try {
-    return await Promise.race([call, ended]);
+    return await heeding(Promise.race([call, tooLate]), signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", interrupt);
   }
 }
 

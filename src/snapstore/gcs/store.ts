@@ -14,7 +14,6 @@ import type {
   UploadOptions,
 } from "../store.js";
 import { GcsApi } from "./api.js";
-import { callGcs } from "./call.js";
 import { FIELDS, type ObjectResource, storedObject } from "./resource.js";
 import { GcsUpload, GRANULE } from "./upload.js";
 
@@ -61,7 +60,7 @@ class GcsStore implements SnapStore {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const resource = JSON.stringify({ name: this.#below + key, md5Hash, metadata: { sha256 } });
     const head = `--${boundary}\r\ncontent-type: application/json\r\n\r\n${resource}\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`;
-    const answer = await callGcs(this.#api, {
+    const answer = await this.#api.call({
       method: "POST",
       url: this.#api.uploadUrl({
         uploadType: "multipart",
@@ -88,7 +87,7 @@ class GcsStore implements SnapStore {
     const { length, ifTag, signal } = options;
     // HTTP has no range of nothing.
     if (length === 0) return await this.#mustExist(key, signal);
-    const answer = await callGcs(this.#api, {
+    const answer = await this.#api.call({
       method: "GET",
       url: this.#api.url(this.#below + key, {
         alt: "media",
@@ -105,7 +104,7 @@ class GcsStore implements SnapStore {
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     checkKey(this.name, key);
     const url = this.#api.url(this.#below + key, { fields: FIELDS });
-    const answer = await callGcs(this.#api, { method: "GET", url, key, signal, expected: [404] });
+    const answer = await this.#api.call({ method: "GET", url, key, signal, expected: [404] });
     if (answer.status !== 404) {
       const resource = (await answer.json()) as ObjectResource;
       return storedObject(key, resource);
@@ -125,7 +124,7 @@ class GcsStore implements SnapStore {
       ...(shallow && { delimiter: "/" }),
       ...(cursor !== undefined && { pageToken: cursor }),
     });
-    const answer = await callGcs(this.#api, { method: "GET", url, key: prefix, signal });
+    const answer = await this.#api.call({ method: "GET", url, key: prefix, signal });
     const page = (await answer.json()) as ListResource;
     const objects = (page.items ?? [])
       // What consoles make to show an empty folder is no object of ours.
@@ -139,7 +138,7 @@ class GcsStore implements SnapStore {
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(this.name, key);
     const url = this.#api.url(this.#below + key);
-    const answer = await callGcs(this.#api, {
+    const answer = await this.#api.call({
       method: "DELETE",
       url,
       key,

@@ -4,7 +4,6 @@ import { StoreError } from "../errors.js";
 import type { HttpAnswer } from "../http/client.js";
 import type { StoreUpload, UploadOptions } from "../store.js";
 import type { GcsApi } from "./api.js";
-import { callGcs } from "./call.js";
 import type { ObjectResource } from "./resource.js";
 
 /** Bytes that every request but the last must be a multiple of. */
@@ -51,7 +50,7 @@ export class GcsUpload implements StoreUpload {
     if (partBytes % GRANULE !== 0) {
       throw api.error("STORE_FAILED", `parts must be multiples of ${GRANULE} bytes`);
     }
-    const answer = await callGcs(api, {
+    const answer = await api.call({
       method: "POST",
       url: api.uploadUrl({
         uploadType: "resumable",
@@ -129,7 +128,8 @@ export class GcsUpload implements StoreUpload {
       expected: [499, 404, 410],
     };
     // A session that stays ends by itself after a week.
-    await callGcs(this.#api, call)
+    await this.#api
+      .call(call)
       .then((answer) => answer.drop())
       .catch(() => {});
   }
@@ -167,7 +167,7 @@ export class GcsUpload implements StoreUpload {
     signal: AbortSignal | undefined,
   ): Promise<ObjectResource | undefined> {
     this.#unsure = true;
-    const answer = await callGcs(this.#api, {
+    const answer = await this.#api.call({
       method: "PUT",
       url: this.#session,
       key: this.#key,
@@ -199,7 +199,8 @@ export class GcsUpload implements StoreUpload {
     if (Number(size) === wanted && (md5Hash === undefined || md5Hash === md5)) return;
     const query = generation === undefined ? {} : { ifGenerationMatch: generation };
     const url = this.#api.url(this.#name, query);
-    await callGcs(this.#api, { method: "DELETE", url, key: this.#key })
+    await this.#api
+      .call({ method: "DELETE", url, key: this.#key })
       .then((answer) => answer.drop())
       .catch(() => {});
     throw this.#fail("the store has other bytes than were sent");

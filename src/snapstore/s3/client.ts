@@ -16,6 +16,7 @@ import {
 } from "@aws-sdk/credential-providers";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { isAmazons, type S3Apart, type S3Config } from "../config.js";
+import { heeding } from "../heeding.js";
 import { signWithDigests } from "./digests.js";
 
 type AwsCredentialIdentityProvider = ReturnType<typeof fromIni>;
@@ -169,19 +170,7 @@ function servicesOfTheMachine(): AwsCredentialIdentityProvider[] {
 function heedSignals(client: S3Client): void {
   type Send = (command: unknown, options?: { abortSignal?: AbortSignal }) => Promise<unknown>;
   const send: Send = client.send.bind(client) as Send;
-  const heeding: Send = async (command, options) => {
-    const signal = options?.abortSignal;
-    if (signal === undefined) return await send(command, options);
-    let abort = () => {};
-    const aborted = new Promise<never>((_, reject) => {
-      abort = () => reject(signal.reason);
-      signal.addEventListener("abort", abort, { once: true });
-    });
-    try {
-      return await Promise.race([send(command, options), aborted]);
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
-  };
-  client.send = heeding as S3Client["send"];
+  const sendHeeding: Send = (command, options) =>
+    heeding(send(command, options), options?.abortSignal, ({ reason }) => reason);
+  client.send = sendHeeding as S3Client["send"];
 }

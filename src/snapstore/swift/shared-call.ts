@@ -1,5 +1,6 @@
-import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { throwIfAborted } from "../../errors.js";
 import { CallDeadline } from "../call-deadline.js";
+import { heeding } from "../heeding.js";
 
 /** Longest wait for an answer, milliseconds. */
 const MOST_MS = 120_000;
@@ -29,16 +30,7 @@ export class SharedCall<T> {
   async answer(signal: AbortSignal | undefined): Promise<T> {
     throwIfAborted(signal);
     this.#asked ??= this.#ask();
-    let interrupt = () => {};
-    const interrupted = new Promise<never>((_, reject) => {
-      interrupt = () => reject(new InterruptedError());
-      signal?.addEventListener("abort", interrupt, { once: true });
-    });
-    try {
-      return await Promise.race([this.#asked, interrupted]);
-    } finally {
-      signal?.removeEventListener("abort", interrupt);
-    }
+    return await heeding(this.#asked, signal);
   }
 
   #ask(): Promise<T> {
