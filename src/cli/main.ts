@@ -49,7 +49,12 @@ function version(): string {
   }
 }
 
-const { stdin, stdout, stderr, env } = process;
+const { stdin, stdout, stderr } = process;
+const env = { ...process.env };
+// What a child of any library inherits holds no passphrase, and no key of a second store.
+for (const name of Object.keys(env)) {
+  if (/^(BACKUPTOOL|SECONDARY|SOURCE)_/.test(name)) delete process.env[name];
+}
 const terminal = { stdin, stdout, stderr, env, output, signal: stop.signal };
 process.exitCode = await runProgram(process.argv.slice(2), terminal, version());
 

@@ -130,6 +130,10 @@ export interface RcloneConfig extends CommonConfig {
   readonly container: string;
   /** The rclone.conf; rclone's own default unless told. */
   readonly configFile?: string | undefined;
+  /** The store's own variables, which rclone gets beside those of the machine. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Whole name of the variable that holds the password of the rclone.conf, for hints. */
+  readonly passwordVariable?: string | undefined;
   /** The program; `rclone` in PATH unless told. */
   readonly program?: string | undefined;
 }

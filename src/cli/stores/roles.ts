@@ -31,4 +31,14 @@ export class StoreEnvironment {
     const value = this.#env[this.nameOf(name)];
     return value === "" ? undefined : value;
   }
+  /** Every variable of this store, by its name without the role. */
+  own(): Readonly<Record<string, string | undefined>> {
+    if (this.role === "primary") return this.#env;
+    const start = variableOf(this.role, "");
+    return Object.fromEntries(
+      Object.entries(this.#env)
+        .filter(([name]) => name.startsWith(start))
+        .map(([name, value]) => [name.slice(start.length), value]),
+    );
+  }
 }

@@ -1,5 +1,5 @@
 import { UsageError } from "../../errors.js";
-import type { RcloneConfig, StoreConfig } from "../../snapstore/config.js";
+import type { StoreConfig } from "../../snapstore/config.js";
 import { absSettings } from "./abs-settings.js";
 import { endpointUrl } from "./endpoint-url.js";
 import { gcsSettings } from "./gcs-settings.js";
@@ -10,6 +10,7 @@ import {
   parseProvider,
   type StoreLocation,
 } from "./location.js";
+import { rcloneSettings } from "./rclone-settings.js";
 import { flagOf, StoreEnvironment, type StoreRole } from "./roles.js";
 import { ecsSettings, ocsSettings, ossSettings, s3Settings } from "./s3-settings.js";
 import { swiftSettings } from "./swift-settings.js";
@@ -59,7 +60,7 @@ export function storeConfig(
     case "Swift":
       return { provider, ...place, ...swiftSettings(own, endpoint) };
     case "Rclone":
-      return rcloneConfig(location, own, env["RCLONE_CONFIG"]);
+      return { provider, ...place, ...rcloneSettings(own, env["RCLONE_CONFIG"]) };
   }
 }
 
@@ -121,21 +122,6 @@ function locationOf(
     throw new UsageError(`--${containerFlag} of an Rclone store is remote:path`);
   }
   return { provider: kind, container: containerText, prefix };
-}
-
-function rcloneConfig(
-  { container, prefix }: StoreLocation,
-  env: StoreEnvironment,
-  primarys: string | undefined,
-): RcloneConfig {
-  const configFile = env.get("RCLONE_CONFIG");
-  // rclone itself would read the primary's.
-  if (configFile === undefined && primarys !== undefined && primarys !== "") {
-    throw new UsageError(`${env.nameOf("RCLONE_CONFIG")} is not set`, {
-      hint: "RCLONE_CONFIG is the primary's; both may name the same file",
-    });
-  }
-  return { provider: "Rclone", container, prefix, configFile };
 }
 
 function textOf(args: Given, flag: string | undefined): string | undefined {

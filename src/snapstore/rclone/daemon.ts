@@ -1,14 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { throwIfAborted } from "../../errors.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type BackupToolError, throwIfAborted } from "../../errors.js";
 import type { RcloneConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type HttpAnswer, HttpClient } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
+import { machineVariables } from "./environment.js";
+import { LastWords } from "./last-words.js";
 
 /** Longest wait for rclone to serve, milliseconds: it is a large program, and a machine may be busy. */
 const START_MS = 60_000;
 /** Longest silence, milliseconds: a move of a large object on its server is one call. */
+/** Longest wait for the end of a rclone that dropped a call, milliseconds. */
+const END_MS = 1000;
 const DEADLINES = { connectMs: 10_000, idleMs: 600_000 };
 /** What the store's place is called in rclone's configuration: an alias, so that names need no quoting. */
 export const REMOTE = "backuptoolstore:";
@@ -26,6 +31,8 @@ export class RcloneDaemon {
   readonly #config: RcloneConfig;
   readonly #http = new HttpClient({}, DEADLINES);
   #running: Promise<Running> | undefined;
+  /** Of the process that was started last. */
+  #words: LastWords | undefined;
   #closed = false;
 
   constructor(config: RcloneConfig, store: string) {
@@ -64,7 +71,7 @@ export class RcloneDaemon {
       if (!answer.ok) throw await refusalOf(answer, context);
       return (await answer.json()) as Record<string, unknown>;
     } catch (error) {
-      throw callError(error, context);
+      throw await this.explained(callError(error, context));
     }
   }
 
@@ -88,8 +95,23 @@ export class RcloneDaemon {
       if (!answer.ok) throw await refusalOf(answer, context);
       yield* answer.pieces();
     } catch (error) {
-      throw callError(error, context);
+      throw await this.explained(callError(error, context));
     }
+  }
+
+  /** The error of a call with what rclone said, where the call failed because rclone ended. */
+  async explained(error: BackupToolError): Promise<BackupToolError> {
+    const words = this.#words;
+    if (this.#closed || words === undefined) return error;
+    if (!(error instanceof StoreError) || !LOST.test(codeIn(error.cause))) return error;
+    const late = new AbortController();
+    const { signal } = late;
+    const over = words.ended.then(() => true);
+    const wait = sleep(END_MS, false, { signal }).catch(() => false);
+    const ended = await Promise.race([over, wait]);
+    late.abort();
+    if (!ended) return error;
+    return words.error(error.code, `${error.reason}; rclone ended`, this.store, error.cause);
   }
 
   async close(): Promise<void> {
@@ -115,18 +137,20 @@ export class RcloneDaemon {
       prefix === ""
         ? container
         : `${container.replace(/([^:])\/+$/, "$1")}${/[:/]$/.test(container) ? "" : "/"}${prefix}`;
-    // Secrets never go where every user of the machine reads them: into arguments.
+    // Secrets never go where every user of the machine reads them: into arguments. What would change
+    // rclone's log, its remote control or what it does is not passed on.
     const env = {
-      ...process.env,
+      ...machineVariables(process.env),
+      ...this.#config.environment,
       RCLONE_RC_USER: "backuptool",
       RCLONE_RC_PASS: password,
       RCLONE_CONFIG_BACKUPTOOLSTORE_TYPE: "alias",
       RCLONE_CONFIG_BACKUPTOOLSTORE_REMOTE: place,
+      // There is nobody to type the password of an encrypted rclone.conf.
+      RCLONE_ASK_PASSWORD: "false",
       // A decorator around the store tries again, by the kind of error.
       RCLONE_RETRIES: "1",
       RCLONE_LOW_LEVEL_RETRIES: "1",
-      // rclone's S3 fails over it; its own is RCLONE_CA_CERT.
-      AWS_CA_BUNDLE: undefined,
       ...(configFile !== undefined && { RCLONE_CONFIG: configFile }),
     };
     const args = ["rcd", "--rc-addr", "127.0.0.1:0", "--rc-serve"];
@@ -135,41 +159,53 @@ export class RcloneDaemon {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });
+    const words = new LastWords(child, this.#config);
+    this.#words = words;
     return new Promise((resolve, reject) => {
-      const fail = (said: string, cause?: unknown) => {
+      const fail = (error: StoreError) => {
         clearTimeout(timer);
         child.kill("SIGKILL");
+        reject(error);
+      };
+      const absent = (said: string, cause?: unknown) => {
         const hint = "install rclone (Debian: apt-get install rclone), or give its path";
         const options = { store: this.store, cause, hint };
-        reject(new StoreError("STORE_FAILED", `rclone does not start: ${said}`, options));
+        fail(new StoreError("STORE_FAILED", `rclone does not start: ${said}`, options));
       };
-      const timer = setTimeout(fail, START_MS, "it does not serve in time");
-      let said = "";
-      child.once("error", (error) => fail(error.message, error));
-      child.once("exit", (code) => {
+      const timer = setTimeout(absent, START_MS, "it does not serve in time");
+      child.once("error", (error) => absent(error.message, error));
+      child.once("exit", () => {
         this.#running = undefined;
-        fail(`exit code ${code}: ${said.trim().split("\n").at(-1) ?? ""}`);
       });
-      child.stderr.setEncoding("utf8");
-      child.stderr.on("data", (text: string) => {
-        said = (said + text).slice(-4000);
-        const [, url] = /Serving remote control on (http:\S+\/)/.exec(said) ?? [];
+      words.ended.then(() =>
+        fail(words.error("STORE_FAILED", "rclone does not start", this.store)),
+      );
+      const serving = () => {
+        const [, url] = /Serving remote control on (http:\S+\/)/.exec(words.raw) ?? [];
         if (url === undefined || child.pid === undefined) return;
         clearTimeout(timer);
-        child.stderr.removeAllListeners("data").resume();
+        child.stderr.off("data", serving);
         const authorization = `Basic ${Buffer.from(`backuptool:${password}`).toString("base64")}`;
         const guard = guardOf(child.pid);
         // Nobody else would end it, and its pipe would keep this process alive.
         child.once("exit", () => guard.kill("SIGKILL"));
         resolve({ child, guard, url, authorization });
-      });
+      };
+      child.stderr.on("data", serving);
     });
   }
+}
+
+const LOST = /^(ECONNRESET|ECONNREFUSED|EPIPE)$/;
+
+function codeIn(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 /** Ends rclone when this process is no more, however it ended: their pipe closes then. */
 function guardOf(pid: number): ChildProcess {
   const guard = spawn("/bin/sh", ["-c", 'read -r _; kill "$0"', String(pid)], {
+    env: {},
     stdio: ["pipe", "ignore", "ignore"],
   });
   guard.on("error", () => {});

@@ -12,10 +12,13 @@ const BOUNDARY = "backuptool-0d5e9f6c1b7a4e2f";
 export class Sending {
   readonly #request: ClientRequest;
   readonly #answer: Promise<void>;
+  readonly #daemon: RcloneDaemon;
   readonly #context: { readonly store: string; readonly key: string };
 
-  private constructor(sent: ClientRequest, context: { store: string; key: string }) {
+  private constructor(sent: ClientRequest, daemon: RcloneDaemon, key: string) {
     this.#request = sent;
+    this.#daemon = daemon;
+    const context = { store: daemon.store, key };
     this.#context = context;
     this.#answer = new Promise((resolve, reject) => {
       sent.on("error", reject);
@@ -45,7 +48,7 @@ export class Sending {
       method: "POST",
       headers: { authorization, "content-type": `multipart/form-data; boundary=${BOUNDARY}` },
     });
-    const sending = new Sending(sent, { store: daemon.store, key });
+    const sending = new Sending(sent, daemon, key);
     sent.write(
       `--${BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="object"\r\ncontent-type: application/octet-stream\r\n\r\n`,
     );
@@ -87,7 +90,7 @@ export class Sending {
     try {
       await work;
     } catch (error) {
-      throw callError(error, { ...this.#context, signal });
+      throw await this.#daemon.explained(callError(error, { ...this.#context, signal }));
     } finally {
       signal?.removeEventListener("abort", interrupt);
     }

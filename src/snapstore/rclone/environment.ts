@@ -1,0 +1,29 @@
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Variables that describe the machine and the session, and hold no secret of a store. */
+const OF_THE_MACHINE: readonly RegExp[] = [
+  /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LANGUAGE)$/,
+  /^(LC|XDG)_[A-Z_]+$/,
+  /^SSL_CERT_(FILE|DIR)$/,
+  /^(https?|all|no)_proxy$/i,
+  // It only turns something off.
+  /^AWS_EC2_METADATA_DISABLED$/,
+];
+
+/** The part of an environment that every store's rclone may see. */
+export function machineVariables(env: Environment): Record<string, string> {
+  return allowedVariables(env, OF_THE_MACHINE);
+}
+
+/** The variables whose names match one of the patterns; empty ones are left out. */
+export function allowedVariables(
+  env: Environment,
+  patterns: readonly RegExp[],
+): Record<string, string> {
+  const allowed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === "") continue;
+    if (patterns.some((pattern) => pattern.test(name))) allowed[name] = value;
+  }
+  return allowed;
+}
