@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ExitCode } from "./exit-codes.js";
+import { takeEnvironment } from "./process-environment.js";
 import { runProgram } from "./program.js";
 import type { Terminal } from "./terminal.js";
 
@@ -50,11 +51,7 @@ function version(): string {
 }
 
 const { stdin, stdout, stderr } = process;
-const env = { ...process.env };
-// What a child of any library inherits holds no passphrase, and no key of a second store.
-for (const name of Object.keys(env)) {
-  if (/^(BACKUPTOOL|SECONDARY|SOURCE)_/.test(name)) delete process.env[name];
-}
+const env = takeEnvironment();
 const terminal = { stdin, stdout, stderr, env, output, signal: stop.signal };
 process.exitCode = await runProgram(process.argv.slice(2), terminal, version());
 
