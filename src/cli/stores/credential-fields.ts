@@ -29,6 +29,11 @@ export class CredentialFields {
     this.#variables = variables;
   }
 
+  /** Whether they come from a file or a folder. */
+  get isFile(): boolean {
+    return this.#variables === undefined;
+  }
+
   text(name: string): string | undefined {
     const value = this.#values.get(name);
     if (value === undefined || value === null || value === "") return undefined;

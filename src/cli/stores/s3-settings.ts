@@ -35,7 +35,19 @@ export function s3Settings(env: StoreEnvironment, endpoint: string | undefined):
       region: "AWS_REGION",
     });
   const settings = fromFields(fields, endpoint ?? fields.text("endpoint") ?? sdkEndpoint(env));
-  return { ...settings, ...ownAccess(env, settings, fields), sse: encryption(fields) };
+  const region = settings.region ?? regionOf(env, fields, settings.endpoint);
+  return { ...settings, region, ...ownAccess(env, settings, fields), sse: encryption(fields) };
+}
+
+/** The SDK knows the first alone; aws-cli and boto have always read the second. */
+function regionOf(
+  env: StoreEnvironment,
+  fields: CredentialFields,
+  endpoint: string | undefined,
+): string | undefined {
+  // A credential file is complete where it leads to another server than Amazon's.
+  if (fields.isFile && !isAmazons(endpoint)) return undefined;
+  return env.get("AWS_REGION") ?? env.get("AWS_DEFAULT_REGION");
 }
 
 /** The SDK would find it by itself, but then neither the store's name nor its region knew of it. */

@@ -33,6 +33,8 @@ export const DEADLINES: S3Deadlines = { connectMs: 10_000, idleMs: 60_000 };
 
 /** One session of a role, as the account's log will show it. */
 const SESSION_NAME = "backuptool";
+/** What servers that are not Amazon's expect where no region is given. */
+const ELSEWHERE = "us-east-1";
 const SOCKETS = 64;
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
@@ -47,7 +49,7 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
   };
   // Where a bucket of Amazon is, its refusal says.
   const anywhere = config.endpoint !== undefined || config.apart !== undefined;
-  const region = config.region ?? (anywhere ? "us-east-1" : undefined);
+  const region = config.region ?? (anywhere ? ELSEWHERE : undefined);
   const handler = new NodeHttpHandler({
     connectionTimeout: deadlines.connectMs,
     socketTimeout: deadlines.idleMs,
@@ -58,7 +60,7 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
   const credentials = credentialsOf(config, region, handler, deadlines);
   const client = new S3Client({
     ...(config.endpoint !== undefined && { endpoint: config.endpoint }),
-    ...(region !== undefined && { region }),
+    ...(region !== undefined && { region: isOfProfile(config) ? ofProfile : region }),
     credentials,
     // Those of variables and of the default profile are the primary's.
     ignoreConfiguredEndpointUrls: config.apart !== undefined,
@@ -76,6 +78,23 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
   signWithDigests(client);
   heedSignals(client);
   return client;
+}
+
+/** Whether the keys come from a profile of the SDK's own, which may have a region as well. */
+function isOfProfile({ region, credentials, apart }: S3Config): boolean {
+  return region === undefined && credentials === undefined && apart === undefined;
+}
+
+/** The region that the SDK finds by itself. */
+async function ofProfile(): Promise<string> {
+  const plain = new S3Client({ logger: SILENT });
+  try {
+    return await plain.config.region();
+  } catch {
+    return ELSEWHERE;
+  } finally {
+    plain.destroy();
+  }
 }
 
 type ClientSettings = NonNullable<Parameters<typeof fromTokenFile>[0]>["clientConfig"];

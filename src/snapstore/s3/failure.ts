@@ -35,8 +35,11 @@ export function s3Failure(error: unknown, { store, key, signal }: Context): Back
     const hint = HINTS["STORE_CREDENTIALS"];
     return new StoreError("STORE_CREDENTIALS", about + message, { store, cause: error, hint });
   }
-  return new StoreError("STORE_FAILED", about + message, { store, cause: error });
+  const hint = /^Region is missing/.test(message) ? NO_REGION : undefined;
+  return new StoreError("STORE_FAILED", about + message, { store, cause: error, hint });
 }
+
+const NO_REGION = "set AWS_REGION or AWS_DEFAULT_REGION, or the region of the AWS profile";
 
 interface Refusal {
   readonly name: string;
