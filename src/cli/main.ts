@@ -3,6 +3,7 @@ import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { waitForEachAddress } from "./connection-attempts.js";
 import { ExitCode } from "./exit-codes.js";
 import { takeEnvironment } from "./process-environment.js";
 import { runProgram } from "./program.js";
@@ -52,6 +53,7 @@ function version(): string {
 
 const { stdin, stdout, stderr } = process;
 const env = takeEnvironment();
+waitForEachAddress();
 const terminal = { stdin, stdout, stderr, env, output, signal: stop.signal };
 process.exitCode = await runProgram(process.argv.slice(2), terminal, version());
 
