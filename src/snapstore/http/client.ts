@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { bodyPieces } from "../body.js";
+import { KEPT_CONNECTIONS } from "../kept-connections.js";
 import { bodyError, type CallContext, callError } from "./failure.js";
 
 /** How long a server may say nothing, milliseconds. */
@@ -39,7 +40,7 @@ export class HttpClient {
     deadlines: HttpDeadlines = HTTP_DEADLINES,
   ) {
     this.deadlines = deadlines;
-    const agent = { keepAlive: true, maxFreeSockets: MOST_IDLE };
+    const agent = { ...KEPT_CONNECTIONS, maxFreeSockets: MOST_IDLE };
     this.#http = new HttpAgent(agent);
     this.#https = new HttpsAgent({
       ...agent,

@@ -17,6 +17,7 @@ import {
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { isAmazons, type S3Apart, type S3Config } from "../config.js";
 import { heeding } from "../heeding.js";
+import { KEPT_CONNECTIONS } from "../kept-connections.js";
 import { signWithDigests } from "./digests.js";
 
 type AwsCredentialIdentityProvider = ReturnType<typeof fromIni>;
@@ -40,7 +41,7 @@ const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /** A client of its own for one store: keys, authorities and connections are shared with nobody. */
 export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
-  const agent = { keepAlive: true, maxSockets: SOCKETS };
+  const agent = { ...KEPT_CONNECTIONS, maxSockets: SOCKETS };
   const tls = {
     rejectUnauthorized: !config.insecureSkipVerify,
     ...(config.caCertificate !== undefined && {
