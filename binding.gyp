@@ -1,4 +1,7 @@
 {
+  "variables": {
+    "with_rados%": 1
+  },
   "target_defaults": {
     "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
     "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
@@ -11,6 +14,14 @@
       "target_name": "chunk_cipher",
       "sources": ["native/chunk_cipher.cc"]
     },
+    {
+      "target_name": "process_end",
+      "sources": ["native/process_end.cc"],
+      # Its threads and its signal handler outlive what loaded it.
+      "ldflags": ["-Wl,-z,nodelete"]
+    }
+  ],
+  "conditions": [["with_rados==1", {"targets": [
     {
       "target_name": "rados",
       "sources": [
@@ -31,5 +42,5 @@
       # A worker thread that ends unloads its addons: never this one, whose threads may end later.
       "ldflags": ["-Wl,-z,nodelete"]
     }
-  ]
+  ]}]]
 }

@@ -1,13 +1,12 @@
 import { parentPort } from "node:worker_threads";
 import zstd from "zstd-napi/binding.js";
-import { chunkCipher } from "./chunk-cipher.js";
+import { type ChunkCipher, chunkCipher } from "./chunk-cipher.js";
 import type { OpenJob, Piece, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
 import { storedFrame } from "./stored-frame.js";
 
 const port = parentPort;
 if (port === null) throw new Error("seal-worker runs as a worker thread only");
 
-const cipher = await chunkCipher();
 const compressor = new zstd.CCtx();
 const decompressor = new zstd.DCtx();
 let scratch = Buffer.allocUnsafeSlow(0);
@@ -83,27 +82,28 @@ function frameOf(job: SealJob): Uint8Array[] {
   return [room.subarray(0, compressor.compress2(room, plain))];
 }
 
-function seal(job: SealJob): number {
+function seal(cipher: ChunkCipher, job: SealJob): number {
   return cipher.seal(Buffer.from(job.out, job.outOffset), frameOf(job), job.nonce, job.key);
 }
 
-function open(job: OpenJob): number {
+function open(cipher: ChunkCipher, job: OpenJob): number {
   const compressed = scratchOf(job.sealedLength);
   const length = cipher.open(compressed, job.pieces.map(viewOf), job.nonce, job.key);
   // The output is as long as the header's chunk size: a frame that holds more fails without growing it.
   return decompressor.decompress(Buffer.from(job.out), compressed.subarray(0, length));
 }
 
-port.on("message", (job: SealPoolJob) => {
-  let reply: SealPoolReply;
+function answer(cipher: ChunkCipher, job: SealPoolJob): SealPoolReply {
   try {
-    reply = { id: job.id, length: job.kind === "seal" ? seal(job) : open(job) };
+    return { id: job.id, length: job.kind === "seal" ? seal(cipher, job) : open(cipher, job) };
   } catch (error) {
-    reply = {
-      id: job.id,
-      length: 0,
-      error: error instanceof Error ? error.message : String(error),
-    };
+    const message = error instanceof Error ? error.message : String(error);
+    return { id: job.id, length: 0, error: message };
   }
-  port.postMessage(reply);
-});
+}
+
+// No await at the top level: V8 aborts the whole process when a thread is ended while its module waits there.
+// Messages wait in the port until it has a listener.
+chunkCipher().then((cipher) =>
+  port.on("message", (job: SealPoolJob) => port.postMessage(answer(cipher, job))),
+);

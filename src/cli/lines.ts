@@ -9,6 +9,7 @@ import { checkLines } from "./check-lines.js";
 import { counted } from "./counted.js";
 import type { EventLines } from "./event-lines.js";
 import { goDuration } from "./go-duration.js";
+import { printable } from "./failure.js";
 import { formatSize } from "./sizes.js";
 import { snapshotLines } from "./snapshot-lines.js";
 
@@ -167,7 +168,8 @@ function detailLines(details: BackupDetails): string[] {
         : "METADATA.bin and INDEX.bin only",
     ],
   ];
-  return table(rows);
+  // Times and the version are whatever the writer of the backup put there.
+  return table(rows.map(([name, value]) => [name, printable(value)] as const));
 }
 
 function originalLines({ files, sealedBytes, objectBytes }: OriginalDetails): string[] {

@@ -6,13 +6,18 @@ import { fileURLToPath } from "node:url";
 import { waitForEachAddress } from "./connection-attempts.js";
 import { ExitCode } from "./exit-codes.js";
 import { takeEnvironment } from "./process-environment.js";
+import { endAfterSignals, endProcess, forbidCoreDumps } from "./process-end.js";
 import { runProgram } from "./program.js";
 import type { Terminal } from "./terminal.js";
 
 /** How long an operation may take to stop before the process ends anyway, ms. */
 const STOP_WITHIN_MS = 10_000;
+/** How long after that, or after a second signal, the process ends even though a thread does not let it, ms. */
+const END_WITHIN_MS = 3000;
 /** How long what a library has left open may keep the process, once all is said, ms. */
 const LINGER_MS = 2000;
+
+forbidCoreDumps();
 
 // What a library has to tell its developers is noise to those who run the program.
 process.noDeprecation = true;
@@ -21,14 +26,17 @@ process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 const stop = new AbortController();
 // Each operation that is under way listens.
 setMaxListeners(0, stop.signal);
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+for (const name of SIGNALS) {
   process.on(name, () => {
     // The second time means now.
-    if (stop.signal.aborted) process.exit(ExitCode.interrupted);
+    if (stop.signal.aborted) endProcess(ExitCode.interrupted);
     stop.abort();
-    setTimeout(() => process.exit(ExitCode.interrupted), STOP_WITHIN_MS).unref();
+    setTimeout(() => endProcess(ExitCode.interrupted), STOP_WITHIN_MS).unref();
   });
 }
+// Listeners do not run while the main thread is blocked.
+endAfterSignals(SIGNALS, STOP_WITHIN_MS + END_WITHIN_MS, END_WITHIN_MS, ExitCode.interrupted);
 const output: Terminal["output"] = { closed: false, failure: undefined };
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // A reader that goes away early (`| head`) is the end of the output, not an error of ours.
@@ -55,12 +63,13 @@ const { stdin, stdout, stderr } = process;
 const env = takeEnvironment();
 waitForEachAddress();
 const terminal = { stdin, stdout, stderr, env, output, signal: stop.signal };
-process.exitCode = await runProgram(process.argv.slice(2), terminal, version());
+const code = await runProgram(process.argv.slice(2), terminal, version());
+process.exitCode = code;
 
 let unsaid = 2;
 for (const stream of [stdout, stderr]) {
   // A reader that is slow gets everything; one that is gone is told of as an error, which will do.
   stream.write("", () => {
-    if (--unsaid === 0) setTimeout(() => process.exit(), LINGER_MS).unref();
+    if (--unsaid === 0) setTimeout(() => endProcess(code), LINGER_MS).unref();
   });
 }

@@ -1,6 +1,6 @@
 import type { OperationContext } from "../operations/context.js";
 import type { OperationEvent } from "../operations/events.js";
-import { printable } from "./failure.js";
+import { escapeActing, escapeActingJson, printable } from "./failure.js";
 import type { commonFlags, newPassphraseFlags, passphraseFlags } from "./flags.js";
 import { jsonEvent } from "./json-event.js";
 import { linesOf } from "./lines.js";
@@ -68,7 +68,9 @@ export class Session implements OperationContext {
   write(stream: "stdout" | "stderr", lines: readonly string[]): void {
     if (lines.length === 0) return;
     this.#progress.hide();
-    this.terminal[stream].write(`${lines.map(printable).join("\n")}\n`);
+    const ofStdout = this.json ? escapeActingJson : escapeActing;
+    const safe = stream === "stderr" ? printable : ofStdout;
+    this.terminal[stream].write(`${lines.map(safe).join("\n")}\n`);
   }
 
   end(): void {
