@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
+import { syncFolder } from "../sync-folder.js";
 import type { BackupTarget, SealedOutput } from "./backup-target.js";
 import { FileThread } from "./file-thread.js";
 import { MANIFEST_NAME } from "./format.js";
@@ -74,14 +75,5 @@ export class FolderTarget implements BackupTarget {
 
   async close(): Promise<void> {
     await this.#thread.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

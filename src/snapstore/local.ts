@@ -1,13 +1,15 @@
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, open, rmdir, stat, unlink } from "node:fs/promises";
+import { lstat, rmdir, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type BackupToolError, throwIfAborted } from "../errors.js";
+import { syncFolder } from "../sync-folder.js";
 import type { LocalConfig } from "./config.js";
 import { StoreError } from "./errors.js";
 import { checkKey, checkPrefix } from "./key.js";
 import { errnoOf, type LocalAction, localFailure } from "./local/failure.js";
 import { walk } from "./local/listing.js";
-import { isUnfinished, NewFile, refuseExisting, syncFolder } from "./local/new-file.js";
+import { isUnfinished, NewFile, refuseExisting } from "./local/new-file.js";
+import { isBelowRoot, openRegular, requireBelowRoot } from "./local/regular-files.js";
 import { spaceAt } from "./local/space.js";
 import { removeStale } from "./local/stale.js";
 import { LocalUpload } from "./local/upload.js";
@@ -51,6 +53,7 @@ export class LocalStore implements SnapStore {
     const path = this.#pathOf(key);
     throwIfAborted(options.signal);
     await this.#doing("write", key, async () => {
+      await this.#requireBelowRoot(path, key);
       if (options.ifAbsent) await refuseExisting(path);
       const file = await NewFile.create(path);
       try {
@@ -68,6 +71,7 @@ export class LocalStore implements SnapStore {
     const path = this.#pathOf(key);
     throwIfAborted(options.signal);
     return await this.#doing("write", key, async () => {
+      await this.#requireBelowRoot(path, key);
       if (options.ifAbsent) await refuseExisting(path);
       const file = await NewFile.create(path);
       return new LocalUpload(file, { ...options, store: this.name, key });
@@ -77,7 +81,10 @@ export class LocalStore implements SnapStore {
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const path = this.#pathOf(key);
     throwIfAborted(options.signal);
-    const file = await this.#doing("read", key, () => openFile(path));
+    const file = await this.#doing("read", key, async () => {
+      await this.#requireBelowRoot(path, key);
+      return await openRegular(path, { store: this.name, key });
+    });
     try {
       const stats = await file.stat({ bigint: true });
       if (options.ifTag !== undefined && options.ifTag !== tagOf(stats)) {
@@ -106,7 +113,9 @@ export class LocalStore implements SnapStore {
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     const path = this.#pathOf(key);
     throwIfAborted(signal);
-    return await this.#doing("read", key, () => statObject(path, key));
+    return await this.#doing("read", key, async () =>
+      (await isBelowRoot(this.#root, path)) ? await statObject(path, key) : undefined,
+    );
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
@@ -117,6 +126,7 @@ export class LocalStore implements SnapStore {
     const folders: string[] = [];
     let last = cursor;
     return await this.#doing("read", prefix, async () => {
+      if (!(await this.#isOwnFolder(prefix))) return { objects, folders };
       for await (const { key, folder } of walk(this.#root, prefix, { after: cursor, shallow })) {
         throwIfAborted(signal);
         if (objects.length + folders.length === limit) return { objects, folders, next: last };
@@ -137,6 +147,7 @@ export class LocalStore implements SnapStore {
     const path = this.#pathOf(key);
     throwIfAborted(signal);
     await this.#doing("write", key, async () => {
+      await this.#requireBelowRoot(path, key);
       try {
         await unlink(path);
         await syncFolder(dirname(path));
@@ -153,8 +164,10 @@ export class LocalStore implements SnapStore {
     options: StaleOptions = {},
   ): Promise<number> {
     checkPrefix(this.name, prefix);
-    return await this.#doing("write", prefix, () =>
-      removeStale(this.#root, prefix, olderThan, options),
+    return await this.#doing("write", prefix, async () =>
+      (await this.#isOwnFolder(prefix))
+        ? await removeStale(this.#root, prefix, olderThan, options)
+        : 0,
     );
   }
 
@@ -174,6 +187,15 @@ export class LocalStore implements SnapStore {
         if (errnoOf(error) !== "ENOENT") return;
       }
     }
+  }
+
+  /** Whether the folder of a prefix is below the root and no link. */
+  async #isOwnFolder(prefix: string): Promise<boolean> {
+    return await isBelowRoot(this.#root, join(this.#root, prefix, "file"));
+  }
+
+  async #requireBelowRoot(path: string, key: string): Promise<void> {
+    await requireBelowRoot(this.#root, path, { store: this.name, key });
   }
 
   #pathOf(key: string): string {
@@ -199,16 +221,9 @@ export class LocalStore implements SnapStore {
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  const file = await open(path, "r");
-  if ((await file.stat()).isFile()) return file;
-  await file.close();
-  throw Object.assign(new Error(`EISDIR: ${path}`), { code: "EISDIR" });
-}
-
 async function statObject(path: string, key: string): Promise<StoredObject | undefined> {
   try {
-    const stats = await stat(path, { bigint: true });
+    const stats = await lstat(path, { bigint: true });
     if (!stats.isFile()) return undefined;
     return { key, size: Number(stats.size), modified: stats.mtime, tag: tagOf(stats) };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import test from "ava";
 import { backuptool, cephFlags } from "../support/backuptool.js";
@@ -42,5 +43,24 @@ for (const call of ["fdatasync", "fsync"]) {
     t.regex(made.stderr, /the disk lost what was written \(EIO\)/);
     const [snapshot = ""] = readdirSync(stored);
     t.false(readdirSync(join(stored, snapshot)).includes("MANIFEST.json"));
+  });
+}
+
+for (const [errno, code] of [
+  ["EINVAL", 0],
+  ["ENOTSUP", 0],
+  ["EIO", 1],
+] as const) {
+  test(`a folder whose sync fails with ${errno} ends a create with exit code ${code}`, async (t) => {
+    const store = folderStore(newFolder());
+    const source = [...cephFlags(), "--skip-etcd", "--include-pool", pools[0] ?? ""];
+    const env = { LD_PRELOAD: library, FAILING_FOLDER_SYNC: String(constants.errno[errno]) };
+    const create = (...target: string[]) =>
+      backuptool(["create", ...source, ...target], { env: { ...env, ...store.env() } });
+    const folder = await create("--outputdir", join(newFolder(), "backup"));
+    t.is(folder.code, code, folder.stderr);
+    if (code === 1) t.regex(folder.stderr, /EIO/);
+    const made = await create(...store.flags());
+    t.is(made.code, code, made.stderr);
   });
 }

@@ -1,7 +1,9 @@
 import {
   mkdirSync,
   readdirSync,
+  readFileSync,
   statfsSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -79,6 +81,54 @@ test("what is no file and no folder is not listed", async (t) => {
   mkdirSync(join(folder, "empty/deeper"), { recursive: true });
   t.deepEqual((await listAll(store, "")).keys, ["k"]);
   t.deepEqual((await store.list("", { shallow: true })).folders, []);
+});
+
+test("what is no regular file is rejected without waiting, and no link is followed", async (t) => {
+  const { store, folder } = newStore();
+  const outside = newFolder();
+  writeFileSync(join(outside, "k"), "secret");
+  mkdirSync(join(folder, "a"));
+  t.is((await runProcess("mkfifo", [join(folder, "a/pipe")])).code, 0);
+  t.is((await runProcess("mknod", [join(folder, "a/zero"), "c", "1", "5"])).code, 0);
+  symlinkSync(join(outside, "k"), join(folder, "a/link"));
+  symlinkSync("nowhere", join(folder, "a/dangling"));
+  symlinkSync(outside, join(folder, "linked"));
+  symlinkSync("loop", join(folder, "loop"));
+  for (const key of ["a/pipe", "a/zero", "a/link", "a/dangling"]) {
+    t.is(await store.head(key), undefined, key);
+    await refused(t, "STORE_NOT_FOUND", () => store.get(key).next());
+  }
+  for (const key of ["a/link", "a/dangling"]) {
+    await refused(t, "STORE_EXISTS", () => store.put(key, Buffer.from("x"), { ifAbsent: true }));
+  }
+  for (const key of ["linked/k", "linked/new/k", "loop/k"]) {
+    t.is(await store.head(key), undefined, key);
+    await refused(t, "STORE_FAILED", () => store.get(key).next());
+    await refused(t, "STORE_FAILED", () => store.put(key, Buffer.from("x")));
+    await refused(t, "STORE_FAILED", () => store.startUpload(key, { partBytes: 10 }));
+    await refused(t, "STORE_FAILED", () => store.delete(key));
+  }
+  t.deepEqual((await store.list("linked/")).objects, []);
+  t.is(await store.abortStaleUploads("linked/", new Date()), 0);
+  t.deepEqual(readdirSync(outside), ["k"]);
+  t.is(readFileSync(join(outside, "k"), "utf8"), "secret");
+});
+
+test("the folder of a store may be a link itself", async (t) => {
+  const target = newFolder();
+  const container = join(newFolder(), "link");
+  symlinkSync(target, container);
+  const store = new LocalStore({ provider: "Local", container, prefix: "p" });
+  await store.put("a/k", Buffer.from("x"));
+  t.deepEqual((await listAll(store, "")).keys, ["a/k"]);
+  t.is(readFileSync(join(target, "p/a/k"), "utf8"), "x");
+});
+
+test("files and folders are for their owner alone", async (t) => {
+  const { store, folder } = newStore();
+  await store.put("a/k", Buffer.from("x"));
+  t.is(statSync(join(folder, "a")).mode & 0o777, 0o700);
+  t.is(statSync(join(folder, "a/k")).mode & 0o777, 0o600);
 });
 
 test("more names in a folder than are held at a time come in order, each once", async (t) => {

@@ -1,5 +1,6 @@
 /* Loaded before libc: the first fsync or fdatasync, as FAILING_SYNC says, of a file of a megabyte or more fails with
- * EIO. Like a disk that loses what it was given, of which Linux tells once. */
+ * EIO. Like a disk that loses what it was given, of which Linux tells once. With FAILING_FOLDER_SYNC, each fsync of a
+ * folder fails with that errno. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,7 +21,16 @@ static int fails(int fd, const char *call) {
   return 1;
 }
 
+static int folder_fails(int fd) {
+  struct stat file;
+  const char *number = getenv("FAILING_FOLDER_SYNC");
+  if (number == NULL || fstat(fd, &file) != 0 || !S_ISDIR(file.st_mode)) return 0;
+  errno = atoi(number);
+  return 1;
+}
+
 int fsync(int fd) {
+  if (folder_fails(fd)) return -1;
   if (fails(fd, "fsync")) return -1;
   return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
 }

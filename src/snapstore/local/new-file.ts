@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, lstat, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { syncFolder } from "../../sync-folder.js";
 import { errnoOf } from "./failure.js";
 
 /** Names of files that are still being written; no key may have such a segment. */
@@ -29,7 +30,7 @@ export class NewFile {
     for (let attempt = 0; ; attempt++) {
       try {
         await makeFolder(dirname(path));
-        return new NewFile(await open(temporary, "wx"), temporary, path);
+        return new NewFile(await open(temporary, "wx", 0o600), temporary, path);
       } catch (error) {
         // Whoever deletes the last object of a folder removes the folder, perhaps just now.
         if (errnoOf(error) !== "ENOENT" || attempt === 9) throw error;
@@ -72,7 +73,7 @@ async function linkOrRename(from: string, to: string): Promise<void> {
 /** Throws EEXIST when something stands at `path`. */
 export async function refuseExisting(path: string): Promise<void> {
   try {
-    await stat(path);
+    await lstat(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return;
     throw error;
@@ -83,7 +84,7 @@ export async function refuseExisting(path: string): Promise<void> {
 /** Not mkdir's own `recursive`: on a read-only file system Node's says that nothing is there. */
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder);
+    await mkdir(folder, { mode: 0o700 });
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return;
     if (errnoOf(error) !== "ENOENT" || dirname(folder) === folder) throw error;
@@ -92,16 +93,4 @@ async function makeFolder(folder: string): Promise<void> {
   }
   // A new name is on the disk once the folder that holds it is.
   await syncFolder(dirname(folder));
-}
-
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Some network file systems cannot, and need not.
-    if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOTSUP") throw error;
-  } finally {
-    await handle.close();
-  }
 }
