@@ -43,6 +43,8 @@ export function mostIndexedObjects(counts: BackupCounts): number {
 /** METADATA.bin: the sealed facts of a backup. */
 export interface Metadata extends Manifest {
   readonly toolVersion: string;
+  /** The name that the backup was given in a store. Absent where it was made in a folder alone, or by an older program. */
+  readonly snapshot?: string | undefined;
   readonly chunkBytes: number;
   /** Bytes before compression. */
   readonly plainBytes: number;
@@ -95,6 +97,7 @@ function isMetadata(value: unknown): value is Metadata {
     isText(m.startedAt) &&
     isText(m.finishedAt) &&
     isText(m.toolVersion) &&
+    (m.snapshot === undefined || isText(m.snapshot)) &&
     isCount(m.chunkBytes) &&
     isCount(m.plainBytes) &&
     (m.ceph === null || isCeph(m.ceph)) &&

@@ -22,6 +22,8 @@ export function linesOf(event: OperationEvent): EventLines {
       return out("generating (enc/dec)ryption keys from passphrase...");
     case "keys-done":
       return out(`done ${goDuration(event.elapsedMs)}`);
+    case "backup-opened":
+      return { err: [openedLine(event)] };
     case "incremental-skipped":
       return out("skipping incremental metadata");
     case "ceph-skipped":
@@ -131,6 +133,13 @@ function out(...lines: string[]): EventLines {
 function objectPath({ pool, namespace, name }: ObjectPlace): string {
   const parts = namespace.length === 0 ? [pool, name] : [pool, namespace, name];
   return parts.map(quoted).join("/");
+}
+
+function openedLine(event: Extract<OperationEvent, { type: "backup-opened" }>): string {
+  const { id, kind, startedAt, finishedAt, etcdRevision, bases } = event;
+  const etcd = etcdRevision === undefined ? "without etcd" : `etcd revision ${etcdRevision}`;
+  const below = bases.length === 0 ? "" : `, with ${counted(bases.length, "base", "bases")}`;
+  return `backup ${id}: ${kind}, ${startedAt} to ${finishedAt}, ${etcd}${below}`;
 }
 
 function note(count: number, one: string, many: string, words: string): string[] {

@@ -1,4 +1,4 @@
-import { type BackupFiles, FolderFiles } from "../archive/backup-files.js";
+import { FolderFiles } from "../archive/backup-files.js";
 import { isOriginal } from "../archive/original/folder.js";
 import { BackupToolError } from "../errors.js";
 import { findBases, requireBases } from "../replication/snapshot-chain.js";
@@ -9,6 +9,7 @@ import type { StoreConfig } from "../snapstore/config.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { OperationContext } from "./context.js";
+import type { NamedFiles } from "./open-named.js";
 import { openRetrying } from "./stores.js";
 
 /** Where a backup is. */
@@ -29,12 +30,9 @@ export async function originalFolder(location: BackupLocation): Promise<string |
 }
 
 /** A backup that was found. */
-export interface LocatedBackup {
-  readonly files: BackupFiles;
-  /** Its name in a store. */
-  readonly snapshot?: string;
+export interface LocatedBackup extends NamedFiles {
   /** The backups that it stands on, its base first, where the store knows them; undefined for a folder. */
-  bases?(): Promise<BackupFiles[]>;
+  bases?(): Promise<NamedFiles[]>;
   /** Throws NO_BASE unless the store has all of them, whole; undefined for a folder. */
   requireBases?(): Promise<void>;
   close(): Promise<void>;
@@ -59,11 +57,12 @@ export async function locateBackup(
     report({ type: "snapshot-chosen", snapshot: text, store: store.name });
     return {
       files: new StoreFiles(store, text, signal),
-      snapshot: text,
+      name: found.name,
       bases: async () =>
-        (await findBases(store, found, signal)).map(
-          (base) => new StoreFiles(store, base.text, signal),
-        ),
+        (await findBases(store, found, signal)).map((name) => ({
+          files: new StoreFiles(store, name.text, signal),
+          name,
+        })),
       requireBases: () => requireBases(store, found, signal),
       close,
     };

@@ -1,11 +1,13 @@
 import { PassphraseKeys } from "../archive/backup-keys.js";
-import { BackupReader } from "../archive/backup-reader.js";
+import type { BackupReader } from "../archive/backup-reader.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { TAR_END } from "../archive/tar-header.js";
 import { throwIfAborted } from "../errors.js";
 import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import { catOriginal } from "./cat-original.js";
 import type { OperationContext } from "./context.js";
+import { openNamed } from "./open-named.js";
+import { openedEvent } from "./opened-event.js";
 import { writeTo } from "./tar-output.js";
 import { timedKeys } from "./timed-keys.js";
 
@@ -32,9 +34,8 @@ export async function catBackup(
   const located = await locateBackup(location, context);
   const pool = new SealPool();
   try {
-    const backup = await timedKeys(report, () =>
-      BackupReader.open(located.files, passphrase, pool),
-    );
+    const backup = await timedKeys(report, () => openNamed(located, passphrase, pool, context));
+    report(openedEvent(backup.metadata));
     for (let number = 0; number < backup.archives.length; number++) {
       throwIfAborted(signal);
       await catArchive(backup, number, options.output, signal);

@@ -37,7 +37,6 @@ export class CreateStores {
   readonly #context: OperationContext;
   readonly #closed = new AbortController();
   #thread: FileThread | undefined;
-  #target: SnapshotTarget | undefined;
   #name: SnapshotName | undefined;
   /** Whether the secondary store lacks something of the backup. */
   #behind: boolean;
@@ -107,18 +106,18 @@ export class CreateStores {
     this.#secondary?.store.head(manifestKey(snapshot), this.#whileOpen).then(lacking, () => {});
   }
 
-  /** Where the files of the backup go; with `folder`, there too. */
+  /** Where the files of the backup go, with `folder` there too, and its name in the stores. */
   async target(
     name: Omit<SnapshotName, "text" | "time">,
     folder: string | undefined,
     archiveBytes: number,
-  ): Promise<BackupTarget> {
+  ): Promise<{ target: BackupTarget; snapshot: string }> {
     const { signal, report } = this.#context;
     const free = await this.#freeName(name);
     this.#name = free;
     this.#thread = new FileThread();
     report({ type: "snapshot-begun", snapshot: free.text, store: this.#primary.store.name });
-    this.#target = new SnapshotTarget({
+    const target = new SnapshotTarget({
       snapshot: free.text,
       primary: this.#primary,
       secondary: this.#secondary,
@@ -131,7 +130,7 @@ export class CreateStores {
         report({ type: "warning", message: leftBehind(error) });
       },
     });
-    return this.#target;
+    return { target, snapshot: free.text };
   }
 
   /** Says where the backup is, once it is there. */
@@ -183,11 +182,12 @@ export class CreateStores {
   /** Seconds since 1970. */
   async #nextTime(): Promise<number> {
     const { signal, report } = this.#context;
-    const now = Math.floor(Date.now() / 1000);
     let newest: SnapshotName | undefined;
     for await (const name of snapshotNames(this.primary, signal)) {
       if (newest === undefined || name.time > newest.time) newest = name;
     }
+    // After the listing, which may take long: the name's time should not be far before the start.
+    const now = Math.floor(Date.now() / 1000);
     if (newest === undefined || newest.time < now) return now;
     if (newest.time > now + NOTICED_SECONDS) {
       const ahead = new Date(newest.time * 1000).toISOString();

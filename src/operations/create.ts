@@ -1,5 +1,5 @@
 import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
-import { BackupReader } from "../archive/backup-reader.js";
+import type { BackupReader } from "../archive/backup-reader.js";
 import type { BackupTarget } from "../archive/backup-target.js";
 import { BackupWriter } from "../archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
@@ -18,6 +18,7 @@ import type { OperationContext } from "./context.js";
 import { archivePools } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
 import { CreateStores, type StoreDestination } from "./create-target.js";
+import { openNamed } from "./open-named.js";
 import { choosePools, covers } from "./pools.js";
 import { timedKeys } from "./timed-keys.js";
 
@@ -92,7 +93,12 @@ export async function createBackup(
     else report({ type: "pools", pools });
     if (etcd === undefined) report({ type: "etcd-skipped" });
 
-    const target = await openTarget(stores, options, base, await etcd?.currentRevision(signal));
+    const { target, snapshot } = await openTarget(
+      stores,
+      options,
+      base,
+      await etcd?.currentRevision(signal),
+    );
     const writer = new BackupWriter({
       target,
       keys,
@@ -129,6 +135,7 @@ export async function createBackup(
       startedAt,
       finishedAt: new Date().toISOString(),
       toolVersion: options.toolVersion,
+      ...(snapshot === undefined ? {} : { snapshot }),
       ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools, poolIds },
       etcd: etcdFacts,
       counts,
@@ -149,7 +156,7 @@ async function openTarget(
   options: CreateOptions,
   base: BackupReader | undefined,
   revision = 0,
-): Promise<BackupTarget> {
+): Promise<{ target: BackupTarget; snapshot?: string }> {
   const { outputDir, archiveSize } = options;
   if (stores !== undefined) {
     const kind = base === undefined ? "full" : "incremental";
@@ -160,7 +167,7 @@ async function openTarget(
           Math.min(firstRevisionOver(base.metadata.etcd?.revision ?? 0), revision);
     return stores.target({ kind, firstRevision, lastRevision: revision }, outputDir, archiveSize);
   }
-  if (outputDir !== undefined) return new FolderTarget(outputDir);
+  if (outputDir !== undefined) return { target: new FolderTarget(outputDir) };
   throw new UsageError("the backup goes nowhere: there is neither a folder nor a store");
 }
 
@@ -182,10 +189,10 @@ async function openBase(
   }
   const located = await locateBackup(location, context);
   run.cleanups.push(() => located.close());
-  if (located.snapshot !== undefined) run.stores?.standsOn(located.snapshot);
+  if (located.name !== undefined) run.stores?.standsOn(located.name.text);
   // The chain below it is looked at while the key is derived. Both end before anything is closed.
   const [opened, whole] = await Promise.allSettled([
-    BackupReader.open(located.files, passphrase, run.sealPool),
+    openNamed(located, passphrase, run.sealPool, context),
     located.requireBases?.(),
   ]);
   if (opened.status === "rejected") throw opened.reason;

@@ -51,6 +51,19 @@ export type OperationEvent =
   | DoctorEvent
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
+  /** The backup that is read. */
+  | {
+      type: "backup-opened";
+      id: string;
+      kind: "full" | "incremental";
+      /** RFC 3339. */
+      startedAt: string;
+      finishedAt: string;
+      /** Absent without etcd. */
+      etcdRevision?: number;
+      /** Ids of the backups below it that are read too, its base first. */
+      bases: string[];
+    }
   | { type: "incremental-skipped" }
   | { type: "ceph-skipped" }
   | { type: "etcd-skipped" }

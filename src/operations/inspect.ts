@@ -1,5 +1,5 @@
 import { PassphraseKeys } from "../archive/backup-keys.js";
-import { BackupReader } from "../archive/backup-reader.js";
+import type { BackupReader } from "../archive/backup-reader.js";
 import { type ContentsVisitor, visitArchive } from "../archive/contents.js";
 import { type EntryName, isSameObject } from "../archive/entry-path.js";
 import { damaged } from "../archive/errors.js";
@@ -14,6 +14,7 @@ import { type BackupLocation, locateBackup, originalFolder } from "./backup-loca
 import type { OperationContext } from "./context.js";
 import { currentKeys } from "./current-keys.js";
 import { inspectOriginal } from "./inspect-original.js";
+import { openNamed } from "./open-named.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface InspectOptions {
@@ -41,9 +42,7 @@ export async function inspectBackup(
   const pool = new SealPool();
   const thread = new FileThread();
   try {
-    const backup = await timedKeys(report, () =>
-      BackupReader.open(located.files, passphrase, pool),
-    );
+    const backup = await timedKeys(report, () => openNamed(located, passphrase, pool, context));
     const check = new ContentsCheck(backup, context);
     try {
       if (options.quick) await check.indexOnly();

@@ -1,6 +1,6 @@
-import { type BackupFiles, FolderFiles } from "../archive/backup-files.js";
+import { FolderFiles } from "../archive/backup-files.js";
 import type { PassphraseKeys } from "../archive/backup-keys.js";
-import { BackupReader } from "../archive/backup-reader.js";
+import type { BackupReader } from "../archive/backup-reader.js";
 import { visitArchive } from "../archive/contents.js";
 import { ArchiveError } from "../archive/errors.js";
 import type { SealPool } from "../archive/seal-pool.js";
@@ -9,6 +9,8 @@ import { newCounts } from "./backup-counts.js";
 import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import type { OperationContext } from "./context.js";
 import { etcdDepth, FinalState } from "./restore-chain.js";
+import { type NamedFiles, openNamed } from "./open-named.js";
+import { openedEvent } from "./opened-event.js";
 import { planOriginals } from "./restore-original.js";
 import type { RestorePlan, RestoreStep } from "./restore-plan.js";
 
@@ -29,9 +31,9 @@ export async function planRestore(
   }
   const located = await locateBackup(location, context);
   try {
-    const open = (files: BackupFiles) => BackupReader.open(files, passphrase, sealPool);
-    const backup = await open(located.files);
-    const named = withBase.map((folder) => new FolderFiles(folder));
+    const open = (one: NamedFiles) => openNamed(one, passphrase, sealPool, context);
+    const backup = await open(located);
+    const named: NamedFiles[] = withBase.map((folder) => ({ files: new FolderFiles(folder) }));
     const bases = named.length > 0 ? named : ((await located.bases?.()) ?? []);
     const others: BackupReader[] = [];
     for (const base of bases) others.push(await open(base));
@@ -54,7 +56,9 @@ function planChain(chain: readonly BackupReader[], close: () => Promise<void>): 
       visit: (number, visitor, signal) => visitArchive(member, number, visitor, { signal }),
     }),
   );
+  const [newest, ...bases] = chain.map(({ metadata }) => metadata);
   return {
+    opened: newest && openedEvent(newest, bases),
     pools: [...new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []))],
     steps: steps.reverse(),
     gaps: [],

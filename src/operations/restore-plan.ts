@@ -1,9 +1,12 @@
 import type { ContentsVisitor } from "../archive/contents.js";
 import type { OperationContext } from "./context.js";
+import type { OperationEvent } from "./events.js";
 import type { FinalState } from "./restore-chain.js";
 
 /** What a restore reads. */
 export interface RestorePlan {
+  /** The newest of the backups; archives of the original tool do not say what they are. */
+  readonly opened?: OperationEvent | undefined;
   /** Names of the pools in the backups. */
   readonly pools: readonly string[];
   /** The backups, the oldest first. */

@@ -50,6 +50,7 @@ export async function restoreBackup(
       planRestore({ location, withBase, passphrase, sealPool }, context),
     );
     cleanups.push(() => plan.close());
+    if (plan.opened !== undefined) report(plan.opened);
     for (const message of plan.gaps) report({ type: "warning", message });
     requireArchivedPools(plan.pools, [...options.pools.keys()]);
 

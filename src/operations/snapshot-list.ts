@@ -70,6 +70,7 @@ function* rowsOf(
   for (const { facts, name } of [...primary, ...(secondary ?? [])]) {
     if (facts !== undefined) byId.set(facts.id, name.text);
   }
+  const twice = new Map([...sameBackups(secondary ?? []), ...sameBackups(primary)]);
   for (const name of [...names.values()].sort(compareSnapshotNames)) {
     const [one, other] = [first.get(name.text), second.get(name.text)];
     const facts = one?.facts ?? other?.facts;
@@ -78,7 +79,7 @@ function* rowsOf(
       one?.facts !== undefined && other?.facts !== undefined && one.facts.id !== other.facts.id;
     const problem = differ
       ? "the two stores hold different backups"
-      : (one?.problem ?? other?.problem);
+      : (one?.problem ?? other?.problem ?? twice.get(name.text));
     yield {
       key: snapshotKey(directory, name),
       name: name.text,
@@ -96,5 +97,16 @@ function* rowsOf(
       ...(secondary === undefined ? {} : { secondary: other?.state ?? "absent" }),
       ...(problem === undefined ? {} : { problem }),
     };
+  }
+}
+
+/** What is wrong with names of one store that have the same backup: it was made under one of them. */
+function* sameBackups(listed: readonly StoredSnapshot[]): Generator<[string, string]> {
+  const byId = new Map<string, string>();
+  for (const { facts, name } of listed) {
+    if (facts === undefined) continue;
+    const first = byId.get(facts.id);
+    if (first === undefined) byId.set(facts.id, name.text);
+    else yield [name.text, `it holds the same backup as ${first}`];
   }
 }

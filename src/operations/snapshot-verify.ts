@@ -19,7 +19,10 @@ export function verifyStoredSnapshot(
   { signal, report }: Pick<OperationContext, "signal" | "report">,
 ): Promise<number> {
   return withStore(options.store, async (store) => {
-    const { name } = await findSnapshot(store, options.snapshot, signal);
+    const { name, state, problem } = await findSnapshot(store, options.snapshot, signal);
+    if (state === "complete" && problem !== undefined) {
+      report({ type: "warning", message: `${name.text} in ${store.name}: ${problem}` });
+    }
     const place = { snapshot: name.text, store: store.name };
     const thread = new FileThread();
     try {

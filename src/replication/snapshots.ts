@@ -4,6 +4,7 @@ import { BackupToolError, UsageError } from "../errors.js";
 import { inParallel } from "../in-parallel.js";
 import { quoted } from "../quoted.js";
 import type { SnapStore } from "../snapstore/store.js";
+import { kindMismatch, timeMismatch } from "./own-name.js";
 import { readStoredManifest } from "./snapshot-manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./snapshot-name.js";
 import { missingOrMisfit, objectsBelow } from "./stored-files.js";
@@ -13,7 +14,7 @@ export interface StoredSnapshot {
   readonly name: SnapshotName;
   /** Complete: the manifest and every file of it, in its size. Unfinished: no manifest. */
   readonly state: "complete" | "unfinished" | "damaged";
-  /** What is wrong with a damaged one. */
+  /** What is wrong with a damaged one; what of a complete one should be looked at. */
   readonly problem?: string;
   /** Of the manifest, when it can be read. */
   readonly facts?: SnapshotFacts;
@@ -76,16 +77,14 @@ export async function readSnapshot(
   const { files, id, kind, base, startedAt, finishedAt } = stored.manifest;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes };
-  if (kind !== name.kind) {
-    return {
-      name,
-      state: "damaged",
-      facts,
-      problem: `its manifest is of a backup of kind ${kind}`,
-    };
-  }
+  const mismatch = kindMismatch(name, facts);
+  if (mismatch !== undefined) return { name, state: "damaged", facts, problem: mismatch };
   const [first, ...more] = await missingOrMisfit(store, name.text, files, signal);
-  if (first === undefined) return { name, state: "complete", facts };
+  if (first === undefined) {
+    // Who puts a backup into a store by hand may name it otherwise, and wants it listed and copied.
+    const doubt = timeMismatch(name, facts);
+    return { name, state: "complete", facts, ...(doubt === undefined ? {} : { problem: doubt }) };
+  }
   const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
   return { name, state: "damaged", facts, problem: `${first.file}: ${first.reason}${others}` };
 }

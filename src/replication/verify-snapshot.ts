@@ -1,10 +1,13 @@
 import type { FileThread } from "../archive/file-thread.js";
+import { MANIFEST_NAME } from "../archive/format.js";
 import type { FileFacts } from "../archive/manifest.js";
 import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { type ReadSelection, selectFiles } from "./read-selection.js";
+import { kindMismatch } from "./own-name.js";
 import { readStoredManifest } from "./snapshot-manifest.js";
+import { parseSnapshotName } from "./snapshot-name.js";
 import { type FileDamage, missingOrMisfit } from "./stored-files.js";
 import { streamDigest } from "./stream-digest.js";
 import { unfinishedSnapshot } from "./unfinished-snapshot.js";
@@ -43,6 +46,9 @@ export async function verifySnapshot(
   if (stored === undefined) throw unfinishedSnapshot(store, snapshot);
   const { files } = stored.manifest;
   const damages = await missingOrMisfit(store, snapshot, files, signal);
+  const name = parseSnapshotName(snapshot);
+  const reason = name && kindMismatch(name, stored.manifest);
+  if (reason !== undefined) damages.push({ file: MANIFEST_NAME, reason });
   damages.forEach(onDamage);
   const broken = new Set(damages.map(({ file }) => file));
   const chosen = selectFiles(files, options.selection).filter(({ name }) => !broken.has(name));

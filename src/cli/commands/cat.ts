@@ -1,8 +1,12 @@
 import { UsageError } from "../../errors.js";
+import type { OperationEvent } from "../../operations/events.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { passphraseFlags } from "../flags.js";
 import { backupLocation, locationFlags } from "../stores/backup-location.js";
+
+/** What goes to standard error alone. */
+const TOLD: ReadonlySet<OperationEvent["type"]> = new Set(["warning", "missing", "backup-opened"]);
 
 export const cat = command({
   name: "cat",
@@ -26,7 +30,7 @@ export const cat = command({
       {
         ...{ signal, passphrase },
         report: (event) => {
-          if (event.type === "warning" || event.type === "missing") session.report(event);
+          if (TOLD.has(event.type)) session.report(event);
         },
       },
     );
