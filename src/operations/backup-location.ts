@@ -35,6 +35,8 @@ export interface LocatedBackup extends NamedFiles {
   bases?(): Promise<NamedFiles[]>;
   /** Throws NO_BASE unless the store has all of them, whole; undefined for a folder. */
   requireBases?(): Promise<void>;
+  /** Whether it is on this machine, as far as can be told: reading it twice takes no network. */
+  readonly local: boolean;
   close(): Promise<void>;
 }
 
@@ -44,20 +46,26 @@ export async function locateBackup(
   { signal, report }: Pick<OperationContext, "signal" | "report">,
 ): Promise<LocatedBackup> {
   if (location.kind === "folder") {
-    return { files: new FolderFiles(location.folder), close: async () => {} };
+    return { files: new FolderFiles(location.folder), local: true, close: async () => {} };
   }
   const opened: SnapStore[] = [];
   const close = async () => {
     await Promise.all(opened.map((store) => store.close()));
   };
   try {
-    for (const config of location.stores) opened.push(await openRetrying(config));
+    const local = new Set<SnapStore>();
+    for (const config of location.stores) {
+      const store = await openRetrying(config);
+      opened.push(store);
+      if (config.provider === "Local") local.add(store);
+    }
     const { store, found } = await newest(opened, location.snapshot, { signal, report });
     const { text } = found.name;
     report({ type: "snapshot-chosen", snapshot: text, store: store.name });
     return {
       files: new StoreFiles(store, text, signal),
       name: found.name,
+      local: local.has(store),
       bases: async () =>
         (await findBases(store, found, signal)).map((name) => ({
           files: new StoreFiles(store, name.text, signal),

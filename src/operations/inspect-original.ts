@@ -3,6 +3,7 @@ import { METADATA_NAME } from "../archive/format.js";
 import { OriginalBackup } from "../archive/original/original-backup.js";
 import { throwIfAborted } from "../errors.js";
 import type { OperationContext } from "./context.js";
+import type { OperationEvent } from "./events.js";
 import { Likeness } from "./likeness.js";
 import { MOST_LINES, placeOf, reportFindings } from "./original-objects.js";
 import { timedKeys } from "./timed-keys.js";
@@ -48,6 +49,25 @@ export async function inspectOriginal(
   }
 }
 
+/** Reads all of an archive of the original tool, as {@link inspectOriginal} does. Throws ArchiveError. */
+export async function checkOriginal(
+  folder: string,
+  passphrase: PassphraseKeys,
+  context: OperationContext,
+): Promise<void> {
+  const { signal } = context;
+  const backup = await OriginalBackup.open(folder, passphrase, signal);
+  try {
+    // What only looks suspicious is said once, by the restore itself or by inspect.
+    const report = (event: OperationEvent) => {
+      if (event.type === "progress") context.report(event);
+    };
+    await readEverything(backup, { signal, report });
+  } finally {
+    await backup.close();
+  }
+}
+
 interface Found {
   objects: number;
   records: number;
@@ -57,7 +77,10 @@ interface Found {
   suspects: number;
 }
 
-async function readEverything(backup: OriginalBackup, context: OperationContext): Promise<Found> {
+async function readEverything(
+  backup: OriginalBackup,
+  context: Pick<OperationContext, "signal" | "report">,
+): Promise<Found> {
   const { report, signal } = context;
   const found: Found = {
     objects: 0,

@@ -81,6 +81,20 @@ export async function inspectBackup(
   }
 }
 
+/** Reads every byte of a backup and checks it, as {@link inspectBackup} does. Throws ArchiveError. */
+export async function checkContents(
+  backup: BackupReader,
+  context: OperationContext,
+): Promise<void> {
+  const thread = new FileThread();
+  const check = new ContentsCheck(backup, context);
+  try {
+    await check.everything(thread);
+  } finally {
+    await Promise.all([check.close(), thread.close()]);
+  }
+}
+
 /** An object as an ARCHIVE file has it. */
 interface FoundObject {
   readonly name: EntryName;

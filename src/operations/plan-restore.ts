@@ -8,8 +8,10 @@ import { UsageError } from "../errors.js";
 import { newCounts } from "./backup-counts.js";
 import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import type { OperationContext } from "./context.js";
+import { checkContents } from "./inspect.js";
 import { etcdDepth, FinalState } from "./restore-chain.js";
 import { type NamedFiles, openNamed } from "./open-named.js";
+import { missingBase } from "./missing-base.js";
 import { openedEvent } from "./opened-event.js";
 import { planOriginals } from "./restore-original.js";
 import type { RestorePlan, RestoreStep } from "./restore-plan.js";
@@ -37,7 +39,7 @@ export async function planRestore(
     const bases = named.length > 0 ? named : ((await located.bases?.()) ?? []);
     const others: BackupReader[] = [];
     for (const base of bases) others.push(await open(base));
-    return planChain(orderChain(backup, others), () => located.close());
+    return planChain(orderChain(backup, others), located.local, () => located.close());
   } catch (error) {
     await located.close();
     throw error;
@@ -45,7 +47,11 @@ export async function planRestore(
 }
 
 /** `chain` is newest first. */
-function planChain(chain: readonly BackupReader[], close: () => Promise<void>): RestorePlan {
+function planChain(
+  chain: readonly BackupReader[],
+  local: boolean,
+  close: () => Promise<void>,
+): RestorePlan {
   const records = etcdDepth(chain);
   const steps = chain.map(
     (member, ordinal): RestoreStep => ({
@@ -56,14 +62,21 @@ function planChain(chain: readonly BackupReader[], close: () => Promise<void>): 
       visit: (number, visitor, signal) => visitArchive(member, number, visitor, { signal }),
     }),
   );
-  const [newest, ...bases] = chain.map(({ metadata }) => metadata);
+  const [newest, ...bases] = chain;
+  const below = bases.map(({ metadata }) => metadata);
   return {
-    opened: newest && openedEvent(newest, bases),
+    opened: newest && openedEvent(newest.metadata, below),
     pools: [...new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []))],
     steps: steps.reverse(),
     gaps: [],
     items: (wanted) => itemsToCome(chain, wanted),
     finalState: async (signal) => (chain.length > 1 ? FinalState.load(chain, signal) : undefined),
+    local,
+    check: async (context) => {
+      for (const member of chain) await checkContents(member, context);
+    },
+    missingBase: async (target, signal) =>
+      newest !== undefined && bases.length === 0 ? missingBase(newest, target, signal) : undefined,
     close,
   };
 }

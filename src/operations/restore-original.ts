@@ -3,6 +3,7 @@ import { isOriginal } from "../archive/original/folder.js";
 import { OriginalBackup } from "../archive/original/original-backup.js";
 import { UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
+import { checkOriginal } from "./inspect-original.js";
 import { reportFindings } from "./original-objects.js";
 import type { RestorePlan, RestoreStep } from "./restore-plan.js";
 
@@ -57,6 +58,10 @@ export async function planOriginals(
       let whole = true;
       for (const backup of opened) whole = (await reportFindings(backup, report)) && whole;
       return whole;
+    },
+    local: true,
+    check: async (context) => {
+      for (const path of [...bases, folder]) await checkOriginal(path, passphrase, context);
     },
     close,
   };

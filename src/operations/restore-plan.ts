@@ -2,6 +2,7 @@ import type { ContentsVisitor } from "../archive/contents.js";
 import type { OperationContext } from "./context.js";
 import type { OperationEvent } from "./events.js";
 import type { FinalState } from "./restore-chain.js";
+import type { RestoreTarget } from "./restore-target.js";
 
 /** What a restore reads. */
 export interface RestorePlan {
@@ -19,6 +20,12 @@ export interface RestorePlan {
   finalState(signal: AbortSignal): Promise<FinalState | undefined>;
   /** Says what reading has shown to be wrong, once all was read; returns whether all came. */
   reportFindings?(report: OperationContext["report"]): Promise<boolean>;
+  /** Whether the backups are on this machine. */
+  readonly local: boolean;
+  /** Reads and checks every byte of all backups, and writes nothing. Throws ArchiveError. */
+  check(context: OperationContext): Promise<void>;
+  /** Says what the target should hold already, and does not; see {@link missingBase}. */
+  missingBase?(target: RestoreTarget, signal: AbortSignal): Promise<string | undefined>;
   close(): Promise<void>;
 }
 

@@ -54,6 +54,11 @@ export class PoolTargets {
     return this.#pools.get(pool);
   }
 
+  /** All targets, each once. */
+  pools(): Iterable<CephPool> {
+    return new Set(this.#pools.values());
+  }
+
   /** Queues an object with so many bytes of data. `done` is called when they are no longer needed. */
   add(pool: CephPool, object: WriteObject, bytes: number, done: () => void): void {
     let batch = this.#batches.get(pool);

@@ -11,7 +11,9 @@ import type { OperationContext } from "./context.js";
 import { planRestore } from "./plan-restore.js";
 import { requirePools } from "./pools.js";
 import { EtcdTarget } from "./restore-etcd.js";
+import type { RestorePlan } from "./restore-plan.js";
 import { PoolTargets } from "./restore-pools.js";
+import { isTargetEmpty } from "./restore-target.js";
 import { RestoreVisitor } from "./restore-visitor.js";
 import { timedKeys } from "./timed-keys.js";
 
@@ -27,6 +29,11 @@ export interface RestoreOptions {
   /** Pool in the archive to pool of the target. */
   readonly pools: ReadonlyMap<string, string>;
   readonly leases: LeasePolicy;
+  /**
+   * Read and check all of the backup before anything is written. Undefined: where it is on this machine and the target
+   * is not empty.
+   */
+  readonly checkFirst?: boolean | undefined;
 }
 
 /** Brings a backup, or a chain of them, back. `complete` is false when the backup is known to lack something. */
@@ -63,6 +70,11 @@ export async function restoreBackup(
       requirePools(await ceph.listPools(), [...options.pools.values()]);
       targets = await PoolTargets.open(ceph, options.pools, signal);
     }
+    const target = { etcd, pools: targets };
+    const { checkFirst = plan.local && !(await isTargetEmpty(target, signal)) } = options;
+    if (checkFirst) await checkPlan(plan, context);
+    const missing = await plan.missingBase?.(target, signal);
+    if (missing !== undefined) report({ type: "warning", message: missing });
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const visitor = new RestoreVisitor(
       targets,
@@ -95,9 +107,21 @@ export async function restoreBackup(
       removedKeys: visitor.removedKeys,
       expiredRecords: visitor.expiredRecords,
     });
-    return { complete: plan.gaps.length === 0 && whole };
+    return { complete: plan.gaps.length === 0 && whole && missing === undefined };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
+async function checkPlan(plan: RestorePlan, context: OperationContext): Promise<void> {
+  const { signal, passphrase } = context;
+  const report: OperationContext["report"] = (event) =>
+    context.report(event.type === "progress" ? { ...event, phase: "check" } : event);
+  try {
+    await plan.check({ signal, passphrase, report });
+  } catch (error) {
+    const nothing = "nothing was written; --no-check-first restores what comes before the damage";
+    throw error instanceof BackupToolError ? withHint(error, nothing) : error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, list, passphraseFlags } from "../flags.js";
+import { cephFlags, etcdFlags, list, passphraseFlags, toggle } from "../flags.js";
 import { backupLocation, locationFlags } from "../stores/backup-location.js";
 import { cephOptions, etcdOptions, poolMapping, refuseContradictions } from "../targets.js";
 
@@ -27,6 +27,11 @@ export const restore = command({
       choices: ["regrant", "drop", "keep-forever"] as const,
       default: "regrant" as const,
       describe: "Keys that had a lease: give them a new one, leave them out, or keep them without",
+    },
+    "check-first": {
+      ...toggle,
+      describe:
+        "Check all of the backup before anything is written; by default where it is local and the target is not empty (--no-check-first)",
     },
     ...passphraseFlags,
   },
@@ -57,6 +62,7 @@ export const restore = command({
         ceph: cephOptions(args),
         pools: poolMapping(args["restore-pool"]),
         leases: args.leases,
+        checkFirst: args["check-first"],
       },
       session,
     );

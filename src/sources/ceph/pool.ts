@@ -36,6 +36,14 @@ export class CephPool {
     return listObjects(this.#handle, options);
   }
 
+  /** Whether there is any object. */
+  async hasObjects(signal: AbortSignal): Promise<boolean> {
+    for await (const { count } of this.list({ slices: 1, pageSize: 1, signal })) {
+      if (count > 0) return true;
+    }
+    return false;
+  }
+
   /** Size, time and version of each object, in one round trip each and all at once. */
   async stat({ count, bytes, offsets }: NameBatch, signal: AbortSignal): Promise<StatBatch> {
     const stat = {

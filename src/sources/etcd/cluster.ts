@@ -1,4 +1,5 @@
 import { throwIfAborted } from "../../errors.js";
+import { inParallel } from "../../in-parallel.js";
 import { EtcdConnection } from "./connection.js";
 import { decodeDeleted, decodeTxnDeleted, encodeDeleteRange } from "./delete-messages.js";
 import { EtcdError } from "./errors.js";
@@ -17,6 +18,7 @@ export type { EtcdOptions } from "./options.js";
 /** Keys that one range deletion takes at most, so that each is one short raft entry. */
 const KEYS_A_DELETION = 20_000;
 const LEASES_AT_ONCE = 16;
+const KEYS_AT_ONCE = 16;
 
 /** A connection to one etcd cluster. */
 export class EtcdCluster {
@@ -66,6 +68,24 @@ export class EtcdCluster {
     const request = { key: ZERO_KEY, rangeEnd: ZERO_KEY, revision, countOnly: true };
     const answer = await this.#connection.call("KV/Range", encodeRangeRequest(request), { signal });
     return scanRangeResponse(answer).count;
+  }
+
+  /** Whether there is any key. */
+  async hasKeys(signal: AbortSignal): Promise<boolean> {
+    const request = { key: ZERO_KEY, rangeEnd: ZERO_KEY, limit: 1, keysOnly: true };
+    const answer = await this.#connection.call("KV/Range", encodeRangeRequest(request), { signal });
+    return scanRangeResponse(answer).keys > 0;
+  }
+
+  /** How many of `keys` there are. */
+  async countExisting(keys: Iterable<Uint8Array>, signal: AbortSignal): Promise<number> {
+    let found = 0;
+    await inParallel(keys, KEYS_AT_ONCE, async (key) => {
+      const request = encodeRangeRequest({ key, countOnly: true });
+      const answer = await this.#connection.call("KV/Range", request, { signal });
+      found += scanRangeResponse(answer).count;
+    });
+    return found;
   }
 
   /**
