@@ -42,6 +42,14 @@ export async function planRestore(
   }
 }
 
+/** An incremental alone is right only over a target that holds its base. */
+function absentBase([backup, base]: readonly BackupReader[]): string[] {
+  if (base !== undefined || backup === undefined || backup.metadata.base === null) return [];
+  return [
+    `${backup.where} is an incremental, and only what changed since its base ${backup.metadata.base} is restored: the target must hold the base already; to restore all of it, name the folders of the bases with --with-base`,
+  ];
+}
+
 /** `chain` is newest first. */
 function planChain(chain: readonly BackupReader[], close: () => Promise<void>): RestorePlan {
   const records = etcdDepth(chain);
@@ -58,6 +66,7 @@ function planChain(chain: readonly BackupReader[], close: () => Promise<void>): 
     pools: [...new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []))],
     steps: steps.reverse(),
     gaps: [],
+    warnings: absentBase(chain),
     items: (wanted) => itemsToCome(chain, wanted),
     finalState: async (signal) => (chain.length > 1 ? FinalState.load(chain, signal) : undefined),
     close,

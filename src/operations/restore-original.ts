@@ -50,6 +50,7 @@ export async function planOriginals(
     gaps: opened.flatMap((backup) =>
       backup.summary.gaps.map((gap) => `${quoted(backup.summary.folder)}: ${gap}`),
     ),
+    warnings: [],
     items: (wanted) =>
       wanted.ceph ? opened.reduce((sum, { summary }) => sum + summary.objects, 0) : 0,
     finalState: async () => undefined,

@@ -10,6 +10,8 @@ export interface RestorePlan {
   readonly steps: readonly RestoreStep[];
   /** What the backups are known to lack, for the user. */
   readonly gaps: readonly string[];
+  /** What the user should know before it is written; the restore is complete all the same. */
+  readonly warnings: readonly string[];
   /** Objects and records that will come, for progress: as far as they are known. */
   items(wanted: { etcd: boolean; ceph: boolean }): number;
   /** Where the last state of each object is, when the backups know it. */

@@ -50,7 +50,7 @@ export async function restoreBackup(
       planRestore({ location, withBase, passphrase, sealPool }, context),
     );
     cleanups.push(() => plan.close());
-    for (const message of plan.gaps) report({ type: "warning", message });
+    for (const message of [...plan.gaps, ...plan.warnings]) report({ type: "warning", message });
     requireArchivedPools(plan.pools, [...options.pools.keys()]);
 
     if (connections.etcd !== undefined) report({ type: "connecting-etcd" });

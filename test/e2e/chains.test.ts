@@ -125,6 +125,11 @@ test.serial(
     t.is(unknown.code, 2, unknown.stderr);
     t.regex(unknown.stderr, /the backup has no pool "typo"/);
     t.deepEqual(await dumpPool(hotAgain), before);
+    const alone = await backuptool([...restore, ...mapping]);
+    t.is(alone.code, 0, alone.stderr);
+    t.regex(alone.stderr, /only what changed since its base [0-9a-f]{32} is restored/);
+    const base = ["restore", "--outputdir", full, ...target, "--skip-etcd", ...mapping];
+    t.notRegex((await backuptool(base)).stderr, /since its base/);
   },
 );
 
