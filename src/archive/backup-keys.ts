@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { ArchiveError } from "./errors.js";
 import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "./format.js";
 import { encodePassphraseSlot, type Header, type PassphraseSlot } from "./header.js";
-import { checkKdfCost, derivePassphraseKey, type KdfCost } from "./passphrase-key.js";
+import { checkKdfCosts, derivePassphraseKey, type KdfCost } from "./passphrase-key.js";
 import { wrappers } from "./sodium.js";
 
 const sodium = await wrappers();
@@ -89,7 +89,10 @@ export class BackupKeys {
   /** Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE. */
   static async open(passphrase: PassphraseKeys, header: Header, file: string): Promise<BackupKeys> {
     const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
-    for (const slot of slots) checkKdfCost(slot.cost, file);
+    checkKdfCosts(
+      slots.map(({ cost }) => cost),
+      file,
+    );
     for (const slot of slots) {
       const wrapping = await passphrase.derive(slot.salt, slot.cost);
       try {

@@ -37,6 +37,22 @@ export function checkKdfCost(cost: KdfCost, file: string): void {
   );
 }
 
+/**
+ * Throws DAMAGED when the slots of one header, which are tried one after the other, together ask for more
+ * work than one slot may.
+ */
+export function checkKdfCosts(costs: readonly KdfCost[], file: string): void {
+  for (const cost of costs) checkKdfCost(cost, file);
+  const ceiling = KDF_CEILING.memoryKiB * KDF_CEILING.passes;
+  const sum = costs.reduce((sum, { memoryKiB, passes }) => sum + memoryKiB * passes, 0);
+  if (sum <= ceiling) return;
+  throw new ArchiveError(
+    "DAMAGED",
+    `its ${costs.length} key slots together ask for ${sum} KiB of memory times passes of Argon2id, outside of what this program accepts (${ceiling})`,
+    { file },
+  );
+}
+
 /** The 32 byte key that opens a passphrase slot. Runs off the main thread. */
 export async function derivePassphraseKey(
   passphrase: Uint8Array,

@@ -6,23 +6,24 @@ import type { Session } from "./session.js";
 /** Flags of a command that deletes. */
 export const deletionFlags = {
   "dry-run": { ...toggle, describe: "Print what would be deleted, and delete nothing" },
-  yes: { ...toggle, describe: "Do not ask on a terminal" },
+  yes: { ...toggle, describe: "Delete without asking; needed without a terminal" },
 } as const;
 
-/** Whether a deletion is asked for first. @throws UsageError where it should be and cannot be */
+/** Whether a deletion is asked for first. @throws UsageError where nobody can be asked and no flag answers */
 export function asksFirst(
   name: string,
   args: { readonly "dry-run"?: boolean | undefined; readonly yes?: boolean | undefined },
   session: Session,
 ): boolean {
+  if (args.yes || args["dry-run"]) return false;
   const { stdin, stderr } = session.terminal;
-  const asks = stdin.isTTY && !args.yes && !args["dry-run"];
-  if (asks && !stderr.isTTY) {
-    throw new UsageError(`${name} cannot ask: standard error is no terminal`, {
-      hint: "use --yes to delete without being asked",
+  if (!stdin.isTTY || !stderr.isTTY) {
+    const stream = stdin.isTTY ? "standard error" : "standard input";
+    throw new UsageError(`${name} cannot ask before it deletes: ${stream} is not a terminal`, {
+      hint: "use --yes to delete without being asked, or --dry-run to see what would be deleted",
     });
   }
-  return asks;
+  return true;
 }
 
 /** Says what is about to be deleted and asks. Throws DECLINED. */

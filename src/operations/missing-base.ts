@@ -1,6 +1,7 @@
 import type { BackupReader } from "../archive/backup-reader.js";
 import type { IndexedKey, IndexedObject } from "../archive/index-items.js";
 import { quoted } from "../quoted.js";
+import { ENOENT } from "../sources/ceph/errors.js";
 import { packNames } from "../sources/ceph/name-batch.js";
 import { currentKeys } from "./current-keys.js";
 import { type RestoreTarget, unlessDenied } from "./restore-target.js";
@@ -8,28 +9,39 @@ import { type RestoreTarget, unlessDenied } from "./restore-target.js";
 /** Objects of each pool, and keys, that are looked for in the target. */
 const SAMPLE = 256;
 
+/** That a restore of an incremental alone does not bring back what the backup is of. */
+export interface MissingBase {
+  readonly message: string;
+  /** False where the target may not be read. */
+  readonly certain: boolean;
+}
+
 /**
  * What an incremental leaves to its base is looked for in the target: a sample of the objects and keys of its index that
- * only the base holds. Resolves with a warning when the target does not hold them, so that a restore of the
- * incremental alone does not bring back what the backup is of.
+ * only the base holds. Undefined when the target holds them.
  */
 export async function missingBase(
   backup: BackupReader,
   target: RestoreTarget,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<MissingBase | undefined> {
   const { base } = backup.metadata;
   if (base === null) return undefined;
   const { objects, keys } = await sampleOf(backup, target, signal);
   const missing: string[] = [];
+  let denied = false;
   for (const [name, sample] of objects) {
     const pool = target.pools?.target(name);
     if (pool === undefined) continue;
     const found = await unlessDenied(() => pool.stat(packNames(sample.items), signal));
-    if (found === undefined) continue;
-    const differing = sample.items.filter(
-      ({ size }, i) => found.errno[i] !== 0 || found.size[i] !== size,
+    if (found === undefined) {
+      denied = true;
+      continue;
+    }
+    const differing = sample.items.filter(({ size }, i) =>
+      found.errno[i] === 0 ? found.size[i] !== size : found.errno[i] === ENOENT,
     );
+    denied ||= found.errno.some((code) => code !== 0 && code !== ENOENT);
     if (differing.length > 0) {
       missing.push(`${differing.length} of ${sample.items.length} objects of pool ${quoted(name)}`);
     }
@@ -40,8 +52,15 @@ export async function missingBase(
   if (there !== undefined && there < wanted.length / 2) {
     missing.push(`${wanted.length - there} of ${wanted.length} keys`);
   }
-  if (missing.length === 0) return undefined;
-  return `${backup.where} is an incremental over backup ${base}, which the target does not hold: of what was looked for, ${missing.join(" and ")} of the base are missing or differ. Only what the incremental itself holds is restored; restore the base first, or name it with --with-base`;
+  denied ||= there === undefined && wanted.length > 0;
+  const hint = "restore the base first, or name it with --with-base";
+  if (missing.length > 0) {
+    const message = `${backup.where} is an incremental over backup ${base}, which the target does not hold: of what was looked for, ${missing.join(" and ")} of the base are missing or differ. Only what the incremental itself holds is restored; ${hint}`;
+    return { message, certain: true };
+  }
+  if (!denied) return undefined;
+  const message = `${backup.where} is an incremental, and only what changed since its base ${base} is restored; whether the target holds the base cannot be told, as it may not be read; ${hint}`;
+  return { message, certain: false };
 }
 
 /** So many of the items that come, each with the same chance. */

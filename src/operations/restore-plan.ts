@@ -2,6 +2,7 @@ import type { ContentsVisitor } from "../archive/contents.js";
 import type { OperationContext } from "./context.js";
 import type { OperationEvent } from "./events.js";
 import type { FinalState } from "./restore-chain.js";
+import type { MissingBase } from "./missing-base.js";
 import type { RestoreTarget } from "./restore-target.js";
 
 /** What a restore reads. */
@@ -25,7 +26,7 @@ export interface RestorePlan {
   /** Reads and checks every byte of all backups, and writes nothing. Throws ArchiveError. */
   check(context: OperationContext): Promise<void>;
   /** Says what the target should hold already, and does not; see {@link missingBase}. */
-  missingBase?(target: RestoreTarget, signal: AbortSignal): Promise<string | undefined>;
+  missingBase?(target: RestoreTarget, signal: AbortSignal): Promise<MissingBase | undefined>;
   close(): Promise<void>;
 }
 

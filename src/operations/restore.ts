@@ -74,7 +74,7 @@ export async function restoreBackup(
     const { checkFirst = plan.local && !(await isTargetEmpty(target, signal)) } = options;
     if (checkFirst) await checkPlan(plan, context);
     const missing = await plan.missingBase?.(target, signal);
-    if (missing !== undefined) report({ type: "warning", message: missing });
+    if (missing !== undefined) report({ type: "warning", message: missing.message });
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const visitor = new RestoreVisitor(
       targets,
@@ -107,7 +107,7 @@ export async function restoreBackup(
       removedKeys: visitor.removedKeys,
       expiredRecords: visitor.expiredRecords,
     });
-    return { complete: plan.gaps.length === 0 && whole && missing === undefined };
+    return { complete: plan.gaps.length === 0 && whole && missing?.certain !== true };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }

@@ -10,6 +10,7 @@ import {
 } from "../../src/archive/header.js";
 import {
   checkKdfCost,
+  checkKdfCosts,
   derivePassphraseKey,
   KDF_CEILING,
   KDF_COSTS,
@@ -60,6 +61,20 @@ test("absurd costs are refused, whichever of the slots asks for them", async (t)
       t.is(error?.code, "DAMAGED", JSON.stringify(cost));
     }
   }
+});
+
+test("slots that together ask for more than one may are refused before any is tried", async (t) => {
+  const half = { ...KDF_CEILING, passes: KDF_CEILING.passes / 2 };
+  const good = (await BackupKeys.create(samplePassphrase(), CHEAP_KDF)).slot;
+  // A slot that opens comes first: it would be found without trying the others.
+  const header = headerWith([good, slotOf(half), slotOf(half)]);
+  const opening = BackupKeys.open(samplePassphrase(), header, "METADATA.bin");
+  const error = await t.throwsAsync(opening, { instanceOf: ArchiveError });
+  t.is(error?.code, "DAMAGED");
+  t.regex(error?.message ?? "", /3 key slots together/);
+  t.notThrows(() => checkKdfCosts([half, half], "f"));
+  const four = [1, 2, 3, 4].map(() => KDF_COSTS.sensitive);
+  t.notThrows(() => checkKdfCosts(four, "f"));
 });
 
 test("what create offers, and the ceiling itself, are within what a reader accepts", (t) => {

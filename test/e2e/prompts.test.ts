@@ -4,6 +4,7 @@ import test from "ava";
 import { backuptool } from "../support/backuptool.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
+import { forgeSnapshot } from "../support/forged-snapshots.js";
 import { originalFixture } from "../support/original-fixtures.js";
 import { ORIGINAL_PASSPHRASE } from "../support/original-writer.js";
 import { onTerminal, type Step } from "../support/pty.js";
@@ -136,6 +137,29 @@ test.serial("clear deletes after a yes, and with --yes it does not ask", async (
   t.deepEqual(await etcd.pairs(), []);
   await etcd.ctl("put", "key", "value");
 });
+
+test.serial(
+  "without a terminal, clear and snapshot delete need --yes, whatever is piped in",
+  async (t) => {
+    const before = await etcd.pairs();
+    const clear = ["clear", "--skip-ceph", "--etcd", etcd.endpoint];
+    const name = "Full-00000000-00000000-1600000000";
+    const store = newFolder();
+    const deletion = ["snapshot", "delete", name, "--store", `file://${store}`];
+    forgeSnapshot(store, { time: 1_600_000_000 });
+    for (const input of ["n\n", "y\n", ""]) {
+      for (const args of [clear, deletion]) {
+        const { code, stderr } = await backuptool(args, { input });
+        t.is(code, 2, stderr);
+        t.regex(stderr, /cannot ask before it deletes: standard input is not a terminal.*--yes/s);
+      }
+    }
+    t.deepEqual(await etcd.pairs(), before);
+    t.true(existsSync(join(store, name, "MANIFEST.json")));
+    t.is((await backuptool([...deletion, "--yes"])).code, 0);
+    t.false(existsSync(join(store, name)));
+  },
+);
 
 test.serial("convert asks for the old passphrase and then for the new one", async (t) => {
   const to = join(newFolder(), "new");

@@ -139,7 +139,7 @@ test("what a full backup and an incremental hold comes back as it was", async (t
   await writeObjects(coldAgain, [
     { name: "stays", size: 1000, xattrs: [["leftover", "x"]], omap: [["leftover", "y"]] },
   ]);
-  const cleared = await backuptool(["clear", "--etcd", etcd.endpoint, "--skip-ceph"]);
+  const cleared = await backuptool(["clear", "--etcd", etcd.endpoint, "--skip-ceph", "--yes"]);
   t.is(cleared.stdout.toString(), "deleted etcd keys\ndone\n");
   t.deepEqual(await etcd.pairs(), []);
   const restored = await backuptool(["restore", "--outputdir", full, ...target, ...mapping]);
@@ -161,6 +161,7 @@ test("what a full backup and an incremental hold comes back as it was", async (t
 
   const emptied = await backuptool([
     "clear",
+    "--yes",
     "--skip-etcd",
     ...cephFlags(),
     "--include-pool",
@@ -171,7 +172,7 @@ test("what a full backup and an incremental hold comes back as it was", async (t
   t.is(emptied.code, 0, emptied.stderr);
   t.is(lines(emptied.stdout).length, hotThen.length + coldNow.length + 1);
   t.deepEqual(await dumpPool(hotAgain), []);
-  await backuptool(["clear", "--etcd", etcd.endpoint, "--skip-ceph"]);
+  await backuptool(["clear", "--etcd", etcd.endpoint, "--skip-ceph", "--yes"]);
   const chain = await backuptool([
     "restore",
     "--outputdir",

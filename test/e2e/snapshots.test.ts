@@ -166,7 +166,7 @@ test("snapshot delete keeps a base that is needed, and asks on a terminal", asyn
   const folder = newFolder();
   await run(t, 0, ["copy", "--store", url(store), "--secondary-store", url(folder)]);
   const at = ["--store", url(folder)];
-  const needed = await run(t, 1, ["snapshot", "delete", FULL, ...at]);
+  const needed = await run(t, 1, ["snapshot", "delete", FULL, "--yes", ...at]);
   t.regex(
     needed.err,
     new RegExp(`^backuptool: ${FULL} is needed by ${INCR}; delete those first\n$`),
@@ -249,7 +249,7 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
     [FULL, INCR].map((name) => [name, "complete"]),
   );
   await run(t, 0, ["snapshot", "verify", "--from", "secondary", "--read-data", ...there], env);
-  await run(t, 1, ["snapshot", "delete", FULL, "--from", "secondary", ...there], env);
+  await run(t, 1, ["snapshot", "delete", FULL, "--yes", "--from", "secondary", ...there], env);
   const client = plainClient("two");
   for (const Key of ["a/b/left", "a/other"]) {
     await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
@@ -266,8 +266,8 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
   await run(t, 0, ["copy", "--source-store", `s3://${bucket}/a/b`, "--store", url(back)], env);
   await whole(t, join(back, FULL));
   await whole(t, join(back, INCR));
-  await run(t, 0, ["snapshot", "delete", INCR, "--from", "secondary", ...there], env);
-  await run(t, 0, ["snapshot", "delete", FULL, "--from", "secondary", ...there], env);
+  await run(t, 0, ["snapshot", "delete", INCR, "--yes", "--from", "secondary", ...there], env);
+  await run(t, 0, ["snapshot", "delete", FULL, "--yes", "--from", "secondary", ...there], env);
   const empty = await run(t, 0, ["snapshot", "list", "--store", `s3://${bucket}/a/b`], {
     AWS_APPLICATION_CREDENTIALS_JSON: path,
   });

@@ -54,7 +54,7 @@ const RULES: readonly Rule[] = [
     pattern: /permission denied/,
     code: "ETCD_AUTH",
     remedy: "none",
-    hint: "the user needs a role that reads and writes all keys, such as root",
+    hint: "the user needs a role that reads all keys; to restore or to clear, one that also writes them, such as root",
   },
   { pattern: /requested lease not found/, code: "ETCD_LEASE_GONE", remedy: "none" },
   { pattern: /too many operations in txn/, code: "ETCD_TOO_LARGE", remedy: "smaller" },
