@@ -111,6 +111,8 @@ export function linesOf(event: OperationEvent): EventLines {
         ],
       };
     }
+    case "note":
+      return { err: [event.message] };
     case "warning":
       return { err: [`warning: ${event.message}`] };
     case "missing":

@@ -1,11 +1,13 @@
 import type { OperationContext } from "../operations/context.js";
 import type { OperationEvent } from "../operations/events.js";
+import type { StateFolder } from "../operations/state-file.js";
 import { escapeActing, escapeActingJson, printable } from "./failure.js";
 import type { commonFlags, newPassphraseFlags, passphraseFlags } from "./flags.js";
 import { jsonEvent } from "./json-event.js";
 import { linesOf } from "./lines.js";
 import { NEW_PASSPHRASE, PASSPHRASE, readPassphrase } from "./passphrase.js";
 import { ProgressView } from "./progress.js";
+import { stateFolder } from "./state-folder.js";
 import type { Terminal } from "./terminal.js";
 import type { Values } from "./values.js";
 
@@ -27,6 +29,7 @@ const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
 export class Session implements OperationContext {
   readonly terminal: Terminal;
   readonly toolVersion: string;
+  readonly stateFolder: StateFolder | undefined;
   readonly #args: SessionArgs;
   readonly #progress: ProgressView;
   #lastProgress = 0;
@@ -35,6 +38,7 @@ export class Session implements OperationContext {
     this.#args = args;
     this.terminal = terminal;
     this.toolVersion = toolVersion;
+    this.stateFolder = stateFolder(terminal.env);
     this.#progress = new ProgressView(terminal.stderr);
   }
 
@@ -57,6 +61,7 @@ export class Session implements OperationContext {
       this.#showProgress(event);
       return;
     }
+    if (event.type === "note" && !this.#args.verbose) return;
     const important = IMPORTANT.has(event.type);
     const { out = [], err = [] } = linesOf(event);
     if (this.json) this.write("stdout", [jsonEvent(event)]);

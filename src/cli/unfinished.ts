@@ -26,9 +26,9 @@ export async function sayWhatIsLeft<T>(
     }
     context.report(event);
   };
-  const { signal, passphrase } = context;
+  const { signal, passphrase, stateFolder } = context;
   try {
-    return await run({ signal, passphrase, report });
+    return await run({ signal, passphrase, stateFolder, report });
   } catch (error) {
     if (!begun || !(error instanceof BackupToolError)) throw error;
     const objects = counted(read.objects, "ceph object", "ceph objects");

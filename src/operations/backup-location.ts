@@ -3,13 +3,15 @@ import { isOriginal } from "../archive/original/folder.js";
 import { BackupToolError } from "../errors.js";
 import { findBases, requireBases } from "../replication/snapshot-chain.js";
 import { compareSnapshotNames } from "../replication/snapshot-name.js";
-import { findSnapshot, type StoredSnapshot } from "../replication/snapshots.js";
+import type { StoredSnapshot } from "../replication/snapshots.js";
 import { StoreFiles } from "../replication/store-files.js";
 import type { StoreConfig } from "../snapstore/config.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
-import type { OperationContext } from "./context.js";
+import { chooseSnapshot } from "./choose-snapshot.js";
+import type { StoreContext } from "./context.js";
 import type { NamedFiles } from "./open-named.js";
+import { SeenSnapshots } from "./seen-snapshots.js";
 import { openRetrying } from "./stores.js";
 
 /** Where a backup is. */
@@ -43,8 +45,10 @@ export interface LocatedBackup extends NamedFiles {
 /** Throws StoreError, NO_SNAPSHOT. Whether a folder holds a backup is found out when it is read. */
 export async function locateBackup(
   location: BackupLocation,
-  { signal, report }: Pick<OperationContext, "signal" | "report">,
+  context: StoreContext,
+  seen: SeenSnapshots = new SeenSnapshots(context),
 ): Promise<LocatedBackup> {
+  const { signal, report } = context;
   if (location.kind === "folder") {
     return { files: new FolderFiles(location.folder), local: true, close: async () => {} };
   }
@@ -59,7 +63,7 @@ export async function locateBackup(
       opened.push(store);
       if (config.provider === "Local") local.add(store);
     }
-    const { store, found } = await newest(opened, location.snapshot, { signal, report });
+    const { store, found } = await newest(opened, location.snapshot, seen, context);
     const { text } = found.name;
     report({ type: "snapshot-chosen", snapshot: text, store: store.name });
     return {
@@ -89,13 +93,14 @@ interface Found {
 async function newest(
   stores: readonly SnapStore[],
   snapshot: string,
-  { signal, report }: Pick<OperationContext, "signal" | "report">,
+  seen: SeenSnapshots,
+  { signal, report }: StoreContext,
 ): Promise<Found> {
   const all: Found[] = [];
   const failures: unknown[] = [];
   for (const store of stores) {
     try {
-      all.push({ store, found: await findSnapshot(store, snapshot, signal) });
+      all.push({ store, found: await chooseSnapshot(store, snapshot, seen, signal) });
     } catch (error) {
       const other =
         error instanceof StoreError ||

@@ -1,4 +1,5 @@
 import type { OperationEvent } from "./events.js";
+import type { StateFolder } from "./state-file.js";
 
 /** What an operation gets from its caller besides its own options. */
 export interface OperationContext {
@@ -8,4 +9,9 @@ export interface OperationContext {
   report(event: OperationEvent): void;
   /** Asked at most once for each operation, and only when it needs keys. */
   passphrase(): Promise<Uint8Array>;
+  /** Where it is remembered what stores have shown; undefined: nowhere. */
+  readonly stateFolder?: StateFolder | undefined;
 }
+
+/** Of an operation on stores that needs no keys. */
+export type StoreContext = Pick<OperationContext, "signal" | "report" | "stateFolder">;

@@ -1,6 +1,8 @@
 import { type CopySettings, copyStore } from "../replication/copy.js";
+import type { StoredSnapshot } from "../replication/snapshots.js";
 import type { StoreConfig } from "../snapstore/config.js";
-import type { OperationContext } from "./context.js";
+import type { StoreContext } from "./context.js";
+import { newestComplete, SeenSnapshots } from "./seen-snapshots.js";
 import { withTwoStores } from "./stores.js";
 
 export interface CopyOptions extends Omit<CopySettings, "signal"> {
@@ -9,11 +11,12 @@ export interface CopyOptions extends Omit<CopySettings, "signal"> {
 }
 
 /** Copies snapshots from one store to another, once. Resolves with how many are not as they should be. */
-export function copySnapshots(
-  options: CopyOptions,
-  { signal, report }: Pick<OperationContext, "signal" | "report">,
-): Promise<number> {
+export function copySnapshots(options: CopyOptions, context: StoreContext): Promise<number> {
+  const { signal, report } = context;
+  const seen = new SeenSnapshots(context);
   return withTwoStores(options.source, options.target, async (source, target) => {
+    let wanted: readonly StoredSnapshot[] = [];
+    const copied = new Set<string>();
     const totals = await copyStore(
       source,
       target,
@@ -21,13 +24,23 @@ export function copySnapshots(
       {
         onProgress: (done, total) =>
           report({ type: "progress", phase: "copy", done, total, unit: "bytes" }),
-        onCopied: (snapshot, result) => report({ type: "snapshot-copied", snapshot, ...result }),
+        onListed: async (ofSource, ofTarget) => {
+          wanted = ofSource;
+          await seen.check(source, newestComplete(ofSource));
+          await seen.check(target, newestComplete(ofTarget));
+        },
+        onCopied: (snapshot, result) => {
+          copied.add(snapshot);
+          report({ type: "snapshot-copied", snapshot, ...result });
+        },
         onFailed: (snapshot, { code, message, hint }) => {
           const reason = hint === undefined ? message : `${message}; ${hint}`;
           report({ type: "snapshot-not-copied", snapshot, code, reason });
         },
       },
     );
+    const newest = newestComplete(wanted.filter(({ name }) => copied.has(name.text)));
+    if (newest !== undefined) await seen.remember(target, newest);
     report({ type: "copied", source: source.name, target: target.name, ...totals });
     return totals.failed;
   });

@@ -2,10 +2,16 @@ import type { BackupTarget } from "../archive/backup-target.js";
 import { FileThread } from "../archive/file-thread.js";
 import { FolderTarget } from "../archive/folder-target.js";
 import { MANIFEST_NAME } from "../archive/format.js";
+import type { Metadata } from "../archive/metadata.js";
 import { throwIfAborted, UsageError } from "../errors.js";
 import type { Destination, SecondaryDestination } from "../replication/destination.js";
 import { manifestKey } from "../replication/snapshot-manifest.js";
-import { type SnapshotName, snapshotKey, snapshotName } from "../replication/snapshot-name.js";
+import {
+  compareSnapshotNames,
+  type SnapshotName,
+  snapshotKey,
+  snapshotName,
+} from "../replication/snapshot-name.js";
 import { SnapshotTarget } from "../replication/snapshot-target.js";
 import { snapshotNames } from "../replication/snapshots.js";
 import type { StoreConfig } from "../snapstore/config.js";
@@ -14,6 +20,7 @@ import { RecentFailure } from "../snapstore/recent-failure.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { OperationContext } from "./context.js";
 import { retryNotes } from "./retry-notes.js";
+import { SeenSnapshots } from "./seen-snapshots.js";
 import { openRetrying } from "./stores.js";
 
 /** A store that a backup goes to, and how files are sent there. */
@@ -35,6 +42,8 @@ export class CreateStores {
   readonly #primary: Destination & StoreDestination;
   readonly #secondary: SecondaryDestination | undefined;
   readonly #context: OperationContext;
+  /** Shared with who looks for the base, so that each store is warned of once. */
+  readonly seen: SeenSnapshots;
   readonly #closed = new AbortController();
   #thread: FileThread | undefined;
   #name: SnapshotName | undefined;
@@ -51,6 +60,7 @@ export class CreateStores {
     this.#secondary = secondary;
     this.#behind = behind;
     this.#context = context;
+    this.seen = new SeenSnapshots(context);
     this.#greetSecondary();
   }
 
@@ -133,9 +143,14 @@ export class CreateStores {
     return { target, snapshot: free.text };
   }
 
-  /** Says where the backup is, once it is there. */
-  reportStored(): void {
+  /** Says where the backup is, once it is there, and remembers it. */
+  async reportStored({ id, finishedAt }: Metadata): Promise<void> {
     if (this.#name === undefined) return;
+    const made = { name: this.#name, id, finishedAt };
+    await this.seen.remember(this.primary, made);
+    if (this.#secondary !== undefined && !this.#behind) {
+      await this.seen.remember(this.#secondary.store, made);
+    }
     const secondary = this.#behind ? undefined : this.#secondary?.store.name;
     this.#context.report({
       type: "snapshot-stored",
@@ -184,8 +199,9 @@ export class CreateStores {
     const { signal, report } = this.#context;
     let newest: SnapshotName | undefined;
     for await (const name of snapshotNames(this.primary, signal)) {
-      if (newest === undefined || name.time > newest.time) newest = name;
+      if (newest === undefined || compareSnapshotNames(name, newest) > 0) newest = name;
     }
+    await this.seen.checkNames(this.primary, newest);
     // After the listing, which may take long: the name's time should not be far before the start.
     const now = Math.floor(Date.now() / 1000);
     if (newest === undefined || newest.time < now) return now;

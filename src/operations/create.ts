@@ -129,7 +129,7 @@ export async function createBackup(
       report({ type: "etcd-done", included: counts.records, deleted: counts.deletedKeys });
     }
     throwIfAborted(signal);
-    await writer.finish({
+    const metadata = await writer.finish({
       kind: base === undefined ? "full" : "incremental",
       base: base?.metadata.id ?? null,
       startedAt,
@@ -140,7 +140,7 @@ export async function createBackup(
       etcd: etcdFacts,
       counts,
     });
-    stores?.reportStored();
+    await stores?.reportStored(metadata);
     return { missing: counts.missingObjects, secondaryBehind: stores?.behind ?? false };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -187,7 +187,7 @@ async function openBase(
       hint: "take a full backup, which heals what that tool may have written wrong; or use backuptool convert first",
     });
   }
-  const located = await locateBackup(location, context);
+  const located = await locateBackup(location, context, run.stores?.seen);
   run.cleanups.push(() => located.close());
   if (located.name !== undefined) run.stores?.standsOn(located.name.text);
   // The chain below it is looked at while the key is derived. Both end before anything is closed.

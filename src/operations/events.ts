@@ -112,6 +112,8 @@ export type OperationEvent =
       bytes?: number;
     }
   | { type: "warning"; message: string }
+  /** Of interest with `--verbose` alone. */
+  | { type: "note"; message: string }
   /** One object that a `--keep-going` run could not read. */
   | {
       type: "missing";

@@ -1,7 +1,8 @@
 import { deleteSnapshot, refuseNeeded } from "../replication/delete-snapshot.js";
 import { findSnapshot, listSnapshots, type StoredSnapshot } from "../replication/snapshots.js";
 import type { StoreConfig } from "../snapstore/config.js";
-import type { OperationContext } from "./context.js";
+import type { StoreContext } from "./context.js";
+import { newestComplete, SeenSnapshots } from "./seen-snapshots.js";
 import { withStore } from "./stores.js";
 
 export interface SnapshotDeleteOptions {
@@ -16,14 +17,22 @@ export interface SnapshotDeleteOptions {
 /** Deletes one snapshot. Throws SNAPSHOT_NEEDED for the base of another one. */
 export function deleteStoredSnapshot(
   options: SnapshotDeleteOptions,
-  { signal, report }: Pick<OperationContext, "signal" | "report">,
+  context: StoreContext,
 ): Promise<void> {
+  const { signal, report } = context;
   const { dryRun } = options;
+  const seen = new SeenSnapshots(context);
   return withStore(options.store, async (store) => {
     const target = await findSnapshot(store, options.snapshot, signal);
-    refuseNeeded(target, await listSnapshots(store, signal));
+    const all = await listSnapshots(store, signal);
+    await seen.check(store, newestComplete(all));
+    refuseNeeded(target, all);
     await options.approve?.(target, store.name);
     const snapshot = target.name.text;
+    if (!dryRun) {
+      const left = all.filter(({ name }) => name.text !== snapshot);
+      await seen.forget(store, target.name, newestComplete(left));
+    }
     const removed = await deleteSnapshot(store, snapshot, { dryRun, signal });
     report({ type: "snapshot-deleted", snapshot, store: store.name, ...removed, dryRun });
   });

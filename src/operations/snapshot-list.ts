@@ -3,7 +3,8 @@ import { compareSnapshotNames, snapshotKey } from "../replication/snapshot-name.
 import { listSnapshots, type StoredSnapshot } from "../replication/snapshots.js";
 import type { StoreConfig } from "../snapstore/config.js";
 import type { SnapStore } from "../snapstore/store.js";
-import type { OperationContext } from "./context.js";
+import type { StoreContext } from "./context.js";
+import { newestComplete, SeenSnapshots } from "./seen-snapshots.js";
 import type { SnapshotRow } from "./snapshot-events.js";
 import { withStore, withTwoStores } from "./stores.js";
 
@@ -14,27 +15,35 @@ export interface SnapshotListOptions {
   readonly now: Date;
 }
 
-type Context = Pick<OperationContext, "signal" | "report">;
 type Listed = readonly StoredSnapshot[] | undefined;
 
 /** Reports every snapshot of the stores, oldest first. False when one of the two could not be listed. */
 export async function listStoredSnapshots(
   options: SnapshotListOptions,
-  context: Context,
+  context: StoreContext,
 ): Promise<boolean> {
   const { primary, secondary, now } = options;
-  const { signal, report } = context;
+  const { report } = context;
+  const seen = new SeenSnapshots(context);
+  const list = async (store: SnapStore): Promise<StoredSnapshot[]> => {
+    const listed = await listSnapshots(store, context.signal);
+    await seen.check(store, newestComplete(listed));
+    return listed;
+  };
   const show = (ofPrimary: Listed, ofSecondary: Listed): void => {
     const rows = [...rowsOf(primary.prefix, ofPrimary ?? [], ofSecondary, now)];
     report({ type: "snapshots", count: rows.length });
     for (const row of rows) report({ type: "snapshot", ...row });
   };
   if (secondary === undefined) {
-    await withStore(primary, async (store) => show(await listSnapshots(store, signal), undefined));
+    await withStore(primary, async (store) => show(await list(store), undefined));
     return true;
   }
   return await withTwoStores(primary, secondary, async (one, other) => {
-    const [first, second] = await Promise.all([attempt(one, context), attempt(other, context)]);
+    const [first, second] = await Promise.all([
+      attempt(() => list(one)),
+      attempt(() => list(other)),
+    ]);
     if (first.listed === undefined && second.listed === undefined) throw first.error;
     for (const { error } of [first, second]) {
       if (error !== undefined) report({ type: "warning", message: `not listed: ${error.message}` });
@@ -46,11 +55,10 @@ export async function listStoredSnapshots(
 
 /** One store out of reach is no reason to say nothing about the other. */
 async function attempt(
-  store: SnapStore,
-  { signal }: Context,
+  list: () => Promise<StoredSnapshot[]>,
 ): Promise<{ listed?: Listed; error?: BackupToolError }> {
   try {
-    return { listed: await listSnapshots(store, signal) };
+    return { listed: await list() };
   } catch (error) {
     if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;
     return { error };

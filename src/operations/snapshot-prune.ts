@@ -1,6 +1,8 @@
 import { pruneIncomplete } from "../replication/prune-incomplete.js";
+import type { SnapshotName } from "../replication/snapshot-name.js";
 import type { StoreConfig } from "../snapstore/config.js";
-import type { OperationContext } from "./context.js";
+import type { StoreContext } from "./context.js";
+import { newestComplete, type SeenSnapshot, SeenSnapshots } from "./seen-snapshots.js";
 import { withStore } from "./stores.js";
 
 export interface SnapshotPruneOptions {
@@ -13,18 +15,30 @@ export interface SnapshotPruneOptions {
 /** Removes what broken-off backups and copies left in a store. */
 export function pruneStoredLeftOvers(
   { store: config, olderThan, dryRun }: SnapshotPruneOptions,
-  { signal, report }: Pick<OperationContext, "signal" | "report">,
+  context: StoreContext,
 ): Promise<void> {
+  const { signal, report } = context;
+  const seen = new SeenSnapshots(context);
   return withStore(config, async (store) => {
     const place = { store: store.name };
+    let newest: SeenSnapshot | undefined;
+    const gone: SnapshotName[] = [];
     const count = await pruneIncomplete(store, {
       olderThan,
       dryRun,
       signal,
-      onRemoved: ({ text }, removed) =>
-        report({ type: "snapshot-deleted", snapshot: text, ...place, ...removed, dryRun }),
+      onListed: async (listed) => {
+        newest = newestComplete(listed);
+        await seen.check(store, newest);
+      },
+      onRemoved: (name, removed) => {
+        gone.push(name);
+        report({ type: "snapshot-deleted", snapshot: name.text, ...place, ...removed, dryRun });
+      },
       onKept: ({ text }) => report({ type: "snapshot-kept", snapshot: text, ...place }),
     });
+    // What was seen complete may have lost its manifest to a deletion that was broken off.
+    for (const name of dryRun ? [] : gone) await seen.forget(store, name, newest);
     if (!dryRun) report({ type: "uploads-aborted", ...place, count });
   });
 }

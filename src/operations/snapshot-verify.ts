@@ -1,9 +1,10 @@
 import { FileThread } from "../archive/file-thread.js";
 import type { ReadSelection } from "../replication/read-selection.js";
-import { findSnapshot } from "../replication/snapshots.js";
 import { verifySnapshot } from "../replication/verify-snapshot.js";
 import type { StoreConfig } from "../snapstore/config.js";
-import type { OperationContext } from "./context.js";
+import { chooseSnapshot } from "./choose-snapshot.js";
+import type { StoreContext } from "./context.js";
+import { SeenSnapshots } from "./seen-snapshots.js";
 import { withStore } from "./stores.js";
 
 export interface SnapshotVerifyOptions {
@@ -16,10 +17,12 @@ export interface SnapshotVerifyOptions {
 /** Reports what is wrong with a snapshot; resolves with how many files are damaged. */
 export function verifyStoredSnapshot(
   options: SnapshotVerifyOptions,
-  { signal, report }: Pick<OperationContext, "signal" | "report">,
+  context: StoreContext,
 ): Promise<number> {
+  const { signal, report } = context;
+  const seen = new SeenSnapshots(context);
   return withStore(options.store, async (store) => {
-    const { name, state, problem } = await findSnapshot(store, options.snapshot, signal);
+    const { name, state, problem } = await chooseSnapshot(store, options.snapshot, seen, signal);
     if (state === "complete" && problem !== undefined) {
       report({ type: "warning", message: `${name.text} in ${store.name}: ${problem}` });
     }

@@ -21,6 +21,8 @@ export interface CopySettings {
 }
 
 export interface CopyReports {
+  /** What both stores hold, before anything is copied. */
+  onListed?(source: readonly StoredSnapshot[], target: readonly StoredSnapshot[]): Promise<void>;
   onProgress(done: number, total: number): void;
   onCopied(snapshot: string, result: CopyResult): void;
   /** What is not in the target, or not as it should be, and why. */
@@ -52,6 +54,7 @@ export async function copyStore(
     listSnapshots(source, signal),
     listSnapshots(target, signal),
   ]);
+  await reports.onListed?.(wanted, there);
   const totals = { copied: 0, repaired: 0, present: 0, failed: 0 };
   const fail = (snapshot: string, error: BackupToolError): void => {
     totals.failed++;

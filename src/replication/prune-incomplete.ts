@@ -9,6 +9,8 @@ export interface PruneOptions {
   readonly olderThan: Date;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
+  /** All that is there, before anything is removed. */
+  onListed?(listed: readonly StoredSnapshot[]): Promise<void>;
   onRemoved(name: SnapshotName, removed: Removed): void;
   /** Unfinished, and too young to be sure that nobody writes it. */
   onKept(name: SnapshotName): void;
@@ -19,7 +21,9 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
   const { olderThan, dryRun, signal } = options;
   const spare: string[] = [];
   const now = Date.now();
-  for (const snapshot of await listSnapshots(store, signal)) {
+  const listed = await listSnapshots(store, signal);
+  await options.onListed?.(listed);
+  for (const snapshot of listed) {
     if (snapshot.state !== "unfinished") continue;
     const { name } = snapshot;
     if (lastTouched(snapshot, now) >= olderThan.getTime()) {

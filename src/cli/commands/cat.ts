@@ -6,7 +6,9 @@ import { passphraseFlags } from "../flags.js";
 import { backupLocation, locationFlags } from "../stores/backup-location.js";
 
 /** What goes to standard error alone. */
-const TOLD: ReadonlySet<OperationEvent["type"]> = new Set(["warning", "missing", "backup-opened"]);
+const TOLD: ReadonlySet<OperationEvent["type"]> = new Set([
+  ...(["warning", "missing", "backup-opened", "note"] as const),
+]);
 
 export const cat = command({
   name: "cat",
@@ -23,12 +25,12 @@ export const cat = command({
     if (stdout.isTTY) {
       throw new UsageError("a tar is not for a terminal", { hint: "add | tar -t, or > FILE" });
     }
-    const { signal, passphrase } = session;
+    const { signal, passphrase, stateFolder } = session;
     const { complete } = await catBackup(
       { location: backupLocation(args, session.terminal), output: stdout },
       // Standard output belongs to the tar; what is wrong with it has another.
       {
-        ...{ signal, passphrase },
+        ...{ signal, passphrase, stateFolder },
         report: (event) => {
           if (TOLD.has(event.type)) session.report(event);
         },

@@ -1,0 +1,72 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Where this user's state is kept. */
+export interface StateFolder {
+  readonly path: string;
+  /** Whether the user named this very folder. */
+  readonly named: boolean;
+}
+
+/** A file of state cannot be read, understood or written. */
+export class StateFileError extends Error {}
+
+/** A small file about one store. It is replaced as a whole, so that runs side by side never see half of one. */
+export class StateFile {
+  readonly path: string;
+  readonly #folder: string;
+
+  /** @param about what it is about; a store's place */
+  constructor(folder: string, about: string) {
+    const digest = createHash("sha256").update(about).digest("hex");
+    this.#folder = folder;
+    this.path = join(folder, `store-${digest.slice(0, 32)}.json`);
+  }
+
+  /** Undefined when it is not there. Throws StateFileError. */
+  async read(): Promise<string | undefined> {
+    try {
+      return await readFile(this.path, "utf8");
+    } catch (error) {
+      if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined;
+      throw failure(this.path, "read", error);
+    }
+  }
+
+  /** Throws StateFileError. */
+  async write(text: string): Promise<void> {
+    const temporary = join(this.#folder, `.${randomUUID()}.partial`);
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, this.path);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      throw failure(this.path, "written", error);
+    }
+  }
+
+  /** Throws StateFileError. */
+  async remove(): Promise<void> {
+    try {
+      await rm(this.path, { force: true });
+    } catch (error) {
+      throw failure(this.path, "removed", error);
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "";
+}
+
+function failure(path: string, what: string, cause: unknown): StateFileError {
+  return new StateFileError(`${path} cannot be ${what}: ${codeOf(cause)}`, { cause });
+}
