@@ -66,6 +66,7 @@ export async function copyStore(
   }
   const plan = copyPlan(wanted, settings.limits);
   const ids = new Set([...there, ...plan].map(({ facts }) => facts?.id));
+  const misplaced = misplacement([...wanted, ...there], there);
   const progress = progressOf(plan, there, reports);
   const thread = new FileThread();
   const shared = {
@@ -84,6 +85,11 @@ export async function copyStore(
         name.text,
         new BackupToolError("NO_BASE", "the backup that it stands on was not copied"),
       );
+      return false;
+    }
+    const why = facts && misplaced(name.text, facts.id);
+    if (why !== undefined) {
+      fail(name.text, new ArchiveError("DOES_NOT_BELONG", `in ${source.name}: ${why}`));
       return false;
     }
     const result = await copyOne(source, target, name.text, shared);
@@ -105,11 +111,15 @@ export async function copyStore(
   try {
     await inParallel(plan, settings.maxParallelCopies, async (snapshot) => {
       const end = one(snapshot);
-      if (snapshot.facts !== undefined)
+      if (snapshot.facts !== undefined) {
+        const { id } = snapshot.facts;
+        // A backup may be there under two names: one of them will do.
+        const either = [ends.get(id), end.catch(() => false)];
         ends.set(
-          snapshot.facts.id,
-          end.catch(() => false),
+          id,
+          Promise.all(either).then((there) => there.includes(true)),
         );
+      }
       await end;
     });
   } finally {
@@ -117,6 +127,30 @@ export async function copyStore(
   }
   throwIfAborted(signal);
   return totals;
+}
+
+/**
+ * Why a backup must not take the place of another whole one in the target: it was made under one name, and is there under
+ * that one too. Whoever put it in the place of a newer one would have the newer one's copy destroyed as well.
+ */
+function misplacement(
+  all: readonly StoredSnapshot[],
+  there: readonly StoredSnapshot[],
+): (snapshot: string, id: string) => string | undefined {
+  const whole = new Map(
+    there
+      .filter(({ state }) => state === "complete")
+      .map(({ name, facts }) => [name.text, facts?.id]),
+  );
+  return (snapshot, id) => {
+    const kept = whole.get(snapshot);
+    if (kept === undefined || kept === id) return undefined;
+    const other = all.find(({ name, facts }) => facts?.id === id && name.text !== snapshot);
+    return (
+      other &&
+      `it holds the same backup as ${other.name.text}, and the target keeps its own of this name (backup ${kept})`
+    );
+  };
 }
 
 async function copyOne(

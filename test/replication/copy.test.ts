@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  cpSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -162,6 +163,22 @@ test("another backup under the same name is replaced by the source's", async (t)
   forgeSnapshot(copying.to, { time: 1000, sizes: [20, 200] });
   t.deepEqual(await copying.run(), { copied: 0, repaired: 1, present: 0, failed: 0 });
   t.true(copying.same(full));
+});
+
+test("a backup that is under another name too does not replace a whole one in the target", async (t) => {
+  const copying = new Copying();
+  const old = copying.forge({ time: 1000 });
+  const newer = copying.forge({ time: 2000, sizes: [10, 200] });
+  await copying.run();
+  rmSync(newer.folder, { recursive: true });
+  cpSync(old.folder, newer.folder, { recursive: true });
+  t.deepEqual(await copying.run(), { copied: 0, repaired: 0, present: 1, failed: 1 });
+  const manifest = readFileSync(join(copying.to, newer.name, "MANIFEST.json"), "utf8");
+  t.true(manifest.includes(newer.id));
+  // Moved there: the target has it under its own name.
+  rmSync(old.folder, { recursive: true });
+  t.deepEqual(await copying.run(), { copied: 0, repaired: 0, present: 0, failed: 1 });
+  t.true(copying.complete(newer.name));
 });
 
 test("what may not be put right is reported each time, and what stands on it is not copied", async (t) => {
