@@ -1,4 +1,5 @@
 import type { CborReader, CborWriter } from "./cbor.js";
+import { RECORD_DIGEST_BYTES } from "./record-digest.js";
 
 /** Items of INDEX.bin: docs/format.md, "METADATA.bin and INDEX.bin". */
 
@@ -28,6 +29,8 @@ export interface IndexedKey extends Place {
   readonly key: Uint8Array;
   readonly modRevision: number;
   readonly version: number;
+  /** Of its record, {@link RECORD_DIGEST_BYTES}; undefined in indexes that were made before there was one. */
+  readonly digest?: Uint8Array | undefined;
 }
 
 export interface IndexedBackup {
@@ -86,7 +89,7 @@ export function encodeIndexedObject(out: CborWriter, item: Omit<IndexedObject, "
 }
 
 export function encodeIndexedKey(out: CborWriter, item: Omit<IndexedKey, "kind">): void {
-  out.array(7);
+  out.array(item.digest === undefined ? 7 : 8);
   out.uint(Tag.key);
   out.bytes(item.key);
   out.uint(item.modRevision);
@@ -94,6 +97,7 @@ export function encodeIndexedKey(out: CborWriter, item: Omit<IndexedKey, "kind">
   out.uint(item.backup);
   out.uint(item.file);
   out.uint(item.offset);
+  if (item.digest !== undefined) out.bytes(item.digest);
 }
 
 export function decodeIndexItem(from: CborReader): IndexItem {
@@ -114,8 +118,8 @@ export function decodeIndexItem(from: CborReader): IndexItem {
       offset: from.uint(),
     };
   }
-  if (tag === Tag.key && items === 7) {
-    return {
+  if (tag === Tag.key && (items === 7 || items === 8)) {
+    const key: IndexedKey = {
       kind: "key",
       key: from.bytes(),
       modRevision: from.uint(),
@@ -124,6 +128,7 @@ export function decodeIndexItem(from: CborReader): IndexItem {
       file: from.uint(),
       offset: from.uint(),
     };
+    return items === 7 ? key : { ...key, digest: digestIn(from) };
   }
   if (tag === Tag.backup && items === 3) {
     return { kind: "backup", backup: from.uint(), id: from.bytes() };
@@ -133,4 +138,10 @@ export function decodeIndexItem(from: CborReader): IndexItem {
   }
   if (tag === Tag.restart && items === 1) return { kind: "restart" };
   throw new RangeError("an index item of a wrong shape");
+}
+
+function digestIn(from: CborReader): Uint8Array {
+  const digest = from.bytes();
+  if (digest.length !== RECORD_DIGEST_BYTES) throw new RangeError("a digest of a wrong length");
+  return digest;
 }

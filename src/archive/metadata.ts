@@ -61,8 +61,6 @@ export interface Metadata extends Manifest {
     readonly firstBatch: number;
     /** Restart items in INDEX.bin; keys before the last of them are void. */
     readonly restarts: number;
-    /** Entries of etcd's raft log less the revision, at least: one that falls is another history. */
-    readonly raftSurplus?: number | undefined;
   } | null;
   readonly counts: BackupCounts;
   /** Every sealed file but METADATA.bin. */
@@ -119,13 +117,7 @@ function isCeph(value: unknown): boolean {
 function isEtcd(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const e = value as Unchecked<NonNullable<Metadata["etcd"]>>;
-  return (
-    isText(e.clusterId) &&
-    isCount(e.revision) &&
-    isCount(e.firstBatch) &&
-    isCount(e.restarts) &&
-    (e.raftSurplus === undefined || Number.isSafeInteger(e.raftSurplus))
-  );
+  return isText(e.clusterId) && isCount(e.revision) && isCount(e.firstBatch) && isCount(e.restarts);
 }
 
 function isCounts(value: unknown): boolean {

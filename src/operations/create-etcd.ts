@@ -1,5 +1,6 @@
 import { CborWriter } from "../archive/cbor.js";
 import type { IndexedKey } from "../archive/index-items.js";
+import { digestEncodedRecord, RecordDigester } from "../archive/record-digest.js";
 import { encodeRecord } from "../archive/records.js";
 import { BackupToolError, throwIfAborted } from "../errors.js";
 import type { EtcdCluster } from "../sources/etcd/cluster.js";
@@ -22,46 +23,23 @@ export interface EtcdFacts {
   readonly firstBatch: number;
   /** How often the keys in INDEX.bin start again; only those after the last restart count. */
   readonly restarts: number;
-  /** As {@link EtcdCluster.raftSurplus} has it, at least. */
-  readonly raftSurplus?: number;
 }
-
-/** Entries that may be applied between the moments when a server looks at its revision and at its log. */
-const SURPLUS_SLACK = 8;
 
 /** Backs up etcd at one revision; starts again at a later one when that revision is compacted away. */
 export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<EtcdFacts> {
-  const base = run.base?.metadata.etcd ?? undefined;
   const { counts, context, writer } = run;
   const tombstones = new TombstonePages(writer);
-  const surplus = await etcd.raftSurplus(context.signal);
-  const isOtherHistory =
-    base?.clusterId === etcd.clusterId &&
-    base.raftSurplus !== undefined &&
-    surplus !== undefined &&
-    surplus.most + SURPLUS_SLACK < base.raftSurplus;
-  if (isOtherHistory) {
-    context.report({
-      type: "warning",
-      message:
-        "etcd was restored from a snapshot since the base was made: all its records are taken",
-    });
-  }
   for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
     const revision = await etcd.currentRevision(context.signal);
-    // Revisions of another cluster, or of one that was set back, say nothing here.
-    const comparable =
-      base?.clusterId === etcd.clusterId && base.revision <= revision && !isOtherHistory;
     const firstBatch = writer.recordBatches;
     counts.records = 0;
     counts.unchangedKeys = 0;
     tombstones.restart();
     try {
-      await new EtcdArchiver(run, etcd, { revision, comparable, tombstones }).run();
+      await new EtcdArchiver(run, etcd, { revision, tombstones }).run();
       // Also those of readings that were cut off: what they say of a key is overruled or still true.
       counts.deletedKeys = tombstones.written;
-      const facts = { clusterId: etcd.clusterId, revision, firstBatch, restarts };
-      return surplus === undefined ? facts : { ...facts, raftSurplus: surplus.least };
+      return { clusterId: etcd.clusterId, revision, firstBatch, restarts };
     } catch (error) {
       if (!(error instanceof EtcdError) || error.code !== "ETCD_COMPACTED") throw error;
       context.report({
@@ -82,9 +60,8 @@ class EtcdArchiver {
   readonly #run: CreateRun;
   readonly #etcd: EtcdCluster;
   readonly #revision: number;
-  /** Whether a key with the base's revision and version is as in the base. */
-  readonly #comparable: boolean;
   readonly #batch = new CborWriter(2 * BATCH_BYTES);
+  readonly #digester = new RecordDigester();
   readonly #leases = new Set<bigint>();
   #newLeases = new Set<bigint>();
   readonly #tombstones: TombstonePages;
@@ -92,12 +69,11 @@ class EtcdArchiver {
   constructor(
     run: CreateRun,
     etcd: EtcdCluster,
-    reading: { revision: number; comparable: boolean; tombstones: TombstonePages },
+    reading: { revision: number; tombstones: TombstonePages },
   ) {
     this.#run = run;
     this.#etcd = etcd;
     this.#revision = reading.revision;
-    this.#comparable = reading.comparable;
     this.#tombstones = reading.tombstones;
   }
 
@@ -131,11 +107,7 @@ class EtcdArchiver {
       for (const record of page) {
         await this.#gone(await baseKeys.before(record.key));
         const inBase = baseKeys.at(record.key);
-        if (
-          !this.#comparable ||
-          inBase?.modRevision !== record.modRevision ||
-          inBase.version !== record.version
-        ) {
+        if (inBase === undefined || !this.#isUnchanged(record, inBase)) {
           changed.push(record);
           continue;
         }
@@ -148,10 +120,22 @@ class EtcdArchiver {
     }
   }
 
-  #unchanged({ key, modRevision, version }: EtcdRecord, inBase: IndexedKey): void {
-    const { backup, file, offset } = inBase;
+  /**
+   * Revisions alone do not tell: an etcd that was restored from a snapshot counts on from there, and gives
+   * them again to other values. A base without a digest says nothing.
+   */
+  #isUnchanged(record: EtcdRecord, { modRevision, version, digest }: IndexedKey): boolean {
+    return (
+      digest !== undefined &&
+      modRevision === record.modRevision &&
+      version === record.version &&
+      Buffer.compare(digest, this.#digester.digest(record)) === 0
+    );
+  }
+
+  #unchanged({ key }: EtcdRecord, inBase: IndexedKey): void {
     this.#run.counts.unchangedKeys++;
-    this.#run.writer.indexKey({ key, modRevision, version, backup: backup + 1, file, offset });
+    this.#run.writer.indexKey({ ...inBase, key, backup: inBase.backup + 1 });
   }
 
   async #archive(records: readonly EtcdRecord[]): Promise<void> {
@@ -159,10 +143,13 @@ class EtcdArchiver {
     let from = 0;
     while (from < records.length) {
       this.#batch.reset();
+      const digests: Uint8Array[] = [];
       let to = from;
       while (to < records.length && this.#batch.length < BATCH_BYTES) {
         const record = records[to++] as EtcdRecord;
+        const start = this.#batch.length;
         encodeRecord(this.#batch, record);
+        digests.push(digestEncodedRecord(this.#batch.view().subarray(start)));
         if (record.lease !== 0n && !this.#leases.has(record.lease)) {
           this.#leases.add(record.lease);
           this.#newLeases.add(record.lease);
@@ -173,8 +160,7 @@ class EtcdArchiver {
       writer.records(this.#batch.view());
       for (let i = from; i < to; i++) {
         const { key, modRevision, version } = records[i] as EtcdRecord;
-        const { backup, file, offset } = place;
-        writer.indexKey({ key, modRevision, version, backup, file, offset });
+        writer.indexKey({ key, modRevision, version, ...place, digest: digests[i - from] });
       }
       counts.records += to - from;
       from = to;

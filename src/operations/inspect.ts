@@ -7,6 +7,7 @@ import { FileThread } from "../archive/file-thread.js";
 import { INDEX_NAME } from "../archive/format.js";
 import type { IndexedKey, IndexedObject, IndexItem } from "../archive/index-items.js";
 import { mostIndexedObjects } from "../archive/metadata.js";
+import { RecordDigester } from "../archive/record-digest.js";
 import type { ArchivedRecord, Tombstone } from "../archive/records.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { throwIfAborted, UsageError } from "../errors.js";
@@ -123,6 +124,7 @@ class ContentsCheck implements ContentsVisitor {
   readonly #found = { objects: 0, objectBytes: 0, records: 0, deletedObjects: 0, deletedKeys: 0 };
   readonly #indexed = { objects: 0, keys: 0 };
   readonly #pools = new Map<number, string>();
+  readonly #digester = new RecordDigester();
 
   constructor(backup: BackupReader, context: OperationContext) {
     this.#backup = backup;
@@ -231,7 +233,9 @@ class ContentsCheck implements ContentsVisitor {
         item.offset === offset &&
         item.modRevision === record.modRevision &&
         item.version === record.version &&
-        Buffer.compare(item.key, record.key) === 0;
+        Buffer.compare(item.key, record.key) === 0 &&
+        (item.digest === undefined ||
+          Buffer.compare(item.digest, this.#digester.digest(record)) === 0);
       if (!same) throw this.#wrong("the index and the archive differ in an etcd record");
       this.#found.records++;
     }

@@ -45,13 +45,17 @@ const indexItem: fc.Arbitrary<IndexItem> = fc.oneof(
     version: int64,
     ...place,
   }),
-  fc.record({
-    kind: fc.constant("key" as const),
-    key: bytes,
-    modRevision: count,
-    version: count,
-    ...place,
-  }),
+  fc.record(
+    {
+      kind: fc.constant("key" as const),
+      key: bytes,
+      modRevision: count,
+      version: count,
+      ...place,
+      digest: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((b) => Buffer.from(b)),
+    },
+    { requiredKeys: ["kind", "key", "modRevision", "version", "backup", "file", "offset"] },
+  ),
 );
 
 function encodeIndexItem(out: CborWriter, item: IndexItem): void {
@@ -148,4 +152,21 @@ holds({
   ),
   encode: encodeTombstone,
   decode: decodeTombstone,
+});
+
+test("a digest of another length than 16 bytes is no item", (t) => {
+  for (const length of [0, 15, 17]) {
+    const out = new CborWriter();
+    const digest = Buffer.alloc(length);
+    const key = {
+      key: Buffer.from("k"),
+      modRevision: 1,
+      version: 1,
+      backup: 0,
+      file: 0,
+      offset: 0,
+    };
+    encodeIndexedKey(out, { ...key, digest });
+    t.throws(() => decodeIndexItem(new CborReader(out.view())), { instanceOf: RangeError });
+  }
 });

@@ -4,7 +4,6 @@ import { EtcdConnection } from "./connection.js";
 import { decodeDeleted, decodeTxnDeleted, encodeDeleteRange } from "./delete-messages.js";
 import { EtcdError } from "./errors.js";
 import { decodeLeaseTimeToLive, encodeLeaseTimeToLive } from "./lease-messages.js";
-import { decodeStatus, EMPTY_REQUEST } from "./maintenance-messages.js";
 import type { EtcdOptions } from "./options.js";
 import { readPages } from "./range-pages.js";
 import { encodeRangeRequest, keyAfter, ZERO_KEY } from "./range-request.js";
@@ -42,25 +41,6 @@ export class EtcdCluster {
 
   async currentRevision(signal?: AbortSignal): Promise<number> {
     return (await this.#connection.header(signal)).revision;
-  }
-
-  /**
-   * How many more entries the raft log has than the keys have revisions, between two bounds. It never falls: each
-   * revision is an entry. A cluster that was restored from a snapshot of its own begins a new log, though it keeps
-   * its id and goes on from the snapshot's revision. Undefined where the server does not tell.
-   */
-  async raftSurplus(signal: AbortSignal): Promise<{ least: number; most: number } | undefined> {
-    try {
-      const answer = await this.#connection.call("Maintenance/Status", EMPTY_REQUEST, { signal });
-      const { revision, committed, applied } = decodeStatus(answer);
-      // etcd before 3.4 does not tell what it has applied.
-      if (committed === 0 || applied === 0) return undefined;
-      return { least: applied - revision, most: committed - revision };
-    } catch (error) {
-      // Not everybody may ask for it, and not every proxy answers.
-      if (error instanceof EtcdError) return undefined;
-      throw error;
-    }
   }
 
   /** Keys at `revision`. */

@@ -14,9 +14,6 @@ export interface MemberStatus {
   readonly leader: bigint;
   /** Of the keys, as far as the member has come. */
   readonly revision: number;
-  /** Entries of the raft log that the cluster has agreed on, and those that the member has applied. */
-  readonly committed: number;
-  readonly applied: number;
 }
 
 /** `NOSPACE`, `CORRUPT`, or the number of one that is not known here. */
@@ -31,15 +28,11 @@ export const EMPTY_REQUEST = Buffer.alloc(0);
 const VERSION = (2 << 3) | 2;
 const DATABASE_SIZE = 3 << 3;
 const LEADER = 4 << 3;
-const RAFT_INDEX = 5 << 3;
-const RAFT_APPLIED_INDEX = 7 << 3;
 const DATABASE_QUOTA = 12 << 3;
 
 export function decodeStatus(response: Buffer): MemberStatus {
   const { clusterId, revision } = decodeHeader(response);
   const reader = new ProtoReader(response);
-  let committed = 0;
-  let applied = 0;
   let version = "";
   let databaseBytes = 0;
   let quotaBytes = 0;
@@ -49,15 +42,10 @@ export function decodeStatus(response: Buffer): MemberStatus {
     if (tag === VERSION) version = reader.bytes().toString();
     else if (tag === DATABASE_SIZE) databaseBytes = reader.number();
     else if (tag === LEADER) leader = reader.uint64();
-    else if (tag === RAFT_INDEX) committed = reader.number();
-    else if (tag === RAFT_APPLIED_INDEX) applied = reader.number();
     else if (tag === DATABASE_QUOTA) quotaBytes = reader.number();
     else reader.skip(tag);
   }
-  return {
-    ...{ clusterId, version, databaseBytes, quotaBytes, leader },
-    ...{ revision, committed, applied },
-  };
+  return { clusterId, version, databaseBytes, quotaBytes, leader, revision };
 }
 
 const ALARMS = (2 << 3) | 2;
