@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { Azurite } from "../support/azurite.js";
@@ -17,9 +17,13 @@ test.before(async () => {
 });
 test.after.always(() => etcd?.stop());
 
-/** Runs the program as a uid without a passwd entry, without HOME. */
+/**
+ * Runs the program as a uid without a passwd entry, without HOME. It may enter every folder: those of the clone and
+ * of the test run may be root's alone.
+ */
 function homeless(args: readonly string[], variables: Readonly<Record<string, string>>) {
-  const as = ["--reuid", "54321", "--regid", "54321", "--clear-groups"];
+  const capabilities = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
+  const as = ["--reuid", "54321", "--regid", "54321", "--clear-groups", ...capabilities];
   return runProcess("setpriv", [...as, process.execPath, PROGRAM, ...args], {
     env: { BACKUPTOOL_PASSPHRASE: PASSPHRASE, ...variables, HOME: undefined },
     cwd: "/",
@@ -39,13 +43,6 @@ async function createsAndLists(
   const listed = await homeless(["snapshot", "list", ...flags], variables);
   t.is(listed.code, 0, listed.stderr);
   t.regex(listed.stdout.toString(), /Full-/);
-}
-
-/** That the other user may write to. */
-function openFolder(): string {
-  const folder = newFolder();
-  chmodSync(folder, 0o777);
-  return folder;
 }
 
 test("without a home S3 works with the keys that are given", async (t) => {
@@ -85,12 +82,11 @@ test("without a home Swift works", async (t) => {
 });
 
 test("without a home rclone and folders work", async (t) => {
-  const conf = join(openFolder(), "rclone.conf");
+  const conf = join(newFolder(), "rclone.conf");
   writeFileSync(conf, "[disk]\ntype = local\n");
-  chmodSync(conf, 0o644);
-  await createsAndLists(t, ["--store", `rclone:disk:${openFolder()}`], { RCLONE_CONFIG: conf });
-  await createsAndLists(t, ["--store", `rclone:disk:${openFolder()}`], {
+  await createsAndLists(t, ["--store", `rclone:disk:${newFolder()}`], { RCLONE_CONFIG: conf });
+  await createsAndLists(t, ["--store", `rclone:disk:${newFolder()}`], {
     RCLONE_CONFIG_DISK_TYPE: "local",
   });
-  await createsAndLists(t, ["--store", `file://${openFolder()}`]);
+  await createsAndLists(t, ["--store", `file://${newFolder()}`]);
 });
