@@ -1,8 +1,10 @@
 import { throwIfAborted } from "../../errors.js";
+import { quoted } from "../../quoted.js";
 import type { EtcdConnection } from "./connection.js";
 import { EtcdError } from "./errors.js";
 import { LeaseGrants } from "./lease-grants.js";
-import { encodePutTxn, type Put, putSize } from "./txn-request.js";
+import { encodeAttach, encodePut, type Put } from "./put-request.js";
+import { encodePutTxn, putSize } from "./txn-request.js";
 import type { EtcdRecord, LeasePolicy } from "./types.js";
 
 export interface PutOptions {
@@ -122,7 +124,9 @@ export class RecordPuts {
         puts.push({ key, value, lease: granted });
       }
       try {
-        await this.#connection.call("KV/Txn", encodePutTxn(puts), { signal });
+        const [only] = puts;
+        if (puts.length === 1 && only !== undefined) await this.#putAlone(only);
+        else await this.#connection.call("KV/Txn", encodePutTxn(puts), { signal });
         return;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
@@ -132,7 +136,8 @@ export class RecordPuts {
           }
           continue;
         }
-        if (error.code !== "ETCD_TOO_LARGE" || records.length < 2) throw error;
+        if (error.code !== "ETCD_TOO_LARGE") throw error;
+        if (records.length < 2) throw tooLarge(error, records);
       }
       // A server with smaller limits than usual.
       const middle = records.length >> 1;
@@ -141,4 +146,31 @@ export class RecordPuts {
       return;
     }
   }
+
+  /**
+   * Without a transaction, which takes some bytes more: the largest record that etcd takes must go back. A lease
+   * can have a longer id than the one that it had, and is attached afterwards then.
+   */
+  async #putAlone(put: Put): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await this.#connection.call("KV/Put", encodePut(put), { signal });
+    } catch (error) {
+      const isTooLarge = error instanceof EtcdError && error.code === "ETCD_TOO_LARGE";
+      if (!isTooLarge || put.lease === 0n) throw error;
+      await this.#connection.call("KV/Put", encodePut({ ...put, lease: 0n }), { signal });
+      await this.#connection.call("KV/Put", encodeAttach(put), { signal });
+    }
+  }
+}
+
+function tooLarge(cause: EtcdError, [record]: readonly EtcdRecord[]): EtcdError {
+  if (record === undefined) return cause;
+  const { key, value } = record;
+  const { hint, endpoint, operation } = cause;
+  return new EtcdError(
+    "ETCD_TOO_LARGE",
+    `${cause.message}: the record ${quoted(key)} has a value of ${value.length} bytes`,
+    { cause, hint, endpoint, operation },
+  );
 }

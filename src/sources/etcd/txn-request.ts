@@ -1,23 +1,10 @@
-import { bigintFieldSize, bytesFieldSize, messageFieldSize, ProtoWriter } from "./proto-writer.js";
+import { bytesFieldSize, messageFieldSize, ProtoWriter } from "./proto-writer.js";
+import { type Put, putLength, writePut } from "./put-request.js";
 
 /** `TxnRequest` of etcd's `rpc.proto` without conditions: all of `success` happens, or nothing. */
 const SUCCESS = 2;
 const REQUEST_PUT = 2;
 const REQUEST_DELETE_RANGE = 3;
-
-/** One `PutRequest`. */
-export interface Put {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  /** 0n for none. */
-  readonly lease: bigint;
-}
-
-function putLength(put: Put): number {
-  return (
-    bytesFieldSize(put.key.length) + bytesFieldSize(put.value.length) + bigintFieldSize(put.lease)
-  );
-}
 
 /** Bytes that one put takes in a transaction. */
 export function putSize(put: Put): number {
@@ -32,9 +19,7 @@ export function encodePutTxn(puts: readonly Put[]): Buffer {
     const length = putLength(put);
     writer.startMessage(SUCCESS, messageFieldSize(length));
     writer.startMessage(REQUEST_PUT, length);
-    writer.bytesField(1, put.key);
-    writer.bytesField(2, put.value);
-    writer.bigintField(3, put.lease);
+    writePut(writer, put);
   }
   return writer.finish();
 }

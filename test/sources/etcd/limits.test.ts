@@ -38,6 +38,14 @@ async function read(cluster: EtcdCluster, revision: number): Promise<EtcdRecord[
   return pages;
 }
 
+/** Whether etcd's JSON gateway does it. */
+async function post({ endpoint }: EtcdServer, method: string, body: object): Promise<boolean> {
+  const request = { method: "POST", body: JSON.stringify(body) };
+  const answer = await fetch(`http://${endpoint}/v3/${method}`, request);
+  await answer.arrayBuffer();
+  return answer.ok;
+}
+
 const keyValue = ({ key, value }: EtcdRecord): [string, string] => [
   Buffer.from(key).toString("base64"),
   Buffer.from(value).toString("base64"),
@@ -99,12 +107,44 @@ test("a key that comes again, in one transaction or in others on their way, ends
   t.deepEqual(await etcd.pairs(), last.map(keyValue));
 });
 
-test("a record that is too large for the server says which flag to raise", async (t) => {
+test("the largest records that a put takes can be put back, also under a lease with a longer id", async (t) => {
+  const { etcd, cluster } = await serverWith(t);
+  const lease = 5n;
+  t.true(await post(etcd, "lease/grant", { ID: `${lease}`, TTL: "1000" }));
+  const largest = async (key: string, leased: bigint) => {
+    const bytes = randomBytes(1_572_864);
+    // Up to 100 bytes are the rest of the request.
+    for (let left = 0; left < 100; left++) {
+      const value = bytes.subarray(left);
+      const base64 = { key: Buffer.from(key).toString("base64"), value: value.toString("base64") };
+      if (await post(etcd, "kv/put", { ...base64, lease: `${leased}` })) return value.length;
+    }
+    throw new Error("etcd takes no value near its limit");
+  };
+  t.true((await largest("largest", 0n)) > 1_572_764);
+  await largest("leased", lease);
+  const before = await etcd.pairs();
+  const revision = await cluster.currentRevision();
+  const records = (await read(cluster, revision)).flat();
+  t.is(records.length, 2);
+  await cluster.deleteAll(signal);
+  async function* batches() {
+    yield records;
+  }
+  const options = { leases: new Map([[lease, 1000]]), policy: "regrant", signal } as const;
+  t.is((await cluster.putRecords(batches(), options)).records, 2);
+  t.deepEqual(await etcd.pairs(), before);
+  const attached = (await etcd.leases()).filter(({ keys }) => keys.includes("leased"));
+  t.is(attached.length, 1);
+});
+
+test("a record that is too large for the server is named, and which flag to raise", async (t) => {
   const { cluster } = await serverWith(t, "--max-request-bytes", "20000");
   const error = await t.throwsAsync(put(cluster, [record("key", Buffer.alloc(30_000))]), {
     instanceOf: EtcdError,
   });
   t.is(error.code, "ETCD_TOO_LARGE");
+  t.regex(error.message, /the record "key" has a value of 30000 bytes/);
   t.regex(error.hint ?? "", /--max-request-bytes/);
 });
 
