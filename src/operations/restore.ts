@@ -71,9 +71,10 @@ export async function restoreBackup(
       targets = await PoolTargets.open(ceph, options.pools, signal);
     }
     const target = { etcd, pools: targets };
-    const { checkFirst = plan.local && !(await isTargetEmpty(target, signal)) } = options;
+    const { checkFirst = plan.local && !(await beforeWriting(isTargetEmpty(target, signal))) } =
+      options;
     if (checkFirst) await checkPlan(plan, context);
-    const missing = await plan.missingBase?.(target, signal);
+    const missing = await beforeWriting(plan.missingBase?.(target, signal));
     if (missing !== undefined) report({ type: "warning", message: missing.message });
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const visitor = new RestoreVisitor(
@@ -134,8 +135,19 @@ function requireArchivedPools(held: readonly string[], mapped: readonly string[]
   });
 }
 
-function howFar(error: unknown, visitor: RestoreVisitor): unknown {
-  const { objects, restoredRecords: records } = visitor;
+/** Resolves with `work`; its errors say that nothing was restored yet. */
+async function beforeWriting<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    throw howFar(error, { objects: 0, restoredRecords: 0 });
+  }
+}
+
+function howFar(
+  error: unknown,
+  { objects, restoredRecords: records }: Pick<RestoreVisitor, "objects" | "restoredRecords">,
+): unknown {
   const done = `${objects} ceph objects and ${records} etcd records had been restored`;
   const again = `${done}; the restore can be run again`;
   return error instanceof BackupToolError ? withHint(error, again) : error;
