@@ -17,6 +17,8 @@ const FIRST_ANSWER_MS = 10_000;
 /** How long a call goes round the endpoints before it fails: a restart of etcd takes some seconds. */
 const PATIENCE_MS = 15_000;
 const FIRST_PAUSE_MS = 50;
+/** Between two calls at most: what forgets idle connections does so after a minute or more. */
+const HEARTBEAT_MS = 20_000;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -28,16 +30,26 @@ export class EtcdConnection {
   readonly #hosts: readonly EtcdHost[];
   readonly #login: Login | undefined;
   readonly #timeoutMs: number;
+  readonly #heartbeatMs: number;
   readonly #checked = new Set<EtcdHost>();
   #at = 0;
   #token: Promise<string | undefined> | undefined;
   #clusterId: bigint | undefined;
   #closed = false;
+  #lastCall = performance.now();
+  readonly #heartbeat: NodeJS.Timeout;
 
-  private constructor(hosts: readonly EtcdHost[], login: Login | undefined, timeoutMs: number) {
+  private constructor(
+    hosts: readonly EtcdHost[],
+    login: Login | undefined,
+    timeoutMs: number,
+    heartbeatMs: number,
+  ) {
     this.#hosts = hosts;
     this.#login = login;
     this.#timeoutMs = timeoutMs;
+    this.#heartbeatMs = heartbeatMs;
+    this.#heartbeat = setInterval(() => void this.#keepAlive(), heartbeatMs).unref();
   }
 
   /** Opens, and has one endpoint answer; each is tried once. */
@@ -51,7 +63,12 @@ export class EtcdConnection {
       (credential, i) => new EtcdHost(endpoints[i]?.address ?? "", credential),
     );
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const connection = new EtcdConnection(hosts, login, timeoutMs);
+    const connection = new EtcdConnection(
+      hosts,
+      login,
+      timeoutMs,
+      options.heartbeatMs ?? HEARTBEAT_MS,
+    );
     try {
       await connection.#call("KV/Range", PROBE, { signal }, 0);
       return connection;
@@ -72,8 +89,8 @@ export class EtcdConnection {
   }
 
   /**
-   * One unary call. What can succeed elsewhere or later is tried again for a few seconds, so it must
-   * be safe to repeat.
+   * One unary call. What can succeed elsewhere or later is tried again for a few seconds, and a call without an
+   * answer once more on a new connection, so it must be safe to repeat.
    *
    * @throws EtcdError, InterruptedError
    */
@@ -83,6 +100,7 @@ export class EtcdConnection {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#heartbeat);
     for (const host of this.#hosts) host.close();
   }
 
@@ -100,6 +118,7 @@ export class EtcdConnection {
     let giveUpAt = 0;
     let failures = 0;
     let newToken = false;
+    let timeouts = 0;
     for (;;) {
       throwIfAborted(signal);
       if (this.#closed) {
@@ -121,8 +140,11 @@ export class EtcdConnection {
         }
         const elsewhere = this.#hosts.length > 1;
         if (remedy !== "retry" && !(error.code === "ETCD_TLS" && elsewhere)) throw error;
-        // A server that takes all of its time once takes it again.
-        if (error.code === "ETCD_TIMEOUT" && !elsewhere) throw error;
+        if (error.code === "ETCD_TIMEOUT") {
+          host.renew();
+          // A server that takes all of its time twice takes it again.
+          if (++timeouts > 1 && !elsewhere) throw error;
+        }
         if (failures++ === 0) giveUpAt = Date.now() + patienceMs;
         this.#checked.delete(host);
         // Others that failed on the same endpoint may have moved on already.
@@ -159,6 +181,7 @@ export class EtcdConnection {
     timeoutMs: number,
     { signal, anySize = false }: CallOptions,
   ): Promise<Buffer> {
+    this.#lastCall = performance.now();
     let token: string | undefined;
     if (this.#login !== undefined) {
       this.#token ??= this.#authenticate(host, this.#login);
@@ -171,6 +194,19 @@ export class EtcdConnection {
       }
     }
     return await host.unary({ method, request, token, timeoutMs, signal, anySize });
+  }
+
+  /** Keeps what forgets idle connections from doing so while Ceph is read or written. */
+  async #keepAlive(): Promise<void> {
+    const host = this.#host;
+    if (!this.#checked.has(host) || performance.now() - this.#lastCall < this.#heartbeatMs / 2)
+      return;
+    try {
+      await this.#once(host, "KV/Range", PROBE, Math.min(this.#timeoutMs, FIRST_ANSWER_MS), {});
+    } catch {
+      // The next call says what is wrong, if it still is, and finds a new connection.
+      host.renew();
+    }
   }
 
   async #authenticate(host: EtcdHost, login: Login): Promise<string | undefined> {

@@ -23,6 +23,8 @@ export class EtcdHost {
   readonly #credentials: ChannelCredentials;
   #bounded: Client | undefined;
   #unbounded: Client | undefined;
+  /** Replaced by {@link renew}, perhaps with calls under way. */
+  readonly #former: Client[] = [];
 
   constructor(address: string, credentials: ChannelCredentials) {
     this.address = address;
@@ -61,11 +63,18 @@ export class EtcdHost {
     });
   }
 
-  close(): void {
-    this.#bounded?.close();
-    this.#unbounded?.close();
+  /** Calls from now on go over new connections: the old ones may be dead without a word. */
+  renew(): void {
+    for (const client of [this.#bounded, this.#unbounded]) {
+      if (client !== undefined) this.#former.push(client);
+    }
     this.#bounded = undefined;
     this.#unbounded = undefined;
+  }
+
+  close(): void {
+    this.renew();
+    for (const client of this.#former.splice(0)) client.close();
   }
 
   #client(anySize: boolean): Client {
@@ -88,6 +97,11 @@ export class EtcdHost {
       // Retrying is done in EtcdConnection; gRPC's own keeps a copy of what is sent.
       "grpc.enable_retries": 0,
       "grpc.service_config_disable_resolution": 1,
+      // A connection that a firewall forgot is noticed while a call waits. etcd allows a ping every 5 s, and none
+      // without a call: EtcdConnection makes calls instead.
+      "grpc.keepalive_time_ms": 10_000,
+      "grpc.keepalive_timeout_ms": 10_000,
+      "grpc.keepalive_permit_without_calls": 0,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 1000,
     });

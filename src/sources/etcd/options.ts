@@ -13,4 +13,6 @@ export interface EtcdOptions {
   readonly password?: string | undefined;
   /** Longest wait for one answer, ms. */
   readonly timeoutMs?: number | undefined;
+  /** Longest time without a call, ms. */
+  readonly heartbeatMs?: number | undefined;
 }

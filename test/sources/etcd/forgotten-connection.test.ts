@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import { EtcdCluster } from "../../../src/sources/etcd/cluster.js";
+import { EtcdError } from "../../../src/sources/etcd/errors.js";
+import { EtcdServer } from "../../support/etcd-server.js";
+import { ForgettingProxy } from "../../support/forgetting-proxy.js";
+
+const { signal } = new AbortController();
+
+async function connected(
+  t: ExecutionContext,
+  options: { timeoutMs?: number; heartbeatMs?: number },
+) {
+  const etcd = await EtcdServer.start();
+  const proxy = await ForgettingProxy.start(etcd.endpoint);
+  const cluster = await EtcdCluster.connect({ endpoints: [proxy.endpoint], ...options });
+  t.teardown(async () => {
+    cluster.close();
+    proxy.close();
+    await etcd.stop();
+  });
+  return { etcd, proxy, cluster };
+}
+
+/** Until it holds; the test's own limit ends the wait. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(50);
+}
+
+test("a call over a connection that was forgotten is made again over a new one", async (t) => {
+  const { etcd, proxy, cluster } = await connected(t, { timeoutMs: 2000 });
+  await etcd.ctl("put", "key", "value");
+  const before = await cluster.currentRevision(signal);
+  proxy.forget();
+  t.is(await cluster.currentRevision(signal), before);
+  proxy.forget();
+  const key = { key: Buffer.from("key"), value: Buffer.from("again"), lease: 0n };
+  async function* batches() {
+    yield [{ ...key, createRevision: 1, modRevision: 1, version: 1 }];
+  }
+  const options = { leases: new Map(), policy: "regrant", signal } as const;
+  t.is((await cluster.putRecords(batches(), options)).records, 1);
+  t.is(Buffer.from((await etcd.pairs())[0]?.[1] ?? "", "base64").toString(), "again");
+});
+
+test("a ping notices such a connection while a call waits for longer than the pings take", async (t) => {
+  const { proxy, cluster } = await connected(t, { timeoutMs: 600_000 });
+  const before = await cluster.currentRevision(signal);
+  proxy.forget();
+  t.is(await cluster.currentRevision(signal), before);
+});
+
+test("a connection without calls is kept in use, and a forgotten one is replaced before it is needed", async (t) => {
+  const { proxy, cluster } = await connected(t, { timeoutMs: 2000, heartbeatMs: 200 });
+  const { sent, connections } = proxy;
+  await until(() => proxy.sent > sent);
+  t.is(proxy.connections, connections);
+  proxy.forget();
+  await until(() => proxy.connections > connections);
+  t.true((await cluster.currentRevision(signal)) > 0);
+});
+
+test("etcd itself takes so many calls without ending the connection", async (t) => {
+  const { proxy, cluster } = await connected(t, { heartbeatMs: 20 });
+  const { sent, connections } = proxy;
+  await until(() => proxy.sent > sent + 5000);
+  t.is(proxy.connections, connections);
+  t.true((await cluster.currentRevision(signal)) > 0);
+});
+
+test("a server that never answers again is an error after two tries", async (t) => {
+  const { proxy, cluster } = await connected(t, { timeoutMs: 500 });
+  proxy.forgetsNew = true;
+  proxy.forget();
+  const error = await t.throwsAsync(cluster.currentRevision(signal), { instanceOf: EtcdError });
+  t.is(error.code, "ETCD_TIMEOUT");
+});

@@ -1,0 +1,65 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+/** A way to a server that can forget its connections as a firewall does: nothing passes any more, and nobody is told. */
+export class ForgettingProxy {
+  readonly #server: Server;
+  /** Those that are not forgotten. */
+  readonly #open = new Set<Socket>();
+  readonly #all = new Set<Socket>();
+  /** Connections that were ever made. */
+  connections = 0;
+  /** Bytes that came from clients over connections that are not forgotten. */
+  sent = 0;
+  /** New connections are forgotten at once. */
+  forgetsNew = false;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** @param target `host:port` */
+  static async start(target: string): Promise<ForgettingProxy> {
+    const server = createServer();
+    const proxy = new ForgettingProxy(server);
+    const [host = "", port = ""] = target.split(":");
+    server.on("connection", (client) => {
+      proxy.connections++;
+      proxy.#all.add(client);
+      client.on("error", () => {});
+      if (proxy.forgetsNew) return;
+      const upstream = connect(Number(port), host);
+      proxy.#all.add(upstream);
+      upstream.on("error", () => {});
+      for (const [from, to] of [
+        [client, upstream],
+        [upstream, client],
+      ] as const) {
+        proxy.#open.add(from);
+        from.on("data", (bytes) => {
+          if (!proxy.#open.has(from)) return;
+          if (from === client) proxy.sent += bytes.length;
+          to.write(bytes);
+        });
+        from.on("close", () => {
+          if (proxy.#open.delete(from)) to.destroy();
+        });
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  get endpoint(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Forgets the connections that there are; new ones work. */
+  forget(): void {
+    this.#open.clear();
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#all) socket.destroy();
+  }
+}
