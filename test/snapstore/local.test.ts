@@ -1,7 +1,10 @@
 import {
+  existsSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statfsSync,
   statSync,
   symlinkSync,
@@ -72,6 +75,25 @@ test("what a killed process left is stale by its last write", async (t) => {
   }
   t.is(await store.abortStaleUploads("", new Date(2_000_000)), 1);
   t.deepEqual(readdirSync(join(folder, "a")), [".part-fedcba9876543210"]);
+});
+
+test("an unfinished file that is a link is judged by the link, and what it refers to stays", async (t) => {
+  const { store, folder } = newStore();
+  const [old, young] = [".part-0123456789abcdef", ".part-fedcba9876543210"];
+  for (const [name, ofLink, ofTarget] of [
+    [old, 1000, 3000],
+    [young, 3000, 1000],
+  ] as const) {
+    const target = join(newFolder(), "target");
+    writeFileSync(target, "x");
+    utimesSync(target, ofTarget, ofTarget);
+    symlinkSync(target, join(folder, name));
+    lutimesSync(join(folder, name), ofLink, ofLink);
+  }
+  const targets = [old, young].map((name) => readlinkSync(join(folder, name)));
+  t.is(await store.abortStaleUploads("", new Date(2_000_000)), 1);
+  t.deepEqual(readdirSync(folder), [young]);
+  for (const target of targets) t.true(existsSync(target));
 });
 
 test("what is no file and no folder is not listed", async (t) => {

@@ -1,7 +1,7 @@
-import { rm, stat } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfAborted } from "../../errors.js";
-import { isBelow } from "../key.js";
+import { isAbortable, isBelow } from "../key.js";
 import type { StaleOptions } from "../store.js";
 import { errnoOf } from "./failure.js";
 import { namesIn } from "./listing.js";
@@ -18,10 +18,15 @@ export async function removeStale(
   let removed = 0;
   for await (const found of namesIn(join(root, prefix))) {
     throwIfAborted(options.signal);
-    const path = join(root, prefix, found.name);
+    const key = prefix + found.name;
+    const path = join(root, key);
     if (found.isDirectory()) {
-      removed += await removeStale(root, `${prefix}${found.name}/`, olderThan, options);
-    } else if (isUnfinished(found.name) && (await olderAt(path, olderThan))) {
+      removed += await removeStale(root, `${key}/`, olderThan, options);
+    } else if (
+      isUnfinished(found.name) &&
+      isAbortable(key, options) &&
+      (await olderAt(path, olderThan))
+    ) {
       await rm(path, { force: true });
       removed++;
     }
@@ -29,9 +34,10 @@ export async function removeStale(
   return removed;
 }
 
+/** Of a link itself, not of what it refers to. */
 async function olderAt(path: string, olderThan: Date): Promise<boolean> {
   try {
-    return (await stat(path)).mtime < olderThan;
+    return (await lstat(path)).mtime < olderThan;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false;
     throw error;
