@@ -19,6 +19,11 @@ export function archiveName(number: number): string {
   return `ARCHIVE${String(number).padStart(5, "0")}.bin`;
 }
 
+/** Whether a file of a backup is named so, or will be once it is whole. */
+export function isBackupFile(name: string): boolean {
+  return /^\.?(ARCHIVE\d{5}\.bin|INDEX\.bin|METADATA\.bin|MANIFEST\.json)(\.partial)?$/.test(name);
+}
+
 export const DEFAULT_CHUNK_BYTES = 2 << 20;
 /** A header that asks for larger chunks is refused: a reader would have to hold them. */
 export const MAX_CHUNK_BYTES = 64 << 20;

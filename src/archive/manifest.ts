@@ -1,6 +1,6 @@
 import { type BackupFiles, readWhole } from "./backup-files.js";
 import { ArchiveError, damaged } from "./errors.js";
-import { FORMAT_VERSION, MANIFEST_NAME } from "./format.js";
+import { FORMAT_VERSION, isBackupFile, MANIFEST_NAME } from "./format.js";
 
 /** A file of a backup. */
 export interface FileFacts {
@@ -113,10 +113,7 @@ async function whyNoManifest(files: BackupFiles): Promise<Error> {
   } catch (cause) {
     return new ArchiveError("NOT_A_BACKUP", `there is no folder ${files.where}`, { cause });
   }
-  const partOfBackup = names.some((name) =>
-    /^\.?(ARCHIVE\d{5}\.bin|INDEX\.bin|METADATA\.bin|MANIFEST\.json)(\.partial)?$/.test(name),
-  );
-  return partOfBackup
+  return names.some(isBackupFile)
     ? new ArchiveError("UNFINISHED_BACKUP", `the backup in ${files.where} is unfinished`, {
         hint: "remove the folder and make the backup again",
       })

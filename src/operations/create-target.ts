@@ -6,14 +6,9 @@ import type { Metadata } from "../archive/metadata.js";
 import { throwIfAborted, UsageError } from "../errors.js";
 import type { Destination, SecondaryDestination } from "../replication/destination.js";
 import { manifestKey } from "../replication/snapshot-manifest.js";
-import {
-  compareSnapshotNames,
-  type SnapshotName,
-  snapshotKey,
-  snapshotName,
-} from "../replication/snapshot-name.js";
+import { type SnapshotName, snapshotKey, snapshotName } from "../replication/snapshot-name.js";
 import { SnapshotTarget } from "../replication/snapshot-target.js";
-import { snapshotNames } from "../replication/snapshots.js";
+import { newestName } from "../replication/snapshots.js";
 import type { StoreConfig } from "../snapstore/config.js";
 import { MeteredStore } from "../snapstore/metered.js";
 import { RecentFailure } from "../snapstore/recent-failure.js";
@@ -190,17 +185,16 @@ export class CreateStores {
       throwIfAborted(signal);
       const wanted = snapshotName({ ...name, time });
       const { objects } = await this.primary.list(`${wanted.text}/`, { limit: 1, signal });
-      if (objects.length === 0) return wanted;
+      if (objects.length > 0) continue;
+      // An object of another tool that has the name: of a large one of Swift, all that is below it may be a part.
+      if ((await this.primary.head(wanted.text, signal)) === undefined) return wanted;
     }
   }
 
   /** Seconds since 1970. */
   async #nextTime(): Promise<number> {
     const { signal, report } = this.#context;
-    let newest: SnapshotName | undefined;
-    for await (const name of snapshotNames(this.primary, signal)) {
-      if (newest === undefined || compareSnapshotNames(name, newest) > 0) newest = name;
-    }
+    const newest = await newestName(this.primary, signal);
     await this.seen.checkNames(this.primary, newest);
     // After the listing, which may take long: the name's time should not be far before the start.
     const now = Math.floor(Date.now() / 1000);

@@ -1,4 +1,5 @@
 import { deleteSnapshot, refuseNeeded } from "../replication/delete-snapshot.js";
+import { foreignFile } from "../replication/foreign-files.js";
 import { findSnapshot, listSnapshots, type StoredSnapshot } from "../replication/snapshots.js";
 import type { StoreConfig } from "../snapstore/config.js";
 import type { StoreContext } from "./context.js";
@@ -14,7 +15,7 @@ export interface SnapshotDeleteOptions {
   readonly approve?: ((snapshot: StoredSnapshot, store: string) => Promise<void>) | undefined;
 }
 
-/** Deletes one snapshot. Throws SNAPSHOT_NEEDED for the base of another one. */
+/** Deletes one snapshot. Throws SNAPSHOT_NEEDED for the base of another one, FOREIGN_FILE. */
 export function deleteStoredSnapshot(
   options: SnapshotDeleteOptions,
   context: StoreContext,
@@ -27,6 +28,7 @@ export function deleteStoredSnapshot(
     const all = await listSnapshots(store, signal);
     await seen.check(store, newestComplete(all));
     refuseNeeded(target, all);
+    if (target.foreign !== undefined) throw foreignFile(store, target.foreign);
     await options.approve?.(target, store.name);
     const snapshot = target.name.text;
     if (!dryRun) {

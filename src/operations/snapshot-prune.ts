@@ -35,6 +35,8 @@ export function pruneStoredLeftOvers(
         gone.push(name);
         report({ type: "snapshot-deleted", snapshot: name.text, ...place, ...removed, dryRun });
       },
+      onForeign: ({ text }, { message }) =>
+        report({ type: "warning", message: `${text} is unfinished and kept: ${message}` }),
       onKept: ({ text }) => report({ type: "snapshot-kept", snapshot: text, ...place }),
     });
     // What was seen complete may have lost its manifest to a deletion that was broken off.

@@ -2,9 +2,9 @@ import { BackupToolError } from "../errors.js";
 import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
+import { ownObjects, requireNoForeign } from "./foreign-files.js";
 import { manifestKey } from "./snapshot-manifest.js";
 import type { StoredSnapshot } from "./snapshots.js";
-import { objectsBelow } from "./stored-files.js";
 
 const WINDOW = 8;
 
@@ -15,7 +15,8 @@ export interface Removed {
 
 /**
  * Deletes a snapshot, its manifest first: what is left when this is broken off never looks complete.
- * Throws STORE_IMMUTABLE before the first deletion when the store locks a file of it.
+ * Throws before the first deletion: FOREIGN_FILE when another program has a file there, STORE_IMMUTABLE when
+ * the store locks a file.
  */
 export async function deleteSnapshot(
   store: SnapStore,
@@ -23,16 +24,17 @@ export async function deleteSnapshot(
   options: { readonly dryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Removed> {
   const { dryRun, signal } = options;
+  await requireNoForeign(store, snapshot, signal);
   let files = 0;
   let bytes = 0;
-  await inParallel(objectsBelow(store, `${snapshot}/`, signal), WINDOW, async (object) => {
+  await inParallel(ownObjects(store, snapshot, signal), WINDOW, async (object) => {
     files++;
     bytes += object.size;
     refuseLocked(store, await store.head(object.key, signal));
   });
   if (dryRun) return { files, bytes };
   await store.delete(manifestKey(snapshot), signal);
-  await inParallel(objectsBelow(store, `${snapshot}/`, signal), WINDOW, ({ key }) =>
+  await inParallel(ownObjects(store, snapshot, signal), WINDOW, ({ key }) =>
     store.delete(key, signal),
   );
   return { files, bytes };

@@ -1,5 +1,7 @@
+import { BackupToolError } from "../errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete-snapshot.js";
+import { isOwnKey } from "./own-files.js";
 import { readManifestBytes } from "./snapshot-manifest.js";
 import type { SnapshotName } from "./snapshot-name.js";
 import { listSnapshots, type StoredSnapshot } from "./snapshots.js";
@@ -14,6 +16,8 @@ export interface PruneOptions {
   onRemoved(name: SnapshotName, removed: Removed): void;
   /** Unfinished, and too young to be sure that nobody writes it. */
   onKept(name: SnapshotName): void;
+  /** Unfinished and old, and kept because another program has a file in it. */
+  onForeign(name: SnapshotName, error: BackupToolError): void;
 }
 
 /** Removes unfinished snapshots, and uploads that were begun and never ended. Returns how many uploads. */
@@ -34,9 +38,23 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
     }
     // It may have been finished since it was listed.
     if ((await readManifestBytes(store, name.text, signal)) !== undefined) continue;
-    options.onRemoved(name, await deleteSnapshot(store, name.text, { dryRun, signal }));
+    const removed = await unlessForeign(deleteSnapshot(store, name.text, { dryRun, signal }));
+    if (removed instanceof BackupToolError) {
+      options.onForeign(name, removed);
+      spare.push(`${name.text}/`);
+    } else options.onRemoved(name, removed);
   }
-  return dryRun ? 0 : await store.abortStaleUploads("", olderThan, { spare, signal });
+  if (dryRun) return 0;
+  return await store.abortStaleUploads("", olderThan, { spare, only: isOwnKey, signal });
+}
+
+async function unlessForeign(deletion: Promise<Removed>): Promise<Removed | BackupToolError> {
+  try {
+    return await deletion;
+  } catch (error) {
+    if (error instanceof BackupToolError && error.code === "FOREIGN_FILE") return error;
+    throw error;
+  }
 }
 
 /** Milliseconds since 1970. */

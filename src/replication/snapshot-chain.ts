@@ -122,9 +122,7 @@ class BaseSearch {
   }
 
   async #list(): Promise<SnapshotName[]> {
-    const names: SnapshotName[] = [];
-    for await (const name of snapshotNames(this.#store, this.#signal)) names.push(name);
-    return names.sort(compareSnapshotNames);
+    return (await snapshotNames(this.#store, this.#signal)).sort(compareSnapshotNames);
   }
 }
 

@@ -3,7 +3,7 @@ import type { BackupFile, BackupFiles } from "../archive/backup-files.js";
 import { ArchiveError } from "../archive/errors.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
-import { objectsBelow } from "./stored-files.js";
+import { ownObjects } from "./foreign-files.js";
 
 /** Bytes of one ranged read, and how many of them are on their way for one file. */
 const RANGE_BYTES = 4 << 20;
@@ -28,7 +28,7 @@ export class StoreFiles implements BackupFiles {
   async list(): Promise<string[]> {
     const prefix = `${this.#snapshot}/`;
     const names: string[] = [];
-    for await (const { key } of objectsBelow(this.#store, prefix, this.#signal)) {
+    for await (const { key } of ownObjects(this.#store, this.#snapshot, this.#signal)) {
       names.push(key.slice(prefix.length));
     }
     return names;

@@ -3,23 +3,10 @@ import type { FileFacts } from "../archive/manifest.js";
 import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
+import { ownObjects } from "./foreign-files.js";
 
 /** Files asked for at the same time. */
 const WINDOW = 8;
-
-/** Every object below a prefix, page by page. */
-export async function* objectsBelow(
-  store: SnapStore,
-  prefix: string,
-  signal: AbortSignal,
-): AsyncGenerator<StoredObject, void, void> {
-  let cursor: string | undefined;
-  do {
-    const page = await store.list(prefix, { cursor, signal });
-    yield* page.objects;
-    cursor = page.next;
-  } while (cursor !== undefined);
-}
 
 /** What is wrong with a file of a snapshot. */
 export interface FileDamage {
@@ -29,13 +16,14 @@ export interface FileDamage {
 
 /**
  * Holds what a store has of a snapshot against the sizes of its manifest. A file that the listing does
- * not show is asked for by name: a listing may be late.
+ * not show is asked for by name: a listing may be late. Keys of other programs' files go to `onForeign`.
  */
 export async function missingOrMisfit(
   store: SnapStore,
   snapshot: string,
   files: readonly FileFacts[],
   signal: AbortSignal,
+  onForeign?: (key: string) => void,
 ): Promise<FileDamage[]> {
   const waiting = new Map(files.map((file) => [`${snapshot}/${file.name}`, file]));
   const found: FileDamage[] = [];
@@ -43,7 +31,7 @@ export async function missingOrMisfit(
     const reason = misfit(file, object);
     if (reason !== undefined) found.push({ file: file.name, reason });
   };
-  for await (const object of objectsBelow(store, `${snapshot}/`, signal)) {
+  for await (const object of ownObjects(store, snapshot, signal, onForeign)) {
     const file = waiting.get(object.key);
     if (file === undefined || misfit(file, object) !== undefined) continue;
     waiting.delete(object.key);

@@ -1,4 +1,5 @@
 import { StoreError } from "./errors.js";
+import type { SnapStore, StaleOptions } from "./store.js";
 
 /**
  * Refuses with STORE_FAILED what is no key of a store: empty segments, `.`, `..`, NUL, a `/` at either
@@ -18,6 +19,11 @@ export function checkPrefix(store: string, prefix: string): void {
     throw new StoreError("STORE_FAILED", `${JSON.stringify(prefix)} is no prefix`, { store });
   }
   checkKey(store, prefix.slice(0, -1));
+}
+
+/** Whether an upload of the key is one that {@link SnapStore.abortStaleUploads} is for. */
+export function isAbortable(key: string, { spare, only }: StaleOptions): boolean {
+  return !isBelow(key, spare) && (only?.(key) ?? true);
 }
 
 /** Whether the key, or the prefix, is one of `prefixes` or lies below one. */

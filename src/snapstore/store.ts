@@ -85,6 +85,11 @@ export interface UploadOptions extends PutOptions {
 export interface StaleOptions {
   /** Prefixes, as `list` takes them: uploads below them are left alone, however old. */
   readonly spare?: readonly string[] | undefined;
+  /**
+   * Whether an upload of this key is this program's; by default each is. In its place stands the name of the unfinished
+   * file, where that alone is known (Local). Not asked where all uploads are in a folder of this program (rclone).
+   */
+  readonly only?: ((key: string) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -251,7 +251,7 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
   await run(t, 0, ["snapshot", "verify", "--from", "secondary", "--read-data", ...there], env);
   await run(t, 1, ["snapshot", "delete", FULL, "--yes", "--from", "secondary", ...there], env);
   const client = plainClient("two");
-  for (const Key of ["a/b/left", "a/other"]) {
+  for (const Key of [`a/b/${FULL}/INDEX.bin`, "a/b/left", "a/other"]) {
     await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
   }
   client.destroy();

@@ -204,6 +204,7 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
       ...{ olderThan: new Date(Date.now() - 3600_000), dryRun, signal },
       onRemoved: ({ text: name }) => removed.push(name),
       onKept: ({ text: name }) => kept.push(name),
+      onForeign: () => t.fail(),
     });
     return { removed, kept };
   };
@@ -231,7 +232,7 @@ test("pruning leaves alone the uploads of a run that is longer than the time of 
   }
   const aborted = await pruneIncomplete(store, {
     ...{ olderThan: new Date(Date.now() - day * 1000), dryRun: false, signal },
-    ...{ onRemoved: () => {}, onKept: () => {} },
+    ...{ onRemoved: () => {}, onKept: () => {}, onForeign: () => {} },
   });
   t.is(aborted, 2);
   t.true(existsSync(upload(running.folder)));
@@ -252,6 +253,7 @@ test("pruning leaves alone what was finished while it looked", async (t) => {
     ...{ olderThan: new Date(), dryRun: false, signal },
     onRemoved: ({ text: name }) => removed.push(name),
     onKept: () => {},
+    onForeign: () => {},
   });
   t.deepEqual(removed, []);
   t.is(readdirSync(late.folder).length, 3);

@@ -148,7 +148,12 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
 
   // Without faults all is well, and nothing stays that nobody knows of.
   const olderThan = new Date(Date.now() + 60_000);
-  const prune = { ...{ olderThan, dryRun: false, signal }, onRemoved: () => {}, onKept: () => {} };
+  const prune = {
+    ...{ olderThan, dryRun: false, signal },
+    onRemoved: () => {},
+    onKept: () => {},
+    onForeign: () => {},
+  };
   await copyStore(primary, secondary, settings, quiet);
   for (const store of [primary, secondary]) await pruneIncomplete(store, prune);
   const last = await judge("at the end");

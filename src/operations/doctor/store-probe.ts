@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { quoted } from "../../quoted.js";
+import { probeKey } from "../../replication/own-files.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
 import { type AreaChecks, wordsOf } from "./check.js";
@@ -21,7 +22,7 @@ export async function probeStore(
     checks.skipped("put", "the bucket locks every new object: a probe could not be removed again");
     return undefined;
   }
-  const key = `.backuptool-probe-${randomBytes(8).toString("hex")}`;
+  const key = probeKey(randomBytes(8).toString("hex"));
   const bytes = randomBytes(PROBE_BYTES);
   let there = false;
   try {

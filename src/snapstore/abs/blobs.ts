@@ -14,6 +14,11 @@ export const IDLE_MS = 60_000;
  */
 export const DISCARDED = "backuptooldiscarded";
 
+/** What Azure, and tools for it, mark a folder by: an empty blob with the folder's name. */
+export function isFolderMark(metadata: Readonly<Record<string, string>> | undefined): boolean {
+  return metadata?.["hdi_isfolder"] === "true";
+}
+
 /** Tries of a write that another keeps coming before. */
 const MOST_WRITES = 5;
 
@@ -122,7 +127,9 @@ export class AbsBlobs {
       const found = await this.attempt(signal, ({ abortSignal }) =>
         this.at(key).getProperties({ abortSignal }),
       );
-      if (found.metadata?.[DISCARDED] !== undefined) return undefined;
+      if (found.metadata?.[DISCARDED] !== undefined || isFolderMark(found.metadata)) {
+        return undefined;
+      }
       return {
         key,
         size: found.contentLength ?? 0,

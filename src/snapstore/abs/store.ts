@@ -16,7 +16,7 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { AbsBlobs, DISCARDED, IDLE_MS, plainTag } from "./blobs.js";
+import { AbsBlobs, DISCARDED, IDLE_MS, isFolderMark, plainTag } from "./blobs.js";
 import { containerClient } from "./client.js";
 import { isAbsRefusal } from "./failure.js";
 import { removeStaleBlocks } from "./uncommitted.js";
@@ -138,6 +138,7 @@ class AbsStore implements SnapStore {
     for (const { name, metadata, properties } of page.blobs ?? []) {
       // What consoles make to show an empty folder is no object of ours.
       if (metadata?.[DISCARDED] !== undefined || name.endsWith("/")) continue;
+      if (isFolderMark(metadata)) continue;
       objects.push({
         key: this.#blobs.keyOf(name),
         size: properties.contentLength ?? 0,

@@ -1,4 +1,4 @@
-import { isBelow } from "../key.js";
+import { isAbortable } from "../key.js";
 import type { StaleOptions } from "../store.js";
 import { uploadBegun } from "../upload-id.js";
 import { type AbsBlobs, DISCARDED, plainTag } from "./blobs.js";
@@ -21,8 +21,9 @@ export async function removeStaleBlocks(
   blobs: AbsBlobs,
   prefix: string,
   olderThan: Date,
-  { spare, signal }: StaleOptions,
+  options: StaleOptions,
 ): Promise<number> {
+  const { signal } = options;
   let removed = 0;
   let continuationToken: string | undefined;
   do {
@@ -37,7 +38,7 @@ export async function removeStaleBlocks(
     });
     for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
       const key = blobs.keyOf(name);
-      if (properties.contentLength || isBelow(key, spare)) continue;
+      if (properties.contentLength || !isAbortable(key, options)) continue;
       const stale = (upload: string) => (uploadBegun(upload) ?? olderThan) < olderThan;
       if (metadata?.[DISCARDED] === undefined) {
         if (await discardBlocks(blobs, key, stale, signal)) removed++;

@@ -11,7 +11,7 @@ import { throwIfAborted } from "../../errors.js";
 import { bodyPieces } from "../body.js";
 import type { S3Config } from "../config.js";
 import { StoreError } from "../errors.js";
-import { checkKey, checkPrefix, isBelow } from "../key.js";
+import { checkKey, checkPrefix, isAbortable } from "../key.js";
 import type {
   GetOptions,
   ListOptions,
@@ -173,7 +173,7 @@ export class S3Store implements SnapStore {
     options: StaleOptions = {},
   ): Promise<number> {
     checkPrefix(this.name, prefix);
-    const { spare, signal } = options;
+    const { signal } = options;
     const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
     let aborted = 0;
     let after: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
@@ -188,7 +188,7 @@ export class S3Store implements SnapStore {
       );
       for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
         if (Initiated === undefined || Initiated >= olderThan) continue;
-        if (isBelow(this.#bucket.within(Key), spare)) continue;
+        if (!isAbortable(this.#bucket.within(Key), options)) continue;
         if (await this.#abort(Key, UploadId, signal)) aborted++;
       }
       const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;

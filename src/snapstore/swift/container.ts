@@ -4,6 +4,7 @@ import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type HttpAnswer, HttpClient } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
 import type { StoredObject } from "../store.js";
+import { isFolderMark } from "./folder-mark.js";
 import { SharedCall } from "./shared-call.js";
 import { newToken, type SwiftToken } from "./token.js";
 
@@ -80,9 +81,11 @@ export class SwiftContainer {
     const answer = await this.call({ method: "HEAD", name, signal, expected: [404] });
     await answer.drop();
     if (answer.status !== 404) {
+      const size = Number(answer.header("content-length"));
+      if (isFolderMark(answer.header("content-type"), size)) return undefined;
       return {
         key,
-        size: Number(answer.header("content-length")),
+        size,
         modified: new Date(answer.header("last-modified") ?? 0),
         tag: plainTag(answer.header("etag")),
         sha256: answer.header("x-object-meta-sha256"),

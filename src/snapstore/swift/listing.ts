@@ -1,4 +1,5 @@
 import type { SwiftContainer } from "./container.js";
+import { isFolderMark } from "./folder-mark.js";
 import { SEGMENTS } from "./segment-names.js";
 
 /** Most entries of a page: radosgw gives no more, and does not say that it gave less than asked. */
@@ -46,8 +47,9 @@ export async function pageOf(
     signal,
   });
   const listed = (await answer.json()) as readonly Listed[];
-  const entries = listed.map(entryOf);
-  const last = listed.length < limit ? undefined : entries.at(-1)?.name;
+  const entries = listed.filter((one) => !isFolderMark(one.content_type, one.bytes)).map(entryOf);
+  const end = listed.at(-1);
+  const last = listed.length < limit ? undefined : (end?.subdir ?? end?.name);
   if (prefix.startsWith(SEGMENTS)) return { entries, next: last };
   return {
     entries: entries.filter(({ name }) => !name.startsWith(SEGMENTS)),

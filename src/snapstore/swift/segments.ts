@@ -1,4 +1,4 @@
-import { isBelow } from "../key.js";
+import { isAbortable } from "../key.js";
 import type { StaleOptions } from "../store.js";
 import { uploadBegun } from "../upload-id.js";
 import type { SwiftContainer } from "./container.js";
@@ -36,8 +36,9 @@ export async function removeStaleSegments(
   container: SwiftContainer,
   prefix: string,
   olderThan: Date,
-  { spare, signal }: StaleOptions,
+  options: StaleOptions,
 ): Promise<number> {
+  const { signal } = options;
   const all = SEGMENTS + container.nameOf(prefix);
   let removed = 0;
   for (let marker: string | undefined = ""; marker !== undefined; ) {
@@ -52,7 +53,7 @@ export async function removeStaleSegments(
       const begun = uploadBegun(upload);
       if (begun === undefined || begun >= olderThan) continue;
       const key = container.keyOf(of);
-      if (isBelow(key, spare)) continue;
+      if (!isAbortable(key, options)) continue;
       const object = await container.head(key, signal);
       if (object?.segments === upload) continue;
       await removeSegments(container, segments, signal);
