@@ -5,6 +5,8 @@ import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { Budget } from "./budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
+import { requireNoForeign } from "./foreign-files.js";
+import { requireFilesListed } from "./listed-files.js";
 import { type RetrySettings, withRetries } from "./retries.js";
 import {
   manifestKey,
@@ -37,7 +39,7 @@ export interface CopyResult {
 /**
  * Makes the target's snapshot what the source's is: files first, the manifest last. What is there and
  * right stays. Throws StoreError (STORE_IMMUTABLE where the target may not be put right),
- * COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
+ * FOREIGN_FILE where another program has a file in the target's folder, COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
  */
 export async function copySnapshot(
   source: SnapStore,
@@ -54,6 +56,7 @@ export async function copySnapshot(
   const before = await again(() => state(target, snapshot, stored.bytes, files, signal));
   const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
   if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
+  await again(() => requireNoForeign(target, snapshot, signal));
   // First of all it must no longer look complete.
   if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
   let copiedFiles = 0;
@@ -69,6 +72,7 @@ export async function copySnapshot(
       options.slots.giveBack(1);
     }
   });
+  await again(() => requireFilesListed(target, snapshot, files, signal));
   await again(() => putManifest(target, snapshot, stored.bytes, signal));
   const outcome = before === "absent" ? "copied" : "repaired";
   return { outcome, ...totals, copiedFiles, copiedBytes };

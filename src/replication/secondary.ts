@@ -1,11 +1,14 @@
 import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 import type { FileDigest } from "../archive/file-thread.js";
+import type { FileFacts } from "../archive/manifest.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { Part } from "../snapstore/part.js";
 import { partSize } from "../snapstore/part-size.js";
 import { PartSender } from "../snapstore/upload.js";
 import type { SecondaryDestination } from "./destination.js";
+import { finishSnapshot } from "./finish-snapshot.js";
 import { Lag, LaggingSender } from "./lagging-sender.js";
+import { requireNoForeign } from "./foreign-files.js";
 import { requireStored } from "./stored-files.js";
 
 /** Bytes that may wait to be sent before the primary waits too. */
@@ -36,9 +39,13 @@ export interface SecondaryFile {
 }
 
 interface SecondaryOptions {
+  /** Its name. */
+  readonly snapshot: string;
   /** So long may an ARCHIVE file become. */
   readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
+  /** How long a listing may be behind, ms. */
+  readonly listingLateMs?: number | undefined;
   /** Told once, when the secondary is given up. */
   onSecondaryFailed(error: unknown): void;
 }
@@ -55,6 +62,10 @@ export class Secondary {
   readonly #open = new Set<LaggingSender>();
   readonly #finishing = new Set<Promise<void>>();
   readonly #begun = performance.now();
+  /** Whether the folder of the snapshot holds nothing of another program. */
+  readonly #folderFree: Promise<void>;
+  /** What has been sent, and is there. */
+  readonly #files: FileFacts[] = [];
   #waitedMs = 0;
   #waiting: Promise<void> | undefined;
   #aborting: Promise<void> = Promise.resolve();
@@ -65,6 +76,9 @@ export class Secondary {
   constructor(destination: SecondaryDestination, options: SecondaryOptions) {
     this.#destination = destination;
     this.#options = options;
+    this.#folderFree = requireNoForeign(destination.store, options.snapshot, this.#signal);
+    // The first file fails by it.
+    this.#folderFree.catch(() => {});
   }
 
   /** Bytes of a part that both stores take, given what the primary wants. */
@@ -89,6 +103,7 @@ export class Secondary {
       parallel: this.#destination.maxParallelChunks,
       ifAbsent: true,
       signal: this.#signal,
+      ready: this.#folderFree,
     });
     const file = new LaggingSender(sender, this.#lag);
     this.#open.add(file);
@@ -114,13 +129,15 @@ export class Secondary {
   }
 
   /** Waits for what is under way, and then makes the backup whole there too. */
-  async finish(manifestKey: string, manifest: Uint8Array): Promise<void> {
+  async finish(manifest: Uint8Array): Promise<void> {
     this.#primaryComplete = true;
     const ended = async () => {
       await Promise.all(this.#finishing);
       if (this.failed) return;
-      const options = { ifAbsent: true, signal: this.#signal };
-      await this.#destination.store.put(manifestKey, manifest, options);
+      const { store } = this.#destination;
+      const { snapshot, listingLateMs: lateMs } = this.#options;
+      const files = this.#files;
+      await finishSnapshot(store, snapshot, { files, manifest, signal: this.#signal, lateMs });
     };
     try {
       if (!(await this.#inTime(ended(), MOST_WAIT_MS, SILENT_MS))) {
@@ -181,6 +198,7 @@ export class Secondary {
   ): Promise<void> {
     await file.finish(last, digest.sha256);
     await requireStored(this.#destination.store, key, digest, this.#signal);
+    this.#files.push({ name: key.slice(this.#options.snapshot.length + 1), ...digest });
     this.#open.delete(file);
   }
 

@@ -1,11 +1,12 @@
 import type { BackupTarget, SealedOutput } from "../archive/backup-target.js";
 import type { FileDigest, FileThread } from "../archive/file-thread.js";
+import type { FileFacts } from "../archive/manifest.js";
 import { PartMemory, PartSplitter } from "../snapstore/part.js";
 import { partSize } from "../snapstore/part-size.js";
 import { PartSender } from "../snapstore/upload.js";
 import type { Destination, SecondaryDestination } from "./destination.js";
+import { finishSnapshot } from "./finish-snapshot.js";
 import { Secondary, type SecondaryFile } from "./secondary.js";
-import { manifestKey } from "./snapshot-manifest.js";
 import { requireStored } from "./stored-files.js";
 
 export interface SnapshotTargetOptions {
@@ -20,6 +21,8 @@ export interface SnapshotTargetOptions {
   /** So long may an ARCHIVE file become. */
   readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
+  /** How long a listing may be behind, ms; a minute by default. */
+  readonly listingLateMs?: number | undefined;
   /** Told once, when the secondary is given up. */
   onSecondaryFailed(error: unknown): void;
 }
@@ -34,6 +37,8 @@ export class SnapshotTarget implements BackupTarget {
   readonly #secondary: Secondary | undefined;
   readonly #memory = new PartMemory();
   readonly #open = new Set<DualOutput>();
+  /** What the primary has been sent, and has. */
+  readonly #files: FileFacts[] = [];
 
   constructor(options: SnapshotTargetOptions) {
     this.#options = options;
@@ -66,6 +71,7 @@ export class SnapshotTarget implements BackupTarget {
       second,
       async (digest) => {
         await requireStored(primary.store, key, digest, signal);
+        this.#files.push({ name, ...digest });
         this.#open.delete(output);
       },
     );
@@ -74,13 +80,14 @@ export class SnapshotTarget implements BackupTarget {
   }
 
   async finish(manifest: string): Promise<void> {
-    const { snapshot, primary, folder, signal } = this.#options;
+    const { snapshot, primary, folder, signal, listingLateMs: lateMs } = this.#options;
     const bytes = Buffer.from(manifest);
     // First: it can be restored from even when the primary fails now.
     await folder?.finish(manifest);
-    const key = manifestKey(snapshot);
-    await primary.store.put(key, bytes, { ifAbsent: true, signal });
-    await this.#secondary?.finish(key, bytes);
+    await finishSnapshot(primary.store, snapshot, {
+      ...{ files: this.#files, manifest: bytes, signal, lateMs },
+    });
+    await this.#secondary?.finish(bytes);
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { InterruptedError, throwIfAborted } from "../errors.js";
 import { StoreError } from "./errors.js";
 import { type Part, PartSplitter } from "./part.js";
 import { partSize } from "./part-size.js";
-import type { SnapStore, StoreUpload } from "./store.js";
+import type { SnapStore, StoreUpload, UploadOptions } from "./store.js";
 
 export const PART_BYTES = 5 << 20;
 export const PARALLEL_PARTS = 5;
@@ -17,6 +17,8 @@ export interface PartWriterOptions {
   readonly expectedBytes?: number | undefined;
   readonly ifAbsent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Nothing is sent before it resolves; where it rejects, the object fails by that. */
+  readonly ready?: Promise<void> | undefined;
 }
 
 /**
@@ -79,7 +81,10 @@ export class PartSender {
     if (this.#parts === 0) {
       this.throwFailure();
       this.#size = last.bytes.length;
-      await this.#orFail(() => this.#store.put(this.#key, last.bytes, { ifAbsent, signal }));
+      await this.#orFail(async () => {
+        await this.#options.ready;
+        await this.#store.put(this.#key, last.bytes, { ifAbsent, signal });
+      });
       last.release();
     } else {
       await this.send(last);
@@ -112,7 +117,7 @@ export class PartSender {
     }
     while (this.#underWay.size >= this.#parallel) await Promise.race(this.#underWay);
     this.throwFailure();
-    this.#upload ??= this.#store.startUpload(this.#key, { partBytes, ifAbsent, signal });
+    this.#upload ??= this.#start({ partBytes, ifAbsent, signal });
     const upload = await this.#orFail(() => this.#upload as Promise<StoreUpload>);
     this.throwFailure();
     const number = this.#parts++;
@@ -125,6 +130,11 @@ export class PartSender {
         part.release();
       });
     this.#underWay.add(sent);
+  }
+
+  async #start(options: UploadOptions): Promise<StoreUpload> {
+    await this.#options.ready;
+    return await this.#store.startUpload(this.#key, options);
   }
 
   async #orFail<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { PutObjectRetentionCommand } from "@aws-sdk/client-s3";
 import test from "ava";
@@ -15,6 +24,7 @@ import { RecentFailure } from "../../src/snapstore/recent-failure.js";
 import { RetryingStore } from "../../src/snapstore/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
 import type { SnapStore } from "../../src/snapstore/store.js";
+import { EveryStore } from "../support/every-store.js";
 import { freePort } from "../support/etcd-server.js";
 import { type Fault, FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
@@ -26,6 +36,9 @@ const NAME = "Full-00000000-00000000-1000000000";
 const { signal } = new AbortController();
 // Shared by all tests.
 setMaxListeners(0, signal);
+
+const everyStore = await EveryStore.start();
+test.after.always(() => everyStore.stop());
 
 function localStore(): { store: SwitchableStore; folder: string } {
   const folder = newFolder();
@@ -41,6 +54,8 @@ async function send(
   secondary: SnapStore | undefined,
   sizes: Readonly<Record<string, number>>,
   recentFailure = new RecentFailure(),
+  beforeFinish: () => void = () => {},
+  listingLateMs = 1000,
 ): Promise<string[]> {
   const failures: string[] = [];
   const thread = new FileThread();
@@ -51,6 +66,7 @@ async function send(
       thread,
       expectedFileBytes: 1 << 30,
       signal,
+      listingLateMs,
     },
     secondary: secondary && { ...PARTS, store: new MeteredStore(secondary), recentFailure },
     onSecondaryFailed: (error) => failures.push(String(error)),
@@ -77,6 +93,7 @@ async function send(
       startedAt: at,
       finishedAt: at,
     } as const;
+    beforeFinish();
     await target.finish(encodeManifest({ ...facts, files }));
   } finally {
     await target.close();
@@ -115,6 +132,82 @@ test("what stands under the name is not overwritten, in neither store", async (t
       t.is(readFileSync(join(folder, NAME, file), "utf8"), "another's");
     }
   }
+});
+
+test("nothing is written into a folder of another tool at the secondary, and the primary goes on", async (t) => {
+  for (const key of [`${NAME}/0000000001`, NAME]) {
+    const one = localStore();
+    const { store } = await everyStore.swift();
+    await store.put(key, Buffer.from("another's"));
+    const failures = await send(one.store, store, SMALL);
+    t.is(failures.length, 1);
+    t.true(failures[0]?.includes(`${key} in ${store.name} is not a file of backuptool`));
+    t.deepEqual(await judgeStore(one.store), WHOLE);
+    t.deepEqual(
+      (await store.list("")).objects.map((object) => object.key),
+      [key],
+    );
+  }
+});
+
+test("a backup that its store does not list as it was written is an error", async (t) => {
+  const elsewhere = newFolder();
+  const one = localStore();
+  await t.throwsAsync(
+    send(one.store, undefined, SMALL, undefined, () => {
+      renameSync(join(one.folder, NAME), join(elsewhere, NAME));
+      symlinkSync(join(elsewhere, NAME), join(one.folder, NAME));
+    }),
+    { code: "STORE_FAILED", message: /ARCHIVE00000\.bin was written, but the store does not list/ },
+  );
+  t.false(existsSync(join(elsewhere, NAME, "MANIFEST.json")));
+  const two = localStore();
+  await t.throwsAsync(
+    send(two.store, undefined, SMALL, undefined, () =>
+      appendFileSync(join(two.folder, NAME, "INDEX.bin"), "x"),
+    ),
+    { code: "STORE_FAILED", message: /INDEX\.bin was written, but/ },
+  );
+  // Its folder is moved away with the manifest, as soon as that is there.
+  const three = localStore();
+  const put = three.store.put.bind(three.store);
+  three.store.put = async (key, ...rest) => {
+    await put(key, ...rest);
+    if (key.endsWith("MANIFEST.json")) {
+      renameSync(join(three.folder, NAME), join(elsewhere, "moved"));
+    }
+  };
+  await t.throwsAsync(send(three.store, undefined, SMALL), {
+    code: "STORE_FAILED",
+    message: new RegExp(`${NAME} was written, but`),
+  });
+});
+
+test("a secondary that does not list a file is left behind without a manifest", async (t) => {
+  const [one, two] = [localStore(), localStore()];
+  const failures = await send(one.store, two.store, SMALL, undefined, () => {
+    const list = two.store.list.bind(two.store);
+    two.store.list = async (...args) => {
+      const page = await list(...args);
+      return { ...page, objects: page.objects.filter(({ key }) => !key.endsWith("INDEX.bin")) };
+    };
+  });
+  t.regex(failures.join(), /INDEX\.bin was written, but the store does not list it/);
+  t.false(existsSync(join(two.folder, NAME, "MANIFEST.json")));
+  t.deepEqual(await judgeStore(one.store), WHOLE);
+});
+
+test("a listing that is late is waited for", async (t) => {
+  const one = localStore();
+  const list = one.store.list.bind(one.store);
+  let late = 2;
+  one.store.list = async (...args) => {
+    const page = await list(...args);
+    return late-- > 0 ? { ...page, objects: [] } : page;
+  };
+  t.deepEqual(await send(one.store, undefined, SMALL, undefined, undefined, 60_000), []);
+  t.true(late < 0);
+  t.deepEqual(await judgeStore(one.store), WHOLE);
 });
 
 test("what S3 locks is not overwritten", async (t) => {
