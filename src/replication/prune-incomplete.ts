@@ -1,6 +1,6 @@
 import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete-snapshot.js";
-import { readManifestBytes } from "./snapshot-manifest.js";
+import { manifestKey } from "./snapshot-manifest.js";
 import type { SnapshotName } from "./snapshot-name.js";
 import { listSnapshots, type StoredSnapshot } from "./snapshots.js";
 
@@ -33,7 +33,7 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
       continue;
     }
     // It may have been finished since it was listed.
-    if ((await readManifestBytes(store, name.text, signal)) !== undefined) continue;
+    if ((await store.head(manifestKey(name.text), signal)) !== undefined) continue;
     options.onRemoved(name, await deleteSnapshot(store, name.text, { dryRun, signal }));
   }
   return dryRun ? 0 : await store.abortStaleUploads("", olderThan, { spare, signal });

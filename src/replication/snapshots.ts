@@ -1,11 +1,11 @@
 import { ArchiveError } from "../archive/errors.js";
-import type { BackupKind } from "../archive/manifest.js";
+import type { BackupKind, Manifest } from "../archive/manifest.js";
 import { BackupToolError, UsageError } from "../errors.js";
 import { inParallel } from "../in-parallel.js";
 import { quoted } from "../quoted.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { kindMismatch, timeMismatch } from "./own-name.js";
-import { readStoredManifest } from "./snapshot-manifest.js";
+import { withManifest } from "./snapshot-manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./snapshot-name.js";
 import { missingOrMisfit, objectsBelow } from "./stored-files.js";
 
@@ -41,7 +41,7 @@ export interface LeftOver {
   readonly modified: Date | undefined;
 }
 
-/** Snapshots looked at at the same time; each holds its manifest meanwhile. */
+/** Snapshots looked at at the same time; each holds its manifest meanwhile, unless that is a large one. */
 const WINDOW = 8;
 
 /** All snapshots right below the store's prefix, oldest first. Other folders are left alone. */
@@ -63,18 +63,26 @@ export async function readSnapshot(
   name: SnapshotName,
   signal: AbortSignal,
 ): Promise<StoredSnapshot | undefined> {
-  let stored: Awaited<ReturnType<typeof readStoredManifest>>;
   try {
-    stored = await readStoredManifest(store, name.text, signal);
+    const finished = await withManifest(store, name.text, signal, (manifest) =>
+      judgeFinished(store, name, manifest, signal),
+    );
+    if (finished !== undefined) return finished;
   } catch (error) {
     if (error instanceof ArchiveError) return { name, state: "damaged", problem: error.message };
     throw error;
   }
-  if (stored === undefined) {
-    const left = await leftOver(store, name.text, signal);
-    return left.files === 0 ? undefined : { name, state: "unfinished", left };
-  }
-  const { files, id, kind, base, startedAt, finishedAt } = stored.manifest;
+  const left = await leftOver(store, name.text, signal);
+  return left.files === 0 ? undefined : { name, state: "unfinished", left };
+}
+
+async function judgeFinished(
+  store: SnapStore,
+  name: SnapshotName,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<StoredSnapshot> {
+  const { files, id, kind, base, startedAt, finishedAt } = manifest;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes };
   const mismatch = kindMismatch(name, facts);
