@@ -2,7 +2,14 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { ArchiveError } from "./errors.js";
 import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "./format.js";
 import { encodePassphraseSlot, type Header, type PassphraseSlot } from "./header.js";
-import { checkKdfCosts, derivePassphraseKey, type KdfCost } from "./passphrase-key.js";
+import {
+  checkKdfCosts,
+  derivePassphraseKey,
+  type KdfCost,
+  type KdfDemand,
+  kdfWork,
+  unusualDemand,
+} from "./passphrase-key.js";
 import { wrappers } from "./sodium.js";
 
 const sodium = await wrappers();
@@ -22,15 +29,37 @@ const CONTEXTS = {
  */
 export class PassphraseKeys {
   readonly #passphrase: Uint8Array;
+  readonly #onDemand: (demand: KdfDemand) => void;
   readonly #derived = new Map<string, Promise<Uint8Array>>();
+  #unproven = 0;
 
-  constructor(passphrase: Uint8Array) {
+  /** `onDemand` is called before more is spent than what `create` itself asks for. */
+  constructor(passphrase: Uint8Array, onDemand: (demand: KdfDemand) => void = () => {}) {
     this.#passphrase = passphrase;
+    this.#onDemand = onDemand;
   }
 
   derive(salt: Uint8Array, cost: KdfCost): Promise<Uint8Array> {
     const id = `${Buffer.from(salt).toString("hex")} ${cost.memoryKiB} ${cost.passes} ${cost.lanes}`;
-    return this.once(id, (passphrase) => derivePassphraseKey(passphrase, salt, cost));
+    return this.once(id, (passphrase) => {
+      this.#unproven += kdfWork(cost);
+      return derivePassphraseKey(passphrase, salt, cost);
+    });
+  }
+
+  /**
+   * Checks what the slots of a header ask for before any is tried; all headers that are not known to be authentic share
+   * one bound. Throws DAMAGED.
+   */
+  checkDemand(costs: readonly KdfCost[], file: string): void {
+    checkKdfCosts(costs, file, this.#unproven);
+    const demand = unusualDemand(costs, file);
+    if (demand !== undefined) this.#onDemand(demand);
+  }
+
+  /** What was spent so far was asked for by someone who knows the passphrase. */
+  proveDemand(): void {
+    this.#unproven = 0;
   }
 
   /** What `derive` makes of the passphrase, once for each `id`. */
@@ -75,6 +104,7 @@ export class BackupKeys {
     const dataKey = randomBytes(KEY_BYTES);
     const nonce = randomBytes(NONCE_BYTES);
     const wrapping = await passphrase.derive(salt, cost);
+    passphrase.proveDemand();
     const sealedKey = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
       dataKey,
       null,
@@ -89,7 +119,7 @@ export class BackupKeys {
   /** Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE. */
   static async open(passphrase: PassphraseKeys, header: Header, file: string): Promise<BackupKeys> {
     const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
-    checkKdfCosts(
+    passphrase.checkDemand(
       slots.map(({ cost }) => cost),
       file,
     );

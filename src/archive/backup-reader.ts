@@ -5,13 +5,14 @@ import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
 import { type Chunk, readChunks } from "./chunk-reader.js";
 import { ArchiveError, damaged } from "./errors.js";
 import type { FileThread, HashedFile } from "./file-thread.js";
-import { archiveName, FileType, INDEX_NAME, MAX_HEADER_BYTES, METADATA_NAME } from "./format.js";
-import { decodeHeader, type Header } from "./header.js";
+import { archiveName, FileType, INDEX_NAME, METADATA_NAME } from "./format.js";
+import { decodeHeader, type Header, readHeader } from "./header.js";
 import type { IndexItem } from "./index-items.js";
 import { readIndexItems } from "./index-reader.js";
 import { type FileFacts, type Manifest, readManifest } from "./manifest.js";
 import { checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
 import type { SealPool } from "./seal-pool.js";
+import { whyNotOpened } from "./slot-copies.js";
 import { readTar, type TarEvents } from "./tar-reader.js";
 
 /** METADATA.bin lists 100,000 files at most. */
@@ -183,25 +184,6 @@ export class BackupReader {
   }
 }
 
-async function readHeader(from: BackupFile, file: string): Promise<Header> {
-  const bytes = Buffer.alloc(MAX_HEADER_BYTES);
-  let length = 0;
-  while (length < bytes.length) {
-    const read = await from.read(bytes.subarray(length), length);
-    if (read === 0) break;
-    length += read;
-  }
-  try {
-    return decodeHeader(bytes.subarray(0, length), file);
-  } catch (error) {
-    // The manifest has said what version this is, so here it can only be damage.
-    if (error instanceof ArchiveError && error.code !== "DAMAGED") {
-      throw damaged("its header is not the one that was written", { file }, error);
-    }
-    throw error;
-  }
-}
-
 /** Opens the keys from METADATA.bin, and says whether the file is the one in the manifest. */
 async function openMetadataHeader(
   files: BackupFiles,
@@ -225,8 +207,13 @@ async function openMetadataHeader(
     damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME }, cause);
   try {
     const header = decodeHeader(bytes, METADATA_NAME);
-    const keys = await BackupKeys.open(passphrase, header, METADATA_NAME);
+    const keys = await BackupKeys.open(passphrase, header, METADATA_NAME).catch(
+      async (error: unknown) => {
+        throw intact ? await whyNotOpened(error, files, manifest, header, passphrase) : error;
+      },
+    );
     if (!keys.headerIsAuthentic(header)) throw notIntact(undefined);
+    passphrase.proveDemand();
     if (manifest.id !== Buffer.from(header.backupId).toString("hex")) {
       throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", {
         file: METADATA_NAME,

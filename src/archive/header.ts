@@ -1,3 +1,4 @@
+import type { BackupFile } from "./backup-files.js";
 import { ArchiveError, damaged } from "./errors.js";
 import {
   BACKUP_ID_BYTES,
@@ -137,4 +138,24 @@ export function decodeHeader(bytes: Buffer, file: string): Header {
     mac: bytes.subarray(at, at + MAC_BYTES),
     length: at + MAC_BYTES,
   };
+}
+
+/** The header of a file of a backup whose manifest says that it is of this version. Throws DAMAGED. */
+export async function readHeader(from: BackupFile, file: string): Promise<Header> {
+  const bytes = Buffer.alloc(MAX_HEADER_BYTES);
+  let length = 0;
+  while (length < bytes.length) {
+    const read = await from.read(bytes.subarray(length), length);
+    if (read === 0) break;
+    length += read;
+  }
+  try {
+    return decodeHeader(bytes.subarray(0, length), file);
+  } catch (error) {
+    // The manifest has said what version this is, so here it can only be damage.
+    if (error instanceof ArchiveError && error.code !== "DAMAGED") {
+      throw damaged("its header is not the one that was written", { file }, error);
+    }
+    throw error;
+  }
 }

@@ -1,34 +1,14 @@
-import { type BackupFiles, readWhole } from "./backup-files.js";
-import { ArchiveError, damaged } from "./errors.js";
-import { FORMAT_VERSION, isBackupFile, MANIFEST_NAME } from "./format.js";
+import type { BackupFiles } from "./backup-files.js";
+import { ArchiveError } from "./errors.js";
+import { isBackupFile, MANIFEST_NAME } from "./format.js";
+import type { FileFacts, Manifest } from "./manifest-facts.js";
+import { ManifestScanner } from "./manifest-scanner.js";
 
-/** A file of a backup. */
-export interface FileFacts {
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Hex. */
-  readonly sha256: string;
-}
+export type { BackupKind, FileFacts, Manifest } from "./manifest-facts.js";
 
-export type BackupKind = "full" | "incremental";
-
-/** MANIFEST.json: what a copier may know of a backup. Open, and not trusted by who has the passphrase. */
-export interface Manifest {
-  readonly format: number;
-  /** 32 hex digits. */
-  readonly id: string;
-  readonly kind: BackupKind;
-  /** Id of the backup that an incremental stands on. */
-  readonly base: string | null;
-  /** RFC 3339, UTC. */
-  readonly startedAt: string;
-  readonly finishedAt: string;
-  readonly files: readonly FileFacts[];
-}
-
-/** Larger than the manifest of 100,000 files; a reader holds no more. */
-const MAX_MANIFEST_BYTES = 32 << 20;
+/** Bytes of the first read, which holds all of most manifests, and of the further ones. */
+const FIRST_READ_BYTES = 256 << 10;
+const NEXT_READ_BYTES = 1 << 20;
 
 /** The one way to write a manifest: a reader refuses any other, so no byte of it can change unseen. */
 export function encodeManifest(m: Manifest): string {
@@ -39,34 +19,10 @@ export function encodeManifest(m: Manifest): string {
 }
 
 /** Throws DAMAGED or UNSUPPORTED_VERSION. */
-export function decodeManifest(text: string): Manifest {
-  const wrong = (why: string, cause?: unknown) => damaged(why, { file: MANIFEST_NAME }, cause);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw wrong("it is not JSON", error);
-  }
-  if (typeof value !== "object" || value === null) throw wrong("it is not a manifest");
-  const m = value as Partial<Record<keyof Manifest, unknown>>;
-  if (typeof m.format === "number" && Number.isInteger(m.format) && m.format > FORMAT_VERSION) {
-    throw new ArchiveError("UNSUPPORTED_VERSION", `format version ${m.format}`, {
-      file: MANIFEST_NAME,
-      hint: "use a newer backuptool",
-    });
-  }
-  const well =
-    m.format === FORMAT_VERSION &&
-    isHex(m.id, 32) &&
-    (m.kind === "full" ? m.base === null : m.kind === "incremental" && isHex(m.base, 32)) &&
-    typeof m.startedAt === "string" &&
-    typeof m.finishedAt === "string" &&
-    Array.isArray(m.files) &&
-    m.files.every(isFileFacts);
-  if (!well || encodeManifest(m as Manifest) !== text) {
-    throw wrong("it is not as a manifest is written");
-  }
-  return m as Manifest;
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  const scanner = new ManifestScanner();
+  scanner.push(bytes);
+  return scanner.end();
 }
 
 export function isHex(value: unknown, digits: number): value is string {
@@ -91,10 +47,18 @@ export async function readManifest(files: BackupFiles): Promise<Manifest> {
     throw isMissing(error) ? await whyNoManifest(files) : error;
   });
   try {
-    // Before it is read: a hostile store can name any length.
-    const tooLong = () => damaged("it is too long", { file: MANIFEST_NAME });
-    const bytes = await readWhole(file, MAX_MANIFEST_BYTES, tooLong);
-    return decodeManifest(bytes.toString("utf8"));
+    const scanner = new ManifestScanner();
+    let buffer = Buffer.alloc(Math.min(file.size, FIRST_READ_BYTES));
+    for (let at = 0; at < file.size; ) {
+      const read = await file.read(buffer, at);
+      if (read === 0) break;
+      scanner.push(buffer.subarray(0, read));
+      at += read;
+      if (at >= FIRST_READ_BYTES && buffer.length < NEXT_READ_BYTES) {
+        buffer = Buffer.alloc(NEXT_READ_BYTES);
+      }
+    }
+    return scanner.end();
   } finally {
     await file.close();
   }

@@ -1,4 +1,5 @@
 import { argon2id, hash } from "argon2";
+import { BackupToolError } from "../errors.js";
 import { ArchiveError } from "./errors.js";
 import { KEY_BYTES } from "./format.js";
 
@@ -37,35 +38,84 @@ export function checkKdfCost(cost: KdfCost, file: string): void {
   );
 }
 
+/** What a derivation costs: KiB of memory times passes. */
+export function kdfWork({ memoryKiB, passes }: KdfCost): number {
+  return memoryKiB * passes;
+}
+
 /**
  * Throws DAMAGED when the slots of one header, which are tried one after the other, together ask for more
  * work than one slot may.
+ *
+ * @param unproven work that was spent before on headers that are not known to be authentic
  */
-export function checkKdfCosts(costs: readonly KdfCost[], file: string): void {
+export function checkKdfCosts(costs: readonly KdfCost[], file: string, unproven = 0): void {
   for (const cost of costs) checkKdfCost(cost, file);
-  const ceiling = KDF_CEILING.memoryKiB * KDF_CEILING.passes;
-  const sum = costs.reduce((sum, { memoryKiB, passes }) => sum + memoryKiB * passes, 0);
+  const ceiling = kdfWork(KDF_CEILING);
+  const sum = costs.reduce((sum, cost) => sum + kdfWork(cost), unproven);
   if (sum <= ceiling) return;
+  const before = unproven === 0 ? "" : `, after ${unproven} that were spent in vain`;
   throw new ArchiveError(
     "DAMAGED",
-    `its ${costs.length} key slots together ask for ${sum} KiB of memory times passes of Argon2id, outside of what this program accepts (${ceiling})`,
+    `its ${costs.length} key slots together ask for ${sum - unproven} KiB of memory times passes of Argon2id${before}, outside of what this program accepts (${ceiling})`,
     { file },
   );
 }
 
-/** The 32 byte key that opens a passphrase slot. Runs off the main thread. */
+/** What the key slots of a header ask for, one after the other. */
+export interface KdfDemand {
+  /** File with the header. */
+  readonly file: string;
+  readonly slots: number;
+  /** Of the largest slot. */
+  readonly memoryKiB: number;
+  /** Of all slots. */
+  readonly passes: number;
+}
+
+/** Undefined when the slots ask for no more than one of `--kdf sensitive`. */
+export function unusualDemand(costs: readonly KdfCost[], file: string): KdfDemand | undefined {
+  const { sensitive } = KDF_COSTS;
+  const memoryKiB = Math.max(0, ...costs.map((cost) => cost.memoryKiB));
+  const work = costs.reduce((sum, cost) => sum + kdfWork(cost), 0);
+  if (memoryKiB <= sensitive.memoryKiB && work <= kdfWork(sensitive)) return undefined;
+  const passes = costs.reduce((sum, cost) => sum + cost.passes, 0);
+  return { file, slots: costs.length, memoryKiB, passes };
+}
+
+/** The 32 byte key that opens a passphrase slot. Runs off the main thread. Throws NOT_ENOUGH_MEMORY. */
 export async function derivePassphraseKey(
   passphrase: Uint8Array,
   salt: Uint8Array,
   cost: KdfCost,
 ): Promise<Uint8Array> {
-  return hash(Buffer.from(passphrase), {
-    type: argon2id,
-    raw: true,
-    salt: Buffer.from(salt),
-    memoryCost: cost.memoryKiB,
-    timeCost: cost.passes,
-    parallelism: cost.lanes,
-    hashLength: KEY_BYTES,
-  });
+  try {
+    return await hash(Buffer.from(passphrase), {
+      type: argon2id,
+      raw: true,
+      salt: Buffer.from(salt),
+      memoryCost: cost.memoryKiB,
+      timeCost: cost.passes,
+      parallelism: cost.lanes,
+      hashLength: KEY_BYTES,
+    });
+  } catch (error) {
+    throw isDenied(error) ? notEnoughMemory(cost, error) : error;
+  }
+}
+
+/** Whether Argon2 got no memory, or no threads, which need memory too: its own words, it has no codes. */
+function isDenied(error: unknown): boolean {
+  return (
+    error instanceof Error && /^(Memory allocation error|Threading failure)$/.test(error.message)
+  );
+}
+
+function notEnoughMemory({ memoryKiB, lanes }: KdfCost, cause: unknown): BackupToolError {
+  const needed = `${Math.ceil(memoryKiB / 1024)} MiB`;
+  return new BackupToolError(
+    "NOT_ENOUGH_MEMORY",
+    `Argon2id needs ${needed} of memory and ${lanes} threads to derive the key from the passphrase, and the system denied them`,
+    { cause, hint: "raise the limit of this process (ulimit -v, a container's), or free memory" },
+  );
 }

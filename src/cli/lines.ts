@@ -22,6 +22,13 @@ export function linesOf(event: OperationEvent): EventLines {
       return out("generating (enc/dec)ryption keys from passphrase...");
     case "keys-done":
       return out(`done ${goDuration(event.elapsedMs)}`);
+    case "key-slots": {
+      const { file, slots, memoryKiB, passes } = event;
+      const memory = formatSize(memoryKiB * 1024);
+      const asked = `${memory} of memory and ${counted(passes, "pass", "passes")} of Argon2id`;
+      const by = counted(slots, "key slot asks", "key slots ask");
+      return { err: [`warning: ${file}: its ${by} for up to ${asked}, more than --kdf sensitive`] };
+    }
     case "backup-opened":
       return { err: [openedLine(event)] };
     case "incremental-skipped":

@@ -20,6 +20,7 @@ const JSON_PROGRESS_EVERY_MS = 1000;
 const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
   "warning",
   "missing",
+  "key-slots",
   "suspects",
   "snapshot-not-copied",
   "store-retrying",

@@ -1,4 +1,3 @@
-import { PassphraseKeys } from "../archive/backup-keys.js";
 import type { BackupReader } from "../archive/backup-reader.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { TAR_END } from "../archive/tar-header.js";
@@ -8,6 +7,7 @@ import { catOriginal } from "./cat-original.js";
 import type { OperationContext } from "./context.js";
 import { openNamed } from "./open-named.js";
 import { openedEvent } from "./opened-event.js";
+import { passphraseKeys } from "./passphrase-keys.js";
 import { writeTo } from "./tar-output.js";
 import { timedKeys } from "./timed-keys.js";
 
@@ -25,7 +25,7 @@ export async function catBackup(
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
-  const passphrase = new PassphraseKeys(await context.passphrase());
+  const passphrase = passphraseKeys(await context.passphrase(), report);
   const { location } = options;
   const original = await originalFolder(location);
   if (original !== undefined) {

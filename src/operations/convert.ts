@@ -1,5 +1,5 @@
 import { FolderFiles } from "../archive/backup-files.js";
-import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
+import { BackupKeys } from "../archive/backup-keys.js";
 import { BackupReader } from "../archive/backup-reader.js";
 import { BackupWriter } from "../archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
@@ -15,6 +15,7 @@ import type { OperationContext } from "./context.js";
 import { Conversion } from "./conversion.js";
 import { ORIGINAL_DOUBT } from "./inspect-original.js";
 import { reportFindings } from "./original-objects.js";
+import { passphraseKeys } from "./passphrase-keys.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface ConvertOptions {
@@ -51,8 +52,8 @@ export async function convertBackup(
     });
   }
   await prepareFolder(options.to, "--to");
-  const oldPassphrase = new PassphraseKeys(await context.passphrase());
-  const newPassphrase = new PassphraseKeys(await context.newPassphrase());
+  const oldPassphrase = passphraseKeys(await context.passphrase(), report);
+  const newPassphrase = passphraseKeys(await context.newPassphrase(), report);
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const sealPool = new SealPool();

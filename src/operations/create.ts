@@ -1,4 +1,4 @@
-import { BackupKeys, PassphraseKeys } from "../archive/backup-keys.js";
+import { BackupKeys, type PassphraseKeys } from "../archive/backup-keys.js";
 import type { BackupReader } from "../archive/backup-reader.js";
 import type { BackupTarget } from "../archive/backup-target.js";
 import { BackupWriter } from "../archive/backup-writer.js";
@@ -19,6 +19,7 @@ import { archivePools } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
 import { CreateStores, type StoreDestination } from "./create-target.js";
 import { openNamed } from "./open-named.js";
+import { passphraseKeys } from "./passphrase-keys.js";
 import { choosePools, covers } from "./pools.js";
 import { timedKeys } from "./timed-keys.js";
 
@@ -63,7 +64,7 @@ export async function createBackup(
   }
   const { outputDir } = options;
   if (outputDir !== undefined) await prepareFolder(outputDir);
-  const passphrase = new PassphraseKeys(await context.passphrase());
+  const passphrase = passphraseKeys(await context.passphrase(), report);
   throwIfAborted(signal);
 
   const cleanups: (() => Promise<void>)[] = [];

@@ -1,4 +1,5 @@
 /** What an operation has to say while it runs. Facts only: `src/cli` turns them into lines. */
+import type { KdfDemand } from "../archive/passphrase-key.js";
 import type { DoctorEvent } from "./doctor-events.js";
 import type { SnapshotEvent } from "./snapshot-events.js";
 
@@ -51,6 +52,8 @@ export type OperationEvent =
   | DoctorEvent
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
+  /** Before more is spent on the key slots of a header, not yet known to be authentic, than `create` asks for. */
+  | ({ type: "key-slots" } & KdfDemand)
   /** The backup that is read. */
   | {
       type: "backup-opened";

@@ -1,4 +1,3 @@
-import { PassphraseKeys } from "../archive/backup-keys.js";
 import type { BackupReader } from "../archive/backup-reader.js";
 import { type ContentsVisitor, visitArchive } from "../archive/contents.js";
 import { type EntryName, isSameObject } from "../archive/entry-path.js";
@@ -16,6 +15,7 @@ import type { OperationContext } from "./context.js";
 import { currentKeys } from "./current-keys.js";
 import { inspectOriginal } from "./inspect-original.js";
 import { openNamed } from "./open-named.js";
+import { passphraseKeys } from "./passphrase-keys.js";
 import { timedKeys } from "./timed-keys.js";
 
 export interface InspectOptions {
@@ -37,7 +37,7 @@ export async function inspectBackup(
       hint: "leave out --quick",
     });
   }
-  const passphrase = new PassphraseKeys(await context.passphrase());
+  const passphrase = passphraseKeys(await context.passphrase(), report);
   if (original !== undefined) return inspectOriginal(original, passphrase, context);
   const located = await locateBackup(location, context);
   const pool = new SealPool();

@@ -1,4 +1,3 @@
-import { PassphraseKeys } from "../archive/backup-keys.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { BackupToolError, UsageError, withHint } from "../errors.js";
 import { quoted } from "../quoted.js";
@@ -8,6 +7,7 @@ import type { LeasePolicy } from "../sources/etcd/types.js";
 import type { BackupLocation } from "./backup-location.js";
 import { Connections } from "./connections.js";
 import type { OperationContext } from "./context.js";
+import { passphraseKeys } from "./passphrase-keys.js";
 import { planRestore } from "./plan-restore.js";
 import { requirePools } from "./pools.js";
 import { EtcdTarget } from "./restore-etcd.js";
@@ -45,7 +45,7 @@ export async function restoreBackup(
   if (options.etcd === undefined && options.ceph === undefined) {
     throw new UsageError("nothing to restore: both etcd and Ceph are skipped");
   }
-  const passphrase = new PassphraseKeys(await context.passphrase());
+  const passphrase = passphraseKeys(await context.passphrase(), report);
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const sealPool = new SealPool();

@@ -1,5 +1,5 @@
 import { ArchiveError } from "../archive/errors.js";
-import type { FileFacts } from "../archive/manifest.js";
+import { encodeManifest, type FileFacts, type Manifest } from "../archive/manifest.js";
 import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
@@ -8,12 +8,7 @@ import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
 import { requireNoForeign } from "./foreign-files.js";
 import { requireFilesListed } from "./listed-files.js";
 import { type RetrySettings, withRetries } from "./retries.js";
-import {
-  manifestKey,
-  readManifestBytes,
-  readStoredManifest,
-  type StoredManifest,
-} from "./snapshot-manifest.js";
+import { hasManifest, type HeldManifest, holdManifest, manifestKey } from "./snapshot-manifest.js";
 import { misfit, missingOrMisfit } from "./stored-files.js";
 import { unfinishedSnapshot } from "./unfinished-snapshot.js";
 import { wrongContent } from "./verify-snapshot.js";
@@ -48,12 +43,28 @@ export async function copySnapshot(
   options: CopyOptions,
 ): Promise<CopyResult> {
   const { signal } = options;
-  const again = <T>(work: () => Promise<T>): Promise<T> =>
-    withRetries(work, { ...options.retries, signal, worthIt });
-  const stored = await again(() => readTwice(source, snapshot, signal));
-  if (stored === undefined) throw unfinishedSnapshot(source, snapshot);
-  const { files } = stored.manifest;
-  const before = await again(() => state(target, snapshot, stored.bytes, files, signal));
+  const again = retrying(options);
+  const held = await again(() => readTwice(source, snapshot, signal));
+  if (held === undefined) throw unfinishedSnapshot(source, snapshot);
+  try {
+    return await bringAll(source, target, snapshot, held.manifest, options);
+  } finally {
+    held.release();
+  }
+}
+
+async function bringAll(
+  source: SnapStore,
+  target: SnapStore,
+  snapshot: string,
+  manifest: Manifest,
+  options: CopyOptions,
+): Promise<CopyResult> {
+  const { signal } = options;
+  const again = retrying(options);
+  const { files } = manifest;
+  const bytes = bytesOf(manifest);
+  const before = await again(() => state(target, snapshot, bytes, files, signal));
   const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
   if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
   await again(() => requireNoForeign(target, snapshot, signal));
@@ -73,7 +84,7 @@ export async function copySnapshot(
     }
   });
   await again(() => requireFilesListed(target, snapshot, files, signal));
-  await again(() => putManifest(target, snapshot, stored.bytes, signal));
+  await again(() => putManifest(target, snapshot, bytes, signal));
   const outcome = before === "absent" ? "copied" : "repaired";
   return { outcome, ...totals, copiedFiles, copiedBytes };
 }
@@ -88,16 +99,29 @@ function worthIt(error: unknown): boolean {
   return error instanceof CopyMismatch;
 }
 
+function retrying({ retries, signal }: CopyOptions): <T>(work: () => Promise<T>) => Promise<T> {
+  return (work) => withRetries(work, { ...retries, signal, worthIt });
+}
+
+/** A manifest has one form alone, so these are the bytes that were read. */
+function bytesOf(manifest: Manifest): Buffer {
+  return Buffer.from(encodeManifest(manifest));
+}
+
 /** Nothing vouches for the bytes of a manifest but the manifest itself, so two reads have to agree. */
 async function readTwice(
   store: SnapStore,
   snapshot: string,
   signal: AbortSignal,
-): Promise<StoredManifest | undefined> {
-  const stored = await readStoredManifest(store, snapshot, signal);
-  if (stored === undefined) return undefined;
-  await mustHold(store, snapshot, stored.bytes, signal);
-  return stored;
+): Promise<HeldManifest | undefined> {
+  const held = await holdManifest(store, snapshot, signal);
+  try {
+    if (held !== undefined) await mustHold(store, snapshot, bytesOf(held.manifest), signal);
+    return held;
+  } catch (error) {
+    held?.release();
+    throw error;
+  }
 }
 
 async function mustHold(
@@ -106,8 +130,7 @@ async function mustHold(
   bytes: Buffer,
   signal: AbortSignal,
 ): Promise<void> {
-  const there = await readManifestBytes(store, snapshot, signal);
-  if (there?.equals(bytes)) return;
+  if (await hasManifest(store, snapshot, bytes, signal)) return;
   throw new CopyMismatch(store, manifestKey(snapshot), "it is not what it should be");
 }
 
@@ -121,13 +144,8 @@ async function state(
   files: readonly FileFacts[],
   signal: AbortSignal,
 ): Promise<TargetState> {
-  const head = await target.head(manifestKey(snapshot), signal);
-  if (head === undefined) return "absent";
-  // Nothing that long is read.
-  if (head.size !== wanted.length) return "other";
-  const bytes = await readManifestBytes(target, snapshot, signal);
-  if (bytes === undefined) return "absent";
-  if (!bytes.equals(wanted)) return "other";
+  if ((await target.head(manifestKey(snapshot), signal)) === undefined) return "absent";
+  if (!(await hasManifest(target, snapshot, wanted, signal))) return "other";
   const damages = await missingOrMisfit(target, snapshot, files, signal);
   return damages.length === 0 ? "same" : "lacking";
 }

@@ -2,7 +2,7 @@ import { BackupToolError } from "../errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete-snapshot.js";
 import { isOwnKey } from "./own-files.js";
-import { readManifestBytes } from "./snapshot-manifest.js";
+import { manifestKey } from "./snapshot-manifest.js";
 import type { SnapshotName } from "./snapshot-name.js";
 import { listSnapshots, type StoredSnapshot } from "./snapshots.js";
 
@@ -37,7 +37,7 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
       continue;
     }
     // It may have been finished since it was listed.
-    if ((await readManifestBytes(store, name.text, signal)) !== undefined) continue;
+    if ((await store.head(manifestKey(name.text), signal)) !== undefined) continue;
     const removed = await unlessForeign(deleteSnapshot(store, name.text, { dryRun, signal }));
     if (removed instanceof BackupToolError) {
       options.onForeign(name, removed);

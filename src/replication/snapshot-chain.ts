@@ -1,13 +1,11 @@
-import type { Manifest } from "../archive/manifest.js";
 import { BackupToolError } from "../errors.js";
 import { inParallel } from "../in-parallel.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { readStoredManifest } from "./snapshot-manifest.js";
+import { withManifest } from "./snapshot-manifest.js";
 import { compareSnapshotNames, type SnapshotName } from "./snapshot-name.js";
-import { type StoredSnapshot, snapshotNames } from "./snapshots.js";
-import { missingOrMisfit } from "./stored-files.js";
+import { readSnapshot, type StoredSnapshot, snapshotNames } from "./snapshots.js";
 
-/** Bases looked at at the same time; each holds its manifest meanwhile. */
+/** Bases looked at at the same time. */
 const WINDOW = 8;
 
 /**
@@ -21,7 +19,7 @@ export async function findBases(
 ): Promise<SnapshotName[]> {
   const bases: SnapshotName[] = [];
   for await (const base of basesOf(store, snapshot, signal)) {
-    if (base.manifest === undefined) {
+    if (base.name === undefined) {
       throw new BackupToolError("NO_SNAPSHOT", base.missing, {
         hint: "copy it there, restore from the other store, or name its folder with --with-base",
       });
@@ -46,25 +44,22 @@ export async function requireBases(
     });
   };
   await inParallel(basesOf(store, snapshot, signal), WINDOW, async (base) => {
-    if (base.manifest === undefined) return refuse(base.missing);
-    const { name, manifest, above } = base;
-    const [first, ...more] = await missingOrMisfit(store, name.text, manifest.files, signal);
-    if (first === undefined) return;
-    const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
-    refuse(
-      `${above} stands on ${name.text}, which is damaged in ${store.name}: ${first.file}: ${first.reason}${others}`,
-    );
+    if (base.name === undefined) return refuse(base.missing);
+    const { name, above } = base;
+    const found = await readSnapshot(store, name, signal);
+    if (found?.state === "complete") return;
+    const problem = found?.problem ?? "it has no manifest";
+    refuse(`${above} stands on ${name.text}, which is damaged in ${store.name}: ${problem}`);
   });
 }
 
 type BaseOf =
   | {
       readonly name: SnapshotName;
-      readonly manifest: Manifest;
       /** Name of the one that stands on it. */
       readonly above: string;
     }
-  | { readonly manifest?: undefined; readonly missing: string };
+  | { readonly name?: undefined; readonly missing: string };
 
 /** What `snapshot` stands on, its base first; the last one is a full backup, or missing. */
 async function* basesOf(
@@ -83,9 +78,9 @@ async function* basesOf(
       };
       return;
     }
-    yield { ...found, above: above.text };
+    yield { name: found.name, above: above.text };
     above = found.name;
-    wanted = found.manifest.base;
+    wanted = found.base;
   }
 }
 
@@ -106,17 +101,18 @@ class BaseSearch {
   async find(
     id: string,
     above: SnapshotName,
-  ): Promise<{ name: SnapshotName; manifest: Manifest } | undefined> {
+  ): Promise<{ name: SnapshotName; base: string | null } | undefined> {
     this.#names ??= await this.#list();
     for (const name of outwardsFrom(above, this.#names)) {
       if (this.#ids.has(name.text) && this.#ids.get(name.text) !== id) continue;
-      const stored = await readStoredManifest(this.#store, name.text, this.#signal).catch(
-        ignoreDamage,
-      );
-      const found = stored?.manifest.id === id;
+      const stored = await withManifest(this.#store, name.text, this.#signal, ({ id, base }) => ({
+        id,
+        base,
+      })).catch(ignoreDamage);
+      const found = stored?.id === id;
       // A store can be hostile: a chain may be a ring.
-      this.#ids.set(name.text, found ? undefined : stored?.manifest.id);
-      if (found) return { name, manifest: stored.manifest };
+      this.#ids.set(name.text, found ? undefined : stored?.id);
+      if (found) return { name, base: stored.base };
     }
     return undefined;
   }

@@ -1,12 +1,12 @@
 import { ArchiveError } from "../archive/errors.js";
-import type { BackupKind } from "../archive/manifest.js";
+import type { BackupKind, Manifest } from "../archive/manifest.js";
 import { BackupToolError, UsageError } from "../errors.js";
 import { inParallel } from "../in-parallel.js";
 import { quoted } from "../quoted.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { foreignProblem, ownObjects } from "./foreign-files.js";
 import { kindMismatch, timeMismatch } from "./own-name.js";
-import { readStoredManifest } from "./snapshot-manifest.js";
+import { withManifest } from "./snapshot-manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./snapshot-name.js";
 import { missingOrMisfit } from "./stored-files.js";
 
@@ -44,7 +44,7 @@ export interface LeftOver {
   readonly modified: Date | undefined;
 }
 
-/** Snapshots looked at at the same time; each holds its manifest meanwhile. */
+/** Snapshots looked at at the same time; each holds its manifest meanwhile, unless that is a large one. */
 const WINDOW = 8;
 
 /**
@@ -68,11 +68,11 @@ export async function listSnapshots(
  * Undefined when no file of it is there. `isObject` says whether there is an object that has its name, which is another
  * program's.
  */
-async function readSnapshot(
+export async function readSnapshot(
   store: SnapStore,
   name: SnapshotName,
   signal: AbortSignal,
-  isObject: boolean,
+  isObject = false,
 ): Promise<StoredSnapshot | undefined> {
   const foreign: string[] = isObject ? [name.text] : [];
   const onForeign = (key: string): void => {
@@ -92,19 +92,28 @@ async function readOwnFiles(
   signal: AbortSignal,
   onForeign: (key: string) => void,
 ): Promise<StoredSnapshot | undefined> {
-  let stored: Awaited<ReturnType<typeof readStoredManifest>>;
   try {
-    stored = await readStoredManifest(store, name.text, signal);
+    const finished = await withManifest(store, name.text, signal, (manifest) =>
+      judgeFinished(store, name, manifest, signal, onForeign),
+    );
+    if (finished !== undefined) return finished;
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     await leftOver(store, name.text, signal, onForeign);
     return { name, state: "damaged", problem: error.message };
   }
-  if (stored === undefined) {
-    const left = await leftOver(store, name.text, signal, onForeign);
-    return left.files === 0 ? undefined : { name, state: "unfinished", left };
-  }
-  const { files, id, kind, base, startedAt, finishedAt } = stored.manifest;
+  const left = await leftOver(store, name.text, signal, onForeign);
+  return left.files === 0 ? undefined : { name, state: "unfinished", left };
+}
+
+async function judgeFinished(
+  store: SnapStore,
+  name: SnapshotName,
+  manifest: Manifest,
+  signal: AbortSignal,
+  onForeign: (key: string) => void,
+): Promise<StoredSnapshot> {
+  const { files, id, kind, base, startedAt, finishedAt } = manifest;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes };
   const [first, ...more] = await missingOrMisfit(store, name.text, files, signal, onForeign);

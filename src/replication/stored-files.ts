@@ -7,6 +7,8 @@ import { ownObjects } from "./foreign-files.js";
 
 /** Files asked for at the same time. */
 const WINDOW = 8;
+/** Files of a snapshot that are asked for and found missing before its listing is believed. */
+const ASKED_FOR = 8;
 
 /** What is wrong with a file of a snapshot. */
 export interface FileDamage {
@@ -16,7 +18,8 @@ export interface FileDamage {
 
 /**
  * Holds what a store has of a snapshot against the sizes of its manifest. A file that the listing does
- * not show is asked for by name: a listing may be late. Keys of other programs' files go to `onForeign`.
+ * not show is asked for by name: a listing may be late. Once some of those are truly missing the listing is believed: a
+ * manifest can name 100,000 files that never were. Keys of other programs' files go to `onForeign`.
  */
 export async function missingOrMisfit(
   store: SnapStore,
@@ -26,18 +29,19 @@ export async function missingOrMisfit(
   onForeign?: (key: string) => void,
 ): Promise<FileDamage[]> {
   const waiting = new Map(files.map((file) => [`${snapshot}/${file.name}`, file]));
-  const found: FileDamage[] = [];
-  const check = (file: FileFacts, object: StoredObject | undefined): void => {
-    const reason = misfit(file, object);
-    if (reason !== undefined) found.push({ file: file.name, reason });
-  };
+  const listed = new Map<string, StoredObject>();
   for await (const object of ownObjects(store, snapshot, signal, onForeign)) {
     const file = waiting.get(object.key);
-    if (file === undefined || misfit(file, object) !== undefined) continue;
-    waiting.delete(object.key);
+    if (file === undefined) continue;
+    if (misfit(file, object) === undefined) waiting.delete(object.key);
+    else listed.set(object.key, object);
+    if (waiting.size === 0 && onForeign === undefined) return [];
   }
+  const found: FileDamage[] = [];
   await inParallel(waiting, WINDOW, async ([key, file]) => {
-    check(file, await store.head(key, signal));
+    const believed = found.length >= ASKED_FOR;
+    const reason = misfit(file, believed ? listed.get(key) : await store.head(key, signal));
+    if (reason !== undefined) found.push({ file: file.name, reason });
   });
   return found.sort((a, b) => (a.file < b.file ? -1 : 1));
 }

@@ -1,12 +1,12 @@
 import type { FileThread } from "../archive/file-thread.js";
 import { MANIFEST_NAME } from "../archive/format.js";
-import type { FileFacts } from "../archive/manifest.js";
+import type { FileFacts, Manifest } from "../archive/manifest.js";
 import { inParallel } from "../in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { type ReadSelection, selectFiles } from "./read-selection.js";
 import { kindMismatch } from "./own-name.js";
-import { readStoredManifest } from "./snapshot-manifest.js";
+import { withManifest } from "./snapshot-manifest.js";
 import { parseSnapshotName } from "./snapshot-name.js";
 import { type FileDamage, missingOrMisfit } from "./stored-files.js";
 import { streamDigest } from "./stream-digest.js";
@@ -41,13 +41,24 @@ export async function verifySnapshot(
   snapshot: string,
   options: VerifyOptions,
 ): Promise<VerifyResult> {
+  const verified = await withManifest(store, snapshot, options.signal, (manifest) =>
+    verifyFiles(store, snapshot, manifest, options),
+  );
+  if (verified === undefined) throw unfinishedSnapshot(store, snapshot);
+  return verified;
+}
+
+async function verifyFiles(
+  store: SnapStore,
+  snapshot: string,
+  manifest: Manifest,
+  options: VerifyOptions,
+): Promise<VerifyResult> {
   const { signal, onDamage } = options;
-  const stored = await readStoredManifest(store, snapshot, signal);
-  if (stored === undefined) throw unfinishedSnapshot(store, snapshot);
-  const { files } = stored.manifest;
+  const { files } = manifest;
   const damages = await missingOrMisfit(store, snapshot, files, signal);
   const name = parseSnapshotName(snapshot);
-  const reason = name && kindMismatch(name, stored.manifest);
+  const reason = name && kindMismatch(name, manifest);
   if (reason !== undefined) damages.push({ file: MANIFEST_NAME, reason });
   damages.forEach(onDamage);
   const broken = new Set(damages.map(({ file }) => file));

@@ -15,6 +15,7 @@ import {
   KDF_CEILING,
   KDF_COSTS,
   type KdfCost,
+  type KdfDemand,
 } from "../../src/archive/passphrase-key.js";
 import { CHEAP_KDF, samplePassphrase } from "../support/archive-sample.js";
 
@@ -75,6 +76,48 @@ test("slots that together ask for more than one may are refused before any is tr
   t.notThrows(() => checkKdfCosts([half, half], "f"));
   const four = [1, 2, 3, 4].map(() => KDF_COSTS.sensitive);
   t.notThrows(() => checkKdfCosts(four, "f"));
+});
+
+test("headers that are not authentic share one bound, whatever salts they have", async (t) => {
+  const passphrase = samplePassphrase();
+  const most = KDF_CEILING;
+  // Spent in vain on a first header, cheap as it is.
+  await t.throwsAsync(BackupKeys.open(passphrase, headerWith([slotOf(CHEAP_KDF)]), "f"), {
+    code: "WRONG_PASSPHRASE",
+  });
+  const ofTheSecond = t.throws(() => passphrase.checkDemand([most], "f"), { code: "DAMAGED" });
+  t.regex(ofTheSecond?.message ?? "", /after 8 that were spent in vain/);
+  // The same salt and cost again are not spent again.
+  await t.throwsAsync(BackupKeys.open(passphrase, headerWith([slotOf(CHEAP_KDF)]), "f"));
+  t.regex(t.throws(() => passphrase.checkDemand([most], "f"))?.message ?? "", /after 8 that/);
+  passphrase.proveDemand();
+  t.notThrows(() => passphrase.checkDemand([most], "f"));
+});
+
+test("what a header asks for above what create offers is told before it is spent", async (t) => {
+  const told: KdfDemand[] = [];
+  const keys = new PassphraseKeys(Buffer.from("p"), (demand) => told.push(demand));
+  for (const costs of [
+    [CHEAP_KDF],
+    [KDF_COSTS.moderate],
+    [KDF_COSTS.sensitive],
+    [1, 2, 3, 4].map(() => KDF_COSTS.moderate),
+  ]) {
+    keys.checkDemand(costs, "METADATA.bin");
+    t.deepEqual(told, []);
+  }
+  const { sensitive } = KDF_COSTS;
+  keys.checkDemand([{ ...sensitive, memoryKiB: sensitive.memoryKiB + 1, passes: 1 }], "f");
+  keys.checkDemand([{ ...sensitive, passes: 5 }], "f");
+  keys.checkDemand([sensitive, KDF_COSTS.moderate], "METADATA.bin");
+  t.deepEqual(told, [
+    { file: "f", slots: 1, memoryKiB: sensitive.memoryKiB + 1, passes: 1 },
+    { file: "f", slots: 1, memoryKiB: sensitive.memoryKiB, passes: 5 },
+    { file: "METADATA.bin", slots: 2, memoryKiB: sensitive.memoryKiB, passes: 7 },
+  ]);
+  // Rejected costs are not told: they are not spent.
+  t.throws(() => keys.checkDemand([{ ...KDF_CEILING, passes: 9 }], "f"));
+  t.is(told.length, 3);
 });
 
 test("what create offers, and the ceiling itself, are within what a reader accepts", (t) => {

@@ -4,7 +4,7 @@ import { decodePart, parsePath } from "../../src/archive/entry-path.js";
 import { ArchiveError } from "../../src/archive/errors.js";
 import { decodeHeader } from "../../src/archive/header.js";
 import { decodeIndexItem } from "../../src/archive/index-items.js";
-import { decodeManifest } from "../../src/archive/manifest.js";
+import { decodeManifest, encodeManifest } from "../../src/archive/manifest.js";
 import { decodeMetadata } from "../../src/archive/metadata.js";
 import {
   decodeAttributes,
@@ -58,7 +58,12 @@ export const DECODERS: readonly Decoder[] = [
     name: "manifest",
     seed: "manifest",
     refuses: archive,
-    run: (bytes) => void decodeManifest(bytes.toString("utf8")),
+    // What is read is what was written: no other bytes are.
+    run: (bytes) => {
+      if (encodeManifest(decodeManifest(bytes)) !== bytes.toString("latin1")) {
+        throw new Error("bytes were read that no manifest has");
+      }
+    },
   },
   { name: "metadata", seed: "metadata", refuses: archive, run: (b) => void decodeMetadata(b) },
   sequence("index items", "index", decodeIndexItem),

@@ -149,7 +149,7 @@ export class Forger {
   async setMetadataFile(bytes: Buffer): Promise<void> {
     await writeFile(join(this.folder, METADATA_NAME), bytes);
     const path = join(this.folder, MANIFEST_NAME);
-    const manifest = decodeManifest(await readFile(path, "utf8"));
+    const manifest = decodeManifest(await readFile(path));
     const facts = { name: METADATA_NAME, size: bytes.length, sha256: sha256(bytes) };
     await writeFile(path, encodeManifest({ ...manifest, files: [...this.#metadata.files, facts] }));
   }

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { archiveName, INDEX_NAME, METADATA_NAME } from "../../src/archive/format.js";
 import { encodeManifest } from "../../src/archive/manifest.js";
 import { snapshotName } from "../../src/replication/snapshot-name.js";
 
@@ -21,7 +22,7 @@ export function forgeSnapshot(
     readonly base?: ForgedSnapshot;
     readonly first?: number;
     readonly last?: number;
-    /** Bytes of each file. */
+    /** Bytes of METADATA.bin and of each ARCHIVE file; INDEX.bin has one. */
     readonly sizes?: readonly number[];
     /** Without a manifest. */
     readonly unfinished?: boolean;
@@ -33,9 +34,14 @@ export function forgeSnapshot(
   const name = snapshotName({ kind, firstRevision: first, lastRevision: last, time }).text;
   const folder = join(store, name);
   mkdirSync(folder, { recursive: true });
-  const files = sizes.map((size, i) => {
+  const [ofMetadata = 0, ...ofArchives] = sizes;
+  const named: [string, number][] = [
+    ...ofArchives.map((size, i): [string, number] => [archiveName(i), size]),
+    [INDEX_NAME, 1],
+    [METADATA_NAME, ofMetadata],
+  ];
+  const files = named.map(([file, size]) => {
     const bytes = randomBytes(size);
-    const file = i === 0 ? "METADATA.bin" : `ARCHIVE${String(i - 1).padStart(5, "0")}.bin`;
     writeFileSync(join(folder, file), bytes);
     return { name: file, size, sha256: createHash("sha256").update(bytes).digest("hex") };
   });
