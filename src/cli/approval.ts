@@ -6,7 +6,10 @@ import type { Session } from "./session.js";
 /** Flags of a command that deletes. */
 export const deletionFlags = {
   "dry-run": { ...toggle, describe: "Print what would be deleted, and delete nothing" },
-  yes: { ...toggle, describe: "Delete without asking; needed without a terminal" },
+  yes: {
+    ...toggle,
+    describe: "Delete without asking; needed without a terminal, and only as a typed flag",
+  },
 } as const;
 
 /** Whether a deletion is asked for first. @throws UsageError where nobody can be asked and no flag answers */

@@ -44,7 +44,7 @@ export function parserOf(
     }
     parser.completion("completion", "Print a completion script for bash or zsh");
     parser.epilogue(
-      "Each flag can also be set as BACKUPTOOL_<FLAG>, or in a YAML file by --config.",
+      "Each flag but --yes can also be set as BACKUPTOOL_<FLAG>, or in a YAML file by --config. What is typed goes first.",
     );
     return parser;
   }

@@ -58,8 +58,7 @@ export async function readPassphrase(
       hint: `use --${source.file}, --${source.command} or ${source.variable}`,
     });
   }
-  const first = await ask(source.question, terminal);
-  const second = await ask("same again:", terminal);
+  const [first = "", second] = await ask([source.question, "same again:"], terminal);
   if (first !== second) throw new UsageError("the two passphrases are not the same");
   return notEmpty(Buffer.from(first));
 }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Argv } from "yargs";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import type { Command } from "./command.js";
 import { cat } from "./commands/cat.js";
@@ -19,9 +20,11 @@ import { commonFlags, type Flags } from "./flags.js";
 import { jsonFailure } from "./json-event.js";
 import { nearest } from "./nearest.js";
 import { answer, examplesOf, parserOf } from "./parser.js";
-import { CONTRADICTING, refuseUnknown, refuseUnparsable } from "./refusals.js";
+import { settle } from "./precedence.js";
+import { refuseUnknown, refuseUnparsable } from "./refusals.js";
 import { Session } from "./session.js";
-import { settingsFor } from "./settings.js";
+import type { Setting } from "./setting.js";
+import { configPath, settingsOfEnvironment, settingsOfFile, withoutReplaced } from "./settings.js";
 import type { Terminal } from "./terminal.js";
 
 const COMMANDS: readonly Command[] = [
@@ -45,9 +48,10 @@ export async function runProgram(
     );
     const parsed = await parse(argv, chosen, terminal, version);
     if (parsed === undefined || chosen === undefined) return ExitCode.done;
-    verbose = parsed["verbose"] === true;
-    session = new Session(parsed, terminal, version);
-    const code = await chosen.run(parsed, session);
+    const { args, env } = parsed;
+    verbose = args["verbose"] === true;
+    session = new Session(args, { ...terminal, env }, version);
+    const code = await chosen.run(args, session);
     // A write that failed is told of a moment later.
     await nextTurn();
     if (terminal.output.failure !== undefined) throw terminal.output.failure;
@@ -82,7 +86,7 @@ async function parse(
   chosen: Command | undefined,
   terminal: Terminal,
   version: string,
-): Promise<Parsed | undefined> {
+): Promise<{ args: Parsed; env: Terminal["env"] } | undefined> {
   const flags: Flags = { ...chosen?.flags, ...commonFlags };
   const parser = parserOf(COMMANDS, chosen, flags, terminal, version);
   if (chosen === undefined) {
@@ -102,30 +106,29 @@ async function parse(
     return undefined;
   }
   const words = argv.slice(chosen.name.split(" ").length);
-  const configPath = typedValue(words, "config");
   const known = [
     ...new Set(COMMANDS.flatMap((one) => Object.keys(one.flags))),
     ...Object.keys(commonFlags),
   ];
-  const settings = settingsFor(flags, known, terminal.env, configPath);
-  // A typed flag goes before a setting, also before one that contradicts it.
-  for (const [one, other] of CONTRADICTING) {
-    if (typed(words, one)) delete settings[other];
-    if (typed(words, other)) delete settings[one];
-  }
-  parser.config(settings);
   refuseUnparsable(words, chosen, flags);
-  let parsed: Parsed;
-  try {
-    parsed = await parser.parseAsync([...words]);
-  } catch (cause) {
-    throw new UsageError(wordsOf(cause), {
-      cause,
-      hint: `see backuptool ${chosen.name} --help`,
-    });
-  }
+  const typed = await parseWords(
+    parserOf(COMMANDS, chosen, withoutDefaults(flags), terminal, version),
+    words,
+    chosen,
+  );
+  const kept = settle(chosen.name, [
+    settingsTyped(typed, chosen, flags),
+    settingsOfEnvironment(flags, terminal.env),
+    settingsOfFile(flags, known, configPath(textOf(typed["config"]), terminal.env)),
+  ]);
+  const settings = kept.filter(
+    ({ name, source, borrowed }) =>
+      source !== "typed" && borrowed === undefined && Object.hasOwn(flags, name),
+  );
+  parser.config(Object.fromEntries(settings.map(({ name, value }) => [name, value])));
+  const parsed = await parseWords(parser, words, chosen);
   refuseUnknown(parsed, chosen, flags);
-  return parsed;
+  return { args: parsed, env: withoutReplaced(terminal.env, kept) };
 }
 
 function unknownCommand(given: string): UsageError {
@@ -156,15 +159,40 @@ function noCommand(given: string, commands: readonly Command[]): UsageError {
   });
 }
 
-function typed(words: readonly string[], flag: string): boolean {
-  return words.some((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
+async function parseWords(
+  parser: Argv,
+  words: readonly string[],
+  chosen: Command,
+): Promise<Parsed> {
+  try {
+    return await parser.parseAsync([...words]);
+  } catch (cause) {
+    throw new UsageError(wordsOf(cause), {
+      cause,
+      hint: `see backuptool ${chosen.name} --help`,
+    });
+  }
 }
 
-function typedValue(words: readonly string[], flag: string): string | undefined {
-  const at = words.findIndex((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
-  if (at < 0) return undefined;
-  const word = words[at] ?? "";
-  return word.includes("=") ? word.slice(word.indexOf("=") + 1) : words[at + 1];
+/** So that only what is typed has a value. */
+function withoutDefaults(flags: Flags): Flags {
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, { default: _, ...flag }]) => [name, flag]),
+  );
+}
+
+/** The command itself is typed too: it may contradict a setting. */
+function settingsTyped(typed: Parsed, { name: command }: Command, flags: Flags): Setting[] {
+  const source = "typed";
+  const settings = Object.keys(flags).flatMap((name): Setting[] => {
+    const value = typed[name];
+    return value === undefined ? [] : [{ name, value, source, shown: `--${name}` }];
+  });
+  return [{ name: command, value: true, source, shown: command }, ...settings];
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 /** Whatever the interruption broke off, the interruption is what happened; and it has a reason. */

@@ -3,12 +3,6 @@ import type { Command } from "./command.js";
 import type { Flags } from "./flags.js";
 import { nearest } from "./nearest.js";
 
-/** Flags that cannot be used together, whatever the command. */
-export const CONTRADICTING = [
-  ["passphrase-file", "passphrase-command"],
-  ["quiet", "verbose"],
-] as const;
-
 /** What yargs takes for something else: an empty value for the default, `constructor` for its own. */
 export function refuseUnparsable(words: readonly string[], chosen: Command, flags: Flags): void {
   for (const word of words) {
@@ -43,9 +37,6 @@ export function refuseUnknown(
       throw new UsageError(`--no-${name} makes no sense: --${name} takes a value`);
     }
     if (flag.type === "string" && texts.includes("")) throw new UsageError(`--${name} is empty`);
-  }
-  for (const [one, other] of CONTRADICTING) {
-    if (parsed[one] && parsed[other]) throw new UsageError(`--${one} contradicts --${other}`);
   }
 }
 

@@ -3,42 +3,92 @@ import { parse } from "yaml";
 import { UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
 import type { Flags } from "./flags.js";
+import { PASSPHRASE_VARIABLES } from "./contradictions.js";
+import type { Setting } from "./setting.js";
+import { flagOf, variableOf } from "./stores/roles.js";
 import { nearest } from "./nearest.js";
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = "BACKUPTOOL_";
 
+/** etcd-backup-restore's names of variables for some of the flags. */
+const BORROWED = (["primary", "secondary", "source"] as const).flatMap((role) => [
+  {
+    variable: variableOf(role, "STORAGE_PROVIDER"),
+    name: flagOf(role, "storage-provider"),
+  },
+  {
+    variable: variableOf(role, "STORAGE_CONTAINER"),
+    name: flagOf(role, "store-container"),
+  },
+]);
+
+/** What the environment says of a command's flags. @throws UsageError */
+export function settingsOfEnvironment(flags: Flags, env: Environment): Setting[] {
+  const source = "environment";
+  const settings: Setting[] = [];
+  for (const name of Object.keys(flags)) {
+    const variable = PREFIX + name.toUpperCase().replaceAll("-", "_");
+    const given = env[variable];
+    if (given === undefined) continue;
+    settings.push({
+      ...{ name, source, shown: variable },
+      value: checked(flags, name, given, variable),
+    });
+  }
+  for (const { name, variable } of BORROWED) {
+    const value = env[variable];
+    // Empty is unset for that tool.
+    if (value === undefined || value === "" || !Object.hasOwn(flags, name)) continue;
+    if (settings.some((setting) => setting.name === name)) continue;
+    settings.push({ name, value, source, shown: variable, borrowed: variable });
+  }
+  for (const { name, variable, besides } of PASSPHRASE_VARIABLES) {
+    const value = env[variable];
+    if (value === undefined || !Object.hasOwn(flags, besides)) continue;
+    settings.push({ name, value, source, shown: variable });
+  }
+  return settings;
+}
+
 /**
- * Values for a command's flags from the environment and from a configuration file, for whatever is
- * not typed. The environment goes before the file.
+ * What the configuration file says of a command's flags.
  *
  * @param known every flag of every command: a file may serve several
  * @throws UsageError
  */
-export function settingsFor(
+export function settingsOfFile(
   flags: Flags,
   known: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  configPath: string | undefined,
-): Record<string, unknown> {
-  const path = configPath ?? env[`${PREFIX}CONFIG`];
-  const settings: Record<string, unknown> = {};
-  if (path !== undefined) {
-    for (const [name, value] of Object.entries(readConfig(path))) {
-      if (!known.includes(name)) {
-        const near = nearest(name, known);
-        throw new UsageError(`${quoted(path)} sets ${quoted(name)}, which is no flag`, {
-          hint: near === undefined ? undefined : `did you mean ${near}?`,
-        });
-      }
-      if (Object.hasOwn(flags, name)) settings[name] = checked(flags, name, value, quoted(path));
+  path: string | undefined,
+): Setting[] {
+  if (path === undefined) return [];
+  return Object.entries(readConfig(path)).flatMap(([name, given]): Setting[] => {
+    if (!known.includes(name)) {
+      const near = nearest(name, known);
+      throw new UsageError(`${quoted(path)} sets ${quoted(name)}, which is no flag`, {
+        hint: near === undefined ? undefined : `did you mean ${near}?`,
+      });
     }
-  }
-  for (const name of Object.keys(flags)) {
-    const variable = PREFIX + name.toUpperCase().replaceAll("-", "_");
-    const value = env[variable];
-    if (value !== undefined) settings[name] = checked(flags, name, value, variable);
-  }
-  return settings;
+    if (!Object.hasOwn(flags, name)) return [];
+    const value = checked(flags, name, given, quoted(path));
+    return [{ name, value, source: "file", shown: `${name} of ${quoted(path)}` }];
+  });
+}
+
+/** The path of the configuration file: typed, or in `BACKUPTOOL_CONFIG`. */
+export function configPath(given: string | undefined, env: Environment): string | undefined {
+  return given ?? env[`${PREFIX}CONFIG`];
+}
+
+/** The environment without the variables of stores that something else replaces. */
+export function withoutReplaced(env: Environment, kept: readonly Setting[]): Environment {
+  const replaced = BORROWED.filter(
+    ({ variable }) => !kept.some(({ borrowed }) => borrowed === variable),
+  );
+  const variables: readonly string[] = replaced.map(({ variable }) => variable);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !variables.includes(name)));
 }
 
 function readConfig(path: string): Record<string, unknown> {
@@ -68,10 +118,21 @@ function checked(flags: Flags, name: string, value: unknown, where: string): unk
     throw new UsageError(`${where}: ${name} is true or false, not ${JSON.stringify(value)}`);
   }
   if (flag?.array) {
-    const list = Array.isArray(value) ? value : String(value).split(",");
+    // An item of a YAML list is as it stands there: a folder's name may have a comma or a space at its end.
+    const list = Array.isArray(value) ? value : separated(value, name, where);
     return list.map((item) => scalar(item, name, where));
   }
   return scalar(value, name, where);
+}
+
+/** The items of `a, b`. */
+function separated(value: unknown, name: string, where: string): unknown[] {
+  if (typeof value !== "string") return [value];
+  const items = value.split(",").map((item) => item.trim());
+  if (items.length > 1 && items.includes("")) {
+    throw new UsageError(`${where}: ${name} has an empty item in ${quoted(value)}`);
+  }
+  return items;
 }
 
 function scalar(value: unknown, name: string, where: string): string {

@@ -41,19 +41,13 @@ export function cephOptions(args: Values<typeof cephFlags>): CephOptions | undef
   };
 }
 
-/** Both skipped, or pools named for a Ceph that is skipped. */
-export function refuseContradictions(
-  args: { readonly "skip-etcd"?: boolean | undefined; readonly "skip-ceph"?: boolean | undefined },
-  pools: Readonly<Record<string, readonly string[]>>,
-): void {
+/** @throws UsageError when both are skipped */
+export function refuseNothingToDo(args: {
+  readonly "skip-etcd"?: boolean | undefined;
+  readonly "skip-ceph"?: boolean | undefined;
+}): void {
   if (args["skip-etcd"] && args["skip-ceph"]) {
     throw new UsageError("--skip-etcd and --skip-ceph together leave nothing to do");
-  }
-  for (const [flag, values] of Object.entries(pools)) {
-    if (args["skip-ceph"] && values.length > 0) {
-      throw new UsageError(`--${flag} ${quoted(values[0] ?? "")} contradicts --skip-ceph`);
-    }
-    if (values.includes("")) throw new UsageError(`--${flag} needs the name of a pool`);
   }
 }
 

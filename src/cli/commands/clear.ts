@@ -6,7 +6,7 @@ import { counted } from "../counted.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, includePoolFlag } from "../flags.js";
 import type { Session } from "../session.js";
-import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
+import { cephOptions, etcdOptions, refuseNothingToDo } from "../targets.js";
 
 export const clear = command({
   name: "clear",
@@ -23,7 +23,7 @@ export const clear = command({
   ],
   async run(args, session) {
     const { clearTarget } = await import("../../operations/clear.js");
-    refuseContradictions(args, { "include-pool": args["include-pool"] });
+    refuseNothingToDo(args);
     const asks = asksFirst("clear", args, session);
     await clearTarget(
       {

@@ -23,7 +23,7 @@ import {
 } from "../stores/flags.js";
 import { storeConfig } from "../stores/store-settings.js";
 import { uploadSettings } from "../stores/upload-settings.js";
-import { cephOptions, etcdOptions, refuseContradictions } from "../targets.js";
+import { cephOptions, etcdOptions, refuseNothingToDo } from "../targets.js";
 import { sayWhatIsLeft } from "../unfinished.js";
 
 export const create = command({
@@ -68,7 +68,7 @@ export const create = command({
   async run(args, session) {
     const { createBackup } = await import("../../operations/create.js");
     const pools = { "include-pool": args["include-pool"], "skip-pool": args["skip-pool"] };
-    refuseContradictions(args, pools);
+    refuseNothingToDo(args);
     const both = pools["include-pool"].find((pool) => pools["skip-pool"].includes(pool));
     if (both !== undefined) {
       throw new UsageError(`--include-pool and --skip-pool both name ${JSON.stringify(both)}`);

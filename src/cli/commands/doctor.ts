@@ -6,7 +6,7 @@ import { DEFAULT_FOLDER } from "../stores/backup-location.js";
 import { secondaryStoreFlags, storeFlags } from "../stores/flags.js";
 import type { StoreRole } from "../stores/roles.js";
 import { requiredStore, storeConfig } from "../stores/store-settings.js";
-import { cephOptions, etcdOptions, poolMapping, refuseContradictions } from "../targets.js";
+import { cephOptions, etcdOptions, poolMapping } from "../targets.js";
 
 export const doctor = command({
   name: "doctor",
@@ -34,9 +34,6 @@ export const doctor = command({
   ],
   async run(args, session) {
     const { examine } = await import("../../operations/doctor.js");
-    const pools = { "include-pool": args["include-pool"], "restore-pool": args["restore-pool"] };
-    // Both may be skipped here: then there are still the stores.
-    refuseContradictions({ "skip-ceph": args["skip-ceph"] }, pools);
     const ceph = cephOptions(args);
     const primary = storeNamed(args, "primary", session.terminal.env);
     const failed = await examine(

@@ -2,7 +2,7 @@ import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, list, passphraseFlags, toggle } from "../flags.js";
 import { backupLocation, locationFlags } from "../stores/backup-location.js";
-import { cephOptions, etcdOptions, poolMapping, refuseContradictions } from "../targets.js";
+import { cephOptions, etcdOptions, poolMapping, refuseNothingToDo } from "../targets.js";
 
 export const restore = command({
   name: "restore",
@@ -52,7 +52,7 @@ export const restore = command({
   ],
   async run(args, session) {
     const { restoreBackup } = await import("../../operations/restore.js");
-    refuseContradictions(args, { "restore-pool": args["restore-pool"] });
+    refuseNothingToDo(args);
     const location = backupLocation(args, session.terminal);
     const { complete } = await restoreBackup(
       {

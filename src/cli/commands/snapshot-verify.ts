@@ -42,9 +42,6 @@ export const snapshotVerify = command({
 });
 
 function readSelection(all: boolean, subset: string | undefined): ReadSelection {
-  if (all && subset !== undefined) {
-    throw new UsageError("--read-data contradicts --read-data-subset");
-  }
   if (subset === undefined) return { kind: all ? "all" : "none" };
   const [, percent] = /^(\d+(?:\.\d+)?)%$/.exec(subset) ?? [];
   if (percent !== undefined && Number(percent) > 0 && Number(percent) <= 100) {

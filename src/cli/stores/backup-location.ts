@@ -26,12 +26,7 @@ export const locationFlags = {
 
 type LocationFlag = keyof typeof locationFlags;
 
-const STORE = namesOf(storeFlags);
-const SECONDARY = namesOf(secondaryStoreFlags);
-
-function namesOf<F extends object>(flags: F): (keyof F)[] {
-  return Object.keys(flags) as (keyof F)[];
-}
+const SECONDARY = Object.keys(secondaryStoreFlags) as (keyof typeof secondaryStoreFlags)[];
 
 interface LocationArgs extends Partial<Readonly<Record<LocationFlag, string | undefined>>> {
   readonly from?: "primary" | "secondary" | "newest-complete" | undefined;
@@ -40,13 +35,7 @@ interface LocationArgs extends Partial<Readonly<Record<LocationFlag, string | un
 /** The folder of `--outputdir`, or a snapshot of a store. @throws UsageError */
 export function backupLocation(args: LocationArgs, { env }: Terminal): BackupLocation {
   const { outputdir, snapshot = "latest", from = "primary" } = args;
-  if (outputdir !== undefined) {
-    const flag = firstGiven(args, ["snapshot", "from", ...STORE, ...SECONDARY]);
-    if (flag !== undefined) {
-      throw new UsageError(`--outputdir contradicts --${flag}: the backup is in one place`);
-    }
-    return { kind: "folder", folder: outputdir };
-  }
+  if (outputdir !== undefined) return { kind: "folder", folder: outputdir };
   if (from !== "primary") {
     const stores: StoreConfig[] = [];
     if (from === "newest-complete") stores.push(requiredStore(args, "primary", env));

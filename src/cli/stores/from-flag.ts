@@ -1,7 +1,8 @@
+import { UsageError } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { Terminal } from "../terminal.js";
 import { secondaryStoreFlags, storeFlags } from "./flags.js";
-import { requiredStore } from "./store-settings.js";
+import { requiredStore, storeConfig } from "./store-settings.js";
 
 /** Flags of a command on one of the two stores. */
 export const eitherStoreFlags = {
@@ -21,5 +22,11 @@ export function chosenStore(
   args: { readonly from: "primary" | "secondary" },
   { env }: Terminal,
 ): StoreConfig {
+  const found = storeConfig(args, args.from, env);
+  if (found === undefined && args.from === "primary" && storeConfig(args, "secondary", env)) {
+    throw new UsageError("only the secondary store is named, and it is not the one to work on", {
+      hint: "use --from secondary",
+    });
+  }
   return requiredStore(args, args.from, env);
 }

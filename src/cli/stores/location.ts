@@ -53,6 +53,14 @@ export function parseProvider(where: string, given: string): StoreProvider {
   });
 }
 
+/** The provider that a short form or the name of a provider means; undefined where it is neither. */
+export function providerNamed(given: string): StoreProvider | undefined {
+  const [, scheme = given] = /^([a-z0-9]+):/i.exec(given) ?? [];
+  const word = scheme.toLowerCase();
+  if (word === "file") return "Local";
+  return SCHEMES[word] ?? PROVIDERS.find((one) => one.toLowerCase() === word);
+}
+
 export function parsePrefix(flag: string, given: string): string {
   return checkedPrefix(
     given,

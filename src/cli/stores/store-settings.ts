@@ -92,12 +92,6 @@ function locationOf(
   const prefixText = textOf(args, prefixFlag);
   const prefix = prefixText === undefined ? "" : parsePrefix(prefixFlag ?? "", prefixText);
   if (short !== undefined) {
-    for (const [flag, value] of [
-      [providerFlag, provider] as const,
-      [containerFlag, container] as const,
-    ]) {
-      if (value !== undefined) throw new UsageError(`--${storeFlag} contradicts --${flag}`);
-    }
     const location = parseLocation(storeFlag ?? "", short);
     return { ...location, prefix: [location.prefix, prefix].filter((one) => one !== "").join("/") };
   }
