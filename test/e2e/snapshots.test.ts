@@ -333,7 +333,7 @@ test("other content that S3 locks stays, is reported each time, and copy ends wi
   await run(t, 0, ["copy", "--store", url(one), ...to], env);
   const client = plainClient();
   const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
-  t.is(Contents.length, 3);
+  t.is(Contents.length, 4);
   const RetainUntilDate = new Date(Date.now() + 120_000);
   for (const { Key } of Contents) {
     const Retention = { Mode: "COMPLIANCE", RetainUntilDate } as const;

@@ -25,20 +25,19 @@ const OTHERS = "Full-00000000-00009002-1565021494";
 const OTHERS_DELTA = "Incr-00009003-00009040-1565021794";
 
 async function putSnapshot(store: SnapStore, name: string, finished = true): Promise<void> {
-  const bytes = randomBytes(1000);
-  const file = {
-    ...{ name: "METADATA.bin", size: bytes.length },
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-  };
-  await store.put(`${name}/${file.name}`, bytes);
+  const files = await Promise.all(
+    ["ARCHIVE00000.bin", "INDEX.bin", "METADATA.bin"].map(async (file) => {
+      const bytes = randomBytes(1000);
+      await store.put(`${name}/${file}`, bytes);
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      return { name: file, size: bytes.length, sha256 };
+    }),
+  );
   if (!finished) return;
   const at = new Date((parseSnapshotName(name)?.time ?? 0) * 1000).toISOString();
   const id = randomBytes(16).toString("hex");
   const facts = { format: 1, id, kind: "full", base: null, startedAt: at, finishedAt: at } as const;
-  await store.put(
-    `${name}/MANIFEST.json`,
-    Buffer.from(encodeManifest({ ...facts, files: [file] })),
-  );
+  await store.put(`${name}/MANIFEST.json`, Buffer.from(encodeManifest({ ...facts, files })));
 }
 
 /** With no time of grace: whatever is unfinished goes. */
@@ -180,7 +179,12 @@ test("a mark of a folder, as Azure and tools for Swift make them, is no object",
   for (const store of [abs, swift]) {
     await putSnapshot(store, FULL);
     t.is(await store.head(FULL), undefined);
-    t.deepEqual(await keys(store), [`${FULL}/MANIFEST.json`, `${FULL}/METADATA.bin`]);
+    t.deepEqual(
+      await keys(store),
+      ["ARCHIVE00000.bin", "INDEX.bin", "MANIFEST.json", "METADATA.bin"].map(
+        (file) => `${FULL}/${file}`,
+      ),
+    );
     const [found] = await listSnapshots(store, signal);
     t.is(found?.problem, undefined);
     await deleteSnapshot(store, FULL, { dryRun: false, signal });
