@@ -8,9 +8,10 @@ import type { FileThread, HashedFile } from "./file-thread.js";
 import { archiveName, FileType, INDEX_NAME, METADATA_NAME } from "./format.js";
 import { decodeHeader, type Header, readHeader } from "./header.js";
 import type { IndexItem } from "./index-items.js";
+import { IndexCheck } from "./index-check.js";
 import { readIndexItems } from "./index-reader.js";
 import { type FileFacts, type Manifest, readManifest } from "./manifest.js";
-import { checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
+import { archiveFiles, checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
 import type { SealPool } from "./seal-pool.js";
 import { whyNotOpened } from "./slot-copies.js";
 import { readTar, type TarEvents } from "./tar-reader.js";
@@ -20,7 +21,8 @@ const MAX_METADATA_BYTES = 64 << 20;
 /** Files that are asked for at the same time: in a store each costs two round trips. */
 const CHECKED_AT_ONCE = 8;
 
-interface ReadOptions {
+/** How a file is read. */
+export interface ReadOptions {
   /** Where the SHA-256 of the file is checked on the way; without it, it is not. */
   readonly hashOn?: FileThread | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -35,6 +37,7 @@ export class BackupReader {
   readonly keys: BackupKeys;
   readonly #files: BackupFiles;
   readonly #pool: SealPool;
+  readonly #contentBytes = new Map<string, number>();
 
   private constructor(
     files: BackupFiles,
@@ -74,7 +77,7 @@ export class BackupReader {
 
   /** Names of the ARCHIVE files, in order. */
   get archives(): readonly FileFacts[] {
-    return this.metadata.files.filter((file) => file.name !== INDEX_NAME);
+    return archiveFiles(this.metadata);
   }
 
   /** What the ARCHIVE file `number` holds. Throws DAMAGED. */
@@ -84,8 +87,20 @@ export class BackupReader {
   }
 
   /** Items of INDEX.bin, some at a time; their bytes may be kept. Throws DAMAGED. */
-  readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
-    return readIndexItems(this.#chunks(INDEX_NAME, FileType.index, 0, options));
+  async *readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
+    const check = new IndexCheck(this.metadata);
+    for await (const items of readIndexItems(
+      this.#chunks(INDEX_NAME, FileType.index, 0, options),
+    )) {
+      for (const item of items) check.item(item);
+      yield items;
+    }
+    check.end();
+  }
+
+  /** Bytes of content in a file that was read to its end. */
+  contentBytes(name: string): number | undefined {
+    return this.#contentBytes.get(name);
   }
 
   async *#chunks(
@@ -103,7 +118,8 @@ export class BackupReader {
       hash = await options.hashOn?.open();
       const header = await this.#header(file, name, type, number);
       const { signal } = options;
-      yield* readChunks({
+      let content = 0;
+      for await (const chunk of readChunks({
         name,
         file,
         size: facts.size,
@@ -113,7 +129,11 @@ export class BackupReader {
         pool: this.#pool,
         ...(hash === undefined ? {} : { hash }),
         ...(signal === undefined ? {} : { signal }),
-      });
+      })) {
+        content += chunk.bytes.length;
+        yield chunk;
+      }
+      this.#contentBytes.set(name, content);
       if (hash === undefined) return;
       const { sha256, size } = await hash.finish();
       if (sha256 !== facts.sha256 || size !== facts.size) {
@@ -136,6 +156,7 @@ export class BackupReader {
       chunk.release();
     }
     const metadata = decodeMetadata(Buffer.concat(parts));
+    requireChunkBytes(header, metadata, METADATA_NAME);
     if (metadata.id !== Buffer.from(header.backupId).toString("hex")) {
       throw damaged("its facts are those of another backup", { file: METADATA_NAME });
     }
@@ -153,7 +174,8 @@ export class BackupReader {
       }
       const isIndex = name === INDEX_NAME;
       const number = isIndex ? 0 : Number(/\d+/.exec(name)?.[0]);
-      await this.#header(file, name, isIndex ? FileType.index : FileType.archive, number);
+      const type = isIndex ? FileType.index : FileType.archive;
+      requireChunkBytes(await this.#header(file, name, type, number), this.metadata, name);
     } finally {
       await file.close();
     }
@@ -182,6 +204,15 @@ export class BackupReader {
     }
     return header;
   }
+}
+
+/** Throws DAMAGED where a file is cut into other chunks than its backup. */
+function requireChunkBytes(header: Header, { chunkBytes }: Metadata, file: string): void {
+  if (header.chunkBytes === chunkBytes) return;
+  throw damaged(
+    `its header says chunks of ${header.chunkBytes} bytes, and METADATA.bin ${chunkBytes}`,
+    { file },
+  );
 }
 
 /** Opens the keys from METADATA.bin, and says whether the file is the one in the manifest. */

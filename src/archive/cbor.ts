@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 /**
  * The few CBOR forms (RFC 8949, definite lengths, shortest heads) that are written and read millions
  * of times: INDEX items, etcd records, attributes. METADATA.bin goes through a library.
@@ -117,6 +119,12 @@ export class CborEnd extends CborError {
   }
 }
 
+const MAX_INT64 = 2n ** 63n - 1n;
+
+function notShortest(): CborError {
+  return new CborError("a number in more bytes than it needs");
+}
+
 /** Reads CBOR items one after the other. Bytes come out as views. */
 export class CborReader {
   readonly #buffer: Buffer;
@@ -143,20 +151,20 @@ export class CborReader {
     return this.#number(Major.uint, "a number");
   }
 
+  /** A whole number from -2^63 to 2^63 - 1. */
   int64(): bigint {
     const first = this.#buffer[this.#at];
     if (first === undefined) throw new CborEnd(this.#at + 1);
     const major = first >> 5;
     if (major !== Major.uint && major !== Major.negative) throw new CborError("not an integer");
-    let magnitude: bigint;
-    if ((first & 31) === 27) {
-      if (this.#at + 9 > this.#buffer.length) throw new CborEnd(this.#at + 9);
-      magnitude = this.#buffer.readBigUInt64BE(this.#at + 1);
-      this.#at += 9;
-    } else {
-      magnitude = BigInt(this.#number(major, "an integer"));
-    }
+    const magnitude = this.#magnitude(major);
+    if (magnitude > MAX_INT64) throw new CborError("an integer outside of 64 bits");
     return major === Major.uint ? magnitude : -1n - magnitude;
+  }
+
+  /** A whole number from 0 to 2^64 - 1. */
+  uint64(): bigint {
+    return this.#magnitude(Major.uint);
   }
 
   bytes(): Buffer {
@@ -164,7 +172,19 @@ export class CborReader {
   }
 
   text(): string {
-    return this.#take(this.#number(Major.text, "text")).toString("utf8");
+    const bytes = this.#take(this.#number(Major.text, "text"));
+    if (!isUtf8(bytes)) throw new CborError("text that is not UTF-8");
+    return bytes.toString("utf8");
+  }
+
+  #magnitude(major: number): bigint {
+    const at = this.#at;
+    if (this.#buffer[at] !== ((major << 5) | 27)) return BigInt(this.#number(major, "an integer"));
+    if (at + 9 > this.#buffer.length) throw new CborEnd(at + 9);
+    const magnitude = this.#buffer.readBigUInt64BE(at + 1);
+    if (magnitude <= 0xffffffffn) throw notShortest();
+    this.#at = at + 9;
+    return magnitude;
   }
 
   #take(length: number): Buffer {
@@ -194,8 +214,12 @@ export class CborReader {
     if (width === 8) {
       const value = buffer.readUInt32BE(at + 1) * 0x100000000 + buffer.readUInt32BE(at + 5);
       if (!Number.isSafeInteger(value)) throw new CborError("a number above 2^53");
+      if (value < 0x100000000) throw notShortest();
       return value;
     }
-    return buffer.readUIntBE(at + 1, width);
+    const value = buffer.readUIntBE(at + 1, width);
+    // The half as wide would have held it; the least of one byte is what the head itself holds.
+    if (value < (width === 1 ? 24 : 2 ** (4 * width))) throw notShortest();
+    return value;
   }
 }

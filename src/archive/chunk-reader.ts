@@ -3,7 +3,7 @@ import type { BackupFile } from "./backup-files.js";
 import { damaged } from "./errors.js";
 import type { HashedFile } from "./file-thread.js";
 import { chunkNonce, FRAME_BYTES, maxSealedChunk, TAG_BYTES } from "./format.js";
-import type { Piece } from "./seal-jobs.js";
+import { NOT_ONE_FRAME, type Piece } from "./seal-jobs.js";
 import { RefusedChunk, type SealPool } from "./seal-pool.js";
 
 /** Bytes of one read. */
@@ -155,10 +155,16 @@ async function openFrame(
     if (!frame.last && length !== source.chunkBytes) {
       return damaged("a chunk in the middle is short", { file, chunk: index });
     }
+    if (length === 0 && index > 0) {
+      return damaged("a chunk without content behind others", { file, chunk: index });
+    }
     return length;
   } catch (cause) {
     // A pool that was closed or has failed says nothing about the file.
     if (!(cause instanceof RefusedChunk)) return asError(cause);
+    if (cause.message === NOT_ONE_FRAME) {
+      return damaged(NOT_ONE_FRAME, { file, chunk: index }, cause);
+    }
     const otherEnd = await open(!frame.last).then(
       () => true,
       () => false,

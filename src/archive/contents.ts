@@ -1,4 +1,4 @@
-import type { BackupReader } from "./backup-reader.js";
+import type { BackupReader, ReadOptions } from "./backup-reader.js";
 import { CborReader } from "./cbor.js";
 import type { Chunk } from "./chunk-reader.js";
 import { type EntryName, isSameObject } from "./entry-path.js";
@@ -38,14 +38,33 @@ export interface ContentsVisitor {
   settle(): Promise<void>;
 }
 
-/** Walks one ARCHIVE file. Throws DAMAGED; what the visitor throws passes through. */
+/** Numbers that the next entries of a backup must have: from 0 without gaps, through all of its ARCHIVE files. */
+export class EntryNumbers {
+  readonly #next = { records: 0, leases: 0, tombstones: 0 };
+
+  /** How many `etcd/records/` entries there were. */
+  get records(): number {
+    return this.#next.records;
+  }
+
+  /** Whether `number` is the next of its kind, which it then was. */
+  take(kind: "records" | "leases" | "tombstones", number: number): boolean {
+    return this.#next[kind]++ === number;
+  }
+}
+
+/**
+ * Walks one ARCHIVE file; `numbers` is shared by all files of a backup, in their order. Throws DAMAGED; what the visitor
+ * throws passes through.
+ */
 export async function visitArchive(
   backup: BackupReader,
   number: number,
   visitor: ContentsVisitor,
-  options: Parameters<BackupReader["readArchive"]>[1],
+  { numbers, ...options }: ReadOptions & { readonly numbers: EntryNumbers },
 ): Promise<void> {
-  const walk = new Walk(visitor, archiveName(number), backup.metadata.etcd?.firstBatch ?? 0);
+  const firstBatch = backup.metadata.etcd?.firstBatch ?? 0;
+  const walk = new Walk(visitor, archiveName(number), firstBatch, numbers);
   for await (const { events, chunk } of backup.readArchive(number, options)) {
     try {
       for (const event of events) {
@@ -69,15 +88,17 @@ class Walk {
   readonly #visitor: ContentsVisitor;
   readonly #file: string;
   readonly #firstBatch: number;
+  readonly #numbers: EntryNumbers;
   /** The object whose attributes were read and whose data must follow. */
   #open: { object: EntryName; offset: number; pages: number } | undefined;
   /** Whether a torn entry may come now, and for which object. */
   #last: EntryName | undefined;
 
-  constructor(visitor: ContentsVisitor, file: string, firstBatch: number) {
+  constructor(visitor: ContentsVisitor, file: string, firstBatch: number, numbers: EntryNumbers) {
     this.#visitor = visitor;
     this.#file = file;
     this.#firstBatch = firstBatch;
+    this.#numbers = numbers;
   }
 
   event(event: TarEvent, chunk: Chunk): void {
@@ -113,6 +134,7 @@ class Walk {
       const object = this.#open?.object ?? this.#last;
       if (object === undefined) throw this.#wrong("a torn object that is not there");
       this.#expect(object, entry.object);
+      if (content.length > 0) throw this.#wrong("a torn object with content");
       this.#open = undefined;
       this.#last = undefined;
       visitor.torn(entry.object);
@@ -123,18 +145,18 @@ class Walk {
         throw this.#wrong("a page of an omap out of order");
       }
       this.#expect(this.#open.object, entry.object);
-      const pairs = this.#decode(content, decodePairs);
-      visitor.omapPage(entry.object, pairs[0] ?? []);
+      visitor.omapPage(entry.object, this.#decodeOne(content, decodePairs));
       return;
     }
     if (this.#open !== undefined) throw this.#wrong("attributes without their object");
     this.#last = undefined;
+    if ("number" in entry && !this.#numbers.take(entry.kind, entry.number)) {
+      throw this.#wrong(`the entry ${entry.kind} ${entry.number} out of order`);
+    }
     switch (entry.kind) {
       case "attrs": {
         this.#open = { object: entry.object, offset, pages: 0 };
-        const attributes = this.#decode(content, decodeAttributes)[0];
-        if (attributes === undefined) throw this.#wrong("attributes that say nothing");
-        visitor.attributes(entry.object, attributes, offset);
+        visitor.attributes(entry.object, this.#decodeOne(content, decodeAttributes), offset);
         return;
       }
       case "records":
@@ -165,6 +187,13 @@ class Walk {
       throw this.#wrong("an entry that is not CBOR of this format", error);
     }
     return items;
+  }
+
+  /** The one item of an entry that is no sequence. */
+  #decodeOne<T>(content: Buffer, decode: (from: CborReader) => T): T {
+    const [item, another] = this.#decode(content, decode);
+    if (item !== undefined && another === undefined) return item;
+    throw this.#wrong("an entry that is not one item of CBOR");
   }
 
   #expect(a: EntryName, b: EntryName): void {

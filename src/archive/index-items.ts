@@ -112,7 +112,7 @@ export function decodeIndexItem(from: CborReader): IndexItem {
       name: from.bytes(),
       size: from.uint(),
       mtime: from.int64(),
-      version: from.int64(),
+      version: from.uint64(),
       backup: from.uint(),
       file: from.uint(),
       offset: from.uint(),

@@ -1,7 +1,15 @@
 import { decode, encode } from "cborg";
 import { damaged } from "./errors.js";
-import { FORMAT_VERSION, METADATA_NAME } from "./format.js";
+import {
+  archiveName,
+  FORMAT_VERSION,
+  INDEX_NAME,
+  MAX_ARCHIVE_FILES,
+  MAX_CHUNK_BYTES,
+  METADATA_NAME,
+} from "./format.js";
 import { type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest.js";
+import { isTime } from "./manifest-scanner.js";
 
 /** How much of what a backup holds and left out. */
 export interface BackupCounts {
@@ -67,6 +75,11 @@ export interface Metadata extends Manifest {
   readonly files: readonly FileFacts[];
 }
 
+/** The ARCHIVE files, in order. */
+export function archiveFiles({ files }: Pick<Metadata, "files">): readonly FileFacts[] {
+  return files.filter((file) => file.name !== INDEX_NAME);
+}
+
 export function encodeMetadata(metadata: Metadata): Uint8Array {
   return encode(metadata);
 }
@@ -75,55 +88,88 @@ export function encodeMetadata(metadata: Metadata): Uint8Array {
 export function decodeMetadata(bytes: Uint8Array): Metadata {
   let value: unknown;
   try {
-    value = decode(bytes);
+    value = decode(bytes, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true });
   } catch (error) {
     throw damaged("its facts are not CBOR", { file: METADATA_NAME }, error);
   }
-  if (!isMetadata(value)) throw damaged("its facts are not complete", { file: METADATA_NAME });
-  return value;
+  if (!isMap(value)) throw damaged("its facts are not complete", { file: METADATA_NAME });
+  const wrong = FACTS.find((fact) => !WELL_FORMED[fact](value[fact], value));
+  if (wrong !== undefined) {
+    throw damaged(`its fact ${wrong} is not as the format has it`, { file: METADATA_NAME });
+  }
+  return value as unknown as Metadata;
 }
 
-type Unchecked<T> = Partial<Record<keyof T, unknown>>;
+type Facts = Partial<Record<keyof Metadata, unknown>>;
 
-function isMetadata(value: unknown): value is Metadata {
-  if (typeof value !== "object" || value === null) return false;
-  const m = value as Unchecked<Metadata>;
-  return (
-    m.format === FORMAT_VERSION &&
-    isHex(m.id, 32) &&
-    (m.kind === "full" ? m.base === null : m.kind === "incremental" && isHex(m.base, 32)) &&
-    isText(m.startedAt) &&
-    isText(m.finishedAt) &&
-    isText(m.toolVersion) &&
-    (m.snapshot === undefined || isText(m.snapshot)) &&
-    isCount(m.chunkBytes) &&
-    isCount(m.plainBytes) &&
-    (m.ceph === null || isCeph(m.ceph)) &&
-    (m.etcd === null || isEtcd(m.etcd)) &&
-    isCounts(m.counts) &&
-    Array.isArray(m.files) &&
-    m.files.every(isFileFacts)
-  );
+/** What the format allows for each fact, beside the others. Keys that are not here are ignored. */
+const WELL_FORMED: Record<keyof Metadata, (value: unknown, facts: Facts) => boolean> = {
+  format: (value) => value === FORMAT_VERSION,
+  id: (value) => isHex(value, 32),
+  kind: (value) => value === "full" || value === "incremental",
+  base: (value, { kind, id }) =>
+    kind === "full" ? value === null : isHex(value, 32) && value !== id,
+  startedAt: (value) => isText(value) && isTime(value),
+  finishedAt: (value) => isText(value) && isTime(value),
+  toolVersion: isText,
+  snapshot: (value) => value === undefined || isText(value),
+  chunkBytes: (value) => isCount(value) && value > 0 && value <= MAX_CHUNK_BYTES,
+  plainBytes: isCount,
+  ceph: (value) => value === null || isCeph(value),
+  etcd: (value) => value === null || isEtcd(value),
+  counts: isCounts,
+  files: isFiles,
+};
+
+const FACTS = Object.keys(WELL_FORMED) as (keyof Metadata)[];
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCeph(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const { fsid, pools, poolIds } = value as Unchecked<NonNullable<Metadata["ceph"]>>;
+  if (!isMap(value)) return false;
+  const { fsid, pools, poolIds } = value;
   if (!isText(fsid) || !Array.isArray(pools) || !pools.every(isText)) return false;
+  if (new Set(pools).size !== pools.length) return false;
   if (poolIds === undefined) return true;
   return Array.isArray(poolIds) && poolIds.length === pools.length && poolIds.every(isCount);
 }
 
 function isEtcd(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const e = value as Unchecked<NonNullable<Metadata["etcd"]>>;
-  return isText(e.clusterId) && isCount(e.revision) && isCount(e.firstBatch) && isCount(e.restarts);
+  if (!isMap(value)) return false;
+  const { clusterId, revision, firstBatch, restarts } = value;
+  return (
+    isText(clusterId) &&
+    isCount(revision) &&
+    isCount(firstBatch) &&
+    isCount(restarts) &&
+    (restarts > 0 || firstBatch === 0)
+  );
 }
 
-function isCounts(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const counts = value as Unchecked<BackupCounts>;
-  return COUNTS.every((name) => isCount(counts[name]));
+/** What a full backup cannot have: it stands on nothing. */
+const OVER_A_BASE: readonly (keyof BackupCounts)[] = [
+  "unchangedObjects",
+  "deletedObjects",
+  "unchangedKeys",
+  "deletedKeys",
+];
+
+function isCounts(value: unknown, { kind }: Facts): boolean {
+  if (!isMap(value) || !COUNTS.every((name) => isCount(value[name]))) return false;
+  return kind === "incremental" || OVER_A_BASE.every((name) => value[name] === 0);
+}
+
+/** The ARCHIVE files from 0 without gaps, then INDEX.bin. */
+function isFiles(value: unknown): boolean {
+  if (!Array.isArray(value) || !value.every(isFileFacts)) return false;
+  const archives = value.length - 1;
+  return (
+    archives >= 1 &&
+    archives <= MAX_ARCHIVE_FILES &&
+    value.every(({ name }, i) => name === (i < archives ? archiveName(i) : INDEX_NAME))
+  );
 }
 
 function isText(value: unknown): value is string {

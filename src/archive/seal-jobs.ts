@@ -42,3 +42,6 @@ export interface SealPoolReply {
   readonly length: number;
   readonly error?: string;
 }
+
+/** The error of an authentic chunk whose plaintext is more or other than a zstd frame. */
+export const NOT_ONE_FRAME = "its plaintext is not one zstd frame";

@@ -1,8 +1,15 @@
 import { parentPort } from "node:worker_threads";
 import zstd from "zstd-napi/binding.js";
 import { type ChunkCipher, chunkCipher } from "./chunk-cipher.js";
-import type { OpenJob, Piece, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
-import { storedFrame } from "./stored-frame.js";
+import {
+  NOT_ONE_FRAME,
+  type OpenJob,
+  type Piece,
+  type SealJob,
+  type SealPoolJob,
+  type SealPoolReply,
+} from "./seal-jobs.js";
+import { FRAME_MAGIC, storedFrame } from "./stored-frame.js";
 
 const port = parentPort;
 if (port === null) throw new Error("seal-worker runs as a worker thread only");
@@ -86,11 +93,19 @@ function seal(cipher: ChunkCipher, job: SealJob): number {
   return cipher.seal(Buffer.from(job.out, job.outOffset), frameOf(job), job.nonce, job.key);
 }
 
+function isOneFrame(bytes: Buffer): boolean {
+  if (bytes.length < 4 || bytes.readUInt32LE(0) !== FRAME_MAGIC) return false;
+  return zstd.findFrameCompressedSize(bytes) === bytes.length;
+}
+
 function open(cipher: ChunkCipher, job: OpenJob): number {
   const compressed = scratchOf(job.sealedLength);
   const length = cipher.open(compressed, job.pieces.map(viewOf), job.nonce, job.key);
+  const frame = compressed.subarray(0, length);
+  // The decompressor would take several frames, and those that hold no content, for one content.
+  if (!isOneFrame(frame)) throw new Error(NOT_ONE_FRAME);
   // The output is as long as the header's chunk size: a frame that holds more fails without growing it.
-  return decompressor.decompress(Buffer.from(job.out), compressed.subarray(0, length));
+  return decompressor.decompress(Buffer.from(job.out), frame);
 }
 
 function answer(cipher: ChunkCipher, job: SealPoolJob): SealPoolReply {

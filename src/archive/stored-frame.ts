@@ -3,7 +3,8 @@ const BLOCK_BYTES = 128 << 10;
 const BLOCK_HEADER_BYTES = 3;
 /** Magic number, a descriptor that says "single segment, length in 4 bytes", and that length. */
 const FRAME_HEADER_BYTES = 9;
-const MAGIC = 0xfd2fb528;
+/** Begins each frame (RFC 8878, 3.1.1). */
+export const FRAME_MAGIC = 0xfd2fb528;
 const DESCRIPTOR = 0xa0;
 
 /**
@@ -14,7 +15,7 @@ export function storedFrame(parts: readonly Uint8Array[]): Uint8Array[] {
   const total = parts.reduce((sum, part) => sum + part.length, 0);
   const blocks = Math.max(1, Math.ceil(total / BLOCK_BYTES));
   const headers = Buffer.allocUnsafe(FRAME_HEADER_BYTES + blocks * BLOCK_HEADER_BYTES);
-  headers.writeUInt32LE(MAGIC, 0);
+  headers.writeUInt32LE(FRAME_MAGIC, 0);
   headers.writeUInt8(DESCRIPTOR, 4);
   headers.writeUInt32LE(total, 5);
   const frame: Uint8Array[] = [headers.subarray(0, FRAME_HEADER_BYTES)];

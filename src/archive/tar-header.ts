@@ -19,6 +19,12 @@ template.write("0000000\0", 108, "latin1");
 template.write("0000000\0", 116, "latin1");
 template.write("ustar\0" + "00", 257, "latin1");
 
+/** Mode, owner and group; what follows the type. Other tar programs read them, and must unpack what this one reads. */
+const FIXED_FIELDS = [
+  [100, 124],
+  [157, TAR_BLOCK],
+] as const;
+
 function block(
   target: Buffer,
   at: number,
@@ -108,9 +114,23 @@ export function decodeTarBlock(bytes: Buffer): TarBlock | undefined {
   // All zero but the checksum field, which then has to be zero too.
   if (sum === 8 * 32 && bytes.readBigUInt64LE(148) === 0n) return undefined;
   if (octal(bytes, 148, 7) !== sum) throw new TarError("a tar header's checksum is wrong");
-  const end = bytes.indexOf(0);
-  const name = bytes.toString("latin1", 0, end >= 0 && end < MAX_NAME ? end : MAX_NAME);
+  for (const [from, to] of FIXED_FIELDS) {
+    if (bytes.compare(template, from, to, from, to) !== 0) {
+      throw new TarError("a tar header's mode, owner, link, magic or prefix is not of this format");
+    }
+  }
+  const zero = bytes.indexOf(0);
+  const end = zero >= 0 && zero < MAX_NAME ? zero : MAX_NAME;
+  if (bytes.compare(template, end, MAX_NAME, end, MAX_NAME) !== 0) {
+    throw new TarError("bytes behind the name in a tar header");
+  }
+  const name = bytes.toString("latin1", 0, end);
   return { name, size: octal(bytes, 124, 12), type: String.fromCharCode(bytes[156] as number) };
+}
+
+/** Whether a header block names `path`: as far as it has room. */
+export function isNameOf(name: string, path: string): boolean {
+  return name === (path.length > MAX_NAME ? path.slice(0, MAX_NAME) : path);
 }
 
 export interface PaxRecords {
@@ -119,7 +139,7 @@ export interface PaxRecords {
   readonly mtime?: bigint;
 }
 
-/** The records of a pax header that this format uses. Throws {@link TarError}. */
+/** The records of a pax header, each of a kind that this format has and where it has it. Throws {@link TarError}. */
 export function decodePax(bytes: Buffer): PaxRecords {
   const text = bytes.toString("latin1");
   const records: { path?: string; size?: number; mtime?: bigint } = {};
@@ -139,23 +159,33 @@ export function decodePax(bytes: Buffer): PaxRecords {
     if (equals < 0) throw new TarError("a pax record without a value");
     const value = record.slice(equals + 1);
     const key = record.slice(0, equals);
-    if (key === "path") records.path = value;
+    if (key !== "path" && key !== "size" && key !== "mtime") {
+      throw new TarError("a pax record that is not of this format");
+    }
+    if (records[key] !== undefined) throw new TarError("a pax record that comes twice");
+    if (key === "path") records.path = parsePaxPath(value);
     else if (key === "size") records.size = parseSize(value);
-    else if (key === "mtime") records.mtime = parseTime(value);
+    else records.mtime = parseTime(value);
     at = end;
   }
   return records;
+}
+
+function parsePaxPath(value: string): string {
+  if (value.length <= MAX_NAME) throw new TarError("a pax path that the header has room for");
+  return value;
 }
 
 function parseSize(value: string): number {
   const size = Number(value);
   if (!/^\d+$/.test(value) || !Number.isSafeInteger(size))
     throw new TarError("a pax size is wrong");
+  if (size <= MAX_OCTAL_SIZE) throw new TarError("a pax size that the header has room for");
   return size;
 }
 
 function parseTime(value: string): bigint {
-  const match = /^(-?)(\d+)(?:\.(\d{1,9}))?$/.exec(value);
+  const match = /^(-?)(\d{1,11})(?:\.(\d{1,9}))?$/.exec(value);
   if (match === null) throw new TarError("a pax time is wrong");
   const ns = BigInt(match[2] ?? "0") * NS_PER_S + BigInt((match[3] ?? "").padEnd(9, "0"));
   return match[1] === "-" ? -ns : ns;

@@ -5,6 +5,7 @@ import { MAX_ENTRY_BYTES } from "./format.js";
 import {
   decodePax,
   decodeTarBlock,
+  isNameOf,
   type PaxRecords,
   TAR_BLOCK,
   TarError,
@@ -44,6 +45,12 @@ export async function* readTar(
   const parser = new TarParser(file);
   for await (const chunk of chunks) yield { events: parser.push(chunk.bytes), chunk };
   parser.end();
+}
+
+const ZEROS = Buffer.alloc(TAR_BLOCK);
+
+function isZero(part: Buffer): boolean {
+  return part.compare(ZEROS, 0, part.length) === 0;
 }
 
 type State = "header" | "collect" | "data" | "padding" | "end";
@@ -102,10 +109,12 @@ class TarParser {
         events.push({ type: "data", bytes: part });
         break;
       case "padding":
+        if (!isZero(part)) throw this.#wrong("bytes between the entries of the tar");
         break;
       case "end":
-        for (const byte of part)
-          if (byte !== 0) throw this.#wrong("bytes after the end of the tar");
+        if (this.#left > TAR_BLOCK || !isZero(part)) {
+          throw this.#wrong("bytes after the end of the tar");
+        }
         break;
     }
   }
@@ -153,18 +162,21 @@ class TarParser {
     this.#pax = undefined;
     const path = pax.path ?? block.name;
     const size = pax.size ?? block.size;
+    if (!isNameOf(block.name, path)) throw this.#wrong("a tar header and its pax path differ");
     const entry = parsePath(path);
     if (entry === undefined) throw this.#wrong("an entry with a path that is not of this format");
     this.#entry = entry;
     if (entry.kind !== "data") {
+      if (pax.mtime !== undefined) throw this.#wrong("a time of an entry that has none");
       this.#collect(size);
       return;
     }
+    if (pax.mtime === undefined) throw this.#wrong("an object without its time");
     events.push({
       type: "data-start",
       object: entry.object,
       size,
-      mtime: pax.mtime ?? 0n,
+      mtime: pax.mtime,
       offset: this.#entryStart,
     });
     this.#padding = tarPadding(size);

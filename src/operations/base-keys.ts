@@ -1,6 +1,6 @@
 import type { BackupReader } from "../archive/backup-reader.js";
 import type { IndexedKey, IndexItem } from "../archive/index-items.js";
-import { currentKeys } from "./current-keys.js";
+import { currentKeys } from "../archive/current-keys.js";
 
 /** The etcd keys in the base's index, walked in key order beside the keys of the cluster. */
 export class BaseKeys {

@@ -3,7 +3,7 @@ import type { IndexedKey, IndexedObject } from "../archive/index-items.js";
 import { quoted } from "../quoted.js";
 import { ENOENT } from "../sources/ceph/errors.js";
 import { packNames } from "../sources/ceph/name-batch.js";
-import { currentKeys } from "./current-keys.js";
+import { currentKeys } from "../archive/current-keys.js";
 import { type RestoreTarget, unlessDenied } from "./restore-target.js";
 
 /** Objects of each pool, and keys, that are looked for in the target. */

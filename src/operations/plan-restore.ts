@@ -1,7 +1,7 @@
 import { FolderFiles } from "../archive/backup-files.js";
 import type { PassphraseKeys } from "../archive/backup-keys.js";
 import type { BackupReader } from "../archive/backup-reader.js";
-import { visitArchive } from "../archive/contents.js";
+import { ContentsCheck } from "../archive/contents-check.js";
 import { ArchiveError } from "../archive/errors.js";
 import type { SealPool } from "../archive/seal-pool.js";
 import { UsageError } from "../errors.js";
@@ -23,10 +23,12 @@ export async function planRestore(
     readonly withBase: readonly string[];
     readonly passphrase: PassphraseKeys;
     readonly sealPool: SealPool;
+    /** Whether the contents are compared with the index; without it, a damaged INDEX.bin of a backup alone is no matter. */
+    readonly withIndex: boolean;
   },
   context: OperationContext,
 ): Promise<RestorePlan> {
-  const { location, withBase, passphrase, sealPool } = from;
+  const { location, withBase, passphrase, sealPool, withIndex } = from;
   const original = await originalFolder(location);
   if (original !== undefined) {
     return planOriginals(original, withBase, passphrase, context.signal);
@@ -39,7 +41,9 @@ export async function planRestore(
     const bases = named.length > 0 ? named : ((await located.bases?.()) ?? []);
     const others: BackupReader[] = [];
     for (const base of bases) others.push(await open(base));
-    return planChain(orderChain(backup, others), located.local, () => located.close());
+    const { local } = located;
+    const chain = orderChain(backup, others);
+    return planChain(chain, { local, withIndex, close: () => located.close() }, context.signal);
   } catch (error) {
     await located.close();
     throw error;
@@ -49,19 +53,23 @@ export async function planRestore(
 /** `chain` is newest first. */
 function planChain(
   chain: readonly BackupReader[],
-  local: boolean,
-  close: () => Promise<void>,
+  from: { readonly local: boolean; readonly withIndex: boolean; close(): Promise<void> },
+  signal: AbortSignal,
 ): RestorePlan {
   const records = etcdDepth(chain);
-  const steps = chain.map(
-    (member, ordinal): RestoreStep => ({
+  const { local, withIndex } = from;
+  const checks: ContentsCheck[] = [];
+  const steps = chain.map((member, ordinal): RestoreStep => {
+    const check = new ContentsCheck(member, { signal, withIndex });
+    checks.push(check);
+    return {
       ordinal,
       archives: member.archives.length,
       incremental: member.metadata.base !== null,
       withEtcd: ordinal < records,
-      visit: (number, visitor, signal) => visitArchive(member, number, visitor, { signal }),
-    }),
-  );
+      visit: (number, visitor) => check.visit(number, visitor),
+    };
+  });
   const [newest, ...bases] = chain;
   const below = bases.map(({ metadata }) => metadata);
   return {
@@ -77,7 +85,10 @@ function planChain(
     },
     missingBase: async (target, signal) =>
       newest !== undefined && bases.length === 0 ? missingBase(newest, target, signal) : undefined,
-    close,
+    close: async () => {
+      for (const check of checks) await check.close();
+      await from.close();
+    },
   };
 }
 

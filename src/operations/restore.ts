@@ -1,3 +1,5 @@
+import { ArchiveError } from "../archive/errors.js";
+import { INDEX_NAME } from "../archive/format.js";
 import { SealPool } from "../archive/seal-pool.js";
 import { BackupToolError, UsageError, withHint } from "../errors.js";
 import { quoted } from "../quoted.js";
@@ -53,8 +55,9 @@ export async function restoreBackup(
     const connections = new Connections(options, signal);
     cleanups.push(() => connections.close());
     const { location, withBase } = options;
+    const withIndex = options.checkFirst !== false;
     const plan = await timedKeys(report, () =>
-      planRestore({ location, withBase, passphrase, sealPool }, context),
+      planRestore({ location, withBase, passphrase, sealPool, withIndex }, context),
     );
     cleanups.push(() => plan.close());
     if (plan.opened !== undefined) report(plan.opened);
@@ -149,6 +152,7 @@ function howFar(
   { objects, restoredRecords: records }: Pick<RestoreVisitor, "objects" | "restoredRecords">,
 ): unknown {
   const done = `${objects} ceph objects and ${records} etcd records had been restored`;
-  const again = `${done}; the restore can be run again`;
+  const index = error instanceof ArchiveError && error.file === INDEX_NAME;
+  const again = `${done}; ${index ? "--no-check-first restores a backup alone without its index" : "the restore can be run again"}`;
   return error instanceof BackupToolError ? withHint(error, again) : error;
 }

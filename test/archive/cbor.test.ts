@@ -14,7 +14,7 @@ const item: fc.Arbitrary<Item> = fc.oneof(
   fc.record({ kind: fc.constant("uint" as const), value: fc.maxSafeNat() }),
   fc.record({
     kind: fc.constant("int64" as const),
-    value: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+    value: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   }),
   fc.record({ kind: fc.constant("bytes" as const), value: fc.uint8Array({ maxLength: 300 }) }),
   fc.record({ kind: fc.constant("text" as const), value: fc.string({ unit: "grapheme" }) }),
@@ -129,6 +129,33 @@ test("numbers above 2^53, indefinite lengths and reserved forms are refused", (t
   }
   t.throws(() => new CborReader(Buffer.from("5f", "hex")).bytes(), { instanceOf: CborError });
   t.throws(() => new CborReader(Buffer.from("9f", "hex")).array(), { instanceOf: CborError });
+});
+
+test("numbers in more bytes than they need, outside of 64 bits, and text that is no UTF-8 are rejected", (t) => {
+  const cases: [string, (from: CborReader) => unknown][] = [
+    ["1817", (from) => from.uint()],
+    ["1900ff", (from) => from.uint()],
+    ["1a0000ffff", (from) => from.uint()],
+    ["1b00000000ffffffff", (from) => from.uint()],
+    ["3817", (from) => from.int64()],
+    ["1b00000000ffffffff", (from) => from.int64()],
+    ["3b00000000ffffffff", (from) => from.int64()],
+    ["1b8000000000000000", (from) => from.int64()],
+    ["3b8000000000000000", (from) => from.int64()],
+    ["1b00000000ffffffff", (from) => from.uint64()],
+    ["20", (from) => from.uint64()],
+    ["580161", (from) => from.bytes()],
+    ["980140", (from) => from.array()],
+    ["62c328", (from) => from.text()],
+  ];
+  for (const [hex, take] of cases) {
+    t.throws(() => take(new CborReader(Buffer.from(hex, "hex"))), { instanceOf: CborError }, hex);
+  }
+  t.is(new CborReader(Buffer.from("1818", "hex")).uint(), 24);
+  t.is(new CborReader(Buffer.from("190100", "hex")).uint(), 256);
+  t.is(new CborReader(Buffer.from("1a00010000", "hex")).uint(), 65536);
+  t.is(new CborReader(Buffer.from("1b0000000100000000", "hex")).uint(), 2 ** 32);
+  t.is(new CborReader(Buffer.from("1bffffffffffffffff", "hex")).uint64(), 2n ** 64n - 1n);
 });
 
 test("a negative number is never written as something else", (t) => {

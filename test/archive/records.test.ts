@@ -26,7 +26,7 @@ import {
 
 const bytes = fc.uint8Array({ maxLength: 60 }).map((b) => Buffer.from(b));
 const count = fc.maxSafeNat();
-const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n });
+const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 const text = fc.string({ unit: "binary", maxLength: 20 });
 const pairs: fc.Arbitrary<ArchivedPair[]> = fc.array(fc.tuple(bytes, bytes), { maxLength: 5 });
 const place = { backup: count, file: count, offset: count };
@@ -42,7 +42,7 @@ const indexItem: fc.Arbitrary<IndexItem> = fc.oneof(
     ...name,
     size: count,
     mtime: int64,
-    version: int64,
+    version: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     ...place,
   }),
   fc.record(

@@ -1,33 +1,24 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { encode } from "cborg";
 import { compress } from "zstd-napi";
 import type { ArchiveErrorCode } from "../../src/archive/errors.js";
 import { FileType, INDEX_NAME, MANIFEST_NAME, METADATA_NAME } from "../../src/archive/format.js";
-import { encodeTarHeader, TAR_BLOCK, TAR_END } from "../../src/archive/tar-header.js";
+import { encodeTarHeader, TAR_END } from "../../src/archive/tar-header.js";
 import { boast, bomb } from "./archive-bombs.js";
-import { type Forger, joinSealed, splitSealed } from "./archive-forge.js";
-
-/** A backup to spoil, and a twin of it with the same passphrase and contents. */
-export interface Spoiling {
-  readonly forger: Forger;
-  readonly folder: string;
-  readonly twin: string;
-}
-
-export interface Fault {
-  readonly code: ArchiveErrorCode;
-  /** The file that the error names. */
-  readonly file: string | null;
-  spoil(s: Spoiling): void | Promise<void>;
-}
-
-const FIRST = "ARCHIVE00000.bin";
-const SECOND = "ARCHIVE00001.bin";
-
-const read = (folder: string, name: string) => readFileSync(join(folder, name));
-const write = ({ folder }: Spoiling, name: string, bytes: Uint8Array | string) =>
-  writeFileSync(join(folder, name), bytes);
+import {
+  entry,
+  type Fault,
+  FIRST,
+  forged,
+  read,
+  SECOND,
+  type Spoiling,
+  tar,
+  write,
+} from "./archive-fault.js";
+import { joinSealed, splitSealed } from "./archive-forge.js";
+import { FORMAT_FAULTS } from "./archive-format-faults.js";
 
 /** A fault of bytes: what stands in `file` becomes something else. */
 function changed(
@@ -50,11 +41,6 @@ function text(bytes: Buffer, from: string | RegExp, to: string): string {
   return bytes.toString("utf8").replace(from, to);
 }
 
-/** A fault that someone with the passphrase has sealed. */
-function forged(file: string, forge: (forger: Forger) => Promise<void>): Fault {
-  return { code: "DAMAGED", file, spoil: ({ forger }) => forge(forger) };
-}
-
 function missing(name: string): Fault {
   return { code: "MISSING_FILE", file: name, spoil: (s) => rmSync(join(s.folder, name)) };
 }
@@ -75,17 +61,6 @@ function kdf(at: number, value: number): Fault {
   });
 }
 
-function tar(...parts: readonly Uint8Array[]): Fault {
-  return forged(FIRST, (forger) => forger.replaceArchive(FIRST, 0, Buffer.concat(parts)));
-}
-
-function entry(path: string, hex: string): Buffer {
-  const content = Buffer.alloc(TAR_BLOCK);
-  const bytes = Buffer.from(hex, "hex");
-  content.set(bytes);
-  return Buffer.concat([encodeTarHeader(path, bytes.length), content]);
-}
-
 function bombIn(type: FileType, name: string, frame: Buffer): Fault {
   return forged(name, async (forger) => {
     const file = forger.sealFrames(type, 0, [frame]);
@@ -102,6 +77,7 @@ symlink.write(sum.toString(8).padStart(6, "0"), 148, "latin1");
 
 /** Every fault that has a frozen backup in fixtures/bad, by the name of its folder. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
+  ...FORMAT_FAULTS,
   "archive-bit": changed(FIRST, (bytes) => flipped(bytes, -20)),
   "archive-extended": changed(FIRST, (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])),
   "archive-header-bit": changed(FIRST, (bytes) => flipped(bytes, 140)),

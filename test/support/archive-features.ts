@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FileType, METADATA_NAME } from "../../src/archive/format.js";
 import type { Metadata } from "../../src/archive/metadata.js";
 import { Forger, joinSealed, splitSealed } from "./archive-forge.js";
+import { FORMAT_FEATURES } from "./archive-format-features.js";
 import { FULL_CONTENTS, noise } from "./archive-full-sample.js";
 import {
   object,
@@ -14,7 +15,7 @@ import {
 } from "./archive-sample.js";
 
 /** Writes a backup that shows one feature; an incremental puts its base into `base`. */
-type Feature = (folder: string, base: string) => Promise<{ metadata: Metadata }>;
+export type Feature = (folder: string, base: string) => Promise<{ metadata: Metadata }>;
 
 const passphrase = samplePassphrase();
 
@@ -30,6 +31,7 @@ function pages(count: number): [Buffer, Buffer][][] {
 
 /** Every feature that has a frozen backup in fixtures/good, by the name of its folder. */
 export const FEATURES: Readonly<Record<string, Feature>> = {
+  ...FORMAT_FEATURES,
   attributes: holds({
     objects: [
       object("xattrs", "", { xattrs: [[Buffer.from("user.a"), noise("a", 40)]] }),

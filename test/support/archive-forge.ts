@@ -128,11 +128,43 @@ export class Forger {
   }
 
   async replaceIndex(plain: Buffer): Promise<void> {
-    await this.replace(INDEX_NAME, this.seal(FileType.index, 0, plain));
+    await this.#replacePlain(INDEX_NAME, FileType.index, 0, plain);
   }
 
   async replaceArchive(name: string, number: number, tar: Buffer): Promise<void> {
-    await this.replace(name, this.seal(FileType.archive, number, tar));
+    await this.#replacePlain(name, FileType.archive, number, tar);
+  }
+
+  /** Also makes `plainBytes` agree, so that it gives nothing else away. */
+  async #replacePlain(name: string, type: FileType, number: number, plain: Buffer): Promise<void> {
+    const before = this.open(type, number, await readFile(join(this.folder, name))).length;
+    const plainBytes = this.#metadata.plainBytes - before + plain.length;
+    this.#metadata = { ...this.#metadata, plainBytes };
+    await this.replace(name, this.seal(type, number, plain));
+  }
+
+  /** The slot that opens, as it stands in a header. */
+  get slot(): Uint8Array {
+    return this.#keys.slotBytes;
+  }
+
+  /** All files with these slots in their headers. */
+  async setSlots(slots: readonly Uint8Array[]): Promise<void> {
+    for (const { name } of this.#metadata.files) {
+      const bytes = await readFile(join(this.folder, name));
+      const { type, number } = decodeHeader(bytes, name);
+      const fileType = type === FileType.index ? FileType.index : FileType.archive;
+      const header = this.header(fileType, number, this.#metadata.chunkBytes, slots);
+      await this.replace(name, joinSealed({ ...splitSealed(bytes), header }));
+    }
+    await this.setMetadataSlots(slots);
+  }
+
+  /** METADATA.bin with these slots in its header. */
+  async setMetadataSlots(slots: readonly Uint8Array[]): Promise<void> {
+    const header = this.header(FileType.metadata, 0, this.#metadata.chunkBytes, slots);
+    const { chunks } = splitSealed(await readFile(join(this.folder, METADATA_NAME)));
+    await this.setMetadataFile(joinSealed({ header, chunks }));
   }
 
   async setMetadata(metadata: Metadata): Promise<void> {

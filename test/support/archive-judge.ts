@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { FolderFiles } from "../../src/archive/backup-files.js";
 import type { PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { BackupReader } from "../../src/archive/backup-reader.js";
-import { type ContentsVisitor, visitArchive } from "../../src/archive/contents.js";
+import type { ContentsVisitor } from "../../src/archive/contents.js";
+import { ContentsCheck } from "../../src/archive/contents-check.js";
 import type { EntryName } from "../../src/archive/entry-path.js";
 import { ArchiveError, type ArchiveErrorCode } from "../../src/archive/errors.js";
 import type { SealPool } from "../../src/archive/seal-pool.js";
@@ -31,8 +32,13 @@ export async function readAll(
     for await (const items of backup.readIndex()) {
       for (const item of items) lines.push(`index ${plain(item)}`);
     }
-    for (let number = 0; number < backup.archives.length; number++) {
-      await visitArchive(backup, number, collector(lines), {});
+    const check = new ContentsCheck(backup);
+    try {
+      for (let number = 0; number < backup.archives.length; number++) {
+        await check.visit(number, collector(lines));
+      }
+    } finally {
+      await check.close();
     }
     return { lines, error: undefined };
   } catch (error) {

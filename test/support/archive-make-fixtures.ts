@@ -11,6 +11,7 @@ import { FEATURES } from "./archive-features.js";
 import { Forger } from "./archive-forge.js";
 import { noise } from "./archive-full-sample.js";
 import { readAll, readingDigest } from "./archive-judge.js";
+import { fixedKeys } from "./fixed-keys.js";
 import {
   object,
   record,
@@ -55,9 +56,12 @@ for (const [name, fault] of Object.entries(FAULTS)) {
   const backup = join(folder, "backup");
   const twin = mkdtempSync(join(tmpdir(), "twin-"));
   try {
-    const options = { passphrase, chunkBytes: 1024, archiveBytes: 5000 };
-    const { keys, metadata } = await writeSample(backup, PLAIN, options);
-    await writeSample(twin, PLAIN, options);
+    const base = fault.incremental ? { base: { id: "ba5e".repeat(8) } } : {};
+    const options = { passphrase, chunkBytes: 1024, archiveBytes: 5000, ...base };
+    const contents = fault.contents ?? PLAIN;
+    const keys = await fixedKeys(name);
+    const { metadata } = await writeSample(backup, contents, { ...options, keys });
+    await writeSample(twin, contents, options);
     await fault.spoil({ forger: new Forger(backup, keys, metadata), folder: backup, twin });
   } finally {
     rmSync(twin, { recursive: true });

@@ -13,6 +13,7 @@ import {
   encodeRecord,
   type Tombstone,
 } from "../../src/archive/records.js";
+import { RecordDigester } from "../../src/archive/record-digest.js";
 import { SealPool } from "../../src/archive/seal-pool.js";
 
 /** The least that the format takes: thousands of backups are opened here. */
@@ -45,13 +46,23 @@ export interface SampleContents {
   readonly cutOff?: readonly ArchivedRecord[];
   readonly etcd?: boolean;
   readonly ceph?: boolean;
+  /** Whether the index has digests of the records. */
+  readonly digests?: boolean;
+  /** Pools that the base has, and that are gone. */
+  readonly gonePools?: readonly string[];
+  /** An entry of leases that holds none: all had expired. */
+  readonly noLeases?: boolean;
 }
 
 export interface SampleOptions {
   readonly passphrase?: PassphraseKeys;
   readonly chunkBytes?: number;
   readonly archiveBytes?: number;
-  readonly base?: { readonly id: string; readonly keys: BackupKeys };
+  readonly base?: { readonly id: string; readonly keys?: BackupKeys };
+  /** The name in a store. */
+  readonly snapshot?: string;
+  /** New and random ones by default. */
+  readonly keys?: BackupKeys;
 }
 
 /** An object in pool `pool` with all that is optional left out. */
@@ -95,7 +106,8 @@ export async function writeSample(
 ): Promise<{ metadata: Metadata; keys: BackupKeys }> {
   await mkdir(folder, { recursive: true });
   const passphrase = options.passphrase ?? samplePassphrase();
-  const keys = await BackupKeys.create(passphrase, CHEAP_KDF, options.base?.keys.slot);
+  const keys =
+    options.keys ?? (await BackupKeys.create(passphrase, CHEAP_KDF, options.base?.keys?.slot));
   const sealPool = new SealPool(1);
   const writer = new BackupWriter({
     target: new FolderTarget(folder),
@@ -117,6 +129,7 @@ export async function writeSample(
       startedAt: "2026-01-02T03:04:05.000Z",
       finishedAt: "2026-01-02T03:04:06.000Z",
       toolVersion: "0.0.0-test",
+      ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
       ceph:
         contents.ceph === false ? null : { fsid: "11111111-2222-3333-4444-555555555555", pools },
       etcd:
@@ -142,6 +155,9 @@ async function writeObjects(writer: BackupWriter, contents: SampleContents): Pro
   const objects = contents.objects ?? [];
   const pools = [...new Set([...unchanged, ...objects].map(({ pool }) => pool))];
   for (const [ordinal, pool] of pools.entries()) writer.indexPool(ordinal, pool);
+  for (const [i, pool] of (contents.gonePools ?? []).entries()) {
+    writer.indexPool(pools.length + i, pool);
+  }
   const index = (o: SampleObject, place: Place) =>
     writer.indexObject({
       pool: pools.indexOf(o.pool),
@@ -203,13 +219,16 @@ async function writeData(writer: BackupWriter, o: SampleObject): Promise<void> {
 }
 
 async function writeRecords(writer: BackupWriter, contents: SampleContents): Promise<number> {
+  const digester = new RecordDigester();
   const batch = async (records: readonly ArchivedRecord[]) => {
     const encoded = new CborWriter();
     for (const one of records) encodeRecord(encoded, one);
     const place = await writer.place(encoded.length);
     writer.records(encoded.view());
-    for (const { key, modRevision, version } of records) {
-      writer.indexKey({ key, modRevision, version, ...place });
+    for (const one of records) {
+      const { key, modRevision, version } = one;
+      const digest = contents.digests === true ? digester.digest(one) : undefined;
+      writer.indexKey({ key, modRevision, version, ...place, digest });
     }
   };
   if (contents.cutOff !== undefined) {
@@ -217,6 +236,7 @@ async function writeRecords(writer: BackupWriter, contents: SampleContents): Pro
     writer.indexRestart();
   }
   const firstBatch = writer.recordBatches;
+  if (contents.noLeases === true) writer.leases([]);
   if (contents.leases !== undefined) writer.leases(contents.leases);
   const records = contents.records ?? [];
   // Two batches where there is enough, so that their numbers are seen to count.

@@ -1,5 +1,5 @@
-import type { BackupReader } from "../archive/backup-reader.js";
-import type { IndexItem } from "../archive/index-items.js";
+import type { BackupReader } from "./backup-reader.js";
+import type { IndexItem } from "./index-items.js";
 
 /**
  * The index of a backup without what a restart of the etcd part made void: keys count only after the
@@ -7,7 +7,7 @@ import type { IndexItem } from "../archive/index-items.js";
  */
 export async function* currentKeys(
   backup: BackupReader,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): AsyncGenerator<readonly IndexItem[]> {
   let restarts = backup.metadata.etcd?.restarts ?? 0;
   for await (const items of backup.readIndex({ signal })) {

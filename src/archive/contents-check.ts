@@ -1,0 +1,263 @@
+import type { BackupReader, ReadOptions } from "./backup-reader.js";
+import { type ContentsVisitor, EntryNumbers, visitArchive } from "./contents.js";
+import type { EntryName } from "./entry-path.js";
+import { damaged } from "./errors.js";
+import { archiveName, INDEX_NAME, METADATA_NAME } from "./format.js";
+import { IndexComparison } from "./index-comparison.js";
+import type { ArchivedLease, ArchivedRecord, Tombstone } from "./records.js";
+
+/** What the archive itself shows; the other counts say what it leaves out. */
+const COUNTED = ["objects", "objectBytes", "records", "deletedObjects", "deletedKeys"] as const;
+
+/**
+ * Walks the ARCHIVE files of a backup for a visitor, and checks every rule of docs/format.md on the way: of the entries,
+ * of the index over them, of METADATA.bin over both. Whatever reads the contents of a backup reads them here, so that what
+ * `inspect` accepts a restore accepts too. A chunk is checked before the visitor settles what was in it.
+ */
+export class ContentsCheck {
+  readonly #backup: BackupReader;
+  readonly #options: ReadOptions;
+  readonly #rules: EntryRules;
+  readonly #comparison: IndexComparison | undefined;
+  readonly #numbers = new EntryNumbers();
+
+  /** Without its index, a backup can be read whose INDEX.bin is damaged. */
+  constructor(backup: BackupReader, options: ReadOptions & { readonly withIndex?: boolean } = {}) {
+    const { withIndex = true, ...read } = options;
+    this.#backup = backup;
+    this.#options = read;
+    this.#comparison = withIndex ? new IndexComparison(backup, read.signal) : undefined;
+    this.#rules = new EntryRules(backup);
+  }
+
+  /** Objects and records so far. */
+  get items(): number {
+    const { objects, records } = this.#rules.found;
+    return objects + records;
+  }
+
+  /** Visits the ARCHIVE file `number`; the files come in their order. Throws DAMAGED. */
+  async visit(number: number, visitor: ContentsVisitor): Promise<void> {
+    const checked = new CheckedVisitor(number, this.#rules, this.#comparison, visitor);
+    await visitArchive(this.#backup, number, checked, {
+      ...this.#options,
+      numbers: this.#numbers,
+    });
+    checked.flushObject();
+    await checked.settle();
+    if (number === this.#backup.archives.length - 1) await this.#end();
+  }
+
+  async close(): Promise<void> {
+    await this.#comparison?.close();
+  }
+
+  async #end(): Promise<void> {
+    await this.#comparison?.end();
+    const { metadata } = this.#backup;
+    const { counts, etcd, plainBytes } = metadata;
+    const wrong = (message: string) => damaged(message, { file: METADATA_NAME });
+    const { found, unlistedPool } = this.#rules;
+    for (const key of COUNTED) {
+      if (found[key] !== counts[key]) {
+        throw wrong(`it says ${counts[key]} ${key}, but the archive holds ${found[key]}`);
+      }
+    }
+    if ((etcd?.firstBatch ?? 0) > this.#numbers.records) {
+      throw wrong("its firstBatch is behind the last entry of records");
+    }
+    if (this.#comparison === undefined) return;
+    const pool = unlistedPool(this.#comparison.pools);
+    if (pool !== undefined) {
+      throw damaged("a tombstone of a pool that the index does not have", { file: pool });
+    }
+    const names = [...this.#backup.archives.map(({ name }) => name), INDEX_NAME];
+    const bytes = names.reduce((sum, name) => sum + (this.#backup.contentBytes(name) ?? 0), 0);
+    if (bytes !== plainBytes) {
+      throw wrong(`it says ${plainBytes} plainBytes, but the files hold ${bytes}`);
+    }
+  }
+}
+
+/** Rules that one entry of the archive, and those before it, decide. */
+class EntryRules {
+  readonly found = { objects: 0, objectBytes: 0, records: 0, deletedObjects: 0, deletedKeys: 0 };
+  readonly #backup: BackupReader;
+  #lastKey: Uint8Array | undefined;
+  /** Leases that records refer to, and that have had no item before. */
+  readonly #leasesWithoutItem = new Set<bigint>();
+  readonly #leases = new Set<bigint>();
+  /** Pools in tombstones, and the first file that names each. */
+  readonly #tombstonePools = new Map<string, string>();
+
+  constructor(backup: BackupReader) {
+    this.#backup = backup;
+  }
+
+  object(name: EntryName, file: string): void {
+    const { ceph } = this.#backup.metadata;
+    if (ceph?.pools.includes(name.pool)) return;
+    throw damaged("an object of a pool that METADATA.bin does not name", { file });
+  }
+
+  records(records: readonly ArchivedRecord[], file: string): void {
+    this.#requireEtcd(file);
+    for (const { key, lease } of records) {
+      if (key.length === 0) throw damaged("a record of a key without a byte", { file });
+      if (this.#lastKey !== undefined && Buffer.compare(this.#lastKey, key) >= 0) {
+        throw damaged("etcd records that are not in key order", { file });
+      }
+      this.#lastKey = key;
+      if (lease !== 0n && !this.#leases.has(lease)) this.#leasesWithoutItem.add(lease);
+    }
+  }
+
+  leases(leases: readonly ArchivedLease[], file: string): void {
+    this.#requireEtcd(file);
+    for (const { id } of leases) {
+      if (id === 0n) throw damaged("a lease of the number 0, which means none", { file });
+      // Who restores as it reads would take its records for expired.
+      if (this.#leasesWithoutItem.has(id)) {
+        throw damaged("a lease behind the first record that refers to it", { file });
+      }
+      this.#leases.add(id);
+    }
+  }
+
+  tombstones(tombstones: readonly Tombstone[], file: string): void {
+    const { base, ceph } = this.#backup.metadata;
+    if (base === null) throw damaged("tombstones in a full backup", { file });
+    for (const tombstone of tombstones) {
+      if (tombstone.kind === "key") {
+        this.#requireEtcd(file);
+        if (tombstone.key.length === 0)
+          throw damaged("a tombstone of a key without a byte", { file });
+        this.found.deletedKeys++;
+      } else {
+        if (ceph === null)
+          throw damaged("a tombstone of an object, and Ceph was left out", { file });
+        const { pool } = tombstone;
+        if (!this.#tombstonePools.has(pool)) this.#tombstonePools.set(pool, file);
+        this.found.deletedObjects++;
+      }
+    }
+  }
+
+  /** The file that has a tombstone of a pool which is not one of these. */
+  readonly unlistedPool = (pools: ReadonlySet<string>): string | undefined => {
+    for (const [pool, file] of this.#tombstonePools) if (!pools.has(pool)) return file;
+    return undefined;
+  };
+
+  #requireEtcd(file: string): void {
+    if (this.#backup.metadata.etcd === null) {
+      throw damaged("an entry of etcd, which was left out", { file });
+    }
+  }
+}
+
+/** An object whose entries are not over yet: a torn entry may make them void. */
+interface BegunObject {
+  readonly name: EntryName;
+  readonly size: number;
+  readonly mtime: bigint;
+  readonly offset: number;
+}
+
+/** Hands on what was in one ARCHIVE file, checked. */
+class CheckedVisitor implements ContentsVisitor {
+  readonly #file: number;
+  readonly #name: string;
+  readonly #rules: EntryRules;
+  readonly #comparison: IndexComparison | undefined;
+  readonly #visitor: ContentsVisitor;
+  #begun: BegunObject | undefined;
+  /** What is to be compared with the index, in the order of the archive. */
+  #found: (BegunObject | { readonly record: ArchivedRecord; readonly offset: number })[] = [];
+
+  constructor(
+    file: number,
+    rules: EntryRules,
+    comparison: IndexComparison | undefined,
+    visitor: ContentsVisitor,
+  ) {
+    this.#file = file;
+    this.#name = archiveName(file);
+    this.#rules = rules;
+    this.#comparison = comparison;
+    this.#visitor = visitor;
+  }
+
+  beginObject(name: EntryName, size: number, mtime: bigint, offset: number): void {
+    this.flushObject();
+    this.#rules.object(name, this.#name);
+    this.#begun = { name, size, mtime, offset };
+    this.#visitor.beginObject(name, size, mtime, offset);
+  }
+
+  attributes(...attributes: Parameters<ContentsVisitor["attributes"]>): void {
+    this.flushObject();
+    this.#rules.object(attributes[0], this.#name);
+    this.#visitor.attributes(...attributes);
+  }
+
+  omapPage(...page: Parameters<ContentsVisitor["omapPage"]>): void {
+    this.#visitor.omapPage(...page);
+  }
+
+  data(...data: Parameters<ContentsVisitor["data"]>): void {
+    this.#visitor.data(...data);
+  }
+
+  endObject(): void {
+    this.#visitor.endObject();
+  }
+
+  torn(object: EntryName): void {
+    this.#begun = undefined;
+    this.#visitor.torn(object);
+  }
+
+  records(records: readonly ArchivedRecord[], offset: number): void {
+    this.flushObject();
+    this.#rules.records(records, this.#name);
+    for (const record of records) this.#found.push({ record, offset });
+    this.#visitor.records(records, offset);
+  }
+
+  leases(leases: readonly ArchivedLease[]): void {
+    this.flushObject();
+    this.#rules.leases(leases, this.#name);
+    this.#visitor.leases(leases);
+  }
+
+  tombstones(tombstones: readonly Tombstone[]): void {
+    this.flushObject();
+    this.#rules.tombstones(tombstones, this.#name);
+    this.#visitor.tombstones(tombstones);
+  }
+
+  async settle(): Promise<void> {
+    const items = this.#found;
+    this.#found = [];
+    const file = this.#file;
+    const { found } = this.#rules;
+    for (const item of items) {
+      if ("record" in item) {
+        await this.#comparison?.record(item.record, { file, offset: item.offset });
+        found.records++;
+      } else {
+        await this.#comparison?.object(item, file);
+        found.objects++;
+        found.objectBytes += item.size;
+      }
+    }
+    await this.#visitor.settle();
+  }
+
+  /** The object that began last is over. */
+  flushObject(): void {
+    if (this.#begun !== undefined) this.#found.push(this.#begun);
+    this.#begun = undefined;
+  }
+}
