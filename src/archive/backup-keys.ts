@@ -1,7 +1,9 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
+import type { UsageError } from "../errors.js";
 import { ArchiveError } from "./errors.js";
 import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "./format.js";
 import { encodePassphraseSlot, type Header, type PassphraseSlot } from "./header.js";
+import { passphraseOf } from "./passphrase.js";
 import { checkKdfCosts, derivePassphraseKey, type KdfCost } from "./passphrase-key.js";
 import { wrappers } from "./sodium.js";
 
@@ -17,30 +19,59 @@ const CONTEXTS = {
 } as const;
 
 /**
- * Turns one passphrase into slot keys, each (salt, cost) once: the backups of a chain share salt and
+ * Turns the bytes of a passphrase into slot keys, each (salt, cost) once: the backups of a chain share salt and
  * cost, so a whole chain costs one Argon2id.
  */
-export class PassphraseKeys {
-  readonly #passphrase: Uint8Array;
+export class PassphraseBytes {
+  readonly #bytes: Uint8Array;
   readonly #derived = new Map<string, Promise<Uint8Array>>();
 
-  constructor(passphrase: Uint8Array) {
-    this.#passphrase = passphrase;
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
 
   derive(salt: Uint8Array, cost: KdfCost): Promise<Uint8Array> {
     const id = `${Buffer.from(salt).toString("hex")} ${cost.memoryKiB} ${cost.passes} ${cost.lanes}`;
-    return this.once(id, (passphrase) => derivePassphraseKey(passphrase, salt, cost));
+    return this.once(id, (bytes) => derivePassphraseKey(bytes, salt, cost));
   }
 
   /** What `derive` makes of the passphrase, once for each `id`. */
-  once(id: string, derive: (passphrase: Uint8Array) => Promise<Uint8Array>): Promise<Uint8Array> {
+  once(id: string, derive: (bytes: Uint8Array) => Promise<Uint8Array>): Promise<Uint8Array> {
     let key = this.#derived.get(id);
     if (key === undefined) {
-      key = derive(this.#passphrase);
+      key = derive(this.#bytes);
       this.#derived.set(id, key);
     }
     return key;
+  }
+}
+
+/** The slot keys of a passphrase in the form that the rule gives it, and in the forms of earlier versions. */
+export class PassphraseKeys {
+  /** In the order in which they are tried on a backup. */
+  readonly forms: readonly PassphraseBytes[];
+  /** Why the rule does not take the passphrase; then it opens backups of earlier versions at most. */
+  readonly rejection: UsageError | undefined;
+  readonly #present: PassphraseBytes | undefined;
+
+  /** @param given as {@link passphraseOf} takes it; throws UsageError when there are no bytes at all */
+  constructor(given: Uint8Array) {
+    const { form, former, rejection } = passphraseOf(given);
+    this.#present = form && new PassphraseBytes(form);
+    this.rejection = rejection;
+    const before = former.map((bytes) => new PassphraseBytes(bytes));
+    this.forms = this.#present === undefined ? before : [this.#present, ...before];
+    if (this.forms.length === 0) throw rejection;
+  }
+
+  isPresent(form: PassphraseBytes): boolean {
+    return form === this.#present;
+  }
+
+  /** For a new key slot. Throws UsageError where the rule does not take the passphrase. */
+  get forNew(): PassphraseBytes {
+    if (this.#present === undefined) throw this.rejection;
+    return this.#present;
   }
 }
 
@@ -52,8 +83,17 @@ export class BackupKeys {
   readonly #dataKey: Uint8Array;
   readonly #headerKey: Uint8Array;
 
-  private constructor(backupId: Uint8Array, dataKey: Uint8Array, slot: PassphraseSlot) {
+  /** Whether only a form of earlier versions opened it. */
+  readonly byFormerPassphrase: boolean;
+
+  private constructor(
+    backupId: Uint8Array,
+    dataKey: Uint8Array,
+    slot: PassphraseSlot,
+    byFormerPassphrase = false,
+  ) {
     this.backupId = backupId;
+    this.byFormerPassphrase = byFormerPassphrase;
     this.#dataKey = dataKey;
     this.slot = slot;
     this.slotBytes = encodePassphraseSlot(slot);
@@ -62,7 +102,7 @@ export class BackupKeys {
 
   /** Keys of a new backup. `like` gives salt and cost of its base, which the same passphrase opens. */
   static async create(
-    passphrase: PassphraseKeys,
+    passphrase: PassphraseBytes,
     cost: KdfCost,
     like?: PassphraseSlot,
   ): Promise<BackupKeys> {
@@ -86,32 +126,31 @@ export class BackupKeys {
     return new BackupKeys(randomBytes(BACKUP_ID_BYTES), dataKey, slot);
   }
 
-  /** Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE. */
+  /**
+   * Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE, and UsageError where the rule does
+   * not take the passphrase and it opens nothing.
+   */
   static async open(passphrase: PassphraseKeys, header: Header, file: string): Promise<BackupKeys> {
     const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
-    checkKdfCosts(
+    const most = checkKdfCosts(
       slots.map(({ cost }) => cost),
       file,
     );
-    for (const slot of slots) {
-      const wrapping = await passphrase.derive(slot.salt, slot.cost);
-      try {
-        const dataKey = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-          null,
-          slot.sealedKey,
-          null,
-          slot.nonce,
-          wrapping,
-        );
-        return new BackupKeys(header.backupId, dataKey, slot);
-      } catch {
-        // This slot is for another passphrase.
+    for (const form of passphrase.forms.slice(0, most)) {
+      for (const slot of slots) {
+        const dataKey = unseal(slot, await form.derive(slot.salt, slot.cost));
+        // Otherwise this slot is for another passphrase.
+        if (dataKey === undefined) continue;
+        return new BackupKeys(header.backupId, dataKey, slot, !passphrase.isPresent(form));
       }
     }
-    throw new ArchiveError("WRONG_PASSPHRASE", "no key slot opens with this passphrase", {
-      file,
-      hint: "check the passphrase",
-    });
+    throw (
+      passphrase.rejection ??
+      new ArchiveError("WRONG_PASSPHRASE", "no key slot opens with this passphrase", {
+        file,
+        hint: "check the passphrase",
+      })
+    );
   }
 
   /** Keyed BLAKE2b-256 of a header. */
@@ -126,5 +165,13 @@ export class BackupKeys {
   /** The key of one file: no other file shares it, so chunk numbers serve as nonces. */
   fileKey(type: FileType, number: number): Uint8Array {
     return sodium.crypto_kdf_derive_from_key(KEY_BYTES, number, CONTEXTS[type], this.#dataKey);
+  }
+}
+
+function unseal({ sealedKey, nonce }: PassphraseSlot, key: Uint8Array): Uint8Array | undefined {
+  try {
+    return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealedKey, null, nonce, key);
+  } catch {
+    return undefined;
   }
 }

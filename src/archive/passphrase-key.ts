@@ -38,14 +38,14 @@ export function checkKdfCost(cost: KdfCost, file: string): void {
 }
 
 /**
- * Throws DAMAGED when the slots of one header, which are tried one after the other, together ask for more
- * work than one slot may.
+ * How often the slots of one header, which are tried one after the other, can all be tried before they ask for more
+ * work than one slot may. Throws DAMAGED when it is not once.
  */
-export function checkKdfCosts(costs: readonly KdfCost[], file: string): void {
+export function checkKdfCosts(costs: readonly KdfCost[], file: string): number {
   for (const cost of costs) checkKdfCost(cost, file);
   const ceiling = KDF_CEILING.memoryKiB * KDF_CEILING.passes;
   const sum = costs.reduce((sum, { memoryKiB, passes }) => sum + memoryKiB * passes, 0);
-  if (sum <= ceiling) return;
+  if (sum <= ceiling) return Math.floor(ceiling / sum);
   throw new ArchiveError(
     "DAMAGED",
     `its ${costs.length} key slots together ask for ${sum} KiB of memory times passes of Argon2id, outside of what this program accepts (${ceiling})`,

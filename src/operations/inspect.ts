@@ -43,7 +43,7 @@ export async function inspectBackup(
   const pool = new SealPool();
   const thread = new FileThread();
   try {
-    const backup = await timedKeys(report, () => openNamed(located, passphrase, pool, context));
+    const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
     const check = new ContentsCheck(backup, context);
     try {
       if (options.quick) await check.indexOnly();

@@ -53,7 +53,7 @@ export async function restoreBackup(
     const connections = new Connections(options, signal);
     cleanups.push(() => connections.close());
     const { location, withBase } = options;
-    const plan = await timedKeys(report, () =>
+    const plan = await timedKeys(context, () =>
       planRestore({ location, withBase, passphrase, sealPool }, context),
     );
     cleanups.push(() => plan.close());

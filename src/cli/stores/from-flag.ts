@@ -1,5 +1,5 @@
 import type { StoreConfig } from "../../snapstore/config.js";
-import type { Terminal } from "../terminal.js";
+import type { Session } from "../session.js";
 import { secondaryStoreFlags, storeFlags } from "./flags.js";
 import { requiredStore } from "./store-settings.js";
 
@@ -19,7 +19,7 @@ export const eitherStoreFlags = {
 /** The store that `--from` names. @throws UsageError */
 export function chosenStore(
   args: { readonly from: "primary" | "secondary" },
-  { env }: Terminal,
+  { terminal, warn }: Session,
 ): StoreConfig {
-  return requiredStore(args, args.from, env);
+  return requiredStore(args, args.from, terminal.env, warn);
 }
