@@ -6,7 +6,7 @@ const layer = (name, from, allowed) => ({
   to: {
     path: "^src/",
     pathNot: [
-      `^src/(errors|quoted|native-addon|in-parallel|shared-memory|sync-folder)\\.ts$`,
+      `^src/(errors|input-file|quoted|native-addon|in-parallel|shared-memory|sync-folder)\\.ts$`,
       ...allowed.map((to) => `^src/${to}`),
     ],
   },
@@ -32,7 +32,7 @@ module.exports = {
     ]),
     layer(
       "errors-know-nothing",
-      "(errors|quoted|native-addon|in-parallel|shared-memory|sync-folder)\\.ts$",
+      "(errors|input-file|quoted|native-addon|in-parallel|shared-memory|sync-folder)\\.ts$",
       [],
     ),
     {

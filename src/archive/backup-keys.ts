@@ -1,7 +1,9 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
+import type { UsageError } from "../errors.js";
 import { ArchiveError } from "./errors.js";
 import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "./format.js";
 import { encodePassphraseSlot, type Header, type PassphraseSlot } from "./header.js";
+import { passphraseOf } from "./passphrase.js";
 import {
   checkKdfCosts,
   derivePassphraseKey,
@@ -23,53 +25,94 @@ const CONTEXTS = {
   [FileType.metadata]: "BKPTMETA",
 } as const;
 
+/** Work that was spent on headers that are not known to be authentic, KiB of memory times passes. */
+interface UnprovenWork {
+  sum: number;
+}
+
 /**
- * Turns one passphrase into slot keys, each (salt, cost) once: the backups of a chain share salt and
+ * Turns the bytes of a passphrase into slot keys, each (salt, cost) once: the backups of a chain share salt and
  * cost, so a whole chain costs one Argon2id.
  */
-export class PassphraseKeys {
-  readonly #passphrase: Uint8Array;
-  readonly #onDemand: (demand: KdfDemand) => void;
+export class PassphraseBytes {
+  readonly #bytes: Uint8Array;
+  readonly #spent: UnprovenWork;
   readonly #derived = new Map<string, Promise<Uint8Array>>();
-  #unproven = 0;
 
-  /** `onDemand` is called before more is spent than what `create` itself asks for. */
-  constructor(passphrase: Uint8Array, onDemand: (demand: KdfDemand) => void = () => {}) {
-    this.#passphrase = passphrase;
-    this.#onDemand = onDemand;
+  constructor(bytes: Uint8Array, spent: UnprovenWork = { sum: 0 }) {
+    this.#bytes = bytes;
+    this.#spent = spent;
   }
 
   derive(salt: Uint8Array, cost: KdfCost): Promise<Uint8Array> {
     const id = `${Buffer.from(salt).toString("hex")} ${cost.memoryKiB} ${cost.passes} ${cost.lanes}`;
-    return this.once(id, (passphrase) => {
-      this.#unproven += kdfWork(cost);
-      return derivePassphraseKey(passphrase, salt, cost);
+    return this.once(id, (bytes) => {
+      this.#spent.sum += kdfWork(cost);
+      return derivePassphraseKey(bytes, salt, cost);
     });
+  }
+
+  /** What `derive` makes of the passphrase, once for each `id`. */
+  once(id: string, derive: (bytes: Uint8Array) => Promise<Uint8Array>): Promise<Uint8Array> {
+    let key = this.#derived.get(id);
+    if (key === undefined) {
+      key = derive(this.#bytes);
+      this.#derived.set(id, key);
+    }
+    return key;
+  }
+}
+
+/** The slot keys of a passphrase in the form that the rule gives it, and in the forms of earlier versions. */
+export class PassphraseKeys {
+  /** In the order in which they are tried on a backup. */
+  readonly forms: readonly PassphraseBytes[];
+  /** Why the rule does not take the passphrase; then it opens backups of earlier versions at most. */
+  readonly rejection: UsageError | undefined;
+  readonly #present: PassphraseBytes | undefined;
+  readonly #onDemand: (demand: KdfDemand) => void;
+  readonly #spent: UnprovenWork = { sum: 0 };
+
+  /**
+   * @param given as {@link passphraseOf} takes it; throws UsageError when there are no bytes at all
+   * @param onDemand called before more is spent than what `create` itself asks for
+   */
+  constructor(given: Uint8Array, onDemand: (demand: KdfDemand) => void = () => {}) {
+    this.#onDemand = onDemand;
+    const { form, former, rejection } = passphraseOf(given);
+    this.#present = form && new PassphraseBytes(form, this.#spent);
+    this.rejection = rejection;
+    const before = former.map((bytes) => new PassphraseBytes(bytes, this.#spent));
+    this.forms = this.#present === undefined ? before : [this.#present, ...before];
+    if (this.forms.length === 0) throw rejection;
   }
 
   /**
    * Checks what the slots of a header ask for before any is tried; all headers that are not known to be authentic share
    * one bound. Throws DAMAGED.
+   *
+   * @returns how many of the forms can be tried on all of the slots within that bound
    */
-  checkDemand(costs: readonly KdfCost[], file: string): void {
-    checkKdfCosts(costs, file, this.#unproven);
+  checkDemand(costs: readonly KdfCost[], file: string): number {
+    const most = checkKdfCosts(costs, file, this.#spent.sum);
     const demand = unusualDemand(costs, file);
     if (demand !== undefined) this.#onDemand(demand);
+    return most;
   }
 
   /** What was spent so far was asked for by someone who knows the passphrase. */
   proveDemand(): void {
-    this.#unproven = 0;
+    this.#spent.sum = 0;
   }
 
-  /** What `derive` makes of the passphrase, once for each `id`. */
-  once(id: string, derive: (passphrase: Uint8Array) => Promise<Uint8Array>): Promise<Uint8Array> {
-    let key = this.#derived.get(id);
-    if (key === undefined) {
-      key = derive(this.#passphrase);
-      this.#derived.set(id, key);
-    }
-    return key;
+  isPresent(form: PassphraseBytes): boolean {
+    return form === this.#present;
+  }
+
+  /** For a new key slot. Throws UsageError where the rule does not take the passphrase. */
+  get forNew(): PassphraseBytes {
+    if (this.#present === undefined) throw this.rejection;
+    return this.#present;
   }
 }
 
@@ -81,8 +124,17 @@ export class BackupKeys {
   readonly #dataKey: Uint8Array;
   readonly #headerKey: Uint8Array;
 
-  private constructor(backupId: Uint8Array, dataKey: Uint8Array, slot: PassphraseSlot) {
+  /** Whether only a form of earlier versions opened it. */
+  readonly byFormerPassphrase: boolean;
+
+  private constructor(
+    backupId: Uint8Array,
+    dataKey: Uint8Array,
+    slot: PassphraseSlot,
+    byFormerPassphrase = false,
+  ) {
     this.backupId = backupId;
+    this.byFormerPassphrase = byFormerPassphrase;
     this.#dataKey = dataKey;
     this.slot = slot;
     this.slotBytes = encodePassphraseSlot(slot);
@@ -91,7 +143,7 @@ export class BackupKeys {
 
   /** Keys of a new backup. `like` gives salt and cost of its base, which the same passphrase opens. */
   static async create(
-    passphrase: PassphraseKeys,
+    passphrase: PassphraseBytes,
     cost: KdfCost,
     like?: PassphraseSlot,
   ): Promise<BackupKeys> {
@@ -104,7 +156,6 @@ export class BackupKeys {
     const dataKey = randomBytes(KEY_BYTES);
     const nonce = randomBytes(NONCE_BYTES);
     const wrapping = await passphrase.derive(salt, cost);
-    passphrase.proveDemand();
     const sealedKey = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
       dataKey,
       null,
@@ -116,32 +167,31 @@ export class BackupKeys {
     return new BackupKeys(randomBytes(BACKUP_ID_BYTES), dataKey, slot);
   }
 
-  /** Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE. */
+  /**
+   * Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE, and UsageError where the rule does
+   * not take the passphrase and it opens nothing.
+   */
   static async open(passphrase: PassphraseKeys, header: Header, file: string): Promise<BackupKeys> {
     const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
-    passphrase.checkDemand(
+    const most = passphrase.checkDemand(
       slots.map(({ cost }) => cost),
       file,
     );
-    for (const slot of slots) {
-      const wrapping = await passphrase.derive(slot.salt, slot.cost);
-      try {
-        const dataKey = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-          null,
-          slot.sealedKey,
-          null,
-          slot.nonce,
-          wrapping,
-        );
-        return new BackupKeys(header.backupId, dataKey, slot);
-      } catch {
-        // This slot is for another passphrase.
+    for (const form of passphrase.forms.slice(0, most)) {
+      for (const slot of slots) {
+        const dataKey = unseal(slot, await form.derive(slot.salt, slot.cost));
+        // Otherwise this slot is for another passphrase.
+        if (dataKey === undefined) continue;
+        return new BackupKeys(header.backupId, dataKey, slot, !passphrase.isPresent(form));
       }
     }
-    throw new ArchiveError("WRONG_PASSPHRASE", "no key slot opens with this passphrase", {
-      file,
-      hint: "check the passphrase",
-    });
+    throw (
+      passphrase.rejection ??
+      new ArchiveError("WRONG_PASSPHRASE", "no key slot opens with this passphrase", {
+        file,
+        hint: "check the passphrase",
+      })
+    );
   }
 
   /** Keyed BLAKE2b-256 of a header. */
@@ -156,5 +206,13 @@ export class BackupKeys {
   /** The key of one file: no other file shares it, so chunk numbers serve as nonces. */
   fileKey(type: FileType, number: number): Uint8Array {
     return sodium.crypto_kdf_derive_from_key(KEY_BYTES, number, CONTEXTS[type], this.#dataKey);
+  }
+}
+
+function unseal({ sealedKey, nonce }: PassphraseSlot, key: Uint8Array): Uint8Array | undefined {
+  try {
+    return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealedKey, null, nonce, key);
+  } catch {
+    return undefined;
   }
 }

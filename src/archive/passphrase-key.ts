@@ -44,16 +44,19 @@ export function kdfWork({ memoryKiB, passes }: KdfCost): number {
 }
 
 /**
- * Throws DAMAGED when the slots of one header, which are tried one after the other, together ask for more
- * work than one slot may.
+/**
+ * How often the slots of one header, which are tried one after the other, can all be tried before they ask for more
+ * work than one slot may. Throws DAMAGED when it is not once.
  *
  * @param unproven work that was spent before on headers that are not known to be authentic
  */
-export function checkKdfCosts(costs: readonly KdfCost[], file: string, unproven = 0): void {
+export function checkKdfCosts(costs: readonly KdfCost[], file: string, unproven = 0): number {
   for (const cost of costs) checkKdfCost(cost, file);
   const ceiling = kdfWork(KDF_CEILING);
-  const sum = costs.reduce((sum, cost) => sum + kdfWork(cost), unproven);
-  if (sum <= ceiling) return;
+  const once = costs.reduce((sum, cost) => sum + kdfWork(cost), 0);
+  if (once === 0) return 1;
+  const sum = once + unproven;
+  if (sum <= ceiling) return Math.floor((ceiling - unproven) / once);
   const before = unproven === 0 ? "" : `, after ${unproven} that were spent in vain`;
   throw new ArchiveError(
     "DAMAGED",

@@ -15,14 +15,17 @@ export const commonFlags = {
 } as const;
 
 export const passphraseFlags = {
-  "passphrase-file": { ...text, describe: "Read the passphrase from the first line of a file" },
-  "passphrase-command": { ...text, describe: "Read it from the first line that a command prints" },
+  "passphrase-file": { ...text, describe: "File with the passphrase in its only line" },
+  "passphrase-command": {
+    ...text,
+    describe: "Shell command that prints the passphrase as its only line",
+  },
 } as const;
 
 /** Of the backup that a command makes out of another. */
 export const newPassphraseFlags = {
-  "new-passphrase-file": { ...text, describe: "Read the new backup's passphrase from a file" },
-  "new-passphrase-command": { ...text, describe: "Read it from what a command prints" },
+  "new-passphrase-file": { ...text, describe: "File with the passphrase of the new backup" },
+  "new-passphrase-command": { ...text, describe: "Shell command that prints it" },
 } as const;
 
 /** How the files of a new backup are sealed. */

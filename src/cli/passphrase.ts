@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
+import { InterruptedError, UsageError } from "../errors.js";
+import { readInputFile } from "../input-file.js";
 import { quoted } from "../quoted.js";
 import type { newPassphraseFlags, passphraseFlags } from "./flags.js";
+import { passphraseFromCommand } from "./passphrase-command.js";
 import { ask } from "./prompts.js";
+import { type Warn, warnIfOpenToOthers } from "./secret-files.js";
 import type { Terminal } from "./terminal.js";
 import type { Values } from "./values.js";
 
@@ -32,25 +33,26 @@ export const NEW_PASSPHRASE: PassphraseSource = {
 };
 
 /**
- * A passphrase: from the flags, else from the environment, else asked for twice on the terminal as
- * the original does. Never waits where nobody can answer.
+ * The bytes of a passphrase as they were given: from the flags, else from the environment, else asked for twice on
+ * the terminal as the original does. Never waits where nobody can answer.
  *
- * @throws UsageError, InterruptedError
+ * @throws UsageError, InterruptedError, BackupToolError `PASSPHRASE_COMMAND`
  */
 export async function readPassphrase(
   source: PassphraseSource,
   args: Partial<PassphraseArgs>,
   terminal: Terminal,
+  warn: Warn,
 ): Promise<Uint8Array> {
   const { env } = terminal;
   const file = args[source.file];
   const command = args[source.command];
   if (command !== undefined) {
-    return notEmpty(await fromCommand(source.command, command, terminal.signal));
+    return await passphraseFromCommand(source.command, command, terminal);
   }
-  if (file !== undefined) return notEmpty(await fromFile(file));
+  if (file !== undefined) return await fromFile(file, terminal, warn);
   const given = env[source.variable];
-  if (given !== undefined) return notEmpty(Buffer.from(given));
+  if (given !== undefined) return Buffer.from(given);
   // A question that went into a log would wait for ever.
   if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) {
     const which = source === PASSPHRASE ? "passphrase" : "passphrase of the new backup";
@@ -60,50 +62,19 @@ export async function readPassphrase(
   }
   const [first = "", second] = await ask([source.question, "same again:"], terminal);
   if (first !== second) throw new UsageError("the two passphrases are not the same");
-  return notEmpty(Buffer.from(first));
+  return Buffer.from(first);
 }
 
-async function fromFile(path: string): Promise<Uint8Array> {
+async function fromFile(path: string, { signal }: Terminal, warn: Warn): Promise<Uint8Array> {
   try {
-    return firstLine(await readFile(path));
+    const bytes = await readInputFile(path, signal);
+    warnIfOpenToOthers("the passphrase file", path, warn);
+    return bytes;
   } catch (cause) {
+    if (cause instanceof InterruptedError) throw cause;
     throw new UsageError(`the passphrase file ${quoted(path)} cannot be read`, {
       cause,
       hint: cause instanceof Error ? cause.message : undefined,
     });
   }
-}
-
-/** Its standard error is ours, so that it can ask or complain; it has no standard input to wait for. */
-function fromCommand(flag: string, command: string, signal: AbortSignal): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const fail = (why: string, cause?: unknown): void => {
-      const message = `--${flag} ${quoted(command)} failed: ${why}`;
-      reject(
-        signal.aborted
-          ? new InterruptedError()
-          : new BackupToolError("PASSPHRASE_COMMAND", message, { cause }),
-      );
-    };
-    const child = spawn(command, { shell: true, signal, stdio: ["ignore", "pipe", "inherit"] });
-    const printed: Buffer[] = [];
-    child.stdout.on("data", (bytes: Buffer) => printed.push(bytes));
-    child.on("error", (cause) => fail(cause.message, cause));
-    child.on("close", (code, killed) => {
-      if (code === 0) resolve(firstLine(Buffer.concat(printed)));
-      else fail(killed === null ? `exit code ${code}` : `ended by ${killed}`);
-    });
-  });
-}
-
-/** What stands before the first line end. */
-function firstLine(bytes: Buffer): Uint8Array {
-  const end = bytes.indexOf(0x0a);
-  const line = end < 0 ? bytes : bytes.subarray(0, end);
-  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
-}
-
-function notEmpty(passphrase: Uint8Array): Uint8Array {
-  if (passphrase.length === 0) throw new UsageError("the passphrase is empty");
-  return passphrase;
 }

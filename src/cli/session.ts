@@ -51,11 +51,14 @@ export class Session implements OperationContext {
     return this.#args.json === true;
   }
 
-  passphrase = (): Promise<Uint8Array> => readPassphrase(PASSPHRASE, this.#args, this.terminal);
+  passphrase = (): Promise<Uint8Array> =>
+    readPassphrase(PASSPHRASE, this.#args, this.terminal, this.warn);
 
   /** Of the backup that a command makes out of another. */
   newPassphrase = (): Promise<Uint8Array> =>
-    readPassphrase(NEW_PASSPHRASE, this.#args, this.terminal);
+    readPassphrase(NEW_PASSPHRASE, this.#args, this.terminal, this.warn);
+
+  warn = (message: string): void => this.report({ type: "warning", message });
 
   report = (event: OperationEvent): void => {
     if (event.type === "progress") {

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { UsageError } from "../errors.js";
+import { readInputFileSync } from "../input-file.js";
 import { quoted } from "../quoted.js";
 import type { Flags } from "./flags.js";
 import { PASSPHRASE_VARIABLES } from "./contradictions.js";
@@ -95,7 +95,7 @@ function readConfig(path: string): Record<string, unknown> {
   let content: unknown;
   // Failsafe: each value is the text that stands there, so a password 007 does not become 7.
   try {
-    content = parse(readFileSync(path, "utf8"), { schema: "failsafe", logLevel: "error" });
+    content = parse(readInputFileSync(path).toString(), { schema: "failsafe", logLevel: "error" });
   } catch (cause) {
     throw new UsageError(`the configuration ${quoted(path)} cannot be read`, {
       cause,

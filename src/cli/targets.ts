@@ -2,13 +2,15 @@ import { UsageError } from "../errors.js";
 import { quoted } from "../quoted.js";
 import type { CephOptions } from "../sources/ceph/cluster.js";
 import type { EtcdOptions } from "../sources/etcd/cluster.js";
-import { parseEndpoint } from "../sources/etcd/endpoint.js";
+import { parseEndpoint, usesTls } from "../sources/etcd/endpoint.js";
+import { loginOf } from "../sources/etcd/login.js";
 import { parseDuration } from "./durations.js";
 import type { cephFlags, etcdFlags } from "./flags.js";
+import { type Warn, warnIfOpenToOthers } from "./secret-files.js";
 import type { Values } from "./values.js";
 
-/** What the etcd flags say; undefined with `--skip-etcd`. */
-export function etcdOptions(args: Values<typeof etcdFlags>): EtcdOptions | undefined {
+/** What the etcd flags say; undefined with `--skip-etcd`. Warns of secrets that others can read. */
+export function etcdOptions(args: Values<typeof etcdFlags>, warn: Warn): EtcdOptions | undefined {
   if (args["skip-etcd"]) return undefined;
   const endpoints = args.etcd
     .flatMap((given) => given.split(","))
@@ -16,8 +18,8 @@ export function etcdOptions(args: Values<typeof etcdFlags>): EtcdOptions | undef
     .filter((one) => one !== "");
   if (endpoints.length === 0) throw new UsageError("--etcd names no endpoint");
   // A mistake in one is told before the passphrase is asked for.
-  for (const endpoint of endpoints) parseEndpoint(endpoint);
-  return {
+  const parsed = endpoints.map(parseEndpoint);
+  const options = {
     endpoints,
     cacert: args.cacert,
     cert: args.cert,
@@ -26,11 +28,21 @@ export function etcdOptions(args: Values<typeof etcdFlags>): EtcdOptions | undef
     password: args.password,
     timeoutMs: parseDuration("etcd-timeout", args["etcd-timeout"]),
   };
+  warnIfOpenToOthers("--key", args.key, warn);
+  const plain = parsed.filter((endpoint) => !usesTls(endpoint, options));
+  if (plain.length > 0 && loginOf(options) !== undefined) {
+    const places = plain.map(({ address }) => address).join(", ");
+    warn(
+      `the password of etcd's user is sent without TLS to ${places}, where everyone on the way can read it: write https://, or give --cacert`,
+    );
+  }
+  return options;
 }
 
-/** What the Ceph flags say; undefined with `--skip-ceph`. */
-export function cephOptions(args: Values<typeof cephFlags>): CephOptions | undefined {
+/** What the Ceph flags say; undefined with `--skip-ceph`. Warns of a keyring that others can read. */
+export function cephOptions(args: Values<typeof cephFlags>, warn: Warn): CephOptions | undefined {
   if (args["skip-ceph"]) return undefined;
+  warnIfOpenToOthers("--keyring", args.keyring, warn);
   const seconds = Math.ceil(parseDuration("ceph-timeout", args["ceph-timeout"]) / 1000);
   return {
     conf: args.cephconf,

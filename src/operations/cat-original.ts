@@ -13,9 +13,10 @@ export async function catOriginal(
   folder: string,
   output: NodeJS.WritableStream,
   passphrase: PassphraseKeys,
-  { report, signal }: OperationContext,
+  context: OperationContext,
 ): Promise<{ complete: boolean }> {
-  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase, signal));
+  const { report, signal } = context;
+  const backup = await timedKeys(context, () => OriginalBackup.open(folder, passphrase, signal));
   const out = new TarOutput(output, signal);
   const batch = new CborWriter();
   try {

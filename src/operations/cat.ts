@@ -34,7 +34,7 @@ export async function catBackup(
   const located = await locateBackup(location, context);
   const pool = new SealPool();
   try {
-    const backup = await timedKeys(report, () => openNamed(located, passphrase, pool, context));
+    const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
     report(openedEvent(backup.metadata));
     for (let number = 0; number < backup.archives.length; number++) {
       throwIfAborted(signal);

@@ -1,6 +1,6 @@
 import { FolderFiles } from "../archive/backup-files.js";
 import { BackupKeys } from "../archive/backup-keys.js";
-import { BackupReader } from "../archive/backup-reader.js";
+import type { BackupReader } from "../archive/backup-reader.js";
 import { BackupWriter } from "../archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../archive/folder-target.js";
 import { isOriginal } from "../archive/original/folder.js";
@@ -14,6 +14,7 @@ import { chainOf } from "./chain-of.js";
 import type { OperationContext } from "./context.js";
 import { Conversion } from "./conversion.js";
 import { ORIGINAL_DOUBT } from "./inspect-original.js";
+import { openNamed } from "./open-named.js";
 import { reportFindings } from "./original-objects.js";
 import { passphraseKeys } from "./passphrase-keys.js";
 import { timedKeys } from "./timed-keys.js";
@@ -54,23 +55,24 @@ export async function convertBackup(
   await prepareFolder(options.to, "--to");
   const oldPassphrase = passphraseKeys(await context.passphrase(), report);
   const newPassphrase = passphraseKeys(await context.newPassphrase(), report);
+  const { forNew } = newPassphrase;
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
-    const { backup, base, keys } = await timedKeys(report, async () => {
+    const { backup, base, keys } = await timedKeys(context, async () => {
       const backup = await OriginalBackup.open(options.outputDir, oldPassphrase, signal);
       cleanups.push(() => backup.close());
       let base: BackupReader | undefined;
       if (options.incrementalOver !== undefined) {
         const files = new FolderFiles(options.incrementalOver);
-        base = await BackupReader.open(files, newPassphrase, sealPool);
+        base = await openNamed({ files }, newPassphrase, sealPool, context);
       }
       const cost = KDF_COSTS[options.kdf];
       return {
         backup,
         base,
-        keys: await BackupKeys.create(newPassphrase, cost, base?.keys.slot),
+        keys: await BackupKeys.create(forNew, cost, base?.keys.slot),
       };
     });
     throwIfAborted(signal);

@@ -65,6 +65,7 @@ export async function createBackup(
   const { outputDir } = options;
   if (outputDir !== undefined) await prepareFolder(outputDir);
   const passphrase = passphraseKeys(await context.passphrase(), report);
+  const { forNew } = passphrase;
   throwIfAborted(signal);
 
   const cleanups: (() => Promise<void>)[] = [];
@@ -77,13 +78,13 @@ export async function createBackup(
     cleanups.push(() => sealPool.close());
     const connections = new Connections(options, signal);
     cleanups.push(() => connections.close());
-    const { base, keys } = await timedKeys(report, async () => {
+    const { base, keys } = await timedKeys(context, async () => {
       const over = options.incrementalOver;
       const base =
         over && (await openBase(over, passphrase, { sealPool, stores, cleanups }, context));
       const { kdf } = options;
       const cost = typeof kdf === "string" ? KDF_COSTS[kdf] : kdf;
-      return { base, keys: await BackupKeys.create(passphrase, cost, base?.keys.slot) };
+      return { base, keys: await BackupKeys.create(forNew, cost, base?.keys.slot) };
     });
     throwIfAborted(signal);
     if (base === undefined) report({ type: "incremental-skipped" });

@@ -19,7 +19,7 @@ export async function inspectOriginal(
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
-  const backup = await timedKeys(report, () => OriginalBackup.open(folder, passphrase, signal));
+  const backup = await timedKeys(context, () => OriginalBackup.open(folder, passphrase, signal));
   try {
     const found = await readEverything(backup, context);
     report({

@@ -35,7 +35,7 @@ export async function inspectBackup(
   const located = await locateBackup(location, context);
   const pool = new SealPool();
   try {
-    const backup = await timedKeys(report, () => openNamed(located, passphrase, pool, context));
+    const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
     if (options.quick) await readIndexOf(backup, { signal });
     else await checkContents(backup, context);
     const { metadata, manifest } = backup;

@@ -12,6 +12,9 @@ export interface NamedFiles {
   readonly name?: SnapshotName | undefined;
 }
 
+/** A chain would repeat the same words for each of its backups. */
+const warned = new WeakSet<PassphraseKeys>();
+
 /**
  * Opens a backup, and checks that it is the one that its name in the store names. Throws ArchiveError of every code.
  */
@@ -22,6 +25,13 @@ export async function openNamed(
   { report }: Pick<OperationContext, "report">,
 ): Promise<BackupReader> {
   const backup = await BackupReader.open(files, passphrase, pool);
+  if (backup.keys.byFormerPassphrase && !warned.has(passphrase)) {
+    warned.add(passphrase);
+    report({
+      type: "warning",
+      message: `${backup.where} opens with the passphrase as earlier versions read it, not in the form that new backups use (docs/format.md): keep it exactly as it is given now while you need this backup`,
+    });
+  }
   const doubt = name && requireOwnName(name, backup.metadata, backup.where);
   if (doubt !== undefined) report({ type: "warning", message: doubt });
   return backup;

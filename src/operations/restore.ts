@@ -56,7 +56,7 @@ export async function restoreBackup(
     cleanups.push(() => connections.close());
     const { location, withBase } = options;
     const withIndex = options.checkFirst !== false;
-    const plan = await timedKeys(report, () =>
+    const plan = await timedKeys(context, () =>
       planRestore({ location, withBase, passphrase, sealPool, withIndex }, context),
     );
     cleanups.push(() => plan.close());

@@ -37,7 +37,7 @@ class ChangedFolder implements BackupTarget {
 }
 
 async function writerTo(target: BackupTarget, archiveBytes: number): Promise<BackupWriter> {
-  const keys = await BackupKeys.create(samplePassphrase(), CHEAP_KDF);
+  const keys = await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF);
   const settings = { keys, sealPool, compressionLevel: 1, archiveBytes, chunkBytes: 4096 };
   const writer = new BackupWriter({ target, ...settings });
   await writer.start([]);

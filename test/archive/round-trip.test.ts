@@ -4,7 +4,7 @@ import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
 import { FolderFiles } from "../../src/archive/backup-files.js";
-import { BackupKeys, PassphraseKeys } from "../../src/archive/backup-keys.js";
+import { BackupKeys, PassphraseBytes } from "../../src/archive/backup-keys.js";
 import { BackupReader } from "../../src/archive/backup-reader.js";
 import { BackupWriter } from "../../src/archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../../src/archive/folder-target.js";
@@ -133,8 +133,8 @@ test("ARCHIVE files stay near the length that was asked for, and an entry never 
   t.is(await inspect(folder, SAMPLE_PASSPHRASE), "read");
 });
 
-test("a chain shares one derivation, also under a passphrase that is no text", async (t) => {
-  const passphrase = new PassphraseKeys(randomBytes(64));
+test("a chain shares one derivation, also under a passphrase of an earlier version that is no text", async (t) => {
+  const passphrase = new PassphraseBytes(randomBytes(64));
   const base = await writeSample(newFolder(), {}, { passphrase });
   const options = { passphrase, base: { id: base.metadata.id, keys: base.keys } };
   const { keys } = await writeSample(newFolder(), {}, options);
@@ -164,7 +164,7 @@ test("files are for their owner only, and nothing unfinished is left", async (t)
 
 test("a backup that was not finished is told as such, and its folder is not written again", async (t) => {
   const folder = newFolder();
-  const keys = await BackupKeys.create(samplePassphrase(), CHEAP_KDF);
+  const keys = await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF);
   const sealPool = new SealPool(1);
   t.teardown(() => sealPool.close());
   const writer = new BackupWriter({
@@ -182,7 +182,7 @@ test("a backup that was not finished is told as such, and its folder is not writ
 
 test("an entry that no reader would take is not written", async (t) => {
   const folder = newFolder();
-  const keys = await BackupKeys.create(samplePassphrase(), CHEAP_KDF);
+  const keys = await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF);
   const sealPool = new SealPool(1);
   t.teardown(() => sealPool.close());
   const writer = new BackupWriter({

@@ -1,7 +1,11 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import test from "ava";
+import { FolderFiles } from "../../src/archive/backup-files.js";
+import { PassphraseKeys } from "../../src/archive/backup-keys.js";
+import { BackupReader } from "../../src/archive/backup-reader.js";
+import { SealPool } from "../../src/archive/seal-pool.js";
 import { backuptool, PASSPHRASE } from "../support/backuptool.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
@@ -25,23 +29,81 @@ function open(args: readonly string[], env: Record<string, string | undefined> =
 }
 function file(content: string): string {
   const path = join(newFolder(), "passphrase");
-  writeFileSync(path, content);
+  writeFileSync(path, content, { mode: 0o600 });
   return path;
 }
 
-test("the passphrase comes from the first line of a file, however that ends", async (t) => {
-  for (const end of ["", "\n", "\r\n", "\nanother line\n"]) {
-    const { code, stderr } = await open(["--passphrase-file", file(PASSPHRASE + end)]);
-    t.is(code, 0, stderr);
+test("one passphrase opens a backup by whichever way it comes, with a line end or a byte order mark", async (t) => {
+  for (const end of ["", "\n", "\r\n"]) {
+    for (const before of ["", "\ufeff"]) {
+      const given = before + PASSPHRASE + end;
+      const command = `printf '%s' '${given}'`;
+      for (const { code, stderr } of [
+        await open(["--passphrase-file", file(given)]),
+        await open(["--passphrase-command", command]),
+        await open([], { BACKUPTOOL_PASSPHRASE: given }),
+      ]) {
+        t.is(code, 0, stderr);
+        t.notRegex(stderr, /earlier versions/);
+      }
+    }
   }
   const named = await open([], { BACKUPTOOL_PASSPHRASE_FILE: file(PASSPHRASE) });
   t.is(named.code, 0, named.stderr);
+  const command = { BACKUPTOOL_PASSPHRASE_COMMAND: `echo '${PASSPHRASE}'` };
+  t.is((await open([], command)).code, 0);
 });
 
-test("the passphrase comes from the first line that a command prints", async (t) => {
-  const command = `printf '%s\\nmore' '${PASSPHRASE}'`;
-  t.is((await open(["--passphrase-command", command])).code, 0);
-  t.is((await open([], { BACKUPTOOL_PASSPHRASE_COMMAND: command })).code, 0);
+// Earlier versions took the first line of a file and of a command, and all of a variable: what one of them was given
+// opened a backup or not by the way it came.
+test("two lines open what an earlier version made of the first, with a warning, by whichever way they come", async (t) => {
+  const given = `${PASSPHRASE}\nanother line\n`;
+  for (const { code, stderr } of [
+    await open(["--passphrase-file", file(given)]),
+    await open(["--passphrase-command", `printf '%s' '${given}'`]),
+    await open([], { BACKUPTOOL_PASSPHRASE: given }),
+  ]) {
+    t.is(code, 0, stderr);
+    t.regex(stderr, /opens with the passphrase as earlier versions read it/);
+  }
+});
+
+test("a new backup is under the form that the rule gives, by whichever way the passphrase comes", async (t) => {
+  // As a keyboard of macOS and one of Linux give it.
+  const [decomposed, composed] = ["cafe\u0301", "caf\u00e9"];
+  for (const [args, env] of [
+    [["--passphrase-file", file(`\ufeff${decomposed}\r\n`)], {}],
+    [["--passphrase-command", `echo '${decomposed}'`], {}],
+    [[], { BACKUPTOOL_PASSPHRASE: `${decomposed}\n` }],
+  ] as const) {
+    const made = join(newFolder(), "backup");
+    const target = ["--skip-ceph", "--etcd", etcd.endpoint, "--outputdir", made];
+    const created = await backuptool(["create", ...target, ...args], { env: { ...NONE, ...env } });
+    t.is(created.code, 0, created.stderr);
+    const keys = new PassphraseKeys(Buffer.from(composed));
+    const pool = new SealPool(1);
+    await t.notThrowsAsync(BackupReader.open(new FolderFiles(made), keys, pool));
+    await pool.close();
+    t.true(keys.forms.length === 1);
+  }
+});
+
+test("a passphrase that cannot be typed the same way makes no backup, whichever way it comes", async (t) => {
+  const given = "one\u200b line\nand more";
+  const target = ["--skip-ceph", "--etcd", etcd.endpoint];
+  for (const [args, env] of [
+    [["--passphrase-file", file("one\nmore\n")], {}],
+    [["--passphrase-command", "printf 'one\\nmore'"], {}],
+    [[], { BACKUPTOOL_PASSPHRASE: given }],
+  ] as const) {
+    const made = join(newFolder(), "backup");
+    const { code, stderr } = await backuptool(["create", ...target, "--outputdir", made, ...args], {
+      env: { ...NONE, ...env },
+    });
+    t.is(code, 2);
+    t.regex(stderr, /^backuptool: the passphrase has more than one line; [^\n]*\n$/);
+    t.false(existsSync(join(made, "METADATA.bin")));
+  }
 });
 
 test("what is typed goes before what the environment says", async (t) => {
@@ -84,8 +146,10 @@ test("no passphrase and no terminal is an error at once", async (t) => {
 
 test("an empty passphrase is refused wherever it comes from", async (t) => {
   for (const [args, env] of [
-    [["--passphrase-file", file("\nnot here")], {}],
+    [["--passphrase-file", file("\ufeff\r\n")], {}],
+    [["--passphrase-file", file("")], {}],
     [["--passphrase-command", "true"], {}],
+    [["--passphrase-command", "echo"], {}],
     [[], { BACKUPTOOL_PASSPHRASE: "" }],
   ] as const) {
     const { code, stderr } = await open(args, env);
@@ -102,7 +166,7 @@ test("a file that is not there, and a command that fails, are named", async (t) 
   t.is(failed.code, 1);
   t.is(
     failed.stderr,
-    'locked\nbackuptool: --passphrase-command "echo locked >&2; exit 7" failed: exit code 7\n',
+    "locked\nbackuptool: the command of --passphrase-command failed with exit code 7; run it by hand to see what is wrong with it\n",
   );
 });
 

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { BackupKeys, PassphraseKeys } from "../../src/archive/backup-keys.js";
+import { BackupKeys, type PassphraseBytes, PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { BackupWriter } from "../../src/archive/backup-writer.js";
 import { CborWriter } from "../../src/archive/cbor.js";
 import type { EntryName } from "../../src/archive/entry-path.js";
@@ -55,7 +55,8 @@ export interface SampleContents {
 }
 
 export interface SampleOptions {
-  readonly passphrase?: PassphraseKeys;
+  /** Bytes: a backup of an earlier version, which took them as they were. */
+  readonly passphrase?: PassphraseKeys | PassphraseBytes;
   readonly chunkBytes?: number;
   readonly archiveBytes?: number;
   readonly base?: { readonly id: string; readonly keys?: BackupKeys };
@@ -106,8 +107,9 @@ export async function writeSample(
 ): Promise<{ metadata: Metadata; keys: BackupKeys }> {
   await mkdir(folder, { recursive: true });
   const passphrase = options.passphrase ?? samplePassphrase();
+  const bytes = passphrase instanceof PassphraseKeys ? passphrase.forNew : passphrase;
   const keys =
-    options.keys ?? (await BackupKeys.create(passphrase, CHEAP_KDF, options.base?.keys?.slot));
+    options.keys ?? (await BackupKeys.create(bytes, CHEAP_KDF, options.base?.keys?.slot));
   const sealPool = new SealPool(1);
   const writer = new BackupWriter({
     target: new FolderTarget(folder),

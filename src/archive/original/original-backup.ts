@@ -110,9 +110,8 @@ export class OriginalBackup {
         }
       });
     }
-    const opener = new FrameOpener(await passphrase.once("original", deriveOriginalKey));
+    const opener = await openerOf(folder, archives, passphrase);
     try {
-      await checkKey(folder, archives, opener);
       const metadata = await readMetadataFile(folder, opener);
       const { pools, gap } = await readPools(folder);
       if (gap !== undefined) gaps.push(gap);
@@ -292,6 +291,27 @@ async function visitObject(
 /** The original kept keys and values only. */
 export function recordOf([key, value]: ArchivedPair): ArchivedRecord {
   return { key, value, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
+}
+
+/** Throws WRONG_PASSPHRASE, and UsageError where the rule does not take the passphrase and it opens nothing. */
+async function openerOf(
+  folder: string,
+  archives: readonly string[],
+  { forms, rejection }: PassphraseKeys,
+): Promise<FrameOpener> {
+  let wrong: unknown = rejection;
+  for (const form of forms) {
+    const opener = new FrameOpener(await form.once("original", deriveOriginalKey));
+    try {
+      await checkKey(folder, archives, opener);
+      return opener;
+    } catch (error) {
+      await opener.close();
+      if (!(error instanceof ArchiveError && error.code === "WRONG_PASSPHRASE")) throw error;
+      wrong ??= error;
+    }
+  }
+  throw wrong;
 }
 
 /** A frame that does not open says either; a frame of another file that opens tells. */

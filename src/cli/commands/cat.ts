@@ -27,7 +27,7 @@ export const cat = command({
     }
     const { signal, passphrase, stateFolder } = session;
     const { complete } = await catBackup(
-      { location: backupLocation(args, session.terminal), output: stdout },
+      { location: backupLocation(args, session), output: stdout },
       // Standard output belongs to the tar; what is wrong with it has another.
       {
         ...{ signal, passphrase, stateFolder },

@@ -27,8 +27,8 @@ export const clear = command({
     const asks = asksFirst("clear", args, session);
     await clearTarget(
       {
-        etcd: etcdOptions(args),
-        ceph: cephOptions(args),
+        etcd: etcdOptions(args, session.warn),
+        ceph: cephOptions(args, session.warn),
         pools: [...new Set(args["include-pool"])],
         dryRun: args["dry-run"] === true,
         approve: asks ? (plan) => approve(plan, session) : undefined,

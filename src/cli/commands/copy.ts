@@ -12,6 +12,7 @@ import {
   storeFlags,
   uploadFlags,
 } from "../stores/flags.js";
+import type { Session } from "../session.js";
 import type { StoreRole } from "../stores/roles.js";
 import { requiredStore, storeConfig } from "../stores/store-settings.js";
 import { uploadSettings, wholeNumber } from "../stores/upload-settings.js";
@@ -63,7 +64,7 @@ export const copy = command({
   ],
   async run(args, session) {
     const { copySnapshots } = await import("../../operations/copy.js");
-    const { source, target, targetRole } = direction(args, session.terminal.env);
+    const { source, target, targetRole } = direction(args, session);
     const { minChunkBytes, maxParallelChunks } = uploadSettings(args, targetRole);
     const count = wholeNumber("max-backups-to-copy", args["max-backups-to-copy"], -1, 1e9);
     if (count === 0) throw new UsageError("--max-backups-to-copy 0 leaves nothing to do");
@@ -106,12 +107,12 @@ export const copy = command({
 /** From a source to the primary, as etcd-backup-restore copies; else from the primary to the secondary. */
 function direction(
   args: object,
-  env: Readonly<Record<string, string | undefined>>,
+  { terminal: { env }, warn }: Session,
 ): { source: StoreConfig; target: StoreConfig; targetRole: StoreRole } {
-  const primary = requiredStore(args, "primary", env);
-  const source = storeConfig(args, "source", env);
+  const primary = requiredStore(args, "primary", env, warn);
+  const source = storeConfig(args, "source", env, warn);
   if (source === undefined) {
-    const target = requiredStore(args, "secondary", env);
+    const target = requiredStore(args, "secondary", env, warn);
     return { source: primary, target, targetRole: "secondary" };
   }
   if (storeConfig(args, "secondary", env) !== undefined) {

@@ -14,6 +14,7 @@ import {
   toggle,
 } from "../flags.js";
 import { sealOptions } from "../seal-options.js";
+import type { Session } from "../session.js";
 import { baseLocation, DEFAULT_FOLDER } from "../stores/backup-location.js";
 import {
   secondaryStoreFlags,
@@ -73,9 +74,8 @@ export const create = command({
     if (both !== undefined) {
       throw new UsageError(`--include-pool and --skip-pool both name ${JSON.stringify(both)}`);
     }
-    const { env } = session.terminal;
-    const store = destination(args, "primary", env);
-    const secondaryStore = destination(args, "secondary", env);
+    const store = destination(args, "primary", session);
+    const secondaryStore = destination(args, "secondary", session);
     if (store === undefined && secondaryStore !== undefined) {
       throw new UsageError("there is a secondary store and no primary one", {
         hint: "use --store",
@@ -88,8 +88,8 @@ export const create = command({
           outputDir,
           store,
           secondaryStore,
-          etcd: etcdOptions(args),
-          ceph: cephOptions(args),
+          etcd: etcdOptions(args, session.warn),
+          ceph: cephOptions(args, session.warn),
           includePools: pools["include-pool"],
           skipPools: pools["skip-pool"],
           incrementalOver: baseLocation(args["incremental-over"], store?.config),
@@ -112,8 +112,8 @@ export const create = command({
 function destination(
   args: object,
   role: "primary" | "secondary",
-  env: Readonly<Record<string, string | undefined>>,
+  { terminal, warn }: Session,
 ): StoreDestination | undefined {
-  const config = storeConfig(args, role, env);
+  const config = storeConfig(args, role, terminal.env, warn);
   return config && { config, ...uploadSettings(args, role) };
 }

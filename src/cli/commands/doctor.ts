@@ -2,6 +2,7 @@ import type { StoreConfig } from "../../snapstore/config.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, folderFlags, includePoolFlag, list } from "../flags.js";
+import type { Session } from "../session.js";
 import { DEFAULT_FOLDER } from "../stores/backup-location.js";
 import { secondaryStoreFlags, storeFlags } from "../stores/flags.js";
 import type { StoreRole } from "../stores/roles.js";
@@ -34,12 +35,13 @@ export const doctor = command({
   ],
   async run(args, session) {
     const { examine } = await import("../../operations/doctor.js");
-    const ceph = cephOptions(args);
-    const primary = storeNamed(args, "primary", session.terminal.env);
+    // The check of the keyring says itself who may read it.
+    const ceph = cephOptions(args, () => {});
+    const primary = storeNamed(args, "primary", session);
     const failed = await examine(
       {
         toolVersion: session.toolVersion,
-        etcd: etcdOptions(args),
+        etcd: etcdOptions(args, session.warn),
         ceph: ceph && {
           ceph,
           includePools: args["include-pool"],
@@ -47,7 +49,7 @@ export const doctor = command({
         },
         outputDir: args.outputdir ?? (primary === undefined ? DEFAULT_FOLDER : undefined),
         primary,
-        secondary: storeNamed(args, "secondary", session.terminal.env),
+        secondary: storeNamed(args, "secondary", session),
       },
       session,
     );
@@ -59,12 +61,12 @@ export const doctor = command({
 function storeNamed(
   args: object,
   role: StoreRole,
-  env: Readonly<Record<string, string | undefined>>,
+  { terminal: { env }, warn }: Session,
 ): (() => StoreConfig) | undefined {
   try {
     if (storeConfig(args, role, env) === undefined) return undefined;
   } catch {
     // Thrown again by the check.
   }
-  return () => requiredStore(args, role, env);
+  return () => requiredStore(args, role, env, warn);
 }

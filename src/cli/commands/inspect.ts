@@ -21,7 +21,7 @@ export const inspect = command({
   async run(args, session) {
     const { inspectBackup } = await import("../../operations/inspect.js");
     const { complete } = await inspectBackup(
-      { location: backupLocation(args, session.terminal), quick: args.quick === true },
+      { location: backupLocation(args, session), quick: args.quick === true },
       session,
     );
     return complete ? ExitCode.done : ExitCode.incomplete;

@@ -53,13 +53,13 @@ export const restore = command({
   async run(args, session) {
     const { restoreBackup } = await import("../../operations/restore.js");
     refuseNothingToDo(args);
-    const location = backupLocation(args, session.terminal);
+    const location = backupLocation(args, session);
     const { complete } = await restoreBackup(
       {
         location,
         withBase: args["with-base"],
-        etcd: etcdOptions(args),
-        ceph: cephOptions(args),
+        etcd: etcdOptions(args, session.warn),
+        ceph: cephOptions(args, session.warn),
         pools: poolMapping(args["restore-pool"]),
         leases: args.leases,
         checkFirst: args["check-first"],

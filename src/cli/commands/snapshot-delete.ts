@@ -33,7 +33,7 @@ export const snapshotDelete = command({
     const asks = asksFirst("snapshot delete", args, session);
     await deleteStoredSnapshot(
       {
-        store: chosenStore(args, session.terminal),
+        store: chosenStore(args, session),
         snapshot: String(given),
         dryRun: args["dry-run"] === true,
         approve: asks

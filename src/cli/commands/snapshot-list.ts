@@ -17,8 +17,8 @@ export const snapshotList = command({
   async run(args, session) {
     const { listStoredSnapshots } = await import("../../operations/snapshot-list.js");
     const { env } = session.terminal;
-    const primary = requiredStore(args, "primary", env);
-    const secondary = storeConfig(args, "secondary", env);
+    const primary = requiredStore(args, "primary", env, session.warn);
+    const secondary = storeConfig(args, "secondary", env, session.warn);
     const whole = await listStoredSnapshots({ primary, secondary, now: new Date() }, session);
     return whole ? ExitCode.done : ExitCode.incomplete;
   },

@@ -28,7 +28,7 @@ export const snapshotPrune = command({
     const grace = parseAge("grace-period", args["grace-period"]);
     await pruneStoredLeftOvers(
       {
-        store: chosenStore(args, session.terminal),
+        store: chosenStore(args, session),
         olderThan: new Date(Date.now() - grace),
         dryRun: args["dry-run"] === true,
       },

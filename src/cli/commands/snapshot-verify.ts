@@ -31,7 +31,7 @@ export const snapshotVerify = command({
     const selection = readSelection(args["read-data"] === true, args["read-data-subset"]);
     const damaged = await verifyStoredSnapshot(
       {
-        store: chosenStore(args, session.terminal),
+        store: chosenStore(args, session),
         snapshot: String(args._[0] ?? "latest"),
         selection,
       },

@@ -3,7 +3,7 @@ import type { BackupLocation } from "../../operations/backup-location.js";
 import { parseSnapshotName } from "../../replication/snapshot-name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { folderFlags, text } from "../flags.js";
-import type { Terminal } from "../terminal.js";
+import type { Session } from "../session.js";
 import { secondaryStoreFlags, storeFlags } from "./flags.js";
 import { requiredStore, storeConfig } from "./store-settings.js";
 
@@ -33,17 +33,20 @@ interface LocationArgs extends Partial<Readonly<Record<LocationFlag, string | un
 }
 
 /** The folder of `--outputdir`, or a snapshot of a store. @throws UsageError */
-export function backupLocation(args: LocationArgs, { env }: Terminal): BackupLocation {
+export function backupLocation(
+  args: LocationArgs,
+  { terminal: { env }, warn }: Session,
+): BackupLocation {
   const { outputdir, snapshot = "latest", from = "primary" } = args;
   if (outputdir !== undefined) return { kind: "folder", folder: outputdir };
   if (from !== "primary") {
     const stores: StoreConfig[] = [];
-    if (from === "newest-complete") stores.push(requiredStore(args, "primary", env));
-    stores.push(requiredStore(args, "secondary", env));
+    if (from === "newest-complete") stores.push(requiredStore(args, "primary", env, warn));
+    stores.push(requiredStore(args, "secondary", env, warn));
     return { kind: "snapshot", stores, snapshot };
   }
   const needed = args.snapshot !== undefined || args.from !== undefined;
-  const store = needed ? requiredStore(args, from, env) : storeConfig(args, from, env);
+  const store = needed ? requiredStore(args, from, env, warn) : storeConfig(args, from, env, warn);
   if (store === undefined) {
     const flag = firstGiven(args, SECONDARY);
     if (flag !== undefined) {

@@ -1,12 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
+import { readInputFileSync } from "../../input-file.js";
 import { quoted } from "../../quoted.js";
 import { nearest } from "../nearest.js";
+import { type Warn, warnIfOpenToOthers } from "../secret-files.js";
 import type { StoreEnvironment } from "./roles.js";
 
-/** Longer than any key or chain of certificates. */
-const MAX_FIELD_BYTES = 1 << 20;
+/** Names of fields that hold what others should not read; the rest says where the store is. */
+const SECRET_FIELD = /(key|secret|password|token|connectionString)$/i;
 
 /**
  * Named values of one store's credentials, wherever they came from: a JSON file, a folder with a file
@@ -92,9 +94,11 @@ export function credentialFields(
   known: readonly string[],
 ): CredentialFields | undefined {
   const file = env.get(`${variable}_JSON`);
-  if (file !== undefined) return fromJson(file, env.nameOf(`${variable}_JSON`), known);
+  if (file !== undefined) return fromJson(file, env.nameOf(`${variable}_JSON`), known, env.warn);
   const folder = env.get(variable);
-  return folder === undefined ? undefined : fromFolder(folder, env.nameOf(variable), known);
+  return folder === undefined
+    ? undefined
+    : fromFolder(folder, env.nameOf(variable), known, env.warn);
 }
 
 /** Values of variables under the names that the fields have elsewhere. */
@@ -118,7 +122,7 @@ export function certificate(fields: CredentialFields): string | undefined {
   let pem = given;
   if (!given.includes("-----BEGIN")) {
     try {
-      pem = readFileSync(given, "utf8");
+      pem = readInputFileSync(given).toString();
     } catch {
       throw fields.wrong("trustedCaCert", "is neither PEM nor a file that can be read");
     }
@@ -129,11 +133,16 @@ export function certificate(fields: CredentialFields): string | undefined {
   return pem;
 }
 
-/** The parsed JSON object of a file. @throws UsageError */
-export function readJsonObject(path: string, variable: string): Record<string, unknown> {
+/** The parsed JSON object of a file with credentials. @throws UsageError */
+export function readJsonObject(
+  path: string,
+  variable: string,
+  warn: Warn,
+): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = JSON.parse(readInputFileSync(path).toString());
+    warnIfOpenToOthers(`the file that ${variable} names,`, path, warn);
   } catch (cause) {
     // The parser's own message quotes what it found, which may be a key.
     const why = cause instanceof SyntaxError ? "is not JSON" : `cannot be read: ${reasonOf(cause)}`;
@@ -145,8 +154,13 @@ export function readJsonObject(path: string, variable: string): Record<string, u
   return Object.fromEntries(Object.entries(value));
 }
 
-function fromJson(path: string, variable: string, known: readonly string[]): CredentialFields {
-  const object = readJsonObject(path, variable);
+function fromJson(
+  path: string,
+  variable: string,
+  known: readonly string[],
+  warn: Warn,
+): CredentialFields {
+  const object = readJsonObject(path, variable, warn);
   for (const name of Object.keys(object)) {
     if (known.includes(name)) continue;
     // A misspelt sseCustomerKey must not mean: no encryption.
@@ -161,24 +175,30 @@ function fromJson(path: string, variable: string, known: readonly string[]): Cre
 }
 
 /** As a mounted Kubernetes secret is: a file for each field. A JSON file among them holds them all. */
-function fromFolder(path: string, variable: string, known: readonly string[]): CredentialFields {
+function fromFolder(
+  path: string,
+  variable: string,
+  known: readonly string[],
+  warn: Warn,
+): CredentialFields {
   let names: string[];
   try {
     names = readdirSync(path);
   } catch (cause) {
-    if (codeOf(cause) === "ENOTDIR") return fromJson(path, variable, known);
+    if (codeOf(cause) === "ENOTDIR") return fromJson(path, variable, known, warn);
     throw new UsageError(
       `${quoted(path)}, named by ${variable}, cannot be read: ${reasonOf(cause)}`,
     );
   }
   const json = names.find((name) => name.endsWith(".json"));
-  if (json !== undefined) return fromJson(join(path, json), variable, known);
+  if (json !== undefined) return fromJson(join(path, json), variable, known, warn);
   const values = new Map<string, unknown>();
   for (const name of known) {
     if (!names.includes(name)) continue;
     try {
-      const bytes = readFileSync(join(path, name));
-      if (bytes.length > MAX_FIELD_BYTES) throw new Error("it is too long");
+      const bytes = readInputFileSync(join(path, name));
+      if (SECRET_FIELD.test(name))
+        warnIfOpenToOthers(`${name} of ${variable},`, join(path, name), warn);
       // An editor leaves a line end behind.
       values.set(name, bytes.toString("utf8").replace(/\r?\n$/, ""));
     } catch (cause) {

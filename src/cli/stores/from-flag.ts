@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
-import type { Terminal } from "../terminal.js";
+import type { Session } from "../session.js";
 import { secondaryStoreFlags, storeFlags } from "./flags.js";
 import { requiredStore, storeConfig } from "./store-settings.js";
 
@@ -20,13 +20,15 @@ export const eitherStoreFlags = {
 /** The store that `--from` names. @throws UsageError */
 export function chosenStore(
   args: { readonly from: "primary" | "secondary" },
-  { env }: Terminal,
+  { terminal, warn }: Session,
 ): StoreConfig {
-  const found = storeConfig(args, args.from, env);
-  if (found === undefined && args.from === "primary" && storeConfig(args, "secondary", env)) {
+  const { env } = terminal;
+  const found = storeConfig(args, args.from, env, warn);
+  if (found !== undefined) return found;
+  if (args.from === "primary" && storeConfig(args, "secondary", env) !== undefined) {
     throw new UsageError("only the secondary store is named, and it is not the one to work on", {
       hint: "use --from secondary",
     });
   }
-  return requiredStore(args, args.from, env);
+  return requiredStore(args, args.from, env, warn);
 }

@@ -1,6 +1,7 @@
 import { UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { GcsConfig } from "../../snapstore/config.js";
+import type { Warn } from "../secret-files.js";
 import { readJsonObject, variableFields } from "./credential-fields.js";
 import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
@@ -34,7 +35,7 @@ export function gcsSettings(
   return {
     endpoint: url,
     anonymous,
-    credentials: path === undefined ? undefined : keyFile(path, env.nameOf(variable)),
+    credentials: path === undefined ? undefined : keyFile(path, env.nameOf(variable), env.warn),
     apart,
   };
 }
@@ -43,8 +44,8 @@ function isGoogles(endpoint: string | undefined): boolean {
   return endpoint === undefined || /\.googleapis\.com$/.test(new URL(endpoint).hostname);
 }
 
-function keyFile(path: string, variable: string): Record<string, unknown> {
-  const key = readJsonObject(path, variable);
+function keyFile(path: string, variable: string, warn: Warn): Record<string, unknown> {
+  const key = readJsonObject(path, variable, warn);
   if (!TYPES.includes(String(key["type"]))) {
     throw new UsageError(`${quoted(path)}, named by ${variable}, is no key file of Google Cloud`, {
       hint: `its type is none of ${TYPES.join(", ")}`,

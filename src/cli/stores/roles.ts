@@ -1,3 +1,5 @@
+import type { Warn } from "../secret-files.js";
+
 /** Which of a command's stores is meant: its flags and variables begin with the role. */
 export type StoreRole = "primary" | "secondary" | "source";
 
@@ -16,9 +18,17 @@ export class StoreEnvironment {
   readonly role: StoreRole;
   readonly #env: Readonly<Record<string, string | undefined>>;
 
-  constructor(role: StoreRole, env: Readonly<Record<string, string | undefined>>) {
+  /** Of what is found in its files. */
+  readonly warn: Warn;
+
+  constructor(
+    role: StoreRole,
+    env: Readonly<Record<string, string | undefined>>,
+    warn: Warn = () => {},
+  ) {
     this.role = role;
     this.#env = env;
+    this.warn = warn;
   }
 
   /** The variable's whole name, for messages. */

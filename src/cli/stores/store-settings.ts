@@ -1,6 +1,7 @@
 import { UsageError } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { absSettings } from "./abs-settings.js";
+import type { Warn } from "../secret-files.js";
 import { endpointUrl } from "./endpoint-url.js";
 import { gcsSettings } from "./gcs-settings.js";
 import {
@@ -13,6 +14,7 @@ import {
 import { rcloneSettings } from "./rclone-settings.js";
 import { flagOf, StoreEnvironment, type StoreRole } from "./roles.js";
 import { ecsSettings, ocsSettings, ossSettings, s3Settings } from "./s3-settings.js";
+import { secretInTheClear } from "./secret-in-the-clear.js";
 import { swiftSettings } from "./swift-settings.js";
 
 /** Values of flags by their names as typed. */
@@ -23,15 +25,17 @@ type Given = Readonly<Record<string, unknown>>;
  * nothing names it.
  *
  * @param flags values by their names as typed
+ * @param warn hears of secrets that others can read, in a file or on the way
  * @throws UsageError that names the flag, variable, file and field, and never a secret
  */
 export function storeConfig(
   flags: object,
   role: StoreRole,
   env: Readonly<Record<string, string | undefined>>,
+  warn: Warn = () => {},
 ): StoreConfig | undefined {
   const args: Given = Object.fromEntries(Object.entries(flags));
-  const own = new StoreEnvironment(role, env);
+  const own = new StoreEnvironment(role, env, warn);
   const location = locationOf(args, role, own);
   if (location === undefined) return undefined;
   const flag = flagOf(role, "store-endpoint-override");
@@ -40,7 +44,22 @@ export function storeConfig(
   if (endpoint !== undefined && ["Local", "Rclone"].includes(location.provider)) {
     throw new UsageError(`--${flag} makes no sense: a ${location.provider} store has no endpoint`);
   }
-  const { provider, container, prefix } = location;
+  const config = configOf(location, own, endpoint, env["RCLONE_CONFIG"]);
+  const secret = secretInTheClear(config);
+  if (secret !== undefined) {
+    warn(
+      `${secret} of the ${role} store is sent over http://, where everyone on the way can read it`,
+    );
+  }
+  return config;
+}
+
+function configOf(
+  { provider, container, prefix }: StoreLocation,
+  own: StoreEnvironment,
+  endpoint: string | undefined,
+  rcloneConfig: string | undefined,
+): StoreConfig {
   const place = { container, prefix };
   switch (provider) {
     case "Local":
@@ -60,7 +79,7 @@ export function storeConfig(
     case "Swift":
       return { provider, ...place, ...swiftSettings(own, endpoint) };
     case "Rclone":
-      return { provider, ...place, ...rcloneSettings(own, env["RCLONE_CONFIG"]) };
+      return { provider, ...place, ...rcloneSettings(own, rcloneConfig) };
   }
 }
 
@@ -69,8 +88,9 @@ export function requiredStore(
   flags: object,
   role: StoreRole,
   env: Readonly<Record<string, string | undefined>>,
+  warn: Warn = () => {},
 ): StoreConfig {
-  const config = storeConfig(flags, role, env);
+  const config = storeConfig(flags, role, env, warn);
   if (config !== undefined) return config;
   throw new UsageError(`there is no ${role} store`, {
     hint: `use --${flagOf(role, "store")}, or --${flagOf(role, "storage-provider")} and --${flagOf(role, "store-container")}`,

@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { readInputFile } from "../../input-file.js";
 import { quoted } from "../../quoted.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
 import type { AreaChecks } from "./check.js";
@@ -13,7 +14,7 @@ export async function checkConf(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await within(STEP_MS, signal, (inner) => readFile(path, { signal: inner }));
+    await within(STEP_MS, signal, (inner) => readInputFile(path, inner));
     checks.ok("ceph.conf", quoted(path));
     return true;
   } catch (error) {
@@ -34,11 +35,11 @@ export async function checkKeyring(
   }
   const name = user.includes(".") ? user : `client.${user}`;
   try {
-    const text = await within(STEP_MS, signal, (inner) =>
-      readFile(keyring, { encoding: "utf8", signal: inner }),
-    );
+    const bytes = await within(STEP_MS, signal, (inner) => readInputFile(keyring, inner));
     const { mode } = await within(STEP_MS, signal, () => stat(keyring));
-    const users = [...text.matchAll(/^\s*\[([^\]\n]+)\]/gm)].map(([, one = ""]) => one.trim());
+    const users = [...bytes.toString().matchAll(/^\s*\[([^\]\n]+)\]/gm)].map(([, one = ""]) =>
+      one.trim(),
+    );
     if (!users.includes(name)) {
       const those = users.map(quoted).join(", ") || "nobody";
       checks.failed(

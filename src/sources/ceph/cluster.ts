@@ -1,4 +1,4 @@
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { throwIfAborted } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import { SharedMemory } from "../../shared-memory.js";
@@ -152,15 +152,17 @@ function settings(options: CephOptions): (readonly [string, string])[] {
   ];
 }
 
+/** librados takes regular files alone: of a pipe it reads nothing, once a process writes to it. */
 async function readable(path: string, flag: string): Promise<void> {
   try {
     await access(path, constants.R_OK);
+    if (!(await stat(path)).isFile()) throw new Error("it is not a regular file");
   } catch (cause) {
     throw new CephError(
       "CEPH_CONNECT",
       `ceph: ${flag} ${quoted(path)} cannot be read`,
       { operation: "connect" },
-      { cause, hint: "check the path and its permissions, or use --skip-ceph" },
+      { cause, hint: "name a regular file that can be read, or use --skip-ceph" },
     );
   }
 }

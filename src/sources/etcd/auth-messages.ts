@@ -1,4 +1,4 @@
-import type { Login } from "./credentials.js";
+import type { Login } from "./login.js";
 import { ProtoReader } from "./proto-reader.js";
 import { ProtoWriter } from "./proto-writer.js";
 

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError, throwIfAborted, UsageError } from "../../errors.js";
 import { decodeAuthToken, encodeAuthenticate } from "./auth-messages.js";
 import { callFailure } from "./call-failure.js";
-import { channelCredentials, type Login, loginOf } from "./credentials.js";
+import { channelCredentials } from "./credentials.js";
 import { parseEndpoint } from "./endpoint.js";
 import { EtcdError } from "./errors.js";
 import { EtcdHost } from "./host.js";
+import { type Login, loginOf } from "./login.js";
 import type { EtcdOptions } from "./options.js";
 import { encodeRangeRequest, ZERO_KEY } from "./range-request.js";
 import { decodeHeader, type ResponseHeader } from "./response-header.js";
@@ -58,7 +59,7 @@ export class EtcdConnection {
     const endpoints = options.endpoints.map(parseEndpoint);
     if (endpoints.length === 0) throw new UsageError("no etcd endpoint is given");
     const login = loginOf(options);
-    const credentials = await channelCredentials(endpoints, options);
+    const credentials = await channelCredentials(endpoints, options, signal);
     const hosts = credentials.map(
       (credential, i) => new EtcdHost(endpoints[i]?.address ?? "", credential),
     );

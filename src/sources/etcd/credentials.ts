@@ -1,33 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
-import { UsageError } from "../../errors.js";
-import type { Endpoint } from "./endpoint.js";
+import { InterruptedError, UsageError } from "../../errors.js";
+import { readInputFile } from "../../input-file.js";
+import { type Endpoint, usesTls } from "./endpoint.js";
 import { EtcdError } from "./errors.js";
 import type { EtcdOptions } from "./options.js";
-
-export interface Login {
-  readonly user: string;
-  readonly password: string;
-}
-
-/** The user and password of the options; `user:password` splits at the first colon, as in etcdctl. */
-export function loginOf(options: EtcdOptions): Login | undefined {
-  const { user, password } = options;
-  if (user === undefined || user === "") {
-    if (password !== undefined && password !== "") {
-      throw new UsageError("an etcd password without a user", { hint: "give --user too" });
-    }
-    return undefined;
-  }
-  if (password !== undefined) return { user, password };
-  const colon = user.indexOf(":");
-  if (colon < 0) {
-    throw new UsageError("an etcd user without a password", {
-      hint: "give --password, or --user name:password",
-    });
-  }
-  return { user: user.slice(0, colon), password: user.slice(colon + 1) };
-}
 
 /**
  * TLS for an endpoint that says `https://`, or says nothing while TLS files are given.
@@ -38,6 +14,7 @@ export function loginOf(options: EtcdOptions): Login | undefined {
 export async function channelCredentials(
   endpoints: readonly Endpoint[],
   options: EtcdOptions,
+  signal?: AbortSignal,
 ): Promise<ChannelCredentials[]> {
   const { cacert, cert, key } = options;
   if ((cert === undefined) !== (key === undefined)) {
@@ -55,9 +32,9 @@ export async function channelCredentials(
   const plain = credentials.createInsecure();
   if (!files && !endpoints.some((endpoint) => endpoint.tls)) return endpoints.map(() => plain);
   const [ca, clientCert, clientKey] = await Promise.all([
-    pem("--cacert", cacert),
-    pem("--cert", cert),
-    pem("--key", key),
+    pem("--cacert", cacert, signal),
+    pem("--cert", cert, signal),
+    pem("--key", key, signal),
   ]);
   let secure: ChannelCredentials;
   try {
@@ -69,18 +46,27 @@ export async function channelCredentials(
       hint: "--cacert, --cert and --key are PEM files, and the key belongs to the certificate",
     });
   }
-  return endpoints.map((endpoint) => (files || endpoint.tls ? secure : plain));
+  return endpoints.map((endpoint) => (usesTls(endpoint, options) ? secure : plain));
 }
 
-async function pem(flag: string, path: string | undefined): Promise<Buffer | null> {
+async function pem(
+  flag: string,
+  path: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Buffer | null> {
   if (path === undefined) return null;
   try {
-    return await readFile(path);
+    return await readInputFile(path, signal);
   } catch (cause) {
+    if (cause instanceof InterruptedError) throw cause;
     throw new EtcdError("ETCD_TLS", `${flag} ${path} cannot be read`, {
       cause,
       operation: "read TLS files",
-      hint: "check the path and its permissions",
+      hint: isErrno(cause) ? "check the path and its permissions" : String(cause),
     });
   }
+}
+
+function isErrno(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause;
 }

@@ -1,4 +1,5 @@
 import { UsageError } from "../../errors.js";
+import type { EtcdOptions } from "./options.js";
 
 /** One server to talk to. */
 export interface Endpoint {
@@ -27,8 +28,18 @@ export function parseEndpoint(text: string): Endpoint {
   return { address: `${match[1]}:${port}`, tls: name === undefined ? undefined : name === "https" };
 }
 
+/** Whether a channel to the endpoint is TLS, as channelCredentials makes it. */
+export function usesTls(
+  endpoint: Endpoint,
+  { cacert, cert }: Pick<EtcdOptions, "cacert" | "cert">,
+): boolean {
+  return endpoint.tls ?? (cacert !== undefined || cert !== undefined);
+}
+
 function unreadable(text: string): UsageError {
-  return new UsageError(`${JSON.stringify(text)} is not an etcd endpoint`, {
+  // user:password@host is not taken, and may be tried.
+  const safe = text.replace(/^(\w+:\/\/)?.*@/s, "$1…@");
+  return new UsageError(`${JSON.stringify(safe)} is not an etcd endpoint`, {
     hint: "write host:port, http://host:port or https://host:port",
   });
 }

@@ -1,0 +1,26 @@
+import { UsageError } from "../../errors.js";
+import type { EtcdOptions } from "./options.js";
+
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The user and password of the options; `user:password` splits at the first colon, as in etcdctl. */
+export function loginOf(options: EtcdOptions): Login | undefined {
+  const { user, password } = options;
+  if (user === undefined || user === "") {
+    if (password !== undefined && password !== "") {
+      throw new UsageError("an etcd password without a user", { hint: "give --user too" });
+    }
+    return undefined;
+  }
+  if (password !== undefined) return { user, password };
+  const colon = user.indexOf(":");
+  if (colon < 0) {
+    throw new UsageError("an etcd user without a password", {
+      hint: "give --password, or --user name:password",
+    });
+  }
+  return { user: user.slice(0, colon), password: user.slice(colon + 1) };
+}
