@@ -6,6 +6,7 @@ import type { EntryName } from "../../src/archive/entry-path.js";
 import { FolderTarget } from "../../src/archive/folder-target.js";
 import type { Place } from "../../src/archive/index-items.js";
 import type { BackupCounts, Metadata } from "../../src/archive/metadata.js";
+import { RecordDigester } from "../../src/archive/record-digest.js";
 import {
   type ArchivedLease,
   type ArchivedPair,
@@ -51,6 +52,8 @@ export interface SampleOptions {
   readonly passphrase?: PassphraseKeys;
   readonly chunkBytes?: number;
   readonly archiveBytes?: number;
+  /** The name that it was given in a store. */
+  readonly snapshot?: string;
   readonly base?: { readonly id: string; readonly keys: BackupKeys };
 }
 
@@ -117,8 +120,16 @@ export async function writeSample(
       startedAt: "2026-01-02T03:04:05.000Z",
       finishedAt: "2026-01-02T03:04:06.000Z",
       toolVersion: "0.0.0-test",
+      ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
       ceph:
-        contents.ceph === false ? null : { fsid: "11111111-2222-3333-4444-555555555555", pools },
+        contents.ceph === false
+          ? null
+          : {
+              fsid: "11111111-2222-3333-4444-555555555555",
+              pools,
+              poolIds: pools.map((_, i) => 1 + i),
+              poolsCreated: pools.map((_, i) => 1_700_000_000_123_456 + i),
+            },
       etcd:
         contents.etcd === false
           ? null
@@ -203,13 +214,17 @@ async function writeData(writer: BackupWriter, o: SampleObject): Promise<void> {
 }
 
 async function writeRecords(writer: BackupWriter, contents: SampleContents): Promise<number> {
+  const digester = new RecordDigester();
   const batch = async (records: readonly ArchivedRecord[]) => {
     const encoded = new CborWriter();
     for (const one of records) encodeRecord(encoded, one);
     const place = await writer.place(encoded.length);
     writer.records(encoded.view());
-    for (const { key, modRevision, version } of records) {
-      writer.indexKey({ key, modRevision, version, ...place });
+    for (const [i, record] of records.entries()) {
+      const { key, modRevision, version } = record;
+      // As it is, and as it was before there was a digest.
+      const digest = i % 2 === 0 ? digester.digest(record) : undefined;
+      writer.indexKey({ key, modRevision, version, digest, ...place });
     }
   };
   if (contents.cutOff !== undefined) {
