@@ -50,6 +50,14 @@ void pool_stats(Connection& connection, std::list<std::string> names, BlockingOp
   }
 }
 
+void pool_details(Connection& connection, BlockingOperation& answer) {
+  librados::bufferlist out;
+  std::string status;
+  answer.code = connection.rados.mon_command(R"({"prefix": "osd pool ls", "detail": "detail", "format": "json"})", {},
+                                             &out, &status);
+  answer.texts.push_back(out.to_str());
+}
+
 // Most clusters have no tiers, as the map tells that every client holds; only the monitors tell what a tier is for.
 void pool_tiers(Connection& connection, const std::vector<std::string>& names, BlockingOperation& answer) {
   std::list<std::pair<int64_t, std::string>> pools;
@@ -66,12 +74,7 @@ void pool_tiers(Connection& connection, const std::vector<std::string>& names, B
     if (connection.rados.pool_get_base_tier(pool.first, &base) < 0 || base == pool.first) return false;
     return named(pool.first) || named(base);
   });
-  if (!tiered) return;
-  librados::bufferlist out;
-  std::string status;
-  answer.code = connection.rados.mon_command(R"({"prefix": "osd pool ls", "detail": "detail", "format": "json"})", {},
-                                             &out, &status);
-  answer.texts.push_back(out.to_str());
+  if (tiered) pool_details(connection, answer);
 }
 
 void open_pool(Connection& connection, const std::string& name, BlockingOperation& answer) {

@@ -29,7 +29,9 @@ void connect(Connection& connection, const ConnectOptions& options, BlockingOper
 void list_pools(Connection& connection, BlockingOperation& answer);
 // texts are the names that there are, numbers are objects and bytes of each.
 void pool_stats(Connection& connection, std::list<std::string> names, BlockingOperation& answer);
-// texts[0] is what the monitors say of all pools, as JSON; there is none when no pool of `names` has a cache tier or
+// texts[0] is what the monitors say of all pools, as JSON.
+void pool_details(Connection& connection, BlockingOperation& answer);
+// Likewise; there is none when no pool of `names` has a cache tier or
 // is one.
 void pool_tiers(Connection& connection, const std::vector<std::string>& names, BlockingOperation& answer);
 // numbers[0] stands for the pool from then on; numbers[1] is the alignment that the pool wants of appends, in

@@ -11,11 +11,13 @@ Napi::Function Cluster::define(Napi::Env env) {
                          InstanceMethod<&Cluster::connect>("connect"),
                          InstanceMethod<&Cluster::pools>("pools"),
                          InstanceMethod<&Cluster::pool_stats>("poolStats"),
+                         InstanceMethod<&Cluster::pool_details>("poolDetails"),
                          InstanceMethod<&Cluster::pool_tiers>("poolTiers"),
                          InstanceMethod<&Cluster::open_pool>("openPool"),
                          InstanceMethod<&Cluster::close_pool>("closePool"),
                          InstanceMethod<&Cluster::list>("list"),
                          InstanceMethod<&Cluster::stat>("stat"),
+                         InstanceMethod<&Cluster::only_clones>("onlyClones"),
                          InstanceMethod<&Cluster::read>("read"),
                          InstanceMethod<&Cluster::write>("write"),
                          InstanceMethod<&Cluster::remove>("remove"),
@@ -68,6 +70,9 @@ Napi::Value Cluster::pool_stats(const Napi::CallbackInfo& info) {
   return block(info[1], [names](auto& connection, auto& answer) { ::pool_stats(connection, names, answer); });
 }
 
+// poolDetails((code, _, [json]) => …)
+Napi::Value Cluster::pool_details(const Napi::CallbackInfo& info) { return block(info[0], ::pool_details); }
+
 // poolTiers(names, (code, _, [json] or []) => …)
 Napi::Value Cluster::pool_tiers(const Napi::CallbackInfo& info) {
   auto names = texts_of<std::vector<std::string>>(info[0]);
@@ -107,6 +112,8 @@ Napi::Value Cluster::list(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Cluster::stat(const Napi::CallbackInfo& info) { return submit<StatOperation>(info); }
+
+Napi::Value Cluster::only_clones(const Napi::CallbackInfo& info) { return submit<OnlyClonesOperation>(info); }
 
 Napi::Value Cluster::remove(const Napi::CallbackInfo& info) { return submit<RemoveOperation>(info); }
 

@@ -14,10 +14,12 @@ class Cluster : public Napi::ObjectWrap<Cluster> {
   Napi::Value connect(const Napi::CallbackInfo& info);
   Napi::Value pools(const Napi::CallbackInfo& info);
   Napi::Value pool_stats(const Napi::CallbackInfo& info);
+  Napi::Value pool_details(const Napi::CallbackInfo& info);
   Napi::Value pool_tiers(const Napi::CallbackInfo& info);
   Napi::Value open_pool(const Napi::CallbackInfo& info);
   Napi::Value close_pool(const Napi::CallbackInfo& info);
   Napi::Value list(const Napi::CallbackInfo& info);
+  Napi::Value only_clones(const Napi::CallbackInfo& info);
   Napi::Value stat(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);

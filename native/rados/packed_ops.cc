@@ -1,5 +1,7 @@
 #include "packed_ops.h"
 
+#include <algorithm>
+
 PackedOperation::PackedOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                                  std::shared_ptr<Connection> connection, size_t arrays)
     : Operation(info[4 + arrays].As<Napi::Function>()),
@@ -74,6 +76,26 @@ void StatOperation::put(size_t i, uint64_t version) {
   static_cast<double*>(arrays_[0])[i] = static_cast<double>(state.size);
   static_cast<int64_t*>(arrays_[1])[i] = state.mtime.tv_sec * 1000000000LL + state.mtime.tv_nsec;
   static_cast<uint64_t*>(arrays_[2])[i] = version;
+}
+
+OnlyClonesOperation::OnlyClonesOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
+                                         std::shared_ptr<Connection> connection)
+    : PackedOperation(info, std::move(pool), std::move(connection), 1), states_(names_.size()) {}
+
+int OnlyClonesOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
+  librados::ObjectReadOperation op;
+  op.list_snaps(&states_[i].snaps, &states_[i].code);
+  io.snap_set_read(librados::SNAP_DIR);
+  const int code = io.aio_operate(names_[i].oid, completion, &op, librados::OPERATION_NOFLAG, nullptr);
+  io.snap_set_read(librados::SNAP_HEAD);
+  return code;
+}
+
+void OnlyClonesOperation::put(size_t i, uint64_t) {
+  const auto& clones = states_[i].snaps.clones;
+  const bool head = std::any_of(clones.begin(), clones.end(),
+                                [](const auto& clone) { return clone.cloneid == librados::SNAP_HEAD; });
+  static_cast<double*>(arrays_[0])[i] = !clones.empty() && !head ? 1 : 0;
 }
 
 RemoveOperation::RemoveOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,

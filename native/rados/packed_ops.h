@@ -58,6 +58,23 @@ class StatOperation : public PackedOperation {
   std::vector<State> states_;
 };
 
+// only_clones(pool, names, offsets, errno, only, (code) => …): 1 for each object that is deleted, and of which snapshots
+// keep a state.
+class OnlyClonesOperation : public PackedOperation {
+ public:
+  OnlyClonesOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection);
+
+ private:
+  int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;
+  void put(size_t i, uint64_t version) override;
+
+  struct State {
+    librados::snap_set_t snaps;
+    int code;
+  };
+  std::vector<State> states_;
+};
+
 // remove(pool, names, offsets, errno, (code) => …)
 class RemoveOperation : public PackedOperation {
  public:

@@ -61,6 +61,8 @@ export interface Metadata extends Manifest {
     readonly pools: readonly string[];
     /** Of `pools`, in their order. A converted archive has none, nor has one that was made before there were any. */
     readonly poolIds?: readonly number[];
+    /** When the cluster made them, microseconds since 1970; 0 where it is not known. Likewise. */
+    readonly poolsCreated?: readonly number[];
   } | null;
   readonly etcd: {
     readonly clusterId: string;
@@ -129,11 +131,14 @@ function isMap(value: unknown): value is Record<string, unknown> {
 
 function isCeph(value: unknown): boolean {
   if (!isMap(value)) return false;
-  const { fsid, pools, poolIds } = value;
+  const { fsid, pools, poolIds, poolsCreated } = value;
   if (!isText(fsid) || !Array.isArray(pools) || !pools.every(isText)) return false;
   if (new Set(pools).size !== pools.length) return false;
-  if (poolIds === undefined) return true;
-  return Array.isArray(poolIds) && poolIds.length === pools.length && poolIds.every(isCount);
+  return [poolIds, poolsCreated].every(
+    (list) =>
+      list === undefined ||
+      (Array.isArray(list) && list.length === pools.length && list.every(isCount)),
+  );
 }
 
 function isEtcd(value: unknown): boolean {

@@ -1,6 +1,9 @@
 import { throwIfAborted, UsageError } from "../errors.js";
 import { CephCluster, type CephOptions } from "../sources/ceph/cluster.js";
+import { ENOENT } from "../sources/ceph/errors.js";
 import { nameAt } from "../sources/ceph/name-batch.js";
+import type { CephPool } from "../sources/ceph/pool.js";
+import type { NameBatch } from "../sources/ceph/types.js";
 import { EtcdCluster, type EtcdOptions } from "../sources/etcd/cluster.js";
 import type { OperationContext } from "./context.js";
 import { requirePools } from "./pools.js";
@@ -73,8 +76,10 @@ async function clearPool(
   try {
     for await (const batch of pool.list({ slices: 4, pageSize: 512, signal })) {
       throwIfAborted(signal);
-      if (!dryRun) await pool.remove(batch, signal);
-      for (let i = 0; i < batch.count; i++) {
+      const deleted = dryRun
+        ? await present(pool, batch, signal)
+        : await pool.remove(batch, signal);
+      for (const i of deleted) {
         const { name, namespace } = nameAt(batch, i);
         report({ type: "object-deleted", pool: poolName, name, namespace, dryRun });
       }
@@ -82,4 +87,10 @@ async function clearPool(
   } finally {
     pool.close();
   }
+}
+
+/** Indices of the objects that are there: a listing also names deleted ones that a snapshot keeps. */
+async function present(pool: CephPool, batch: NameBatch, signal: AbortSignal): Promise<number[]> {
+  const { errno } = await pool.stat(batch, signal);
+  return [...errno.keys()].filter((i) => errno[i] !== ENOENT);
 }

@@ -1,10 +1,11 @@
 import type { EntryName } from "../archive/entry-path.js";
 import type { Place } from "../archive/index-items.js";
+import type { Metadata } from "../archive/metadata.js";
 import type { ObjectTable } from "../archive/object-table.js";
 import { throwIfAborted } from "../errors.js";
 import { quoted } from "../quoted.js";
 import type { CephCluster } from "../sources/ceph/cluster.js";
-import { CephError } from "../sources/ceph/errors.js";
+import { CephError, ENOENT } from "../sources/ceph/errors.js";
 import { nameAt, packNames } from "../sources/ceph/name-batch.js";
 import type { CephPool } from "../sources/ceph/pool.js";
 import type { NameBatch, ObjectName, ReadObject } from "../sources/ceph/types.js";
@@ -19,28 +20,39 @@ const LIST_PAGE = 1024;
 const STAT_WINDOW = 3;
 const READ_MEMORY = 64 << 20;
 
+/** In the order of the pools. */
+export type PoolIdentities = Required<
+  Pick<NonNullable<Metadata["ceph"]>, "poolIds" | "poolsCreated">
+>;
+
 /**
  * Backs up the objects of `pools`, each pool with parallel listing and a window of reads. `isCovered` tells of a pool
  * of the base whether this backup speaks for it too: one that it covers and that is not there any more was deleted.
- * Returns the ids of the pools.
+ * Returns what tells the pools from others of their names.
  */
 export async function archivePools(
   run: CreateRun,
   ceph: CephCluster,
   pools: readonly string[],
   isCovered: (pool: string) => boolean,
-): Promise<number[]> {
+): Promise<PoolIdentities> {
+  const created = await ceph.poolsCreated();
   const gone = basePools(run).filter((pool) => !pools.includes(pool) && isCovered(pool));
   const known = [...pools, ...gone];
   const table = run.base && (await loadBaseObjects(run.base, known, run.context.signal));
   for (const [ordinal, name] of known.entries()) run.writer.indexPool(ordinal, name);
   const total = await expectedObjects(ceph, pools, run.context.signal);
-  const ids: number[] = [];
+  const identities: { poolIds: number[]; poolsCreated: number[] } = {
+    poolIds: [],
+    poolsCreated: [],
+  };
   for (const [ordinal, name] of pools.entries()) {
     const pool = await ceph.openPool(name);
     try {
-      ids.push(pool.id);
-      const comparable = isPoolOfBase(run, ceph, pool);
+      const made = created.get(pool.id) ?? 0;
+      identities.poolIds.push(pool.id);
+      identities.poolsCreated.push(made);
+      const comparable = isPoolOfBase(run, ceph, pool, made);
       const vanished = run.counts.vanishedObjects;
       await new PoolArchiver(run, pool, ordinal, table, { comparable, total }).run();
       if (run.counts.vanishedObjects > vanished) await requireSamePool(ceph, pool);
@@ -51,16 +63,25 @@ export async function archivePools(
   if (run.base !== undefined && table !== undefined && table.unmarked > 0) {
     run.counts.deletedObjects = await writeObjectTombstones(run, table, known);
   }
-  return ids;
+  return identities;
 }
 
 /**
  * Whether this is the very pool that the base knows by its name. In one that was made again since, versions began
- * anew, and a restore gives objects the times that they had before.
+ * anew, and a restore gives objects the times that they had before. Ids begin anew as well in a cluster that was made
+ * again under its old fsid, but not the time at which the pool was made.
  */
-function isPoolOfBase(run: CreateRun, { fsid }: CephCluster, { name, id }: CephPool): boolean {
+function isPoolOfBase(
+  run: CreateRun,
+  { fsid }: CephCluster,
+  { name, id }: CephPool,
+  created: number,
+): boolean {
   const known = run.base?.metadata.ceph;
-  return known?.fsid === fsid && known.poolIds?.[known.pools.indexOf(name)] === id;
+  const ordinal = known?.pools.indexOf(name) ?? -1;
+  if (known?.fsid !== fsid || known.poolIds?.[ordinal] !== id) return false;
+  const before = known.poolsCreated?.[ordinal] ?? 0;
+  return before === 0 || created === 0 || before === created;
 }
 
 /** The objects of a pool that is deleted meanwhile vanish too, and that is no backup of it. */
@@ -123,7 +144,9 @@ class PoolArchiver {
     for await (const group of this.#pool.read(wanted, { memoryBytes: READ_MEMORY, signal })) {
       throwIfAborted(signal);
       for (const object of group.objects) await this.#archive(object);
-      this.#run.counts.vanishedObjects += group.vanished.length;
+      if (table === undefined) await this.#notThere(group.vanished);
+      // They were there when they were stated.
+      else this.#run.counts.vanishedObjects += group.vanished.length;
       for (const failure of group.failures) {
         this.#missing(failure, CephError.ofRead(this.#pool.name, failure));
       }
@@ -142,6 +165,7 @@ class PoolArchiver {
     }));
     for await (const { batch, stat } of stated) {
       const changed: ObjectName[] = [];
+      const gone: ObjectName[] = [];
       for (let i = 0; i < batch.count; i++) {
         const name = nameAt(batch, i);
         const slot = table.find(this.#ordinal, name.namespace, name.locator, name.name);
@@ -165,9 +189,10 @@ class PoolArchiver {
             continue;
           }
         }
-        // Also those that could not be stated: reading them says why, or that they are gone.
-        changed.push(name);
+        // Also those that could not be stated: reading them says why.
+        (stat.errno[i] === ENOENT ? gone : changed).push(name);
       }
+      await this.#notThere(gone);
       await writer.ready();
       this.#progress();
       if (changed.length > 0) yield packNames(changed);
@@ -232,6 +257,14 @@ class PoolArchiver {
       file: place.file,
       offset: place.offset,
     });
+  }
+
+  /** Counts what was deleted since it was listed. A listing also names what was deleted before, and is kept by a snapshot. */
+  async #notThere(names: readonly ObjectName[]): Promise<void> {
+    if (names.length === 0) return;
+    const { counts, context } = this.#run;
+    const only = await this.#pool.countOnlyClones(packNames(names), context.signal);
+    counts.vanishedObjects += names.length - only;
   }
 
   #missing({ namespace, locator, name }: ObjectName, error: CephError): void {

@@ -15,7 +15,7 @@ import { type BackupLocation, locateBackup, originalFolder } from "./backup-loca
 import { chainOf } from "./chain-of.js";
 import { Connections } from "./connections.js";
 import type { OperationContext } from "./context.js";
-import { archivePools } from "./create-ceph.js";
+import { archivePools, type PoolIdentities } from "./create-ceph.js";
 import { archiveEtcd, type EtcdFacts } from "./create-etcd.js";
 import { CreateStores, type StoreDestination } from "./create-target.js";
 import { openNamed } from "./open-named.js";
@@ -114,9 +114,9 @@ export async function createBackup(
     const counts = newCounts();
     await writer.start(base === undefined ? [] : await chainOf(base));
     const run = { writer, counts, base, context, keepGoing: options.keepGoing };
-    let poolIds: readonly number[] = [];
+    let identities: PoolIdentities = { poolIds: [], poolsCreated: [] };
     if (ceph !== undefined) {
-      poolIds = await archivePools(run, ceph, pools, covers(options));
+      identities = await archivePools(run, ceph, pools, covers(options));
       report({
         type: "ceph-done",
         included: counts.objects,
@@ -138,7 +138,7 @@ export async function createBackup(
       finishedAt: new Date().toISOString(),
       toolVersion: options.toolVersion,
       ...(snapshot === undefined ? {} : { snapshot }),
-      ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools, poolIds },
+      ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools, ...identities },
       etcd: etcdFacts,
       counts,
     });

@@ -97,7 +97,7 @@ export class PoolTargets {
   /** Removes objects, after everything queued before. Returns how many there were. */
   async remove(pool: CephPool, names: readonly ObjectName[]): Promise<number> {
     await this.drain();
-    return (await pool.remove(packNames(names), this.#signal)).removed;
+    return (await pool.remove(packNames(names), this.#signal)).length;
   }
 
   #send(pool: CephPool, batch: Batch): void {

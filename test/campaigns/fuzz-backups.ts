@@ -11,7 +11,7 @@ import { type Reading, readAll } from "../support/archive-judge.js";
 import { mutated, mutatedValue } from "../support/archive-mutations.js";
 import { writeSample } from "../support/archive-sample.js";
 import type { SeededChoice } from "../support/seeded-choice.js";
-import type { Seeds } from "./fuzz-decoders.js";
+import { SEED_NAME, type Seeds } from "./fuzz-decoders.js";
 
 /** A small backup that is spoiled and mended again, and what a reader made of it when it was whole. */
 export class FuzzedBackup {
@@ -49,7 +49,7 @@ export class FuzzedBackup {
     passphrase: PassphraseKeys,
     pool: SealPool,
   ): Promise<FuzzedBackup> {
-    const options = { passphrase, chunkBytes: 700, archiveBytes: 3500 };
+    const options = { passphrase, chunkBytes: 700, archiveBytes: 3500, snapshot: SEED_NAME.text };
     const sample = await writeSample(folder, FULL_CONTENTS, options);
     const good = await readAll(folder, passphrase, pool);
     if (good.error !== undefined) throw good.error;

@@ -14,6 +14,8 @@ import {
   decodeTombstone,
 } from "../../src/archive/records.js";
 import { decodePax, decodeTarBlock, TAR_BLOCK, TarError } from "../../src/archive/tar-header.js";
+import { requireOwnName } from "../../src/replication/own-name.js";
+import { snapshotName } from "../../src/replication/snapshot-name.js";
 import { readTar } from "../../src/archive/tar-reader.js";
 
 /** Real bytes of a backup to start from. */
@@ -52,6 +54,14 @@ function sequence(name: string, seed: keyof Seeds, decode: (from: CborReader) =>
   };
 }
 
+/** The name that the metadata of {@link Seeds} says. */
+export const SEED_NAME = snapshotName({
+  kind: "full",
+  firstRevision: 0,
+  lastRevision: 9,
+  time: 1_767_323_045,
+});
+
 export const DECODERS: readonly Decoder[] = [
   { name: "header", seed: "header", refuses: archive, run: (b) => void decodeHeader(b, "f") },
   {
@@ -66,6 +76,12 @@ export const DECODERS: readonly Decoder[] = [
     },
   },
   { name: "metadata", seed: "metadata", refuses: archive, run: (b) => void decodeMetadata(b) },
+  {
+    name: "own name",
+    seed: "metadata",
+    refuses: archive,
+    run: (bytes) => void requireOwnName(SEED_NAME, decodeMetadata(bytes), "f"),
+  },
   sequence("index items", "index", decodeIndexItem),
   sequence("records", "index", decodeRecord),
   sequence("attributes", "index", decodeAttributes),

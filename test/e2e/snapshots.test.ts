@@ -10,10 +10,12 @@ import { snapshotName } from "../../src/replication/snapshot-name.js";
 import { Azurite } from "../support/azurite.js";
 import { backuptool, env as environment, lines } from "../support/backuptool.js";
 import { EtcdServer } from "../support/etcd-server.js";
+import { FaultyProxy } from "../support/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
 import { age, forgeSnapshot } from "../support/forged-snapshots.js";
 import { onTerminal } from "../support/pty.js";
 import { newBucket, plainClient, radosgw } from "../support/s3-buckets.js";
+import { bucketStore } from "../support/store-flags.js";
 import { newSwiftContainer } from "../support/swift-auth.js";
 
 /** A Local store with a real full backup and a real incremental over it. */
@@ -384,22 +386,27 @@ test("copy takes the newest backups only, or the young ones, and refuses numbers
 
 test("an interrupted copy says how to go on, and ends with 130", async (t) => {
   const from = newFolder();
-  forgeSnapshot(from, { time: 1000, sizes: Array.from({ length: 8 }, () => 40 << 20) });
-  const to = newFolder();
-  const { code, stderr } = await backuptool(
-    ["copy", "--store", url(from), "--secondary-store", url(to)],
-    {
-      onStart: (child) => {
-        const timer = setInterval(() => {
-          if (readdirSync(to).length === 0) return;
-          clearInterval(timer);
-          // A second time would mean: at once.
-          child.kill("SIGINT");
-        }, 5);
-        child.on("close", () => clearInterval(timer));
-      },
+  forgeSnapshot(from, { time: 1000, sizes: [1000, 6 << 20] });
+  let interrupt = (): void => {};
+  // Nothing that is sent is ever answered, so the copy is under way until the signal.
+  const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method }) => {
+    if (method !== "PUT" && method !== "POST") return undefined;
+    interrupt();
+    return { kind: "hang" };
+  });
+  t.teardown(() => proxy.close());
+  const to = bucketStore(await newBucket(), { endpoint: proxy.url });
+  const copy = ["copy", "--store", url(from), ...to.flags("secondary")];
+  const { code, stderr } = await backuptool(copy, {
+    env: to.env("secondary"),
+    onStart: (child) => {
+      interrupt = () => {
+        // A second time would mean: at once.
+        interrupt = () => {};
+        child.kill("SIGINT");
+      };
     },
-  );
+  });
   t.is(code, 130, stderr);
   t.regex(stderr, /run the same copy again: it goes on where this one ended\n$/);
 });

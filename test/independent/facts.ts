@@ -101,8 +101,10 @@ export function factsIn(content: Buffer): Facts {
       return name;
     });
     requireIn(file, new Set(pools).size === pools.length, "pools");
-    const ids = at(ceph, "poolIds");
-    if (ids !== undefined) requireIn(file, list(ids, "poolIds").length === pools.length, "poolIds");
+    for (const name of ["poolIds", "poolsCreated"]) {
+      const facts = at(ceph, name);
+      if (facts !== undefined) requireIn(file, list(facts, name).length === pools.length, name);
+    }
   }
   const etcd = at(root, "etcd");
   const [firstBatch, restarts] =

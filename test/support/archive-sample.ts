@@ -6,6 +6,7 @@ import type { EntryName } from "../../src/archive/entry-path.js";
 import { FolderTarget } from "../../src/archive/folder-target.js";
 import type { Place } from "../../src/archive/index-items.js";
 import type { BackupCounts, Metadata } from "../../src/archive/metadata.js";
+import { RecordDigester } from "../../src/archive/record-digest.js";
 import {
   type ArchivedLease,
   type ArchivedPair,
@@ -133,7 +134,14 @@ export async function writeSample(
       toolVersion: "0.0.0-test",
       ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
       ceph:
-        contents.ceph === false ? null : { fsid: "11111111-2222-3333-4444-555555555555", pools },
+        contents.ceph === false
+          ? null
+          : {
+              fsid: "11111111-2222-3333-4444-555555555555",
+              pools,
+              poolIds: pools.map((_, i) => 1 + i),
+              poolsCreated: pools.map((_, i) => 1_700_000_000_123_456 + i),
+            },
       etcd:
         contents.etcd === false
           ? null

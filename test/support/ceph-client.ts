@@ -11,6 +11,8 @@ export interface ObjectToWrite {
   /** Random bytes; or `data`. */
   readonly size?: number;
   readonly data?: string | Uint8Array;
+  /** Seconds since 1970, where the client gives the object a time itself; then it has data alone. */
+  readonly mtime?: number;
   /** Where the data begins; before it is a hole. */
   readonly offset?: number;
   readonly xattrs?: readonly (readonly [string | Uint8Array, string | Uint8Array])[];

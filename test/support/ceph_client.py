@@ -97,6 +97,12 @@ def write(io, item):
         data = bytes.fromhex(item["data"])
     else:
         data = os.urandom(item["size"])
+    if "mtime" in item:
+        op, mtime = P(lib.rados_create_write_op()), c.c_long(item["mtime"])
+        lib.rados_write_op_write_full(op, data, SIZE(len(data)))
+        check(lib.rados_write_op_operate(op, io, name, c.byref(mtime), 0), "write")
+        lib.rados_release_write_op(op)
+        return
     if not data:
         op = P(lib.rados_create_write_op())
         lib.rados_write_op_create(op, 0, None)

@@ -21,10 +21,16 @@ export class DevCluster {
     this.env = Object.fromEntries([...exports].map(([, name = "", value = ""]) => [name, value]));
   }
 
-  /** @param pools names of pools to make, instead of those of the script */
-  static async start(pools?: readonly string[]): Promise<DevCluster> {
+  /**
+   * @param pools names of pools to make, instead of those of the script
+   * @param fsid of the Ceph cluster, instead of a random one
+   */
+  static async start(pools?: readonly string[], fsid?: string): Promise<DevCluster> {
     const folder = join(newFolder(), "cluster");
-    await script(["up", folder], pools === undefined ? {} : { POOLS: pools.join(" ") });
+    await script(["up", folder], {
+      ...(pools === undefined ? {} : { POOLS: pools.join(" ") }),
+      ...(fsid === undefined ? {} : { FSID: fsid }),
+    });
     return new DevCluster(folder);
   }
 
@@ -49,8 +55,13 @@ export class DevCluster {
 
   /** Flags that lead there. */
   get flags(): string[] {
+    return [...this.cephFlags, "--etcd", this.env["ETCD_ENDPOINT"] ?? ""];
+  }
+
+  /** Those that lead to Ceph. */
+  get cephFlags(): string[] {
     const { conf, keyring = "" } = this.options();
-    return ["--cephconf", conf, "--keyring", keyring, "--etcd", this.env["ETCD_ENDPOINT"] ?? ""];
+    return ["--cephconf", conf, "--keyring", keyring];
   }
 
   options(more: Partial<CephOptions> = {}): CephOptions {

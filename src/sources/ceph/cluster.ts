@@ -6,6 +6,7 @@ import { answered } from "./answered.js";
 import { CephError, ENOENT, errnoNameOf } from "./errors.js";
 import { type LibradosCluster, type Lists, newLibradosCluster } from "./librados.js";
 import { CephPool } from "./pool.js";
+import { creationTimes } from "./pool-times.js";
 import { refuseTiers, type TierUse } from "./tiers.js";
 
 /** How to reach a Ceph cluster, in the terms of the `ceph` program. */
@@ -108,6 +109,22 @@ export class CephCluster {
     if (json !== undefined) refuseTiers(JSON.parse(json), pools, use);
   }
 
+  /**
+   * When each pool was made, by its id: microseconds since 1970. A pool is missing where the monitors do not say it, or
+   * not to this user.
+   */
+  async poolsCreated(): Promise<Map<number, number>> {
+    const { code, results } = await answered<Lists>(this.#signal, (done) =>
+      this.#native.poolDetails(done),
+    );
+    if (code < 0) {
+      const error = CephError.of(code, { operation: "look when the pools were made" });
+      if (error.code === "CEPH_DENIED") return new Map();
+      throw error;
+    }
+    return creationTimes(JSON.parse(results[1][0] ?? "[]"));
+  }
+
   /** Opens the head of a pool. */
   async openPool(name: string): Promise<CephPool> {
     const { code, results } = await answered<Lists>(this.#signal, (done) =>
@@ -141,6 +158,7 @@ function settings(options: CephOptions): (readonly [string, string])[] {
     ["rados_osd_op_timeout", op],
     ["rados_mon_op_timeout", op],
     ["client_mount_timeout", connect],
+    ...notices(options.opTimeoutSeconds ?? OP_TIMEOUT_SECONDS),
     // Nothing of librados' own on the terminal or in /var/log: its errors come out as ours.
     ["log_to_stderr", "false"],
     ["err_to_stderr", "false"],
@@ -149,6 +167,20 @@ function settings(options: CephOptions): (readonly [string, string])[] {
     // Half of what may be in flight by default is more memory than this program means to use.
     ["objecter_inflight_op_bytes", String(128 << 20)],
     ...(options.keyring === undefined ? [] : ([["keyring", options.keyring]] as const)),
+  ];
+}
+
+/**
+ * What librados does about connections that a firewall forgot. One on which nothing came for a third of an operation's
+ * time is made anew after another third at most, and operations under way are sent again, which OSDs notice; of its own
+ * it would take 15 minutes or more. Monitors are pinged; the pings suit the time as well where it is short.
+ */
+function notices(opTimeoutSeconds: number): (readonly [string, string])[] {
+  const third = Math.ceil((opTimeoutSeconds || OP_TIMEOUT_SECONDS) / 3);
+  return [
+    ["ms_connection_idle_timeout", String(Math.min(third, 900))],
+    ["mon_client_ping_interval", String(Math.min(10, Math.ceil(third / 3)))],
+    ["mon_client_ping_timeout", String(Math.min(30, third))],
   ];
 }
 

@@ -49,6 +49,8 @@ export interface LibradosCluster {
   pools(done: Callback<Lists>): void;
   /** Objects and bytes of each pool in `texts`; a pool that there is not is missing. */
   poolStats(names: readonly string[], done: Callback<Lists>): void;
+  /** `texts` has what `ceph osd pool ls detail` says, as JSON. */
+  poolDetails(done: Callback<Lists>): void;
   /** `texts` has what `ceph osd pool ls detail` says, where a pool of `names` has a cache tier or is one. */
   poolTiers(names: readonly string[], done: Callback<Lists>): void;
   /** `numbers` are the pool for the calls below, the alignment of appends that it wants, or 0, and its id. */
@@ -70,6 +72,15 @@ export interface LibradosCluster {
     size: Float64Array,
     mtime: BigInt64Array,
     version: BigUint64Array,
+    done: Callback,
+  ): void;
+  /** `only[i]` is 1 where an object is deleted and snapshots keep a state of it. */
+  onlyClones(
+    pool: number,
+    names: Uint8Array,
+    offsets: Uint32Array,
+    errno: Int32Array,
+    only: Float64Array,
     done: Callback,
   ): void;
   /** `request` is parts, offset, length, omap entries; object `i` lands at `slots[i]` of `memory`. */

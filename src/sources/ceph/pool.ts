@@ -31,15 +31,19 @@ export class CephPool {
     this.#handle = handle;
   }
 
-  /** Names of all objects, in no order that means anything. */
+  /**
+   * Names of all objects, in no order that means anything. Those that are deleted, and of which a snapshot keeps a
+   * state, are named as well: see {@link countOnlyClones}.
+   */
   list(options: ListOptions): AsyncGenerator<NameBatch> {
     return listObjects(this.#handle, options);
   }
 
   /** Whether there is any object. */
   async hasObjects(signal: AbortSignal): Promise<boolean> {
-    for await (const { count } of this.list({ slices: 1, pageSize: 1, signal })) {
-      if (count > 0) return true;
+    for await (const batch of this.list({ slices: 1, pageSize: 64, signal })) {
+      const { errno } = await this.stat(batch, signal);
+      if (errno.some((code) => code !== ENOENT)) return true;
     }
     return false;
   }
@@ -58,6 +62,18 @@ export class CephPool {
       native.stat(number, bytes, offsets, errno, size, mtime, version, done),
     );
     return stat;
+  }
+
+  /** How many of these objects are deleted, and are listed because a snapshot keeps a state of them. */
+  async countOnlyClones(
+    { count, bytes, offsets }: NameBatch,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const errno = new Int32Array(count);
+    const only = new Float64Array(count);
+    const { native, number } = this.#handle;
+    await answered(signal, (done) => native.onlyClones(number, bytes, offsets, errno, only, done));
+    return only.reduce((sum, one) => sum + one, 0);
   }
 
   /** Whole objects where they fit one operation; see {@link ObjectReads}. */
@@ -102,22 +118,22 @@ export class CephPool {
     return writeLargeObject(this.#handle, name, object);
   }
 
-  /** Removes objects; those that are not there are not counted. */
-  async remove(batch: NameBatch, signal: AbortSignal): Promise<{ removed: number }> {
+  /** Removes objects. Returns the indices in `batch` of those that were there. */
+  async remove(batch: NameBatch, signal: AbortSignal): Promise<number[]> {
     const { native, number } = this.#handle;
     const errno = new Int32Array(batch.count);
     await answered(signal, (done) =>
       native.remove(number, batch.bytes, batch.offsets, errno, done),
     );
-    let removed = 0;
+    const removed: number[] = [];
     for (const [i, code] of errno.entries()) {
-      if (code === 0) removed++;
+      if (code === 0) removed.push(i);
       else if (code !== ENOENT) {
         const object = nameAt(batch, i).name;
         throw CephError.of(code, { operation: "remove", pool: this.name, object });
       }
     }
-    return { removed };
+    return removed;
   }
 
   close(): void {

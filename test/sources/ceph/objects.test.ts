@@ -178,7 +178,7 @@ test("a stat says size, time and version of each, and ENOENT of what is not ther
 test("what is removed is gone, and what was not there is not counted", async (t) => {
   const objects = Array.from({ length: 300 }, (_, i) => objectOf(`removed ${i}`));
   await pool.write(objects.slice(100), NEVER);
-  t.deepEqual(await pool.remove(packNames(objects), NEVER), { removed: 200 });
+  t.is((await pool.remove(packNames(objects), NEVER)).length, 200);
   const { vanished, failures } = await readAll(pool, objects);
   t.is(vanished.length, 300);
   t.deepEqual(failures, []);
