@@ -11,6 +11,8 @@ export interface NetworkFailure {
 export function networkFailure(error: unknown): NetworkFailure | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = "code" in at && typeof at.code === "string" ? at.code : "";
+    const ofProxy = OF_PROXIES[code];
+    if (ofProxy !== undefined) return { ...ofProxy, message: at.message };
     if (CERTIFICATE.test(code)) {
       return {
         code: "STORE_FAILED",
@@ -24,6 +26,23 @@ export function networkFailure(error: unknown): NetworkFailure | undefined {
   }
   return undefined;
 }
+
+/** By the code of a ProxyError, which libraries keep. */
+const OF_PROXIES: Readonly<Record<string, Omit<NetworkFailure, "message">>> = {
+  PROXY_UNREACHABLE: {
+    code: "STORE_TRANSIENT",
+    hint: "check the variable of the proxy, or name the store's host in NO_PROXY",
+  },
+  PROXY_TRANSIENT: { code: "STORE_TRANSIENT", hint: "see what the proxy's log says" },
+  PROXY_REFUSED: {
+    code: "STORE_FAILED",
+    hint: "allow the store at the proxy, or name the store's host in NO_PROXY",
+  },
+  PROXY_CREDENTIALS: {
+    code: "STORE_FAILED",
+    hint: "write them into the variable of the proxy, as http://USER:PASSWORD@HOST:PORT",
+  },
+};
 
 const CERTIFICATE = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT)/;
 const TRANSIENT = new Set([

@@ -1,11 +1,19 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import test from "ava";
-import { HttpClient } from "../../src/snapstore/http/client.js";
+import { openAbsStore } from "../../src/snapstore/abs/store.js";
+import { HTTP_DEADLINES, HttpClient } from "../../src/snapstore/http/client.js";
+import { ProxySettings } from "../../src/snapstore/proxy/settings.js";
 import { DEADLINES, s3Client } from "../../src/snapstore/s3/client.js";
+import type { SnapStore } from "../../src/snapstore/store.js";
+import { Authority } from "../support/certificates.js";
+import { newFolder } from "../support/folders.js";
+import { TlsFront } from "../support/tls-front.js";
+import { WebProxy } from "../support/web-proxy.js";
 
 /** A server that never closes a connection, and answers after `answerMs`. */
 async function patientServer(answerMs = 0): Promise<{ server: Server; url: URL; made: Socket[] }> {
@@ -24,6 +32,12 @@ async function patientServer(answerMs = 0): Promise<{ server: Server; url: URL; 
 function closed(server: Server): void {
   server.closeAllConnections();
   server.close();
+}
+
+function azureStore(url: URL): SnapStore {
+  const credentials = { kind: "shared-key", account: "a", key: "a2V5" } as const;
+  const place = { provider: "ABS", container: "b", prefix: "", credentials } as const;
+  return openAbsStore({ ...place, endpoint: `${url.origin}/a` });
 }
 
 test("a connection serves the next call, and is closed when it stays idle", async (t) => {
@@ -53,6 +67,45 @@ test("so does one of Amazon's SDK", async (t) => {
   t.is(made.length, 2);
 });
 
+test("so does one of Azure's SDK", async (t) => {
+  const { server, url, made } = await patientServer();
+  t.teardown(() => closed(server));
+  const store = azureStore(url);
+  t.teardown(() => store.close());
+  for (let i = 0; i < 3; i++) await store.head("k").catch(() => {});
+  t.is(made.length, 1);
+  await once(made[0] as Socket, "close");
+  await store.head("k").catch(() => {});
+  t.is(made.length, 2);
+});
+
+test("so does one through a proxy, of either scheme", async (t) => {
+  const { server, url } = await patientServer();
+  t.teardown(() => closed(server));
+  const authority = new Authority(newFolder(), "authority");
+  const certificate = authority.sign("server", "DNS:store.test");
+  const front = await TlsFront.start(url.href, certificate);
+  t.teardown(() => front.close());
+  const proxy = await WebProxy.start({ "store.test:80": url.href, "store.test:443": front.url });
+  t.teardown(() => proxy.close());
+  const caCertificate = readFileSync(authority.cacert, "utf8");
+  const settings = new ProxySettings({ ALL_PROXY: proxy.url() });
+  const http = new HttpClient({ caCertificate }, HTTP_DEADLINES, settings);
+  t.teardown(() => http.close());
+  for (const scheme of ["http", "https"]) {
+    const call = async () => {
+      const answer = await http.send({ method: "GET", url: new URL(`${scheme}://store.test/`) });
+      await answer.drop();
+    };
+    const before = proxy.connections.length;
+    for (let i = 0; i < 3; i++) await call();
+    t.is(proxy.connections.length, before + 1, scheme);
+    await once(proxy.connections.at(-1) as Socket, "close");
+    await call();
+    t.is(proxy.connections.length, before + 2, scheme);
+  }
+});
+
 test("an answer that takes longer than a connection stays idle is waited for", async (t) => {
   const { server, url, made } = await patientServer(18_000);
   t.teardown(() => closed(server));
@@ -62,10 +115,13 @@ test("an answer that takes longer than a connection stays idle is waited for", a
   const place = { provider: "S3", container: "b", prefix: "", pathStyle: true } as const;
   const client = s3Client({ ...place, credentials, endpoint: url.href }, DEADLINES);
   t.teardown(() => client.destroy());
+  const azure = azureStore(url);
+  t.teardown(() => azure.close());
   const [answer] = await Promise.all([
     http.send({ method: "GET", url }),
     client.send(new ListObjectsV2Command({ Bucket: "b" })),
+    azure.head("k"),
   ]);
   t.is(answer.status, 200);
-  t.is(made.length, 2);
+  t.is(made.length, 3);
 });

@@ -96,7 +96,8 @@ test.serial(
     ]);
     for (const env of [primary, secondary]) {
       t.is(env["PATH"], process.env["PATH"]);
-      t.is(env["https_proxy"], "http://127.0.0.1:3128");
+      t.is(env["HTTPS_PROXY"], "http://127.0.0.1:3128");
+      t.is(env["https_proxy"], undefined);
       t.is(env["NODE_OPTIONS"], undefined);
     }
   },

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import dns from "node:dns";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -7,7 +8,10 @@ import { fileURLToPath } from "node:url";
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
 import test from "ava";
 import { waitForEachAddress } from "../../src/cli/connection-attempts.js";
-import { HttpClient } from "../../src/snapstore/http/client.js";
+import { openAbsStore } from "../../src/snapstore/abs/store.js";
+import { openGcsStore } from "../../src/snapstore/gcs/store.js";
+import { HTTP_DEADLINES, HttpClient } from "../../src/snapstore/http/client.js";
+import { ProxySettings } from "../../src/snapstore/proxy/settings.js";
 import { DEADLINES, s3Client } from "../../src/snapstore/s3/client.js";
 
 const LISTENER = fileURLToPath(new URL("../support/slow-listener.js", import.meta.url));
@@ -84,6 +88,55 @@ test.serial("so it is by Amazon's SDK", async (t) => {
       const config = { provider: "S3", container: "b", prefix: "", credentials } as const;
       const client = s3Client({ ...config, endpoint: url.href, pathStyle: true }, DEADLINES);
       return await client.send(new HeadBucketCommand({ Bucket: "b" }));
+    }),
+  );
+});
+
+test.serial("and by Azure's", async (t) => {
+  waitForEachAddress();
+  await t.notThrowsAsync(
+    duringSlowHandshake(async (url) => {
+      const credentials = { kind: "shared-key", account: "a", key: "a2V5" } as const;
+      const place = { provider: "ABS", container: "b", prefix: "", credentials } as const;
+      const store = openAbsStore({ ...place, endpoint: `${url.origin}/a` });
+      return await store.head("k").finally(() => store.close());
+    }),
+  );
+});
+
+test.serial("and by Google's, which asks for a token", async (t) => {
+  waitForEachAddress();
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const error = await t.throwsAsync(
+    duringSlowHandshake(async (url) => {
+      const credentials = {
+        type: "service_account",
+        client_email: "someone@example.com",
+        private_key: key,
+        token_uri: url.href,
+      };
+      const place = { provider: "GCS", container: "b", prefix: "", credentials } as const;
+      const store = openGcsStore({ ...place, endpoint: url.origin });
+      return await store.head("k").finally(() => store.close());
+    }),
+  );
+  // The answer came: it has no token.
+  t.regex(error?.message ?? "", /no access token could be had/);
+});
+
+test.serial("a proxy's name is given the same time", async (t) => {
+  waitForEachAddress();
+  await t.notThrowsAsync(
+    duringSlowHandshake(async (url) => {
+      const http = new HttpClient({}, HTTP_DEADLINES, new ProxySettings({ HTTP_PROXY: url.href }));
+      try {
+        return await (
+          await http.send({ method: "GET", url: new URL("http://store.test/") })
+        ).text();
+      } finally {
+        http.close();
+      }
     }),
   );
 });

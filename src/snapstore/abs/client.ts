@@ -1,17 +1,29 @@
 import {
   AnonymousCredential,
   ContainerClient,
+  newPipeline,
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import type { AbsConfig, AbsCredentials } from "../config.js";
 import { StoreError } from "../errors.js";
+import type { ProxyAgents } from "../proxy/agents.js";
+import { OPTIONS, useAgents } from "./connections.js";
 
 const DOMAIN = "blob.core.windows.net";
-/** A decorator around the store tries again, by the kind of error. */
-const OPTIONS = { retryOptions: { maxTries: 1 } };
 
-/** Nothing is looked for in the process's variables: they may be another store's. */
-export function containerClient(config: AbsConfig, store: string): ContainerClient {
+/** No credentials are taken from the process's variables: they may be another store's. */
+export function containerClient(
+  config: AbsConfig,
+  store: string,
+  agents: ProxyAgents,
+): ContainerClient {
+  const { url, credential } = plainClient(config, store);
+  const pipeline = newPipeline(credential, OPTIONS);
+  pipeline.factories.push(useAgents(agents));
+  return new ContainerClient(url, pipeline);
+}
+
+function plainClient(config: AbsConfig, store: string): ContainerClient {
   const { credentials } = config;
   if (credentials === undefined) throw noCredentials(store);
   if (credentials.kind === "connection-string") {

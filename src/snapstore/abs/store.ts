@@ -18,6 +18,7 @@ import type {
 } from "../store.js";
 import { AbsBlobs, DISCARDED, IDLE_MS, isFolderMark, plainTag } from "./blobs.js";
 import { containerClient } from "./client.js";
+import { newAgents } from "./connections.js";
 import { isAbsRefusal } from "./failure.js";
 import { removeStaleBlocks } from "./uncommitted.js";
 import { AbsUpload } from "./upload.js";
@@ -42,11 +43,12 @@ class AbsStore implements SnapStore {
     maxParts: 50_000,
   };
   readonly #blobs: AbsBlobs;
+  readonly #agents = newAgents();
 
   constructor(config: AbsConfig) {
     const { container, prefix } = config;
     this.name = `azblob://${container}${prefix === "" ? "" : `/${prefix}`}`;
-    const client = containerClient(config, this.name);
+    const client = containerClient(config, this.name, this.#agents);
     const { host, pathname } = new URL(client.url);
     this.place = `azblob://${host}${pathname}/${prefix}`;
     this.#blobs = new AbsBlobs(client, this.name, prefix, IDLE_MS);
@@ -172,7 +174,9 @@ class AbsStore implements SnapStore {
   }
 
   /** The SDK's connections are shared by all of its clients; idle ones keep no process alive. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#agents.destroy();
+  }
 
   #checkNewKey(key: string): void {
     checkKey(this.name, key);

@@ -5,6 +5,8 @@ import { StoreError, type StoreErrorCode } from "../errors.js";
 import { heeding } from "../heeding.js";
 import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
+import type { ProxyAgents } from "../proxy/agents.js";
+import { isOfProxy } from "../proxy/failure.js";
 
 /** Where the SDK goes when no variable tells it otherwise. */
 const GOOGLES = "https://storage.googleapis.com";
@@ -55,7 +57,7 @@ export class GcsApi {
       return storage;
     };
     const storage = this.#newStorage();
-    this.#access = new GcsAccess(storage.authClient);
+    this.#access = new GcsAccess(storage.authClient, this.#http.agents);
     if (apart !== undefined) {
       this.#hint = `set ${apart.variable} to a key file, or check the one that it names`;
     }
@@ -118,14 +120,18 @@ export class GcsApi {
     const late = () => {
       access.end();
       // The library would hand the call that hangs to all who ask again.
-      if (this.#access === access) this.#access = new GcsAccess(this.#newStorage().authClient);
+      if (this.#access === access) {
+        this.#access = new GcsAccess(this.#newStorage().authClient, this.#http.agents);
+      }
     };
     try {
       return await beforeAbort(access.headers(url), this.#http.deadlines.idleMs, signal, late);
     } catch (error) {
       if (error instanceof BackupToolError) throw error;
       const transient = callError(error, { store: this.store, key: "", signal });
-      if (transient instanceof StoreError && transient.retryable) throw transient;
+      if (transient instanceof StoreError && (transient.retryable || isOfProxy(error))) {
+        throw transient;
+      }
       throw new StoreError("STORE_CREDENTIALS", "no access token could be had", {
         store: this.store,
         // The library's message may quote the key file.
@@ -138,21 +144,27 @@ export class GcsApi {
 /** Who we are, as the library finds out. Its calls for tokens are shared by all who need one. */
 class GcsAccess {
   readonly #auth: Storage["authClient"];
+  readonly #agents: ProxyAgents;
   readonly #ended = new AbortController();
 
-  constructor(auth: Storage["authClient"]) {
+  constructor(auth: Storage["authClient"], agents: ProxyAgents) {
     this.#auth = auth;
+    this.#agents = agents;
   }
 
   async headers(url: URL): Promise<Readonly<Record<string, string>>> {
     try {
       const client = await this.#auth.getClient();
       const { signal } = this.#ended;
+      const { http, https } = this.#agents;
+      const agent = ({ protocol }: URL) => (protocol === "https:" ? https : http);
       // An external account exchanges its token by a transporter of its own.
       const exchange: unknown = Reflect.get(client, "stsCredential");
       for (const owner of [client, exchange]) {
         const transporter: unknown = Reflect.get(Object(owner), "transporter");
-        if (transporter instanceof Object) Reflect.set(transporter, "defaults", { signal });
+        if (transporter instanceof Object) {
+          Reflect.set(transporter, "defaults", { signal, agent });
+        }
       }
       return { ...(await client.getRequestHeaders(url.href)) };
     } catch (error) {

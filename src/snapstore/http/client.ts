@@ -1,8 +1,11 @@
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
-import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import { type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { bodyPieces } from "../body.js";
 import { KEPT_CONNECTIONS } from "../kept-connections.js";
+import { type Forwarding, ProxyAgents } from "../proxy/agents.js";
+import { forwardingError, refused } from "../proxy/failure.js";
+import type { ProxySettings } from "../proxy/settings.js";
 import { bodyError, type CallContext, callError } from "./failure.js";
 
 /** How long a server may say nothing, milliseconds. */
@@ -29,24 +32,29 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface RequestOptions {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+}
+
 /** Calls over HTTP with deadlines, for stores whose libraries have none. Nothing is tried twice. */
 export class HttpClient {
   readonly deadlines: HttpDeadlines;
-  readonly #http: HttpAgent;
-  readonly #https: HttpsAgent;
+  /** Also for a library that makes calls of its own. */
+  readonly agents: ProxyAgents;
 
   constructor(
     options: { caCertificate?: string | undefined; insecureSkipVerify?: boolean | undefined } = {},
     deadlines: HttpDeadlines = HTTP_DEADLINES,
+    proxies?: ProxySettings,
   ) {
     this.deadlines = deadlines;
-    const agent = { ...KEPT_CONNECTIONS, maxFreeSockets: MOST_IDLE };
-    this.#http = new HttpAgent(agent);
-    this.#https = new HttpsAgent({
-      ...agent,
+    const tls = {
       ...(options.caCertificate !== undefined && { ca: options.caCertificate }),
       rejectUnauthorized: !options.insecureSkipVerify,
-    });
+    };
+    const connections = { ...KEPT_CONNECTIONS, maxFreeSockets: MOST_IDLE };
+    this.agents = new ProxyAgents(connections, { tls, ...deadlines }, proxies);
   }
 
   /** Resolves when the answer begins. Its body must be read or dropped. */
@@ -61,17 +69,24 @@ export class HttpClient {
         method,
         headers: { ...headers, ...(sized && { "content-length": String(length) }) },
       };
-      const request =
-        url.protocol === "https:"
-          ? requestHttps(url, { ...options, agent: this.#https })
-          : requestHttp(url, { ...options, agent: this.#http });
-      const late = (ms: number) => request.destroy(new TooLateError(ms));
+      const forwarding = this.agents.forwarding(url);
+      const { secure, request } = this.#request(url, options, forwarding);
+      const end = (error: Error) => {
+        request.destroy(error);
+        // A request that has no socket yet says so only when it would get one.
+        fail(error);
+      };
+      const late = (ms: number) => end(new TooLateError(ms));
       const connecting = setTimeout(late, connectMs, connectMs);
-      const interrupt = () => request.destroy(new InterruptedError());
+      const interrupt = () => end(new InterruptedError());
       signal?.addEventListener("abort", interrupt, { once: true });
       const settle = () => {
         clearTimeout(connecting);
         signal?.removeEventListener("abort", interrupt);
+      };
+      const fail = (error: Error) => {
+        settle();
+        reject(forwarding === undefined ? error : forwardingError(forwarding.proxy, error));
       };
       request.on("socket", (socket) => {
         const stands = () => {
@@ -79,14 +94,16 @@ export class HttpClient {
           request.setTimeout(idleMs, () => late(idleMs));
         };
         if (!socket.connecting) stands();
-        else socket.once(url.protocol === "https:" ? "secureConnect" : "connect", stands);
+        else socket.once(secure ? "secureConnect" : "connect", stands);
       });
-      request.on("error", (error) => {
-        settle();
-        reject(error);
-      });
+      request.on("error", fail);
       request.on("response", (response) => {
         settle();
+        const { statusCode = 0 } = response;
+        if (forwarding !== undefined && statusCode === 407) {
+          request.destroy();
+          return reject(refused(forwarding.proxy, statusCode, url.host));
+        }
         // From here on silence counts only while somebody listens.
         request.setTimeout(0);
         resolve(new HttpAnswer(response, idleMs, signal));
@@ -97,8 +114,24 @@ export class HttpClient {
   }
 
   close(): void {
-    this.#http.destroy();
-    this.#https.destroy();
+    this.agents.destroy();
+  }
+
+  #request(url: URL, options: RequestOptions, forwarding: Forwarding | undefined) {
+    if (forwarding === undefined) {
+      const secure = url.protocol === "https:";
+      const { http, https } = this.agents;
+      const request = secure
+        ? requestHttps(url, { ...options, agent: https })
+        : requestHttp(url, { ...options, agent: http });
+      return { secure, request };
+    }
+    const { protocol, hostname, port, agent } = forwarding;
+    const path = `${forwarding.origin}${url.pathname}${url.search}`;
+    const headers = { ...options.headers, ...forwarding.headers };
+    const secure = protocol === "https:";
+    const through = { ...options, agent, protocol, hostname, port, path, headers };
+    return { secure, request: secure ? requestHttps(through) : requestHttp(through) };
   }
 }
 

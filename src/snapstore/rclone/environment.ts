@@ -1,3 +1,5 @@
+import { proxyVariables } from "../proxy/settings.js";
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables that describe the machine and the session, and hold no secret of a store. */
@@ -5,14 +7,18 @@ const OF_THE_MACHINE: readonly RegExp[] = [
   /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LANGUAGE)$/,
   /^(LC|XDG)_[A-Z_]+$/,
   /^SSL_CERT_(FILE|DIR)$/,
-  /^(https?|all|no)_proxy$/i,
   // It only turns something off.
   /^AWS_EC2_METADATA_DISABLED$/,
 ];
 
 /** The part of an environment that every store's rclone may see. */
 export function machineVariables(env: Environment): Record<string, string> {
-  return allowedVariables(env, OF_THE_MACHINE);
+  const variables = allowedVariables(env, OF_THE_MACHINE);
+  // Those that decide for the other providers: rclone itself prefers upper case, and does not know ALL_PROXY.
+  for (const [name, variable] of Object.entries(proxyVariables(env))) {
+    if (variable !== undefined) variables[name] = variable.value;
+  }
+  return variables;
 }
 
 /** The variables whose names match one of the patterns; empty ones are left out. */

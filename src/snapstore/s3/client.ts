@@ -1,5 +1,3 @@
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
@@ -14,11 +12,12 @@ import {
   fromTemporaryCredentials,
   fromTokenFile,
 } from "@aws-sdk/credential-providers";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { isAmazons, type S3Apart, type S3Config } from "../config.js";
 import { heeding } from "../heeding.js";
 import { KEPT_CONNECTIONS } from "../kept-connections.js";
+import { ProxyAgents } from "../proxy/agents.js";
 import { signWithDigests } from "./digests.js";
+import { ProxiedHandler } from "./proxied-handler.js";
 
 type AwsCredentialIdentityProvider = ReturnType<typeof fromIni>;
 
@@ -51,13 +50,7 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
   // Where a bucket of Amazon is, its refusal says.
   const anywhere = config.endpoint !== undefined || config.apart !== undefined;
   const region = config.region ?? (anywhere ? ELSEWHERE : undefined);
-  const handler = new NodeHttpHandler({
-    connectionTimeout: deadlines.connectMs,
-    socketTimeout: deadlines.idleMs,
-    httpAgent: new HttpAgent(agent),
-    httpsAgent: new HttpsAgent({ ...agent, ...tls }),
-    logger: SILENT,
-  });
+  const handler = handlerOf(new ProxyAgents(agent, { tls, ...deadlines }), deadlines);
   const credentials = credentialsOf(config, region, handler, deadlines);
   const client = new S3Client({
     ...(config.endpoint !== undefined && { endpoint: config.endpoint }),
@@ -104,23 +97,22 @@ type ClientSettings = NonNullable<Parameters<typeof fromTokenFile>[0]>["clientCo
 function tokenClient(region: string | undefined, deadlines: S3Deadlines): ClientSettings {
   return {
     ...(region !== undefined && { region }),
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: deadlines.connectMs,
-      socketTimeout: deadlines.idleMs,
-      // Asked once an hour: nothing is kept open for the next time.
-      httpAgent: new HttpAgent(),
-      httpsAgent: new HttpsAgent(),
-      logger: SILENT,
-    }),
+    // Asked once an hour: nothing is kept open for the next time.
+    requestHandler: handlerOf(new ProxyAgents({}, deadlines), deadlines),
     maxAttempts: 1,
     logger: SILENT,
   };
 }
 
+function handlerOf(agents: ProxyAgents, { connectMs, idleMs }: S3Deadlines): ProxiedHandler {
+  const deadlines = { connectionTimeout: connectMs, socketTimeout: idleMs };
+  return new ProxiedHandler({ ...deadlines, logger: SILENT }, agents);
+}
+
 function credentialsOf(
   config: S3Config,
   region: string | undefined,
-  requestHandler: NodeHttpHandler,
+  requestHandler: ProxiedHandler,
   deadlines: S3Deadlines,
 ): NonNullable<S3ClientConfig["credentials"]> {
   const { credentials, roleArn, webIdentityTokenFile, apart } = config;

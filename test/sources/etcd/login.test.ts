@@ -1,10 +1,13 @@
 import { setMaxListeners } from "node:events";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { UsageError } from "../../../src/errors.js";
 import { EtcdCluster, type EtcdOptions } from "../../../src/sources/etcd/cluster.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
+import { backuptool } from "../../support/backuptool.js";
 import { EtcdServer } from "../../support/etcd-server.js";
+import { newFolder } from "../../support/folders.js";
 
 let etcd: EtcdServer;
 const { signal } = new AbortController();
@@ -70,7 +73,28 @@ test("a user who may only read can be backed up, but not restored or cleared", a
   t.is(await count(cluster), 1);
   const error = await t.throwsAsync(cluster.deleteAll(signal), { instanceOf: EtcdError });
   t.is(error.code, "ETCD_AUTH");
+  t.regex(error.hint ?? "", /to restore or to clear, one that also writes/);
   t.is(await count(cluster), 1);
+});
+
+test("a backup asks for a role that reads, and no more; a restore and clear for one that writes", async (t) => {
+  const outputdir = join(newFolder(), "backup");
+  const flags = ["--skip-ceph", "--etcd", etcd.endpoint];
+  const create = (user: string, folder: string) =>
+    backuptool(["create", ...flags, "--user", user, "--outputdir", folder]);
+  const partly = await create("part:pw", join(newFolder(), "partly"));
+  t.is(partly.code, 1, partly.stderr);
+  t.regex(partly.stderr, /needs a role that reads all keys; to restore or to clear, one that also/);
+  const whole = await create("reader:pw", outputdir);
+  t.is(whole.code, 0, whole.stderr);
+  const restore = ["restore", ...flags, "--outputdir", outputdir, "--user"];
+  for (const args of [["clear", ...flags, "--yes", "--user"], restore]) {
+    const denied = await backuptool([...args, "reader:pw"]);
+    t.is(denied.code, 1, denied.stderr);
+    t.regex(denied.stderr, /to restore or to clear, one that also writes them/);
+  }
+  const written = await backuptool([...restore, "root:secret:with:colons"]);
+  t.is(written.code, 0, written.stderr);
 });
 
 test("a token that expires or is forgotten is asked for again", async (t) => {

@@ -1,0 +1,52 @@
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { ProxyAgents } from "../proxy/agents.js";
+import { forwardingError, refused } from "../proxy/failure.js";
+
+type Settings = Readonly<
+  Exclude<ConstructorParameters<typeof NodeHttpHandler>[0], (() => unknown) | undefined>
+>;
+type Handle = NodeHttpHandler["handle"];
+type Request = Parameters<Handle>[0];
+
+/** The SDK's handler of calls, through the proxies that variables name. */
+export class ProxiedHandler extends NodeHttpHandler {
+  readonly #agents: ProxyAgents;
+  /** Of calls that go to a proxy in place of their server. */
+  readonly #forwarder: NodeHttpHandler;
+
+  constructor(settings: Settings, agents: ProxyAgents) {
+    super({ ...settings, httpAgent: agents.http, httpsAgent: agents.https });
+    this.#agents = agents;
+    const { http: httpAgent, secureProxy: httpsAgent } = agents;
+    this.#forwarder = new NodeHttpHandler({ ...settings, httpAgent, httpsAgent });
+  }
+
+  override async handle(request: Request, options?: Parameters<Handle>[1]): ReturnType<Handle> {
+    const { protocol, hostname, port } = request;
+    const url = new URL(`${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`);
+    const forwarding = this.#agents.forwarding(url);
+    if (forwarding === undefined) return await super.handle(request, options);
+    const forwarded = request.clone();
+    forwarded.protocol = forwarding.protocol;
+    forwarded.hostname = forwarding.hostname;
+    forwarded.port = forwarding.port;
+    // As it was signed: a URL would write some paths in another way.
+    forwarded.path = forwarding.origin + request.path;
+    forwarded.headers = { ...forwarding.headers, ...request.headers };
+    const { proxy } = forwarding;
+    try {
+      const answer = await this.#forwarder.handle(forwarded, options);
+      const { statusCode, body } = answer.response;
+      if (statusCode !== 407) return answer;
+      body?.destroy?.();
+      throw refused(proxy, statusCode, url.host);
+    } catch (error) {
+      throw forwardingError(proxy, error);
+    }
+  }
+
+  override destroy(): void {
+    super.destroy();
+    this.#agents.destroy();
+  }
+}
