@@ -68,7 +68,7 @@ test("delete and prune-incomplete name the foreign file and change nothing", asy
     t.regex(pruned.err, new RegExp(`^warning: ${dead.name} is unfinished and kept: .*notes`, "m"));
     t.notRegex(pruned.out.join(), /delete/);
   }
-  t.is(readdirSync(whole.folder).length, 4);
-  t.is(readdirSync(dead.folder).length, 3);
+  t.is(readdirSync(whole.folder).length, 5);
+  t.is(readdirSync(dead.folder).length, 4);
   t.is(readdirSync(folder).length, 3);
 });
