@@ -178,19 +178,21 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       },
     },
     // Debian's sha256sum does not use the processor's SHA instructions; openssl does.
-    ...[["sha256sum"], ["openssl", "dgst", "-sha256"]].map((hash): Case => ({
-      name: "inspect of the 4 MiB objects",
-      unit: "MiB",
-      goal: 1 / 1.5,
-      peer: `${hash.join(" ")} of the same files`,
-      prepare: nothing,
-      run: async () => {
-        const files = readdirSync(at("large")).map((name) => join(at("large"), name));
-        const peer = await measure([...hash, ...files]);
-        const ours = await measureTool(["inspect", "--outputdir", at("large")]);
-        return pair(largeMiB, ours, largeMiB / peer.wall);
-      },
-    })),
+    ...[["sha256sum"], ["openssl", "dgst", "-sha256"]].map(
+      (hash): Case => ({
+        name: "inspect of the 4 MiB objects",
+        unit: "MiB",
+        goal: 1 / 1.5,
+        peer: `${hash.join(" ")} of the same files`,
+        prepare: nothing,
+        run: async () => {
+          const files = readdirSync(at("large")).map((name) => join(at("large"), name));
+          const peer = await measure([...hash, ...files]);
+          const ours = await measureTool(["inspect", "--outputdir", at("large")]);
+          return pair(largeMiB, ours, largeMiB / peer.wall);
+        },
+      }),
+    ),
   ];
 }
 

@@ -14,7 +14,6 @@ import {
   encodeRecord,
   type Tombstone,
 } from "../../src/archive/records.js";
-import { RecordDigester } from "../../src/archive/record-digest.js";
 import { SealPool } from "../../src/archive/seal-pool.js";
 
 /** The least that the format takes: thousands of backups are opened here. */
