@@ -42,6 +42,8 @@ export const MAX_HEADER_BYTES = 64 << 10;
 export const MAX_ENTRY_BYTES = 80 << 20;
 /** Items of one entry: readers make an object of each. */
 export const MAX_ENTRY_ITEMS = 1 << 18;
+/** Longest text in METADATA.bin, UTF-8; only names of pools may be longer. */
+export const MAX_TEXT_BYTES = 256;
 /** Bytes of the length before each chunk. */
 export const FRAME_BYTES = 4;
 

@@ -6,6 +6,7 @@ import {
   INDEX_NAME,
   MAX_ARCHIVE_FILES,
   MAX_CHUNK_BYTES,
+  MAX_TEXT_BYTES,
   METADATA_NAME,
 } from "./format.js";
 import { type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest.js";
@@ -113,8 +114,8 @@ const WELL_FORMED: Record<keyof Metadata, (value: unknown, facts: Facts) => bool
     kind === "full" ? value === null : isHex(value, 32) && value !== id,
   startedAt: (value) => isText(value) && isTime(value),
   finishedAt: (value) => isText(value) && isTime(value),
-  toolVersion: isText,
-  snapshot: (value) => value === undefined || isText(value),
+  toolVersion: isShort,
+  snapshot: (value) => value === undefined || isShort(value),
   chunkBytes: (value) => isCount(value) && value > 0 && value <= MAX_CHUNK_BYTES,
   plainBytes: isCount,
   ceph: (value) => value === null || isCeph(value),
@@ -132,7 +133,7 @@ function isMap(value: unknown): value is Record<string, unknown> {
 function isCeph(value: unknown): boolean {
   if (!isMap(value)) return false;
   const { fsid, pools, poolIds, poolsCreated } = value;
-  if (!isText(fsid) || !Array.isArray(pools) || !pools.every(isText)) return false;
+  if (!isShort(fsid) || !Array.isArray(pools) || !pools.every(isText)) return false;
   if (new Set(pools).size !== pools.length) return false;
   return [poolIds, poolsCreated].every(
     (list) =>
@@ -145,7 +146,7 @@ function isEtcd(value: unknown): boolean {
   if (!isMap(value)) return false;
   const { clusterId, revision, firstBatch, restarts } = value;
   return (
-    isText(clusterId) &&
+    isShort(clusterId) &&
     isCount(revision) &&
     isCount(firstBatch) &&
     isCount(restarts) &&
@@ -179,6 +180,10 @@ function isFiles(value: unknown): boolean {
 
 function isText(value: unknown): value is string {
   return typeof value === "string";
+}
+
+function isShort(value: unknown): value is string {
+  return isText(value) && Buffer.byteLength(value) <= MAX_TEXT_BYTES;
 }
 
 function isCount(value: unknown): value is number {

@@ -64,6 +64,11 @@ export function factsIn(content: Buffer): Facts {
     requireIn(file, typeof value === "string", key);
     return value;
   };
+  const shortText = (map: Cbor | undefined, key: string): string => {
+    const value = text(map, key);
+    requireIn(file, Buffer.byteLength(value) <= 256, key);
+    return value;
+  };
   const count = (map: Cbor | undefined, key: string): number => {
     const value = at(map, key);
     requireIn(file, typeof value === "bigint" && value >= 0n && value < 2n ** 53n, key);
@@ -88,14 +93,14 @@ export function factsIn(content: Buffer): Facts {
   const base = at(root, "base");
   requireIn(file, kind === "full" ? base === null : hex(base, 32, "base") !== id, "base");
   for (const key of ["startedAt", "finishedAt"]) requireIn(file, isTime(at(root, key)), key);
-  text(root, "toolVersion");
-  if (at(root, "snapshot") !== undefined) text(root, "snapshot");
+  shortText(root, "toolVersion");
+  if (at(root, "snapshot") !== undefined) shortText(root, "snapshot");
   const chunkBytes = count(root, "chunkBytes");
   requireIn(file, chunkBytes >= 1 && chunkBytes <= 64 << 20, "chunkBytes");
   const ceph = at(root, "ceph");
   let pools: string[] | undefined;
   if (ceph !== null) {
-    text(ceph, "fsid");
+    shortText(ceph, "fsid");
     pools = list(at(ceph, "pools"), "pools").map((name) => {
       requireIn(file, typeof name === "string", "pools");
       return name;
@@ -110,7 +115,7 @@ export function factsIn(content: Buffer): Facts {
   const [firstBatch, restarts] =
     etcd === null ? [0, 0] : [count(etcd, "firstBatch"), count(etcd, "restarts")];
   if (etcd !== null) {
-    text(etcd, "clusterId");
+    shortText(etcd, "clusterId");
     count(etcd, "revision");
   }
   requireIn(file, restarts > 0 || firstBatch === 0, "firstBatch");

@@ -239,6 +239,19 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     ...m,
     finishedAt: "2026-02-30T03:04:05.000Z",
   })),
+  "tool-version-of-257-bytes": facts(/its fact toolVersion/, (m) => ({
+    ...m,
+    toolVersion: `${"v".repeat(255)}ü`,
+  })),
+  "snapshot-of-257-bytes": facts(/its fact snapshot/, (m) => ({ ...m, snapshot: "s".repeat(257) })),
+  "fsid-of-257-bytes": facts(/its fact ceph/, (m) => ({
+    ...m,
+    ceph: { fsid: "f".repeat(257), pools: ["pool"] },
+  })),
+  "cluster-id-of-257-bytes": facts(/its fact etcd/, (m) => ({
+    ...m,
+    etcd: { ...m.etcd, clusterId: "1".repeat(257) },
+  })),
   "chunk-bytes-wrong": facts(/METADATA.bin 1023/, (m) => ({ ...m, chunkBytes: 1023 })),
   "plain-bytes-wrong": facts(/plainBytes, but the files hold/, (m) => ({
     ...m,
