@@ -33,9 +33,21 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
   const rclone = (...args: string[]) =>
     measure([
       // Debian's rclone cannot do with it.
-      ...["env", "-u", "AWS_CA_BUNDLE"],
-      ...["rclone", "--config", config, "--transfers", `${FILES}`, "--checkers", `${FILES}`],
-      ...["--s3-upload-concurrency", `${PARTS}`, "--s3-chunk-size", "5M", ...args],
+      "env",
+      "-u",
+      "AWS_CA_BUNDLE",
+      "rclone",
+      "--config",
+      config,
+      "--transfers",
+      `${FILES}`,
+      "--checkers",
+      `${FILES}`,
+      "--s3-upload-concurrency",
+      `${PARTS}`,
+      "--s3-chunk-size",
+      "5M",
+      ...args,
     ]);
   const rates = (ours: Measure, peerSeconds: number, ourSeconds = ours.wall): Pair => ({
     ours,
@@ -56,9 +68,13 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
         writeFileSync(credentials, JSON.stringify(storeFields()));
         const { endpoint, credentials: user } = radosgw();
         const remote = [
-          ...["[s3]", "type = s3", "provider = Ceph", `endpoint = ${endpoint}`],
-          ...[`access_key_id = ${user.accessKeyId}`],
-          ...[`secret_access_key = ${user.secretAccessKey}`, ""],
+          "[s3]",
+          "type = s3",
+          "provider = Ceph",
+          `endpoint = ${endpoint}`,
+          `access_key_id = ${user.accessKeyId}`,
+          `secret_access_key = ${user.secretAccessKey}`,
+          "",
         ];
         writeFileSync(config, remote.join("\n"));
       },
@@ -84,9 +100,15 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
         const run = runs++;
         const peer = await rclone("copy", local, `s3:${one}/rclone-${run}`);
         const ours = await tool(
-          ...["copy", "--source-store", `file://${local}`, "--store", `s3://${one}/copy-${run}`],
-          ...["--max-parallel-copy-operations", `${FILES}`],
-          ...["--max-parallel-chunk-uploads", `${PARTS}`],
+          "copy",
+          "--source-store",
+          `file://${local}`,
+          "--store",
+          `s3://${one}/copy-${run}`,
+          "--max-parallel-copy-operations",
+          `${FILES}`,
+          "--max-parallel-chunk-uploads",
+          `${PARTS}`,
         );
         return rates(ours, peer.wall);
       },

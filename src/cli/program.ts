@@ -28,8 +28,17 @@ import { configPath, settingsOfEnvironment, settingsOfFile, withoutReplaced } fr
 import type { Terminal } from "./terminal.js";
 
 const COMMANDS: readonly Command[] = [
-  ...[create, inspect, clear, restore, cat, convert],
-  ...[snapshotList, snapshotVerify, snapshotDelete, snapshotPrune, copy],
+  create,
+  inspect,
+  clear,
+  restore,
+  cat,
+  convert,
+  snapshotList,
+  snapshotVerify,
+  snapshotDelete,
+  snapshotPrune,
+  copy,
   doctor,
 ];
 

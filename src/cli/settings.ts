@@ -33,7 +33,9 @@ export function settingsOfEnvironment(flags: Flags, env: Environment): Setting[]
     const given = env[variable];
     if (given === undefined) continue;
     settings.push({
-      ...{ name, source, shown: variable },
+      name,
+      source,
+      shown: variable,
       value: checked(flags, name, given, variable),
     });
   }

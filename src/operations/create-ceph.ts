@@ -225,7 +225,8 @@ class PoolArchiver {
     const { counts, context, writer } = this.#run;
     try {
       const state = await archiveLargeObject(writer, this.#pool, name, object, {
-        ...{ keepGoing: this.#run.keepGoing, signal: context.signal },
+        keepGoing: this.#run.keepGoing,
+        signal: context.signal,
       });
       if (state === undefined) counts.vanishedObjects++;
       else this.#indexed(name, state, state.place);

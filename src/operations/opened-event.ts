@@ -8,7 +8,10 @@ export function openedEvent(
 ): Extract<OperationEvent, { type: "backup-opened" }> {
   return {
     type: "backup-opened",
-    ...{ id, kind, startedAt, finishedAt },
+    id,
+    kind,
+    startedAt,
+    finishedAt,
     ...(etcd === null ? {} : { etcdRevision: etcd.revision }),
     bases: bases.map((base) => base.id),
   };

@@ -85,7 +85,10 @@ export class SnapshotTarget implements BackupTarget {
     // First: it can be restored from even when the primary fails now.
     await folder?.finish(manifest);
     await finishSnapshot(primary.store, snapshot, {
-      ...{ files: this.#files, manifest: bytes, signal, lateMs },
+      files: this.#files,
+      manifest: bytes,
+      signal,
+      lateMs,
     });
     await this.#secondary?.finish(bytes);
   }

@@ -102,12 +102,21 @@ test("a chunk that could not be written fails the file, also when a later one wa
   writer.copiedData(one.data);
   writer.endData();
   const counts = {
-    ...{ objects: 1, objectBytes: 20_000, unchangedObjects: 0, deletedObjects: 0 },
-    ...{ vanishedObjects: 0, missingObjects: 0, records: 0, unchangedKeys: 0, deletedKeys: 0 },
+    objects: 1,
+    objectBytes: 20_000,
+    unchangedObjects: 0,
+    deletedObjects: 0,
+    vanishedObjects: 0,
+    missingObjects: 0,
+    records: 0,
+    unchangedKeys: 0,
+    deletedKeys: 0,
   };
   const facts = {
     ...({ kind: "full", base: null, startedAt: "", finishedAt: "", toolVersion: "" } as const),
-    ...{ ceph: null, etcd: null, counts },
+    ceph: null,
+    etcd: null,
+    counts,
   };
   await t.throwsAsync(writer.finish(facts), { message: "no space left" });
 });

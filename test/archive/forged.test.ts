@@ -184,7 +184,8 @@ test("entries of millions of small items are refused without room for them", asy
 
 test("cat lets nothing out that is no entry of a backup", async (t) => {
   const context = {
-    ...{ signal: new AbortController().signal, report: () => {} },
+    signal: new AbortController().signal,
+    report: () => {},
     passphrase: async () => Buffer.from(SAMPLE_PASSPHRASE),
   };
   const path = "ceph/pool/-/one";

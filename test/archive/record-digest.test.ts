@@ -10,7 +10,11 @@ test("a digest is the first 16 bytes of the SHA-256 of the record as it is archi
   const bytes = fc.uint8Array({ maxLength: 300 });
   const number = fc.maxSafeNat();
   const record = fc.record({
-    ...{ key: bytes, value: bytes, createRevision: number, modRevision: number, version: number },
+    key: bytes,
+    value: bytes,
+    createRevision: number,
+    modRevision: number,
+    version: number,
     lease: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   });
   fc.assert(

@@ -39,7 +39,7 @@ test("another passphrase is told as such", async (t) => {
   const { folder } = await make(t);
   t.is(await inspect(folder, `${SAMPLE_PASSPHRASE} `), "WRONG_PASSPHRASE");
   // The rule takes no empty passphrase, so none is tried.
-  t.is(await inspect(folder, ""), "USAGE");
+  await t.throwsAsync(inspect(folder, ""), { code: "USAGE" });
 });
 
 test("each sealed file that is not there is told as missing", async (t) => {

@@ -11,7 +11,9 @@ const ORDER: readonly Source[] = ["typed", "environment", "file"];
 
 function level(source: Source, values: Values): Setting[] {
   return Object.entries(values).map(([name, value]) => ({
-    ...{ name, value, source },
+    name,
+    value,
+    source,
     shown: `${name}@${source}`,
   }));
 }
@@ -37,8 +39,18 @@ interface Row {
 }
 
 const EVERY = [
-  ...["create", "inspect", "clear", "restore", "cat", "convert", "copy", "doctor"],
-  ...["snapshot list", "snapshot verify", "snapshot delete", "snapshot prune-incomplete"],
+  "create",
+  "inspect",
+  "clear",
+  "restore",
+  "cat",
+  "convert",
+  "copy",
+  "doctor",
+  "snapshot list",
+  "snapshot verify",
+  "snapshot delete",
+  "snapshot prune-incomplete",
 ];
 const READING = ["inspect", "restore", "cat"];
 const WITH_PASSPHRASE = ["create", "convert", ...READING];
@@ -76,13 +88,19 @@ const ROWS: readonly Row[] = [
   }),
   ...["etcd", "cacert", "cert", "key", "user", "password"].map(
     (flag): Row => ({
-      ...{ commands: TARGETS, high: { [flag]: "x" }, low: skipsEtcd, together: "both" },
+      commands: TARGETS,
+      high: { [flag]: "x" },
+      low: skipsEtcd,
+      together: "both",
       typedOnly: true,
     }),
   ),
   ...["cephconf", "ceph-user", "keyring"].map(
     (flag): Row => ({
-      ...{ commands: TARGETS, high: { [flag]: "x" }, low: skipsCeph, together: "both" },
+      commands: TARGETS,
+      high: { [flag]: "x" },
+      low: skipsCeph,
+      together: "both",
       typedOnly: true,
     }),
   ),
@@ -144,9 +162,14 @@ const ROWS: readonly Row[] = [
   },
   // A backup is read from one place.
   ...[
-    ...[s3, long, { "store-prefix": "p" }, { "store-endpoint-override": "http://h" }],
-    ...[{ "secondary-store": "s3://b" }, { "secondary-store-container": "b" }],
-    ...[{ snapshot: "latest" }, { from: "secondary" }],
+    s3,
+    long,
+    { "store-prefix": "p" },
+    { "store-endpoint-override": "http://h" },
+    { "secondary-store": "s3://b" },
+    { "secondary-store-container": "b" },
+    { snapshot: "latest" },
+    { from: "secondary" },
   ].flatMap((place): Row[] => [
     { commands: READING, high: { outputdir: "d" }, low: place, together: "error" },
     { commands: READING, high: place, low: { outputdir: "d" }, together: "error" },
@@ -404,8 +427,16 @@ test("variables of etcd-backup-restore yield to the tool's own", (t) => {
 test("no source after the first changes what the first says", (t) => {
   const values = fc.dictionary(
     fc.constantFrom(
-      ...["outputdir", "store", "storage-provider", "store-container", "store-prefix"],
-      ...["secondary-store", "snapshot", "from", "user", "passphrase-file"],
+      "outputdir",
+      "store",
+      "storage-provider",
+      "store-container",
+      "store-prefix",
+      "secondary-store",
+      "snapshot",
+      "from",
+      "user",
+      "passphrase-file",
     ),
     fc.constantFrom("S3", "s3://b", "primary", "secondary", "a:b"),
   );

@@ -78,8 +78,19 @@ test("a key of etcd and a keyring that every user may read are warned of", async
   const key = file(0o644);
   const { stderr } = await backuptool(
     [
-      ...["restore", "--outputdir", "/nonexistent/backup", "--etcd", "https://127.0.0.1:9"],
-      ...["--cert", file(0o644), "--key", key, "--keyring", key, "--cephconf", "/nonexistent"],
+      "restore",
+      "--outputdir",
+      "/nonexistent/backup",
+      "--etcd",
+      "https://127.0.0.1:9",
+      "--cert",
+      file(0o644),
+      "--key",
+      key,
+      "--keyring",
+      key,
+      "--cephconf",
+      "/nonexistent",
     ],
     {},
   );
@@ -119,8 +130,13 @@ test("a pipe without a writer, and what has no end, are errors", async (t) => {
       run(["--config", path]),
       backuptool(store, { env: { AWS_APPLICATION_CREDENTIALS_JSON: path } }),
       backuptool([
-        ...["clear", "--yes", "--skip-ceph", "--etcd", "https://127.0.0.1:9"],
-        ...["--cacert", path],
+        "clear",
+        "--yes",
+        "--skip-ceph",
+        "--etcd",
+        "https://127.0.0.1:9",
+        "--cacert",
+        path,
       ]),
     ]);
     for (const { code, stderr } of [passphrase, config]) {

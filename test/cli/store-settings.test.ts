@@ -129,7 +129,9 @@ test("the long form comes from flags and from variables, flags first", (t) => {
   t.deepEqual(primary(flags), expected);
   t.deepEqual(primary(flags, { STORAGE_PROVIDER: "Local", STORAGE_CONTAINER: "/x" }), expected);
   t.deepEqual(primary({}, { STORAGE_PROVIDER: "Local", STORAGE_CONTAINER: "/x" }), {
-    ...{ provider: "Local", container: "/x", prefix: "" },
+    provider: "Local",
+    container: "/x",
+    prefix: "",
   });
 });
 
@@ -155,23 +157,34 @@ test("what names half a store is refused", (t) => {
 test("S3 credentials are read from a JSON file, field by field", (t) => {
   const pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
   const path = json({
-    ...{ accessKeyID: "id", secretAccessKey: "secret", sessionToken: "token", region: "eu-1" },
-    ...{ endpoint: "minio:9000", s3ForcePathStyle: true, insecureSkipVerify: false },
-    ...{ trustedCaCert: pem, bucketName: "other", roleARN: "arn:x", tokenPath: "/run/token" },
-    ...{ sseKmsKeyId: "kms", storageClass: "STANDARD_IA" },
+    accessKeyID: "id",
+    secretAccessKey: "secret",
+    sessionToken: "token",
+    region: "eu-1",
+    endpoint: "minio:9000",
+    s3ForcePathStyle: true,
+    insecureSkipVerify: false,
+    trustedCaCert: pem,
+    bucketName: "other",
+    roleARN: "arn:x",
+    tokenPath: "/run/token",
+    sseKmsKeyId: "kms",
+    storageClass: "STANDARD_IA",
   });
   t.deepEqual(primary({ store: "s3://b" }, { AWS_APPLICATION_CREDENTIALS_JSON: path }), {
-    ...{
-      provider: "S3",
-      container: "b",
-      prefix: "",
-      endpoint: "https://minio:9000",
-      region: "eu-1",
-    },
+    provider: "S3",
+    container: "b",
+    prefix: "",
+    endpoint: "https://minio:9000",
+    region: "eu-1",
     credentials: { accessKeyId: "id", secretAccessKey: "secret", sessionToken: "token" },
-    ...{ pathStyle: true, insecureSkipVerify: false, caCertificate: pem },
-    ...{ sse: { kind: "kms", keyId: "kms" }, storageClass: "STANDARD_IA" },
-    ...{ roleArn: "arn:x", webIdentityTokenFile: "/run/token" },
+    pathStyle: true,
+    insecureSkipVerify: false,
+    caCertificate: pem,
+    sse: { kind: "kms", keyId: "kms" },
+    storageClass: "STANDARD_IA",
+    roleArn: "arn:x",
+    webIdentityTokenFile: "/run/token",
   });
 });
 
@@ -184,12 +197,18 @@ test("S3 credentials are read from a folder with a file for each field", (t) => 
   mkdirSync(join(path, "..data"));
   const config = primary({ store: "s3://b" }, { AWS_APPLICATION_CREDENTIALS: path });
   t.deepEqual(config, {
-    ...{ provider: "S3", container: "b", prefix: "", pathStyle: true },
+    provider: "S3",
+    container: "b",
+    prefix: "",
+    pathStyle: true,
     credentials: { accessKeyId: "id", secretAccessKey: "secret" },
   });
   const withJson = folder({ "credentials.json": JSON.stringify({ region: "eu-1" }) });
   t.deepEqual(primary({ store: "s3://b" }, { AWS_APPLICATION_CREDENTIALS: withJson }), {
-    ...{ provider: "S3", container: "b", prefix: "", region: "eu-1" },
+    provider: "S3",
+    container: "b",
+    prefix: "",
+    region: "eu-1",
   });
 });
 
@@ -234,7 +253,8 @@ test("what is wrong in a credential file is told by file and field, and never by
     );
   }
   refused(t, () => primary({ store: "s3://b" }, { AWS_APPLICATION_CREDENTIALS_JSON: "/none" }), [
-    ...["AWS_APPLICATION_CREDENTIALS_JSON", "/none"],
+    "AWS_APPLICATION_CREDENTIALS_JSON",
+    "/none",
   ]);
   refused(t, () => primary({ store: "s3://b" }, { AWS_ACCESS_KEY_ID: "id" }), [
     "AWS_SECRET_ACCESS_KEY",
@@ -292,7 +312,8 @@ test("a store that is not the primary never goes to another server with the prim
       [`${before}_AWS_WEB_IDENTITY_TOKEN_FILE`]: "/run/token",
     };
     t.like(storeConfig(flags, role, { ...env, ...identity }), {
-      ...{ roleArn: "arn:x", webIdentityTokenFile: "/run/token" },
+      roleArn: "arn:x",
+      webIdentityTokenFile: "/run/token",
     });
     const ecs = { [`${before}_ECS_ENDPOINT`]: "ecs.local:9020", ...env };
     refused(t, () => storeConfig({ [`${role}-store`]: "ecs://b" }, role, ecs), [
@@ -326,8 +347,13 @@ test("ECS, OCS and OSS have variables of their own", (t) => {
   const credentials = { accessKeyId: "id", secretAccessKey: "secret" };
   const place = { container: "b", prefix: "" };
   t.deepEqual(primary({ "storage-provider": "ECS", "store-container": "b" }, ecs), {
-    ...{ provider: "ECS", ...place, endpoint: "http://ecs.local:9020", region: "US-Standard" },
-    ...{ credentials, pathStyle: true, insecureSkipVerify: false },
+    provider: "ECS",
+    ...place,
+    endpoint: "http://ecs.local:9020",
+    region: "US-Standard",
+    credentials,
+    pathStyle: true,
+    insecureSkipVerify: false,
   });
   const ocs = json({
     accessKeyID: "id",
@@ -336,20 +362,22 @@ test("ECS, OCS and OSS have variables of their own", (t) => {
     region: "r",
   });
   t.deepEqual(primary({ store: "ocs://b" }, { OPENSHIFT_APPLICATION_CREDENTIALS_JSON: ocs }), {
-    ...{
-      provider: "OCS",
-      ...place,
-      endpoint: "https://ocs",
-      region: "r",
-      credentials,
-      pathStyle: true,
-    },
+    provider: "OCS",
+    ...place,
+    endpoint: "https://ocs",
+    region: "r",
+    credentials,
+    pathStyle: true,
   });
   const endpoint = "oss-eu-central-1.aliyuncs.com";
   const oss = folder({ storageEndpoint: endpoint, accessKeyID: "id", accessKeySecret: "secret" });
   t.deepEqual(primary({ store: "oss://b" }, { ALICLOUD_APPLICATION_CREDENTIALS: oss }), {
-    ...{ provider: "OSS", ...place, endpoint: `https://${endpoint}`, region: "oss-eu-central-1" },
-    ...{ credentials, pathStyle: false },
+    provider: "OSS",
+    ...place,
+    endpoint: `https://${endpoint}`,
+    region: "oss-eu-central-1",
+    credentials,
+    pathStyle: false,
   });
   refused(t, () => primary({ store: "ecs://b" }), ["ECS_ENDPOINT"]);
   refused(t, () => primary({ store: "oss://b" }), ["ALICLOUD_ENDPOINT"]);
@@ -361,20 +389,29 @@ test("Azure takes a key, a SAS token or a connection string, and an emulator", (
     primary({ store: "azblob://b" }, { AZURE_APPLICATION_CREDENTIALS_JSON: json(content), ...env });
   const credentials = { kind: "shared-key", account: "me", key: "a2V5" };
   t.deepEqual(of({ storageAccount: "me", storageKey: "a2V5", domain: "blob.local" }), {
-    ...{ ...place, account: "me", credentials, domain: "blob.local" },
+    ...place,
+    account: "me",
+    credentials,
+    domain: "blob.local",
   });
   t.deepEqual(of({ storageAccount: "me", sasToken: "?sv=1" }), {
-    ...{ ...place, account: "me", credentials: { kind: "sas", token: "sv=1" } },
+    ...place,
+    account: "me",
+    credentials: { kind: "sas", token: "sv=1" },
   });
   t.deepEqual(of({ connectionString: "AccountName=me" }), {
-    ...{ ...place, credentials: { kind: "connection-string", text: "AccountName=me" } },
+    ...place,
+    credentials: { kind: "connection-string", text: "AccountName=me" },
   });
   const emulator = {
     AZURE_EMULATOR_ENABLED: "true",
     AZURE_STORAGE_API_ENDPOINT: "http://127.0.0.1:10000",
   };
   t.deepEqual(of({ storageAccount: "me", storageKey: "a2V5" }, emulator), {
-    ...{ ...place, account: "me", credentials, endpoint: "http://127.0.0.1:10000/me" },
+    ...place,
+    account: "me",
+    credentials,
+    endpoint: "http://127.0.0.1:10000/me",
   });
   refused(t, () => of({}), ["storageAccount"]);
   refused(
@@ -429,8 +466,12 @@ test("Google's key file is read, and only such", (t) => {
     GOOGLE_EMULATOR_ENABLED: "true",
   };
   t.deepEqual(primary({ store: "gs://b/p" }, env), {
-    ...{ provider: "GCS", container: "b", prefix: "p", endpoint: "http://127.0.0.1:4443" },
-    ...{ anonymous: true, credentials: key },
+    provider: "GCS",
+    container: "b",
+    prefix: "p",
+    endpoint: "http://127.0.0.1:4443",
+    anonymous: true,
+    credentials: key,
   });
   const other = { GOOGLE_APPLICATION_CREDENTIALS: json({ accessKeyID: "hunter2" }) };
   refused(
@@ -463,10 +504,16 @@ test("Swift's passwords, application credentials and old protocol", (t) => {
   const user = { OS_AUTH_URL: "https://k:5000/v3", OS_USERNAME: "u", OS_PASSWORD: "p" };
   const all = { ...user, OS_DOMAIN_NAME: "d", OS_TENANT_NAME: "t", OS_REGION_NAME: "r" };
   t.deepEqual(of(all), {
-    ...{ ...place, region: "r" },
+    ...place,
+    region: "r",
     auth: {
-      ...{ kind: "v3-password", url: "https://k:5000/v3", user: "u", password: "p" },
-      ...{ userDomain: "d", project: "t", projectDomain: "d" },
+      kind: "v3-password",
+      url: "https://k:5000/v3",
+      user: "u",
+      password: "p",
+      userDomain: "d",
+      project: "t",
+      projectDomain: "d",
     },
   });
   const url = "https://k:5000/v3";
@@ -476,28 +523,31 @@ test("Swift's passwords, application credentials and old protocol", (t) => {
     applicationCredentialSecret: "s",
   });
   t.deepEqual(of({ OPENSTACK_APPLICATION_CREDENTIALS_JSON: file }), {
-    ...{ ...place, auth: { kind: "v3-application-credential", url, id: "i", secret: "s" } },
+    ...place,
+    auth: { kind: "v3-application-credential", url, id: "i", secret: "s" },
   });
   const named = {
-    ...{ authURL: url, username: "u", domainName: "d" },
-    ...{ applicationCredentialName: "n", applicationCredentialSecret: "s" },
+    authURL: url,
+    username: "u",
+    domainName: "d",
+    applicationCredentialName: "n",
+    applicationCredentialSecret: "s",
   };
   t.deepEqual(of({ OPENSTACK_APPLICATION_CREDENTIALS: folder(named) }), {
     ...place,
     auth: {
-      ...{
-        kind: "v3-application-credential",
-        url,
-        name: "n",
-        user: "u",
-        userDomain: "d",
-        secret: "s",
-      },
+      kind: "v3-application-credential",
+      url,
+      name: "n",
+      user: "u",
+      userDomain: "d",
+      secret: "s",
     },
   });
   const v1 = "http://127.0.0.1:8000/auth/v1.0";
   t.deepEqual(of({ ST_AUTH: v1, ST_USER: "a:b", ST_KEY: "k" }), {
-    ...{ ...place, auth: { kind: "v1", url: v1, user: "a:b", key: "k" } },
+    ...place,
+    auth: { kind: "v1", url: v1, user: "a:b", key: "k" },
   });
   refused(t, () => of({}), ["OS_AUTH_URL"]);
   refused(t, () => of(user), ["OS_TENANT_NAME"]);
@@ -508,9 +558,15 @@ test("what an openrc file says beside names is honoured or refused", (t) => {
   const path = join(newFolder(), "ca.pem");
   writeFileSync(path, pem);
   const env = {
-    ...{ OS_AUTH_URL: "https://k:5000/v3", OS_USERNAME: "u", OS_PASSWORD: "hunter2" },
-    ...{ OS_PROJECT_NAME: "t", OS_PROJECT_ID: "0123", OS_INTERFACE: "public" },
-    ...{ OS_PROJECT_DOMAIN_ID: "default", OS_USER_DOMAIN_NAME: "d", OS_CACERT: path },
+    OS_AUTH_URL: "https://k:5000/v3",
+    OS_USERNAME: "u",
+    OS_PASSWORD: "hunter2",
+    OS_PROJECT_NAME: "t",
+    OS_PROJECT_ID: "0123",
+    OS_INTERFACE: "public",
+    OS_PROJECT_DOMAIN_ID: "default",
+    OS_USER_DOMAIN_NAME: "d",
+    OS_CACERT: path,
   };
   const of = (more: Env) => primary({ store: "swift://b" }, { ...env, ...more });
   t.like(of({}), {

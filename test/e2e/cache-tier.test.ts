@@ -34,7 +34,11 @@ const mode = (name: string) =>
 
 const create = (pools: readonly string[], ceph = cephFlags()) =>
   backuptool([
-    ...["create", "--skip-etcd", "--outputdir", join(newFolder(), "backup"), ...ceph],
+    "create",
+    "--skip-etcd",
+    "--outputdir",
+    join(newFolder(), "backup"),
+    ...ceph,
     ...pools.flatMap((pool) => ["--include-pool", pool]),
   ]);
 

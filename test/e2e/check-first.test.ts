@@ -25,8 +25,16 @@ test.before(async (t) => {
     );
     await etcd.putMany([[round, "value"]]);
     const { code, stdout, stderr } = await backuptool([
-      ...["create", "--etcd", etcd.endpoint, ...cephFlags(), "--include-pool", from],
-      ...["--store", `file://${store}`, "--archive-size", "1MiB"],
+      "create",
+      "--etcd",
+      etcd.endpoint,
+      ...cephFlags(),
+      "--include-pool",
+      from,
+      "--store",
+      `file://${store}`,
+      "--archive-size",
+      "1MiB",
       ...(round === "first" ? [] : ["--incremental-over", "latest"]),
     ]);
     t.is(code, 0, stderr);
@@ -79,8 +87,10 @@ test.serial(
     for (const name of names) {
       const copy = damaged(name);
       const chain = [
-        ...["--outputdir", join(copy, names[1] ?? "")],
-        ...["--with-base", join(copy, names[0] ?? "")],
+        "--outputdir",
+        join(copy, names[1] ?? ""),
+        "--with-base",
+        join(copy, names[0] ?? ""),
       ];
       for (const from of [["--store", `file://${copy}`], chain]) {
         const { code, stderr } = await backuptool(["restore", ...from, ...into()]);

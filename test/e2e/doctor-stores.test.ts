@@ -137,7 +137,9 @@ test.serial(
     const name = `test-${randomBytes(8).toString("hex")}`;
     await newSwiftContainer(name);
     const variables = {
-      ...{ ST_AUTH: env("SWIFT_AUTH"), ST_USER: env("SWIFT_USER"), ST_KEY: env("SWIFT_KEY") },
+      ST_AUTH: env("SWIFT_AUTH"),
+      ST_USER: env("SWIFT_USER"),
+      ST_KEY: env("SWIFT_KEY"),
     };
     const args = [...STORES_ALONE, "--store", `swift://${name}/pre`];
     const checks = await doctor(t, 0, args, variables);

@@ -9,7 +9,10 @@ test("after etcd was restored from a snapshot, an incremental takes what has the
   t.teardown(() => etcd.stop());
   const run = async (...args: string[]) => {
     const { code, stdout, stderr } = await backuptool([
-      ...[...args, "--skip-ceph", "--etcd", etcd.endpoint],
+      ...args,
+      "--skip-ceph",
+      "--etcd",
+      etcd.endpoint,
     ]);
     t.is(code, 0, stderr);
     return { said: stdout.toString(), warned: stderr };

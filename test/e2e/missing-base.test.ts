@@ -21,8 +21,15 @@ let baseId = "";
 
 async function create(outputdir: string, ...more: string[]): Promise<void> {
   const { code, stderr } = await backuptool([
-    ...["create", "--outputdir", outputdir, "--etcd", etcd.endpoint, ...cephFlags()],
-    ...["--include-pool", pools[0] ?? "", ...more],
+    "create",
+    "--outputdir",
+    outputdir,
+    "--etcd",
+    etcd.endpoint,
+    ...cephFlags(),
+    "--include-pool",
+    pools[0] ?? "",
+    ...more,
   ]);
   if (code !== 0) throw new Error(stderr);
 }
@@ -30,7 +37,12 @@ async function create(outputdir: string, ...more: string[]): Promise<void> {
 async function restore(outputdir: string, ...more: string[]) {
   const [from = "", to = ""] = pools;
   const { code, stderr } = await backuptool([
-    ...["restore", "--outputdir", outputdir, "--etcd", target.endpoint, ...cephFlags()],
+    "restore",
+    "--outputdir",
+    outputdir,
+    "--etcd",
+    target.endpoint,
+    ...cephFlags(),
     ...(more.includes("--skip-ceph") ? [] : ["--restore-pool", `${from}:${to}`]),
     ...more,
   ]);

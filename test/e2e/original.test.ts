@@ -41,8 +41,13 @@ async function targets(t: import("ava").ExecutionContext) {
   });
   const [hot = "", cold = ""] = pools;
   const into = [
-    ...["--etcd", etcd.endpoint, ...cephFlags()],
-    ...["--restore-pool", `btrdbhot:${hot}`, "--restore-pool", `btrdbcold:${cold}`],
+    "--etcd",
+    etcd.endpoint,
+    ...cephFlags(),
+    "--restore-pool",
+    `btrdbhot:${hot}`,
+    "--restore-pool",
+    `btrdbcold:${cold}`,
   ];
   return { etcd, hot, cold, into };
 }
@@ -83,8 +88,12 @@ test("a chain comes back in one run, with the keys of etcd that there were last"
   const { etcd, hot, into } = await targets(t);
   const { code, stderr } = await backuptool(
     [
-      ...["restore", "--outputdir", originalFixture("intact", "incremental")],
-      ...["--with-base", originalFixture("intact", "full"), ...into],
+      "restore",
+      "--outputdir",
+      originalFixture("intact", "incremental"),
+      "--with-base",
+      originalFixture("intact", "full"),
+      ...into,
     ],
     { env },
   );
@@ -109,8 +118,13 @@ test("converted, a chain is one of this format and comes back the same", async (
   ]);
   const second = await backuptool(
     [
-      ...["convert", "--outputdir", originalFixture("intact", "incremental")],
-      ...["--to", incremental, "--incremental-over", full],
+      "convert",
+      "--outputdir",
+      originalFixture("intact", "incremental"),
+      "--to",
+      incremental,
+      "--incremental-over",
+      full,
     ],
     { env },
   );
@@ -134,8 +148,16 @@ test("converted, a chain is one of this format and comes back the same", async (
   // A fresh incremental over it takes every object again: nobody can vouch for what the original wrote.
   const fresh = await backuptool(
     [
-      ...["create", "--outputdir", join(folder, "fresh"), "--incremental-over", incremental],
-      ...["--etcd", etcd.endpoint, ...cephFlags(), "--include-pool", hot],
+      "create",
+      "--outputdir",
+      join(folder, "fresh"),
+      "--incremental-over",
+      incremental,
+      "--etcd",
+      etcd.endpoint,
+      ...cephFlags(),
+      "--include-pool",
+      hot,
     ],
     opened,
   );
@@ -319,8 +341,13 @@ test("what cannot be done with such an archive is said at once", async (t) => {
   t.regex(quick.stderr, /no index/);
   const created = await backuptool(
     [
-      ...["create", "--outputdir", join(newFolder(), "new"), "--incremental-over", outputdir],
-      ...["--skip-etcd", ...cephFlags()],
+      "create",
+      "--outputdir",
+      join(newFolder(), "new"),
+      "--incremental-over",
+      outputdir,
+      "--skip-etcd",
+      ...cephFlags(),
     ],
     { env },
   );

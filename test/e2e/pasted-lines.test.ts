@@ -14,7 +14,12 @@ test.before(async () => {
 test.after.always(() => etcd?.stop());
 
 const create = (outputdir: string): string[] => [
-  ...["create", "--skip-ceph", "--etcd", etcd.endpoint, "--outputdir", outputdir],
+  "create",
+  "--skip-ceph",
+  "--etcd",
+  etcd.endpoint,
+  "--outputdir",
+  outputdir,
 ];
 /** Whether the backup opens with this passphrase. */
 async function opens(outputdir: string, passphrase: string): Promise<boolean> {

@@ -70,8 +70,11 @@ test("objects deleted under a pool snapshot are neither backed up nor said to be
   t.notRegex(later.stdout.toString() + later.stderr, /deleted while/);
   const chain = ["--outputdir", incremental, "--with-base", full];
   const restored = await backuptool([
-    ...["restore", ...chain, ...TARGET],
-    ...["--restore-pool", `${from}:${to}`],
+    "restore",
+    ...chain,
+    ...TARGET,
+    "--restore-pool",
+    `${from}:${to}`,
   ]);
   t.is(restored.code, 0, restored.stderr);
   const names = (await dumpPool(to)).map((line) => Buffer.from(JSON.parse(line).name, "hex"));
@@ -87,7 +90,9 @@ test("what is deleted while it is read is still counted, in a pool with snapshot
   await writeObjects(pool, written(...many));
   const client = fileURLToPath(new URL("../../../test/support/ceph_client.py", import.meta.url));
   const gone = many.map((name) => ({
-    ...{ namespace: "", locator: "", name: Buffer.from(name).toString("hex") },
+    namespace: "",
+    locator: "",
+    name: Buffer.from(name).toString("hex"),
   }));
   const done = await counted(pool, () => {
     // While nothing else of this process happens: most objects are still to be read.

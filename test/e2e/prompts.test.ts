@@ -17,7 +17,12 @@ test.before(async () => {
 test.after.always(() => etcd?.stop());
 
 const create = (outputdir: string): string[] => [
-  ...["create", "--skip-ceph", "--etcd", etcd.endpoint, "--outputdir", outputdir],
+  "create",
+  "--skip-ceph",
+  "--etcd",
+  etcd.endpoint,
+  "--outputdir",
+  outputdir,
 ];
 const typed = (first: string, second: string): Step[] => [
   { expect: "encryption passphrase:", type: `${first}\r` },

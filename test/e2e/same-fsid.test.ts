@@ -18,10 +18,7 @@ test("an incremental of a cluster that was made again with the same fsid takes a
   const source = ["--include-pool", "pool", "--skip-etcd"];
   const [full, incremental] = [join(newFolder(), "full"), join(newFolder(), "incremental")];
   const before = await made("before");
-  const first = await backuptool([
-    ...["create", "--outputdir", full, ...source],
-    ...before.cephFlags,
-  ]);
+  const first = await backuptool(["create", "--outputdir", full, ...source, ...before.cephFlags]);
   t.is(first.code, 0, first.stderr);
   await before.down();
 

@@ -23,14 +23,23 @@ test.before(async () => {
 test.after.always(() => etcd?.stop());
 
 const COPY: CopySettings = {
-  ...{ limits: {}, maxParallelCopies: 5, minChunkBytes: 5 << 20, maxParallelChunks: 3 },
-  ...{ retries: { maxRetries: 1, backoffMs: 10 }, signal: new AbortController().signal },
+  limits: {},
+  maxParallelCopies: 5,
+  minChunkBytes: 5 << 20,
+  maxParallelChunks: 3,
+  retries: { maxRetries: 1, backoffMs: 10 },
+  signal: new AbortController().signal,
 };
 const QUIET = { onProgress: () => {}, onCopied: () => {}, onFailed: () => {} };
 
 /** Files of two parts and more. */
 const create = (): string[] => [
-  ...["create", "--skip-ceph", "--etcd", etcd.endpoint, "--archive-size", "6MiB"],
+  "create",
+  "--skip-ceph",
+  "--etcd",
+  etcd.endpoint,
+  "--archive-size",
+  "6MiB",
 ];
 
 /** From the `nth` request that writes on, this befalls all of them. */
@@ -230,7 +239,8 @@ test("the same place twice is refused, and a secondary alone", async (t) => {
   const twice = await backuptool([
     ...create(),
     ...one.flags(),
-    ...["--secondary-store", `file://${folder}/../${folder.split("/").at(-1)}`],
+    "--secondary-store",
+    `file://${folder}/../${folder.split("/").at(-1)}`,
   ]);
   t.is(twice.code, 2, twice.stderr);
   t.regex(twice.stderr, /both stores are the same place/);

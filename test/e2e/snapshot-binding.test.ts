@@ -27,7 +27,11 @@ function source(): string[] {
 
 async function make(store: string, ...flags: string[]): Promise<string> {
   const { code, stdout, stderr } = await backuptool([
-    ...["create", ...source(), "--store", `file://${store}`, ...flags],
+    "create",
+    ...source(),
+    "--store",
+    `file://${store}`,
+    ...flags,
   ]);
   if (code !== 0) throw new Error(stderr);
   return /^SNAPSHOT DONE; ([^:]+):/.exec(lines(stdout).at(-1) ?? "")?.[1] ?? "";
@@ -87,8 +91,14 @@ test.serial("a base under another name than it was made under is rejected", asyn
   t.is(text, full);
   renameSync(join(store, full), join(store, moved));
   const restored = await backuptool([
-    ...["restore", "--skip-ceph", "--etcd", target.endpoint],
-    ...["--store", `file://${store}`, "--snapshot", over],
+    "restore",
+    "--skip-ceph",
+    "--etcd",
+    target.endpoint,
+    "--store",
+    `file://${store}`,
+    "--snapshot",
+    over,
   ]);
   t.is(restored.code, 11, restored.stderr);
   t.true(restored.stderr.includes(moved) && restored.stderr.includes(full), restored.stderr);
@@ -117,9 +127,7 @@ test.serial(
       cpSync(folder, join(store, text), { recursive: true });
       const args = ["inspect", "--quick", "--store", `file://${store}`, "--snapshot", text];
       const { code, stderr } = await backuptool(args);
-      const verified = await backuptool([
-        ...["snapshot", "verify", text, "--store", `file://${store}`],
-      ]);
+      const verified = await backuptool(["snapshot", "verify", text, "--store", `file://${store}`]);
       return { code, stderr, verified: verified.code, said: verified.stderr };
     };
     t.like(await read(own), { code: 0, verified: 0 });
@@ -147,9 +155,7 @@ test.serial("restore and cat print which backup they read, on standard error", a
   const said = `backup ${details.id}: incremental, ${details.startedAt} to ${details.finishedAt}, etcd revision ${details.etcdRevision}`;
   const cat = await backuptool(["cat", ...at]);
   t.true(cat.stderr.split("\n").includes(said), cat.stderr);
-  const restored = await backuptool([
-    ...["restore", "--skip-ceph", "--etcd", target.endpoint, ...at],
-  ]);
+  const restored = await backuptool(["restore", "--skip-ceph", "--etcd", target.endpoint, ...at]);
   t.true(restored.stderr.split("\n").includes(`${said}, with 1 base`), restored.stderr);
   t.false(restored.stdout.toString().includes(details.id));
 });

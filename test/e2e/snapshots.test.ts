@@ -91,8 +91,13 @@ test("copy brings real backups over, which then open with their passphrase", asy
   const again = await run(t, 0, [...args, "--json"]);
   const events = again.out.map((line) => JSON.parse(line));
   t.deepEqual(events.at(-1), {
-    ...{ type: "copied", source: url(store), target: url(target) },
-    ...{ copied: 0, repaired: 0, present: 2, failed: 0 },
+    type: "copied",
+    source: url(store),
+    target: url(target),
+    copied: 0,
+    repaired: 0,
+    present: 2,
+    failed: 0,
   });
 });
 
@@ -100,8 +105,13 @@ test("snapshot list shows both stores, bases, and what is not whole", async (t) 
   const [one, two] = [newFolder(), newFolder()];
   await run(t, 0, ["copy", "--store", url(store), "--secondary-store", url(one)]);
   await run(t, 0, [
-    ...["copy", "--source-store", url(one), "--store", url(two)],
-    ...["--max-backup-age", "99999"],
+    "copy",
+    "--source-store",
+    url(one),
+    "--store",
+    url(two),
+    "--max-backup-age",
+    "99999",
   ]);
   rmSync(join(two, INCR), { recursive: true });
   const left = forgeSnapshot(two, { time: 1_600_000_000, unfinished: true });
@@ -135,8 +145,12 @@ test("snapshot list shows both stores, bases, and what is not whole", async (t) 
 
 test("snapshot list of one store that is out of reach shows the other, and ends with 3", async (t) => {
   const unreachable = [
-    ...["--store", url(store), "--secondary-store", "s3://nothing"],
-    ...["--secondary-store-endpoint-override", "http://127.0.0.1:1"],
+    "--store",
+    url(store),
+    "--secondary-store",
+    "s3://nothing",
+    "--secondary-store-endpoint-override",
+    "http://127.0.0.1:1",
   ];
   const env = { SECONDARY_AWS_ACCESS_KEY_ID: "a", SECONDARY_AWS_SECRET_ACCESS_KEY: "b" };
   const { out, err } = await run(t, 3, ["snapshot", "list", ...unreachable], env);
@@ -229,8 +243,11 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
   const { endpoint, credentials } = radosgw("two");
   const path = join(newFolder(), "s3.json");
   const json = {
-    ...{ accessKeyID: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey },
-    ...{ endpoint, region: "us-east-1", s3ForcePathStyle: true },
+    accessKeyID: credentials.accessKeyId,
+    secretAccessKey: credentials.secretAccessKey,
+    endpoint,
+    region: "us-east-1",
+    s3ForcePathStyle: true,
   };
   writeFileSync(path, JSON.stringify(json));
   const env = {
@@ -238,8 +255,14 @@ test("copy to a bucket of S3 and back, with a secondary's own credentials", asyn
     SOURCE_AWS_APPLICATION_CREDENTIALS_JSON: path,
   };
   const there = [
-    ...["--store", url(store), "--secondary-storage-provider", "S3"],
-    ...["--secondary-store-container", bucket, "--secondary-store-prefix", "a/b"],
+    "--store",
+    url(store),
+    "--secondary-storage-provider",
+    "S3",
+    "--secondary-store-container",
+    bucket,
+    "--secondary-store-prefix",
+    "a/b",
   ];
   await run(t, 0, ["copy", ...there], env);
   const second = await run(t, 0, ["copy", ...there], env);

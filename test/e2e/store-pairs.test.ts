@@ -20,7 +20,12 @@ test.before(async () => {
 test.after.always(() => etcd?.stop());
 
 const create = (): string[] => [
-  ...["create", "--skip-ceph", "--etcd", etcd.endpoint, "--archive-size", "6MiB"],
+  "create",
+  "--skip-ceph",
+  "--etcd",
+  etcd.endpoint,
+  "--archive-size",
+  "6MiB",
 ];
 
 test("azurite is a secondary: create fills it, and copy brings what it missed", async (t) => {
@@ -29,14 +34,21 @@ test("azurite is a secondary: create fills it, and copy brings what it missed", 
   const { account, key, endpoint } = azurite;
   const open = (container: string) =>
     openAbsStore({
-      ...{ provider: "ABS", container, prefix: "p", endpoint, account },
+      provider: "ABS",
+      container,
+      prefix: "p",
+      endpoint,
+      account,
       credentials: { kind: "shared-key", account, key },
     });
   const primary = folderStore(newFolder());
   const env = { SECONDARY_AZURE_STORAGE_ACCOUNT: account, SECONDARY_AZURE_STORAGE_KEY: key };
   const flags = (container: string) => [
-    ...[...primary.flags(), "--secondary-store", `azblob://${container}/p`],
-    ...["--secondary-store-endpoint-override", endpoint],
+    ...primary.flags(),
+    "--secondary-store",
+    `azblob://${container}/p`,
+    "--secondary-store-endpoint-override",
+    endpoint,
   ];
   await azurite.newContainer("second");
   await createInBoth(t, create(), { flags: flags("second"), env });

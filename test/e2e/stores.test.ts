@@ -113,8 +113,13 @@ test.serial("a chain goes to two stores and comes back from each of them", async
   // Into a folder as well: the same files, with the same bytes, in three places.
   const outputdir = join(newFolder(), "third");
   const second = await run(t, 0, [
-    ...["create", ...source, ...small],
-    ...["--incremental-over", "latest", "--outputdir", outputdir],
+    "create",
+    ...source,
+    ...small,
+    "--incremental-over",
+    "latest",
+    "--outputdir",
+    outputdir,
   ]);
   names.push(nameIn(second.out));
   const here = folderDigests(outputdir);
@@ -186,7 +191,12 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   t.regex(onIt.err, new RegExp(`${over} stands on the backup [0-9a-f]{32}, which is not in s3:`));
   // Its base is in no store, which an error says before anything is written.
   const { err } = await run(t, 1, [
-    ...["restore", "--snapshot", over, "--skip-ceph", "--etcd", fresh.endpoint],
+    "restore",
+    "--snapshot",
+    over,
+    "--skip-ceph",
+    "--etcd",
+    fresh.endpoint,
   ]);
   t.regex(err, /stands on the backup [0-9a-f]{32}, which is not in s3:/);
   const into = ["--skip-ceph", "--etcd", fresh.endpoint];
@@ -231,7 +241,7 @@ test.serial("nothing is built on a chain that a store has lost a part of", async
   const nights = newFolder();
   const kept = folderStore(nights);
   const create = (...more: string[]) =>
-    backuptool([...["create", "--skip-ceph", "--etcd", etcd.endpoint, ...kept.flags()], ...more]);
+    backuptool(["create", "--skip-ceph", "--etcd", etcd.endpoint, ...kept.flags(), ...more]);
   const over = ["--incremental-over", "latest"];
   for (const more of [[], over, over]) t.is((await create(...more)).code, 0);
   const names = (await judgeStore(kept.open())).whole;
@@ -288,8 +298,13 @@ test.serial(
       const outputdir = join(newFolder(), "kept");
       const made = await backuptool(
         [
-          ...["create", "--skip-ceph", "--etcd", etcd.endpoint],
-          ...["--outputdir", outputdir, ...store.flags()],
+          "create",
+          "--skip-ceph",
+          "--etcd",
+          etcd.endpoint,
+          "--outputdir",
+          outputdir,
+          ...store.flags(),
         ],
         { env: store.env() },
       );

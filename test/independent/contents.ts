@@ -106,7 +106,10 @@ export class Contents {
         requireIn(name, begun === undefined || begun.id === id, "not together");
         last = { id, at: this.found.items.length, size: content.length };
         this.found.items.push({
-          ...{ id, kind: "object", file, offset: begun?.offset ?? offset },
+          id,
+          kind: "object",
+          file,
+          offset: begun?.offset ?? offset,
           numbers: [BigInt(content.length), mtime ?? 0n],
         });
         this.counts.objects++;

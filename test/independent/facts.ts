@@ -26,8 +26,15 @@ export interface Facts {
 }
 
 const COUNTS = [
-  ...["objects", "objectBytes", "unchangedObjects", "deletedObjects", "vanishedObjects"],
-  ...["missingObjects", "records", "unchangedKeys", "deletedKeys"],
+  "objects",
+  "objectBytes",
+  "unchangedObjects",
+  "deletedObjects",
+  "vanishedObjects",
+  "missingObjects",
+  "records",
+  "unchangedKeys",
+  "deletedKeys",
 ];
 const OF_A_BASE = ["unchangedObjects", "deletedObjects", "unchangedKeys", "deletedKeys"];
 
@@ -131,19 +138,18 @@ export function factsIn(content: Buffer): Facts {
   }));
   requireIn(file, areNamed(files, "INDEX.bin"), "files");
   return {
-    ...{
-      id,
-      incremental: kind === "incremental",
-      pools,
-      hasEtcd: etcd !== null,
-      chunkBytes,
-      counts,
-      files,
-    },
+    id,
+    incremental: kind === "incremental",
+    pools,
+    hasEtcd: etcd !== null,
+    chunkBytes,
+    counts,
+    files,
     base: typeof base === "string" ? base : null,
     startedAt: text(root, "startedAt"),
     finishedAt: text(root, "finishedAt"),
     plainBytes: count(root, "plainBytes"),
-    ...{ firstBatch, restarts },
+    firstBatch,
+    restarts,
   };
 }

@@ -98,8 +98,11 @@ function isSame(facts: Facts, manifest: Manifest): boolean {
   return (
     JSON.stringify([id, kind, base, startedAt, finishedAt]) ===
       JSON.stringify([
-        ...[manifest.id, manifest.kind, manifest.base],
-        ...[manifest.startedAt, manifest.finishedAt],
+        manifest.id,
+        manifest.kind,
+        manifest.base,
+        manifest.startedAt,
+        manifest.finishedAt,
       ]) && JSON.stringify(facts.files) === JSON.stringify(manifest.files.slice(0, -1))
   );
 }

@@ -17,7 +17,11 @@ const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 8);
 const SEED = process.env["BACKUPTOOL_TEST_SEED"] ?? randomBytes(4).toString("hex");
 const { signal } = new AbortController();
 const SETTINGS: CopySettings = {
-  ...{ limits: {}, maxParallelCopies: 5, minChunkBytes: 5 << 20, maxParallelChunks: 3, signal },
+  limits: {},
+  maxParallelCopies: 5,
+  minChunkBytes: 5 << 20,
+  maxParallelChunks: 3,
+  signal,
   retries: { maxRetries: 3, backoffMs: 10 },
 };
 
@@ -43,7 +47,9 @@ test(`copies over a faulty network end complete, or say what is missing (seed ${
     const proxy = await FaultyProxy.start(s3Config(bucket).endpoint ?? "", plan);
     const through = (prefix: string) =>
       new RetryingStore(new S3Store(s3Config(bucket, { prefix, endpoint: proxy.url })), {
-        ...{ attempts: 4, firstDelayMs: 5, maxDelayMs: 20 },
+        attempts: 4,
+        firstDelayMs: 5,
+        maxDelayMs: 20,
       });
     const prefix = `target-${round}`;
     const missing: string[] = [];
@@ -72,8 +78,11 @@ test(`copies over a faulty network end complete, or say what is missing (seed ${
     const complete = there.filter(({ state }) => state === "complete");
     for (const { name } of complete) {
       const { damaged } = await verifySnapshot(target, name.text, {
-        ...{ selection: { kind: "all" }, thread, signal },
-        ...{ onProgress: () => {}, onDamage: () => {} },
+        selection: { kind: "all" },
+        thread,
+        signal,
+        onProgress: () => {},
+        onDamage: () => {},
       });
       t.is(damaged, 0, `${seed}: ${name.text}`);
     }

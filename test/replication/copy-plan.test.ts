@@ -11,8 +11,13 @@ function snapshot(time: number, base: number | null, id = time): StoredSnapshot 
     name: snapshotName({ kind, firstRevision: 0, lastRevision: 0, time }),
     state: "complete",
     facts: {
-      ...{ id: String(id), kind, base: base === null ? null : String(base) },
-      ...{ startedAt: at, finishedAt: at, files: 1, bytes: 1 },
+      id: String(id),
+      kind,
+      base: base === null ? null : String(base),
+      startedAt: at,
+      finishedAt: at,
+      files: 1,
+      bytes: 1,
     },
   };
 }

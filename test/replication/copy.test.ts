@@ -226,7 +226,10 @@ test("failures that pass are tried again, with the parts sent anew", async (t) =
     if (left[call]-- > 0) throw failure("STORE_TRANSIENT");
   };
   t.deepEqual(await copying.run({ retries: { maxRetries: 5, backoffMs: 1 } }), {
-    ...{ copied: 1, repaired: 0, present: 0, failed: 0 },
+    copied: 1,
+    repaired: 0,
+    present: 0,
+    failed: 0,
   });
   t.true(copying.same(full));
 });

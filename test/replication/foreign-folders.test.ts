@@ -45,7 +45,9 @@ async function prune(store: SnapStore) {
   const removed: string[] = [];
   const foreign: string[] = [];
   const aborted = await pruneIncomplete(store, {
-    ...{ olderThan: new Date(Date.now() + 3_600_000), dryRun: false, signal },
+    olderThan: new Date(Date.now() + 3_600_000),
+    dryRun: false,
+    signal,
     onRemoved: ({ text }) => removed.push(text),
     onKept: () => {},
     onForeign: (_, { message }) => foreign.push(message),
@@ -90,7 +92,8 @@ test("Swift snapshots of etcd-backup-restore are none, and nothing deletes their
   const { token, storageUrl } = await radosgwToken();
   const call = (method: string, name: string, init: RequestInit = {}) =>
     fetch(`${storageUrl}/${container}/p/v2/${name}`, {
-      ...{ ...init, method },
+      ...init,
+      method,
       headers: { ...init.headers, "X-Auth-Token": token },
     });
   const segments = [randomBytes(2000), randomBytes(500)];
@@ -198,9 +201,13 @@ test("pruning S3 aborts the uploads of this store's snapshots, and of no other t
   t.teardown(() => client.destroy());
   const own = `p/${FULL}/ARCHIVE00000.bin`;
   const others = [
-    ...["p/dump.tar", `p/${OTHERS}`, `p/${OTHERS}/0000000001`, `p/${FULL}/notes.txt`],
+    "p/dump.tar",
+    `p/${OTHERS}`,
+    `p/${OTHERS}/0000000001`,
+    `p/${FULL}/notes.txt`,
     // A store below this one, whose run may be under way.
-    ...[`p/x/${FULL}/ARCHIVE00000.bin`, `q/${FULL}/ARCHIVE00000.bin`],
+    `p/x/${FULL}/ARCHIVE00000.bin`,
+    `q/${FULL}/ARCHIVE00000.bin`,
   ];
   for (const Key of [own, ...others]) {
     await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
@@ -241,8 +248,12 @@ test("copy writes nothing into a folder of another tool, and counts none as a sn
     const failed: string[] = [];
     const copied: string[] = [];
     const settings = {
-      ...{ limits: {}, maxParallelCopies: 2, minChunkBytes: 5 << 20, maxParallelChunks: 2 },
-      ...{ retries: { maxRetries: 1, backoffMs: 1 }, signal },
+      limits: {},
+      maxParallelCopies: 2,
+      minChunkBytes: 5 << 20,
+      maxParallelChunks: 2,
+      retries: { maxRetries: 1, backoffMs: 1 },
+      signal,
     };
     await copyStore(source, target, settings, {
       onProgress: () => {},

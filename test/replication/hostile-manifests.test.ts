@@ -49,7 +49,10 @@ test("a manifest that names 100,000 absent files costs a few requests for each l
   const thread = new FileThread();
   const damages: string[] = [];
   const verified = await verifySnapshot(store, forged.name, {
-    ...{ selection: { kind: "all" }, thread, signal, onProgress: () => {} },
+    selection: { kind: "all" },
+    thread,
+    signal,
+    onProgress: () => {},
     onDamage: ({ file }) => damages.push(file),
   });
   await thread.close();
@@ -65,7 +68,11 @@ test("files that a late listing does not show are asked for, however many, where
   store.list = async (prefix, options) => ({ ...(await list(prefix, options)), objects: [] });
   const thread = new FileThread();
   const verified = await verifySnapshot(store, forged.name, {
-    ...{ selection: { kind: "none" }, thread, signal, onProgress: () => {}, onDamage: () => {} },
+    selection: { kind: "none" },
+    thread,
+    signal,
+    onProgress: () => {},
+    onDamage: () => {},
   });
   await thread.close();
   t.is(verified.damaged, 0);
@@ -133,8 +140,12 @@ test("large snapshots are copied, each as it is", async (t) => {
     from.store,
     to.store,
     {
-      ...{ limits: {}, maxParallelCopies: 5, minChunkBytes: 5 << 20, maxParallelChunks: 2 },
-      ...{ retries: { maxRetries: 0, backoffMs: 1 }, signal },
+      limits: {},
+      maxParallelCopies: 5,
+      minChunkBytes: 5 << 20,
+      maxParallelChunks: 2,
+      retries: { maxRetries: 0, backoffMs: 1 },
+      signal,
     },
     { onProgress: () => {}, onCopied: () => {}, onFailed: (_, error) => t.fail(error.message) },
   );

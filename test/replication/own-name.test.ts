@@ -16,9 +16,16 @@ function facts(made: {
   const { name, revision, sealed } = made;
   const time = new Date(made.startedAt * 1000).toISOString();
   return {
-    ...{ format: 1, id: "0".repeat(32), kind: name.kind, toolVersion: "test" },
+    format: 1,
+    id: "0".repeat(32),
+    kind: name.kind,
+    toolVersion: "test",
     base: name.kind === "full" ? null : "1".repeat(32),
-    ...{ startedAt: time, finishedAt: time, chunkBytes: 1, plainBytes: 1, files: [] },
+    startedAt: time,
+    finishedAt: time,
+    chunkBytes: 1,
+    plainBytes: 1,
+    files: [],
     ...(sealed ? { snapshot: name.text } : {}),
     ceph: null,
     etcd: revision === 0 ? null : { clusterId: "", revision, firstBatch: 0, restarts: 0 },

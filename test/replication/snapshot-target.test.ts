@@ -60,14 +60,12 @@ async function send(
   const failures: string[] = [];
   const thread = new FileThread();
   const target = new SnapshotTarget({
-    ...{
-      snapshot: NAME,
-      primary: { ...PARTS, store: primary },
-      thread,
-      expectedFileBytes: 1 << 30,
-      signal,
-      listingLateMs,
-    },
+    snapshot: NAME,
+    primary: { ...PARTS, store: primary },
+    thread,
+    expectedFileBytes: 1 << 30,
+    signal,
+    listingLateMs,
     secondary: secondary && { ...PARTS, store: new MeteredStore(secondary), recentFailure },
     onSecondaryFailed: (error) => failures.push(String(error)),
   });
@@ -267,7 +265,10 @@ for (const [what, { fault, last }] of Object.entries(TRIED_AGAIN)) {
       const failure = new RecentFailure();
       const callMs = fault?.kind === "hang" ? 500 : 60_000;
       const secondary = new RetryingStore(new S3Store(s3Config(await newBucket(), { endpoint })), {
-        ...{ attempts: 100, maxDelayMs: 500, callMs, onRetry: failure.note },
+        attempts: 100,
+        maxDelayMs: 500,
+        callMs,
+        onRetry: failure.note,
       });
       t.teardown(() => Promise.all([secondary.close(), proxy.close()]));
       const [told, ...more] = await send(primary, secondary, files, failure);

@@ -201,7 +201,9 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
     const removed: string[] = [];
     const kept: string[] = [];
     await pruneIncomplete(store, {
-      ...{ olderThan: new Date(Date.now() - 3600_000), dryRun, signal },
+      olderThan: new Date(Date.now() - 3600_000),
+      dryRun,
+      signal,
       onRemoved: ({ text: name }) => removed.push(name),
       onKept: ({ text: name }) => kept.push(name),
       onForeign: () => t.fail(),
@@ -231,8 +233,12 @@ test("pruning leaves alone the uploads of a run that is longer than the time of 
     age(upload(at), begun);
   }
   const aborted = await pruneIncomplete(store, {
-    ...{ olderThan: new Date(Date.now() - day * 1000), dryRun: false, signal },
-    ...{ onRemoved: () => {}, onKept: () => {}, onForeign: () => {} },
+    olderThan: new Date(Date.now() - day * 1000),
+    dryRun: false,
+    signal,
+    onRemoved: () => {},
+    onKept: () => {},
+    onForeign: () => {},
   });
   t.is(aborted, 2);
   t.true(existsSync(upload(running.folder)));
@@ -250,7 +256,9 @@ test("pruning leaves alone what was finished while it looked", async (t) => {
     get(asked++ === 0 ? key.replace("MANIFEST.json", "ARCHIVE99999.bin") : key, options);
   const removed: string[] = [];
   await pruneIncomplete(store, {
-    ...{ olderThan: new Date(), dryRun: false, signal },
+    olderThan: new Date(),
+    dryRun: false,
+    signal,
     onRemoved: ({ text: name }) => removed.push(name),
     onKept: () => {},
     onForeign: () => {},
@@ -269,7 +277,10 @@ test("verification finds any changed, short or missing file, and reads no more t
     store.calls.length = 0;
     const damages: string[] = [];
     const result = await verifySnapshot(store, name, {
-      ...{ selection, thread, signal, onProgress: () => {} },
+      selection,
+      thread,
+      signal,
+      onProgress: () => {},
       onDamage: ({ file }) => damages.push(file),
     });
     const read = store.keysOf("get").filter((key) => !key.endsWith("MANIFEST.json"));
@@ -302,8 +313,11 @@ test("an unfinished snapshot is not verified", async (t) => {
   const thread = new FileThread();
   await t.throwsAsync(
     verifySnapshot(store, name, {
-      ...{ selection: { kind: "none" }, thread, signal },
-      ...{ onProgress: () => {}, onDamage: () => {} },
+      selection: { kind: "none" },
+      thread,
+      signal,
+      onProgress: () => {},
+      onDamage: () => {},
     }),
     { code: "UNFINISHED_BACKUP" },
   );

@@ -66,16 +66,23 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
   const config = (role: keyof typeof prefixes, proxy?: FaultyProxy) =>
     s3Config(bucket, { prefix: prefixes[role], ...(proxy && { endpoint: proxy.url }) });
   const destination = (role: keyof typeof prefixes, proxy: FaultyProxy) => ({
-    ...{ config: config(role, proxy), minChunkBytes: 5 << 20, maxParallelChunks: 3 },
+    config: config(role, proxy),
+    minChunkBytes: 5 << 20,
+    maxParallelChunks: 3,
   });
   const warnings: string[] = [];
   const options: CreateOptions = {
     store: destination("primary", first),
     secondaryStore: destination("secondary", second),
     etcd: { endpoints: [etcd.endpoint] },
-    ...{ includePools: [], skipPools: [], keepGoing: false, toolVersion: "0" },
+    includePools: [],
+    skipPools: [],
+    keepGoing: false,
+    toolVersion: "0",
     // One file of two parts and small ones, or small ones alone.
-    ...{ archiveSize: number % 2 === 0 ? 2 << 30 : 3 << 20, compressionLevel: 1, kdf: CHEAP },
+    archiveSize: number % 2 === 0 ? 2 << 30 : 3 << 20,
+    compressionLevel: 1,
+    kdf: CHEAP,
   };
   const context = {
     passphrase: async () => Buffer.from(PASSPHRASE),
@@ -119,7 +126,11 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
     new RetryingStore(new S3Store(config(role, proxy)), { attempts: 4, firstDelayMs: 10 });
   const [from, to] = [through("primary", first), through("secondary", second)];
   const settings = {
-    ...{ limits: {}, maxParallelCopies: 5, minChunkBytes: 5 << 20, maxParallelChunks: 3, signal },
+    limits: {},
+    maxParallelCopies: 5,
+    minChunkBytes: 5 << 20,
+    maxParallelChunks: 3,
+    signal,
     retries: { maxRetries: 2, backoffMs: 10 },
   };
   const failures: string[] = [];
@@ -149,7 +160,9 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
   // Without faults all is well, and nothing stays that nobody knows of.
   const olderThan = new Date(Date.now() + 60_000);
   const prune = {
-    ...{ olderThan, dryRun: false, signal },
+    olderThan,
+    dryRun: false,
+    signal,
     onRemoved: () => {},
     onKept: () => {},
     onForeign: () => {},

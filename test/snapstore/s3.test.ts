@@ -370,7 +370,9 @@ test("a web identity's token file is exchanged for a session (the token service 
   const webIdentityTokenFile = join(newFolder(), "token");
   writeFileSync(webIdentityTokenFile, "a.web.token");
   const identity = {
-    ...{ credentials: undefined, roleArn: env("S3_ROLE2"), webIdentityTokenFile },
+    credentials: undefined,
+    roleArn: env("S3_ROLE2"),
+    webIdentityTokenFile,
     endpoint: proxy.url,
   };
   const store = storeOf(t, identity);

@@ -195,14 +195,18 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     },
   ),
   "key-slot-five-is-not-tried": {
-    ...{ code: "WRONG_PASSPHRASE", file: METADATA_NAME, reason: /no key slot opens/ },
+    code: "WRONG_PASSPHRASE",
+    file: METADATA_NAME,
+    reason: /no key slot opens/,
     spoil: async ({ forger }) => {
       const slot = encodePassphraseSlot(await fixedSlot("other", "a third passphrase"));
       await forger.setSlots([slot, slot, slot, slot, forger.slot]);
     },
   },
   "key-slots-of-metadata-alone-differ": {
-    ...{ code: "DAMAGED", file: METADATA_NAME, reason: /is not the one of INDEX.bin/ },
+    code: "DAMAGED",
+    file: METADATA_NAME,
+    reason: /is not the one of INDEX.bin/,
     spoil: async ({ forger }) => {
       const slot = encodePassphraseSlot(await fixedSlot("other", "a third passphrase"));
       await forger.setMetadataSlots([slot]);
@@ -212,7 +216,9 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     forger.setMetadataSlots([Buffer.from("010200ffff", "hex"), forger.slot]),
   ),
   "no-key-slot": {
-    ...{ code: "WRONG_PASSPHRASE", file: METADATA_NAME, reason: /no key slot opens/ },
+    code: "WRONG_PASSPHRASE",
+    file: METADATA_NAME,
+    reason: /no key slot opens/,
     spoil: ({ forger }) => forger.setSlots([]),
   },
 

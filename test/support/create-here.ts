@@ -9,8 +9,13 @@ export async function createHere(
 ): Promise<void> {
   await createBackup(
     {
-      ...{ includePools: [], skipPools: [], keepGoing: false },
-      ...{ archiveSize: 1 << 30, compressionLevel: 1, kdf: "moderate", toolVersion: "test" },
+      includePools: [],
+      skipPools: [],
+      keepGoing: false,
+      archiveSize: 1 << 30,
+      compressionLevel: 1,
+      kdf: "moderate",
+      toolVersion: "test",
       ...source,
     },
     {

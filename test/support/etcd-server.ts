@@ -62,11 +62,26 @@ export class EtcdServer {
     const url = `${this.#scheme}://${this.endpoint}`;
     const peer = this.#peer;
     const args = [
-      ...["--name", "test", "--data-dir", this.#folder, "--log-level", "error"],
-      ...["--listen-client-urls", url, "--advertise-client-urls", url],
-      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-      ...["--initial-cluster", `test=${peer}`],
-      ...["--heartbeat-interval", "50", "--election-timeout", "250"],
+      "--name",
+      "test",
+      "--data-dir",
+      this.#folder,
+      "--log-level",
+      "error",
+      "--listen-client-urls",
+      url,
+      "--advertise-client-urls",
+      url,
+      "--listen-peer-urls",
+      peer,
+      "--initial-advertise-peer-urls",
+      peer,
+      "--initial-cluster",
+      `test=${peer}`,
+      "--heartbeat-interval",
+      "50",
+      "--election-timeout",
+      "250",
       ...this.#flags,
     ];
     const child = spawn("etcd", args, { stdio: "ignore" });
@@ -96,8 +111,17 @@ export class EtcdServer {
     await this.stop();
     rmSync(this.#folder, { recursive: true });
     await this.ctl(
-      ...["snapshot", "restore", snapshot, "--data-dir", this.#folder, "--name", "test"],
-      ...["--initial-cluster", `test=${this.#peer}`, "--initial-advertise-peer-urls", this.#peer],
+      "snapshot",
+      "restore",
+      snapshot,
+      "--data-dir",
+      this.#folder,
+      "--name",
+      "test",
+      "--initial-cluster",
+      `test=${this.#peer}`,
+      "--initial-advertise-peer-urls",
+      this.#peer,
     );
     await this.start();
   }

@@ -48,7 +48,13 @@ export function forgeSnapshot(
   const id = options.id ?? randomBytes(16).toString("hex");
   const at = new Date(time * 1000).toISOString();
   const manifest = encodeManifest({
-    ...{ format: 1, id, kind, base: base?.id ?? null, startedAt: at, finishedAt: at, files },
+    format: 1,
+    id,
+    kind,
+    base: base?.id ?? null,
+    startedAt: at,
+    finishedAt: at,
+    files,
   });
   if (!unfinished) writeFileSync(join(folder, "MANIFEST.json"), manifest);
   return { name, id, folder };

@@ -220,8 +220,13 @@ export class GcsEmulator {
 function resourceOf(name: string, stored: Stored): unknown {
   const { bytes, generation, updated, metadata, retentionExpirationTime } = stored;
   return {
-    ...{ name, updated, metadata, retentionExpirationTime },
-    ...{ size: String(bytes.length), generation: String(generation), md5Hash: md5(bytes) },
+    name,
+    updated,
+    metadata,
+    retentionExpirationTime,
+    size: String(bytes.length),
+    generation: String(generation),
+    md5Hash: md5(bytes),
   };
 }
 

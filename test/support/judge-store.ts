@@ -28,7 +28,10 @@ export async function judgeStore(store: SnapStore): Promise<Verdict> {
       if (state !== "complete") continue;
       const damages: string[] = [];
       await verifySnapshot(store, name.text, {
-        ...{ selection: { kind: "all" }, thread, signal, onProgress: () => {} },
+        selection: { kind: "all" },
+        thread,
+        signal,
+        onProgress: () => {},
         onDamage: ({ file, reason }) => damages.push(`${name.text}/${file}: ${reason}`),
       });
       if (damages.length === 0) verdict.whole.push(name.text);

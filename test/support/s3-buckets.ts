@@ -56,7 +56,9 @@ export function storeFields() {
   return {
     accessKeyID: credentials.accessKeyId,
     secretAccessKey: credentials.secretAccessKey,
-    ...{ endpoint, region: "us-east-1", s3ForcePathStyle: true },
+    endpoint,
+    region: "us-east-1",
+    s3ForcePathStyle: true,
   };
 }
 

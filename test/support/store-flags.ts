@@ -23,8 +23,10 @@ export function bucketStore(
     flags: (role = "primary") => {
       const before = role === "primary" ? "--" : "--secondary-";
       return [
-        ...[`${before}store`, `s3://${bucket}/${prefix}`],
-        ...[`${before}store-endpoint-override`, endpoint],
+        `${before}store`,
+        `s3://${bucket}/${prefix}`,
+        `${before}store-endpoint-override`,
+        endpoint,
       ];
     },
     env: (role = "primary") => {

@@ -30,7 +30,9 @@ export const cat = command({
       { location: backupLocation(args, session), output: stdout },
       // Standard output belongs to the tar; what is wrong with it has another.
       {
-        ...{ signal, passphrase, stateFolder },
+        signal,
+        passphrase,
+        stateFolder,
         report: (event) => {
           if (TOLD.has(event.type)) session.report(event);
         },

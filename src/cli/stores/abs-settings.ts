@@ -5,8 +5,14 @@ import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
 
 const FIELDS = [
-  ...["storageAccount", "storageKey", "domain", "bucketName", "emulatorEnabled"],
-  ...["connectionString", "sasToken", "endpoint"],
+  "storageAccount",
+  "storageKey",
+  "domain",
+  "bucketName",
+  "emulatorEnabled",
+  "connectionString",
+  "sasToken",
+  "endpoint",
 ];
 
 /** Azure Blob Storage. */

@@ -8,8 +8,11 @@ import type { StoreEnvironment } from "./roles.js";
 
 /** Kinds of key files that Google's library reads. */
 const TYPES = [
-  ...["service_account", "external_account", "authorized_user"],
-  ...["impersonated_service_account", "external_account_authorized_user"],
+  "service_account",
+  "external_account",
+  "authorized_user",
+  "impersonated_service_account",
+  "external_account_authorized_user",
 ];
 
 /** Google Cloud Storage. With nothing said the SDK's own chain finds the way in. */

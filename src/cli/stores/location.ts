@@ -22,7 +22,15 @@ const SCHEMES: Readonly<Record<string, StoreProvider>> = {
 };
 
 const PROVIDERS: readonly StoreProvider[] = [
-  ...["Local", "S3", "ABS", "GCS", "Swift", "OSS", "ECS", "OCS", "Rclone"],
+  "Local",
+  "S3",
+  "ABS",
+  "GCS",
+  "Swift",
+  "OSS",
+  "ECS",
+  "OCS",
+  "Rclone",
 ] as const satisfies readonly StoreProvider[];
 
 /** The short form of a store. */

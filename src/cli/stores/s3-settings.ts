@@ -15,11 +15,25 @@ import type { StoreEnvironment } from "./roles.js";
 
 /** What a file of S3 credentials may say; the names are those of etcd-backup-restore, and ours after them. */
 const FIELDS = [
-  ...["accessKeyID", "secretAccessKey", "sessionToken", "region", "bucketName", "endpoint"],
-  ...["s3ForcePathStyle", "insecureSkipVerify", "trustedCaCert", "disableSSL"],
-  ...["sseCustomerKey", "sseCustomerAlgorithm", "roleARN", "tokenPath"],
-  ...["requestChecksumCalculation", "responseChecksumValidation"],
-  ...["sseKmsKeyId", "storageClass", "serverSideEncryption"],
+  "accessKeyID",
+  "secretAccessKey",
+  "sessionToken",
+  "region",
+  "bucketName",
+  "endpoint",
+  "s3ForcePathStyle",
+  "insecureSkipVerify",
+  "trustedCaCert",
+  "disableSSL",
+  "sseCustomerKey",
+  "sseCustomerAlgorithm",
+  "roleARN",
+  "tokenPath",
+  "requestChecksumCalculation",
+  "responseChecksumValidation",
+  "sseKmsKeyId",
+  "storageClass",
+  "serverSideEncryption",
 ];
 
 type Settings = Omit<S3Config, "provider" | "container" | "prefix">;

@@ -124,11 +124,16 @@ function locationOf(
     if (lonely === undefined) return undefined;
     throw new UsageError(`--${lonely} is given, but no store: --${storeFlag} is missing`);
   }
+  const variables = `${env.nameOf("STORAGE_PROVIDER")} and ${env.nameOf("STORAGE_CONTAINER")} stand for these flags`;
   if (providerText === undefined) {
-    throw new UsageError(`--${containerFlag} is given without --${providerFlag}`);
+    throw new UsageError(`--${containerFlag} is given without --${providerFlag}`, {
+      hint: variables,
+    });
   }
   if (containerText === undefined) {
-    throw new UsageError(`--${providerFlag} is given without --${containerFlag}`);
+    throw new UsageError(`--${providerFlag} is given without --${containerFlag}`, {
+      hint: variables,
+    });
   }
   const where = provider === undefined ? env.nameOf("STORAGE_PROVIDER") : `--${providerFlag}`;
   const kind = parseProvider(where, providerText);

@@ -10,9 +10,21 @@ import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
 
 const FIELDS = [
-  ...["authURL", "domainName", "username", "password", "tenantName", "region", "bucketName"],
-  ...["applicationCredentialID", "applicationCredentialName", "applicationCredentialSecret"],
-  ...["userDomainName", "projectDomainName", "projectName", "trustedCaCert", "insecureSkipVerify"],
+  "authURL",
+  "domainName",
+  "username",
+  "password",
+  "tenantName",
+  "region",
+  "bucketName",
+  "applicationCredentialID",
+  "applicationCredentialName",
+  "applicationCredentialSecret",
+  "userDomainName",
+  "projectDomainName",
+  "projectName",
+  "trustedCaCert",
+  "insecureSkipVerify",
 ];
 
 /** OpenStack Swift, or what speaks as it does. */

@@ -33,7 +33,10 @@ export class AreaChecks {
 
   failed(name: string, detail: string, advice?: string): void {
     this.#report({
-      ...{ area: this.#area, name, state: "failed", detail },
+      area: this.#area,
+      name,
+      state: "failed",
+      detail,
       ...(advice !== undefined && { advice }),
     });
   }

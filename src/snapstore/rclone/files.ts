@@ -58,7 +58,10 @@ export class RcloneFiles {
     await this.daemon.call(
       "operations/movefile",
       {
-        ...{ srcFs: REMOTE, srcRemote: from, dstFs: REMOTE, dstRemote: to },
+        srcFs: REMOTE,
+        srcRemote: from,
+        dstFs: REMOTE,
+        dstRemote: to,
         // Else a file of the same size and time counts as the same.
         _config: { IgnoreTimes: true },
       },

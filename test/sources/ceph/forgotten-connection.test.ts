@@ -42,7 +42,8 @@ async function session(t: ExecutionContext, daemon: "mon" | "osd", timeoutSecond
   const child = spawn(process.execPath, [SESSION, pools[0] ?? "", `${timeoutSeconds}`], {
     env: {
       ...process.env,
-      ...{ LD_PRELOAD: library, REDIRECT_FROM: `${port}` },
+      LD_PRELOAD: library,
+      REDIRECT_FROM: `${port}`,
       REDIRECT_TO: proxy.endpoint.split(":")[1],
     },
     stdio: ["pipe", "pipe", "inherit"],

@@ -76,7 +76,10 @@ test("20,000 small keys, binary ones and 1.4 MB values are read page by page, as
 test("a server with --max-txn-ops 16 and a small --max-request-bytes takes and gives up all keys", async (t) => {
   const { etcd, cluster } = await serverWith(
     t,
-    ...["--max-txn-ops", "16", "--max-request-bytes", "20000"],
+    "--max-txn-ops",
+    "16",
+    "--max-request-bytes",
+    "20000",
   );
   const records = Array.from({ length: 500 }, (_, i) => record(`key${i}`, Buffer.alloc(i * 20, i)));
   t.is(await put(cluster, records), 500);

@@ -18,7 +18,11 @@ test("a status has the facts of a member, and the quota that servers from etcd 3
   writer.stringField(8, "an error");
   writer.numberField(12, 2 ** 33);
   t.deepEqual(decodeStatus(writer.finish()), {
-    ...{ clusterId, version: "3.6.1", databaseBytes: 20_480, quotaBytes: 2 ** 33, leader: 7n },
+    clusterId,
+    version: "3.6.1",
+    databaseBytes: 20_480,
+    quotaBytes: 2 ** 33,
+    leader: 7n,
     revision: 26,
   });
 });
