@@ -54,7 +54,7 @@ export class TunnelAgent extends HttpsAgent {
 
   /** Resolves when the server's certificate is verified. */
   async #tunnel(proxy: WebProxy, target: string, options: ConnectOptions): Promise<Duplex> {
-    const until = Date.now() + this.#connectMs;
+    const until = performance.now() + this.#connectMs;
     const request = connectRequest(proxy, target);
     const socket = await this.#inTime(request, until, connected(request, proxy, target));
     const through: ConnectOptions & { readonly socket: Socket } = { ...options, socket };
@@ -67,7 +67,7 @@ export class TunnelAgent extends HttpsAgent {
   /** Ends what is being connected when the time is over or the agent is destroyed. */
   async #inTime<T>(pending: Pending, until: number, done: Promise<T>): Promise<T> {
     const late = () => pending.destroy(new LateError(this.#connectMs));
-    const timer = setTimeout(late, until - Date.now());
+    const timer = setTimeout(late, until - performance.now());
     this.#pending.add(pending);
     try {
       return await done;
