@@ -146,11 +146,11 @@ export class EtcdConnection {
           // A server that takes all of its time twice takes it again.
           if (++timeouts > 1 && !elsewhere) throw error;
         }
-        if (failures++ === 0) giveUpAt = Date.now() + patienceMs;
+        if (failures++ === 0) giveUpAt = performance.now() + patienceMs;
         this.#checked.delete(host);
         // Others that failed on the same endpoint may have moved on already.
         if (this.#host === host) this.#at = (this.#at + 1) % this.#hosts.length;
-        if (failures >= this.#hosts.length && Date.now() >= giveUpAt) throw error;
+        if (failures >= this.#hosts.length && performance.now() >= giveUpAt) throw error;
         if (failures % this.#hosts.length === 0) {
           const round = failures / this.#hosts.length;
           await pause(Math.min(1000, FIRST_PAUSE_MS * 2 ** round), signal);
