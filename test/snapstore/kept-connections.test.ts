@@ -15,12 +15,15 @@ import { newFolder } from "../support/folders.js";
 import { TlsFront } from "../support/tls-front.js";
 import { WebProxy } from "../support/web-proxy.js";
 
+const BODY = "<ListBucketResult></ListBucketResult>";
+
 /** A server that never closes a connection, and answers after `answerMs`. */
 async function patientServer(answerMs = 0): Promise<{ server: Server; url: URL; made: Socket[] }> {
   const made: Socket[] = [];
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, async (_, answer) => {
     await sleep(answerMs);
-    answer.end("<ListBucketResult></ListBucketResult>");
+    answer.writeHead(200, { "content-length": BODY.length, etag: '"1"' });
+    answer.end(BODY);
   });
   server.on("connection", (socket) => made.push(socket));
   server.listen(0, "127.0.0.1");
@@ -72,10 +75,13 @@ test("so does one of Azure's SDK", async (t) => {
   t.teardown(() => closed(server));
   const store = azureStore(url);
   t.teardown(() => store.close());
-  for (let i = 0; i < 3; i++) await store.head("k").catch(() => {});
+  const read = async () => {
+    for await (const _ of store.get("k"));
+  };
+  for (let i = 0; i < 3; i++) await read();
   t.is(made.length, 1);
   await once(made[0] as Socket, "close");
-  await store.head("k").catch(() => {});
+  await read();
   t.is(made.length, 2);
 });
 

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
 import dns from "node:dns";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
@@ -13,6 +14,7 @@ import { openGcsStore } from "../../src/snapstore/gcs/store.js";
 import { HTTP_DEADLINES, HttpClient } from "../../src/snapstore/http/client.js";
 import { ProxySettings } from "../../src/snapstore/proxy/settings.js";
 import { DEADLINES, s3Client } from "../../src/snapstore/s3/client.js";
+import { newFolder } from "../support/folders.js";
 
 const LISTENER = fileURLToPath(new URL("../support/slow-listener.js", import.meta.url));
 const NAME = "dual-stack.test";
@@ -106,15 +108,16 @@ test.serial("and by Azure's", async (t) => {
 
 test.serial("and by Google's, which asks for a token", async (t) => {
   waitForEachAddress();
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const file = join(newFolder(), "subject-token");
+  writeFileSync(file, "subject");
   const error = await t.throwsAsync(
     duringSlowHandshake(async (url) => {
       const credentials = {
-        type: "service_account",
-        client_email: "someone@example.com",
-        private_key: key,
-        token_uri: url.href,
+        type: "external_account",
+        audience: "audience",
+        subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+        token_url: url.href,
+        credential_source: { file },
       };
       const place = { provider: "GCS", container: "b", prefix: "", credentials } as const;
       const store = openGcsStore({ ...place, endpoint: url.origin });

@@ -20,7 +20,9 @@ export class Azurite {
   private constructor(port: number) {
     this.endpoint = `http://127.0.0.1:${port}/${this.account}`;
     const args = ["--location", newFolder(), "--blobHost", "127.0.0.1", "--blobPort", `${port}`];
-    this.#process = spawn(PROGRAM, [...args, "--silent", "--skipApiVersionCheck"], {
+    // The account stands in the path, by whatever name the server is reached.
+    const flags = ["--silent", "--skipApiVersionCheck", "--disableProductStyleUrl"];
+    this.#process = spawn(PROGRAM, [...args, ...flags], {
       stdio: "ignore",
       env: {
         ...process.env,

@@ -194,7 +194,10 @@ async function readable(path: string, flag: string): Promise<void> {
       "CEPH_CONNECT",
       `ceph: ${flag} ${quoted(path)} cannot be read`,
       { operation: "connect" },
-      { cause, hint: "name a regular file that can be read, or use --skip-ceph" },
+      {
+        cause,
+        hint: "it must be a regular file; check the path and its permissions, or use --skip-ceph",
+      },
     );
   }
 }
