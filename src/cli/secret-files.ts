@@ -12,12 +12,20 @@ const OTHERS_WRITE = 0o002;
 export function warnIfOpenToOthers(what: string, path: string | undefined, warn: Warn): void {
   if (path === undefined) return;
   // What cannot be read is told of by whoever reads it. A pipe has no other readers.
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined || !stats.isFile()) return;
-  const { mode } = stats;
+  const mode = fileMode(path);
+  if (mode === undefined) return;
   if ((mode & (OTHERS_READ | OTHERS_WRITE)) === 0) return;
   const octal = (mode & 0o777).toString(8).padStart(4, "0");
   warn(
-    `${what} ${quoted(path)} has mode ${octal}: every user of this machine may ${mode & OTHERS_READ ? "read" : "change"} it; take that right away with chmod o=, or defaultMode of a Kubernetes volume`,
+    `${what} ${quoted(path)} has mode ${octal}: every user of this machine may ${mode & OTHERS_READ ? "read" : "change"} it; take that right away (chmod o= FILE; in Kubernetes, defaultMode of the volume)`,
   );
+}
+
+function fileMode(path: string): number | undefined {
+  try {
+    const stats = statSync(path);
+    return stats.isFile() ? stats.mode : undefined;
+  } catch {
+    return undefined;
+  }
 }

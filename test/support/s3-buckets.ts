@@ -65,6 +65,6 @@ export function storeFields() {
 /** The variables of an S3 store on radosgw, for the program. */
 export function storeVariables(more: Readonly<Record<string, unknown>> = {}) {
   const file = join(newFolder(), "s3.json");
-  writeFileSync(file, JSON.stringify({ ...storeFields(), ...more }));
+  writeFileSync(file, JSON.stringify({ ...storeFields(), ...more }), { mode: 0o600 });
   return { AWS_APPLICATION_CREDENTIALS_JSON: file };
 }

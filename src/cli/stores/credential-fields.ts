@@ -142,7 +142,7 @@ export function readJsonObject(
   let value: unknown;
   try {
     value = JSON.parse(readInputFileSync(path).toString());
-    warnIfOpenToOthers(`the file that ${variable} names,`, path, warn);
+    warnIfOpenToOthers(`the file of ${variable}`, path, warn);
   } catch (cause) {
     // The parser's own message quotes what it found, which may be a key.
     const why = cause instanceof SyntaxError ? "is not JSON" : `cannot be read: ${reasonOf(cause)}`;
@@ -198,7 +198,7 @@ function fromFolder(
     try {
       const bytes = readInputFileSync(join(path, name));
       if (SECRET_FIELD.test(name))
-        warnIfOpenToOthers(`${name} of ${variable},`, join(path, name), warn);
+        warnIfOpenToOthers(`${name} of ${variable}`, join(path, name), warn);
       // An editor leaves a line end behind.
       values.set(name, bytes.toString("utf8").replace(/\r?\n$/, ""));
     } catch (cause) {
