@@ -38,6 +38,10 @@ const OF_PROXIES: Readonly<Record<string, Omit<NetworkFailure, "message">>> = {
     code: "STORE_FAILED",
     hint: "allow the store at the proxy, or name the store's host in NO_PROXY",
   },
+  PROXY_CERTIFICATE: {
+    code: "STORE_FAILED",
+    hint: "name the authority that signed the proxy's certificate in NODE_EXTRA_CA_CERTS",
+  },
   PROXY_CREDENTIALS: {
     code: "STORE_FAILED",
     hint: "write them into the variable of the proxy, as http://USER:PASSWORD@HOST:PORT",

@@ -22,6 +22,8 @@ const certificate = authority.sign(
   "server",
   `IP:127.0.0.1,${NAMES.map((name) => `DNS:${name}.test`).join(",")}`,
 );
+/** Of the proxy alone: it has none of the stores' names. */
+const ofProxy = authority.sign("proxy", "IP:127.0.0.1,DNS:localhost");
 const trusted = { NODE_EXTRA_CA_CERTS: authority.cacert };
 
 let etcd: EtcdServer;
@@ -150,13 +152,27 @@ for (const name of NAMES) {
   });
 
   test(`${name}: a proxy that speaks TLS, with a user and a password`, async (t) => {
-    const web = await proxy(t, certificate);
+    const web = await proxy(t, ofProxy);
     web.credentials = "someone:p@ss/word";
     const url = web.url("someone:p%40ss%2Fword");
     await createsAndReads(t, await PROVIDERS[name]("https"), { all_proxy: url });
-    await createsAndReads(t, await PROVIDERS[name]("http"), { all_proxy: url });
+    const named = url.replace("127.0.0.1", "localhost");
+    await createsAndReads(t, await PROVIDERS[name]("http"), { all_proxy: named });
+    await createsAndReads(t, await PROVIDERS[name]("https"), { all_proxy: named });
     t.true(web.tunnels.length > 0);
     t.true(web.calls.length > 0);
+  });
+
+  test(`${name}: a proxy with a certificate that is the store's is not taken for one`, async (t) => {
+    const web = await proxy(t, authority.sign(`not-${name}`, `DNS:${name}.test`));
+    for (const scheme of ["http", "https"]) {
+      const store = await PROVIDERS[name](scheme);
+      const options = { env: { ...trusted, ...store.env, ALL_PROXY: web.url("someone:secret") } };
+      const listed = await backuptool(["snapshot", "list", ...store.flags], options);
+      t.is(listed.code, 1, listed.stderr);
+      t.regex(listed.stderr, /the proxy .* cannot be reached.*NODE_EXTRA_CA_CERTS/s);
+    }
+    t.deepEqual([web.tunnels, web.calls], [[], []]);
   });
 
   for (const scheme of ["http", "https"]) {
@@ -211,6 +227,30 @@ test("rclone goes through the proxy that ALL_PROXY names, too", async (t) => {
   const flags = ["--store", `rclone:s3:${await newBucket()}`];
   await createsAndReads(t, { flags, env: { RCLONE_CONFIG: conf } }, { ALL_PROXY: web.url() });
   t.true(web.calls.length > 0);
+});
+
+test("tokens of an impersonated account are asked for through the proxy, too", async (t) => {
+  const web = await proxy(t);
+  const file = join(newFolder(), "gcs.json");
+  const key = {
+    type: "impersonated_service_account",
+    service_account_impersonation_url:
+      "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/s@p.iam.gserviceaccount.com:generateAccessToken",
+    source_credentials: {
+      type: "authorized_user",
+      client_id: "id",
+      client_secret: "secret",
+      refresh_token: "token",
+    },
+  };
+  writeFileSync(file, JSON.stringify(key), { mode: 0o600 });
+  const variables = { GOOGLE_APPLICATION_CREDENTIALS: file, ALL_PROXY: web.url() };
+  const listed = await backuptool(["snapshot", "list", "--store", "gs://bucket"], {
+    env: variables,
+  });
+  t.is(listed.code, 1, listed.stderr);
+  t.regex(listed.stderr, /proxy http:\/\/127\.0\.0\.1:\d+ \(ALL_PROXY\)/);
+  t.is(web.tunnels[0], "oauth2.googleapis.com:443");
 });
 
 test("a value that is no URL of an HTTP proxy is a wrong usage that names the variable", async (t) => {

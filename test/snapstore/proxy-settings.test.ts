@@ -48,10 +48,10 @@ test("a proxy's user and password are sent to it, and are in no message", (t) =>
 });
 
 test("a loopback address is connected directly", (t) => {
-  for (const host of ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.8.7", "[::1]"]) {
+  for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.9.8.7", "[::1]"]) {
     t.is(proxyOf(PROXY, `https://${host}:8080/`), undefined, host);
   }
-  for (const host of ["localhost.example", "128.0.0.1", "[::2]", "10.0.0.1"]) {
+  for (const host of ["localhost.example", "a.localhost", "128.0.0.1", "[::2]", "10.0.0.1"]) {
     t.not(proxyOf(PROXY, `https://${host}:8080/`), undefined, host);
   }
 });
@@ -67,6 +67,13 @@ test("NO_PROXY excludes names, names below them, addresses, networks and ports",
     ],
     [".example.com", ["https://a.example.com/"], ["https://example.com/"]],
     ["*.example.com", ["https://a.example.com/"], ["https://example.com/"]],
+    ["*example.com", [], ["https://a.example.com/", "https://example.com/"]],
+    [
+      "bücher.example,.MÜLLER.example",
+      ["https://bücher.example/", "https://a.bücher.example/", "https://a.müller.example/"],
+      ["https://müller.example/"],
+    ],
+    ["fe80::1%eth0,fe80::/64%eth0", ["https://[fe80::1]/"], ["https://[fe80::2]/"]],
     ["one, two\tthree", ["http://one/", "http://two/", "http://three/"], ["http://four/"]],
     [
       "example.com:8443",

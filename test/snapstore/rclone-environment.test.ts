@@ -61,6 +61,7 @@ const EVERYTHING = {
   ETCDCTL_PASSWORD: "of-etcd",
   NODE_OPTIONS: "--no-warnings",
   https_proxy: "http://127.0.0.1:3128",
+  no_proxy: "localhost .corp.example,  10.0.0.0/8",
 };
 
 test.serial(
@@ -98,6 +99,7 @@ test.serial(
       t.is(env["PATH"], process.env["PATH"]);
       t.is(env["HTTPS_PROXY"], "http://127.0.0.1:3128");
       t.is(env["https_proxy"], undefined);
+      t.is(env["NO_PROXY"], "localhost,.corp.example,10.0.0.0/8");
       t.is(env["NODE_OPTIONS"], undefined);
     }
   },

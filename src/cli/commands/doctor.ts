@@ -6,7 +6,7 @@ import type { Session } from "../session.js";
 import { DEFAULT_FOLDER } from "../stores/backup-location.js";
 import { secondaryStoreFlags, storeFlags } from "../stores/flags.js";
 import type { StoreRole } from "../stores/roles.js";
-import { requiredStore, storeConfig } from "../stores/store-settings.js";
+import { storeConfig } from "../stores/store-settings.js";
 import { cephOptions, etcdOptions, poolMapping } from "../targets.js";
 
 export const doctor = command({
@@ -63,10 +63,13 @@ function storeNamed(
   role: StoreRole,
   { terminal: { env }, warn }: Session,
 ): (() => StoreConfig) | undefined {
+  // Files are read once: a pipe has nothing more the second time.
   try {
-    if (storeConfig(args, role, env) === undefined) return undefined;
-  } catch {
-    // Thrown again by the check.
+    const config = storeConfig(args, role, env, warn);
+    return config && (() => config);
+  } catch (error) {
+    return () => {
+      throw error;
+    };
   }
-  return () => requiredStore(args, role, env, warn);
 }

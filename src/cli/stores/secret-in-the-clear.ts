@@ -28,8 +28,10 @@ export function secretInTheClear(config: StoreConfig): string | undefined {
   }
 }
 
-function ofS3({ endpoint, sse }: S3Config): string | undefined {
-  return isPlain(endpoint) && sse?.kind === "customer" ? "the SSE-C key" : undefined;
+function ofS3({ endpoint, sse, webIdentityTokenFile }: S3Config): string | undefined {
+  if (!isPlain(endpoint)) return undefined;
+  if (sse?.kind === "customer") return "the SSE-C key";
+  return webIdentityTokenFile === undefined ? undefined : "the web identity token";
 }
 
 function ofAzure({ endpoint, credentials }: AbsConfig): string | undefined {

@@ -37,7 +37,12 @@ async function send(
   const url = new URL(request.url);
   request.agent = url.protocol === "https:" ? agents.https : agents.http;
   const forwarding = agents.forwarding(url);
-  if (forwarding === undefined) return await next.sendRequest(request);
+  if (forwarding === undefined) {
+    // Of a call that was forwarded, and is redirected to where none is.
+    request.requestOverrides = {};
+    request.headers.remove("proxy-authorization");
+    return await next.sendRequest(request);
+  }
   const { proxy, agent, protocol, hostname, port, origin, headers } = forwarding;
   const path = `${origin}${url.pathname}${url.search}`;
   request.requestOverrides = { agent, protocol, hostname, port, path };

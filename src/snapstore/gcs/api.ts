@@ -10,6 +10,7 @@ import { isOfProxy } from "../proxy/failure.js";
 
 /** Where the SDK goes when no variable tells it otherwise. */
 const GOOGLES = "https://storage.googleapis.com";
+const GOOGLES_TOKENS = new URL("https://oauth2.googleapis.com");
 
 export interface GcsCall {
   readonly method: string;
@@ -116,6 +117,8 @@ export class GcsApi {
     signal: AbortSignal | undefined,
   ): Promise<Readonly<Record<string, string>>> {
     if (this.#anonymous) return {};
+    // What is wrong with a variable would come back as the library's word about the key.
+    for (const called of [url, GOOGLES_TOKENS]) this.#http.agents.forwarding(called);
     const access = this.#access;
     const late = () => {
       access.end();
@@ -158,13 +161,8 @@ class GcsAccess {
       const { signal } = this.#ended;
       const { http, https } = this.#agents;
       const agent = ({ protocol }: URL) => (protocol === "https:" ? https : http);
-      // An external account exchanges its token by a transporter of its own.
-      const exchange: unknown = Reflect.get(client, "stsCredential");
-      for (const owner of [client, exchange]) {
-        const transporter: unknown = Reflect.get(Object(owner), "transporter");
-        if (transporter instanceof Object) {
-          Reflect.set(transporter, "defaults", { signal, agent });
-        }
+      for (const transporter of transportersOf(client)) {
+        Reflect.set(transporter, "defaults", { signal, agent });
       }
       return { ...(await client.getRequestHeaders(url.href)) };
     } catch (error) {
@@ -176,6 +174,19 @@ class GcsAccess {
   end(): void {
     this.#ended.abort();
   }
+}
+
+/**
+ * What makes a client's calls: its own, and those of what it asks for a token first. An external account exchanges one
+ * that it was given, and an impersonated account is another account's.
+ */
+function transportersOf(client: unknown): object[] {
+  if (!(client instanceof Object)) return [];
+  const [transporter, ...others]: unknown[] = ["transporter", "stsCredential", "sourceClient"].map(
+    (name) => Reflect.get(client, name),
+  );
+  const own = transporter instanceof Object ? [transporter] : [];
+  return [...own, ...others.flatMap(transportersOf)];
 }
 
 function lateError(): Error {

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from "node:http";
 import { type AgentOptions, Agent as HttpsAgent } from "node:https";
+import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { type WebProxy, ProxySettings } from "./settings.js";
 import { TunnelAgent } from "./tunnel-agent.js";
@@ -16,6 +17,16 @@ export interface Forwarding {
   readonly origin: string;
   /** Beside the call's own. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+type Connect = HttpsAgent["createConnection"];
+
+/** Asks for the certificate of the proxy, where Node would ask for that of the server in the Host header. */
+class SecureProxyAgent extends HttpsAgent {
+  override createConnection(...[options, done]: Parameters<Connect>): ReturnType<Connect> {
+    const host = options.host ?? "";
+    return super.createConnection({ ...options, servername: isIP(host) ? "" : host }, done);
+  }
 }
 
 /** The connections of one client, directly or through the proxies that variables name. */
@@ -38,7 +49,7 @@ export class ProxyAgents {
     // Before the client's own deadline, whose error does not name the proxy.
     const connectMs = options.connectMs * 0.9;
     this.https = new TunnelAgent({ ...connections, ...options.tls }, proxies, connectMs);
-    this.secureProxy = new HttpsAgent(connections);
+    this.secureProxy = new SecureProxyAgent(connections);
   }
 
   /**

@@ -9,6 +9,8 @@ export type ProxyFailureCode =
   | "PROXY_TRANSIENT"
   /** Another try would end the same way. */
   | "PROXY_REFUSED"
+  /** It speaks TLS, with a certificate that will not do. */
+  | "PROXY_CERTIFICATE"
   /** It asks for a user and a password, or for others. */
   | "PROXY_CREDENTIALS";
 
@@ -31,7 +33,7 @@ export function isOfProxy(error: unknown): boolean {
 /** The proxy cannot be connected to. */
 export function unreachable(proxy: WebProxy, error: Error): ProxyError {
   const failure = networkFailure(error);
-  const code = failure?.code === "STORE_FAILED" ? "PROXY_REFUSED" : "PROXY_UNREACHABLE";
+  const code = failure?.code === "STORE_FAILED" ? "PROXY_CERTIFICATE" : "PROXY_UNREACHABLE";
   return new ProxyError(code, `the proxy ${proxy.name} cannot be reached: ${error.message}`, error);
 }
 

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { domainToASCII } from "node:url";
 
 /**
  * Which hosts the value of NO_PROXY excludes, by the rules of Go's httpproxy, so that rclone decides the same:
@@ -6,25 +7,30 @@ import { BlockList, isIP } from "node:net";
  * network such as `10.0.0.0/8`. A name or an address may be followed by a port.
  */
 export function noProxy(value: string): (host: string, port: number) => boolean {
-  const rules = value
-    .split(/[\s,]+/)
-    .filter((entry) => entry !== "")
-    .map((entry) => ruleOf(entry.toLowerCase()));
+  const rules = noProxyEntries(value).map((entry) => ruleOf(entry.toLowerCase()));
   return (host, port) => rules.some((excludes) => excludes(host, port));
+}
+
+/** The entries of the value, which commas or spaces divide. */
+export function noProxyEntries(value: string): string[] {
+  return value.split(/[\s,]+/).filter((entry) => entry !== "");
 }
 
 type Rule = (host: string, port: number) => boolean;
 
 function ruleOf(entry: string): Rule {
   if (entry === "*") return () => true;
-  const network = /^(.+)\/(\d{1,3})$/.exec(entry);
+  const network = /^([^%]+)\/(\d{1,3})$/.exec(entry);
   if (network !== null) return networkRule(network[1] ?? "", Number(network[2]));
   const { name, port } = splitPort(entry);
   const address = addressText(name);
   if (address !== undefined) return (host, at) => host === address && (port ?? at) === at;
-  const below = name.replace(/^\*?\.?/, ".");
-  const itself = name.startsWith(".") || name.startsWith("*.") ? undefined : name;
-  return (host, at) => (host === itself || host.endsWith(below)) && (port ?? at) === at;
+  const [, wildcard = "", rest = ""] = /^(\*?\.)?(.*)$/.exec(name) ?? [];
+  // A URL has the names of other alphabets in their ASCII form.
+  const itself = domainToASCII(rest) || rest;
+  const below = `.${itself}`;
+  return (host, at) =>
+    ((wildcard === "" && host === itself) || host.endsWith(below)) && (port ?? at) === at;
 }
 
 function networkRule(base: string, prefix: number): Rule {
@@ -48,5 +54,6 @@ function splitPort(entry: string): { name: string; port: number | undefined } {
 function addressText(name: string): string | undefined {
   const family = isIP(name);
   if (family === 0) return undefined;
-  return family === 4 ? name : new URL(`http://[${name}]`).hostname.slice(1, -1);
+  // A zone, as in fe80::1%eth0, is of one machine, and no URL has it.
+  return family === 4 ? name : new URL(`http://[${name.replace(/%.*/, "")}]`).hostname.slice(1, -1);
 }

@@ -8,6 +8,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface WebProxy {
   /** Without user and password. */
   readonly url: URL;
+  /** Of its certificate, where it speaks TLS: empty for an address. Node would take the store's of the Host header. */
+  readonly servername: string;
   /** Value of Proxy-Authorization. */
   readonly authorization: string | undefined;
   /** For messages: address and variable, without user and password. */
@@ -33,7 +35,7 @@ export class ProxySettings {
   of(url: URL): WebProxy | undefined {
     const variable = this.#byScheme[url.protocol];
     if (variable === undefined) return undefined;
-    const host = url.hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+    const host = bareHost(url);
     const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
     if (isLoopback(host) || this.#isExcluded(host, port)) return undefined;
     return proxyOf(variable);
@@ -66,6 +68,11 @@ export function proxyVariables(
   return { HTTP_PROXY: http ?? all, HTTPS_PROXY: https ?? all, NO_PROXY: none };
 }
 
+/** Without the brackets of an IPv6 address, in lower case. */
+function bareHost({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+}
+
 function proxyOf({ name, value }: ProxyVariable): WebProxy {
   // The value is not quoted: it may hold a password.
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
@@ -78,7 +85,8 @@ function proxyOf({ name, value }: ProxyVariable): WebProxy {
       user || password
         ? `Basic ${Buffer.from(`${user ?? ""}:${password ?? ""}`).toString("base64")}`
         : undefined;
-    return { url, authorization, name: `${url.origin} (${name})` };
+    const servername = isIP(bareHost(url)) ? "" : url.hostname;
+    return { url, servername, authorization, name: `${url.origin} (${name})` };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${name} is not the URL of a proxy`, {
@@ -99,6 +107,6 @@ LOOPBACK.addAddress("::1", "ipv6");
 
 function isLoopback(host: string): boolean {
   const family = isIP(host);
-  if (family === 0) return host === "localhost" || host.endsWith(".localhost");
+  if (family === 0) return host === "localhost";
   return LOOPBACK.check(host, family === 4 ? "ipv4" : "ipv6");
 }

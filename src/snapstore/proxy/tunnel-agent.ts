@@ -48,7 +48,7 @@ export class TunnelAgent extends HttpsAgent {
   }
 
   override destroy(): void {
-    for (const pending of this.#pending) pending.destroy();
+    for (const pending of this.#pending) pending.destroy(new ClosedError());
     super.destroy();
   }
 
@@ -89,13 +89,25 @@ class LateError extends Error {
   }
 }
 
+/** Without an error, nothing would tell who waits for the connection. */
+class ClosedError extends Error {
+  readonly code = "ECONNRESET";
+  constructor() {
+    super("the connection was closed");
+  }
+}
+
 function targetOf({ host, port }: ConnectOptions): string {
   const name = host ?? "localhost";
   return `${isIPv6(name) ? `[${name}]` : name}:${port ?? 443}`;
 }
 
-function connectRequest({ url, authorization }: WebProxy, target: string): ClientRequest {
+function connectRequest(
+  { url, servername, authorization }: WebProxy,
+  target: string,
+): ClientRequest {
   const options = {
+    servername,
     method: "CONNECT",
     path: target,
     // A connection of its own, with the machine's authorities where the proxy speaks TLS.

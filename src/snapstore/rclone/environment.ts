@@ -1,3 +1,4 @@
+import { noProxyEntries } from "../proxy/no-proxy.js";
 import { proxyVariables } from "../proxy/settings.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,7 +17,10 @@ export function machineVariables(env: Environment): Record<string, string> {
   const variables = allowedVariables(env, OF_THE_MACHINE);
   // Those that decide for the other providers: rclone itself prefers upper case, and does not know ALL_PROXY.
   for (const [name, variable] of Object.entries(proxyVariables(env))) {
-    if (variable !== undefined) variables[name] = variable.value;
+    if (variable === undefined) continue;
+    const { value } = variable;
+    // Go divides entries by commas alone.
+    variables[name] = name === "NO_PROXY" ? noProxyEntries(value).join(",") : value;
   }
   return variables;
 }
