@@ -121,6 +121,8 @@ export class BackupKeys {
   readonly backupId: Uint8Array;
   readonly slot: PassphraseSlot;
   readonly slotBytes: Uint8Array;
+  /** All slots of the header that was opened. */
+  readonly headerSlots: Uint8Array;
   readonly #dataKey: Uint8Array;
   readonly #headerKey: Uint8Array;
 
@@ -131,13 +133,14 @@ export class BackupKeys {
     backupId: Uint8Array,
     dataKey: Uint8Array,
     slot: PassphraseSlot,
-    byFormerPassphrase = false,
+    opened: { readonly byFormerPassphrase?: boolean; readonly headerSlots?: Uint8Array } = {},
   ) {
     this.backupId = backupId;
-    this.byFormerPassphrase = byFormerPassphrase;
+    this.byFormerPassphrase = opened.byFormerPassphrase ?? false;
     this.#dataKey = dataKey;
     this.slot = slot;
     this.slotBytes = encodePassphraseSlot(slot);
+    this.headerSlots = opened.headerSlots ?? this.slotBytes;
     this.#headerKey = sodium.crypto_kdf_derive_from_key(KEY_BYTES, 0, "BKPTHEAD", dataKey);
   }
 
@@ -182,7 +185,10 @@ export class BackupKeys {
         const dataKey = unseal(slot, await form.derive(slot.salt, slot.cost));
         // Otherwise this slot is for another passphrase.
         if (dataKey === undefined) continue;
-        return new BackupKeys(header.backupId, dataKey, slot, !passphrase.isPresent(form));
+        return new BackupKeys(header.backupId, dataKey, slot, {
+          byFormerPassphrase: !passphrase.isPresent(form),
+          headerSlots: header.slotBytes,
+        });
       }
     }
     throw (

@@ -185,7 +185,7 @@ export class BackupReader {
   async #header(from: BackupFile, file: string, type: FileType, number: number): Promise<Header> {
     const header = await readHeader(from, file);
     if (!this.keys.headerIsAuthentic(header)) {
-      const ours = this.keys.slotBytes;
+      const ours = this.keys.headerSlots;
       const sameBackup =
         Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
         Buffer.compare(header.slotBytes, ours) === 0;

@@ -66,6 +66,7 @@ export class ContentsCheck {
     if ((etcd?.firstBatch ?? 0) > this.#numbers.records) {
       throw wrong("its firstBatch is behind the last entry of records");
     }
+    this.#rules.forgetLeases();
     if (this.#comparison === undefined) return;
     const pool = unlistedPool(this.#comparison.pools);
     if (pool !== undefined) {
@@ -148,6 +149,12 @@ class EntryRules {
     for (const [pool, file] of this.#tombstonePools) if (!pools.has(pool)) return file;
     return undefined;
   };
+
+  /** No entry comes any more; the bases of a chain are read one after the other. */
+  forgetLeases(): void {
+    this.#leases.clear();
+    this.#leasesWithoutItem.clear();
+  }
 
   #requireEtcd(file: string): void {
     if (this.#backup.metadata.etcd === null) {

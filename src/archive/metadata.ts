@@ -1,4 +1,4 @@
-import { decode, encode } from "cborg";
+import { decode, encode, Tokenizer, Type } from "cborg";
 import { damaged } from "./errors.js";
 import {
   archiveName,
@@ -87,11 +87,14 @@ export function encodeMetadata(metadata: Metadata): Uint8Array {
   return encode(metadata);
 }
 
+const STRICT = { strict: true, allowIndefinite: false };
+
 /** Throws DAMAGED: only a broken writer could have sealed what is refused here. */
 export function decodeMetadata(bytes: Uint8Array): Metadata {
   let value: unknown;
   try {
-    value = decode(bytes, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true });
+    requireOneForm(bytes);
+    value = decode(bytes, { ...STRICT, rejectDuplicateMapKeys: true });
   } catch (error) {
     throw damaged("its facts are not CBOR", { file: METADATA_NAME }, error);
   }
@@ -101,6 +104,18 @@ export function decodeMetadata(bytes: Uint8Array): Metadata {
     throw damaged(`its fact ${wrong} is not as the format has it`, { file: METADATA_NAME });
   }
   return value as unknown as Metadata;
+}
+
+/** Throws where the same value has another form than the format's: floats for numbers, text that is not UTF-8. */
+function requireOneForm(bytes: Uint8Array): void {
+  const tokens = new Tokenizer(bytes, { ...STRICT, retainStringBytes: true });
+  while (!tokens.done()) {
+    const { type, value, byteValue } = tokens.next();
+    if (Type.equals(type, Type.float)) throw new Error("a float");
+    if (byteValue === undefined || !Type.equals(type, Type.string)) continue;
+    if (Buffer.compare(Buffer.from(value), byteValue) !== 0)
+      throw new Error("text that is not UTF-8");
+  }
 }
 
 type Facts = Partial<Record<keyof Metadata, unknown>>;

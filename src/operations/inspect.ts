@@ -36,7 +36,7 @@ export async function inspectBackup(
   const pool = new SealPool();
   try {
     const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
-    if (options.quick) await readIndexOf(backup, { signal });
+    if (options.quick) await readWholeIndex(backup, { signal });
     else await checkContents(backup, context);
     const { metadata, manifest } = backup;
     const { counts } = metadata;
@@ -88,7 +88,7 @@ export async function checkContents(
     });
   try {
     // The index is walked beside the archives; its digest is checked on a pass of its own.
-    await readIndexOf(backup, reading);
+    await readWholeIndex(backup, reading);
     for (let number = 0; number < backup.archives.length; number++) {
       await check.visit(number, {
         ...NOTHING,
@@ -103,7 +103,8 @@ export async function checkContents(
   }
 }
 
-async function readIndexOf(backup: BackupReader, reading: ReadOptions): Promise<void> {
+/** Checks all of INDEX.bin. Throws DAMAGED. */
+export async function readWholeIndex(backup: BackupReader, reading: ReadOptions): Promise<void> {
   for await (const _ of backup.readIndex(reading)) throwIfAborted(reading.signal);
 }
 

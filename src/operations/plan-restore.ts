@@ -8,10 +8,11 @@ import { UsageError } from "../errors.js";
 import { newCounts } from "./backup-counts.js";
 import { type BackupLocation, locateBackup, originalFolder } from "./backup-location.js";
 import type { OperationContext } from "./context.js";
-import { checkContents } from "./inspect.js";
+import { INDEX_NAME } from "../archive/format.js";
+import { checkContents, readWholeIndex } from "./inspect.js";
 import { etcdDepth, FinalState } from "./restore-chain.js";
 import { type NamedFiles, openNamed } from "./open-named.js";
-import { missingBase } from "./missing-base.js";
+import { type MissingBase, missingBase } from "./missing-base.js";
 import { openedEvent } from "./opened-event.js";
 import { planOriginals } from "./restore-original.js";
 import type { RestorePlan, RestoreStep } from "./restore-plan.js";
@@ -83,13 +84,34 @@ function planChain(
     check: async (context) => {
       for (const member of chain) await checkContents(member, context);
     },
-    missingBase: async (target, signal) =>
-      newest !== undefined && bases.length === 0 ? missingBase(newest, target, signal) : undefined,
+    checkIndexes: async (signal) => {
+      if (!withIndex) return;
+      for (const member of chain) await readWholeIndex(member, { signal });
+    },
+    missingBase: async (target, signal) => {
+      if (newest === undefined || bases.length > 0) return undefined;
+      if (withIndex) return await missingBase(newest, target, signal);
+      return await unlessIndexDamaged(newest, () => missingBase(newest, target, signal));
+    },
     close: async () => {
       for (const check of checks) await check.close();
       await from.close();
     },
   };
+}
+
+/** Without the index it cannot be known what an incremental leaves to its base. */
+async function unlessIndexDamaged(
+  backup: BackupReader,
+  look: () => Promise<MissingBase | undefined>,
+): Promise<MissingBase | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof ArchiveError) || error.file !== INDEX_NAME) throw error;
+    const message = `${backup.where} is an incremental; whether the target holds its base cannot be told, as ${INDEX_NAME} is damaged: ${error.message}`;
+    return { message, certain: false };
+  }
 }
 
 /** The backup and its bases, newest first. Throws UsageError when one is missing or does not belong. */

@@ -25,6 +25,8 @@ export interface RestorePlan {
   readonly local: boolean;
   /** Reads and checks every byte of all backups, and writes nothing. Throws ArchiveError. */
   check(context: OperationContext): Promise<void>;
+  /** Reads and checks the indexes alone, which are small beside the archives. Throws ArchiveError. */
+  checkIndexes?(signal: AbortSignal): Promise<void>;
   /** Says what the target should hold already, and does not; see {@link missingBase}. */
   missingBase?(target: RestoreTarget, signal: AbortSignal): Promise<MissingBase | undefined>;
   close(): Promise<void>;

@@ -94,6 +94,13 @@ export class PoolTargets {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Waits for what is on its way, and sends nothing more. Never throws. */
+  async abandon(): Promise<void> {
+    for (const { done } of this.#batches.values()) for (const release of done) release();
+    this.#batches.clear();
+    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+  }
+
   /** Removes objects, after everything queued before. Returns how many there were. */
   async remove(pool: CephPool, names: readonly ObjectName[]): Promise<number> {
     await this.drain();

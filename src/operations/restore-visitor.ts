@@ -265,7 +265,7 @@ export class RestoreVisitor implements ContentsVisitor {
     for (const chunk of this.#object?.chunks ?? []) chunk.release();
     await Promise.all([...this.#large].map((stream) => stream.giveUp()));
     await this.#etcd?.abandon(error);
-    await this.#targets?.drain().catch(() => {});
+    await this.#targets?.abandon();
   }
 
   records(records: readonly ArchivedRecord[]): void {

@@ -77,6 +77,7 @@ export async function restoreBackup(
     const { checkFirst = plan.local && !(await beforeWriting(isTargetEmpty(target, signal))) } =
       options;
     if (checkFirst) await checkPlan(plan, context);
+    else await beforeWriting(plan.checkIndexes?.(signal));
     const missing = await beforeWriting(plan.missingBase?.(target, signal));
     if (missing !== undefined) report({ type: "warning", message: missing.message });
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);

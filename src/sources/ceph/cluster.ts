@@ -158,7 +158,7 @@ function settings(options: CephOptions): (readonly [string, string])[] {
     ["rados_osd_op_timeout", op],
     ["rados_mon_op_timeout", op],
     ["client_mount_timeout", connect],
-    ...notices(options.opTimeoutSeconds ?? OP_TIMEOUT_SECONDS),
+    ...noticesOfDeadConnections(options.opTimeoutSeconds ?? OP_TIMEOUT_SECONDS),
     // Nothing of librados' own on the terminal or in /var/log: its errors come out as ours.
     ["log_to_stderr", "false"],
     ["err_to_stderr", "false"],
@@ -171,16 +171,18 @@ function settings(options: CephOptions): (readonly [string, string])[] {
 }
 
 /**
- * What librados does about connections that a firewall forgot. One on which nothing came for a third of an operation's
- * time is made anew after another third at most, and operations under way are sent again, which OSDs notice; of its own
- * it would take 15 minutes or more. Monitors are pinged; the pings suit the time as well where it is short.
+ * What librados does about connections that a firewall forgot. It makes one anew on which no answer came for
+ * three quarters of an operation's time, and sends again what is under way, which OSDs notice; of its own it would
+ * take 15 minutes or more. Bytes that are sent do not count for it, so the time must be long enough for a slow upload. A
+ * connection that was idle for half of that time or longer is replaced in time for the operation that needs it.
+ * Monitors are pinged; the pings suit the time as well where it is short.
  */
-function notices(opTimeoutSeconds: number): (readonly [string, string])[] {
-  const third = Math.ceil((opTimeoutSeconds || OP_TIMEOUT_SECONDS) / 3);
+function noticesOfDeadConnections(opTimeoutSeconds: number): (readonly [string, string])[] {
+  const pingTimeout = Math.max(3, Math.min(30, Math.ceil(opTimeoutSeconds / 3)));
   return [
-    ["ms_connection_idle_timeout", String(Math.min(third, 900))],
-    ["mon_client_ping_interval", String(Math.min(10, Math.ceil(third / 3)))],
-    ["mon_client_ping_timeout", String(Math.min(30, third))],
+    ["ms_connection_idle_timeout", String(Math.min(900, Math.ceil(opTimeoutSeconds * 0.75)))],
+    ["mon_client_ping_interval", String(Math.floor(pingTimeout / 3))],
+    ["mon_client_ping_timeout", String(pingTimeout)],
   ];
 }
 
