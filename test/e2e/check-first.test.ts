@@ -47,12 +47,12 @@ test.after.always(async () => {
   await dropPools(pools);
 });
 
-/** A copy of the store in which the last chunk of the last archive file of one snapshot is damaged. */
-function damaged(snapshot: string): string {
+/** A copy of the store in which the end of one file of a snapshot is damaged: of its last archive file. */
+function damaged(snapshot: string, kind = "ARCHIVE"): string {
   const copy = newFolder();
   cpSync(store, copy, { recursive: true });
   const last = readdirSync(join(copy, snapshot))
-    .filter((name) => name.startsWith("ARCHIVE"))
+    .filter((name) => name.startsWith(kind))
     .sort()
     .at(-1);
   const path = join(copy, snapshot, last ?? "");
@@ -125,6 +125,34 @@ test.serial("an empty target is written at once, unless --check-first asks for m
   const { code, stderr } = await backuptool(restore);
   t.is(code, 11, stderr);
   t.true((await held()).objects > 0);
+});
+
+test.serial("damage of any index of a chain is found before anything is written", async (t) => {
+  for (const name of names) {
+    const copy = damaged(name, "INDEX");
+    await emptyTarget();
+    const { code, stderr } = await backuptool(["restore", "--store", `file://${copy}`, ...into()]);
+    t.is(code, 11, stderr);
+    t.regex(stderr, /INDEX\.bin chunk 0: .*; 0 ceph objects and 0 etcd records had been restored/);
+    t.deepEqual(await held(), { objects: 0, keys: "" });
+  }
+});
+
+test.serial("a backup alone is restored though its index is damaged, if asked", async (t) => {
+  for (const [i, name] of names.entries()) {
+    const folder = join(damaged(name, "INDEX"), name);
+    const restore = ["restore", "--outputdir", folder, ...into()];
+    await emptyTarget();
+    const refused = await backuptool(restore);
+    t.is(refused.code, 11, refused.stderr);
+    t.regex(refused.stderr, /--no-check-first restores a backup alone without its index/);
+    t.deepEqual(await held(), { objects: 0, keys: "" });
+    const { code, stderr } = await backuptool([...restore, "--no-check-first"]);
+    t.is(code, 0, stderr);
+    t.is((await held()).objects, 4);
+    const cannotTell = /cannot be told, as INDEX\.bin is damaged/.test(stderr);
+    t.is(cannotTell, i === 1, stderr);
+  }
 });
 
 test.serial("--no-check-first, a variable and a file turn the check off", async (t) => {

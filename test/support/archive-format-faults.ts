@@ -233,6 +233,12 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     await forger.setMetadataPlain(Buffer.concat([Buffer.from([(plain[0] as number) + 1]), once]));
   }),
   "metadata-number-not-shortest": factBytes(/not CBOR/, "\x66format\x01", "\x66format\x18\x01"),
+  "metadata-number-a-float": factBytes(/not CBOR/, "\x66format\x01", "\x66format\xf9\x3c\x00"),
+  "metadata-text-not-utf-8": factBytes(
+    /not CBOR/,
+    "\x6btoolVersion\x6a0.0.0-test",
+    "\x6btoolVersion\x6a0.0.0-tes\xff",
+  ),
   "metadata-text-indefinite": factBytes(/not CBOR/, "\x64full", "\x7f\x64full\xff"),
   "metadata-followed-by-more": broken(METADATA_NAME, /not CBOR/, (forger) =>
     forger.setMetadataPlain(Buffer.from([...encode(forger.metadata), 0xf6])),
