@@ -1,5 +1,5 @@
 import type { BackupReader, ReadOptions } from "./backup-reader.js";
-import { CborReader } from "./cbor.js";
+import { CborError, CborReader } from "./cbor.js";
 import type { Chunk } from "./chunk-reader.js";
 import { type EntryName, isSameObject } from "./entry-path.js";
 import { damaged } from "./errors.js";
@@ -180,7 +180,7 @@ class Walk {
     const reader = new CborReader(content);
     try {
       while (!reader.atEnd) {
-        if (items.length === MAX_ENTRY_ITEMS) throw new RangeError("more items than an entry has");
+        if (items.length === MAX_ENTRY_ITEMS) throw new CborError("more items than an entry has");
         items.push(decode(reader));
       }
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { CborReader, CborWriter } from "./cbor.js";
+import { CborError, type CborReader, type CborWriter } from "./cbor.js";
 import { RECORD_DIGEST_BYTES } from "./record-digest.js";
 
 /** Items of INDEX.bin: docs/format.md, "METADATA.bin and INDEX.bin". */
@@ -137,11 +137,11 @@ export function decodeIndexItem(from: CborReader): IndexItem {
     return { kind: "pool", pool: from.uint(), name: from.text() };
   }
   if (tag === Tag.restart && items === 1) return { kind: "restart" };
-  throw new RangeError("an index item of a wrong shape");
+  throw new CborError("an index item of a wrong shape");
 }
 
 function digestIn(from: CborReader): Uint8Array {
   const digest = from.bytes();
-  if (digest.length !== RECORD_DIGEST_BYTES) throw new RangeError("a digest of a wrong length");
+  if (digest.length !== RECORD_DIGEST_BYTES) throw new CborError("a digest of a wrong length");
   return digest;
 }

@@ -1,4 +1,4 @@
-import type { CborReader, CborWriter } from "./cbor.js";
+import { CborError, type CborReader, type CborWriter } from "./cbor.js";
 import { MAX_ENTRY_ITEMS } from "./format.js";
 
 /** Codecs of the CBOR inside the tar: docs/format.md, "The tar inside". */
@@ -73,7 +73,7 @@ export function encodePairs(out: CborWriter, pairs: readonly ArchivedPair[]): vo
 export function decodePairs(from: CborReader): ArchivedPair[] {
   const pairs: ArchivedPair[] = [];
   const count = from.array();
-  if (count > MAX_ENTRY_ITEMS) throw new RangeError("more pairs than an entry has");
+  if (count > MAX_ENTRY_ITEMS) throw new CborError("more pairs than an entry has");
   for (let left = count; left > 0; left--) {
     expectItems(from, 2);
     pairs.push([from.bytes(), from.bytes()]);
@@ -120,7 +120,7 @@ export function encodeTombstone(out: CborWriter, tombstone: Tombstone): void {
 export function decodeTombstone(from: CborReader): Tombstone {
   const items = from.array();
   if (items === 1) return { kind: "key", key: from.bytes() };
-  if (items !== 4) throw new RangeError("a tombstone of a wrong shape");
+  if (items !== 4) throw new CborError("a tombstone of a wrong shape");
   return {
     kind: "object",
     pool: from.text(),
@@ -132,5 +132,5 @@ export function decodeTombstone(from: CborReader): Tombstone {
 
 export function expectItems(from: CborReader, items: number): void {
   const found = from.array();
-  if (found !== items) throw new RangeError(`an array of ${found} items instead of ${items}`);
+  if (found !== items) throw new CborError(`an array of ${found} items instead of ${items}`);
 }

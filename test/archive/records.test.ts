@@ -99,7 +99,7 @@ function holds<T>({ name: what, values, encode, decode }: Codec<T>): void {
       try {
         while (!reader.atEnd) decode(reader);
       } catch (error) {
-        t.true(error instanceof CborError || error instanceof RangeError, String(error));
+        t.true(error instanceof CborError, String(error));
         t.false((error as Error).message.includes("call stack"));
       }
     };
@@ -167,6 +167,6 @@ test("a digest of another length than 16 bytes is no item", (t) => {
       offset: 0,
     };
     encodeIndexedKey(out, { ...key, digest });
-    t.throws(() => decodeIndexItem(new CborReader(out.view())), { instanceOf: RangeError });
+    t.throws(() => decodeIndexItem(new CborReader(out.view())), { instanceOf: CborError });
   }
 });
