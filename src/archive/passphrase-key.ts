@@ -12,6 +12,8 @@ export interface KdfCost {
 
 /** What `--kdf` offers. */
 export const KDF_COSTS = {
+  // For machines that are short of memory: the second choice of RFC 9106 (section 4).
+  "low-memory": { memoryKiB: 64 << 10, passes: 3, lanes: 4 },
   moderate: { memoryKiB: 256 << 10, passes: 3, lanes: 4 },
   sensitive: { memoryKiB: 1 << 20, passes: 4, lanes: 4 },
 } as const satisfies Record<string, KdfCost>;

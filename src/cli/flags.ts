@@ -35,7 +35,7 @@ export const sealFlags = {
   kdf: {
     type: "string",
     requiresArg: true,
-    choices: ["moderate", "sensitive"] as const,
+    choices: ["low-memory", "moderate", "sensitive"] as const,
     default: "moderate" as const,
     describe: "Cost of guessing the passphrase",
   },

@@ -4,11 +4,12 @@ import { fileURLToPath } from "node:url";
 import test from "ava";
 import { PassphraseKeys } from "../../src/archive/backup-keys.js";
 import { FileType, METADATA_NAME } from "../../src/archive/format.js";
-import { encodePassphraseSlot } from "../../src/archive/header.js";
+import { decodeHeader, encodePassphraseSlot } from "../../src/archive/header.js";
 import { KDF_COSTS } from "../../src/archive/passphrase-key.js";
 import { Forger, joinSealed, splitSealed } from "../support/archive-forge.js";
 import { object, writeSample } from "../support/archive-sample.js";
 import { backuptool, lines, PASSPHRASE } from "../support/backuptool.js";
+import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { runProcess } from "../support/processes.js";
 
@@ -20,6 +21,27 @@ async function sample() {
   const bytes = readFileSync(join(folder, METADATA_NAME));
   return { folder, keys, bytes, forger: new Forger(folder, keys, metadata) };
 }
+
+test("--kdf chooses what a key costs, and moderate is the default", async (t) => {
+  const etcd = await EtcdServer.start();
+  t.teardown(() => etcd.stop());
+  for (const [flags, cost] of [
+    [[], KDF_COSTS.moderate],
+    [["--kdf", "low-memory"], KDF_COSTS["low-memory"]],
+    [["--kdf", "moderate"], KDF_COSTS.moderate],
+    [["--kdf", "sensitive"], KDF_COSTS.sensitive],
+  ] as const) {
+    const folder = join(newFolder(), "backup");
+    const create = ["create", "--skip-ceph", "--etcd", etcd.endpoint, "--outputdir", folder];
+    const made = await backuptool([...create, ...flags], { env: { BACKUPTOOL_KDF: undefined } });
+    t.is(made.code, 0, made.stderr);
+    const header = decodeHeader(readFileSync(join(folder, METADATA_NAME)), METADATA_NAME);
+    t.deepEqual(
+      header.passphraseSlots.map((slot) => slot.cost),
+      [cost],
+    );
+  }
+});
 
 test("what a header asks for is said before it is spent, also with --quiet", async (t) => {
   const { folder, keys, bytes, forger } = await sample();

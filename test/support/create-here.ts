@@ -14,7 +14,7 @@ export async function createHere(
       keepGoing: false,
       archiveSize: 1 << 30,
       compressionLevel: 1,
-      kdf: "moderate",
+      kdf: "low-memory",
       toolVersion: "test",
       ...source,
     },
