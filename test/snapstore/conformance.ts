@@ -11,6 +11,8 @@ export interface ConformanceOptions {
   readonly findsStaleUploads?: boolean;
   /** Keys that this provider cannot hold, by its documentation. */
   readonly impossibleKeys?: readonly string[];
+  /** One store after the other, where each starts a program of its own. */
+  readonly serial?: boolean;
 }
 
 type MakeStore = (prefix: string) => Promise<SnapStore>;
@@ -38,8 +40,9 @@ export function conformance(
   test.afterEach.always(async (t) => {
     await t.context.store?.close();
   });
+  const tests = options.serial ? test.serial : test;
   const holds = (what: string, check: (t: ExecutionContext<Context>) => Promise<void>) =>
-    test(`${name}: ${what}`, check);
+    tests(`${name}: ${what}`, check);
 
   objects(holds, options);
   listings(holds, makeStore);

@@ -23,5 +23,5 @@ conformance(
   "Rclone on an S3 remote, radosgw",
   async (prefix) =>
     openRcloneStore({ provider: "Rclone", container: `ceph:${bucket}`, prefix, configFile }),
-  { findsStaleUploads: false, secrets: [credentials.secretAccessKey] },
+  { findsStaleUploads: false, secrets: [credentials.secretAccessKey], serial: true },
 );

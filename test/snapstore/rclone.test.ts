@@ -23,6 +23,7 @@ const config: RcloneConfig = {
 conformance("Rclone on a local remote", async (prefix) => openRcloneStore({ ...config, prefix }), {
   // What is on its way is in rclone's memory at first, and goes with its connection.
   findsStaleUploads: false,
+  serial: true,
 });
 
 test("what an upload left behind goes by age and prefix", async (t) => {
