@@ -87,14 +87,13 @@ export function encodeMetadata(metadata: Metadata): Uint8Array {
   return encode(metadata);
 }
 
-const STRICT = { strict: true, allowIndefinite: false };
-
 /** Throws DAMAGED: only a broken writer could have sealed what is refused here. */
 export function decodeMetadata(bytes: Uint8Array): Metadata {
   let value: unknown;
   try {
-    requireOneForm(bytes);
-    value = decode(bytes, { ...STRICT, rejectDuplicateMapKeys: true });
+    const options = { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true };
+    const tokenizer = new OneFormTokenizer(bytes, { ...options, retainStringBytes: true });
+    value = decode(bytes, { ...options, tokenizer });
   } catch (error) {
     throw damaged("its facts are not CBOR", { file: METADATA_NAME }, error);
   }
@@ -107,14 +106,16 @@ export function decodeMetadata(bytes: Uint8Array): Metadata {
 }
 
 /** Throws where the same value has another form than the format's: floats for numbers, text that is not UTF-8. */
-function requireOneForm(bytes: Uint8Array): void {
-  const tokens = new Tokenizer(bytes, { ...STRICT, retainStringBytes: true });
-  while (!tokens.done()) {
-    const { type, value, byteValue } = tokens.next();
+class OneFormTokenizer extends Tokenizer {
+  override next() {
+    const token = super.next();
+    const { type, value, byteValue } = token;
     if (Type.equals(type, Type.float)) throw new Error("a float");
-    if (byteValue === undefined || !Type.equals(type, Type.string)) continue;
-    if (Buffer.compare(Buffer.from(value), byteValue) !== 0)
+    const isText = byteValue !== undefined && Type.equals(type, Type.string);
+    if (isText && Buffer.compare(Buffer.from(value), byteValue) !== 0) {
       throw new Error("text that is not UTF-8");
+    }
+    return token;
   }
 }
 

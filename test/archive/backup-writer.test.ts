@@ -5,6 +5,7 @@ import type { BackupTarget, SealedOutput } from "../../src/archive/backup-target
 import { BackupWriter } from "../../src/archive/backup-writer.js";
 import { FolderTarget } from "../../src/archive/folder-target.js";
 import { SealPool } from "../../src/archive/seal-pool.js";
+import { NO_COUNTS } from "../../src/archive/metadata.js";
 import { CHEAP_KDF, object, samplePassphrase } from "../support/archive-sample.js";
 import { newFolder } from "../support/folders.js";
 
@@ -101,19 +102,13 @@ test("a chunk that could not be written fails the file, also when a later one wa
   writer.beginData(one, 20_000, one.mtime);
   writer.copiedData(one.data);
   writer.endData();
-  const counts = {
-    objects: 1,
-    objectBytes: 20_000,
-    unchangedObjects: 0,
-    deletedObjects: 0,
-    vanishedObjects: 0,
-    missingObjects: 0,
-    records: 0,
-    unchangedKeys: 0,
-    deletedKeys: 0,
-  };
+  const counts = { ...NO_COUNTS, objects: 1, objectBytes: 20_000 };
   const facts = {
-    ...({ kind: "full", base: null, startedAt: "", finishedAt: "", toolVersion: "" } as const),
+    kind: "full" as const,
+    base: null,
+    startedAt: "",
+    finishedAt: "",
+    toolVersion: "",
     ceph: null,
     etcd: null,
     counts,

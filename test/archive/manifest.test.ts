@@ -11,6 +11,7 @@ import {
   encodeMetadata,
   type Metadata,
 } from "../../src/archive/metadata.js";
+import { NO_COUNTS } from "../../src/archive/metadata.js";
 
 const hex = (digits: number) =>
   fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });
@@ -50,17 +51,7 @@ const metadata: fc.Arbitrary<Metadata> = fc
     ceph: number % 2 === 0 ? null : { fsid: text, pools: [text, "pool"] },
     etcd:
       number % 3 === 0 ? null : { clusterId: text, revision: number, firstBatch: 0, restarts: 0 },
-    counts: {
-      objects: number,
-      objectBytes: number,
-      unchangedObjects: 0,
-      deletedObjects: 0,
-      vanishedObjects: 0,
-      missingObjects: 0,
-      records: 0,
-      unchangedKeys: 0,
-      deletedKeys: 0,
-    },
+    counts: { ...NO_COUNTS, objects: number, objectBytes: number },
     files: list,
   }));
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import test from "ava";
-import { backuptool } from "../support/backuptool.js";
+import { backuptool, createOfEtcd } from "../support/backuptool.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { originalFixture } from "../support/original-fixtures.js";
@@ -13,14 +13,7 @@ test.before(async () => {
 });
 test.after.always(() => etcd?.stop());
 
-const create = (outputdir: string): string[] => [
-  "create",
-  "--skip-ceph",
-  "--etcd",
-  etcd.endpoint,
-  "--outputdir",
-  outputdir,
-];
+const create = (outputdir: string) => createOfEtcd(etcd, "--outputdir", outputdir);
 /** Whether the backup opens with this passphrase. */
 async function opens(outputdir: string, passphrase: string): Promise<boolean> {
   const { code } = await backuptool(["inspect", "--quick", "--outputdir", outputdir], {

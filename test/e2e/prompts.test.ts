@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { backuptool } from "../support/backuptool.js";
+import { backuptool, createOfEtcd } from "../support/backuptool.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
 import { forgeSnapshot } from "../support/forged-snapshots.js";
@@ -16,14 +16,7 @@ test.before(async () => {
 });
 test.after.always(() => etcd?.stop());
 
-const create = (outputdir: string): string[] => [
-  "create",
-  "--skip-ceph",
-  "--etcd",
-  etcd.endpoint,
-  "--outputdir",
-  outputdir,
-];
+const create = (outputdir: string) => createOfEtcd(etcd, "--outputdir", outputdir);
 const typed = (first: string, second: string): Step[] => [
   { expect: "encryption passphrase:", type: `${first}\r` },
   { expect: "same again:", type: `${second}\r` },

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { type CopySettings, copyStore } from "../../src/replication/copy.js";
-import { backuptool, lines } from "../support/backuptool.js";
+import { backuptool, createOfEtcd, lines } from "../support/backuptool.js";
 import { until } from "../support/disturbed.js";
 import { EtcdServer, freePort } from "../support/etcd-server.js";
 import { FaultyProxy, type Plan } from "../support/faulty-proxy.js";
@@ -33,14 +33,7 @@ const COPY: CopySettings = {
 const QUIET = { onProgress: () => {}, onCopied: () => {}, onFailed: () => {} };
 
 /** Files of two parts and more. */
-const create = (): string[] => [
-  "create",
-  "--skip-ceph",
-  "--etcd",
-  etcd.endpoint,
-  "--archive-size",
-  "6MiB",
-];
+const create = () => createOfEtcd(etcd, "--archive-size", "6MiB");
 
 /** From the `nth` request that writes on, this befalls all of them. */
 function deadFrom(nth: number, fault: ReturnType<Plan>): Plan {

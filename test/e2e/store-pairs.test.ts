@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import test from "ava";
 import { openAbsStore } from "../../src/snapstore/abs/store.js";
 import { Azurite } from "../support/azurite.js";
-import { backuptool } from "../support/backuptool.js";
+import { backuptool, createOfEtcd } from "../support/backuptool.js";
 import { createInBoth } from "../support/create-in-both.js";
 import { EtcdServer } from "../support/etcd-server.js";
 import { newFolder } from "../support/folders.js";
@@ -19,14 +19,7 @@ test.before(async () => {
 
 test.after.always(() => etcd?.stop());
 
-const create = (): string[] => [
-  "create",
-  "--skip-ceph",
-  "--etcd",
-  etcd.endpoint,
-  "--archive-size",
-  "6MiB",
-];
+const create = () => createOfEtcd(etcd, "--archive-size", "6MiB");
 
 test("azurite is a secondary: create fills it, and copy brings what it missed", async (t) => {
   const azurite = await Azurite.start();

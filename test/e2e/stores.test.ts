@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import test from "ava";
 import type { SnapStore } from "../../src/snapstore/store.js";
-import { backuptool, cephFlags, lines } from "../support/backuptool.js";
+import { backuptool, cephFlags, createOfEtcd, lines } from "../support/backuptool.js";
 import {
   dropPools,
   dumpPool,
@@ -297,15 +297,7 @@ test.serial(
       const store = bucketStore(refused, { endpoint: proxy.url });
       const outputdir = join(newFolder(), "kept");
       const made = await backuptool(
-        [
-          "create",
-          "--skip-ceph",
-          "--etcd",
-          etcd.endpoint,
-          "--outputdir",
-          outputdir,
-          ...store.flags(),
-        ],
+        createOfEtcd(etcd, "--outputdir", outputdir, ...store.flags()),
         { env: store.env() },
       );
       t.is(made.code, 1, made.stderr);

@@ -13,6 +13,14 @@ export function backuptool(args: readonly string[], options: RunOptions = {}): P
   });
 }
 
+/** A create of an etcd alone. */
+export function createOfEtcd(
+  etcd: { readonly endpoint: string },
+  ...args: readonly string[]
+): string[] {
+  return ["create", "--skip-ceph", "--etcd", etcd.endpoint, ...args];
+}
+
 /** The flags that lead to the test cluster as its administrator. */
 export function cephFlags(): string[] {
   return ["--cephconf", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN")];

@@ -1,8 +1,8 @@
 import { Agent as HttpAgent } from "node:http";
-import { type AgentOptions, Agent as HttpsAgent } from "node:https";
-import { isIP } from "node:net";
+import type { AgentOptions, Agent as HttpsAgent } from "node:https";
 import type { ConnectionOptions } from "node:tls";
-import { type WebProxy, ProxySettings } from "./settings.js";
+import { SecureProxyAgent } from "./secure-proxy-agent.js";
+import { bareHost, type WebProxy, ProxySettings } from "./settings.js";
 import { TunnelAgent } from "./tunnel-agent.js";
 
 /** Where a plain HTTP call goes instead of its server (absolute form, RFC 9112 3.2.2). */
@@ -17,16 +17,6 @@ export interface Forwarding {
   readonly origin: string;
   /** Beside the call's own. */
   readonly headers: Readonly<Record<string, string>>;
-}
-
-type Connect = HttpsAgent["createConnection"];
-
-/** Asks for the certificate of the proxy, where Node would ask for that of the server in the Host header. */
-class SecureProxyAgent extends HttpsAgent {
-  override createConnection(...[options, done]: Parameters<Connect>): ReturnType<Connect> {
-    const host = options.host ?? "";
-    return super.createConnection({ ...options, servername: isIP(host) ? "" : host }, done);
-  }
 }
 
 /** The connections of one client, directly or through the proxies that variables name. */
@@ -60,14 +50,14 @@ export class ProxyAgents {
   forwarding(url: URL): Forwarding | undefined {
     const proxy = this.#proxies.of(url);
     if (proxy === undefined || url.protocol === "https:") return undefined;
-    const { protocol, hostname, port } = proxy.url;
+    const { protocol, port } = proxy.url;
     const secure = protocol === "https:";
     const { authorization } = proxy;
     return {
       proxy,
       agent: secure ? this.secureProxy : this.http,
       protocol,
-      hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+      hostname: bareHost(proxy.url),
       port: Number(port) || (secure ? 443 : 80),
       origin: url.origin,
       headers: { host: url.host, ...(authorization && { "proxy-authorization": authorization }) },

@@ -8,8 +8,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface WebProxy {
   /** Without user and password. */
   readonly url: URL;
-  /** Of its certificate, where it speaks TLS: empty for an address. Node would take the store's of the Host header. */
-  readonly servername: string;
   /** Value of Proxy-Authorization. */
   readonly authorization: string | undefined;
   /** For messages: address and variable, without user and password. */
@@ -69,7 +67,7 @@ export function proxyVariables(
 }
 
 /** Without the brackets of an IPv6 address, in lower case. */
-function bareHost({ hostname }: URL): string {
+export function bareHost({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
 }
 
@@ -85,8 +83,7 @@ function proxyOf({ name, value }: ProxyVariable): WebProxy {
       user || password
         ? `Basic ${Buffer.from(`${user ?? ""}:${password ?? ""}`).toString("base64")}`
         : undefined;
-    const servername = isIP(bareHost(url)) ? "" : url.hostname;
-    return { url, servername, authorization, name: `${url.origin} (${name})` };
+    return { url, authorization, name: `${url.origin} (${name})` };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${name} is not the URL of a proxy`, {

@@ -4,6 +4,7 @@ import { type AgentOptions, Agent as HttpsAgent, request as requestHttps } from 
 import { isIPv6, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { refused, unreachable } from "./failure.js";
+import { SecureProxyAgent } from "./secure-proxy-agent.js";
 import type { WebProxy, ProxySettings } from "./settings.js";
 
 type Connect = HttpsAgent["createConnection"];
@@ -102,19 +103,16 @@ function targetOf({ host, port }: ConnectOptions): string {
   return `${isIPv6(name) ? `[${name}]` : name}:${port ?? 443}`;
 }
 
-function connectRequest(
-  { url, servername, authorization }: WebProxy,
-  target: string,
-): ClientRequest {
+function connectRequest({ url, authorization }: WebProxy, target: string): ClientRequest {
   const options = {
-    servername,
     method: "CONNECT",
     path: target,
-    // A connection of its own, with the machine's authorities where the proxy speaks TLS.
-    agent: false,
     headers: { host: target, ...(authorization && { "proxy-authorization": authorization }) },
   } as const;
-  return url.protocol === "https:" ? requestHttps(url, options) : requestHttp(url, options);
+  // A connection of its own, with the machine's authorities where the proxy speaks TLS.
+  return url.protocol === "https:"
+    ? requestHttps(url, { ...options, agent: new SecureProxyAgent() })
+    : requestHttp(url, { ...options, agent: false });
 }
 
 /** The socket on which the server is spoken to. */
