@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EtcdCluster } from "../src/sources/etcd/cluster.js";
-import { env } from "../test/support/backuptool.js";
+import { env } from "../test/support/program/backuptool.js";
 import { fillPool } from "./fill.js";
 import { type Measure, measure, measureTool } from "./measure.js";
 

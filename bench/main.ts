@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { env } from "../test/support/backuptool.js";
+import { env } from "../test/support/program/backuptool.js";
 import { casesOf, type Pair } from "./cases.js";
 import { median } from "./measure.js";
 import { secondaryCasesOf } from "./secondary-cases.js";

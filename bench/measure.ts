@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { runProcess } from "../test/support/processes.js";
+import { runProcess } from "../test/support/program/processes.js";
 
 /** What one run of a command took. */
 export interface Measure {

@@ -3,9 +3,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { env } from "../test/support/backuptool.js";
-import { freePort } from "../test/support/etcd-server.js";
-import { emptyBucket, newBucket, storeFields } from "../test/support/s3-buckets.js";
+import { env } from "../test/support/program/backuptool.js";
+import { freePort } from "../test/support/servers/etcd-server.js";
+import { emptyBucket, newBucket, storeFields } from "../test/support/stores/s3-buckets.js";
 import type { Case, Scale } from "./cases.js";
 import { fillPool } from "./fill.js";
 import { type Measure, measureTool } from "./measure.js";

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { env } from "../test/support/backuptool.js";
-import { newBucket, radosgw, storeFields } from "../test/support/s3-buckets.js";
+import { env } from "../test/support/program/backuptool.js";
+import { newBucket, radosgw, storeFields } from "../test/support/stores/s3-buckets.js";
 import type { Case, Pair, Scale } from "./cases.js";
 import { fillPool } from "./fill.js";
 import { type Measure, measure, measureTool } from "./measure.js";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
-import { runProcess } from "./support/processes.js";
+import { runProcess } from "./support/program/processes.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
-import { inParallel } from "../in-parallel.js";
+import { inParallel } from "../flow/in-parallel.js";
 import { type BackupFile, type BackupFiles, readWhole } from "./backup-files.js";
-import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
-import { type Chunk, readChunks } from "./chunk-reader.js";
+import { BackupKeys, type PassphraseKeys } from "./crypto/backup-keys.js";
+import { type Chunk, readChunks } from "./seal/chunk-reader.js";
 import { ArchiveError, damaged } from "./errors.js";
-import type { FileThread, HashedFile } from "./file-thread.js";
+import type { FileThread, HashedFile } from "../threads/file-thread.js";
 import { archiveName, FileType, INDEX_NAME, METADATA_NAME } from "./format.js";
 import { decodeHeader, type Header, readHeader } from "./header.js";
-import type { IndexItem } from "./index-items.js";
-import { IndexCheck } from "./index-check.js";
-import { readIndexItems } from "./index-reader.js";
-import { type FileFacts, type Manifest, readManifest } from "./manifest.js";
+import type { IndexItem } from "./index/index-items.js";
+import { IndexCheck } from "./index/index-check.js";
+import { readIndexItems } from "./index/index-reader.js";
+import { type FileFacts, type Manifest, readManifest } from "./manifest/manifest.js";
 import { archiveFiles, checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
-import type { SealPool } from "./seal-pool.js";
-import { whyNotOpened } from "./slot-copies.js";
-import { readTar, type TarEvents } from "./tar-reader.js";
+import type { SealPool } from "./seal/seal-pool.js";
+import { whyNotOpened } from "./crypto/slot-copies.js";
+import { readTar, type TarEvents } from "./tar/tar-reader.js";
 
 /** METADATA.bin lists 100,000 files at most. */
 const MAX_METADATA_BYTES = 64 << 20;

@@ -1,4 +1,4 @@
-import type { FileDigest } from "./file-thread.js";
+import type { FileDigest } from "../threads/file-thread.js";
 
 /** Where the files of a new backup go. */
 export interface BackupTarget {

@@ -1,8 +1,8 @@
 import { UsageError } from "../errors.js";
-import type { BackupKeys } from "./backup-keys.js";
+import type { BackupKeys } from "./crypto/backup-keys.js";
 import type { BackupTarget } from "./backup-target.js";
 import { CborWriter } from "./cbor.js";
-import { EntryWriter } from "./entry-writer.js";
+import { EntryWriter } from "./tar/entry-writer.js";
 import {
   archiveName,
   DEFAULT_CHUNK_BYTES,
@@ -21,12 +21,12 @@ import {
   type IndexedKey,
   type IndexedObject,
   type Place,
-} from "./index-items.js";
-import { encodeManifest, type FileFacts } from "./manifest.js";
+} from "./index/index-items.js";
+import { encodeManifest, type FileFacts } from "./manifest/manifest.js";
 import { encodeMetadata, type Metadata } from "./metadata.js";
-import type { SealPool } from "./seal-pool.js";
-import { SealedFileWriter, type SharedSlice } from "./sealed-file-writer.js";
-import { TAR_END } from "./tar-header.js";
+import type { SealPool } from "./seal/seal-pool.js";
+import { SealedFileWriter, type SharedSlice } from "./seal/sealed-file-writer.js";
+import { TAR_END } from "./tar/tar-header.js";
 
 /** What is not known before the end, and goes to METADATA.bin. */
 export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;

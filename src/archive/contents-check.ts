@@ -1,9 +1,9 @@
 import type { BackupReader, ReadOptions } from "./backup-reader.js";
 import { type ContentsVisitor, EntryNumbers, visitArchive } from "./contents.js";
-import type { EntryName } from "./entry-path.js";
+import type { EntryName } from "./tar/entry-path.js";
 import { damaged } from "./errors.js";
 import { archiveName, INDEX_NAME, METADATA_NAME } from "./format.js";
-import { IndexComparison } from "./index-comparison.js";
+import { IndexComparison } from "./index/index-comparison.js";
 import type { ArchivedLease, ArchivedRecord, Tombstone } from "./records.js";
 
 /** What the archive itself shows; the other counts say what it leaves out. */

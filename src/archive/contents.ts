@@ -1,7 +1,7 @@
 import type { BackupReader, ReadOptions } from "./backup-reader.js";
 import { CborError, CborReader } from "./cbor.js";
-import type { Chunk } from "./chunk-reader.js";
-import { type EntryName, isSameObject } from "./entry-path.js";
+import type { Chunk } from "./seal/chunk-reader.js";
+import { type EntryName, isSameObject } from "./tar/entry-path.js";
 import { damaged } from "./errors.js";
 import { archiveName, MAX_ENTRY_ITEMS } from "./format.js";
 import {
@@ -16,7 +16,7 @@ import {
   type ObjectAttributes,
   type Tombstone,
 } from "./records.js";
-import type { TarEvent } from "./tar-reader.js";
+import type { TarEvent } from "./tar/tar-reader.js";
 
 /** Who is told what an ARCHIVE file holds, in its order. */
 export interface ContentsVisitor {

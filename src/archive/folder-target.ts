@@ -1,9 +1,9 @@
 import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
-import { syncFolder } from "../sync-folder.js";
+import { syncFolder } from "../files/sync-folder.js";
 import type { BackupTarget, SealedOutput } from "./backup-target.js";
-import { FileThread } from "./file-thread.js";
+import { FileThread } from "../threads/file-thread.js";
 import { MANIFEST_NAME } from "./format.js";
 
 /** Refuses a folder that holds anything; makes it when it is not there. */

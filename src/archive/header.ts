@@ -13,7 +13,7 @@ import {
   NONCE_BYTES,
   TAG_BYTES,
 } from "./format.js";
-import type { KdfCost } from "./passphrase-key.js";
+import type { KdfCost } from "./crypto/passphrase-key.js";
 
 /** A slot of type 1: the data key sealed under a passphrase. */
 export interface PassphraseSlot {

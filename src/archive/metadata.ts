@@ -9,8 +9,8 @@ import {
   MAX_TEXT_BYTES,
   METADATA_NAME,
 } from "./format.js";
-import { type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest.js";
-import { isTime } from "./manifest-scanner.js";
+import { type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest/manifest.js";
+import { isTime } from "./manifest/manifest-scanner.js";
 
 /** How much of what a backup holds and left out. */
 export interface BackupCounts {

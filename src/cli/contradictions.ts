@@ -1,7 +1,7 @@
 import type { Setting } from "./setting.js";
-import { secondaryStoreFlags, sourceStoreFlags, storeFlags } from "./stores/flags.js";
-import { providerNamed } from "./stores/location.js";
-import { flagOf, type StoreRole } from "./stores/roles.js";
+import { secondaryStoreFlags, sourceStoreFlags, storeFlags } from "./store-flags.js";
+import { providerNamed } from "../snapstore/settings/location.js";
+import { flagOf, type StoreRole } from "../snapstore/settings/roles.js";
 
 /** A flag that takes part in a contradiction, with any value or only where `when` holds. */
 interface Part {

@@ -3,12 +3,12 @@ import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { waitForEachAddress } from "./connection-attempts.js";
+import { waitForEachAddress } from "./process/connection-attempts.js";
 import { ExitCode } from "./exit-codes.js";
-import { takeEnvironment } from "./process-environment.js";
-import { endAfterSignals, endProcess, forbidCoreDumps } from "./process-end.js";
+import { takeEnvironment } from "./process/environment.js";
+import { endAfterSignals, endProcess, forbidCoreDumps } from "./process/end.js";
 import { runProgram } from "./program.js";
-import type { Terminal } from "./terminal.js";
+import type { Terminal } from "./process/terminal.js";
 
 /** How long an operation may take to stop before the process ends anyway, ms. */
 const STOP_WITHIN_MS = 10_000;

@@ -1,7 +1,7 @@
 import yargs, { type Argv } from "yargs";
 import type { Command } from "./command.js";
 import { commonFlags, type Flags } from "./flags.js";
-import type { Terminal } from "./terminal.js";
+import type { Terminal } from "./process/terminal.js";
 
 /** Reads the flags of the chosen command; without one, knows all commands for help and completion. */
 export function parserOf(

@@ -15,17 +15,17 @@ import { snapshotList } from "./commands/snapshot-list.js";
 import { snapshotPrune } from "./commands/snapshot-prune.js";
 import { snapshotVerify } from "./commands/snapshot-verify.js";
 import { ExitCode, exitCodeOf } from "./exit-codes.js";
-import { failureLine, failureStack } from "./failure.js";
+import { failureLine, failureStack } from "./output/failure.js";
 import { commonFlags, type Flags } from "./flags.js";
-import { jsonFailure } from "./json-event.js";
-import { nearest } from "./nearest.js";
+import { jsonFailure } from "./output/json-event.js";
+import { nearest } from "../nearest.js";
 import { answer, examplesOf, parserOf } from "./parser.js";
 import { settle } from "./precedence.js";
-import { refuseUnknown, refuseUnparsable } from "./refusals.js";
+import { refuseUnknown, refuseUnparsable } from "./check-flags.js";
 import { Session } from "./session.js";
 import type { Setting } from "./setting.js";
 import { configPath, settingsOfEnvironment, settingsOfFile, withoutReplaced } from "./settings.js";
-import type { Terminal } from "./terminal.js";
+import type { Terminal } from "./process/terminal.js";
 
 const COMMANDS: readonly Command[] = [
   create,

@@ -1,14 +1,14 @@
 import type { OperationContext } from "../operations/context.js";
 import type { OperationEvent } from "../operations/events.js";
-import type { StateFolder } from "../operations/state-file.js";
-import { escapeActing, escapeActingJson, printable } from "./failure.js";
+import type { StateFolder } from "../operations/open/state-file.js";
+import { escapeActing, escapeActingJson, printable } from "./output/failure.js";
 import type { commonFlags, newPassphraseFlags, passphraseFlags } from "./flags.js";
-import { jsonEvent } from "./json-event.js";
-import { linesOf } from "./lines.js";
-import { NEW_PASSPHRASE, PASSPHRASE, readPassphrase } from "./passphrase.js";
-import { ProgressView } from "./progress.js";
+import { jsonEvent } from "./output/json-event.js";
+import { linesOf } from "./output/lines.js";
+import { NEW_PASSPHRASE, PASSPHRASE, readPassphrase } from "./input/passphrase.js";
+import { ProgressView } from "./output/progress.js";
 import { stateFolder } from "./state-folder.js";
-import type { Terminal } from "./terminal.js";
+import type { Terminal } from "./process/terminal.js";
 import type { Values } from "./values.js";
 
 type SessionArgs = Partial<

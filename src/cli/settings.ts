@@ -1,12 +1,12 @@
 import { parse } from "yaml";
 import { UsageError } from "../errors.js";
-import { readInputFileSync } from "../input-file.js";
+import { readInputFileSync } from "../files/input-file.js";
 import { quoted } from "../quoted.js";
 import type { Flags } from "./flags.js";
 import { PASSPHRASE_VARIABLES } from "./contradictions.js";
 import type { Setting } from "./setting.js";
-import { flagOf, variableOf } from "./stores/roles.js";
-import { nearest } from "./nearest.js";
+import { flagOf, variableOf } from "../snapstore/settings/roles.js";
+import { nearest } from "../nearest.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import type { StateFolder } from "../operations/state-file.js";
+import type { StateFolder } from "../operations/open/state-file.js";
 
 /** `BACKUPTOOL_STATE_DIR`, else the folder that the XDG base directories give; undefined without a home. */
 export function stateFolder(

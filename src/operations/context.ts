@@ -1,5 +1,5 @@
 import type { OperationEvent } from "./events.js";
-import type { StateFolder } from "./state-file.js";
+import type { StateFolder } from "./open/state-file.js";
 
 /** What an operation gets from its caller besides its own options. */
 export interface OperationContext {

@@ -1,7 +1,7 @@
 /** What an operation has to say while it runs. Facts only: `src/cli` turns them into lines. */
-import type { KdfDemand } from "../archive/passphrase-key.js";
-import type { DoctorEvent } from "./doctor-events.js";
-import type { SnapshotEvent } from "./snapshot-events.js";
+import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
+import type { DoctorEvent } from "./doctor/events.js";
+import type { SnapshotEvent } from "./snapshots/events.js";
 
 /** What `inspect` knows beyond the counts of the original. */
 export interface BackupDetails {

@@ -1,12 +1,12 @@
-import type { FileThread } from "../archive/file-thread.js";
-import type { FileFacts } from "../archive/manifest.js";
+import type { FileThread } from "../threads/file-thread.js";
+import type { FileFacts } from "../archive/manifest/manifest.js";
 import { BackupToolError, throwIfAborted } from "../errors.js";
-import { partSize } from "../snapstore/part-size.js";
+import { partSize } from "../snapstore/parts/part-size.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { PartWriter } from "../snapstore/upload.js";
-import type { Budget } from "./budget.js";
-import { misfit } from "./stored-files.js";
-import { StreamDigest } from "./stream-digest.js";
+import { PartWriter } from "../snapstore/parts/upload.js";
+import type { Budget } from "../flow/budget.js";
+import { misfit } from "../snapshots/file-check.js";
+import { StreamDigest } from "../snapshots/stream-digest.js";
 
 /** How files are sent. */
 export interface CopyTools {

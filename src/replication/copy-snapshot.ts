@@ -1,17 +1,22 @@
 import { ArchiveError } from "../archive/errors.js";
-import { encodeManifest, type FileFacts, type Manifest } from "../archive/manifest.js";
-import { inParallel } from "../in-parallel.js";
+import { encodeManifest, type FileFacts, type Manifest } from "../archive/manifest/manifest.js";
+import { inParallel } from "../flow/in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
-import type { Budget } from "./budget.js";
+import type { Budget } from "../flow/budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
-import { requireNoForeign } from "./foreign-files.js";
-import { requireFilesListed } from "./listed-files.js";
+import { requireNoForeign } from "../snapshots/foreign-files.js";
+import { requireFilesListed } from "../snapshots/listed-files.js";
 import { type RetrySettings, withRetries } from "./retries.js";
-import { hasManifest, type HeldManifest, holdManifest, manifestKey } from "./snapshot-manifest.js";
-import { misfit, missingOrMisfit } from "./stored-files.js";
-import { unfinishedSnapshot } from "./unfinished-snapshot.js";
-import { wrongContent } from "./verify-snapshot.js";
+import {
+  hasManifest,
+  type HeldManifest,
+  holdManifest,
+  manifestKey,
+} from "../snapshots/manifest.js";
+import { misfit, missingOrMisfit } from "../snapshots/file-check.js";
+import { unfinishedSnapshot } from "../snapshots/unfinished.js";
+import { wrongContent } from "../snapshots/verify.js";
 
 export interface CopyOptions extends CopyTools {
   readonly retries: RetrySettings;

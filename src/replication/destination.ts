@@ -1,5 +1,5 @@
-import type { MeteredStore } from "../snapstore/metered.js";
-import type { RecentFailure } from "../snapstore/recent-failure.js";
+import type { MeteredStore } from "../snapstore/layers/metered.js";
+import type { RecentFailure } from "../snapstore/layers/recent-failure.js";
 import type { SnapStore } from "../snapstore/store.js";
 
 /** A store that a new backup goes to, and how. */

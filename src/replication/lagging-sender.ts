@@ -1,5 +1,5 @@
-import type { Part } from "../snapstore/part.js";
-import type { PartSender } from "../snapstore/upload.js";
+import type { Part } from "../snapstore/parts/part.js";
+import type { PartSender } from "../snapstore/parts/upload.js";
 
 /** Bytes that wait for a store that is slower than the other one, of all files together. */
 export class Lag {

@@ -1,15 +1,15 @@
 import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
-import type { FileDigest } from "../archive/file-thread.js";
-import type { FileFacts } from "../archive/manifest.js";
+import type { FileDigest } from "../threads/file-thread.js";
+import type { FileFacts } from "../archive/manifest/manifest.js";
 import { StoreError } from "../snapstore/errors.js";
-import type { Part } from "../snapstore/part.js";
-import { partSize } from "../snapstore/part-size.js";
-import { PartSender } from "../snapstore/upload.js";
+import type { Part } from "../snapstore/parts/part.js";
+import { partSize } from "../snapstore/parts/part-size.js";
+import { PartSender } from "../snapstore/parts/upload.js";
 import type { SecondaryDestination } from "./destination.js";
-import { finishSnapshot } from "./finish-snapshot.js";
+import { finishSnapshot } from "../snapshots/finish.js";
 import { Lag, LaggingSender } from "./lagging-sender.js";
-import { requireNoForeign } from "./foreign-files.js";
-import { requireStored } from "./stored-files.js";
+import { requireNoForeign } from "../snapshots/foreign-files.js";
+import { requireStored } from "../snapshots/file-check.js";
 
 /** Bytes that may wait to be sent before the primary waits too. */
 const LAG_BYTES = 64 << 20;

@@ -1,13 +1,13 @@
 import type { BackupTarget, SealedOutput } from "../archive/backup-target.js";
-import type { FileDigest, FileThread } from "../archive/file-thread.js";
-import type { FileFacts } from "../archive/manifest.js";
-import { PartMemory, PartSplitter } from "../snapstore/part.js";
-import { partSize } from "../snapstore/part-size.js";
-import { PartSender } from "../snapstore/upload.js";
+import type { FileDigest, FileThread } from "../threads/file-thread.js";
+import type { FileFacts } from "../archive/manifest/manifest.js";
+import { PartMemory, PartSplitter } from "../snapstore/parts/part.js";
+import { partSize } from "../snapstore/parts/part-size.js";
+import { PartSender } from "../snapstore/parts/upload.js";
 import type { Destination, SecondaryDestination } from "./destination.js";
-import { finishSnapshot } from "./finish-snapshot.js";
+import { finishSnapshot } from "../snapshots/finish.js";
 import { Secondary, type SecondaryFile } from "./secondary.js";
-import { requireStored } from "./stored-files.js";
+import { requireStored } from "../snapshots/file-check.js";
 
 export interface SnapshotTargetOptions {
   /** Its name, which is new in the primary; what the secondary has under it is never overwritten. */

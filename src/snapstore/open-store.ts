@@ -5,7 +5,7 @@ import type { SnapStore } from "./store.js";
 export async function openStore(config: StoreConfig): Promise<SnapStore> {
   switch (config.provider) {
     case "Local": {
-      const { LocalStore } = await import("./local.js");
+      const { LocalStore } = await import("./local/store.js");
       return new LocalStore(config);
     }
     case "S3":

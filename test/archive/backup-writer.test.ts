@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { BackupKeys } from "../../src/archive/backup-keys.js";
+import { BackupKeys } from "../../src/archive/crypto/backup-keys.js";
 import type { BackupTarget, SealedOutput } from "../../src/archive/backup-target.js";
 import { BackupWriter } from "../../src/archive/backup-writer.js";
 import { FolderTarget } from "../../src/archive/folder-target.js";
-import { SealPool } from "../../src/archive/seal-pool.js";
+import { SealPool } from "../../src/archive/seal/seal-pool.js";
 import { NO_COUNTS } from "../../src/archive/metadata.js";
-import { CHEAP_KDF, object, samplePassphrase } from "../support/archive-sample.js";
+import { CHEAP_KDF, object, samplePassphrase } from "../support/archive/sample.js";
 import { newFolder } from "../support/folders.js";
 
 let sealPool: SealPool;

@@ -4,14 +4,14 @@ import { fileURLToPath } from "node:url";
 import test from "ava";
 import { FolderFiles } from "../../src/archive/backup-files.js";
 import { BackupReader } from "../../src/archive/backup-reader.js";
-import { SealPool } from "../../src/archive/seal-pool.js";
+import { SealPool } from "../../src/archive/seal/seal-pool.js";
 import { Answer } from "../independent/answer.js";
 import { Contents } from "../independent/contents.js";
 import { readBackup } from "../independent/read-backup.js";
-import { FAULTS } from "../support/archive-faults.js";
-import { FEATURES } from "../support/archive-features.js";
-import { inspect, inspectError, readAll, readingDigest } from "../support/archive-judge.js";
-import { samplePassphrase } from "../support/archive-sample.js";
+import { FAULTS } from "../support/archive/faults.js";
+import { FEATURES } from "../support/archive/features.js";
+import { inspect, inspectError, readAll, readingDigest } from "../support/archive/judge.js";
+import { samplePassphrase } from "../support/archive/sample.js";
 
 /** The compiled test stands in dist/test/archive. */
 const ROOT = fileURLToPath(new URL("../../../fixtures", import.meta.url));

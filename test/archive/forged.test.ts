@@ -4,12 +4,12 @@ import { PassThrough } from "node:stream";
 import test, { type ExecutionContext } from "ava";
 import { compress } from "zstd-napi";
 import { FileType, METADATA_NAME } from "../../src/archive/format.js";
-import { encodeTarHeader, TAR_END } from "../../src/archive/tar-header.js";
-import { catBackup } from "../../src/operations/cat.js";
-import { boast, bomb } from "../support/archive-bombs.js";
-import { Forger } from "../support/archive-forge.js";
-import { type MeasuredReading, readMeasured } from "../support/archive-measured.js";
-import { object, SAMPLE_PASSPHRASE, writeSample } from "../support/archive-sample.js";
+import { encodeTarHeader, TAR_END } from "../../src/archive/tar/tar-header.js";
+import { catBackup } from "../../src/operations/cat/cat.js";
+import { boast, bomb } from "../support/archive/bombs.js";
+import { Forger } from "../support/archive/forge.js";
+import { type MeasuredReading, readMeasured } from "../support/archive/measured.js";
+import { object, SAMPLE_PASSPHRASE, writeSample } from "../support/archive/sample.js";
 import { newFolder } from "../support/folders.js";
 
 const ARCHIVE = "ARCHIVE00000.bin";

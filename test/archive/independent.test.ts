@@ -7,8 +7,8 @@ import { decode, decodeFirst } from "cborg";
 import type Sodium from "libsodium-wrappers";
 import { extract } from "tar-stream";
 import { decompress } from "zstd-napi";
-import { FULL_CONTENTS } from "../support/archive-full-sample.js";
-import { SAMPLE_PASSPHRASE, writeSample } from "../support/archive-sample.js";
+import { FULL_CONTENTS } from "../support/archive/full-sample.js";
+import { SAMPLE_PASSPHRASE, writeSample } from "../support/archive/sample.js";
 import { newFolder } from "../support/folders.js";
 
 /**

@@ -9,7 +9,7 @@ import {
   encodeIndexedPool,
   encodeIndexRestart,
   type IndexItem,
-} from "../../src/archive/index-items.js";
+} from "../../src/archive/index/index-items.js";
 import {
   type ArchivedPair,
   decodeAttributes,

@@ -4,17 +4,17 @@ import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
 import { FolderFiles } from "../../src/archive/backup-files.js";
-import { BackupKeys, PassphraseBytes } from "../../src/archive/backup-keys.js";
+import { BackupKeys, PassphraseBytes } from "../../src/archive/crypto/backup-keys.js";
 import { BackupReader } from "../../src/archive/backup-reader.js";
 import { BackupWriter } from "../../src/archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../../src/archive/folder-target.js";
 import { MAX_ENTRY_BYTES } from "../../src/archive/format.js";
 import type { ArchivedPair } from "../../src/archive/records.js";
-import { SealPool } from "../../src/archive/seal-pool.js";
+import { SealPool } from "../../src/archive/seal/seal-pool.js";
 import { BackupToolError, UsageError } from "../../src/errors.js";
-import { FULL_CONTENTS, noise } from "../support/archive-full-sample.js";
-import { inspect, readAll, readingDigest } from "../support/archive-judge.js";
-import { readMeasured } from "../support/archive-measured.js";
+import { FULL_CONTENTS, noise } from "../support/archive/full-sample.js";
+import { inspect, readAll, readingDigest } from "../support/archive/judge.js";
+import { readMeasured } from "../support/archive/measured.js";
 import {
   CHEAP_KDF,
   object,
@@ -23,7 +23,7 @@ import {
   type SampleObject,
   samplePassphrase,
   writeSample,
-} from "../support/archive-sample.js";
+} from "../support/archive/sample.js";
 import { newFolder } from "../support/folders.js";
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((b) => Buffer.from(b));

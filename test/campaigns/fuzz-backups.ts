@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encode } from "cborg";
-import type { BackupKeys, PassphraseKeys } from "../../src/archive/backup-keys.js";
+import type { BackupKeys, PassphraseKeys } from "../../src/archive/crypto/backup-keys.js";
 import { archiveName, FileType, INDEX_NAME } from "../../src/archive/format.js";
 import { encodeMetadata, type Metadata } from "../../src/archive/metadata.js";
-import type { SealPool } from "../../src/archive/seal-pool.js";
-import { Forger, joinSealed, splitSealed } from "../support/archive-forge.js";
-import { FULL_CONTENTS } from "../support/archive-full-sample.js";
-import { type Reading, readAll } from "../support/archive-judge.js";
-import { mutated, mutatedValue } from "../support/archive-mutations.js";
-import { writeSample } from "../support/archive-sample.js";
+import type { SealPool } from "../../src/archive/seal/seal-pool.js";
+import { Forger, joinSealed, splitSealed } from "../support/archive/forge.js";
+import { FULL_CONTENTS } from "../support/archive/full-sample.js";
+import { type Reading, readAll } from "../support/archive/judge.js";
+import { mutated, mutatedValue } from "../support/archive/mutations.js";
+import { writeSample } from "../support/archive/sample.js";
 import type { SeededChoice } from "../support/seeded-choice.js";
 import { SEED_NAME, type Seeds } from "./fuzz-decoders.js";
 

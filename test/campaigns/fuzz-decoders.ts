@@ -1,10 +1,10 @@
 import { CborError, CborReader } from "../../src/archive/cbor.js";
-import { Chunk } from "../../src/archive/chunk-reader.js";
-import { decodePart, parsePath } from "../../src/archive/entry-path.js";
+import { Chunk } from "../../src/archive/seal/chunk-reader.js";
+import { decodePart, parsePath } from "../../src/archive/tar/entry-path.js";
 import { ArchiveError } from "../../src/archive/errors.js";
 import { decodeHeader } from "../../src/archive/header.js";
-import { decodeIndexItem } from "../../src/archive/index-items.js";
-import { decodeManifest, encodeManifest } from "../../src/archive/manifest.js";
+import { decodeIndexItem } from "../../src/archive/index/index-items.js";
+import { decodeManifest, encodeManifest } from "../../src/archive/manifest/manifest.js";
 import { decodeMetadata } from "../../src/archive/metadata.js";
 import {
   decodeAttributes,
@@ -13,10 +13,15 @@ import {
   decodeRecord,
   decodeTombstone,
 } from "../../src/archive/records.js";
-import { decodePax, decodeTarBlock, TAR_BLOCK, TarError } from "../../src/archive/tar-header.js";
-import { requireOwnName } from "../../src/replication/own-name.js";
-import { snapshotName } from "../../src/replication/snapshot-name.js";
-import { readTar } from "../../src/archive/tar-reader.js";
+import {
+  decodePax,
+  decodeTarBlock,
+  TAR_BLOCK,
+  TarError,
+} from "../../src/archive/tar/tar-header.js";
+import { requireOwnName } from "../../src/snapshots/own-name.js";
+import { snapshotName } from "../../src/snapshots/name.js";
+import { readTar } from "../../src/archive/tar/tar-reader.js";
 
 /** Real bytes of a backup to start from. */
 export interface Seeds {

@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 import test from "ava";
-import { dropPools, makePools } from "../support/ceph-client.js";
-import { runProcess } from "../support/processes.js";
+import { dropPools, makePools } from "../support/ceph/client.js";
+import { runProcess } from "../support/program/processes.js";
 
-const PROGRAM = fileURLToPath(new URL("../support/ceph-callbacks.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../support/ceph/callbacks.js", import.meta.url));
 
 let pools: string[] = [];
 test.before(async () => {

@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
-import { FileThread } from "../../src/archive/file-thread.js";
+import { FileThread } from "../../src/threads/file-thread.js";
 import { BackupToolError } from "../../src/errors.js";
-import { type CopySettings, copyStore } from "../../src/replication/copy.js";
-import { listSnapshots } from "../../src/replication/snapshots.js";
-import { verifySnapshot } from "../../src/replication/verify-snapshot.js";
-import { LocalStore } from "../../src/snapstore/local.js";
-import { RetryingStore } from "../../src/snapstore/retrying.js";
+import { type CopySettings, copyStore } from "../../src/replication/copy-store.js";
+import { listSnapshots } from "../../src/snapshots/catalog.js";
+import { verifySnapshot } from "../../src/snapshots/verify.js";
+import { LocalStore } from "../../src/snapstore/local/store.js";
+import { RetryingStore } from "../../src/snapstore/layers/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
-import { FAULT_KINDS, FaultyProxy, seededPlan } from "../support/faulty-proxy.js";
+import { FAULT_KINDS, FaultyProxy, seededPlan } from "../support/network/faulty-proxy.js";
 import { newFolder } from "../support/folders.js";
-import { type ForgedSnapshot, forgeSnapshot } from "../support/forged-snapshots.js";
-import { newBucket, s3Config } from "../support/s3-buckets.js";
+import { type ForgedSnapshot, forgeSnapshot } from "../support/stores/forged-snapshots.js";
+import { newBucket, s3Config } from "../support/stores/s3-buckets.js";
 
 const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 8);
 const SEED = process.env["BACKUPTOOL_TEST_SEED"] ?? randomBytes(4).toString("hex");

@@ -10,12 +10,12 @@ import {
 import { join } from "node:path";
 import test from "ava";
 import { InterruptedError } from "../../src/errors.js";
-import { type CopySettings, copyStore } from "../../src/replication/copy.js";
+import { type CopySettings, copyStore } from "../../src/replication/copy-store.js";
 import { StoreError } from "../../src/snapstore/errors.js";
-import { LocalStore } from "../../src/snapstore/local.js";
+import { LocalStore } from "../../src/snapstore/local/store.js";
 import { newFolder } from "../support/folders.js";
-import { type ForgedSnapshot, forgeSnapshot } from "../support/forged-snapshots.js";
-import { SwitchableStore } from "../support/switchable-store.js";
+import { type ForgedSnapshot, forgeSnapshot } from "../support/stores/forged-snapshots.js";
+import { SwitchableStore } from "../support/stores/switchable-store.js";
 
 const SETTINGS: Omit<CopySettings, "signal"> = {
   limits: {},

@@ -2,17 +2,17 @@ import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import test, { type ExecutionContext } from "ava";
 import { BackupToolError } from "../../src/errors.js";
-import { type CreateOptions, createBackup } from "../../src/operations/create.js";
-import { copyStore } from "../../src/replication/copy.js";
-import { pruneIncomplete } from "../../src/replication/prune-incomplete.js";
-import { RetryingStore } from "../../src/snapstore/retrying.js";
+import { type CreateOptions, createBackup } from "../../src/operations/create/create.js";
+import { copyStore } from "../../src/replication/copy-store.js";
+import { pruneIncomplete } from "../../src/snapshots/prune.js";
+import { RetryingStore } from "../../src/snapstore/layers/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
-import { PASSPHRASE } from "../support/backuptool.js";
-import { EtcdServer } from "../support/etcd-server.js";
-import type { Plan } from "../support/faulty-proxy.js";
-import { FAULT_KINDS, FaultyProxy, seededPlan } from "../support/faulty-proxy.js";
-import { judgeStore, openUploads } from "../support/judge-store.js";
-import { newBucket, s3Config } from "../support/s3-buckets.js";
+import { PASSPHRASE } from "../support/program/backuptool.js";
+import { EtcdServer } from "../support/servers/etcd-server.js";
+import type { Plan } from "../support/network/faulty-proxy.js";
+import { FAULT_KINDS, FaultyProxy, seededPlan } from "../support/network/faulty-proxy.js";
+import { judgeStore, openUploads } from "../support/stores/judge-store.js";
+import { newBucket, s3Config } from "../support/stores/s3-buckets.js";
 import { SeededChoice } from "../support/seeded-choice.js";
 
 /** More of them by `npm run store-faults`, which sets both. */

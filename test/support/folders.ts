@@ -1,6 +1,6 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { env } from "./backuptool.js";
+import { env } from "./program/backuptool.js";
 
 /** A new folder; all of them go when the test run ends. */
 export function newFolder(): string {

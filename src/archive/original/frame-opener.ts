@@ -1,6 +1,6 @@
 import { throwIfAborted } from "../../errors.js";
 import { damaged } from "../errors.js";
-import { WorkerCalls } from "../worker-calls.js";
+import { WorkerCalls } from "../../threads/worker-calls.js";
 import { FrameType } from "./format.js";
 import type { ContentPrefix, FrameJob, FrameReply } from "./frame-jobs.js";
 import type { Frame, FrameFile } from "./frames.js";

@@ -1,4 +1,4 @@
-import { ObjectTable } from "../object-table.js";
+import { ObjectTable } from "../index/object-table.js";
 import type { OriginalObject, OriginalTime } from "./payloads.js";
 
 const NO_LOCATOR = new Uint8Array(0);

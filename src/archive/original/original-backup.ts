@@ -1,5 +1,5 @@
-import type { PassphraseKeys } from "../backup-keys.js";
-import { Chunk } from "../chunk-reader.js";
+import type { PassphraseKeys } from "../crypto/backup-keys.js";
+import { Chunk } from "../seal/chunk-reader.js";
 import type { ContentsVisitor } from "../contents.js";
 import { ArchiveError, type ArchivePlace, damaged } from "../errors.js";
 import { archiveName, METADATA_NAME } from "../format.js";

@@ -3,7 +3,7 @@ import type { OperationEvent } from "../../operations/events.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { passphraseFlags } from "../flags.js";
-import { backupLocation, locationFlags } from "../stores/backup-location.js";
+import { backupLocation, locationFlags } from "../input/chosen-backup.js";
 
 /** What goes to standard error alone. */
 const TOLD: ReadonlySet<OperationEvent["type"]> = new Set([
@@ -19,7 +19,7 @@ export const cat = command({
     ["$0 cat --outputdir my_backup | tar -x -C empty_folder", "unpack it"],
   ],
   async run(args, session) {
-    const { catBackup } = await import("../../operations/cat.js");
+    const { catBackup } = await import("../../operations/cat/cat.js");
     const { stdout } = session.terminal;
     if (session.json) throw new UsageError("--json contradicts cat: both need standard output");
     if (stdout.isTTY) {

@@ -1,12 +1,12 @@
-import type { ClearPlan } from "../../operations/clear.js";
+import type { ClearPlan } from "../../operations/clear/clear.js";
 import { quoted } from "../../quoted.js";
-import { approveDeletion, asksFirst, deletionFlags } from "../approval.js";
+import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js";
 import { command } from "../command.js";
-import { counted } from "../counted.js";
+import { counted } from "../output/counted.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, includePoolFlag } from "../flags.js";
 import type { Session } from "../session.js";
-import { cephOptions, etcdOptions, refuseNothingToDo } from "../targets.js";
+import { cephOptions, etcdOptions, refuseNothingToDo } from "../input/targets.js";
 
 export const clear = command({
   name: "clear",
@@ -22,7 +22,7 @@ export const clear = command({
     ["$0 clear --skip-etcd --include-pool btrdbhot --include-pool btrdbcold", "empty two pools"],
   ],
   async run(args, session) {
-    const { clearTarget } = await import("../../operations/clear.js");
+    const { clearTarget } = await import("../../operations/clear/clear.js");
     refuseNothingToDo(args);
     const asks = asksFirst("clear", args, session);
     await clearTarget(

@@ -2,9 +2,9 @@ import { UsageError } from "../../errors.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { folderFlags, newPassphraseFlags, passphraseFlags, sealFlags, text } from "../flags.js";
-import { sealOptions } from "../seal-options.js";
-import { DEFAULT_FOLDER } from "../stores/backup-location.js";
-import { sayWhatIsLeft } from "../unfinished.js";
+import { sealOptions } from "../input/seal-options.js";
+import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
+import { sayWhatIsLeft } from "../output/unfinished.js";
 
 export const convert = command({
   name: "convert",
@@ -28,7 +28,7 @@ export const convert = command({
     ],
   ],
   async run(args, session) {
-    const { convertBackup } = await import("../../operations/convert.js");
+    const { convertBackup } = await import("../../operations/convert/convert.js");
     const { to } = args;
     if (to === undefined) throw new UsageError("--to does not say where the new backup goes");
     const { newPassphrase } = session;

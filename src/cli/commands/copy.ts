@@ -1,8 +1,8 @@
 import { InterruptedError, UsageError, withHint } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
-import { parseAge } from "../ages.js";
+import { parseAge } from "../output/ages.js";
 import { command } from "../command.js";
-import { parseDuration } from "../durations.js";
+import { parseDuration } from "../input/durations.js";
 import { ExitCode } from "../exit-codes.js";
 import { text } from "../flags.js";
 import {
@@ -11,11 +11,11 @@ import {
   sourceStoreFlags,
   storeFlags,
   uploadFlags,
-} from "../stores/flags.js";
+} from "../store-flags.js";
 import type { Session } from "../session.js";
-import type { StoreRole } from "../stores/roles.js";
-import { requiredStore, storeConfig } from "../stores/store-settings.js";
-import { uploadSettings, wholeNumber } from "../stores/upload-settings.js";
+import type { StoreRole } from "../../snapstore/settings/roles.js";
+import { requiredStore, storeConfig } from "../../snapstore/settings/store-settings.js";
+import { uploadSettings, wholeNumber } from "../input/upload-settings.js";
 
 export const copy = command({
   name: "copy",
@@ -63,7 +63,7 @@ export const copy = command({
     ],
   ],
   async run(args, session) {
-    const { copySnapshots } = await import("../../operations/copy.js");
+    const { copySnapshots } = await import("../../operations/snapshots/copy.js");
     const { source, target, targetRole } = direction(args, session);
     const { minChunkBytes, maxParallelChunks } = uploadSettings(args, targetRole);
     const count = wholeNumber("max-backups-to-copy", args["max-backups-to-copy"], -1, 1e9);

@@ -1,5 +1,5 @@
 import { UsageError } from "../../errors.js";
-import type { StoreDestination } from "../../operations/create-target.js";
+import type { StoreDestination } from "../../operations/create/destination.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import {
@@ -13,19 +13,19 @@ import {
   text,
   toggle,
 } from "../flags.js";
-import { sealOptions } from "../seal-options.js";
+import { sealOptions } from "../input/seal-options.js";
 import type { Session } from "../session.js";
-import { baseLocation, DEFAULT_FOLDER } from "../stores/backup-location.js";
+import { baseLocation, DEFAULT_FOLDER } from "../input/chosen-backup.js";
 import {
   secondaryStoreFlags,
   secondaryUploadFlags,
   storeFlags,
   uploadFlags,
-} from "../stores/flags.js";
-import { storeConfig } from "../stores/store-settings.js";
-import { uploadSettings } from "../stores/upload-settings.js";
-import { cephOptions, etcdOptions, refuseNothingToDo } from "../targets.js";
-import { sayWhatIsLeft } from "../unfinished.js";
+} from "../store-flags.js";
+import { storeConfig } from "../../snapstore/settings/store-settings.js";
+import { uploadSettings } from "../input/upload-settings.js";
+import { cephOptions, etcdOptions, refuseNothingToDo } from "../input/targets.js";
+import { sayWhatIsLeft } from "../output/unfinished.js";
 
 export const create = command({
   name: "create",
@@ -67,7 +67,7 @@ export const create = command({
     ],
   ],
   async run(args, session) {
-    const { createBackup } = await import("../../operations/create.js");
+    const { createBackup } = await import("../../operations/create/create.js");
     const pools = { "include-pool": args["include-pool"], "skip-pool": args["skip-pool"] };
     refuseNothingToDo(args);
     const both = pools["include-pool"].find((pool) => pools["skip-pool"].includes(pool));

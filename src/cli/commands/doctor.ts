@@ -3,11 +3,11 @@ import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, folderFlags, includePoolFlag, list } from "../flags.js";
 import type { Session } from "../session.js";
-import { DEFAULT_FOLDER } from "../stores/backup-location.js";
-import { secondaryStoreFlags, storeFlags } from "../stores/flags.js";
-import type { StoreRole } from "../stores/roles.js";
-import { storeConfig } from "../stores/store-settings.js";
-import { cephOptions, etcdOptions, poolMapping } from "../targets.js";
+import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
+import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
+import type { StoreRole } from "../../snapstore/settings/roles.js";
+import { storeConfig } from "../../snapstore/settings/store-settings.js";
+import { cephOptions, etcdOptions, poolMapping } from "../input/targets.js";
 
 export const doctor = command({
   name: "doctor",
@@ -34,7 +34,7 @@ export const doctor = command({
     ["$0 doctor --skip-etcd --restore-pool btrdbhot:restore_hot", "whether a pool can be written"],
   ],
   async run(args, session) {
-    const { examine } = await import("../../operations/doctor.js");
+    const { examine } = await import("../../operations/doctor/doctor.js");
     // The check of the keyring says itself who may read it.
     const ceph = cephOptions(args, () => {});
     const primary = storeNamed(args, "primary", session);

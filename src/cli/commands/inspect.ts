@@ -1,7 +1,7 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { passphraseFlags, toggle } from "../flags.js";
-import { backupLocation, locationFlags } from "../stores/backup-location.js";
+import { backupLocation, locationFlags } from "../input/chosen-backup.js";
 
 export const inspect = command({
   name: "inspect",
@@ -19,7 +19,7 @@ export const inspect = command({
     ],
   ],
   async run(args, session) {
-    const { inspectBackup } = await import("../../operations/inspect.js");
+    const { inspectBackup } = await import("../../operations/inspect/inspect.js");
     const { complete } = await inspectBackup(
       { location: backupLocation(args, session), quick: args.quick === true },
       session,

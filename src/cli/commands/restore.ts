@@ -1,8 +1,8 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { cephFlags, etcdFlags, list, passphraseFlags, toggle } from "../flags.js";
-import { backupLocation, locationFlags } from "../stores/backup-location.js";
-import { cephOptions, etcdOptions, poolMapping, refuseNothingToDo } from "../targets.js";
+import { backupLocation, locationFlags } from "../input/chosen-backup.js";
+import { cephOptions, etcdOptions, poolMapping, refuseNothingToDo } from "../input/targets.js";
 
 export const restore = command({
   name: "restore",
@@ -51,7 +51,7 @@ export const restore = command({
     ],
   ],
   async run(args, session) {
-    const { restoreBackup } = await import("../../operations/restore.js");
+    const { restoreBackup } = await import("../../operations/restore/restore.js");
     refuseNothingToDo(args);
     const location = backupLocation(args, session);
     const { complete } = await restoreBackup(

@@ -1,9 +1,9 @@
 import { UsageError } from "../../errors.js";
-import { approveDeletion, asksFirst, deletionFlags } from "../approval.js";
+import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { formatSize } from "../sizes.js";
-import { chosenStore, eitherStoreFlags } from "../stores/from-flag.js";
+import { formatSize } from "../input/sizes.js";
+import { chosenStore, eitherStoreFlags } from "../input/chosen-store.js";
 
 export const snapshotDelete = command({
   name: "snapshot delete",
@@ -21,7 +21,7 @@ export const snapshotDelete = command({
     ],
   ],
   async run(args, session) {
-    const { deleteStoredSnapshot } = await import("../../operations/snapshot-delete.js");
+    const { deleteStoredSnapshot } = await import("../../operations/snapshots/delete.js");
     const [given] = args._;
     if (given === undefined) {
       throw new UsageError("snapshot delete needs the name of a snapshot", {

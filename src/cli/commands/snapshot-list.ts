@@ -1,7 +1,7 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { secondaryStoreFlags, storeFlags } from "../stores/flags.js";
-import { requiredStore, storeConfig } from "../stores/store-settings.js";
+import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
+import { requiredStore, storeConfig } from "../../snapstore/settings/store-settings.js";
 
 export const snapshotList = command({
   name: "snapshot list",
@@ -15,7 +15,7 @@ export const snapshotList = command({
     ],
   ],
   async run(args, session) {
-    const { listStoredSnapshots } = await import("../../operations/snapshot-list.js");
+    const { listStoredSnapshots } = await import("../../operations/snapshots/list.js");
     const { env } = session.terminal;
     const primary = requiredStore(args, "primary", env, session.warn);
     const secondary = storeConfig(args, "secondary", env, session.warn);

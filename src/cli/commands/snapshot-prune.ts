@@ -1,8 +1,8 @@
-import { parseAge } from "../ages.js";
+import { parseAge } from "../output/ages.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { text, toggle } from "../flags.js";
-import { chosenStore, eitherStoreFlags } from "../stores/from-flag.js";
+import { chosenStore, eitherStoreFlags } from "../input/chosen-store.js";
 
 export const snapshotPrune = command({
   name: "snapshot prune-incomplete",
@@ -24,7 +24,7 @@ export const snapshotPrune = command({
     ],
   ],
   async run(args, session) {
-    const { pruneStoredLeftOvers } = await import("../../operations/snapshot-prune.js");
+    const { pruneStoredLeftOvers } = await import("../../operations/snapshots/prune.js");
     const grace = parseAge("grace-period", args["grace-period"]);
     await pruneStoredLeftOvers(
       {

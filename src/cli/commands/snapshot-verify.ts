@@ -1,10 +1,10 @@
 import { UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
-import type { ReadSelection } from "../../replication/read-selection.js";
+import type { ReadSelection } from "../../snapshots/read-selection.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { text, toggle } from "../flags.js";
-import { chosenStore, eitherStoreFlags } from "../stores/from-flag.js";
+import { chosenStore, eitherStoreFlags } from "../input/chosen-store.js";
 
 export const snapshotVerify = command({
   name: "snapshot verify",
@@ -27,7 +27,7 @@ export const snapshotVerify = command({
     ["$0 snapshot verify latest --store s3://bucket/prefix --read-data-subset 5%", "a sample"],
   ],
   async run(args, session) {
-    const { verifyStoredSnapshot } = await import("../../operations/snapshot-verify.js");
+    const { verifyStoredSnapshot } = await import("../../operations/snapshots/verify.js");
     const selection = readSelection(args["read-data"] === true, args["read-data-subset"]);
     const damaged = await verifyStoredSnapshot(
       {

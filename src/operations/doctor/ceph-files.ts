@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { readInputFile } from "../../input-file.js";
+import { readInputFile } from "../../files/input-file.js";
 import { quoted } from "../../quoted.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
 import type { AreaChecks } from "./check.js";

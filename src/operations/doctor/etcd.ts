@@ -1,7 +1,7 @@
 import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { type Alarm, EtcdMember, type MemberStatus } from "../../sources/etcd/member.js";
-import { formatSize } from "../size-text.js";
+import { formatSize } from "../../size-text.js";
 import { type AreaChecks, wordsOf } from "./check.js";
 import { ANSWER_MS, STEP_MS, within } from "./within.js";
 

@@ -1,4 +1,4 @@
-import { formatSize } from "../size-text.js";
+import { formatSize } from "../../size-text.js";
 import type { AreaChecks } from "./check.js";
 
 /** One archive file, unless --archive-size says otherwise. */

@@ -1,7 +1,7 @@
 import type { StoreConfig } from "../../snapstore/config.js";
 import { StoreError } from "../../snapstore/errors.js";
 import { openStore } from "../../snapstore/open-store.js";
-import { RetryingStore } from "../../snapstore/retrying.js";
+import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
 import { type AreaChecks, wordsOf } from "./check.js";
 import { checkSpace } from "./space.js";

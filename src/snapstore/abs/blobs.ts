@@ -1,7 +1,7 @@
 import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob";
 import { throwIfAborted } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { IdleWatch } from "../idle-watch.js";
+import { IdleWatch } from "../http/idle-watch.js";
 import type { StoredObject } from "../store.js";
 import { absFailure, isAbsRefusal } from "./failure.js";
 

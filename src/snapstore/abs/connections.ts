@@ -3,7 +3,7 @@ import type {
   RequestPolicyFactory,
   StoragePipelineOptions,
 } from "@azure/storage-blob";
-import { KEPT_CONNECTIONS } from "../kept-connections.js";
+import { KEPT_CONNECTIONS } from "../http/kept-connections.js";
 import { ProxyAgents } from "../proxy/agents.js";
 import { forwardingError, refused } from "../proxy/failure.js";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { RestError } from "@azure/storage-blob";
-import { bodyPieces } from "../body.js";
+import { bodyPieces } from "../http/body.js";
 import type { AbsConfig } from "../config.js";
 import { checkKey, checkPrefix } from "../key.js";
 import type {

@@ -1,6 +1,6 @@
 import { isAbortable } from "../key.js";
 import type { StaleOptions } from "../store.js";
-import { uploadBegun } from "../upload-id.js";
+import { uploadBegun } from "../parts/upload-id.js";
 import { type AbsBlobs, DISCARDED, plainTag } from "./blobs.js";
 import { isAbsRefusal } from "./failure.js";
 

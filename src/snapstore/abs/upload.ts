@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { throwIfAborted } from "../../errors.js";
-import { SentParts } from "../sent-parts.js";
+import { SentParts } from "../parts/sent-parts.js";
 import type { StoreUpload, UploadOptions } from "../store.js";
-import { newUploadId } from "../upload-id.js";
+import { newUploadId } from "../parts/upload-id.js";
 import type { AbsBlobs } from "./blobs.js";
 import { isAbsRefusal } from "./failure.js";
 import { blockId, discardBlocks } from "./uncommitted.js";

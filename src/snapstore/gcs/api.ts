@@ -2,7 +2,7 @@ import { Storage } from "@google-cloud/storage";
 import { BackupToolError, throwIfAborted } from "../../errors.js";
 import type { GcsConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { heeding } from "../heeding.js";
+import { heeding } from "../../flow/race-abort.js";
 import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
 import type { ProxyAgents } from "../proxy/agents.js";

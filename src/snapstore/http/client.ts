@@ -1,8 +1,8 @@
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
-import { bodyPieces } from "../body.js";
-import { KEPT_CONNECTIONS } from "../kept-connections.js";
+import { bodyPieces } from "./body.js";
+import { KEPT_CONNECTIONS } from "./kept-connections.js";
 import { type Forwarding, ProxyAgents } from "../proxy/agents.js";
 import { forwardingError, refused } from "../proxy/failure.js";
 import type { ProxySettings } from "../proxy/settings.js";

@@ -1,7 +1,7 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { networkFailure } from "../network-failure.js";
-import { retryAfterMs } from "../retry-after.js";
+import { networkFailure } from "./network-failure.js";
+import { retryAfterMs } from "./retry-after.js";
 
 export interface CallContext {
   readonly store: string;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, lstat, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { syncFolder } from "../../sync-folder.js";
+import { syncFolder } from "../../files/sync-folder.js";
 import { errnoOf } from "./failure.js";
 
 /** Names of files that are still being written; no key may have such a segment. */

@@ -1,4 +1,4 @@
-import { networkFailure } from "../network-failure.js";
+import { networkFailure } from "../http/network-failure.js";
 import type { WebProxy } from "./settings.js";
 
 /** Kept by libraries that put an error of their own in its place, as the message is. */

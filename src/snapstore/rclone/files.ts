@@ -1,5 +1,5 @@
 import type { StoredObject } from "../store.js";
-import { newUploadId } from "../upload-id.js";
+import { newUploadId } from "../parts/upload-id.js";
 import { type RcloneDaemon, REMOTE } from "./daemon.js";
 
 /** The folder of what is not whole yet; no key may have such a segment. */

@@ -14,7 +14,7 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { uploadBegun } from "../upload-id.js";
+import { uploadBegun } from "../parts/upload-id.js";
 import { RcloneDaemon } from "./daemon.js";
 import { RcloneFiles, UPLOADS } from "./files.js";
 import { RcloneUpload } from "./upload.js";

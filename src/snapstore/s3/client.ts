@@ -13,8 +13,8 @@ import {
   fromTokenFile,
 } from "@aws-sdk/credential-providers";
 import { isAmazons, type S3Apart, type S3Config } from "../config.js";
-import { heeding } from "../heeding.js";
-import { KEPT_CONNECTIONS } from "../kept-connections.js";
+import { heeding } from "../../flow/race-abort.js";
+import { KEPT_CONNECTIONS } from "../http/kept-connections.js";
 import { ProxyAgents } from "../proxy/agents.js";
 import { signWithDigests } from "./digests.js";
 import { ProxiedHandler } from "./proxied-handler.js";

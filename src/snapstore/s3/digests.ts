@@ -1,6 +1,6 @@
 import { createHash, webcrypto } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
-import { digestOnce } from "../part.js";
+import { digestOnce } from "../parts/part.js";
 
 /** SHA-256 on a thread of libuv's pool, in lower-case hex. */
 export function sha256Hex(bytes: Uint8Array): Promise<string> {

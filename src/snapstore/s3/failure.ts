@@ -1,8 +1,8 @@
 import { S3ServiceException } from "@aws-sdk/client-s3";
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { networkFailure } from "../network-failure.js";
-import { retryAfterMs } from "../retry-after.js";
+import { networkFailure } from "../http/network-failure.js";
+import { retryAfterMs } from "../http/retry-after.js";
 
 interface Context {
   readonly store: string;

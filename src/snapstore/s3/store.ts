@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { throwIfAborted } from "../../errors.js";
-import { bodyPieces } from "../body.js";
+import { bodyPieces } from "../http/body.js";
 import type { S3Config } from "../config.js";
 import { StoreError } from "../errors.js";
 import { checkKey, checkPrefix, isAbortable } from "../key.js";

@@ -1,6 +1,6 @@
 import { isAbortable } from "../key.js";
 import type { StaleOptions } from "../store.js";
-import { uploadBegun } from "../upload-id.js";
+import { uploadBegun } from "../parts/upload-id.js";
 import type { SwiftContainer } from "./container.js";
 import { PAGE, pageOf } from "./listing.js";
 import { SEGMENTS, segmentPrefix } from "./segment-names.js";

@@ -1,6 +1,6 @@
 import { throwIfAborted } from "../../errors.js";
-import { CallDeadline } from "../call-deadline.js";
-import { heeding } from "../heeding.js";
+import { CallDeadline } from "../http/call-deadline.js";
+import { heeding } from "../../flow/race-abort.js";
 
 /** Longest wait for an answer, milliseconds. */
 const MOST_MS = 120_000;

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { throwIfAborted } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { SentParts } from "../sent-parts.js";
+import { SentParts } from "../parts/sent-parts.js";
 import type { StoreUpload, UploadOptions } from "../store.js";
-import { newUploadId } from "../upload-id.js";
+import { newUploadId } from "../parts/upload-id.js";
 import type { SwiftContainer } from "./container.js";
 import { largeObjectType, PAGE, pageOf } from "./listing.js";
 import { segmentName, segmentPrefix } from "./segment-names.js";

@@ -1,7 +1,7 @@
 import { access, constants, stat } from "node:fs/promises";
 import { throwIfAborted } from "../../errors.js";
 import { quoted } from "../../quoted.js";
-import { SharedMemory } from "../../shared-memory.js";
+import { SharedMemory } from "../../threads/shared-memory.js";
 import { answered } from "./answered.js";
 import { CephError, ENOENT, errnoNameOf } from "./errors.js";
 import { type LibradosCluster, type Lists, newLibradosCluster } from "./librados.js";

@@ -1,4 +1,4 @@
-import type { SharedMemory } from "../../shared-memory.js";
+import type { SharedMemory } from "../../threads/shared-memory.js";
 import type { LibradosCluster } from "./librados.js";
 
 /** A pool opened on the binding. */

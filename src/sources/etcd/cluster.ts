@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../../errors.js";
-import { inParallel } from "../../in-parallel.js";
+import { inParallel } from "../../flow/in-parallel.js";
 import { EtcdConnection } from "./connection.js";
 import { decodeDeleted, decodeTxnDeleted, encodeDeleteRange } from "./delete-messages.js";
 import { EtcdError } from "./errors.js";

@@ -1,6 +1,6 @@
 import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
 import { InterruptedError, UsageError } from "../../errors.js";
-import { readInputFile } from "../../input-file.js";
+import { readInputFile } from "../../files/input-file.js";
 import { type Endpoint, usesTls } from "./endpoint.js";
 import { EtcdError } from "./errors.js";
 import type { EtcdOptions } from "./options.js";

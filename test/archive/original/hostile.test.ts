@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { encode } from "@msgpack/msgpack";
 import test, { type ExecutionContext } from "ava";
 import { newFolder } from "../../support/folders.js";
-import type { OriginalReading } from "../../support/original-judge.js";
+import type { OriginalReading } from "../../support/original/judge.js";
 import {
   frame,
   metadataPayload,
@@ -12,10 +12,10 @@ import {
   originalKey,
   recordsPayload,
   writeOriginal,
-} from "../../support/original-writer.js";
-import { runProcess } from "../../support/processes.js";
+} from "../../support/original/writer.js";
+import { runProcess } from "../../support/program/processes.js";
 
-const PROGRAM = fileURLToPath(new URL("../../support/original-read-program.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../../support/original/read-program.js", import.meta.url));
 const MIB = 1 << 20;
 /** What refusing may cost above reading an honest archive. */
 const ALLOWED_KIB = 48 << 10;

@@ -1,7 +1,7 @@
 import test from "ava";
 import { readObject, readRecords } from "../../../src/archive/original/payloads.js";
 import type { ArchivedPair } from "../../../src/archive/records.js";
-import { objectPayload, recordsPayload } from "../../support/original-writer.js";
+import { objectPayload, recordsPayload } from "../../support/original/writer.js";
 
 const PAGE_BYTES = 4 << 20;
 

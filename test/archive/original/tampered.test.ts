@@ -1,15 +1,15 @@
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { PassphraseKeys } from "../../../src/archive/backup-keys.js";
+import { PassphraseKeys } from "../../../src/archive/crypto/backup-keys.js";
 import { newFolder } from "../../support/folders.js";
-import { originalFixture } from "../../support/original-fixtures.js";
-import { readOriginal } from "../../support/original-judge.js";
+import { originalFixture } from "../../support/original/fixtures.js";
+import { readOriginal } from "../../support/original/judge.js";
 import {
   framesOf,
   type OriginalObjectToWrite,
   writeOriginal,
-} from "../../support/original-writer.js";
+} from "../../support/original/writer.js";
 
 const OBJECTS: OriginalObjectToWrite[] = ["one", "two", "three"].map((name) => ({
   pool: "pool",

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { PoolTargets } from "../../../src/operations/restore-pools.js";
-import { SharedMemory } from "../../../src/shared-memory.js";
+import { PoolTargets } from "../../../src/operations/restore/objects.js";
+import { SharedMemory } from "../../../src/threads/shared-memory.js";
 import type { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import type { LibradosCluster, ReadResult } from "../../../src/sources/ceph/librados.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
@@ -9,7 +9,7 @@ import { FIRST_PAIRS } from "../../../src/sources/ceph/object-parts.js";
 import { ObjectReads } from "../../../src/sources/ceph/object-reads.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { WriteObject } from "../../../src/sources/ceph/types.js";
-import { NEVER, objectName, objectOf } from "../../support/ceph-load.js";
+import { NEVER, objectName, objectOf } from "../../support/ceph/load.js";
 
 const MEMORY = 64 << 20;
 

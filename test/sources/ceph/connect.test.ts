@@ -4,11 +4,11 @@ import test from "ava";
 import { CephCluster, type CephOptions } from "../../../src/sources/ceph/cluster.js";
 import { CephError } from "../../../src/sources/ceph/errors.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
-import { env } from "../../support/backuptool.js";
-import { dropPools, makePools, writeObjects } from "../../support/ceph-client.js";
-import { fateOf } from "../../support/ceph-fates.js";
-import { cephOptions, NEVER, objectName, objectOf } from "../../support/ceph-load.js";
-import { freePort } from "../../support/etcd-server.js";
+import { env } from "../../support/program/backuptool.js";
+import { dropPools, makePools, writeObjects } from "../../support/ceph/client.js";
+import { fateOf } from "../../support/ceph/fates.js";
+import { cephOptions, NEVER, objectName, objectOf } from "../../support/ceph/load.js";
+import { freePort } from "../../support/servers/etcd-server.js";
 import { newFolder } from "../../support/folders.js";
 
 function file(text: string): string {

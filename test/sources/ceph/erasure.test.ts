@@ -3,9 +3,9 @@ import test from "ava";
 import { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { Pair } from "../../../src/sources/ceph/types.js";
-import { dropPools, makePools } from "../../support/ceph-client.js";
-import { cephOptions, NEVER, objectOf } from "../../support/ceph-load.js";
-import { dataOf, readAll } from "../../support/ceph-objects.js";
+import { dropPools, makePools } from "../../support/ceph/client.js";
+import { cephOptions, NEVER, objectOf } from "../../support/ceph/load.js";
+import { dataOf, readAll } from "../../support/ceph/objects.js";
 
 let pools: string[] = [];
 let cluster: CephCluster;

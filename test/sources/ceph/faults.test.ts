@@ -6,13 +6,13 @@ import { InterruptedError } from "../../../src/errors.js";
 import { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import { CephError } from "../../../src/sources/ceph/errors.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
-import { tellMonitors } from "../../support/ceph-client.js";
-import { fateOf } from "../../support/ceph-fates.js";
-import { NEVER, objectName, objectOf, STUCK } from "../../support/ceph-load.js";
-import { DevCluster } from "../../support/dev-cluster.js";
-import { runProcess } from "../../support/processes.js";
+import { tellMonitors } from "../../support/ceph/client.js";
+import { fateOf } from "../../support/ceph/fates.js";
+import { NEVER, objectName, objectOf, STUCK } from "../../support/ceph/load.js";
+import { DevCluster } from "../../support/servers/dev-cluster.js";
+import { runProcess } from "../../support/program/processes.js";
 
-const ENDINGS = fileURLToPath(new URL("../../support/ceph-endings.js", import.meta.url));
+const ENDINGS = fileURLToPath(new URL("../../support/ceph/endings.js", import.meta.url));
 const NAMES = Array.from({ length: 2000 }, (_, i) => `object ${i}`);
 const BATCH = packNames(NAMES.map(objectName));
 

@@ -4,16 +4,16 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
-import { env } from "../../support/backuptool.js";
-import { dropPools, makePools } from "../../support/ceph-client.js";
+import { env } from "../../support/program/backuptool.js";
+import { dropPools, makePools } from "../../support/ceph/client.js";
 import { newFolder } from "../../support/folders.js";
-import { ForgettingProxy } from "../../support/forgetting-proxy.js";
-import { runProcess } from "../../support/processes.js";
+import { ForgettingProxy } from "../../support/network/forgetting-proxy.js";
+import { runProcess } from "../../support/program/processes.js";
 
 const SOURCE = fileURLToPath(
-  new URL("../../../../test/support/redirected-connect.c", import.meta.url),
+  new URL("../../../../test/support/ceph/redirected-connect.c", import.meta.url),
 );
-const SESSION = fileURLToPath(new URL("../../support/ceph-session.js", import.meta.url));
+const SESSION = fileURLToPath(new URL("../../support/ceph/session.js", import.meta.url));
 const library = join(newFolder(), "redirected-connect.so");
 
 const TIMEOUT_SECONDS = 24;

@@ -3,8 +3,8 @@ import { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import { nameAt } from "../../../src/sources/ceph/name-batch.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { ObjectName } from "../../../src/sources/ceph/types.js";
-import { dropPools, makePools } from "../../support/ceph-client.js";
-import { cephOptions, NEVER, objectOf } from "../../support/ceph-load.js";
+import { dropPools, makePools } from "../../support/ceph/client.js";
+import { cephOptions, NEVER, objectOf } from "../../support/ceph/load.js";
 
 const COUNT = 20_000;
 

@@ -6,8 +6,8 @@ import { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { ReadObject, WriteObject } from "../../../src/sources/ceph/types.js";
-import { dropPools, makePools } from "../../support/ceph-client.js";
-import { cephOptions, NEVER, objectOf } from "../../support/ceph-load.js";
+import { dropPools, makePools } from "../../support/ceph/client.js";
+import { cephOptions, NEVER, objectOf } from "../../support/ceph/load.js";
 
 const SLAB = 4 << 20;
 

@@ -5,9 +5,9 @@ import { CephError } from "../../../src/sources/ceph/errors.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { Pair, ReadObject, WriteObject } from "../../../src/sources/ceph/types.js";
-import { dropPools, makePools } from "../../support/ceph-client.js";
-import { cephOptions, NEVER, objectName, objectOf } from "../../support/ceph-load.js";
-import { dataOf, omapOf, readAll } from "../../support/ceph-objects.js";
+import { dropPools, makePools } from "../../support/ceph/client.js";
+import { cephOptions, NEVER, objectName, objectOf } from "../../support/ceph/load.js";
+import { dataOf, omapOf, readAll } from "../../support/ceph/objects.js";
 
 let pools: string[] = [];
 let cluster: CephCluster;

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { EtcdCluster } from "../../../src/sources/etcd/cluster.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
-import { EtcdServer } from "../../support/etcd-server.js";
-import { ForgettingProxy } from "../../support/forgetting-proxy.js";
+import { EtcdServer } from "../../support/servers/etcd-server.js";
+import { ForgettingProxy } from "../../support/network/forgetting-proxy.js";
 
 const { signal } = new AbortController();
 

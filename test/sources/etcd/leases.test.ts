@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { EtcdCluster } from "../../../src/sources/etcd/cluster.js";
 import type { EtcdRecord, LeasePolicy } from "../../../src/sources/etcd/types.js";
-import { EtcdServer } from "../../support/etcd-server.js";
+import { EtcdServer } from "../../support/servers/etcd-server.js";
 
 let etcd: EtcdServer;
 let cluster: EtcdCluster;

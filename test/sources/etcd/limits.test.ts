@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import { EtcdCluster } from "../../../src/sources/etcd/cluster.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
 import type { EtcdRecord } from "../../../src/sources/etcd/types.js";
-import { EtcdServer } from "../../support/etcd-server.js";
+import { EtcdServer } from "../../support/servers/etcd-server.js";
 
 const { signal } = new AbortController();
 setMaxListeners(0, signal);

@@ -5,8 +5,8 @@ import test, { type ExecutionContext } from "ava";
 import { UsageError } from "../../../src/errors.js";
 import { EtcdCluster, type EtcdOptions } from "../../../src/sources/etcd/cluster.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
-import { backuptool } from "../../support/backuptool.js";
-import { EtcdServer } from "../../support/etcd-server.js";
+import { backuptool } from "../../support/program/backuptool.js";
+import { EtcdServer } from "../../support/servers/etcd-server.js";
 import { newFolder } from "../../support/folders.js";
 
 let etcd: EtcdServer;

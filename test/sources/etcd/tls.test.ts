@@ -4,8 +4,8 @@ import test, { type ExecutionContext } from "ava";
 import { UsageError } from "../../../src/errors.js";
 import { EtcdCluster, type EtcdOptions } from "../../../src/sources/etcd/cluster.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
-import { Authority, type Certificate } from "../../support/certificates.js";
-import { EtcdServer } from "../../support/etcd-server.js";
+import { Authority, type Certificate } from "../../support/network/certificates.js";
+import { EtcdServer } from "../../support/servers/etcd-server.js";
 import { newFolder } from "../../support/folders.js";
 
 const folder = newFolder();

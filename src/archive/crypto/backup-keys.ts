@@ -1,0 +1,224 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import type { UsageError } from "../../errors.js";
+import { ArchiveError } from "../errors.js";
+import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "../format.js";
+import { encodePassphraseSlot, type Header, type PassphraseSlot } from "../header.js";
+import { passphraseOf } from "./passphrase.js";
+import {
+  checkKdfCosts,
+  derivePassphraseKey,
+  type KdfCost,
+  type KdfDemand,
+  kdfWork,
+  unusualDemand,
+} from "./passphrase-key.js";
+import { wrappers } from "./sodium.js";
+
+const sodium = await wrappers();
+
+/** A reader tries no more passphrase slots than this: each costs seconds and memory. */
+const MAX_PASSPHRASE_SLOTS = 4;
+
+const CONTEXTS = {
+  [FileType.archive]: "BKPTARCH",
+  [FileType.index]: "BKPTINDX",
+  [FileType.metadata]: "BKPTMETA",
+} as const;
+
+/** Work that was spent on headers that are not known to be authentic, KiB of memory times passes. */
+interface UnprovenWork {
+  sum: number;
+}
+
+/**
+ * Turns the bytes of a passphrase into slot keys, each (salt, cost) once: the backups of a chain share salt and
+ * cost, so a whole chain costs one Argon2id.
+ */
+export class PassphraseBytes {
+  readonly #bytes: Uint8Array;
+  readonly #spent: UnprovenWork;
+  readonly #derived = new Map<string, Promise<Uint8Array>>();
+
+  constructor(bytes: Uint8Array, spent: UnprovenWork = { sum: 0 }) {
+    this.#bytes = bytes;
+    this.#spent = spent;
+  }
+
+  derive(salt: Uint8Array, cost: KdfCost): Promise<Uint8Array> {
+    const id = `${Buffer.from(salt).toString("hex")} ${cost.memoryKiB} ${cost.passes} ${cost.lanes}`;
+    return this.once(id, (bytes) => {
+      this.#spent.sum += kdfWork(cost);
+      return derivePassphraseKey(bytes, salt, cost);
+    });
+  }
+
+  /** What `derive` makes of the passphrase, once for each `id`. */
+  once(id: string, derive: (bytes: Uint8Array) => Promise<Uint8Array>): Promise<Uint8Array> {
+    let key = this.#derived.get(id);
+    if (key === undefined) {
+      key = derive(this.#bytes);
+      this.#derived.set(id, key);
+    }
+    return key;
+  }
+}
+
+/** The slot keys of a passphrase in the form that the rule gives it, and in the forms of earlier versions. */
+export class PassphraseKeys {
+  /** In the order in which they are tried on a backup. */
+  readonly forms: readonly PassphraseBytes[];
+  /** Why the rule does not take the passphrase; then it opens backups of earlier versions at most. */
+  readonly rejection: UsageError | undefined;
+  readonly #present: PassphraseBytes | undefined;
+  readonly #onDemand: (demand: KdfDemand) => void;
+  readonly #spent: UnprovenWork = { sum: 0 };
+
+  /**
+   * @param given as {@link passphraseOf} takes it; throws UsageError when there are no bytes at all
+   * @param onDemand called before more is spent than what `create` itself asks for
+   */
+  constructor(given: Uint8Array, onDemand: (demand: KdfDemand) => void = () => {}) {
+    this.#onDemand = onDemand;
+    const { form, former, rejection } = passphraseOf(given);
+    this.#present = form && new PassphraseBytes(form, this.#spent);
+    this.rejection = rejection;
+    const before = former.map((bytes) => new PassphraseBytes(bytes, this.#spent));
+    this.forms = this.#present === undefined ? before : [this.#present, ...before];
+    if (this.forms.length === 0) throw rejection;
+  }
+
+  /**
+   * Checks what the slots of a header ask for before any is tried; all headers that are not known to be authentic share
+   * one bound. Throws DAMAGED.
+   *
+   * @returns how many of the forms can be tried on all of the slots within that bound
+   */
+  checkDemand(costs: readonly KdfCost[], file: string): number {
+    const most = checkKdfCosts(costs, file, this.#spent.sum);
+    const demand = unusualDemand(costs, file);
+    if (demand !== undefined) this.#onDemand(demand);
+    return most;
+  }
+
+  /** What was spent so far was asked for by someone who knows the passphrase. */
+  proveDemand(): void {
+    this.#spent.sum = 0;
+  }
+
+  isPresent(form: PassphraseBytes): boolean {
+    return form === this.#present;
+  }
+
+  /** For a new key slot. Throws UsageError where the rule does not take the passphrase. */
+  get forNew(): PassphraseBytes {
+    if (this.#present === undefined) throw this.rejection;
+    return this.#present;
+  }
+}
+
+/** The keys of one backup: its data key, and what follows from it by crypto_kdf (BLAKE2b). */
+export class BackupKeys {
+  readonly backupId: Uint8Array;
+  readonly slot: PassphraseSlot;
+  readonly slotBytes: Uint8Array;
+  /** All slots of the header that was opened. */
+  readonly headerSlots: Uint8Array;
+  readonly #dataKey: Uint8Array;
+  readonly #headerKey: Uint8Array;
+
+  /** Whether only a form of earlier versions opened it. */
+  readonly byFormerPassphrase: boolean;
+
+  private constructor(
+    backupId: Uint8Array,
+    dataKey: Uint8Array,
+    slot: PassphraseSlot,
+    opened: { readonly byFormerPassphrase?: boolean; readonly headerSlots?: Uint8Array } = {},
+  ) {
+    this.backupId = backupId;
+    this.byFormerPassphrase = opened.byFormerPassphrase ?? false;
+    this.#dataKey = dataKey;
+    this.slot = slot;
+    this.slotBytes = encodePassphraseSlot(slot);
+    this.headerSlots = opened.headerSlots ?? this.slotBytes;
+    this.#headerKey = sodium.crypto_kdf_derive_from_key(KEY_BYTES, 0, "BKPTHEAD", dataKey);
+  }
+
+  /** Keys of a new backup. `like` gives salt and cost of its base, which the same passphrase opens. */
+  static async create(
+    passphrase: PassphraseBytes,
+    cost: KdfCost,
+    like?: PassphraseSlot,
+  ): Promise<BackupKeys> {
+    const same =
+      like !== undefined &&
+      like.cost.memoryKiB === cost.memoryKiB &&
+      like.cost.passes === cost.passes &&
+      like.cost.lanes === cost.lanes;
+    const salt = same ? like.salt : randomBytes(16);
+    const dataKey = randomBytes(KEY_BYTES);
+    const nonce = randomBytes(NONCE_BYTES);
+    const wrapping = await passphrase.derive(salt, cost);
+    const sealedKey = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+      dataKey,
+      null,
+      null,
+      nonce,
+      wrapping,
+    );
+    const slot = { salt, cost, nonce, sealedKey };
+    return new BackupKeys(randomBytes(BACKUP_ID_BYTES), dataKey, slot);
+  }
+
+  /**
+   * Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE, and UsageError where the rule does
+   * not take the passphrase and it opens nothing.
+   */
+  static async open(passphrase: PassphraseKeys, header: Header, file: string): Promise<BackupKeys> {
+    const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
+    const most = passphrase.checkDemand(
+      slots.map(({ cost }) => cost),
+      file,
+    );
+    for (const form of passphrase.forms.slice(0, most)) {
+      for (const slot of slots) {
+        const dataKey = unseal(slot, await form.derive(slot.salt, slot.cost));
+        // Otherwise this slot is for another passphrase.
+        if (dataKey === undefined) continue;
+        return new BackupKeys(header.backupId, dataKey, slot, {
+          byFormerPassphrase: !passphrase.isPresent(form),
+          headerSlots: header.slotBytes,
+        });
+      }
+    }
+    throw (
+      passphrase.rejection ??
+      new ArchiveError("WRONG_PASSPHRASE", "no key slot opens with this passphrase", {
+        file,
+        hint: "check the passphrase",
+      })
+    );
+  }
+
+  /** Keyed BLAKE2b-256 of a header. */
+  headerMac(authenticated: Uint8Array): Uint8Array {
+    return sodium.crypto_generichash(MAC_BYTES, authenticated, this.#headerKey);
+  }
+
+  headerIsAuthentic(header: Header): boolean {
+    return timingSafeEqual(this.headerMac(header.authenticated), header.mac);
+  }
+
+  /** The key of one file: no other file shares it, so chunk numbers serve as nonces. */
+  fileKey(type: FileType, number: number): Uint8Array {
+    return sodium.crypto_kdf_derive_from_key(KEY_BYTES, number, CONTEXTS[type], this.#dataKey);
+  }
+}
+
+function unseal({ sealedKey, nonce }: PassphraseSlot, key: Uint8Array): Uint8Array | undefined {
+  try {
+    return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealedKey, null, nonce, key);
+  } catch {
+    return undefined;
+  }
+}

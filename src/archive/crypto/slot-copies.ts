@@ -1,0 +1,119 @@
+import { BackupToolError } from "../../errors.js";
+import type { BackupFiles } from "../backup-files.js";
+import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
+import { ArchiveError } from "../errors.js";
+import { INDEX_NAME, METADATA_NAME } from "../format.js";
+import { encodePassphraseSlot, type Header, readHeader } from "../header.js";
+import type { Manifest } from "../manifest/manifest.js";
+
+interface SlotCopy {
+  readonly file: string;
+  readonly header: Header;
+}
+
+/**
+ * Why no key slot of METADATA.bin opened. Every sealed file has a copy of the slots, and what is the same in several is not
+ * damaged: then the passphrase is wrong. Where a copy differs, one of the two is damaged, and it is METADATA.bin's if the
+ * other opens. It is named, not used: whoever changed the slots and the manifest may have changed more.
+ */
+export async function whyNotOpened(
+  error: unknown,
+  files: BackupFiles,
+  manifest: Manifest,
+  header: Header,
+  passphrase: PassphraseKeys,
+): Promise<unknown> {
+  if (!(error instanceof BackupToolError)) return error;
+  if (error.code !== "WRONG_PASSPHRASE" && error.code !== "NOT_ENOUGH_MEMORY") return error;
+  const copies = await readCopies(files, manifest, header);
+  const differing = copies.filter((copy) => !sameSlots(copy.header, header));
+  for (const { file, header: copy } of differing) {
+    if (!(await opens(passphrase, copy, file))) continue;
+    return new ArchiveError(
+      "DAMAGED",
+      `${differingSlot(header, copy)} is not the one of ${file}, which opens with this passphrase`,
+      {
+        file: METADATA_NAME,
+        cause: error,
+        hint: "take METADATA.bin from another copy of the backup",
+      },
+    );
+  }
+  const [other] = differing;
+  if (other !== undefined) {
+    return new ArchiveError(
+      "DAMAGED",
+      `${differingSlot(header, other.header)} is not the one of ${other.file}, and neither opens with this passphrase`,
+      {
+        file: METADATA_NAME,
+        cause: error,
+        hint: "one of the two files is damaged; check the passphrase too",
+      },
+    );
+  }
+  if (error.code !== "WRONG_PASSPHRASE") return error;
+  const [same] = copies;
+  const hint =
+    same === undefined
+      ? "check the passphrase; if it is right, METADATA.bin is damaged: no other file of the backup was there to compare its key slots with"
+      : `check the passphrase; the key slots are the same in ${same.file}, so damage is unlikely`;
+  return new ArchiveError("WRONG_PASSPHRASE", "no key slot opens with this passphrase", {
+    file: METADATA_NAME,
+    cause: error.cause,
+    hint,
+  });
+}
+
+/** Headers of the same backup, of those files that are there and have one. */
+async function readCopies(
+  files: BackupFiles,
+  manifest: Manifest,
+  own: Header,
+): Promise<SlotCopy[]> {
+  const archives = manifest.files.filter(({ name }) => name.startsWith("ARCHIVE"));
+  const names = [INDEX_NAME, archives[0]?.name, archives.at(-1)?.name];
+  const copies: SlotCopy[] = [];
+  for (const file of new Set(names)) {
+    if (file === undefined) continue;
+    try {
+      const opened = await files.open(file);
+      try {
+        const header = await readHeader(opened, file);
+        const id = Buffer.from(header.backupId);
+        if (id.equals(own.backupId) || id.toString("hex") === manifest.id) {
+          copies.push({ file, header });
+        }
+      } finally {
+        await opened.close();
+      }
+    } catch (error) {
+      // Damaged or missing itself, it tells nothing of METADATA.bin.
+      if (!(error instanceof ArchiveError)) throw error;
+    }
+  }
+  return copies;
+}
+
+async function opens(passphrase: PassphraseKeys, header: Header, file: string): Promise<boolean> {
+  try {
+    await BackupKeys.open(passphrase, header, file);
+    return true;
+  } catch (error) {
+    // It does not open, asks for too much, or for more memory than there is.
+    if (error instanceof BackupToolError) return false;
+    throw error;
+  }
+}
+
+function sameSlots(one: Header, other: Header): boolean {
+  return Buffer.compare(one.slotBytes, other.slotBytes) === 0;
+}
+
+/** For messages. */
+function differingSlot(own: Header, copy: Header): string {
+  const [ours, theirs] = [own, copy].map(({ passphraseSlots }) =>
+    passphraseSlots.map((slot) => Buffer.from(encodePassphraseSlot(slot)).toString("hex")),
+  );
+  const at = theirs?.findIndex((slot, i) => ours?.[i] !== undefined && ours[i] !== slot) ?? -1;
+  return at < 0 ? "its list of key slots" : `its key slot ${at + 1}`;
+}

@@ -1,0 +1,172 @@
+import { ArchiveError, damaged } from "../errors.js";
+import {
+  archiveName,
+  FORMAT_VERSION,
+  INDEX_NAME,
+  MANIFEST_NAME,
+  MAX_ARCHIVE_FILES,
+  METADATA_NAME,
+} from "../format.js";
+import type { FileFacts, Manifest } from "./manifest-facts.js";
+
+/** Longer than any line of a manifest. */
+const MAX_LINE_BYTES = 128;
+const LINE_FEED = 10;
+
+/** The lines before the first file, and the value that each holds. */
+const HEAD_LINES = [
+  /^\{$/,
+  /^ {2}"format": (0|[1-9]\d{0,15}),$/,
+  /^ {2}"id": "([0-9a-f]{32})",$/,
+  /^ {2}"kind": "(full|incremental)",$/,
+  /^ {2}"base": (null|"[0-9a-f]{32}"),$/,
+  /^ {2}"startedAt": "([0-9TZ:.-]{24})",$/,
+  /^ {2}"finishedAt": "([0-9TZ:.-]{24})",$/,
+  /^ {2}"files": \[$/,
+] as const;
+const FORMAT_LINE = 1;
+
+/** The lines of one file. */
+const FILE_LINES = [
+  /^ {4}\{$/,
+  /^ {6}"name": "([A-Z0-9]{1,16}\.bin)",$/,
+  /^ {6}"size": (0|[1-9]\d{0,15}),$/,
+  /^ {6}"sha256": "([0-9a-f]{64})"$/,
+  /^ {4}\}(,?)$/,
+] as const;
+
+const TAIL_LINES = ["  ]", "}"] as const;
+
+/**
+ * Reads MANIFEST.json line by line in the one form in which it is written (docs/format.md), and rejects the first line that
+ * differs. It holds one line and the facts read so far, so bytes that are no manifest cost next to nothing.
+ */
+export class ManifestScanner {
+  /** Of the line that a piece ended in. */
+  #partial = "";
+  /** Lines read. */
+  #lines = 0;
+  readonly #head: string[] = [];
+  #fileLine = 0;
+  #file = { name: "", size: 0 };
+  readonly #files: FileFacts[] = [];
+  #bytes = 0;
+  /** Lines of the end, once the last file is read. */
+  #tail: number | undefined;
+
+  /** The next bytes; they may be reused afterwards. Throws DAMAGED, UNSUPPORTED_VERSION. */
+  push(piece: Uint8Array): void {
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+    let from = 0;
+    for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, from)) {
+      this.#line(this.#continued(bytes, from, end));
+      this.#partial = "";
+      from = end + 1;
+    }
+    this.#partial = this.#continued(bytes, from, bytes.length);
+  }
+
+  /** What the manifest says, after its last byte. Throws DAMAGED. */
+  end(): Manifest {
+    if (this.#tail !== TAIL_LINES.length || this.#partial.length > 0) throw this.#wrong();
+    const [format = "", id = "", kind = "", base = "", startedAt = "", finishedAt = ""] =
+      this.#head;
+    return {
+      format: Number(format),
+      id,
+      kind: kind === "full" ? "full" : "incremental",
+      base: baseOf(base),
+      startedAt,
+      finishedAt,
+      files: this.#files,
+    };
+  }
+
+  #continued(bytes: Buffer, from: number, to: number): string {
+    if (this.#partial.length + to - from > MAX_LINE_BYTES) throw this.#wrong();
+    // Each byte becomes one character; those above 0x7f are in no line of a manifest.
+    return this.#partial + bytes.toString("latin1", from, to);
+  }
+
+  #line(text: string): void {
+    if (this.#tail !== undefined) {
+      if (text !== TAIL_LINES[this.#tail]) throw this.#wrong();
+      this.#tail++;
+    } else if (this.#lines < HEAD_LINES.length) this.#headLine(text);
+    else this.#lineOfFile(text);
+    this.#lines++;
+  }
+
+  #headLine(text: string): void {
+    const match = HEAD_LINES[this.#lines]?.exec(text);
+    if (match == null) throw this.#wrong();
+    const [, value] = match;
+    if (value === undefined) return;
+    if (this.#lines === FORMAT_LINE) requireThisVersion(value);
+    this.#head.push(value);
+    if (!isAgreed(this.#head)) throw this.#wrong();
+  }
+
+  #lineOfFile(text: string): void {
+    const match = FILE_LINES[this.#fileLine]?.exec(text);
+    if (match == null) throw this.#wrong();
+    const [, value = ""] = match;
+    switch (this.#fileLine) {
+      case 1:
+        if (!this.#mayFollow(value)) throw this.#wrong(`it names ${value} out of order`);
+        this.#file.name = value;
+        break;
+      case 2:
+        this.#file.size = Number(value);
+        this.#bytes += this.#file.size;
+        if (!Number.isSafeInteger(this.#bytes)) throw this.#wrong("its sizes are absurd");
+        break;
+      case 3:
+        this.#files.push({ ...this.#file, sha256: value });
+        break;
+      case 4:
+        if ((value === "") !== (this.#file.name === METADATA_NAME)) throw this.#wrong();
+        if (value === "") this.#tail = 0;
+        break;
+    }
+    this.#fileLine = (this.#fileLine + 1) % FILE_LINES.length;
+  }
+
+  /** ARCHIVE files from 0 without a gap, one at least, then INDEX.bin, then METADATA.bin. */
+  #mayFollow(name: string): boolean {
+    const count = this.#files.length;
+    const before = this.#files.at(-1)?.name;
+    if (before === INDEX_NAME) return name === METADATA_NAME;
+    if (name === INDEX_NAME) return count > 0;
+    return count < MAX_ARCHIVE_FILES && name === archiveName(count);
+  }
+
+  #wrong(why = "it is not as a manifest is written"): ArchiveError {
+    return damaged(`line ${this.#lines + 1}: ${why}`, { file: MANIFEST_NAME });
+  }
+}
+
+function requireThisVersion(format: string): void {
+  const version = Number(format);
+  if (version <= FORMAT_VERSION) return;
+  throw new ArchiveError("UNSUPPORTED_VERSION", `format version ${version}`, {
+    file: MANIFEST_NAME,
+    hint: "use a newer backuptool",
+  });
+}
+
+/** Whether the values of the first lines, as far as they are read, agree. */
+function isAgreed([format, , kind, base, ...times]: readonly string[]): boolean {
+  const ofKind = base === undefined || (kind === "full") === (base === "null");
+  return Number(format) === FORMAT_VERSION && ofKind && times.every(isTime);
+}
+
+function baseOf(value: string): string | null {
+  return value === "null" ? null : value.slice(1, -1);
+}
+
+/** RFC 3339 in UTC with milliseconds, as `toISOString` writes it, of a time that exists. */
+export function isTime(text: string): boolean {
+  const time = new Date(text);
+  return text.length === 24 && !Number.isNaN(time.getTime()) && time.toISOString() === text;
+}

@@ -1,0 +1,288 @@
+import { throwIfAborted } from "../../errors.js";
+import type { BackupFile } from "../backup-files.js";
+import { damaged } from "../errors.js";
+import type { HashedFile } from "../../threads/file-thread.js";
+import { chunkNonce, FRAME_BYTES, maxSealedChunk, TAG_BYTES } from "../format.js";
+import { NOT_ONE_FRAME, type Piece } from "./seal-jobs.js";
+import { RefusedChunk, type SealPool } from "./seal-pool.js";
+
+/** Bytes of one read. */
+const BLOCK_BYTES = 4 << 20;
+/** Chunks that are being opened ahead of the consumer. */
+const READ_AHEAD = 4;
+/** Blocks that wait for the hash, which is slower than opening on more than one core. */
+const MAX_UNHASHED = 4;
+
+/** Plaintext of one chunk. Its memory is used again once every holder has released it. */
+export class Chunk {
+  readonly bytes: Buffer;
+  #holders = 1;
+  readonly #recycle: () => void;
+
+  constructor(bytes: Buffer, recycle: () => void) {
+    this.bytes = bytes;
+    this.#recycle = recycle;
+  }
+
+  retain(): void {
+    this.#holders++;
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.#recycle();
+  }
+}
+
+/** A part of the file in memory, shared by the frames and the hash that still read it. */
+class Block {
+  readonly memory: SharedArrayBuffer;
+  readonly start: number;
+  readonly length: number;
+  #holders = 1;
+  readonly #recycle: (memory: SharedArrayBuffer) => void;
+
+  constructor(
+    memory: SharedArrayBuffer,
+    start: number,
+    length: number,
+    recycle: (memory: SharedArrayBuffer) => void,
+  ) {
+    this.memory = memory;
+    this.start = start;
+    this.length = length;
+    this.#recycle = recycle;
+  }
+
+  retain(): void {
+    this.#holders++;
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.#recycle(this.memory);
+  }
+}
+
+/** What to read, and how to open it. */
+export interface SealedFileSource {
+  readonly name: string;
+  readonly file: BackupFile;
+  /** Bytes of the whole file. */
+  readonly size: number;
+  /** Where the first chunk starts. */
+  readonly headerBytes: number;
+  readonly key: Uint8Array;
+  readonly chunkBytes: number;
+  readonly pool: SealPool;
+  /** Takes every byte of the file, for its SHA-256. */
+  readonly hash?: HashedFile;
+  readonly signal?: AbortSignal;
+}
+
+interface Opening {
+  readonly index: number;
+  readonly out: SharedArrayBuffer;
+  readonly opened: Promise<number | Error>;
+}
+
+/**
+ * The chunks of a sealed file in their order. The consumer releases each. Throws DAMAGED before any
+ * byte of a damaged chunk is handed out.
+ */
+export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chunk, void, void> {
+  const { memory } = source.pool;
+  const queue: Opening[] = [];
+  const frames = readFrames(source);
+  let ended = false;
+  /** Why no frame follows: thrown once the chunks before it are handed out, or found damaged. */
+  let broken: unknown;
+  let index = 0;
+  try {
+    for (;;) {
+      while (!ended && queue.length < READ_AHEAD) {
+        throwIfAborted(source.signal);
+        const next = await frames.next().catch((error: unknown) => {
+          broken = error;
+        });
+        if (next === undefined || next.done) {
+          ended = true;
+          break;
+        }
+        const out = memory.take(source.chunkBytes);
+        queue.push({ index, out, opened: openFrame(source, next.value, index, out) });
+        index++;
+      }
+      const opening = queue.shift();
+      if (opening === undefined) {
+        if (broken !== undefined) throw broken;
+        return;
+      }
+      const length = await opening.opened;
+      if (length instanceof Error) throw length;
+      const { out } = opening;
+      yield new Chunk(Buffer.from(out, 0, length), () => memory.give(out));
+    }
+  } finally {
+    await frames.return();
+    await Promise.all(queue.map((opening) => opening.opened));
+    for (const { out } of queue) memory.give(out);
+  }
+}
+
+interface Frame {
+  readonly pieces: readonly Piece[];
+  readonly length: number;
+  readonly last: boolean;
+  release(): void;
+}
+
+async function openFrame(
+  source: SealedFileSource,
+  frame: Frame,
+  index: number,
+  out: SharedArrayBuffer,
+): Promise<number | Error> {
+  const { key, pool, name: file } = source;
+  const open = (last: boolean) =>
+    pool.open({
+      pieces: frame.pieces,
+      sealedLength: frame.length,
+      out,
+      key,
+      nonce: chunkNonce(index, last),
+    });
+  try {
+    const length = await open(frame.last);
+    if (!frame.last && length !== source.chunkBytes) {
+      return damaged("a chunk in the middle is short", { file, chunk: index });
+    }
+    if (length === 0 && index > 0) {
+      return damaged("a chunk without content behind others", { file, chunk: index });
+    }
+    return length;
+  } catch (cause) {
+    // A pool that was closed or has failed says nothing about the file.
+    if (!(cause instanceof RefusedChunk)) return asError(cause);
+    if (cause.message === NOT_ONE_FRAME) {
+      return damaged(NOT_ONE_FRAME, { file, chunk: index }, cause);
+    }
+    const otherEnd = await open(!frame.last).then(
+      () => true,
+      () => false,
+    );
+    const what = !otherEnd
+      ? "its bytes are not those that were sealed"
+      : frame.last
+        ? "the file ends before its last chunk (truncated)"
+        : "bytes follow its last chunk";
+    return damaged(what, { file, chunk: index }, cause);
+  } finally {
+    frame.release();
+  }
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
+
+async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void, void> {
+  const { name: file, size, headerBytes, chunkBytes } = source;
+  const longest = maxSealedChunk(chunkBytes);
+  const { memory: shared } = source.pool;
+  const recycle = (memory: SharedArrayBuffer) => shared.give(memory);
+  const hashing: Promise<void>[] = [];
+  let blocks: Block[] = [];
+  let readTo = 0;
+
+  const readTill = async (end: number) => {
+    while (readTo < end) {
+      if (hashing.length >= MAX_UNHASHED) await hashing.shift();
+      const wanted = Math.min(BLOCK_BYTES, size - readTo);
+      const memory = shared.take(BLOCK_BYTES);
+      const length = await readFully(source, memory, readTo, wanted);
+      const block = new Block(memory, readTo, length, recycle);
+      if (source.hash !== undefined) {
+        block.retain();
+        const release = (): void => block.release();
+        // What goes wrong with the hash is told when its digest is asked for.
+        hashing.push(source.hash.append(memory, 0, length).then(release, release));
+      }
+      blocks.push(block);
+      readTo += length;
+    }
+  };
+  const forget = (before: number) => {
+    while (blocks[0] !== undefined && blocks[0].start + blocks[0].length <= before) {
+      blocks.shift()?.release();
+    }
+  };
+
+  try {
+    let position = headerBytes;
+    if (position >= size) throw damaged("it ends after its header (truncated)", { file });
+    for (let index = 0; position < size; index++) {
+      const truncated = () =>
+        damaged("the file ends within it (truncated)", { file, chunk: index });
+      if (position + FRAME_BYTES > size) throw truncated();
+      await readTill(position + FRAME_BYTES);
+      const prefix = Buffer.alloc(FRAME_BYTES);
+      for (const piece of pieces(blocks, position, FRAME_BYTES)) {
+        prefix.set(new Uint8Array(piece.memory, piece.from, piece.length), piece.to);
+      }
+      const length = prefix.readUInt32LE(0);
+      if (length < TAG_BYTES || length > longest) {
+        throw damaged(`a length of ${length} bytes is outside of the format`, {
+          file,
+          chunk: index,
+        });
+      }
+      position += FRAME_BYTES;
+      if (position + length > size) throw truncated();
+      await readTill(position + length);
+      forget(position);
+      const held = blocks.filter((block) => block.start < position + length);
+      for (const block of held) block.retain();
+      yield {
+        pieces: pieces(blocks, position, length),
+        length,
+        last: position + length === size,
+        release: () => {
+          for (const block of held) block.release();
+        },
+      };
+      position += length;
+    }
+  } finally {
+    for (const block of blocks) block.release();
+    blocks = [];
+  }
+}
+
+function pieces(blocks: readonly Block[], start: number, length: number): Piece[] {
+  const found: Piece[] = [];
+  for (const block of blocks) {
+    const from = Math.max(start, block.start);
+    const to = Math.min(start + length, block.start + block.length);
+    if (from < to) {
+      const { memory } = block;
+      found.push({ memory, from: from - block.start, to: from - start, length: to - from });
+    }
+  }
+  return found;
+}
+
+async function readFully(
+  source: SealedFileSource,
+  memory: SharedArrayBuffer,
+  position: number,
+  length: number,
+): Promise<number> {
+  const target = Buffer.from(memory);
+  let done = 0;
+  while (done < length) {
+    const read = await source.file.read(target.subarray(done, length), position + done);
+    if (read === 0)
+      throw damaged("the file became shorter while it was read", { file: source.name });
+    done += read;
+  }
+  return done;
+}

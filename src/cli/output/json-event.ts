@@ -1,0 +1,56 @@
+import { BackupToolError } from "../../errors.js";
+import type { OperationEvent } from "../../operations/events.js";
+
+/**
+ * An event as one line of JSON. A name that is not UTF-8 comes under `<field>Base64` instead, so that
+ * nothing is lost.
+ */
+export function jsonEvent(event: OperationEvent): string {
+  return line(withText(event));
+}
+
+function withText(value: object): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [field, inner] of Object.entries(value)) {
+    if (Array.isArray(inner)) {
+      fields[field] = inner.map((item) => (isRecord(item) ? withText(item) : item));
+      continue;
+    }
+    const text = inner instanceof Uint8Array ? utf8(inner) : inner;
+    if (text === undefined && inner !== undefined) {
+      fields[`${field}Base64`] = Buffer.from(inner).toString("base64");
+    } else fields[field] = text;
+  }
+  return fields;
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+export function jsonFailure(error: unknown, exitCode: number): string {
+  const known = error instanceof BackupToolError;
+  return line({
+    type: "error",
+    code: known ? error.code : "UNEXPECTED",
+    message: error instanceof Error ? error.message : String(error),
+    ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
+    exitCode,
+  });
+}
+
+/** JSON.stringify leaves DEL and the C1 controls as they are, and a terminal may act on them. */
+function line(fields: object): string {
+  return JSON.stringify(fields).replace(
+    /[\x7f-\x9f]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,99 @@
+import type { SnapshotEvent, SnapshotRow } from "../../operations/snapshots/events.js";
+import { ageText } from "./ages.js";
+import { counted } from "./counted.js";
+import type { EventLines } from "./event-lines.js";
+import { formatSize } from "../input/sizes.js";
+
+/** What an event of a snapstore says. */
+export function snapshotLines(event: SnapshotEvent): EventLines {
+  switch (event.type) {
+    case "store-retrying": {
+      const seconds = Math.ceil(event.forMs / 1000);
+      return { err: [`warning: ${event.reason}; trying again for up to ${seconds} s`] };
+    }
+    case "snapshot-begun":
+      return { err: [`writing snapshot ${event.snapshot} to ${event.store}`] };
+    case "snapshot-stored": {
+      const { key, store, secondary } = event;
+      const where = secondary === undefined ? store : `${store} and ${secondary}`;
+      return { out: [`SNAPSHOT DONE; ${key} is in ${where}`] };
+    }
+    case "snapshot-chosen":
+      return { err: [`reading snapshot ${event.snapshot} from ${event.store}`] };
+    case "snapshots":
+      if (event.count === 0) return { err: ["there are no snapshots"] };
+      return { out: [columns(HEADER)] };
+    case "snapshot":
+      return {
+        out: [columns(cells(event))],
+        err: event.problem === undefined ? [] : [`${event.name}: ${event.problem}`],
+      };
+    case "snapshot-damaged":
+      return { out: [`damaged: ${event.snapshot}/${event.file}: ${event.reason}`] };
+    case "snapshot-verified": {
+      const { snapshot, store, files, bytes, filesRead, bytesRead, damaged } = event;
+      const all = `${snapshot} in ${store}: ${counted(files, "file", "files")}, ${formatSize(bytes)}`;
+      const read = filesRead === 0 ? "sizes alone" : `${filesRead} read (${formatSize(bytesRead)})`;
+      return { out: [`${all}; ${read}; ${damaged === 0 ? "good" : `${damaged} damaged`}`] };
+    }
+    case "snapshot-deleted": {
+      const { snapshot, store, files, bytes, dryRun } = event;
+      const what = `${snapshot} in ${store}: ${counted(files, "file", "files")}, ${formatSize(bytes)}`;
+      return { out: [`${dryRun ? "would delete" : "deleted"} ${what}`] };
+    }
+    case "snapshot-kept":
+      return {
+        err: [`${event.snapshot} in ${event.store} is unfinished, and too young to be removed`],
+      };
+    case "uploads-aborted":
+      return {
+        out: [`aborted ${counted(event.count, "stale upload", "stale uploads")} in ${event.store}`],
+      };
+    case "snapshot-copied": {
+      const { snapshot, outcome, files, copiedFiles, copiedBytes } = event;
+      if (outcome === "present") return { out: [`there already: ${snapshot}`] };
+      const what = `${copiedFiles} of ${counted(files, "file", "files")}, ${formatSize(copiedBytes)}`;
+      const repaired = `warning: ${snapshot} stood there with other content, or not whole`;
+      return {
+        out: [`${outcome} ${snapshot}: ${what}`],
+        err: outcome === "repaired" ? [repaired] : [],
+      };
+    }
+    case "snapshot-not-copied":
+      return { err: [`NOT COPIED: ${event.snapshot}: ${event.reason}`] };
+    case "copied": {
+      const { source, target, copied, repaired, present, failed } = event;
+      const counts = `${copied} copied, ${repaired} repaired, ${present} there already, ${failed} failed`;
+      return { out: [`${source} to ${target}: ${counts}`] };
+    }
+  }
+}
+
+/** Wide enough for what is usual; what is longer pushes the rest to the right. */
+const WIDTHS = [39, 12, 20, 6, 19, 9, 6, 38];
+const HEADER = ["NAME", "KIND", "TIME", "AGE", "ETCD REVISIONS", "SIZE", "FILES", "BASE", "STATE"];
+
+function columns(texts: readonly string[]): string {
+  return texts
+    .map((text, i) => text.padEnd(WIDTHS[i] ?? 0))
+    .join(" ")
+    .trimEnd();
+}
+
+function cells(row: SnapshotRow): string[] {
+  return [
+    row.name,
+    row.kind,
+    row.time.replace(/\.\d+Z$/, "Z"),
+    ageText(row.ageSeconds),
+    row.lastRevision === 0 ? "-" : `${row.firstRevision}-${row.lastRevision}`,
+    formatSize(row.bytes),
+    String(row.files),
+    row.baseName ?? "-",
+    stateText(row),
+  ];
+}
+
+function stateText({ primary, secondary }: SnapshotRow): string {
+  return secondary === undefined ? primary : `primary ${primary}, secondary ${secondary}`;
+}

@@ -1,0 +1,66 @@
+import type { BackupReader } from "../../archive/backup-reader.js";
+import { SealPool } from "../../archive/seal/seal-pool.js";
+import { TAR_END } from "../../archive/tar/tar-header.js";
+import { throwIfAborted } from "../../errors.js";
+import { type BackupLocation, locateBackup, originalFolder } from "../open/backup-location.js";
+import { catOriginal } from "./original.js";
+import type { OperationContext } from "../context.js";
+import { openNamed } from "../open/open-named.js";
+import { openedEvent } from "../open/opened-event.js";
+import { passphraseKeys } from "../open/passphrase-keys.js";
+import { writeTo } from "./tar-output.js";
+import { timedKeys } from "../open/derived-keys.js";
+
+export interface CatOptions {
+  readonly location: BackupLocation;
+  readonly output: NodeJS.WritableStream;
+}
+
+/**
+ * Writes the decrypted tar of all ARCHIVE files, one after the other, as one tar. `complete` is false when the backup
+ * is known to lack something.
+ */
+export async function catBackup(
+  options: CatOptions,
+  context: OperationContext,
+): Promise<{ complete: boolean }> {
+  const { report, signal } = context;
+  const passphrase = passphraseKeys(await context.passphrase(), report);
+  const { location } = options;
+  const original = await originalFolder(location);
+  if (original !== undefined) {
+    return catOriginal(original, options.output, passphrase, context);
+  }
+  const located = await locateBackup(location, context);
+  const pool = new SealPool();
+  try {
+    const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
+    report(openedEvent(backup.metadata));
+    for (let number = 0; number < backup.archives.length; number++) {
+      throwIfAborted(signal);
+      await catArchive(backup, number, options.output, signal);
+    }
+    await writeTo(options.output, TAR_END, signal);
+    return { complete: true };
+  } finally {
+    await Promise.all([pool.close(), located.close()]);
+  }
+}
+
+/** Each ARCHIVE file ends its own tar; those ends are left out, the caller writes the last. */
+async function catArchive(
+  backup: BackupReader,
+  number: number,
+  output: NodeJS.WritableStream,
+  signal: AbortSignal,
+): Promise<void> {
+  let held: Buffer = Buffer.alloc(0);
+  // Read as a tar, so that nothing comes out that the format does not allow: a link, or a path that leaves the folder.
+  for await (const { chunk } of backup.readArchive(number, { signal })) {
+    const bytes = Buffer.concat([held, chunk.bytes]);
+    chunk.release();
+    const end = Math.max(0, bytes.length - TAR_END.length);
+    held = bytes.subarray(end);
+    if (end > 0) await writeTo(output, bytes.subarray(0, end), signal);
+  }
+}

@@ -1,0 +1,183 @@
+import { CborWriter } from "../../archive/cbor.js";
+import type { IndexedKey } from "../../archive/index/index-items.js";
+import { digestEncodedRecord, RecordDigester } from "../../archive/record-digest.js";
+import { encodeRecord } from "../../archive/records.js";
+import { BackupToolError, throwIfAborted } from "../../errors.js";
+import type { EtcdCluster } from "../../sources/etcd/cluster.js";
+import { EtcdError } from "../../sources/etcd/errors.js";
+import type { EtcdRecord } from "../../sources/etcd/types.js";
+import { BaseKeys } from "./base-records.js";
+import type { CreateRun } from "./run.js";
+import { TombstonePages } from "./tombstones.js";
+
+/** Encoded records of one tar entry, about. */
+const BATCH_BYTES = 1 << 20;
+/** Compactions in the middle that are taken before the run gives up. */
+const MAX_RESTARTS = 20;
+
+/** What METADATA.bin says of etcd. */
+export interface EtcdFacts {
+  readonly clusterId: string;
+  readonly revision: number;
+  /** `etcd/records/` entries with a lower number are void: a compaction made the reading start again. */
+  readonly firstBatch: number;
+  /** How often the keys in INDEX.bin start again; only those after the last restart count. */
+  readonly restarts: number;
+}
+
+/** Backs up etcd at one revision; starts again at a later one when that revision is compacted away. */
+export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<EtcdFacts> {
+  const { counts, context, writer } = run;
+  const tombstones = new TombstonePages(writer);
+  for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
+    const revision = await etcd.currentRevision(context.signal);
+    const firstBatch = writer.recordBatches;
+    counts.records = 0;
+    counts.unchangedKeys = 0;
+    tombstones.restart();
+    try {
+      await new EtcdArchiver(run, etcd, { revision, tombstones }).run();
+      // Also those of readings that were cut off: what they say of a key is overruled or still true.
+      counts.deletedKeys = tombstones.written;
+      return { clusterId: etcd.clusterId, revision, firstBatch, restarts };
+    } catch (error) {
+      if (!(error instanceof EtcdError) || error.code !== "ETCD_COMPACTED") throw error;
+      context.report({
+        type: "warning",
+        message: `etcd compacted revision ${revision} while it was read: starting again with etcd`,
+      });
+      writer.indexRestart();
+    }
+  }
+  throw new BackupToolError(
+    "ETCD_COMPACTED",
+    `etcd compacted the revision that was being read ${MAX_RESTARTS} times`,
+    { hint: "let it keep revisions for longer (--auto-compaction-retention)" },
+  );
+}
+
+class EtcdArchiver {
+  readonly #run: CreateRun;
+  readonly #etcd: EtcdCluster;
+  readonly #revision: number;
+  readonly #batch = new CborWriter(2 * BATCH_BYTES);
+  readonly #digester = new RecordDigester();
+  readonly #leases = new Set<bigint>();
+  #newLeases = new Set<bigint>();
+  readonly #tombstones: TombstonePages;
+
+  constructor(
+    run: CreateRun,
+    etcd: EtcdCluster,
+    reading: { revision: number; tombstones: TombstonePages },
+  ) {
+    this.#run = run;
+    this.#etcd = etcd;
+    this.#revision = reading.revision;
+    this.#tombstones = reading.tombstones;
+  }
+
+  async run(): Promise<void> {
+    const baseKeys =
+      this.#run.base === undefined
+        ? undefined
+        : new BaseKeys(this.#run.base, this.#run.context.signal);
+    try {
+      await this.#records(baseKeys);
+      if (baseKeys !== undefined) await this.#gone(await baseKeys.rest());
+      await this.#tombstones.flush();
+    } finally {
+      await baseKeys?.close();
+    }
+  }
+
+  /** Walks the records and the base's keys side by side, both in key order. */
+  async #records(baseKeys: BaseKeys | undefined): Promise<void> {
+    const { report, signal } = this.#run.context;
+    for await (const page of this.#etcd.readRecords({ revision: this.#revision, signal })) {
+      throwIfAborted(signal);
+      const { records, unchangedKeys } = this.#run.counts;
+      const done = records + unchangedKeys;
+      report({ type: "progress", phase: "etcd", done, unit: "records" });
+      if (baseKeys === undefined) {
+        await this.#archive(page);
+        continue;
+      }
+      let changed: EtcdRecord[] = [];
+      for (const record of page) {
+        await this.#gone(await baseKeys.before(record.key));
+        const inBase = baseKeys.at(record.key);
+        if (inBase === undefined || !this.#isUnchanged(record, inBase)) {
+          changed.push(record);
+          continue;
+        }
+        // The index is in key order, so what changed before this key goes out first.
+        if (changed.length > 0) await this.#archive(changed);
+        changed = [];
+        this.#unchanged(record, inBase);
+      }
+      if (changed.length > 0) await this.#archive(changed);
+    }
+  }
+
+  /**
+   * Revisions alone do not tell: an etcd that was restored from a snapshot counts on from there, and gives
+   * them again to other values. A base without a digest says nothing.
+   */
+  #isUnchanged(record: EtcdRecord, { modRevision, version, digest }: IndexedKey): boolean {
+    return (
+      digest !== undefined &&
+      modRevision === record.modRevision &&
+      version === record.version &&
+      Buffer.compare(digest, this.#digester.digest(record)) === 0
+    );
+  }
+
+  #unchanged({ key }: EtcdRecord, inBase: IndexedKey): void {
+    this.#run.counts.unchangedKeys++;
+    this.#run.writer.indexKey({ ...inBase, key, backup: inBase.backup + 1 });
+  }
+
+  async #archive(records: readonly EtcdRecord[]): Promise<void> {
+    const { counts, writer } = this.#run;
+    let from = 0;
+    while (from < records.length) {
+      this.#batch.reset();
+      const digests: Uint8Array[] = [];
+      let to = from;
+      while (to < records.length && this.#batch.length < BATCH_BYTES) {
+        const record = records[to++] as EtcdRecord;
+        const start = this.#batch.length;
+        encodeRecord(this.#batch, record);
+        digests.push(digestEncodedRecord(this.#batch.view().subarray(start)));
+        if (record.lease !== 0n && !this.#leases.has(record.lease)) {
+          this.#leases.add(record.lease);
+          this.#newLeases.add(record.lease);
+        }
+      }
+      await this.#writeLeases();
+      const place = await writer.place(this.#batch.length);
+      writer.records(this.#batch.view());
+      for (let i = from; i < to; i++) {
+        const { key, modRevision, version } = records[i] as EtcdRecord;
+        writer.indexKey({ key, modRevision, version, ...place, digest: digests[i - from] });
+      }
+      counts.records += to - from;
+      from = to;
+      await writer.ready();
+    }
+  }
+
+  /** Leases stand before the first records that refer to them, so a restore never looks ahead. */
+  async #writeLeases(): Promise<void> {
+    if (this.#newLeases.size === 0) return;
+    const leases = await this.#etcd.readLeases(this.#newLeases, this.#run.context.signal);
+    this.#newLeases = new Set();
+    await this.#run.writer.place(0);
+    this.#run.writer.leases(leases);
+  }
+
+  async #gone(keys: readonly Uint8Array[]): Promise<void> {
+    for (const key of keys) await this.#tombstones.add({ kind: "key", key });
+  }
+}

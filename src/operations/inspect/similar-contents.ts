@@ -1,0 +1,43 @@
+import type { ContentPrefix } from "../../archive/original/frame-jobs.js";
+import type { ObjectPlace } from "../events.js";
+
+/** Prefixes that are remembered, about 200 bytes each; the oldest are forgotten. */
+const REMEMBERED = 500_000;
+
+/**
+ * Finds objects that begin with the same bytes: the original tool, sealing a read buffer that was in
+ * use again, wrote one object's content under the name of another. The lengths stay as they were, so one
+ * of the two is a beginning of the other.
+ */
+export class Likeness {
+  /** The first object that had a prefix. */
+  readonly #all = new Map<string, ObjectPlace>();
+  /** The first object of which the prefix is more than half. */
+  readonly #longest = new Map<string, ObjectPlace>();
+
+  /** An object before this one that begins alike, over more than half of the shorter one. */
+  find(
+    object: ObjectPlace,
+    prefixes: readonly ContentPrefix[],
+  ): { other: ObjectPlace; bytes: number } | undefined {
+    let found: { other: ObjectPlace; bytes: number } | undefined;
+    const last = prefixes.at(-1);
+    for (const prefix of prefixes) {
+      const other = (prefix === last ? this.#all : this.#longest).get(prefix.digest);
+      if (other !== undefined) found = { other, bytes: prefix.bytes };
+    }
+    for (const { digest } of prefixes) remember(this.#all, digest, object);
+    if (last !== undefined) remember(this.#longest, last.digest, object);
+    return found;
+  }
+}
+
+function remember(map: Map<string, ObjectPlace>, digest: string, object: ObjectPlace): void {
+  if (map.has(digest)) return;
+  map.set(digest, object);
+  if (map.size <= REMEMBERED) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}

@@ -1,0 +1,120 @@
+import { FolderFiles } from "../../archive/backup-files.js";
+import { isOriginal } from "../../archive/original/folder.js";
+import { BackupToolError } from "../../errors.js";
+import { findBases, requireBases } from "../../snapshots/chain.js";
+import { compareSnapshotNames } from "../../snapshots/name.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { StoreFiles } from "../../snapshots/store-files.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import { StoreError } from "../../snapstore/errors.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import { chooseSnapshot } from "./choose-snapshot.js";
+import type { StoreContext } from "../context.js";
+import type { NamedFiles } from "./open-named.js";
+import { SeenSnapshots } from "./seen-snapshots.js";
+import { openRetrying } from "./stores.js";
+
+/** Where a backup is. */
+export type BackupLocation =
+  | { readonly kind: "folder"; readonly folder: string }
+  | {
+      readonly kind: "snapshot";
+      /** One store; or two, of which the one with the newest complete snapshot is taken. */
+      readonly stores: readonly StoreConfig[];
+      /** A name, or `latest`. */
+      readonly snapshot: string;
+    };
+
+/** The folder, when an archive of the original tool is in it. */
+export async function originalFolder(location: BackupLocation): Promise<string | undefined> {
+  if (location.kind !== "folder" || !(await isOriginal(location.folder))) return undefined;
+  return location.folder;
+}
+
+/** A backup that was found. */
+export interface LocatedBackup extends NamedFiles {
+  /** The backups that it stands on, its base first, where the store knows them; undefined for a folder. */
+  bases?(): Promise<NamedFiles[]>;
+  /** Throws NO_BASE unless the store has all of them, whole; undefined for a folder. */
+  requireBases?(): Promise<void>;
+  /** Whether it is on this machine, as far as can be told: reading it twice takes no network. */
+  readonly local: boolean;
+  close(): Promise<void>;
+}
+
+/** Throws StoreError, NO_SNAPSHOT. Whether a folder holds a backup is found out when it is read. */
+export async function locateBackup(
+  location: BackupLocation,
+  context: StoreContext,
+  seen: SeenSnapshots = new SeenSnapshots(context),
+): Promise<LocatedBackup> {
+  const { signal, report } = context;
+  if (location.kind === "folder") {
+    return { files: new FolderFiles(location.folder), local: true, close: async () => {} };
+  }
+  const opened: SnapStore[] = [];
+  const close = async () => {
+    await Promise.all(opened.map((store) => store.close()));
+  };
+  try {
+    const local = new Set<SnapStore>();
+    for (const config of location.stores) {
+      const store = await openRetrying(config);
+      opened.push(store);
+      if (config.provider === "Local") local.add(store);
+    }
+    const { store, found } = await newest(opened, location.snapshot, seen, context);
+    const { text } = found.name;
+    report({ type: "snapshot-chosen", snapshot: text, store: store.name });
+    return {
+      files: new StoreFiles(store, text, signal),
+      name: found.name,
+      local: local.has(store),
+      bases: async () =>
+        (await findBases(store, found, signal)).map((name) => ({
+          files: new StoreFiles(store, name.text, signal),
+          name,
+        })),
+      requireBases: () => requireBases(store, found, signal),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Found {
+  readonly store: SnapStore;
+  readonly found: StoredSnapshot;
+}
+
+/** The newest over all stores; of two that are alike the first. A store that cannot be asked is warned of while another can. */
+async function newest(
+  stores: readonly SnapStore[],
+  snapshot: string,
+  seen: SeenSnapshots,
+  { signal, report }: StoreContext,
+): Promise<Found> {
+  const all: Found[] = [];
+  const failures: unknown[] = [];
+  for (const store of stores) {
+    try {
+      all.push({ store, found: await chooseSnapshot(store, snapshot, seen, signal) });
+    } catch (error) {
+      const other =
+        error instanceof StoreError ||
+        (error instanceof BackupToolError && error.code === "NO_SNAPSHOT");
+      if (!other) throw error;
+      failures.push(error);
+    }
+  }
+  const whole = all.filter(({ found }) => found.state === "complete");
+  const candidates = whole.length > 0 ? whole : all;
+  const [best] = candidates.sort((a, b) => compareSnapshotNames(b.found.name, a.found.name));
+  if (best === undefined) throw failures[0];
+  for (const error of failures) {
+    report({ type: "warning", message: `left out: ${(error as Error).message}` });
+  }
+  return best;
+}

@@ -1,0 +1,179 @@
+import { isHex } from "../../archive/manifest/manifest.js";
+import {
+  compareSnapshotNames,
+  parseSnapshotName,
+  type SnapshotName,
+} from "../../snapshots/name.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import type { StoreContext } from "../context.js";
+import { StateFile, StateFileError } from "./state-file.js";
+
+/** A time is shorter; a manifest that a store made up may have any text there. */
+const MOST_TIME_CHARACTERS = 64;
+
+/** A complete snapshot that a store showed. */
+export interface SeenSnapshot {
+  readonly name: SnapshotName;
+  /** Of the backup. */
+  readonly id: string;
+  /** RFC 3339. */
+  readonly finishedAt: string;
+}
+
+/**
+ * The newest complete snapshot that each store has shown to this user, in a file for each store. A store that shows an
+ * older state later is warned of: deleting snapshots, or bringing back an old copy of a store, breaks no seal.
+ */
+export class SeenSnapshots {
+  readonly #context: StoreContext;
+  readonly #warned = new Set<string>();
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  /** Checks what a store shows against what it showed before. `newest` is its newest complete snapshot. */
+  async check(store: SnapStore, newest: SeenSnapshot | undefined): Promise<void> {
+    await this.#update(store, (before) => {
+      if (before === undefined || isNewer(newest, before)) return newest;
+      if (newest?.name.text !== before.name.text) {
+        this.#warn(store, before, newest === undefined ? "no complete snapshot" : describe(newest));
+      } else this.#checkId(store, before, newest);
+      return before;
+    });
+  }
+
+  /** The same where only the names in a store are known, some of them perhaps of unfinished snapshots. */
+  async checkNames(store: SnapStore, newest: SnapshotName | undefined): Promise<void> {
+    await this.#update(store, (before) => {
+      if (before === undefined) return before;
+      if (newest === undefined || compareSnapshotNames(newest, before.name) < 0) {
+        this.#warn(store, before, newest === undefined ? "no snapshot" : newest.text);
+      }
+      return before;
+    });
+  }
+
+  /** Remembers a complete snapshot, unless a newer one was seen. */
+  async remember(store: SnapStore, seen: SeenSnapshot): Promise<void> {
+    await this.#update(store, (before) => {
+      if (before === undefined || isNewer(seen, before)) return seen;
+      this.#checkId(store, before, seen);
+      return before;
+    });
+  }
+
+  /** Before this program deletes a snapshot: from now on `left` is the newest one that is expected. */
+  async forget(
+    store: SnapStore,
+    deleted: SnapshotName,
+    left: SeenSnapshot | undefined,
+  ): Promise<void> {
+    await this.#update(store, (before) => (before?.name.text === deleted.text ? left : before));
+  }
+
+  #checkId(store: SnapStore, before: SeenSnapshot, shown: SeenSnapshot): void {
+    if (shown.name.text !== before.name.text || shown.id === before.id) return;
+    this.#warn(store, before, `another one under this name (backup ${shown.id})`);
+  }
+
+  #warn(store: SnapStore, before: SeenSnapshot, shown: string): void {
+    if (this.#warned.has(store.place)) return;
+    this.#warned.add(store.place);
+    const file = this.#file(store)?.path;
+    this.#context.report({
+      type: "warning",
+      message: `${store.name} shows an older state than before: it had ${describe(before)}, and its newest is ${shown} now. Unless that was deleted on purpose by another machine or a retention rule, do not trust this store; to end this warning, remove ${file}`,
+    });
+  }
+
+  async #update(
+    store: SnapStore,
+    change: (before: SeenSnapshot | undefined) => SeenSnapshot | undefined,
+  ): Promise<void> {
+    const file = this.#file(store);
+    if (file === undefined) {
+      this.#note(
+        "there is no folder for what stores have shown: neither BACKUPTOOL_STATE_DIR nor a home",
+      );
+      return;
+    }
+    let before: SeenSnapshot | undefined;
+    try {
+      before = decode(await file.read());
+    } catch (error) {
+      if (!(error instanceof StateFileError)) throw error;
+      this.#context.report({
+        type: "warning",
+        message: `what ${store.name} has shown before is not known: ${error.message}`,
+      });
+    }
+    const after = change(before);
+    if (after === before) return;
+    try {
+      if (after === undefined) await file.remove();
+      else await file.write(encode(after, store));
+    } catch (error) {
+      if (!(error instanceof StateFileError)) throw error;
+      const message = `what ${store.name} shows is not remembered: ${error.message}`;
+      // In a container a home often cannot be written to; who names a folder wants it written.
+      if (this.#context.stateFolder?.named) this.#context.report({ type: "warning", message });
+      else this.#note(message);
+    }
+  }
+
+  #file(store: SnapStore): StateFile | undefined {
+    const folder = this.#context.stateFolder?.path;
+    return folder === undefined ? undefined : new StateFile(folder, store.place);
+  }
+
+  #note(message: string): void {
+    this.#context.report({ type: "note", message });
+  }
+}
+
+/** The newest complete one of a listing. */
+export function newestComplete(listed: readonly StoredSnapshot[]): SeenSnapshot | undefined {
+  return listed
+    .map(seenSnapshot)
+    .filter((one) => one !== undefined)
+    .sort((a, b) => compareSnapshotNames(a.name, b.name))
+    .at(-1);
+}
+
+/** Undefined for what is not complete. */
+export function seenSnapshot({ name, state, facts }: StoredSnapshot): SeenSnapshot | undefined {
+  if (state !== "complete" || facts === undefined) return undefined;
+  return { name, id: facts.id, finishedAt: facts.finishedAt.slice(0, MOST_TIME_CHARACTERS) };
+}
+
+function isNewer(one: SeenSnapshot | undefined, other: SeenSnapshot): boolean {
+  return one !== undefined && compareSnapshotNames(one.name, other.name) > 0;
+}
+
+function describe({ name, id, finishedAt }: SeenSnapshot): string {
+  return `${name.text} (backup ${id}, finished ${finishedAt})`;
+}
+
+function encode({ name, id, finishedAt }: SeenSnapshot, store: SnapStore): string {
+  const fields = { store: store.name, snapshot: name.text, id, finishedAt };
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+/** Throws StateFileError. */
+function decode(text: string | undefined): SeenSnapshot | undefined {
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new StateFileError("it is not JSON", { cause });
+  }
+  const { snapshot, id, finishedAt } = (value ?? {}) as Partial<Record<string, unknown>>;
+  const name = typeof snapshot === "string" ? parseSnapshotName(snapshot) : undefined;
+  if (name === undefined || !isHex(id, 32) || typeof finishedAt !== "string") {
+    throw new StateFileError("it is not what this program writes");
+  }
+  return { name, id, finishedAt };
+}

@@ -1,0 +1,48 @@
+import { UsageError } from "../../errors.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import { openStore } from "../../snapstore/open-store.js";
+import type { RetryPolicy } from "../../snapstore/layers/retry-policy.js";
+import { RetryingStore } from "../../snapstore/layers/retrying.js";
+import type { SnapStore } from "../../snapstore/store.js";
+
+/** Tries of one call, the first included: who waits for an answer would rather hear why there is none. */
+const ATTEMPTS = 4;
+
+/** A store whose calls are tried again where that may help. The caller closes it. */
+export async function openRetrying(
+  config: StoreConfig,
+  policy: Partial<RetryPolicy> = {},
+): Promise<SnapStore> {
+  return new RetryingStore(await openStore(config), { attempts: ATTEMPTS, ...policy });
+}
+
+/** Opens one store for the time of `work`; its calls are tried again where that may help. */
+export async function withStore<T>(
+  config: StoreConfig,
+  work: (store: SnapStore) => Promise<T>,
+): Promise<T> {
+  const store = await openRetrying(config);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opens two, which must not be the same place. @throws UsageError */
+export function withTwoStores<T>(
+  one: StoreConfig,
+  other: StoreConfig,
+  work: (one: SnapStore, other: SnapStore) => Promise<T>,
+): Promise<T> {
+  return withStore(one, (first) =>
+    withStore(other, (second) => {
+      if (first.place === second.place) {
+        throw new UsageError(`both stores are the same place: ${first.name}`, {
+          hint: "a second copy has to be somewhere else",
+        });
+      }
+      return work(first, second);
+    }),
+  );
+}

@@ -1,0 +1,105 @@
+import type { BackupReader } from "../../archive/backup-reader.js";
+import type { EntryName } from "../../archive/tar/entry-path.js";
+import { damaged } from "../../archive/errors.js";
+import { INDEX_NAME } from "../../archive/format.js";
+import { mostIndexedObjects } from "../../archive/metadata.js";
+import { ObjectTable } from "../../archive/index/object-table.js";
+
+/**
+ * Where the last state of each object of a chain lies, so that a restore writes each object once. A
+ * backup of some pools only says nothing of the others: for those an older one speaks.
+ */
+export class FinalState {
+  readonly #table: ObjectTable;
+  readonly #pools = new Map<string, number>();
+
+  private constructor(size: number) {
+    this.#table = new ObjectTable(size);
+  }
+
+  /** `chain` is newest first. Throws DAMAGED when an index refers to another chain. */
+  static async load(chain: readonly BackupReader[], signal: AbortSignal): Promise<FinalState> {
+    const pools = new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []));
+    const final = new FinalState(
+      Math.max(...chain.map(({ metadata }) => mostIndexedObjects(metadata.counts))) *
+        speakers(chain),
+    );
+    for (const [ordinal, member] of chain.entries()) {
+      if ([...pools].every((pool) => final.#pools.has(pool))) break;
+      if (member.metadata.ceph !== null) await final.#add(chain, ordinal, member, signal);
+    }
+    return final;
+  }
+
+  async #add(
+    chain: readonly BackupReader[],
+    ordinal: number,
+    member: BackupReader,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const known = new Map<number, number>();
+    for await (const items of member.readIndex({ signal })) {
+      for (const item of items) {
+        if (item.kind === "backup") {
+          const id = Buffer.from(item.id).toString("hex");
+          if (chain[ordinal + item.backup]?.metadata.id !== id) {
+            throw damaged("the index refers to another chain of backups", { file: INDEX_NAME });
+          }
+        } else if (item.kind === "pool" && !this.#pools.has(item.name)) {
+          known.set(item.pool, this.#pools.size);
+          this.#pools.set(item.name, this.#pools.size);
+        } else if (item.kind === "object") {
+          const pool = known.get(item.pool);
+          if (pool === undefined) continue;
+          const { namespace, locator, name } = item;
+          this.#table.set(pool, namespace, locator, name, {
+            ...item,
+            backup: ordinal + item.backup,
+          });
+        }
+      }
+    }
+  }
+
+  /** Whether the object is there at the end of the chain. */
+  has(object: EntryName): boolean {
+    return this.#slot(object) !== undefined;
+  }
+
+  /** Whether the object's last state is the one at this place; `backup` counts from the newest. */
+  isAt(object: EntryName, backup: number, file: number, offset: number): boolean {
+    const slot = this.#slot(object);
+    if (slot === undefined) return false;
+    const entry = this.#table.entry(slot);
+    return entry.backup === backup && entry.file === file && entry.offset === offset;
+  }
+
+  #slot({ pool, namespace, locator, name }: EntryName): number | undefined {
+    const ordinal = this.#pools.get(pool);
+    return ordinal === undefined ? undefined : this.#table.find(ordinal, namespace, locator, name);
+  }
+}
+
+/** How many backups of a chain may speak for some pool: mostly the newest alone. */
+function speakers(chain: readonly BackupReader[]): number {
+  const seen = new Set<string>();
+  let count = 0;
+  for (const { metadata } of chain) {
+    const pools = metadata.ceph?.pools ?? [];
+    if (pools.some((pool) => !seen.has(pool))) count++;
+    for (const pool of pools) seen.add(pool);
+  }
+  return Math.max(1, count);
+}
+
+/**
+ * How many backups of a chain, newest first, hold what etcd held at its end: an incremental over a backup
+ * without etcd, or of another cluster, holds all records itself.
+ */
+export function etcdDepth(chain: readonly BackupReader[]): number {
+  const newest = chain.findIndex(({ metadata }) => metadata.etcd !== null);
+  if (newest < 0) return 0;
+  let depth = newest + 1;
+  while (chain[depth]?.metadata.etcd) depth++;
+  return depth;
+}

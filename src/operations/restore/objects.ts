@@ -1,0 +1,133 @@
+import { throwIfAborted } from "../../errors.js";
+import type { CephCluster } from "../../sources/ceph/cluster.js";
+import { packNames } from "../../sources/ceph/name-batch.js";
+import { memoryOf } from "../../sources/ceph/pairs.js";
+import type { CephPool } from "../../sources/ceph/pool.js";
+import type { ObjectName, WriteObject } from "../../sources/ceph/types.js";
+
+/** Bytes of objects that may be on their way to the cluster. */
+const WINDOW_BYTES = 24 << 20;
+/** Objects that may be on their way to the cluster. */
+const WINDOW_OBJECTS = 256;
+/** A batch is sent when it holds this much. */
+const BATCH_OBJECTS = 32;
+const BATCH_BYTES = 4 << 20;
+/** What an object counts for beside its data and attributes: its names and the operation itself. */
+const OVERHEAD_BYTES = 2048;
+
+interface Batch {
+  readonly objects: WriteObject[];
+  readonly done: (() => void)[];
+  bytes: number;
+}
+
+/** The pools that objects are restored into, with a window of writes over all of them. */
+export class PoolTargets {
+  readonly #pools: ReadonlyMap<string, CephPool>;
+  readonly #signal: AbortSignal;
+  readonly #batches = new Map<CephPool, Batch>();
+  readonly #inFlight = new Set<Promise<void>>();
+  #bytes = 0;
+  #objects = 0;
+  #failure: unknown;
+  /** Objects that the cluster has confirmed. */
+  written = 0;
+
+  private constructor(pools: ReadonlyMap<string, CephPool>, signal: AbortSignal) {
+    this.#pools = pools;
+    this.#signal = signal;
+  }
+
+  static async open(
+    ceph: CephCluster,
+    names: ReadonlyMap<string, string>,
+    signal: AbortSignal,
+  ): Promise<PoolTargets> {
+    await ceph.requireNoTiers([...names.values()], "write");
+    const pools = new Map<string, CephPool>();
+    for (const [from, to] of names) pools.set(from, await ceph.openPool(to));
+    return new PoolTargets(pools, signal);
+  }
+
+  /** The target of a pool in the archive; undefined when it is not mapped. */
+  target(pool: string): CephPool | undefined {
+    return this.#pools.get(pool);
+  }
+
+  /** All targets, each once. */
+  pools(): Iterable<CephPool> {
+    return new Set(this.#pools.values());
+  }
+
+  /** Queues an object with so many bytes of data. `done` is called when they are no longer needed. */
+  add(pool: CephPool, object: WriteObject, bytes: number, done: () => void): void {
+    let batch = this.#batches.get(pool);
+    if (batch === undefined) {
+      batch = { objects: [], done: [], bytes: 0 };
+      this.#batches.set(pool, batch);
+    }
+    batch.objects.push(object);
+    batch.done.push(done);
+    const attributes = memoryOf(object.xattrs) + object.omapHeader.length + memoryOf(object.omap);
+    batch.bytes += bytes + attributes + OVERHEAD_BYTES;
+    if (batch.objects.length >= BATCH_OBJECTS || batch.bytes >= BATCH_BYTES)
+      this.#send(pool, batch);
+  }
+
+  /** Resolves when there is room for more; throws what a write has failed with. */
+  async ready(): Promise<void> {
+    throwIfAborted(this.#signal);
+    while (
+      this.#failure === undefined &&
+      this.#inFlight.size > 0 &&
+      (this.#bytes >= WINDOW_BYTES || this.#objects >= WINDOW_OBJECTS)
+    ) {
+      await Promise.race(this.#inFlight);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Sends what is queued and waits for all of it. */
+  async drain(): Promise<void> {
+    for (const [pool, batch] of this.#batches) this.#send(pool, batch);
+    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits for what is on its way, and sends nothing more. Never throws. */
+  async abandon(): Promise<void> {
+    for (const { done } of this.#batches.values()) for (const release of done) release();
+    this.#batches.clear();
+    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+  }
+
+  /** Removes objects, after everything queued before. Returns how many there were. */
+  async remove(pool: CephPool, names: readonly ObjectName[]): Promise<number> {
+    await this.drain();
+    return (await pool.remove(packNames(names), this.#signal)).length;
+  }
+
+  #send(pool: CephPool, batch: Batch): void {
+    this.#batches.delete(pool);
+    this.#bytes += batch.bytes;
+    this.#objects += batch.objects.length;
+    const sent = pool
+      .write(batch.objects, this.#signal)
+      .then(
+        () => {
+          this.written += batch.objects.length;
+          // After a failure the memory is left alone: an operation may still be taking its bytes from it.
+          for (const done of batch.done) done();
+        },
+        (error) => {
+          this.#failure ??= error;
+        },
+      )
+      .finally(() => {
+        this.#bytes -= batch.bytes;
+        this.#objects -= batch.objects.length;
+        this.#inFlight.delete(sent);
+      });
+    this.#inFlight.add(sent);
+  }
+}

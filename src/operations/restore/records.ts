@@ -1,0 +1,82 @@
+import type { ArchivedLease, ArchivedRecord } from "../../archive/records.js";
+import type { EtcdCluster } from "../../sources/etcd/cluster.js";
+import { isLeftOut } from "../../sources/etcd/record-puts.js";
+import type { EtcdRecord, LeasePolicy } from "../../sources/etcd/types.js";
+import { Channel } from "../../flow/channel.js";
+
+/** Puts records back through one pipeline of transactions, in the order of the archive. */
+export class EtcdTarget {
+  readonly #etcd: EtcdCluster;
+  readonly #policy: LeasePolicy;
+  readonly #signal: AbortSignal;
+  readonly #leases = new Map<bigint, number>();
+  #channel: Channel<EtcdRecord[]> | undefined;
+  #put: Promise<void> = Promise.resolve();
+  /** Records that etcd has confirmed. */
+  records = 0;
+  /** Records left out because their lease was gone, or by `--leases drop`. */
+  expired = 0;
+
+  constructor(etcd: EtcdCluster, policy: LeasePolicy, signal: AbortSignal) {
+    this.#etcd = etcd;
+    this.#policy = policy;
+    this.#signal = signal;
+  }
+
+  addLeases(leases: readonly ArchivedLease[]): void {
+    for (const { id, grantedTtl } of leases) this.#leases.set(id, grantedTtl);
+  }
+
+  /** Waits until the pipeline takes them; throws what it has failed with. */
+  async put(records: readonly ArchivedRecord[]): Promise<void> {
+    const channel = this.#channel ?? this.#start();
+    await channel.send([...records]);
+  }
+
+  /**
+   * Removes the keys of records that {@link put} leaves out: what a base put there is not what etcd held at the
+   * time of the backup. Returns how many there were.
+   */
+  async removeLeftOut(records: readonly ArchivedRecord[]): Promise<number> {
+    const settings = { policy: this.#policy, leases: this.#leases };
+    const keys = records.filter((record) => isLeftOut(record, settings)).map(({ key }) => key);
+    // Nothing on its way is about these keys: a backup has each once, and bases are drained before it.
+    return keys.length === 0 ? 0 : await this.#etcd.deleteKeys(keys, this.#signal);
+  }
+
+  async remove(keys: readonly Uint8Array[]): Promise<number> {
+    await this.drain();
+    return this.#etcd.deleteKeys(keys, this.#signal);
+  }
+
+  /** Waits for everything that was put. */
+  async drain(): Promise<void> {
+    this.#channel?.end();
+    this.#channel = undefined;
+    await this.#put;
+  }
+
+  async abandon(error: unknown): Promise<void> {
+    this.#channel?.fail(error);
+    await this.#put.catch(() => {});
+  }
+
+  #start(): Channel<EtcdRecord[]> {
+    const channel = new Channel<EtcdRecord[]>();
+    this.#channel = channel;
+    this.#put = this.#etcd
+      .putRecords(channel, {
+        leases: this.#leases,
+        policy: this.#policy,
+        signal: this.#signal,
+        onPut: (records) => {
+          this.records += records;
+        },
+      })
+      .then(({ expired }) => {
+        this.expired += expired;
+      });
+    this.#put.catch((error) => channel.fail(error));
+    return channel;
+  }
+}

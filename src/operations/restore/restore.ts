@@ -1,0 +1,159 @@
+import { ArchiveError } from "../../archive/errors.js";
+import { INDEX_NAME } from "../../archive/format.js";
+import { SealPool } from "../../archive/seal/seal-pool.js";
+import { BackupToolError, UsageError, withHint } from "../../errors.js";
+import { quoted } from "../../quoted.js";
+import type { CephOptions } from "../../sources/ceph/cluster.js";
+import type { EtcdOptions } from "../../sources/etcd/cluster.js";
+import type { LeasePolicy } from "../../sources/etcd/types.js";
+import type { BackupLocation } from "../open/backup-location.js";
+import { Connections } from "../open/connections.js";
+import type { OperationContext } from "../context.js";
+import { passphraseKeys } from "../open/passphrase-keys.js";
+import { planRestore } from "./chain-plan.js";
+import { requirePools } from "../open/pool-choice.js";
+import { EtcdTarget } from "./records.js";
+import type { RestorePlan } from "./plan.js";
+import { PoolTargets } from "./objects.js";
+import { isTargetEmpty } from "./target.js";
+import { RestoreVisitor } from "./visitor.js";
+import { timedKeys } from "../open/derived-keys.js";
+
+export interface RestoreOptions {
+  readonly location: BackupLocation;
+  /**
+   * Of a backup in a folder: folders of the bases below it, in any order (of the original tool: the oldest first);
+   * with none, only what this backup holds is restored. A store knows the bases itself, unless they are named.
+   */
+  readonly withBase: readonly string[];
+  readonly etcd?: EtcdOptions | undefined;
+  readonly ceph?: CephOptions | undefined;
+  /** Pool in the archive to pool of the target. */
+  readonly pools: ReadonlyMap<string, string>;
+  readonly leases: LeasePolicy;
+  /**
+   * Read and check all of the backup before anything is written. Undefined: where it is on this machine and the target
+   * is not empty.
+   */
+  readonly checkFirst?: boolean | undefined;
+}
+
+/** Brings a backup, or a chain of them, back. `complete` is false when the backup is known to lack something. */
+export async function restoreBackup(
+  options: RestoreOptions,
+  context: OperationContext,
+): Promise<{ complete: boolean }> {
+  const { report, signal } = context;
+  if (options.etcd === undefined && options.ceph === undefined) {
+    throw new UsageError("nothing to restore: both etcd and Ceph are skipped");
+  }
+  const passphrase = passphraseKeys(await context.passphrase(), report);
+  const cleanups: (() => Promise<void>)[] = [];
+  try {
+    const sealPool = new SealPool();
+    cleanups.push(() => sealPool.close());
+    const connections = new Connections(options, signal);
+    cleanups.push(() => connections.close());
+    const { location, withBase } = options;
+    const withIndex = options.checkFirst !== false;
+    const plan = await timedKeys(context, () =>
+      planRestore({ location, withBase, passphrase, sealPool, withIndex }, context),
+    );
+    cleanups.push(() => plan.close());
+    if (plan.opened !== undefined) report(plan.opened);
+    for (const message of plan.gaps) report({ type: "warning", message });
+    requireArchivedPools(plan.pools, [...options.pools.keys()]);
+
+    if (connections.etcd !== undefined) report({ type: "connecting-etcd" });
+    const etcd = await connections.etcd;
+    let targets: PoolTargets | undefined;
+    if (connections.ceph !== undefined) {
+      report({ type: "connecting-ceph" });
+      const ceph = await connections.ceph;
+      requirePools(await ceph.listPools(), [...options.pools.values()]);
+      targets = await PoolTargets.open(ceph, options.pools, signal);
+    }
+    const target = { etcd, pools: targets };
+    const { checkFirst = plan.local && !(await beforeWriting(isTargetEmpty(target, signal))) } =
+      options;
+    if (checkFirst) await checkPlan(plan, context);
+    else await beforeWriting(plan.checkIndexes?.(signal));
+    const missing = await beforeWriting(plan.missingBase?.(target, signal));
+    if (missing !== undefined) report({ type: "warning", message: missing.message });
+    const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
+    const visitor = new RestoreVisitor(
+      targets,
+      keyTarget,
+      await plan.finalState(signal),
+      context,
+      plan.items({ etcd: etcd !== undefined, ceph: targets !== undefined }),
+    );
+    try {
+      for (const step of plan.steps) {
+        for (let number = 0; number < step.archives; number++) {
+          visitor.enter(step, number);
+          await step.visit(number, visitor, signal);
+          await visitor.settle();
+        }
+        // What a later backup says of a key or an object must come after what an earlier one says.
+        await visitor.finish();
+      }
+    } catch (error) {
+      await visitor.abandon(error);
+      throw howFar(error, visitor);
+    }
+    const whole = (await plan.reportFindings?.(report)) ?? true;
+    report({
+      type: "restored",
+      objects: visitor.objects,
+      skippedObjects: visitor.skippedObjects,
+      records: visitor.restoredRecords,
+      removedObjects: visitor.removedObjects,
+      removedKeys: visitor.removedKeys,
+      expiredRecords: visitor.expiredRecords,
+    });
+    return { complete: plan.gaps.length === 0 && whole && missing?.certain !== true };
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
+async function checkPlan(plan: RestorePlan, context: OperationContext): Promise<void> {
+  const { signal, passphrase } = context;
+  const report: OperationContext["report"] = (event) =>
+    context.report(event.type === "progress" ? { ...event, phase: "check" } : event);
+  try {
+    await plan.check({ signal, passphrase, report });
+  } catch (error) {
+    const nothing = "nothing was written; --no-check-first restores what comes before the damage";
+    throw error instanceof BackupToolError ? withHint(error, nothing) : error;
+  }
+}
+
+/** Throws UsageError when a pool that is mapped is in none of the backups. */
+function requireArchivedPools(held: readonly string[], mapped: readonly string[]): void {
+  const missing = mapped.filter((pool) => !held.includes(pool));
+  if (missing.length === 0) return;
+  throw new UsageError(`the backup has no pool ${missing.map(quoted).join(", ")}`, {
+    hint: `it has: ${held.map(quoted).join(", ") || "none"}`,
+  });
+}
+
+/** Resolves with `work`; its errors say that nothing was restored yet. */
+async function beforeWriting<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    throw howFar(error, { objects: 0, restoredRecords: 0 });
+  }
+}
+
+function howFar(
+  error: unknown,
+  { objects, restoredRecords: records }: Pick<RestoreVisitor, "objects" | "restoredRecords">,
+): unknown {
+  const done = `${objects} ceph objects and ${records} etcd records had been restored`;
+  const index = error instanceof ArchiveError && error.file === INDEX_NAME;
+  const again = `${done}; ${index ? "--no-check-first restores a backup alone without its index" : "the restore can be run again"}`;
+  return error instanceof BackupToolError ? withHint(error, again) : error;
+}

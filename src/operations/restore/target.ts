@@ -1,0 +1,36 @@
+import { CephError } from "../../sources/ceph/errors.js";
+import type { EtcdCluster } from "../../sources/etcd/cluster.js";
+import { EtcdError } from "../../sources/etcd/errors.js";
+import type { PoolTargets } from "./objects.js";
+
+/** What a restore writes into; each part is absent when it is skipped. */
+export interface RestoreTarget {
+  readonly etcd?: EtcdCluster | undefined;
+  readonly pools?: PoolTargets | undefined;
+}
+
+/** Whether etcd has no key, and none of the pools an object. A target that may not be read counts as not empty. */
+export async function isTargetEmpty(
+  { etcd, pools }: RestoreTarget,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (etcd !== undefined && (await unlessDenied(() => etcd.hasKeys(signal))) !== false)
+    return false;
+  for (const pool of pools?.pools() ?? []) {
+    if ((await unlessDenied(() => pool.hasObjects(signal))) !== false) return false;
+  }
+  return true;
+}
+
+/** Undefined where the user may write, but not read: a restore needs no more. */
+export async function unlessDenied<T>(work: () => Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    const denied =
+      (error instanceof EtcdError && error.code === "ETCD_AUTH") ||
+      (error instanceof CephError && error.code === "CEPH_DENIED");
+    if (!denied) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,232 @@
+import { ArchiveError } from "../archive/errors.js";
+import type { BackupKind, Manifest } from "../archive/manifest/manifest.js";
+import { BackupToolError, UsageError } from "../errors.js";
+import { inParallel } from "../flow/in-parallel.js";
+import { quoted } from "../quoted.js";
+import type { SnapStore } from "../snapstore/store.js";
+import { foreignProblem, ownObjects } from "./foreign-files.js";
+import { kindMismatch, timeMismatch } from "./own-name.js";
+import { withManifest } from "./manifest.js";
+import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./name.js";
+import { missingOrMisfit } from "./file-check.js";
+
+/** A snapshot as a store has it. Small, whatever the size of the backup. */
+export interface StoredSnapshot {
+  readonly name: SnapshotName;
+  /** Complete: the manifest and every file of it, in its size. Unfinished: no manifest. */
+  readonly state: "complete" | "unfinished" | "damaged";
+  /** What is wrong with a damaged one; what of another one should be looked at. */
+  readonly problem?: string;
+  /** Key of a file there that is another program's: then nothing of the snapshot may be deleted. */
+  readonly foreign?: string;
+  /** Of the manifest, when it can be read. */
+  readonly facts?: SnapshotFacts;
+  /** Files there, and their bytes, of an unfinished one. */
+  readonly left?: LeftOver;
+}
+
+export interface SnapshotFacts {
+  readonly id: string;
+  readonly kind: BackupKind;
+  /** Id of the backup that an incremental stands on. */
+  readonly base: string | null;
+  /** RFC 3339. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface LeftOver {
+  readonly files: number;
+  readonly bytes: number;
+  /** Of the file written last. */
+  readonly modified: Date | undefined;
+}
+
+/** Snapshots looked at at the same time; each holds its manifest meanwhile, unless that is a large one. */
+const WINDOW = 8;
+
+/**
+ * All snapshots right below the store's prefix, oldest first. Folders without a file of this program are left alone,
+ * whatever their names.
+ */
+export async function listSnapshots(
+  store: SnapStore,
+  signal: AbortSignal,
+): Promise<StoredSnapshot[]> {
+  const found: StoredSnapshot[] = [];
+  const { names, objects } = await namesIn(store, signal);
+  await inParallel(names, WINDOW, async (name) => {
+    const snapshot = await readSnapshot(store, name, signal, objects.has(name.text));
+    if (snapshot !== undefined) found.push(snapshot);
+  });
+  return found.sort((a, b) => compareSnapshotNames(a.name, b.name));
+}
+
+/**
+ * Undefined when no file of it is there. `isObject` says whether there is an object that has its name, which is another
+ * program's.
+ */
+export async function readSnapshot(
+  store: SnapStore,
+  name: SnapshotName,
+  signal: AbortSignal,
+  isObject = false,
+): Promise<StoredSnapshot | undefined> {
+  const foreign: string[] = isObject ? [name.text] : [];
+  const onForeign = (key: string): void => {
+    if (foreign.length === 0) foreign.push(key);
+  };
+  const found = await readOwnFiles(store, name, signal, onForeign);
+  const [key] = foreign;
+  if (found === undefined || key === undefined) return found;
+  const problem = foreignProblem(key);
+  const { problem: other } = found;
+  return { ...found, foreign: key, problem: other ? `${other}; ${problem}` : problem };
+}
+
+async function readOwnFiles(
+  store: SnapStore,
+  name: SnapshotName,
+  signal: AbortSignal,
+  onForeign: (key: string) => void,
+): Promise<StoredSnapshot | undefined> {
+  try {
+    const finished = await withManifest(store, name.text, signal, (manifest) =>
+      judgeFinished(store, name, manifest, signal, onForeign),
+    );
+    if (finished !== undefined) return finished;
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    await leftOver(store, name.text, signal, onForeign);
+    return { name, state: "damaged", problem: error.message };
+  }
+  const left = await leftOver(store, name.text, signal, onForeign);
+  return left.files === 0 ? undefined : { name, state: "unfinished", left };
+}
+
+async function judgeFinished(
+  store: SnapStore,
+  name: SnapshotName,
+  manifest: Manifest,
+  signal: AbortSignal,
+  onForeign: (key: string) => void,
+): Promise<StoredSnapshot> {
+  const { files, id, kind, base, startedAt, finishedAt } = manifest;
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes };
+  const [first, ...more] = await missingOrMisfit(store, name.text, files, signal, onForeign);
+  const mismatch = kindMismatch(name, facts);
+  if (mismatch !== undefined) return { name, state: "damaged", facts, problem: mismatch };
+  if (first === undefined) {
+    // Who puts a backup into a store by hand may name it otherwise, and wants it listed and copied.
+    const doubt = timeMismatch(name, facts);
+    return { name, state: "complete", facts, ...(doubt === undefined ? {} : { problem: doubt }) };
+  }
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  return { name, state: "damaged", facts, problem: `${first.file}: ${first.reason}${others}` };
+}
+
+/**
+ * The snapshot that a user means by a name, or by `latest`: the newest complete one.
+ *
+ * @throws UsageError for what is no name, NO_SNAPSHOT
+ */
+export async function findSnapshot(
+  store: SnapStore,
+  given: string,
+  signal: AbortSignal,
+): Promise<StoredSnapshot> {
+  if (given === "latest") {
+    const latest = await latestSnapshot(store, signal);
+    if (latest !== undefined) return latest;
+    throw noSnapshot(`${store.name} holds no complete snapshot`);
+  }
+  const name = parseSnapshotName(given);
+  if (name === undefined) {
+    throw new UsageError(`${quoted(given)} is no name of a snapshot`, {
+      hint: "see backuptool snapshot list; latest is the newest complete one",
+    });
+  }
+  const isObject = (await store.head(name.text, signal)) !== undefined;
+  const found = await readSnapshot(store, name, signal, isObject);
+  if (found === undefined) throw noSnapshot(`${store.name} holds no snapshot ${name.text}`);
+  return found;
+}
+
+/** Looks at the newest first, and no further than needed. */
+async function latestSnapshot(
+  store: SnapStore,
+  signal: AbortSignal,
+): Promise<StoredSnapshot | undefined> {
+  const { names, objects } = await namesIn(store, signal);
+  for (const name of names.sort(compareSnapshotNames).reverse()) {
+    const snapshot = await readSnapshot(store, name, signal, objects.has(name.text));
+    if (snapshot?.state === "complete") return snapshot;
+  }
+  return undefined;
+}
+
+function noSnapshot(message: string): BackupToolError {
+  return new BackupToolError("NO_SNAPSHOT", message, { hint: "see backuptool snapshot list" });
+}
+
+/** The newest name in a store below which a file of this program is, of an unfinished snapshot perhaps. */
+export async function newestName(
+  store: SnapStore,
+  signal: AbortSignal,
+): Promise<SnapshotName | undefined> {
+  const names = await snapshotNames(store, signal);
+  for (const name of names.sort(compareSnapshotNames).reverse()) {
+    for await (const _ of ownObjects(store, name.text, signal)) return name;
+  }
+  return undefined;
+}
+
+/** Names of all folders right below the prefix that are named like snapshots, in no order. */
+export async function snapshotNames(
+  store: SnapStore,
+  signal: AbortSignal,
+): Promise<SnapshotName[]> {
+  return (await namesIn(store, signal)).names;
+}
+
+/** The same, and which objects right below the prefix are named like snapshots. */
+async function namesIn(
+  store: SnapStore,
+  signal: AbortSignal,
+): Promise<{ names: SnapshotName[]; objects: Set<string> }> {
+  const names: SnapshotName[] = [];
+  const objects = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const page = await store.list("", { shallow: true, cursor, signal });
+    for (const { key } of page.objects) {
+      if (parseSnapshotName(key) !== undefined) objects.add(key);
+    }
+    for (const folder of page.folders) {
+      const name = parseSnapshotName(folder.replace(/\/$/, ""));
+      if (name !== undefined) names.push(name);
+    }
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return { names, objects };
+}
+
+async function leftOver(
+  store: SnapStore,
+  snapshot: string,
+  signal: AbortSignal,
+  onForeign: (key: string) => void,
+): Promise<LeftOver> {
+  let files = 0;
+  let bytes = 0;
+  let modified: Date | undefined;
+  for await (const object of ownObjects(store, snapshot, signal, onForeign)) {
+    files++;
+    bytes += object.size;
+    if (modified === undefined || object.modified > modified) modified = object.modified;
+  }
+  return { files, bytes, modified };
+}

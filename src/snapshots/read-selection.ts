@@ -1,0 +1,34 @@
+import type { FileFacts } from "../archive/manifest/manifest.js";
+
+/** Which files of a snapshot are read and hashed. */
+export type ReadSelection =
+  | { readonly kind: "none" }
+  | { readonly kind: "all" }
+  /** So many of a hundred, by chance, and at least one. */
+  | { readonly kind: "percent"; readonly percent: number }
+  /** The `slice`-th, from 1, of `slices` groups: all of them together are every file once. */
+  | { readonly kind: "slice"; readonly slice: number; readonly slices: number };
+
+/** @param random as Math.random */
+export function selectFiles(
+  files: readonly FileFacts[],
+  selection: ReadSelection,
+  random: () => number = Math.random,
+): FileFacts[] {
+  switch (selection.kind) {
+    case "none":
+      return [];
+    case "all":
+      return [...files];
+    case "slice":
+      return files.filter((_, i) => i % selection.slices === selection.slice - 1);
+    case "percent": {
+      const left = [...files];
+      const count = Math.ceil((files.length * selection.percent) / 100);
+      return Array.from({ length: count }, () => {
+        const at = Math.floor(random() * left.length);
+        return left.splice(at, 1);
+      }).flat();
+    }
+  }
+}

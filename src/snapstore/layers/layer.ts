@@ -1,0 +1,26 @@
+import type { SnapStore, StoreCapabilities } from "../store.js";
+
+/** What a store around another store leaves as it is. */
+export abstract class StoreLayer {
+  protected readonly store: SnapStore;
+
+  constructor(store: SnapStore) {
+    this.store = store;
+  }
+
+  get name(): string {
+    return this.store.name;
+  }
+
+  get place(): string {
+    return this.store.place;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.store.capabilities;
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+}

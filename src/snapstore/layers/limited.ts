@@ -1,0 +1,155 @@
+import { throwIfAborted } from "../../errors.js";
+import { type Clock, systemClock } from "./clock.js";
+import { StoreLayer } from "./layer.js";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  SnapStore,
+  StaleOptions,
+  StoredObject,
+  StoreFacts,
+  StoreUpload,
+  UploadOptions,
+} from "../store.js";
+
+export interface StoreLimits {
+  /** Most calls on their way at once. A read is on its way until its last byte was taken. */
+  readonly calls: number;
+  /** Both ways together; no limit unless told. */
+  readonly bytesPerSecond?: number | undefined;
+}
+
+/** Holds a store to so many calls at a time, and so many bytes a second. */
+export class LimitedStore extends StoreLayer implements SnapStore {
+  readonly #slots: Slots;
+  readonly #pace: Pace;
+
+  constructor(store: SnapStore, limits: StoreLimits, clock: Clock = systemClock) {
+    super(store);
+    this.#slots = new Slots(limits.calls);
+    this.#pace = new Pace(limits.bytesPerSecond, clock);
+  }
+
+  put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    return this.#limited(options.signal, async () => {
+      await this.#pace.take(bytes.length, options.signal);
+      await this.store.put(key, bytes, options);
+    });
+  }
+
+  async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
+    const upload = await this.#limited(options.signal, () => this.store.startUpload(key, options));
+    return {
+      part: (number, bytes, signal) =>
+        this.#limited(signal, async () => {
+          await this.#pace.take(bytes.length, signal);
+          await upload.part(number, bytes, signal);
+        }),
+      complete: (facts, signal) => this.#limited(signal, () => upload.complete(facts, signal)),
+      // Nothing waits for room to give up.
+      abort: () => upload.abort(),
+    };
+  }
+
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    await this.#slots.take(options.signal);
+    try {
+      for await (const piece of this.store.get(key, options)) {
+        await this.#pace.take(piece.length, options.signal);
+        yield piece;
+      }
+    } finally {
+      this.#slots.release();
+    }
+  }
+
+  head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#limited(signal, () => this.store.head(key, signal));
+  }
+
+  list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    return this.#limited(options.signal, () => this.store.list(prefix, options));
+  }
+
+  delete(key: string, signal?: AbortSignal): Promise<void> {
+    return this.#limited(signal, () => this.store.delete(key, signal));
+  }
+
+  abortStaleUploads(prefix: string, olderThan: Date, options?: StaleOptions): Promise<number> {
+    return this.#limited(options?.signal, () =>
+      this.store.abortStaleUploads(prefix, olderThan, options),
+    );
+  }
+
+  async describe(signal?: AbortSignal): Promise<StoreFacts> {
+    return await this.#limited(signal, async () => (await this.store.describe?.(signal)) ?? {});
+  }
+
+  async #limited<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    await this.#slots.take(signal);
+    try {
+      return await work();
+    } finally {
+      this.#slots.release();
+    }
+  }
+}
+
+/** So many at a time, first come, first served. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take(signal: AbortSignal | undefined): Promise<void> {
+    throwIfAborted(signal);
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const ready = () => {
+        signal?.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waiting.splice(this.#waiting.indexOf(ready), 1);
+        resolve();
+      };
+      signal?.addEventListener("abort", giveUp, { once: true });
+      this.#waiting.push(ready);
+    });
+    throwIfAborted(signal);
+  }
+
+  release(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
+}
+
+/** Lets bytes through one after the other, each no earlier than those before it allow. */
+class Pace {
+  readonly #bytesPerSecond: number | undefined;
+  readonly #clock: Clock;
+  #free = 0;
+
+  constructor(bytesPerSecond: number | undefined, clock: Clock) {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#clock = clock;
+  }
+
+  async take(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#bytesPerSecond === undefined) return;
+    const now = this.#clock.now();
+    const start = Math.max(now, this.#free);
+    this.#free = start + (bytes / this.#bytesPerSecond) * 1000;
+    if (start > now) await this.#clock.sleep(start - now, signal);
+  }
+}

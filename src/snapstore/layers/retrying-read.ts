@@ -1,0 +1,60 @@
+import { CallDeadline } from "../http/call-deadline.js";
+import { Attempts, type RetryPolicy } from "./retry-policy.js";
+import type { GetOptions, SnapStore } from "../store.js";
+
+/** Bytes of a read that is handed on at its end, and so may begin again. */
+const COLLECTED_BYTES = 1 << 20;
+
+/**
+ * Reads an object, and goes on after the last byte when a read breaks off. A long read without a tag
+ * asks for that of the object first, so that what follows is of the same object.
+ */
+export async function* readTrying(
+  store: SnapStore,
+  policy: RetryPolicy,
+  key: string,
+  options: GetOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { length: wanted, offset = 0, signal: outer } = options;
+  const attempts = new Attempts(policy, outer);
+  const short = wanted !== undefined && wanted <= COLLECTED_BYTES;
+  const end = wanted === undefined ? undefined : offset + wanted;
+  let { ifTag } = options;
+  let tagKnown = short || ifTag !== undefined;
+  let at = offset;
+  for (;;) {
+    const deadline = new CallDeadline(policy.callMs, store.name, outer);
+    const { signal } = deadline;
+    let failure: unknown;
+    try {
+      if (!tagKnown) {
+        ifTag = (await store.head(key, signal))?.tag;
+        tagKnown = true;
+      }
+      const length = end === undefined ? undefined : end - at;
+      const pieces = store.get(key, { offset: at, length, ifTag, signal });
+      if (short) {
+        const collected: Uint8Array[] = [];
+        for await (const piece of pieces) collected.push(piece);
+        deadline.end();
+        yield* collected;
+        return;
+      }
+      for await (const piece of pieces) {
+        deadline.pause();
+        at += piece.length;
+        attempts.progress();
+        yield piece;
+        deadline.restart();
+      }
+      return;
+    } catch (error) {
+      // It broke off after the last byte.
+      if (!short && at === end) return;
+      failure = deadline.explain(error);
+    } finally {
+      deadline.end();
+    }
+    await attempts.failed(failure);
+  }
+}

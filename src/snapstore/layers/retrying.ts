@@ -1,0 +1,122 @@
+import { CallDeadline } from "../http/call-deadline.js";
+import { StoreError } from "../errors.js";
+import { StoreLayer } from "./layer.js";
+import { Attempts, RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
+import { readTrying } from "./retrying-read.js";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  SnapStore,
+  StaleOptions,
+  StoredObject,
+  StoreFacts,
+  StoreUpload,
+  UploadOptions,
+} from "../store.js";
+
+/** Tries each call of a store again, by the kind of its failure. */
+export class RetryingStore extends StoreLayer implements SnapStore {
+  readonly #policy: RetryPolicy;
+
+  constructor(store: SnapStore, policy: Partial<RetryPolicy> = {}) {
+    super(store);
+    this.#policy = { ...RETRY_POLICY, ...policy };
+  }
+
+  put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    return this.#trying(options.signal, async (signal, tries) => {
+      try {
+        await this.store.put(key, bytes, { ...options, signal });
+      } catch (error) {
+        // What stands there may be our own, put by a try whose answer was lost.
+        const exists = error instanceof StoreError && error.code === "STORE_EXISTS";
+        if (!exists || tries === 0 || !(await this.#holds(key, bytes, signal))) throw error;
+      }
+    });
+  }
+
+  async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
+    const upload = await this.#trying(options.signal, (signal) =>
+      this.store.startUpload(key, { ...options, signal }),
+    );
+    return {
+      part: (number, bytes, outer) =>
+        this.#trying(outer, (signal) => upload.part(number, bytes, signal)),
+      complete: (facts, outer) => this.#trying(outer, (signal) => upload.complete(facts, signal)),
+      abort: () => upload.abort(),
+    };
+  }
+
+  /** Goes on where it broke off. */
+  get(key: string, options: GetOptions = {}): AsyncIterable<Uint8Array> {
+    return readTrying(this.store, this.#policy, key, options);
+  }
+
+  head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#trying(signal, (inner) => this.store.head(key, inner));
+  }
+
+  list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    return this.#trying(options.signal, (signal) =>
+      this.store.list(prefix, { ...options, signal }),
+    );
+  }
+
+  delete(key: string, signal?: AbortSignal): Promise<void> {
+    return this.#trying(signal, (inner) => this.store.delete(key, inner));
+  }
+
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
+    return await this.#trying(options.signal, (signal) =>
+      this.store.abortStaleUploads(prefix, olderThan, { ...options, signal }),
+    );
+  }
+
+  async describe(signal?: AbortSignal): Promise<StoreFacts> {
+    return await this.#trying(signal, async (inner) => (await this.store.describe?.(inner)) ?? {});
+  }
+
+  /** @param work gets a signal for this try, and how many failed before it */
+  async #trying<T>(
+    outer: AbortSignal | undefined,
+    work: (signal: AbortSignal, tries: number) => Promise<T>,
+  ): Promise<T> {
+    const attempts = new Attempts(this.#policy, outer);
+    for (;;) {
+      try {
+        return await this.#once(outer, (signal) => work(signal, attempts.failures));
+      } catch (error) {
+        await attempts.failed(error);
+      }
+    }
+  }
+
+  async #once<T>(
+    outer: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const deadline = new CallDeadline(this.#policy.callMs, this.name, outer);
+    try {
+      return await work(deadline.signal);
+    } catch (error) {
+      throw deadline.explain(error);
+    } finally {
+      deadline.end();
+    }
+  }
+
+  async #holds(key: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    let at = 0;
+    for await (const piece of this.store.get(key, { signal })) {
+      if (Buffer.compare(piece, bytes.subarray(at, at + piece.length)) !== 0) return false;
+      at += piece.length;
+    }
+    return at === bytes.length;
+  }
+}

@@ -1,0 +1,238 @@
+import type { BigIntStats } from "node:fs";
+import { lstat, rmdir, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { type BackupToolError, throwIfAborted } from "../../errors.js";
+import { syncFolder } from "../../files/sync-folder.js";
+import type { LocalConfig } from "../config.js";
+import { StoreError } from "../errors.js";
+import { checkKey, checkPrefix } from "../key.js";
+import { errnoOf, type LocalAction, localFailure } from "./failure.js";
+import { walk } from "./listing.js";
+import { isUnfinished, NewFile, refuseExisting } from "./new-file.js";
+import { isBelowRoot, openRegular, requireBelowRoot } from "./regular-files.js";
+import { spaceAt } from "./space.js";
+import { removeStale } from "./stale.js";
+import { LocalUpload } from "./upload.js";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  SnapStore,
+  StaleOptions,
+  StoreCapabilities,
+  StoredObject,
+  StoreFacts,
+  StoreUpload,
+  UploadOptions,
+} from "../store.js";
+
+const READ_BYTES = 1 << 20;
+const PAGE = 1000;
+
+/** A folder. Keys are paths below it; what is still being written has names of its own. */
+export class LocalStore implements SnapStore {
+  readonly name: string;
+  readonly place: string;
+  readonly capabilities: StoreCapabilities = {
+    parallelParts: true,
+    atomicIfAbsent: true,
+    minPartBytes: 1,
+    maxPartBytes: 2 ** 40,
+    maxParts: 2 ** 31,
+  };
+  readonly #root: string;
+
+  constructor(config: LocalConfig) {
+    this.#root = resolve(config.container, config.prefix);
+    this.name = `file://${this.#root}`;
+    this.place = this.name;
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    const path = this.#pathOf(key);
+    throwIfAborted(options.signal);
+    await this.#doing("write", key, async () => {
+      await this.#requireBelowRoot(path, key);
+      if (options.ifAbsent) await refuseExisting(path);
+      const file = await NewFile.create(path);
+      try {
+        await file.handle.writeFile(bytes);
+        throwIfAborted(options.signal);
+        await file.commit(options.ifAbsent ?? false);
+      } catch (error) {
+        await file.discard();
+        throw error;
+      }
+    });
+  }
+
+  async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
+    const path = this.#pathOf(key);
+    throwIfAborted(options.signal);
+    return await this.#doing("write", key, async () => {
+      await this.#requireBelowRoot(path, key);
+      if (options.ifAbsent) await refuseExisting(path);
+      const file = await NewFile.create(path);
+      return new LocalUpload(file, { ...options, store: this.name, key });
+    });
+  }
+
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    const path = this.#pathOf(key);
+    throwIfAborted(options.signal);
+    const file = await this.#doing("read", key, async () => {
+      await this.#requireBelowRoot(path, key);
+      return await openRegular(path, { store: this.name, key });
+    });
+    try {
+      const stats = await file.stat({ bigint: true });
+      if (options.ifTag !== undefined && options.ifTag !== tagOf(stats)) {
+        throw new StoreError("STORE_TRANSIENT", `${key}: has changed`, { store: this.name });
+      }
+      const size = Number(stats.size);
+      const start = options.offset ?? 0;
+      const end = Math.min(size, start + (options.length ?? size));
+      for (let at = start; at < end; ) {
+        throwIfAborted(options.signal);
+        const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
+        const length = await this.#doing("read", key, async () => {
+          return (await file.read(buffer, 0, buffer.length, at)).bytesRead;
+        });
+        if (length === 0) {
+          throw new StoreError("STORE_TRANSIENT", `${key}: cut short`, { store: this.name });
+        }
+        yield buffer.subarray(0, length);
+        at += length;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    const path = this.#pathOf(key);
+    throwIfAborted(signal);
+    return await this.#doing("read", key, async () =>
+      (await isBelowRoot(this.#root, path)) ? await statObject(path, key) : undefined,
+    );
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    checkPrefix(this.name, prefix);
+    const { limit = PAGE, shallow = false, signal, cursor = "" } = options;
+    throwIfAborted(signal);
+    const objects: StoredObject[] = [];
+    const folders: string[] = [];
+    let last = cursor;
+    return await this.#doing("read", prefix, async () => {
+      if (!(await this.#isOwnFolder(prefix))) return { objects, folders };
+      for await (const { key, folder } of walk(this.#root, prefix, { after: cursor, shallow })) {
+        throwIfAborted(signal);
+        if (objects.length + folders.length === limit) return { objects, folders, next: last };
+        last = key;
+        if (folder) {
+          folders.push(key);
+          continue;
+        }
+        const object = await statObject(join(this.#root, key), key);
+        // Deleted since its folder was read.
+        if (object !== undefined) objects.push(object);
+      }
+      return { objects, folders };
+    });
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    const path = this.#pathOf(key);
+    throwIfAborted(signal);
+    await this.#doing("write", key, async () => {
+      await this.#requireBelowRoot(path, key);
+      try {
+        await unlink(path);
+        await syncFolder(dirname(path));
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+      }
+      await this.#removeEmptyFolders(dirname(path));
+    });
+  }
+
+  async abortStaleUploads(
+    prefix: string,
+    olderThan: Date,
+    options: StaleOptions = {},
+  ): Promise<number> {
+    checkPrefix(this.name, prefix);
+    return await this.#doing("write", prefix, async () =>
+      (await this.#isOwnFolder(prefix))
+        ? await removeStale(this.#root, prefix, olderThan, options)
+        : 0,
+    );
+  }
+
+  async describe(signal?: AbortSignal): Promise<StoreFacts> {
+    throwIfAborted(signal);
+    return { space: await this.#doing("read", "", () => spaceAt(this.#root)) };
+  }
+
+  async close(): Promise<void> {}
+
+  /** A folder goes with its last object, or listings would grow by what is no more. */
+  async #removeEmptyFolders(folder: string): Promise<void> {
+    for (let at = folder; at.length > this.#root.length; at = dirname(at)) {
+      try {
+        await rmdir(at);
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT") return;
+      }
+    }
+  }
+
+  /** Whether the folder of a prefix is below the root and no link. */
+  async #isOwnFolder(prefix: string): Promise<boolean> {
+    return await isBelowRoot(this.#root, join(this.#root, prefix, "file"));
+  }
+
+  async #requireBelowRoot(path: string, key: string): Promise<void> {
+    await requireBelowRoot(this.#root, path, { store: this.name, key });
+  }
+
+  #pathOf(key: string): string {
+    checkKey(this.name, key);
+    if (key.split("/").some(isUnfinished)) {
+      throw new StoreError("STORE_FAILED", `${key}: such names are for unfinished files`, {
+        store: this.name,
+      });
+    }
+    return join(this.#root, key);
+  }
+
+  async #doing<T>(action: LocalAction, key: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#failure(error, action, key);
+    }
+  }
+
+  #failure(error: unknown, action: LocalAction, key: string): BackupToolError {
+    return localFailure(error, { store: this.name, key, action });
+  }
+}
+
+async function statObject(path: string, key: string): Promise<StoredObject | undefined> {
+  try {
+    const stats = await lstat(path, { bigint: true });
+    if (!stats.isFile()) return undefined;
+    return { key, size: Number(stats.size), modified: stats.mtime, tag: tagOf(stats) };
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** A file that is put anew is another file. */
+function tagOf(stats: BigIntStats): string {
+  return `${stats.ino.toString(36)}-${stats.mtimeNs.toString(36)}-${stats.size.toString(36)}`;
+}

@@ -1,0 +1,242 @@
+import { isAmazons, type S3Apart, type S3Config, type S3Encryption } from "../config.js";
+import {
+  type CredentialFields,
+  certificate,
+  credentialFields,
+  variableFields,
+} from "../settings/credential-fields.js";
+import { endpointUrl } from "../settings/endpoint-url.js";
+import type { StoreEnvironment } from "../settings/roles.js";
+
+/** What a file of S3 credentials may say; the names are those of etcd-backup-restore, and ours after them. */
+const FIELDS = [
+  "accessKeyID",
+  "secretAccessKey",
+  "sessionToken",
+  "region",
+  "bucketName",
+  "endpoint",
+  "s3ForcePathStyle",
+  "insecureSkipVerify",
+  "trustedCaCert",
+  "disableSSL",
+  "sseCustomerKey",
+  "sseCustomerAlgorithm",
+  "roleARN",
+  "tokenPath",
+  "requestChecksumCalculation",
+  "responseChecksumValidation",
+  "sseKmsKeyId",
+  "storageClass",
+  "serverSideEncryption",
+];
+
+type Settings = Omit<S3Config, "provider" | "container" | "prefix">;
+
+/** Amazon S3, or what speaks as it does. With nothing said the SDK's own chain finds the way in. */
+export function s3Settings(env: StoreEnvironment, endpoint: string | undefined): Settings {
+  const fields =
+    credentialFields(env, "AWS_APPLICATION_CREDENTIALS", FIELDS) ??
+    variableFields(env, {
+      accessKeyID: "AWS_ACCESS_KEY_ID",
+      secretAccessKey: "AWS_SECRET_ACCESS_KEY",
+      sessionToken: "AWS_SESSION_TOKEN",
+      region: "AWS_REGION",
+    });
+  const settings = fromFields(fields, endpoint ?? fields.text("endpoint") ?? sdkEndpoint(env));
+  const region = settings.region ?? regionOf(env, fields, settings.endpoint);
+  return { ...settings, region, ...ownAccess(env, settings, fields), sse: encryption(fields) };
+}
+
+/** The SDK knows the first alone; aws-cli and boto have always read the second. */
+function regionOf(
+  env: StoreEnvironment,
+  fields: CredentialFields,
+  endpoint: string | undefined,
+): string | undefined {
+  // A credential file is complete where it leads to another server than Amazon's.
+  if (fields.isFile && !isAmazons(endpoint)) return undefined;
+  return env.get("AWS_REGION") ?? env.get("AWS_DEFAULT_REGION");
+}
+
+/** The SDK would find it by itself, but then neither the store's name nor its region knew of it. */
+function sdkEndpoint(env: StoreEnvironment): string | undefined {
+  const fields = variableFields(env, {
+    endpoint: "AWS_ENDPOINT_URL_S3",
+    ofAll: "AWS_ENDPOINT_URL",
+    ignored: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+  });
+  if (fields.toggle("ignored") === true) return undefined;
+  return fields.text("endpoint") ?? fields.text("ofAll");
+}
+
+/** How a store that is not the primary gets in: by nothing that the primary's variables say. */
+function ownAccess(
+  env: StoreEnvironment,
+  settings: Settings,
+  fields: CredentialFields,
+): Pick<Settings, "apart" | "roleArn" | "webIdentityTokenFile"> {
+  if (env.role === "primary") return {};
+  const variables = variableFields(env, {
+    profile: "AWS_PROFILE",
+    credentialsFile: "AWS_SHARED_CREDENTIALS_FILE",
+    configFile: "AWS_CONFIG_FILE",
+    roleArn: "AWS_ROLE_ARN",
+    tokenFile: "AWS_WEB_IDENTITY_TOKEN_FILE",
+  });
+  const apart: S3Apart = {
+    variable: env.nameOf("AWS_ACCESS_KEY_ID"),
+    profile: variables.text("profile"),
+    credentialsFile: variables.text("credentialsFile"),
+    configFile: variables.text("configFile"),
+  };
+  if (settings.credentials !== undefined || settings.webIdentityTokenFile !== undefined) {
+    return { apart };
+  }
+  const identity = variables.text("tokenFile");
+  if (identity !== undefined && settings.roleArn === undefined && apart.profile === undefined) {
+    return { apart, roleArn: variables.required("roleArn"), webIdentityTokenFile: identity };
+  }
+  const hint = `or ${env.nameOf("AWS_PROFILE")}: what the machine gives is for Amazon alone, and the primary's keys are for the primary`;
+  if (apart.profile === undefined && !isAmazons(settings.endpoint)) {
+    throw fields.lacking("accessKeyID", hint);
+  }
+  return { apart };
+}
+
+/** The servers of ECS, OCS and OSS know no keys but those that were given for them. */
+function ownKeys(
+  env: StoreEnvironment,
+  settings: Settings,
+  fields: CredentialFields,
+): Pick<Settings, "apart"> {
+  if (env.role === "primary") return {};
+  if (settings.credentials === undefined && settings.webIdentityTokenFile === undefined) {
+    throw fields.lacking("accessKeyID", "the primary's keys are for the primary");
+  }
+  return { apart: { variable: fields.nameOf("accessKeyID") } };
+}
+
+/** Dell EMC ECS: variables alone, and no regions. */
+export function ecsSettings(env: StoreEnvironment, endpoint: string | undefined): Settings {
+  const fields = variableFields(env, {
+    endpoint: "ECS_ENDPOINT",
+    accessKeyID: "ECS_ACCESS_KEY_ID",
+    secretAccessKey: "ECS_SECRET_ACCESS_KEY",
+    disableSSL: "ECS_DISABLE_SSL",
+    insecureSkipVerify: "ECS_INSECURE_SKIP_VERIFY",
+  });
+  const settings = withEndpoint(fromFields(fields, endpoint), fields);
+  const access = ownKeys(env, settings, fields);
+  return { ...settings, ...access, region: "US-Standard", pathStyle: true };
+}
+
+/** OpenShift Container Storage. */
+export function ocsSettings(env: StoreEnvironment, endpoint: string | undefined): Settings {
+  const fields =
+    credentialFields(env, "OPENSHIFT_APPLICATION_CREDENTIALS", FIELDS) ??
+    variableFields(env, {
+      endpoint: "OCS_ENDPOINT",
+      region: "OCS_REGION",
+      accessKeyID: "OCS_ACCESS_KEY_ID",
+      secretAccessKey: "OCS_SECRET_ACCESS_KEY",
+      disableSSL: "OCS_DISABLE_SSL",
+      insecureSkipVerify: "OCS_INSECURE_SKIP_VERIFY",
+    });
+  const settings = withEndpoint(fromFields(fields, endpoint), fields);
+  return { ...settings, ...ownKeys(env, settings, fields), pathStyle: true };
+}
+
+/** Alibaba Cloud's OSS, which refuses the path style. */
+export function ossSettings(env: StoreEnvironment, endpoint: string | undefined): Settings {
+  const known = ["storageEndpoint", "accessKeyID", "accessKeySecret", "bucketName", "region"];
+  const fields =
+    credentialFields(env, "ALICLOUD_APPLICATION_CREDENTIALS", known) ??
+    variableFields(env, {
+      storageEndpoint: "ALICLOUD_ENDPOINT",
+      accessKeyID: "ALICLOUD_ACCESS_KEY_ID",
+      accessKeySecret: "ALICLOUD_ACCESS_KEY_SECRET",
+    });
+  const keys = fields.together("accessKeyID", "accessKeySecret");
+  const url = endpointUrl(endpoint ?? fields.required("storageEndpoint"), fields.where);
+  const settings = {
+    endpoint: url,
+    region: fields.text("region") ?? /^https?:\/\/(oss-[a-z0-9-]+?)(?:-internal)?\./.exec(url)?.[1],
+    pathStyle: false,
+    credentials: keys && {
+      accessKeyId: keys.accessKeyID,
+      secretAccessKey: keys.accessKeySecret,
+    },
+  };
+  return { ...settings, ...ownKeys(env, settings, fields) };
+}
+
+function fromFields(fields: CredentialFields, override: string | undefined): Settings {
+  const keys = fields.together("accessKeyID", "secretAccessKey");
+  const sessionToken = fields.text("sessionToken");
+  if (sessionToken !== undefined && keys === undefined) {
+    throw fields.lacking("accessKeyID", "a session token is there");
+  }
+  const endpoint = override ?? fields.text("endpoint");
+  const scheme = fields.toggle("disableSSL") === true ? "http" : "https";
+  return {
+    endpoint: endpoint === undefined ? undefined : endpointUrl(endpoint, fields.where, scheme),
+    region: fields.text("region"),
+    credentials: keys && {
+      accessKeyId: keys.accessKeyID,
+      secretAccessKey: keys.secretAccessKey,
+      sessionToken,
+    },
+    pathStyle: fields.toggle("s3ForcePathStyle"),
+    insecureSkipVerify: fields.toggle("insecureSkipVerify"),
+    caCertificate: certificate(fields),
+    storageClass: fields.text("storageClass"),
+    roleArn: fields.text("roleARN"),
+    webIdentityTokenFile: tokenFile(fields),
+  };
+}
+
+function withEndpoint(settings: Settings, fields: CredentialFields): Settings {
+  if (settings.endpoint === undefined) throw fields.lacking("endpoint");
+  return settings;
+}
+
+function tokenFile(fields: CredentialFields): string | undefined {
+  const path = fields.text("tokenPath");
+  if (path !== undefined && fields.text("roleARN") === undefined) {
+    throw fields.lacking("roleARN", "tokenPath is there");
+  }
+  return path;
+}
+
+function encryption(fields: CredentialFields): S3Encryption | undefined {
+  const customer = fields.text("sseCustomerKey");
+  const algorithm = fields.text("sseCustomerAlgorithm");
+  const kms = fields.text("sseKmsKeyId");
+  const kind = fields.text("serverSideEncryption");
+  if (customer === undefined && algorithm !== undefined) {
+    throw fields.lacking("sseCustomerKey", "sseCustomerAlgorithm is there");
+  }
+  if (kind !== undefined && kind !== "aws:kms") {
+    throw fields.wrong("serverSideEncryption", "is not aws:kms");
+  }
+  if (customer !== undefined) {
+    if (kms !== undefined || kind !== undefined) {
+      throw fields.wrong("sseCustomerKey", "contradicts sseKmsKeyId and serverSideEncryption");
+    }
+    if (algorithm !== undefined && algorithm !== "AES256") {
+      throw fields.wrong("sseCustomerAlgorithm", "is not AES256");
+    }
+    return { kind: "customer", key: customerKey(fields, customer) };
+  }
+  return kms === undefined && kind === undefined ? undefined : { kind: "kms", keyId: kms };
+}
+
+/** 32 bytes: as they are (so has etcd-backup-restore), or in base64 or hex. */
+function customerKey(fields: CredentialFields, given: string): Uint8Array {
+  const asIs = Buffer.from(given, "utf8");
+  if (asIs.length === 32) return asIs;
+  if (/^[0-9a-f]{64}$/i.test(given)) return Buffer.from(given, "hex");
+  if (/^[A-Za-z0-9+/]{43}=$/.test(given)) return Buffer.from(given, "base64");
+  throw fields.wrong("sseCustomerKey", "is not a key of 32 bytes, as text, base64 or hex");
+}

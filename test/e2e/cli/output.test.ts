@@ -1,0 +1,171 @@
+import { spawn } from "node:child_process";
+import { truncateSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import { backuptool, lines, PASSPHRASE, PROGRAM } from "../../support/program/backuptool.js";
+import { EtcdServer } from "../../support/servers/etcd-server.js";
+import { newFolder } from "../../support/folders.js";
+import { runProcess } from "../../support/program/processes.js";
+
+let etcd: EtcdServer;
+const outputdir = join(newFolder(), "backup");
+let target: string[];
+
+test.before(async (t) => {
+  etcd = await EtcdServer.start();
+  target = ["--skip-ceph", "--etcd", etcd.endpoint];
+  for (let i = 0; i < 5; i++) await etcd.put(Buffer.from(`key${i}`), Buffer.alloc(1_000_000, i));
+  const { code, stderr } = await backuptool(["create", "--outputdir", outputdir, ...target]);
+  t.is(code, 0, stderr);
+});
+test.after.always(() => etcd?.stop());
+
+/** A pipeline of the shell in which `$P` is the program. */
+function shell(script: string) {
+  const env = { P: PROGRAM, N: process.execPath, D: outputdir, BACKUPTOOL_PASSPHRASE: PASSPHRASE };
+  return runProcess("bash", ["-c", script], { env });
+}
+
+test("with --json each line of standard output is one event, and there is nothing else", async (t) => {
+  const folder = join(newFolder(), "json");
+  const made = await backuptool(["create", "--json", "--outputdir", folder, ...target]);
+  t.is(made.stderr, "");
+  const events = lines(made.stdout).map((line) => JSON.parse(line));
+  t.deepEqual(
+    events.filter(({ type }) => type !== "progress").map(({ type }) => type),
+    ["keys-start", "keys-done", "incremental-skipped", "ceph-skipped", "file-created", "etcd-done"],
+  );
+  t.deepEqual(events.at(-1), { type: "etcd-done", included: 5, deleted: 0 });
+});
+
+test("with --json a failure is an event too", async (t) => {
+  const { code, stdout } = await backuptool(["inspect", "--json", "--outputdir", outputdir], {
+    env: { BACKUPTOOL_PASSPHRASE: "wrong" },
+  });
+  t.is(code, 10);
+  const last = JSON.parse(lines(stdout).at(-1) ?? "");
+  t.is(last.type, "error");
+  t.is(last.code, "WRONG_PASSPHRASE");
+  t.is(last.exitCode, 10);
+});
+
+test("--quiet leaves standard error empty", async (t) => {
+  const args = ["restore", "--quiet", "--outputdir", outputdir, ...target];
+  const { code, stderr } = await backuptool(args);
+  t.is(code, 0);
+  t.is(stderr, "");
+});
+
+test("--verbose adds the stack to an error, which is one line without it", async (t) => {
+  const args = ["inspect", "--outputdir", "/none"];
+  const short = await backuptool(args);
+  t.regex(short.stderr, /^backuptool: [^\n]+\n$/);
+  const long = await backuptool([...args, "--verbose"]);
+  t.true(long.stderr.startsWith(short.stderr));
+  t.regex(long.stderr, /\n {4}at /);
+});
+
+test("a control character in an argument never reaches the terminal", async (t) => {
+  for (const args of [
+    ["\x1b[2J"],
+    ["inspect", "--outputdir", "/no\x1b[2J\x9b\n"],
+    ["create", "--skip-etcd", "--cephconf", "/no\x1b[2J", "--outputdir", join(newFolder(), "x")],
+    ["create", "--\x1b[2J"],
+    ["inspect", "--passphrase-file", "/\x1b[2J", "--verbose"],
+  ]) {
+    const { code, stderr } = await backuptool(args);
+    t.not(code, 0);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    t.notRegex(stderr, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+  }
+});
+
+test("a damaged backup ends with 11", async (t) => {
+  const folder = join(newFolder(), "damaged");
+  await runProcess("cp", ["-r", outputdir, folder]);
+  truncateSync(join(folder, "ARCHIVE00000.bin"), 1000);
+  const { code, stderr } = await backuptool(["inspect", "--quiet", "--outputdir", folder]);
+  t.is(code, 11);
+  t.regex(stderr, /^backuptool: [^\n]*ARCHIVE00000\.bin[^\n]*\n$/);
+});
+
+test("cat writes a tar that tar reads", async (t) => {
+  const { code, stdout, stderr } = await shell('$N $P cat --outputdir "$D" | tar -t');
+  t.is(code, 0, stderr);
+  t.regex(stdout.toString(), /^etcd\/records\//m);
+});
+
+test("a reader that goes away early ends cat and inspect without a word", async (t) => {
+  const cat = await shell(
+    '$N $P cat --quiet --outputdir "$D" | head -c 10 | wc -c; exit $PIPESTATUS',
+  );
+  t.is(cat.stdout.toString().trim(), "10");
+  t.is(cat.stderr, "");
+  t.is(cat.code, 130);
+  const inspect = await shell('$N $P inspect --quiet --outputdir "$D" | head -n 1');
+  t.is(lines(inspect.stdout).length, 1);
+  t.is(inspect.stderr, "");
+});
+
+test("a standard output that cannot be written is a failure", async (t) => {
+  for (const command of ["cat", "inspect"]) {
+    const { code, stderr } = await shell(`$N $P ${command} --quiet --outputdir "$D" >/dev/full`);
+    t.is(code, 1);
+    t.regex(stderr, /^backuptool: standard output cannot be written: .*ENOSPC.*\n$/);
+  }
+});
+
+test("a closed standard error is no reason to stop", async (t) => {
+  const folder = join(newFolder(), "backup");
+  const code = await new Promise((resolve) => {
+    const args = [PROGRAM, "create", "--outputdir", folder, ...target];
+    const env = { ...process.env, BACKUPTOOL_PASSPHRASE: PASSPHRASE };
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    child.stderr.destroy();
+    child.on("close", resolve);
+  });
+  t.is(code, 0);
+});
+
+test("completion by bash offers commands and their flags", async (t) => {
+  const bin = newFolder();
+  const script = `
+    ln -s "$P" ${bin}/backuptool; chmod +x "$P"; PATH=${bin}:$PATH
+    eval "$(backuptool completion)"
+    offer() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _backuptool_yargs_completions; echo "\${COMPREPLY[@]}"; }
+    offer backuptool re
+    offer backuptool create --include
+    offer backuptool restore --le`;
+  const { stdout, stderr } = await shell(script);
+  t.deepEqual(lines(stdout), ["restore", "--include-pool", "--leases"], stderr);
+});
+
+for (const command of [
+  "create",
+  "inspect",
+  "clear",
+  "restore",
+  "cat",
+  "copy",
+  "snapshot list",
+  "snapshot verify",
+  "snapshot delete",
+  "snapshot prune-incomplete",
+]) {
+  test(`the help of ${command} ends with examples that parse`, async (t) => {
+    const { code, stdout, stderr } = await backuptool([...command.split(" "), "--help"]);
+    t.is(code, 0);
+    t.is(stderr, "");
+    const [, examples = ""] = stdout.toString().split("Examples:\n");
+    const typed = [...examples.matchAll(/^ {2}backuptool ([^|\n]*)/gm)].map(
+      ([, args = ""]) => args,
+    );
+    t.true(typed.length > 0);
+    for (const args of typed) {
+      // A word too many is told once everything else is understood, before anything is done.
+      const words = [...args.trim().split(" "), "stop-here"];
+      const parsed = await backuptool(words, { cwd: newFolder() });
+      t.regex(parsed.stderr, new RegExp(`^backuptool: ${command} takes no argument "stop-here"`));
+    }
+  });
+}

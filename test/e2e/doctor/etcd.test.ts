@@ -1,0 +1,71 @@
+import test from "ava";
+import { doctor, failed } from "../../support/program/doctor.js";
+import { EtcdServer, freePort } from "../../support/servers/etcd-server.js";
+
+// One after the other: each runs a program of its own, and some look at how long it took.
+
+const ETCD_ALONE = ["--skip-ceph", "--outputdir", "."];
+
+let etcd: EtcdServer;
+test.before(async () => {
+  etcd = await EtcdServer.start();
+});
+test.after.always(() => etcd?.stop());
+
+test.serial("an etcd that is down fails beside one that answers", async (t) => {
+  const down = `127.0.0.1:${await freePort()}`;
+  const checks = await doctor(t, 1, [...ETCD_ALONE, "--etcd", `${down},${etcd.endpoint}`]);
+  failed(t, checks.get(`etcd ${down}`), /^cannot connect: .*ECONNREFUSED/, /is etcd running there/);
+  t.is(checks.get(`etcd ${etcd.endpoint}`)?.state, "ok");
+});
+
+test.serial("TLS where there is none fails with what to write", async (t) => {
+  const endpoint = `https://${etcd.endpoint}`;
+  const checks = await doctor(t, 1, [...ETCD_ALONE, "--etcd", endpoint]);
+  failed(t, checks.get(`etcd ${endpoint}`), /cannot connect/, /write http:\/\//);
+});
+
+test.serial(
+  "an etcd that wants a login says which flags, and never what the password was",
+  async (t) => {
+    const guarded = await EtcdServer.start(["--bcrypt-cost", "4"], ["--user=root:secret"]);
+    t.teardown(() => guarded.stop());
+    await guarded.ctl("user", "add", "root:secret");
+    await guarded.ctl("user", "grant-role", "root", "root");
+    await guarded.ctl("auth", "enable");
+    const args = [...ETCD_ALONE, "--etcd", guarded.endpoint];
+    const name = `etcd ${guarded.endpoint}`;
+    failed(t, (await doctor(t, 1, args)).get(name), /user name is empty/, /--user and --password/);
+    const wrong = await doctor(t, 1, [...args, "--user", "root:quite-wrong"]);
+    failed(t, wrong.get(name), /authentication failed/, /--user and --password/);
+    t.false(JSON.stringify([...wrong]).includes("quite-wrong"));
+    t.is((await doctor(t, 0, [...args, "--user", "root:secret"])).get(name)?.state, "ok");
+  },
+);
+
+test.serial("an alarm fails, and says how to end it", async (t) => {
+  const full = await EtcdServer.start(["--quota-backend-bytes", "1000000"]);
+  t.teardown(() => full.stop());
+  const fill = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) await full.put(Buffer.from(`k${i}`), Buffer.alloc(300_000));
+  };
+  await t.throwsAsync(fill(), { message: /space exceeded/ });
+  const checks = await doctor(t, 1, [...ETCD_ALONE, "--etcd", full.endpoint]);
+  failed(t, checks.get(`etcd ${full.endpoint}`), /alarm NOSPACE of member [0-9a-f]+/, /disarm/);
+});
+
+test.serial("endpoints of two clusters are told apart", async (t) => {
+  const other = await EtcdServer.start(["--initial-cluster-token", "another"]);
+  t.teardown(() => other.stop());
+  const both = ["--etcd", etcd.endpoint, "--etcd", other.endpoint];
+  const checks = await doctor(t, 1, [...ETCD_ALONE, ...both]);
+  failed(
+    t,
+    checks.get("etcd members"),
+    /^of 2 clusters: [0-9a-f]+, [0-9a-f]+$/,
+    /one cluster only/,
+  );
+  const twice = ["--etcd", etcd.endpoint, "--etcd", `http://${etcd.endpoint}`];
+  const same = await doctor(t, 0, [...ETCD_ALONE, ...twice]);
+  t.is(same.get("etcd members")?.detail, "all 2 of one cluster");
+});

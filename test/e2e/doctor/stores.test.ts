@@ -1,0 +1,192 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  PutObjectLockConfigurationCommand,
+} from "@aws-sdk/client-s3";
+import test, { type ExecutionContext } from "ava";
+import { env, lines, PROGRAM } from "../../support/program/backuptool.js";
+import { type Check, doctor, failed } from "../../support/program/doctor.js";
+import { newFolder } from "../../support/folders.js";
+import { runProcess } from "../../support/program/processes.js";
+import { newBucket, plainClient, storeVariables } from "../../support/stores/s3-buckets.js";
+import { newSwiftContainer } from "../../support/stores/swift-auth.js";
+
+// One after the other: each runs a program of its own, and some look at how long it took.
+
+const STORES_ALONE = ["--skip-ceph", "--skip-etcd", "--outputdir", "."];
+
+test.serial(
+  "a bucket that is not there fails, and the other store is looked at all the same",
+  async (t) => {
+    const stores = ["--store", "s3://no-such-bucket", "--secondary-store", `file://${newFolder()}`];
+    const checks = await doctor(t, 1, [...STORES_ALONE, ...stores], storeVariables());
+    for (const name of ["list", "put"]) {
+      failed(t, checks.get(`primary store ${name}`), /NoSuchBucket/, /make the bucket/);
+    }
+    t.is(checks.get("primary store object lock")?.state, "skipped");
+    t.is(checks.get("secondary store delete")?.state, "ok");
+  },
+);
+
+test.serial("a wrong secret key fails with where to look, and is not shown", async (t) => {
+  const bucket = await newBucket();
+  const secretAccessKey = "a-very-wrong-secret";
+  const args = [...STORES_ALONE, "--store", `s3://${bucket}`];
+  const checks = await doctor(t, 1, args, storeVariables({ secretAccessKey }));
+  failed(
+    t,
+    checks.get("primary store list"),
+    /not allowed \((SignatureDoesNotMatch|AccessDenied), 403/,
+    /check the store's keys/,
+  );
+  failed(t, checks.get("primary store put"), /not allowed/, /check the store's keys/);
+  t.is(checks.get("primary store clock")?.state, "ok");
+  t.false(JSON.stringify([...checks]).includes(secretAccessKey));
+});
+
+test.serial("a bucket of another user can be told from one that is not there", async (t) => {
+  const bucket = await newBucket({ user: "two" });
+  const checks = await doctor(
+    t,
+    1,
+    [...STORES_ALONE, "--store", `s3://${bucket}`],
+    storeVariables(),
+  );
+  failed(t, checks.get("primary store list"), /AccessDenied/, /what they are allowed to do/);
+});
+
+test.serial("credentials that make no store fail as a check, and the rest goes on", async (t) => {
+  const stores = ["--store", "s3://bucket", "--secondary-store", `file://${newFolder()}`];
+  const checks = await doctor(
+    t,
+    1,
+    [...STORES_ALONE, ...stores],
+    storeVariables({ accessKeyID: undefined }),
+  );
+  failed(t, checks.get("primary store settings"), /accessKeyID/, /./);
+  t.is(checks.get("secondary store delete")?.state, "ok");
+});
+
+test.serial("a bucket that locks every object is not given a probe that would stay", async (t) => {
+  const bucket = await newBucket({ objectLock: true });
+  const client = plainClient();
+  const args = [...STORES_ALONE, "--store", `s3://${bucket}`];
+  const before = await doctor(t, 0, args, storeVariables());
+  t.is(before.get("primary store object lock")?.detail, "on, without a default");
+  t.regex(before.get("primary store versioning")?.detail ?? "", /^on: .*lifecycle rule/);
+  t.is(before.get("primary store delete")?.state, "ok");
+  await client.send(
+    new PutObjectLockConfigurationCommand({
+      Bucket: bucket,
+      ObjectLockConfiguration: {
+        ObjectLockEnabled: "Enabled",
+        Rule: { DefaultRetention: { Mode: "COMPLIANCE", Days: 2 } },
+      },
+    }),
+  );
+  const { Versions: old = [] } = await client.send(
+    new ListObjectVersionsCommand({ Bucket: bucket }),
+  );
+  const checks = await doctor(t, 0, args, storeVariables());
+  const lock = checks.get("primary store object lock");
+  t.is(lock?.detail, "on: every new object is locked for 2 days (COMPLIANCE)");
+  t.is(checks.get("primary store put")?.state, "skipped");
+  const { Versions = [] } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+  client.destroy();
+  t.is(Versions.length, old.length);
+});
+
+test.serial("versioning that was suspended is told", async (t) => {
+  const bucket = await newBucket();
+  const client = plainClient();
+  await client.send(
+    new PutBucketVersioningCommand({
+      Bucket: bucket,
+      VersioningConfiguration: { Status: "Suspended" },
+    }),
+  );
+  client.destroy();
+  const checks = await doctor(
+    t,
+    0,
+    [...STORES_ALONE, "--store", `s3://${bucket}`],
+    storeVariables(),
+  );
+  t.is(checks.get("primary store versioning")?.detail, "suspended");
+});
+
+test.serial("a clock that is two minutes wrong is a warning", async (t) => {
+  const bucket = await newBucket();
+  const shifted = new URL("../../support/program/shifted-clock.js", import.meta.url).href;
+  const checks = await doctor(t, 0, [...STORES_ALONE, "--store", `s3://${bucket}`], {
+    ...storeVariables(),
+    NODE_OPTIONS: `--import ${shifted}`,
+  });
+  const clock = checks.get("primary store clock");
+  t.is(clock?.state, "warning");
+  t.regex(clock?.detail ?? "", /^the store's is 1[12]\d s behind this machine's$/);
+  t.regex(clock?.advice ?? "", /NTP/);
+});
+
+test.serial(
+  "a Swift store is looked at as any other, its clock by the time of the probe",
+  async (t) => {
+    const name = `test-${randomBytes(8).toString("hex")}`;
+    await newSwiftContainer(name);
+    const variables = {
+      ST_AUTH: env("SWIFT_AUTH"),
+      ST_USER: env("SWIFT_USER"),
+      ST_KEY: env("SWIFT_KEY"),
+    };
+    const args = [...STORES_ALONE, "--store", `swift://${name}/pre`];
+    const checks = await doctor(t, 0, args, variables);
+    for (const step of ["list", "put", "head", "get", "delete", "clock"]) {
+      t.is(checks.get(`primary store ${step}`)?.state, "ok", step);
+    }
+  },
+);
+
+test.serial("the same place for both stores fails", async (t) => {
+  const url = `file://${newFolder()}`;
+  const stores = ["--store", url, "--secondary-store", `${url}/`];
+  const checks = await doctor(t, 1, [...STORES_ALONE, ...stores]);
+  failed(t, checks.get("stores places"), /the same place/, /elsewhere/);
+});
+
+/** In a small file system of its own: even root cannot write there after `mount`. */
+async function inSmallFolder(t: ExecutionContext, code: number, mount: string) {
+  const folder = newFolder();
+  mkdirSync(join(folder, "store"));
+  const flags = ["--skip-ceph", "--skip-etcd", "--json", "--store", `file://${folder}/store`];
+  const script = `mount -t tmpfs -o size=1m tmpfs "$1" && mkdir "$1/store" && ${mount} && shift && exec "$@"`;
+  const program = [process.execPath, PROGRAM, "doctor", ...flags, "--outputdir", `${folder}/b`];
+  const result = await runProcess("unshare", ["-rm", "sh", "-c", script, "sh", folder, ...program]);
+  t.is(result.code, code, `${result.stdout}${result.stderr}`);
+  const events: { area: string; name: string }[] = lines(result.stdout).map((line) =>
+    JSON.parse(line),
+  );
+  const of = (area: string, name: string): Check | undefined =>
+    events.find((event) => event.area === area && event.name === name) as Check | undefined;
+  return { of, folder };
+}
+
+test.serial("a read-only folder fails, as a store and for a backup", async (t) => {
+  const { of, folder } = await inSmallFolder(t, 1, 'mount -o remount,ro "$1"');
+  t.is(of("primary store", "list")?.state, "ok");
+  failed(t, of("primary store", "put"), /^the folder is read-only/, /let this user write/);
+  t.is(of("primary store", "delete"), undefined);
+  failed(t, of("folder", `"${folder}/b"`), /EROFS/, /another --outputdir/);
+});
+
+test.serial("little room is a warning, and none a failure", async (t) => {
+  const little = await inSmallFolder(t, 0, "true");
+  t.is(little.of("primary store", "space")?.state, "warning");
+  t.is(little.of("folder", `"${little.folder}/b"`)?.state, "warning");
+  const fill = 'head -c 2000000 /dev/zero >"$1/filled" 2>/dev/null; true';
+  const none = await inSmallFolder(t, 1, `{ ${fill}; }`);
+  failed(t, none.of("primary store", "put"), /^no space left/, /make room/);
+  failed(t, none.of("folder", `"${none.folder}/b"`), /^0 B of 1\.00 MiB free$/, /make room/);
+});

@@ -1,0 +1,145 @@
+import { spawn } from "node:child_process";
+import dns from "node:dns";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { HeadBucketCommand } from "@aws-sdk/client-s3";
+import test from "ava";
+import { waitForEachAddress } from "../../../src/cli/process/connection-attempts.js";
+import { openAbsStore } from "../../../src/snapstore/abs/store.js";
+import { openGcsStore } from "../../../src/snapstore/gcs/store.js";
+import { HTTP_DEADLINES, HttpClient } from "../../../src/snapstore/http/client.js";
+import { ProxySettings } from "../../../src/snapstore/proxy/settings.js";
+import { DEADLINES, s3Client } from "../../../src/snapstore/s3/client.js";
+import { newFolder } from "../../support/folders.js";
+
+const LISTENER = fileURLToPath(new URL("../../support/network/slow-listener.js", import.meta.url));
+const NAME = "dual-stack.test";
+
+/** A name with an IPv4 address and then an IPv6 address that nothing is reached by. */
+type Lookup = (
+  name: string,
+  options: unknown,
+  callback: (error: null, addresses: { address: string; family: number }[]) => void,
+) => void;
+const real: unknown = dns.lookup;
+const lookup: Lookup = (name, options, callback) => {
+  if (name !== NAME) return Reflect.apply(real as () => void, dns, [name, options, callback]);
+  callback(null, [
+    { address: "127.0.0.1", family: 4 },
+    { address: "2001:db8::1", family: 6 },
+  ]);
+};
+Reflect.set(dns, "lookup", lookup);
+
+/**
+ * A server whose handshake takes about a second, as over a link that lost the first packet: its queue of
+ * connections is full, so the kernel drops the first SYN, and takes the one that is sent again.
+ */
+async function duringSlowHandshake<T>(call: (url: URL) => Promise<T>): Promise<T> {
+  const child = spawn(process.execPath, [LISTENER], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const [port] = await once(child.stdout, "data");
+    child.kill("SIGSTOP");
+    for (let i = 0; i < 2; i++) {
+      const filler = connect({ port: Number(port), host: "127.0.0.1" });
+      filler.on("error", () => {});
+      await once(filler, "connect");
+    }
+    const result = call(new URL(`http://${NAME}:${Number(port)}/`));
+    result.catch(() => {});
+    await sleep(500);
+    child.kill("SIGCONT");
+    return await result;
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+async function get(url: URL): Promise<string> {
+  const http = new HttpClient();
+  try {
+    const answer = await http.send({ method: "GET", url });
+    return await answer.text();
+  } finally {
+    http.close();
+  }
+}
+
+test.serial(
+  "Node alone drops a slow connection to the only address that can be reached",
+  async (t) => {
+    const error = await t.throwsAsync<NodeJS.ErrnoException>(duringSlowHandshake(get));
+    t.regex(error?.code ?? "", /^(ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)$/);
+  },
+);
+
+test.serial("a slow connection is waited for, though another address remains", async (t) => {
+  waitForEachAddress();
+  t.is(await duringSlowHandshake(get), "answered");
+});
+
+test.serial("so it is by Amazon's SDK", async (t) => {
+  waitForEachAddress();
+  await t.notThrowsAsync(
+    duringSlowHandshake(async (url) => {
+      const credentials = { accessKeyId: "k", secretAccessKey: "s" };
+      const config = { provider: "S3", container: "b", prefix: "", credentials } as const;
+      const client = s3Client({ ...config, endpoint: url.href, pathStyle: true }, DEADLINES);
+      return await client.send(new HeadBucketCommand({ Bucket: "b" }));
+    }),
+  );
+});
+
+test.serial("and by Azure's", async (t) => {
+  waitForEachAddress();
+  await t.notThrowsAsync(
+    duringSlowHandshake(async (url) => {
+      const credentials = { kind: "shared-key", account: "a", key: "a2V5" } as const;
+      const place = { provider: "ABS", container: "b", prefix: "", credentials } as const;
+      const store = openAbsStore({ ...place, endpoint: `${url.origin}/a` });
+      return await store.head("k").finally(() => store.close());
+    }),
+  );
+});
+
+test.serial("and by Google's, which asks for a token", async (t) => {
+  waitForEachAddress();
+  const file = join(newFolder(), "subject-token");
+  writeFileSync(file, "subject");
+  const error = await t.throwsAsync(
+    duringSlowHandshake(async (url) => {
+      const credentials = {
+        type: "external_account",
+        audience: "audience",
+        subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+        token_url: url.href,
+        credential_source: { file },
+      };
+      const place = { provider: "GCS", container: "b", prefix: "", credentials } as const;
+      const store = openGcsStore({ ...place, endpoint: url.origin });
+      return await store.head("k").finally(() => store.close());
+    }),
+  );
+  // The answer came: it has no token.
+  t.regex(error?.message ?? "", /no access token could be had/);
+});
+
+test.serial("a proxy's name is given the same time", async (t) => {
+  waitForEachAddress();
+  await t.notThrowsAsync(
+    duringSlowHandshake(async (url) => {
+      const http = new HttpClient({}, HTTP_DEADLINES, new ProxySettings({ HTTP_PROXY: url.href }));
+      try {
+        return await (
+          await http.send({ method: "GET", url: new URL("http://store.test/") })
+        ).text();
+      } finally {
+        http.close();
+      }
+    }),
+  );
+});

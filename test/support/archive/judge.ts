@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { FolderFiles } from "../../../src/archive/backup-files.js";
+import type { PassphraseKeys } from "../../../src/archive/crypto/backup-keys.js";
+import { BackupReader } from "../../../src/archive/backup-reader.js";
+import type { ContentsVisitor } from "../../../src/archive/contents.js";
+import { ContentsCheck } from "../../../src/archive/contents-check.js";
+import type { EntryName } from "../../../src/archive/tar/entry-path.js";
+import { ArchiveError, type ArchiveErrorCode } from "../../../src/archive/errors.js";
+import type { SealPool } from "../../../src/archive/seal/seal-pool.js";
+import { inspectBackup } from "../../../src/operations/inspect/inspect.js";
+
+/** What a reader was told of a backup before it ended. */
+export interface Reading {
+  /** One line for each thing that was handed on, in order, data in hex. */
+  readonly lines: readonly string[];
+  /** Why it ended; undefined when it came to the end. */
+  readonly error: ArchiveError | undefined;
+}
+
+/**
+ * Reads a backup as `restore` does, without the digests of MANIFEST.json to lean on, and keeps what a
+ * target would have got. Anything but an ArchiveError passes through.
+ */
+export async function readAll(
+  folder: string,
+  passphrase: PassphraseKeys,
+  pool: SealPool,
+): Promise<Reading> {
+  const lines: string[] = [];
+  try {
+    const backup = await BackupReader.open(new FolderFiles(folder), passphrase, pool);
+    for await (const items of backup.readIndex()) {
+      for (const item of items) lines.push(`index ${plain(item)}`);
+    }
+    const check = new ContentsCheck(backup);
+    try {
+      for (let number = 0; number < backup.archives.length; number++) {
+        await check.visit(number, collector(lines));
+      }
+    } finally {
+      await check.close();
+    }
+    return { lines, error: undefined };
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    return { lines, error };
+  }
+}
+
+/** The code that `inspect` gives, or "read" when it finds nothing wrong. Other errors pass through. */
+export async function inspect(
+  folder: string,
+  passphrase: string,
+): Promise<ArchiveErrorCode | "read"> {
+  return (await inspectError(folder, passphrase))?.code ?? "read";
+}
+
+/** What `inspect` finds wrong. Other errors pass through. */
+export async function inspectError(
+  folder: string,
+  passphrase: string,
+): Promise<ArchiveError | undefined> {
+  try {
+    await inspectBackup(
+      { location: { kind: "folder", folder }, quick: false },
+      {
+        signal: new AbortController().signal,
+        report: () => {},
+        passphrase: async () => Buffer.from(passphrase),
+      },
+    );
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    return error;
+  }
+}
+
+/** SHA-256 of all that was handed on. */
+export function readingDigest({ lines }: Reading): string {
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
+}
+
+function collector(lines: string[]): ContentsVisitor {
+  return {
+    attributes: (object, attributes) => lines.push(`attrs ${name(object)} ${plain(attributes)}`),
+    omapPage: (object, pairs) => lines.push(`omap ${name(object)} ${plain(pairs)}`),
+    beginObject: (object, size, mtime, offset) =>
+      lines.push(`object ${name(object)} ${size} ${mtime} ${offset}`),
+    data: (bytes) => lines.push(`data ${bytes.toString("hex")}`),
+    endObject: () => lines.push("end"),
+    torn: (object) => lines.push(`torn ${name(object)}`),
+    records: (records, offset) => lines.push(`records ${offset} ${plain(records)}`),
+    leases: (leases) => lines.push(`leases ${plain(leases)}`),
+    tombstones: (tombstones) => lines.push(`tombstones ${plain(tombstones)}`),
+    settle: async () => {},
+  };
+}
+
+function name({ pool, namespace, locator, name: own }: EntryName): string {
+  return plain([pool, namespace, locator, own]);
+}
+
+/** Bytes as hex and 64-bit numbers in decimal, so that equal things have one text. */
+function plain(value: unknown): string {
+  return JSON.stringify(readable(value));
+}
+
+function readable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (typeof value === "bigint") return `${value}n`;
+  if (Array.isArray(value)) return value.map(readable);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, readable(held)]));
+}

@@ -1,0 +1,133 @@
+/**
+ * A program for what callbacks of the binding may do, named by its second argument. Exits with 0 when all
+ * went as it should.
+ *
+ *     node --expose-gc ceph-callbacks.js POOL WHAT
+ */
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { READ_ALL, type ReadResult } from "../../../src/sources/ceph/librados.js";
+import { packNames } from "../../../src/sources/ceph/name-batch.js";
+import { objectName } from "./load.js";
+import { type NativePool, nativePool } from "./native.js";
+
+const COUNT = 200;
+
+/** A stat of one object that does not exist. */
+function stat({ native, number }: NativePool, back: (code: number) => void): void {
+  const { bytes, offsets } = packNames([objectName("nothing")]);
+  const states = [new Float64Array(1), new BigInt64Array(1), new BigUint64Array(1)] as const;
+  native.stat(number, bytes, offsets, new Int32Array(1), ...states, back);
+}
+
+function write({ native, number }: NativePool, name: string, fill: number): Promise<number> {
+  const { bytes, offsets } = packNames([objectName(name)]);
+  const data = [Buffer.alloc(100_000, fill), Buffer.alloc(100_000, fill + 1)];
+  const errno = new Int32Array(1);
+  return new Promise((resolve) => {
+    native.write(number, bytes, offsets, [[1, 0, data, null, null, null, 0n]], errno, resolve);
+  });
+}
+
+function read({ native, number }: NativePool, name: string): Promise<[ReadResult, Uint8Array]> {
+  const { bytes, offsets } = packNames([objectName(name)]);
+  const memory = new Uint8Array(new SharedArrayBuffer(200_000));
+  const request = new Float64Array([READ_ALL, 0, memory.length, 10]);
+  return new Promise((resolve, reject) => {
+    native.read(
+      number,
+      bytes,
+      offsets,
+      request,
+      memory,
+      new Float64Array([0]),
+      undefined,
+      (code, all) =>
+        all?.[0] === undefined ? reject(new Error(`errno ${code}`)) : resolve([all[0], memory]),
+    );
+  });
+}
+
+const DEEDS: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
+  async throw(pool) {
+    let thrown = 0;
+    let called = 0;
+    process.on("uncaughtException", () => thrown++);
+    for (let i = 0; i < COUNT; i++) {
+      stat(pool, () => {
+        called++;
+        if (i % 2 === 0) throw new Error("on purpose");
+      });
+    }
+    while (called < COUNT) await sleep(1);
+    pool.native.close();
+    assert.equal(thrown, COUNT / 2);
+  },
+  async "throw at close"(pool) {
+    let thrown = 0;
+    process.on("uncaughtException", () => thrown++);
+    for (let i = 0; i < COUNT; i++) {
+      stat(pool, () => {
+        throw new Error("on purpose");
+      });
+    }
+    pool.native.close();
+    assert.equal(thrown, COUNT);
+  },
+  async close(pool) {
+    const codes: number[] = [];
+    for (let i = 0; i < COUNT; i++) {
+      stat(pool, (code) => {
+        codes.push(code);
+        if (codes.length === 1) pool.native.close();
+      });
+    }
+    while (codes.length < COUNT) await sleep(1);
+    await sleep(50);
+    assert.equal(codes.length, COUNT);
+    assert.equal(codes[0], 0);
+    for (const code of codes) assert.ok(code === 0 || code === -125, `errno ${code}`);
+  },
+  async "start after close"(pool) {
+    pool.native.close();
+    let answer: number | undefined;
+    stat(pool, (code) => {
+      answer = code;
+    });
+    assert.equal(answer, -125);
+    pool.native.close();
+  },
+  async "start from a callback"(pool) {
+    let left = COUNT;
+    await new Promise<void>((resolve) => {
+      const next = (): void => stat(pool, () => (--left === 0 ? resolve() : next()));
+      next();
+    });
+    pool.native.close();
+  },
+  /** Nothing but the binding knows the buffers while operations are under way. */
+  async "lose the buffers"(pool) {
+    const { gc } = globalThis as { gc?: () => void };
+    assert.ok(gc);
+    for (let round = 0; round < 10; round++) {
+      const writes = Array.from({ length: 8 }, (_, i) => write(pool, `gc-${i}`, round));
+      gc();
+      assert.deepEqual(await Promise.all(writes), Array(8).fill(0));
+      const reads = Array.from({ length: 8 }, (_, i) => read(pool, `gc-${i}`));
+      // Memory that was freed is soon used again by these.
+      for (let i = 0; i < 20; i++) Buffer.alloc(100_000, 0xff);
+      gc();
+      for (const [result, memory] of await Promise.all(reads)) {
+        assert.equal(result[4], 200_000);
+        assert.ok(memory.subarray(0, 100_000).every((byte) => byte === round));
+        assert.ok(memory.subarray(100_000).every((byte) => byte === round + 1));
+      }
+    }
+    pool.native.close();
+  },
+};
+
+const [pool = "", what = ""] = process.argv.slice(2);
+const deed = DEEDS[what];
+if (deed === undefined) throw new Error(`no deed ${what}`);
+await deed(await nativePool(pool));

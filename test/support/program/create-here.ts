@@ -1,0 +1,27 @@
+import type { OperationContext } from "../../../src/operations/context.js";
+import { type CreateOptions, createBackup } from "../../../src/operations/create/create.js";
+import { PASSPHRASE } from "./backuptool.js";
+
+/** Makes a backup in this process, so that what it reports can be answered at once. */
+export async function createHere(
+  source: Partial<CreateOptions> & Pick<CreateOptions, "outputDir">,
+  report: OperationContext["report"],
+): Promise<void> {
+  await createBackup(
+    {
+      includePools: [],
+      skipPools: [],
+      keepGoing: false,
+      archiveSize: 1 << 30,
+      compressionLevel: 1,
+      kdf: "low-memory",
+      toolVersion: "test",
+      ...source,
+    },
+    {
+      signal: new AbortController().signal,
+      report,
+      passphrase: async () => Buffer.from(PASSPHRASE),
+    },
+  );
+}

@@ -1,0 +1,261 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { newFolder } from "../folders.js";
+import { runProcess } from "../program/processes.js";
+
+/** A record as etcdctl prints it. Key and value are base64. */
+export interface PrintedRecord {
+  readonly key: string;
+  readonly value?: string;
+  readonly create_revision: number;
+  readonly mod_revision: number;
+  readonly version: number;
+  readonly lease?: number;
+}
+
+/** An etcd of its own for a test, which may then clear, stop or fill it. */
+export class EtcdServer {
+  readonly endpoint: string;
+  readonly #scheme: string;
+  readonly #peer: string;
+  readonly #folder: string;
+  readonly #flags: readonly string[];
+  readonly #ctlFlags: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(ports: number[], flags: readonly string[], ctlFlags: readonly string[]) {
+    this.endpoint = `127.0.0.1:${ports[0]}`;
+    this.#scheme = flags.includes("--cert-file") ? "https" : "http";
+    this.#peer = `http://127.0.0.1:${ports[1]}`;
+    this.#folder = join(newFolder(), "etcd");
+    this.#flags = flags;
+    this.#ctlFlags = ctlFlags;
+  }
+
+  /**
+   * On a busy machine one may not come up: others are tried, each with ports and a folder of its own.
+   *
+   * @param ctlFlags what etcdctl needs to get in
+   */
+  static async start(
+    flags: readonly string[] = [],
+    ctlFlags: readonly string[] = [],
+  ): Promise<EtcdServer> {
+    for (let tries = 1; ; tries++) {
+      const server = new EtcdServer([await freePort(), await freePort()], flags, ctlFlags);
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        await server.stop();
+        if (tries === STARTS) throw error;
+      }
+    }
+  }
+
+  async start(): Promise<void> {
+    await this.stop();
+    const url = `${this.#scheme}://${this.endpoint}`;
+    const peer = this.#peer;
+    const args = [
+      "--name",
+      "test",
+      "--data-dir",
+      this.#folder,
+      "--log-level",
+      "error",
+      "--listen-client-urls",
+      url,
+      "--advertise-client-urls",
+      url,
+      "--listen-peer-urls",
+      peer,
+      "--initial-advertise-peer-urls",
+      peer,
+      "--initial-cluster",
+      `test=${peer}`,
+      "--heartbeat-interval",
+      "50",
+      "--election-timeout",
+      "250",
+      ...this.#flags,
+    ];
+    const child = spawn("etcd", args, { stdio: "ignore" });
+    this.#process = child;
+    const begun = performance.now();
+    let said = "";
+    while (!hasEnded(child) && performance.now() - begun < MOST_START_MS) {
+      const health = [...this.#ctl(), "endpoint", "health"];
+      const { code, stderr } = await runProcess("etcdctl", health, CTL_ENV);
+      if (code === 0) return;
+      said = stderr;
+      await sleep(50);
+    }
+    throw new Error(`etcd does not start: ${hasEnded(child) ? "it has ended" : said}`);
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#process;
+    if (running === undefined || hasEnded(running)) return;
+    const ended = new Promise((resolve) => running.once("exit", resolve));
+    running.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Begins anew with what a snapshot of it holds, as after a disaster: it keeps the id of its cluster. */
+  async restoreFrom(snapshot: string): Promise<void> {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true });
+    await this.ctl(
+      "snapshot",
+      "restore",
+      snapshot,
+      "--data-dir",
+      this.#folder,
+      "--name",
+      "test",
+      "--initial-cluster",
+      `test=${this.#peer}`,
+      "--initial-advertise-peer-urls",
+      this.#peer,
+    );
+    await this.start();
+  }
+
+  async ctl(...args: string[]): Promise<string> {
+    return (await this.ctlWith("", ...args)).toString();
+  }
+
+  /** etcdctl with something on its standard input. */
+  async ctlWith(input: string | Uint8Array, ...args: string[]): Promise<Buffer> {
+    const run = async (): Promise<Buffer> => {
+      const { code, stdout, stderr } = await runProcess("etcdctl", [...this.#ctl(), ...args], {
+        input,
+        ...CTL_ENV,
+      });
+      if (code !== 0) throw new Error(`etcdctl ${args.join(" ")}: ${stderr}`);
+      return stdout;
+    };
+    return MAY_BE_REPEATED.test(args.join(" ")) ? await patiently(run) : await run();
+  }
+
+  /** Puts bytes that a command line cannot hold, through etcd's JSON gateway. */
+  async put(key: Uint8Array, value: Uint8Array): Promise<void> {
+    await this.#post("put", { key: base64(key), value: base64(value) });
+  }
+
+  /** Puts many keys, in transactions of 100. */
+  async putMany(pairs: readonly (readonly [key: string, value: string])[]): Promise<void> {
+    for (let at = 0; at < pairs.length; at += 100) {
+      const success = pairs.slice(at, at + 100).map(([key, value]) => ({
+        request_put: { key: base64(Buffer.from(key)), value: base64(Buffer.from(value)) },
+      }));
+      await this.#post("txn", { success });
+    }
+  }
+
+  /** Grants a lease; its id in hexadecimal. */
+  async grant(seconds: number): Promise<string> {
+    const said = await this.ctl("lease", "grant", `${seconds}`);
+    return /lease ([0-9a-f]+) granted/.exec(said)?.[1] ?? "";
+  }
+
+  /** What every living lease was granted for, seconds, and its keys. */
+  async leases(): Promise<{ ttl: number; keys: string[] }[]> {
+    const [, ...ids] = (await this.ctl("lease", "list")).trim().split("\n");
+    const said = ids.map((id) => this.ctl("lease", "timetolive", id, "--keys"));
+    const leases = (await Promise.all(said)).map((line) => {
+      const [, ttl, keys = ""] = /TTL\((\d+)s\).*keys\(\[(.*)\]\)/.exec(line) ?? [];
+      const sorted = keys
+        .split(" ")
+        .filter((key) => key !== "")
+        .sort();
+      return { ttl: Number(ttl), keys: sorted };
+    });
+    return leases.sort((a, b) => a.ttl - b.ttl);
+  }
+
+  /** The latest revision. Quick, for a test that waits for the first write. */
+  async revision(): Promise<number> {
+    const answer = await this.#post("range", { key: base64(Buffer.from("none")) });
+    return Number((answer as { header: { revision: string } }).header.revision);
+  }
+
+  /** For reads and puts alone: it may be repeated. */
+  #post(method: string, body: unknown): Promise<unknown> {
+    const url = `http://${this.endpoint}/v3/kv/${method}`;
+    return patiently(async () => {
+      const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+      if (!answer.ok) throw new Error(`${method}: ${await answer.text()}`);
+      return await answer.json();
+    });
+  }
+
+  /** Every record, as etcdctl reads it. */
+  async dump(): Promise<PrintedRecord[]> {
+    const { kvs = [] } = JSON.parse(await this.ctl("get", "", "--prefix", "-w", "json"));
+    return kvs;
+  }
+
+  /** Keys and values alone: what a restore brings back. */
+  async pairs(): Promise<[string, string][]> {
+    return (await this.dump()).map(({ key, value = "" }) => [key, value]);
+  }
+
+  #ctl(): string[] {
+    return [
+      "--command-timeout=30s",
+      `--endpoints=${this.#scheme}://${this.endpoint}`,
+      ...this.#ctlFlags,
+    ];
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Repeats what etcd was too busy to answer: its elections are short. */
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const busy = /timed out|leader changed|no leader|deadline exceeded/.test(`${error}`);
+      if (!busy || tries === CALLS) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
+}
+
+const CTL_ENV = { env: { ETCDCTL_API: "3" } };
+const STARTS = 5;
+const MOST_START_MS = 120_000;
+const CALLS = 20;
+/** What does no harm when etcdctl had been heard the first time. */
+const MAY_BE_REPEATED = /^(put|get|del|endpoint|lease (list|timetolive))\b/;
+/** Below what the kernel gives to clients, so that none takes it meanwhile, and what scripts/dev-cluster takes. */
+const PORTS = { first: 10_000, count: 10_000 };
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.first + randomInt(PORTS.count);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
