@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { throwIfAborted } from "../errors.js";
 import { inParallel } from "../flow/in-parallel.js";
 import { type BackupFile, type BackupFiles, readWhole } from "./backup-files.js";
 import { BackupKeys, type PassphraseKeys } from "./crypto/backup-keys.js";
@@ -96,6 +97,11 @@ export class BackupReader {
       yield items;
     }
     check.end();
+  }
+
+  /** Reads all of INDEX.bin. Throws DAMAGED. */
+  async checkIndex(options: ReadOptions): Promise<void> {
+    for await (const _ of this.readIndex(options)) throwIfAborted(options.signal);
   }
 
   /** Bytes of content in a file that was read to its end. */

@@ -29,7 +29,7 @@ export class IndexComparison {
   /** Takes the next object of the archive. Throws DAMAGED when the next item is not its own. */
   async object(
     found: {
-      readonly name: EntryName;
+      readonly object: EntryName;
       readonly size: number;
       readonly mtime: bigint;
       readonly offset: number;
@@ -45,7 +45,7 @@ export class IndexComparison {
       item.size === found.size &&
       item.mtime === found.mtime &&
       pool !== undefined &&
-      isSameObject({ ...item, pool }, found.name);
+      isSameObject({ ...item, pool }, found.object);
     if (!same) throw wrong("the index and the archive differ in an object");
   }
 

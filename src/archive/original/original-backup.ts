@@ -1,6 +1,6 @@
 import type { PassphraseKeys } from "../crypto/backup-keys.js";
 import { Chunk } from "../seal/chunk-reader.js";
-import type { ContentsVisitor } from "../contents.js";
+import type { ArchiveItem, ArchiveItems } from "../contents.js";
 import { ArchiveError, type ArchivePlace, damaged } from "../errors.js";
 import { archiveName, METADATA_NAME } from "../format.js";
 import type { ArchivedPair, ArchivedRecord } from "../records.js";
@@ -244,48 +244,45 @@ export class OriginalBackup {
     return found;
   }
 
-  /** Shows `visitor` what the ARCHIVE file `number` holds. Throws DAMAGED; what the visitor throws passes through. */
-  async visit(
+  /** What the ARCHIVE file `number` holds, as items of this format: each object once. Throws DAMAGED. */
+  async *archiveItems(
     number: number,
-    visitor: ContentsVisitor,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): AsyncGenerator<ArchiveItems, void, void> {
     const now = BigInt(Date.now()) * 1_000_000n;
     for await (const item of this.items(number, { signal })) {
       if (item.kind === "records") {
         for (const page of item.pages) {
-          visitor.records(page.map(recordOf), item.offset);
-          await visitor.settle();
+          const records = page.map(recordOf);
+          yield { items: [{ type: "records", records, offset: item.offset }], chunk: NO_CHUNK };
         }
       } else if (item.met === "first") {
-        await visitObject(item.object, item.mtime ?? now, item.offset, visitor);
+        yield* itemsOf(item.object, item.mtime ?? now, item.offset);
       }
     }
   }
 }
 
-async function visitObject(
-  object: OriginalObject,
+/** Of what is not a view on a chunk. */
+const NO_CHUNK = new Chunk(Buffer.alloc(0), () => {});
+
+function* itemsOf(
+  { pool, namespace, name, content, xattrs, omap: pages }: OriginalObject,
   mtime: bigint,
   offset: number,
-  visitor: ContentsVisitor,
-): Promise<void> {
-  const { pool, namespace, name, content, xattrs } = object;
-  const entry = { pool, namespace, locator: NO_LOCATOR, name };
-  const [omap = [], ...more] = object.omap();
-  visitor.attributes(entry, { xattrs, omapHeader: new Uint8Array(0), omap }, offset);
-  for (const page of more) {
-    visitor.omapPage(entry, page);
-    await visitor.settle();
-  }
-  visitor.beginObject(entry, content.length, mtime, offset);
+): Generator<ArchiveItems> {
+  const object = { pool, namespace, locator: NO_LOCATOR, name };
   const chunk = new Chunk(content, () => {});
+  const one = (...items: ArchiveItem[]): ArchiveItems => ({ items, chunk });
+  const [omap = [], ...more] = pages();
+  const attributes = { xattrs, omapHeader: new Uint8Array(0), omap };
+  yield one({ type: "attributes", object, attributes, offset });
+  for (const pairs of more) yield one({ type: "omap", object, pairs });
+  yield one({ type: "data-start", object, size: content.length, mtime, offset });
   for (let at = 0; at < content.length; at += PIECE_BYTES) {
-    visitor.data(content.subarray(at, at + PIECE_BYTES), chunk);
-    await visitor.settle();
+    yield one({ type: "data", bytes: content.subarray(at, at + PIECE_BYTES) });
   }
-  visitor.endObject();
-  await visitor.settle();
+  yield one({ type: "data-end" });
 }
 
 /** The original kept keys and values only. */

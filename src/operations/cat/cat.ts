@@ -1,15 +1,12 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
-import { SealPool } from "../../archive/seal/seal-pool.js";
 import { TAR_END } from "../../archive/tar/tar-header.js";
 import { throwIfAborted } from "../../errors.js";
-import { type BackupLocation, locateBackup, originalFolder } from "../open/backup-location.js";
+import type { BackupLocation } from "../open/backup-location.js";
 import { catOriginal } from "./original.js";
 import type { OperationContext } from "../context.js";
-import { openNamed } from "../open/open-named.js";
-import { openedEvent } from "../open/opened-event.js";
-import { passphraseKeys } from "../open/passphrase-keys.js";
+import { passphraseKeys } from "../open/derived-keys.js";
+import { openBackup, openedEvent } from "../open/open-backup.js";
 import { writeTo } from "./tar-output.js";
-import { timedKeys } from "../open/derived-keys.js";
 
 export interface CatOptions {
   readonly location: BackupLocation;
@@ -26,24 +23,20 @@ export async function catBackup(
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
   const passphrase = passphraseKeys(await context.passphrase(), report);
-  const { location } = options;
-  const original = await originalFolder(location);
-  if (original !== undefined) {
-    return catOriginal(original, options.output, passphrase, context);
-  }
-  const located = await locateBackup(location, context);
-  const pool = new SealPool();
+  const { location, output } = options;
+  const opened = await openBackup({ location, passphrase }, context);
   try {
-    const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
-    report(openedEvent(backup.metadata));
+    if (opened.kind === "original") return await catOriginal(opened.backup, output, context);
+    report(openedEvent(opened));
+    const { backup } = opened;
     for (let number = 0; number < backup.archives.length; number++) {
       throwIfAborted(signal);
-      await catArchive(backup, number, options.output, signal);
+      await catArchive(backup, number, output, signal);
     }
-    await writeTo(options.output, TAR_END, signal);
+    await writeTo(output, TAR_END, signal);
     return { complete: true };
   } finally {
-    await Promise.all([pool.close(), located.close()]);
+    await opened.close();
   }
 }
 

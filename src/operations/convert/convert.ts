@@ -14,10 +14,9 @@ import { chainOf } from "../create/chain-ids.js";
 import type { OperationContext } from "../context.js";
 import { Conversion } from "./conversion.js";
 import { ORIGINAL_DOUBT } from "../inspect/original.js";
-import { openNamed } from "../open/open-named.js";
+import { openNamedBackup } from "../open/named-backup.js";
 import { reportFindings } from "../open/original-objects.js";
-import { passphraseKeys } from "../open/passphrase-keys.js";
-import { timedKeys } from "../open/derived-keys.js";
+import { passphraseKeys, reportKeyDerivation } from "../open/derived-keys.js";
 
 export interface ConvertOptions {
   /** Folder of an archive of the original tool. */
@@ -60,13 +59,13 @@ export async function convertBackup(
   try {
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
-    const { backup, base, keys } = await timedKeys(context, async () => {
+    const { backup, base, keys } = await reportKeyDerivation(context, async () => {
       const backup = await OriginalBackup.open(options.outputDir, oldPassphrase, signal);
       cleanups.push(() => backup.close());
       let base: BackupReader | undefined;
       if (options.incrementalOver !== undefined) {
         const files = new FolderFiles(options.incrementalOver);
-        base = await openNamed({ files }, newPassphrase, sealPool, context);
+        base = await openNamedBackup({ files }, newPassphrase, sealPool, context);
       }
       const cost = KDF_COSTS[options.kdf];
       return {

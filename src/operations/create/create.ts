@@ -18,10 +18,9 @@ import type { OperationContext } from "../context.js";
 import { archivePools, type PoolIdentities } from "./pools.js";
 import { archiveEtcd, type EtcdFacts } from "./records.js";
 import { CreateStores, type StoreDestination } from "./destination.js";
-import { openNamed } from "../open/open-named.js";
-import { passphraseKeys } from "../open/passphrase-keys.js";
+import { openNamedBackup } from "../open/named-backup.js";
 import { choosePools, covers } from "../open/pool-choice.js";
-import { timedKeys } from "../open/derived-keys.js";
+import { passphraseKeys, reportKeyDerivation } from "../open/derived-keys.js";
 
 export interface CreateOptions {
   /** A folder that is empty or not there; may be absent when there is a store. */
@@ -78,7 +77,7 @@ export async function createBackup(
     cleanups.push(() => sealPool.close());
     const connections = new Connections(options, signal);
     cleanups.push(() => connections.close());
-    const { base, keys } = await timedKeys(context, async () => {
+    const { base, keys } = await reportKeyDerivation(context, async () => {
       const over = options.incrementalOver;
       const base =
         over && (await openBase(over, passphrase, { sealPool, stores, cleanups }, context));
@@ -194,7 +193,7 @@ async function openBase(
   if (located.name !== undefined) run.stores?.standsOn(located.name.text);
   // The chain below it is looked at while the key is derived. Both end before anything is closed.
   const [opened, whole] = await Promise.allSettled([
-    openNamed(located, passphrase, run.sealPool, context),
+    openNamedBackup(located, passphrase, run.sealPool, context),
     located.requireBases?.(),
   ]);
   if (opened.status === "rejected") throw opened.reason;

@@ -6,47 +6,40 @@ import type { OperationContext } from "../context.js";
 import type { OperationEvent } from "../events.js";
 import { Likeness } from "./similar-contents.js";
 import { MOST_LINES, placeOf, reportFindings } from "../open/original-objects.js";
-import { timedKeys } from "../open/derived-keys.js";
 
 /** What nobody can find out by reading such an archive. */
 export const ORIGINAL_DOUBT =
   "a pass says that the archive is as it was written, not that the original tool wrote what Ceph held: it can seal one object's bytes under another's name, which nothing in the archive shows; take a fresh backup with backuptool create";
 
-/** Decrypts all of an archive of the original tool, and says what of it can be doubted. */
+/** Decrypts all of an archive of the original tool, and reports what of it can be doubted. */
 export async function inspectOriginal(
-  folder: string,
-  passphrase: PassphraseKeys,
+  backup: OriginalBackup,
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
-  const { report, signal } = context;
-  const backup = await timedKeys(context, () => OriginalBackup.open(folder, passphrase, signal));
-  try {
-    const found = await readEverything(backup, context);
-    report({
-      type: "inspected",
-      objects: found.objects,
-      records: found.records,
-      pools: [...backup.summary.pools],
-      original: {
-        files: backup.summary.archives.length + (backup.summary.hasMetadata ? 1 : 0),
-        sealedBytes: backup.summary.sealedBytes,
-        objectBytes: found.objectBytes,
-      },
-    });
-    const warn = (message: string) => report({ type: "warning", message });
-    for (const gap of backup.summary.gaps) warn(gap);
-    if (found.unknown > 0) {
-      warn(`${METADATA_NAME} does not name ${found.unknown} of the objects in it`);
-    }
-    const whole = await reportFindings(backup, report);
-    if (found.suspects > MOST_LINES) {
-      warn(`${found.suspects - MOST_LINES} more objects begin like another`);
-    }
-    warn(ORIGINAL_DOUBT);
-    return { complete: backup.summary.gaps.length === 0 && whole };
-  } finally {
-    await backup.close();
+  const { report } = context;
+  const found = await readEverything(backup, context);
+  report({
+    type: "inspected",
+    objects: found.objects,
+    records: found.records,
+    pools: [...backup.summary.pools],
+    original: {
+      files: backup.summary.archives.length + (backup.summary.hasMetadata ? 1 : 0),
+      sealedBytes: backup.summary.sealedBytes,
+      objectBytes: found.objectBytes,
+    },
+  });
+  const warn = (message: string) => report({ type: "warning", message });
+  for (const gap of backup.summary.gaps) warn(gap);
+  if (found.unknown > 0) {
+    warn(`${METADATA_NAME} does not name ${found.unknown} of the objects in it`);
   }
+  const whole = await reportFindings(backup, report);
+  if (found.suspects > MOST_LINES) {
+    warn(`${found.suspects - MOST_LINES} more objects begin like another`);
+  }
+  warn(ORIGINAL_DOUBT);
+  return { complete: backup.summary.gaps.length === 0 && whole };
 }
 
 /** Reads all of an archive of the original tool, as {@link inspectOriginal} does. Throws ArchiveError. */

@@ -10,7 +10,7 @@ import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { chooseSnapshot } from "./choose-snapshot.js";
 import type { StoreContext } from "../context.js";
-import type { NamedFiles } from "./open-named.js";
+import type { NamedFiles } from "./named-backup.js";
 import { SeenSnapshots } from "./seen-snapshots.js";
 import { openRetrying } from "./stores.js";
 

@@ -17,16 +17,24 @@ export class FinalState {
     this.#table = new ObjectTable(size);
   }
 
-  /** `chain` is newest first. Throws DAMAGED when an index refers to another chain. */
-  static async load(chain: readonly BackupReader[], signal: AbortSignal): Promise<FinalState> {
+  /**
+   * `chain` is newest first. Reads the indexes that it needs, mostly the newest alone, and with `all` the others too, to
+   * check them. Throws DAMAGED, also when an index refers to another chain.
+   */
+  static async load(
+    chain: readonly BackupReader[],
+    { all, signal }: { readonly all: boolean; readonly signal: AbortSignal },
+  ): Promise<FinalState> {
     const pools = new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []));
     const final = new FinalState(
       Math.max(...chain.map(({ metadata }) => mostIndexedObjects(metadata.counts))) *
         speakers(chain),
     );
     for (const [ordinal, member] of chain.entries()) {
-      if ([...pools].every((pool) => final.#pools.has(pool))) break;
-      if (member.metadata.ceph !== null) await final.#add(chain, ordinal, member, signal);
+      const complete = [...pools].every((pool) => final.#pools.has(pool));
+      if (!complete && member.metadata.ceph !== null) {
+        await final.#add(chain, ordinal, member, signal);
+      } else if (all) await member.checkIndex({ signal });
     }
     return final;
   }

@@ -1,4 +1,6 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
+import { ArchiveError } from "../../archive/errors.js";
+import { INDEX_NAME } from "../../archive/format.js";
 import type { IndexedKey, IndexedObject } from "../../archive/index/index-items.js";
 import { quoted } from "../../quoted.js";
 import { ENOENT } from "../../sources/ceph/errors.js";
@@ -17,16 +19,30 @@ export interface MissingBase {
 }
 
 /**
- * What an incremental leaves to its base is looked for in the target: a sample of the objects and keys of its index that
- * only the base holds. Undefined when the target holds them.
+ * Looks in the target for what an incremental leaves to its base: a sample of the objects and keys of its index that
+ * only the base holds. Undefined when the target holds them. Throws DAMAGED for the index, unless `withIndex` is false.
  */
 export async function missingBase(
+  backup: BackupReader,
+  target: RestoreTarget,
+  { withIndex, signal }: { readonly withIndex: boolean; readonly signal: AbortSignal },
+): Promise<MissingBase | undefined> {
+  try {
+    return await lookForBase(backup, target, signal);
+  } catch (error) {
+    const indexDamaged = error instanceof ArchiveError && error.file === INDEX_NAME;
+    if (withIndex || !indexDamaged) throw error;
+    const message = `${backup.where} is an incremental; whether the target holds its base cannot be told, as ${INDEX_NAME} is damaged: ${error.message}`;
+    return { message, certain: false };
+  }
+}
+
+async function lookForBase(
   backup: BackupReader,
   target: RestoreTarget,
   signal: AbortSignal,
 ): Promise<MissingBase | undefined> {
   const { base } = backup.metadata;
-  if (base === null) return undefined;
   const { objects, keys } = await sampleOf(backup, target, signal);
   const missing: string[] = [];
   let denied = false;
