@@ -1,4 +1,5 @@
-import type { BackupReader, ReadOptions } from "./backup-reader.js";
+import type { BackupReader } from "./backup-reader.js";
+import type { ReadOptions } from "./sealed-files.js";
 import { type ArchiveItem, type ArchiveItems, EntryNumbers, readItems } from "./contents.js";
 import type { EntryName } from "./tar/entry-path.js";
 import { damaged } from "./errors.js";
@@ -14,7 +15,7 @@ interface IndexedRecord {
   readonly offset: number;
 }
 
-/** What the archive itself shows; the other counts say what it leaves out. */
+/** Counts of what the archive holds; the others are of what it leaves out. */
 const COUNTED = ["objects", "objectBytes", "records", "deletedObjects", "deletedKeys"] as const;
 
 /**
@@ -146,12 +147,12 @@ export class ContentsCheck {
   }
 }
 
-/** Rules that one entry of the archive, and those before it, decide. */
+/** Rules on an entry of the archive and the entries before it. */
 class EntryRules {
   readonly found = { objects: 0, objectBytes: 0, records: 0, deletedObjects: 0, deletedKeys: 0 };
   readonly #backup: BackupReader;
   #lastKey: Uint8Array | undefined;
-  /** Leases that records refer to, and that have had no item before. */
+  /** Leases that records refer to, without an item before them. */
   readonly #leasesWithoutItem = new Set<bigint>();
   readonly #leases = new Set<bigint>();
   /** Pools in tombstones, and the first file that names each. */
@@ -183,7 +184,7 @@ class EntryRules {
     this.#requireEtcd(file);
     for (const { id } of leases) {
       if (id === 0n) throw damaged("a lease of the number 0, which means none", { file });
-      // Who restores as it reads would take its records for expired.
+      // A restore in the order of the archive would take its records for expired.
       if (this.#leasesWithoutItem.has(id)) {
         throw damaged("a lease behind the first record that refers to it", { file });
       }
@@ -216,7 +217,7 @@ class EntryRules {
     return undefined;
   };
 
-  /** No entry comes any more; the bases of a chain are read one after the other. */
+  /** Frees memory at the end of the archive: backups of a chain are read one after the other. */
   forgetLeases(): void {
     this.#leases.clear();
     this.#leasesWithoutItem.clear();

@@ -1,4 +1,5 @@
-import type { BackupReader, ReadOptions } from "./backup-reader.js";
+import type { BackupReader } from "./backup-reader.js";
+import type { ReadOptions } from "./sealed-files.js";
 import { CborError, CborReader } from "./cbor.js";
 import type { Chunk } from "./seal/chunk-reader.js";
 import { type EntryName, isSameObject } from "./tar/entry-path.js";
@@ -205,7 +206,7 @@ class ItemDecoder {
 
   #expect(a: EntryName, b: EntryName): void {
     if (isSameObject(a, b)) return;
-    throw this.#wrong("entries of one object that do not stand together");
+    throw this.#wrong("entries of one object that are not consecutive");
   }
 
   #wrong(message: string, cause?: unknown): Error {

@@ -6,8 +6,8 @@ import type { BackupTarget, SealedOutput } from "./backup-target.js";
 import { FileThread } from "../threads/file-thread.js";
 import { MANIFEST_NAME } from "./format.js";
 
-/** Refuses a folder that holds anything; makes it when it is not there. */
-export async function prepareFolder(folder: string, flag = "--outputdir"): Promise<void> {
+/** Makes the folder when it is not there. @throws UsageError when it holds anything */
+export async function prepareFolder(folder: string): Promise<void> {
   let names: string[];
   try {
     await makeFolder(resolve(folder));
@@ -18,12 +18,12 @@ export async function prepareFolder(folder: string, flag = "--outputdir"): Promi
   }
   if (names.length > 0) {
     throw new UsageError(`the folder ${folder} is not empty`, {
-      hint: `name a new one with ${flag}; a backup is never written over another`,
+      hint: "name a new one; a backup is never written over another",
     });
   }
 }
 
-/** Not mkdir's own `recursive`: Node 20 tries without end where a folder takes no new ones, as in /proc. */
+/** Without mkdir's own `recursive`: Node 20 never returns where no folder can be made, as in /proc. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -67,7 +67,7 @@ export class FolderTarget implements BackupTarget {
     } finally {
       await file.close();
     }
-    // The names of all files but this one must be on disk before it says that they are.
+    // The names of all other files must be durable before the manifest says so.
     await syncFolder(this.#folder);
     await rename(temporary, path);
     await syncFolder(this.#folder);

@@ -16,7 +16,7 @@ export class IndexCheck {
   #restarts = 0;
   #lastKey: Uint8Array | undefined;
   #lastPlace: (Place & { readonly kind: "object" | "key" }) | undefined;
-  /** Items before the one at hand. */
+  /** Items before the current one. */
   #items = 0;
 
   constructor(metadata: Metadata) {
@@ -75,9 +75,9 @@ export class IndexCheck {
   #backup({ backup, id }: IndexedBackup): void {
     const { kind, base } = this.#metadata;
     if (this.#items !== this.#ids.size)
-      throw this.#wrong("a backup of the chain behind other items");
+      throw this.#wrong("a backup of the chain after other items");
     if (backup !== this.#ids.size) throw this.#wrong("backups of the chain that are not in order");
-    if (kind === "full" && backup > 0) throw this.#wrong("a base, which a full backup has not");
+    if (kind === "full" && backup > 0) throw this.#wrong("a base in a full backup");
     if (id.length !== BACKUP_ID_BYTES)
       throw this.#wrong(`the id of a backup of ${id.length} bytes`);
     const text = Buffer.from(id).toString("hex");
@@ -126,7 +126,7 @@ export class IndexCheck {
     else this.#keys.kept++;
   }
 
-  /** Checks where bytes are said to lie; whether it is in this backup. */
+  /** Checks a place; returns whether it is in this backup. */
   #place(item: Place & { readonly kind: "object" | "key" }): boolean {
     const { kind, backup, file, offset } = item;
     if (backup >= this.#ids.size) throw this.#wrong("a place in a backup that is not in the chain");

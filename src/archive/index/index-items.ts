@@ -3,7 +3,7 @@ import { RECORD_DIGEST_BYTES } from "../record-digest.js";
 
 /** Items of INDEX.bin: docs/format.md, "METADATA.bin and INDEX.bin". */
 
-/** Where bytes lie: a backup of the chain by its ordinal, an ARCHIVE file, an offset in its plaintext. */
+/** Where bytes are: a backup of the chain by its ordinal, an ARCHIVE file, an offset in its plaintext. */
 export interface Place {
   /** 0 is the backup that the index belongs to. */
   readonly backup: number;

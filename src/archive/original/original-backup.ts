@@ -16,13 +16,13 @@ import { type FramePlace, ObjectTimes } from "./object-times.js";
 import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
 import { readPools } from "./pools-file.js";
 
-/** Bytes of an object that are handed on at once. */
+/** Bytes of an object in one item. */
 const PIECE_BYTES = 1 << 20;
 const NO_LOCATOR = new Uint8Array(0);
 /** Objects that came again with other content: so many are named, the rest is counted. */
 const MOST_NAMED = 100;
 
-/** What stands in an ARCHIVE file. */
+/** The content of an ARCHIVE file. */
 export type OriginalItem =
   | {
       readonly kind: "object";
@@ -30,7 +30,7 @@ export type OriginalItem =
       /** Nanoseconds since 1970; undefined when METADATA.bin does not say. */
       readonly mtime: bigint | undefined;
       /** `same` and `other`: it came before, with the same in its frame or with something else. */
-      readonly met: "first" | "same" | "other";
+      readonly occurrence: "first" | "same" | "other";
       readonly prefixes: readonly ContentPrefix[];
       readonly offset: number;
     }
@@ -117,7 +117,7 @@ export class OriginalBackup {
       if (gap !== undefined) gaps.push(gap);
       if (metadata === undefined) {
         gaps.push(
-          `${METADATA_NAME} is not there: nobody can tell how many files and objects there were, and when the objects were changed`,
+          `${METADATA_NAME} does not exist: how many files and objects there were, and when the objects were changed, is not known`,
         );
       } else {
         checkFiles(archives.length, metadata.files);
@@ -156,13 +156,13 @@ export class OriginalBackup {
   }
 
   /**
-   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Of an object that comes
+   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `withPrefixes`. Of an object that comes
    * more than once, the first counts. Once all files were read, `times` knows which objects never came, and
    * `findings` what else is wrong. Throws DAMAGED.
    */
   async *items(
     number: number,
-    options: { likeness?: boolean; signal?: AbortSignal | undefined } = {},
+    options: { withPrefixes?: boolean; signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<OriginalItem> {
     const name = archiveName(number);
     const handle = await openRegularFile(this.summary.folder, name);
@@ -184,8 +184,8 @@ export class OriginalBackup {
           }
           const mtime = this.times.of(object);
           const from = { file: number, number: frame.number, offset: offset - FRAME_HEADER_BYTES };
-          const met = await this.#meet(object, plain, from);
-          yield { kind: "object", object, mtime, met, prefixes, offset };
+          const occurrence = await this.#occurrence(object, plain, from);
+          yield { kind: "object", object, mtime, occurrence, prefixes, offset };
         }
       }
     } finally {
@@ -193,7 +193,7 @@ export class OriginalBackup {
     }
   }
 
-  async #meet(
+  async #occurrence(
     { pool, namespace, name }: OriginalObject,
     plain: Buffer,
     place: FramePlace,
@@ -205,7 +205,7 @@ export class OriginalBackup {
       known = this.#unnamed;
       if (known.of(object) === undefined) known.add({ ...object, mtime: 0n });
     }
-    const first = known.meet(object, place);
+    const first = known.markSeen(object, place);
     if (first === undefined) return "first";
     const { findings } = this;
     findings.again++;
@@ -235,11 +235,11 @@ export class OriginalBackup {
     }
   }
 
-  /** Objects that METADATA.bin names and that were not met, `most` of them. */
-  async unmet(most: number): Promise<OriginalTime[]> {
+  /** Objects that METADATA.bin names and the ARCHIVE files lack, at most `most` of them. */
+  async missing(most: number): Promise<OriginalTime[]> {
     const found: OriginalTime[] = [];
     await readMetadataFile(this.summary.folder, this.#opener, (time) => {
-      if (found.length < most && !this.times.isMet(time)) found.push(time);
+      if (found.length < most && !this.times.isSeen(time)) found.push(time);
     });
     return found;
   }
@@ -256,7 +256,7 @@ export class OriginalBackup {
           const records = page.map(recordOf);
           yield { items: [{ type: "records", records, offset: item.offset }], chunk: NO_CHUNK };
         }
-      } else if (item.met === "first") {
+      } else if (item.occurrence === "first") {
         yield* itemsOf(item.object, item.mtime ?? now, item.offset);
       }
     }
@@ -285,7 +285,7 @@ function* itemsOf(
   yield one({ type: "data-end" });
 }
 
-/** The original kept keys and values only. */
+/** The original tool kept keys and values only. */
 export function recordOf([key, value]: ArchivedPair): ArchivedRecord {
   return { key, value, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
 }
@@ -311,7 +311,7 @@ async function openerOf(
   throw wrong;
 }
 
-/** A frame that does not open says either; a frame of another file that opens tells. */
+/** A frame that does not open means a wrong passphrase or damage; one of another file that opens decides. */
 async function checkKey(
   folder: string,
   archives: readonly string[],
@@ -329,7 +329,7 @@ async function checkKey(
   }
   throw new ArchiveError("WRONG_PASSPHRASE", "the first frame does not open with this passphrase", {
     file: present[0] ?? METADATA_NAME,
-    hint: "check the passphrase; archives of the original tool cannot tell a wrong one from damage here",
+    hint: "check the passphrase; archives of the original tool do not distinguish a wrong one from damage here",
   });
 }
 

@@ -40,7 +40,7 @@ export async function catBackup(
   }
 }
 
-/** Each ARCHIVE file ends its own tar; those ends are left out, the caller writes the last. */
+/** Without the end of the tar, which each ARCHIVE file has: the caller writes one for all. */
 async function catArchive(
   backup: BackupReader,
   number: number,
@@ -48,7 +48,7 @@ async function catArchive(
   signal: AbortSignal,
 ): Promise<void> {
   let held: Buffer = Buffer.alloc(0);
-  // Read as a tar, so that nothing comes out that the format does not allow: a link, or a path that leaves the folder.
+  // Parsed as a tar, so that it contains only what the format allows: no links, no paths that leave the folder.
   for await (const { chunk } of backup.readArchive(number, { signal })) {
     const bytes = Buffer.concat([held, chunk.bytes]);
     chunk.release();

@@ -6,7 +6,7 @@ import type { OperationContext } from "../context.js";
 import { reportFindings, writeOriginalObject } from "../open/original-objects.js";
 import { TarOutput, writeTo } from "./tar-output.js";
 
-/** Writes an archive of the original tool as the tar that this format has inside. */
+/** Writes an archive of the original tool as a tar of this format. */
 export async function catOriginal(
   backup: OriginalBackup,
   output: NodeJS.WritableStream,
@@ -19,7 +19,7 @@ export async function catOriginal(
   for (let number = 0; number < backup.summary.archives.length; number++) {
     for await (const item of backup.items(number, { signal })) {
       if (item.kind === "object") {
-        if (item.met === "first") await writeOriginalObject(out, item, item.mtime ?? 0n);
+        if (item.occurrence === "first") await writeOriginalObject(out, item, item.mtime ?? 0n);
       } else {
         for (const page of item.pages) {
           batch.reset();

@@ -8,9 +8,9 @@ import type { CephPool } from "../../sources/ceph/pool.js";
 import type { Pair, ReadObject } from "../../sources/ceph/types.js";
 import { byBytes } from "../../flow/by-bytes.js";
 
-/** An object that changes this often while it is read is given up. */
+/** Reads of an object that changes each time, before it counts as unreadable. */
 const ATTEMPTS = 10;
-/** Pairs of one entry, about. */
+/** Approximate bytes of pairs in one entry. */
 const OMAP_PAGE_BYTES = 4 << 20;
 
 export interface ArchivedState {
@@ -48,7 +48,10 @@ export async function archiveLargeObject(
     "CEPH_OBJECT_CHANGED",
     `ceph: object ${quoted(name.name)} in pool ${quoted(name.pool)} changed each of ${ATTEMPTS} times that it was read`,
     { operation: "read", pool: name.pool, object: name.name },
-    { hint: "run it again when the object is written less, or go on without it by --keep-going" },
+    {
+      hint: "run it again when the object is written less, or keep going without it",
+      settings: ["keep-going"],
+    },
   );
 }
 

@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { readInputFile } from "../../files/input-file.js";
 import { quoted } from "../../quoted.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
-import type { AreaChecks } from "./check.js";
-import { STEP_MS, within } from "./within.js";
+import { STEP_MS, type AreaChecks } from "./check.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 const OTHERS_READ = 0o004;
 
@@ -14,11 +14,11 @@ export async function checkConf(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await within(STEP_MS, signal, (inner) => readInputFile(path, inner));
+    await withDeadline(STEP_MS, signal, (inner) => readInputFile(path, inner));
     checks.ok("ceph.conf", quoted(path));
     return true;
   } catch (error) {
-    checks.failedBy("ceph.conf", error, "", "check --cephconf and its permissions");
+    checks.failedBy("ceph.conf", error, "", "check the path and its permissions", ["cephconf"]);
     return false;
   }
 }
@@ -30,22 +30,23 @@ export async function checkKeyring(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (keyring === undefined) {
-    checks.skipped("keyring", "--keyring is not given; librados looks where ceph.conf says");
+    checks.skipped("keyring", "none is named; librados looks where ceph.conf says");
     return true;
   }
   const name = user.includes(".") ? user : `client.${user}`;
   try {
-    const bytes = await within(STEP_MS, signal, (inner) => readInputFile(keyring, inner));
-    const { mode } = await within(STEP_MS, signal, () => stat(keyring));
+    const bytes = await withDeadline(STEP_MS, signal, (inner) => readInputFile(keyring, inner));
+    const { mode } = await withDeadline(STEP_MS, signal, () => stat(keyring));
     const users = [...bytes.toString().matchAll(/^\s*\[([^\]\n]+)\]/gm)].map(([, one = ""]) =>
       one.trim(),
     );
     if (!users.includes(name)) {
-      const those = users.map(quoted).join(", ") || "nobody";
+      const those = users.map(quoted).join(", ") || "no user";
       checks.failed(
         "keyring",
         `${quoted(keyring)} has no key of ${quoted(name)}, only of ${those}`,
-        "name the user with --ceph-user and its keyring with --keyring",
+        "name the user and its keyring",
+        ["ceph-user", "keyring"],
       );
       return false;
     }
@@ -60,7 +61,7 @@ export async function checkKeyring(
     }
     return true;
   } catch (error) {
-    checks.failedBy("keyring", error, "", "check --keyring and its permissions");
+    checks.failedBy("keyring", error, "", "check the path and its permissions", ["keyring"]);
     return false;
   }
 }

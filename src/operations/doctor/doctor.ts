@@ -40,15 +40,15 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
   const { etcd, ceph, outputDir, toolVersion } = options;
   const area =
     (name: string, run: (checks: AreaChecks) => Promise<void>): Part<Check> =>
-    (tell) =>
-      run(new AreaChecks(name, tell));
+    (report) =>
+      run(new AreaChecks(name, report));
   const areas = [area("program", async (checks) => checkProgram(checks, toolVersion))];
   areas.push(
     ceph === undefined
-      ? leftOut("ceph", "--skip-ceph")
+      ? leftOut("ceph", "skip-ceph")
       : area("ceph", (checks) => checkCeph(checks, ceph, signal)),
     etcd === undefined
-      ? leftOut("etcd", "--skip-etcd")
+      ? leftOut("etcd", "skip-etcd")
       : area("etcd", (checks) => checkEtcd(checks, etcd, signal)),
   );
   if (outputDir !== undefined) {
@@ -70,10 +70,9 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
   return areas;
 }
 
-function leftOut(area: string, flag: string): Part<Check> {
-  return async (tell) => {
-    const check: Check = { area, name: "all", state: "skipped", detail: flag };
-    tell(check);
+function leftOut(area: string, setting: string): Part<Check> {
+  return async (report) => {
+    report({ area, name: "all", state: "skipped", detail: "left out", settings: [setting] });
   };
 }
 

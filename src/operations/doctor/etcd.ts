@@ -2,12 +2,12 @@ import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { type Alarm, EtcdMember, type MemberStatus } from "../../sources/etcd/member.js";
 import { formatSize } from "../../size-text.js";
-import { type AreaChecks, wordsOf } from "./check.js";
-import { ANSWER_MS, STEP_MS, within } from "./within.js";
+import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 /** Versions that this program is tested with begin here. */
 const OLDEST = [3, 4] as const;
-/** `--quota-backend-bytes` unless told. */
+/** etcd's default. */
 const DEFAULT_QUOTA_BYTES = 2 * 2 ** 30;
 const NEARLY_FULL = 0.8;
 
@@ -35,7 +35,7 @@ export async function checkEtcd(
   for (const [i, findings] of (await Promise.allSettled(asked)).entries()) {
     const endpoint = endpoints[i] ?? "";
     if (findings.status === "rejected") {
-      checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "see --etcd");
+      checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "check the endpoint", ["etcd"]);
       continue;
     }
     answered.push(findings.value);
@@ -50,15 +50,15 @@ async function ask(
   options: Omit<EtcdOptions, "endpoints">,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const member = await within(STEP_MS, signal, (inner) =>
+  const member = await withDeadline(STEP_MS, signal, (inner) =>
     EtcdMember.connect(endpoint, options, inner),
   );
   try {
-    const status = await within(ANSWER_MS, signal, (inner) => member.status(inner));
+    const status = await withDeadline(ANSWER_MS, signal, (inner) => member.status(inner));
     const findings = newFindings(endpoint, status);
     judgeStatus(findings, status);
     try {
-      judgeAlarms(findings, await within(ANSWER_MS, signal, (inner) => member.alarms(inner)));
+      judgeAlarms(findings, await withDeadline(ANSWER_MS, signal, (inner) => member.alarms(inner)));
     } catch (error) {
       const { detail } = wordsOf(error, aboutOf(endpoint));
       findings.warnings.push(`alarms unknown (${detail})`);
@@ -141,7 +141,8 @@ function compare(checks: AreaChecks, answered: readonly Findings[]): void {
     checks.failed(
       "members",
       `of ${clusters.size} clusters: ${[...clusters].join(", ")}`,
-      "name members of one cluster only with --etcd",
+      "name members of one cluster only",
+      ["etcd"],
     );
   } else checks.ok("members", `all ${answered.length} of one cluster`);
 }

@@ -22,8 +22,9 @@ export async function inspectBackup(
   const { report, signal } = context;
   const { location } = options;
   if (options.quick && (await originalFolder(location)) !== undefined) {
-    throw new UsageError("an archive of the original tool has no index for --quick to read", {
-      hint: "leave out --quick",
+    throw new UsageError("an archive of the original tool has no index for a quick inspection", {
+      hint: "inspect all of it",
+      settings: ["no-quick"],
     });
   }
   const passphrase = passphraseKeys(await context.passphrase(), report);

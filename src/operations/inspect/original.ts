@@ -4,12 +4,12 @@ import { OriginalBackup } from "../../archive/original/original-backup.js";
 import { throwIfAborted } from "../../errors.js";
 import type { OperationContext } from "../context.js";
 import type { OperationEvent } from "../events.js";
-import { Likeness } from "./similar-contents.js";
+import { SimilarContents } from "./similar-contents.js";
 import { MOST_LINES, placeOf, reportFindings } from "../open/original-objects.js";
 
-/** What nobody can find out by reading such an archive. */
+/** What reading such an archive cannot find out. */
 export const ORIGINAL_DOUBT =
-  "a pass says that the archive is as it was written, not that the original tool wrote what Ceph held: it can seal one object's bytes under another's name, which nothing in the archive shows; take a fresh backup with backuptool create";
+  "a pass says that the archive is as it was written, not that the original tool wrote what Ceph held: it can seal one object's bytes under another's name, which nothing in the archive shows; take a new backup with this program";
 
 /** Decrypts all of an archive of the original tool, and reports what of it can be doubted. */
 export async function inspectOriginal(
@@ -51,7 +51,7 @@ export async function checkOriginal(
   const { signal } = context;
   const backup = await OriginalBackup.open(folder, passphrase, signal);
   try {
-    // What only looks suspicious is said once, by the restore itself or by inspect.
+    // Doubts are reported once, by the restore itself or by inspect.
     const report = (event: OperationEvent) => {
       if (event.type === "progress") context.report(event);
     };
@@ -82,20 +82,20 @@ async function readEverything(
     unknown: 0,
     suspects: 0,
   };
-  const likeness = new Likeness();
+  const similar = new SimilarContents();
   for (let number = 0; number < backup.summary.archives.length; number++) {
-    for await (const item of backup.items(number, { likeness: true, signal })) {
+    for await (const item of backup.items(number, { withPrefixes: true, signal })) {
       throwIfAborted(signal);
       if (item.kind === "records") {
         for (const page of item.pages) found.records += page.length;
       } else {
-        const { object, prefixes, met, mtime } = item;
+        const { object, prefixes, occurrence, mtime } = item;
         found.objects++;
         found.objectBytes += object.content.length;
         if (backup.summary.hasMetadata && mtime === undefined) found.unknown++;
         const place = placeOf(object);
-        // One that came before is no other object.
-        const alike = met === "first" ? likeness.find(place, prefixes) : undefined;
+        // A repetition is not another object.
+        const alike = occurrence === "first" ? similar.find(place, prefixes) : undefined;
         if (alike !== undefined && ++found.suspects <= MOST_LINES) {
           report({ type: "suspects", objects: [alike.other, place], bytes: alike.bytes });
         }

@@ -1,6 +1,6 @@
 import { PassphraseKeys } from "../../archive/crypto/backup-keys.js";
 import { throwIfAborted } from "../../errors.js";
-import { heeding } from "../../flow/race-abort.js";
+import { raceAbort } from "../../flow/race-abort.js";
 import type { OperationContext } from "../context.js";
 
 /** Keys of a passphrase; reports a header that asks for much memory or time before that is spent. */
@@ -22,7 +22,7 @@ export async function reportKeyDerivation<T>(
   throwIfAborted(signal);
   const started = performance.now();
   report({ type: "keys-start" });
-  const opened = await heeding(open(), signal);
+  const opened = await raceAbort(open(), signal);
   report({ type: "keys-done", elapsedMs: performance.now() - started });
   return opened;
 }

@@ -19,7 +19,7 @@ export interface OpenedBackup {
   readonly backup: BackupReader;
   /** Its own base first. */
   readonly bases: readonly BackupReader[];
-  /** Whether it is on this machine, as far as can be told: reading it twice takes no network. */
+  /** See {@link LocatedBackup.local}. */
   readonly local: boolean;
   close(): Promise<void>;
 }
@@ -109,7 +109,7 @@ async function openOriginals(
   }
 }
 
-/** Which backup is read, for users who named another or `latest`. */
+/** Which backup is read: the user may have named `latest`, or expected another. */
 export function openedEvent({
   backup,
   bases,

@@ -6,8 +6,8 @@ import { mostIndexedObjects } from "../../archive/metadata.js";
 import { ObjectTable } from "../../archive/index/object-table.js";
 
 /**
- * Where the last state of each object of a chain lies, so that a restore writes each object once. A
- * backup of some pools only says nothing of the others: for those an older one speaks.
+ * Where the last state of each object of a chain is, so that a restore writes each object once. Of a pool that the
+ * newest backup does not cover, the next older backup that covers it decides.
  */
 export class FinalState {
   readonly #table: ObjectTable;
@@ -28,7 +28,7 @@ export class FinalState {
     const pools = new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []));
     const final = new FinalState(
       Math.max(...chain.map(({ metadata }) => mostIndexedObjects(metadata.counts))) *
-        speakers(chain),
+        decidingBackups(chain),
     );
     for (const [ordinal, member] of chain.entries()) {
       const complete = [...pools].every((pool) => final.#pools.has(pool));
@@ -69,7 +69,7 @@ export class FinalState {
     }
   }
 
-  /** Whether the object is there at the end of the chain. */
+  /** Whether the object exists at the end of the chain. */
   has(object: EntryName): boolean {
     return this.#slot(object) !== undefined;
   }
@@ -88,8 +88,8 @@ export class FinalState {
   }
 }
 
-/** How many backups of a chain may speak for some pool: mostly the newest alone. */
-function speakers(chain: readonly BackupReader[]): number {
+/** How many backups of a chain decide on some pool: mostly the newest alone. */
+function decidingBackups(chain: readonly BackupReader[]): number {
   const seen = new Set<string>();
   let count = 0;
   for (const { metadata } of chain) {

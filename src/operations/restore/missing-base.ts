@@ -5,15 +5,17 @@ import type { IndexedKey, IndexedObject } from "../../archive/index/index-items.
 import { quoted } from "../../quoted.js";
 import { ENOENT } from "../../sources/ceph/errors.js";
 import { packNames } from "../../sources/ceph/name-batch.js";
-import { currentKeys } from "../../archive/index/last-records.js";
+import { lastRecords } from "../../archive/index/last-records.js";
 import { type RestoreTarget, unlessDenied } from "./target.js";
 
-/** Objects of each pool, and keys, that are looked for in the target. */
+/** Objects of each pool, and keys, that are looked up in the target. */
 const SAMPLE = 256;
 
-/** That a restore of an incremental alone does not bring back what the backup is of. */
+/** The target lacks what an incremental leaves to its base. */
 export interface MissingBase {
   readonly message: string;
+  /** Names of the settings that the message is about. */
+  readonly settings?: readonly string[];
   /** False where the target may not be read. */
   readonly certain: boolean;
 }
@@ -32,7 +34,7 @@ export async function missingBase(
   } catch (error) {
     const indexDamaged = error instanceof ArchiveError && error.file === INDEX_NAME;
     if (withIndex || !indexDamaged) throw error;
-    const message = `${backup.where} is an incremental; whether the target holds its base cannot be told, as ${INDEX_NAME} is damaged: ${error.message}`;
+    const message = `${backup.where} is an incremental; whether the target holds its base is not known, since ${INDEX_NAME} is damaged: ${error.message}`;
     return { message, certain: false };
   }
 }
@@ -64,22 +66,23 @@ async function lookForBase(
   }
   const wanted = keys.items.map(({ key }) => key);
   const there = await unlessDenied(() => target.etcd?.countExisting(wanted, signal));
-  // Some go by themselves: their leases expire.
+  // Keys also vanish when their leases expire.
   if (there !== undefined && there < wanted.length / 2) {
     missing.push(`${wanted.length - there} of ${wanted.length} keys`);
   }
   denied ||= there === undefined && wanted.length > 0;
-  const hint = "restore the base first, or name it with --with-base";
+  const hint = "restore the base first, or name it";
+  const settings = ["with-base"];
   if (missing.length > 0) {
     const message = `${backup.where} is an incremental over backup ${base}, which the target does not hold: of what was looked for, ${missing.join(" and ")} of the base are missing or differ. Only what the incremental itself holds is restored; ${hint}`;
-    return { message, certain: true };
+    return { message, settings, certain: true };
   }
   if (!denied) return undefined;
-  const message = `${backup.where} is an incremental, and only what changed since its base ${base} is restored; whether the target holds the base cannot be told, as it may not be read; ${hint}`;
-  return { message, certain: false };
+  const message = `${backup.where} is an incremental, and only what changed since its base ${base} is restored; whether the target holds the base is not known, since it may not be read; ${hint}`;
+  return { message, settings, certain: false };
 }
 
-/** So many of the items that come, each with the same chance. */
+/** A uniform random sample of the items that are added. */
 class Sample<T> {
   readonly items: T[] = [];
   #seen = 0;
@@ -103,7 +106,7 @@ async function sampleOf(
   const objects = new Map<string, Sample<IndexedObject>>();
   const keys = new Sample<IndexedKey>();
   const names = new Map<number, string>();
-  for await (const items of currentKeys(backup, signal)) {
+  for await (const items of lastRecords(backup, signal)) {
     for (const item of items) {
       if (item.kind === "pool") names.set(item.pool, item.name);
       if (item.kind === "key" && item.backup > 0 && etcd !== undefined) keys.add(item);

@@ -38,7 +38,7 @@ export interface RestoreOptions {
   readonly checkFirst?: boolean | undefined;
 }
 
-/** Brings a backup, or a chain of them, back. `complete` is false when the backup is known to lack something. */
+/** Restores a backup, or a chain of them. `complete` is false when the backup is known to lack something. */
 export async function restoreBackup(
   options: RestoreOptions,
   context: OperationContext,
@@ -81,7 +81,10 @@ export async function restoreBackup(
     if (checkFirst) await checkPlan(plan, context);
     const { final, missingBase } =
       (await beforeWriting(plan.readIndexes?.(target, { checked: checkFirst, signal }))) ?? {};
-    if (missingBase !== undefined) report({ type: "warning", message: missingBase.message });
+    if (missingBase !== undefined) {
+      const { message, settings } = missingBase;
+      report({ type: "warning", message, settings });
+    }
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const restorer = new Restorer(
       { pools: targets, etcd: keyTarget },
@@ -118,8 +121,10 @@ async function checkPlan(plan: RestorePlan, context: OperationContext): Promise<
   try {
     await plan.check({ signal, passphrase, report });
   } catch (error) {
-    const nothing = "nothing was written; --no-check-first restores what comes before the damage";
-    throw error instanceof BackupToolError ? withHint(error, nothing) : error;
+    if (!(error instanceof BackupToolError)) throw error;
+    const hint =
+      "nothing was written; without this check, what comes before the damage is restored";
+    throw withHint(error, { hint, settings: ["no-check-first"] });
   }
 }
 
@@ -132,7 +137,7 @@ function requireArchivedPools(held: readonly string[], mapped: readonly string[]
   });
 }
 
-/** Resolves with `work`; its errors say that nothing was restored yet. */
+/** Resolves with `work`; adds to its errors that nothing was restored yet. */
 async function beforeWriting<T>(work: Promise<T> | undefined): Promise<T | undefined> {
   try {
     return await work;
@@ -147,6 +152,8 @@ function howFar(
 ): unknown {
   const done = `${objects} ceph objects and ${records} etcd records had been restored`;
   const index = error instanceof ArchiveError && error.file === INDEX_NAME;
-  const again = `${done}; ${index ? "--no-check-first restores a backup alone without its index" : "the restore can be run again"}`;
-  return error instanceof BackupToolError ? withHint(error, again) : error;
+  if (!(error instanceof BackupToolError)) return error;
+  if (!index) return withHint(error, { hint: `${done}; the restore can be run again` });
+  const hint = `${done}; without the check, a backup alone is restored without its index`;
+  return withHint(error, { hint, settings: ["no-check-first"] });
 }
