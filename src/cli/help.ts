@@ -54,16 +54,16 @@ async function listed(
 
 /** The help of one command, with its flags in groups. */
 export async function commandHelp(
-  { name, argument, describe, groups, examples }: Command,
+  { name, argument, describe, groups, flags, examples }: Command,
   columns = MAX_COLUMNS,
 ): Promise<string> {
   const words = ["backuptool", name, ...(argument === undefined ? [] : [argument]), "[flags]"];
-  const all = { ...groups, General: { ...commonFlags, ...ANSWERED } };
-  const parser = parserOf(Object.assign({}, ...Object.values(all)))
+  const general = { ...commonFlags, ...ANSWERED };
+  const parser = parserOf({ ...flags, ...general })
     .usage(`${describe}\n\nUsage: ${words.join(" ")}`)
     .wrap(Math.min(MAX_COLUMNS, columns));
-  for (const [heading, flags] of Object.entries(all)) {
-    parser.group(Object.keys(flags), `${heading}:`);
+  for (const [heading, group] of Object.entries({ ...groups, General: general })) {
+    parser.group(Object.keys(group), `${heading}:`);
   }
   const shown = examples.map(([line, does]) => `  # ${does}\n${folded(line)}\n`);
   return `${await parser.getHelp()}\n\nExamples:\n${shown.join("")}`;
@@ -75,7 +75,7 @@ function folded(line: string): string {
   for (const part of line.replace("$0", "backuptool").split(/ (?=--|\| )/)) {
     const last = `${lines.at(-1)} ${part}`;
     if (last.length <= MAX_COLUMNS - 2) lines[lines.length - 1] = last;
-    else lines.push(`     ${part}`);
+    else lines.push(`    ${part}`);
   }
   return lines.join(" \\\n");
 }

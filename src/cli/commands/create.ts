@@ -35,7 +35,7 @@ export const create = command({
       ...skipFlags,
       "incremental-over": {
         ...text,
-        describe: "Base of an incremental: a folder, `latest`, or a name in the store",
+        describe: "Base of an incremental: a folder, latest, or a name in the store",
       },
       "keep-going": {
         ...toggle,

@@ -5,8 +5,8 @@ import { backupLocation, locationGroups } from "../input/chosen-backup.js";
 
 export const inspect = command({
   groups: {
-    "What to check": { quick: { ...toggle, describe: "Read METADATA.bin and INDEX.bin only" } },
     ...locationGroups,
+    "What to check": { quick: { ...toggle, describe: "Read METADATA.bin and INDEX.bin only" } },
     Passphrase: passphraseFlags,
   },
   examples: [
