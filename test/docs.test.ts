@@ -22,8 +22,7 @@ for (const page of PAGES) {
   });
 
   test(`the source files that ${page} names exist`, (t) => {
-    const named =
-      text.match(/(?<![\w/.-])(?:src|test|native|bench|docs)\/[\w./-]*\w/g) ?? [];
+    const named = text.match(/(?<![\w/.-])(?:src|test|native|bench|docs)\/[\w./-]*\w/g) ?? [];
     t.deepEqual(
       named.filter((path) => !existsSync(join(ROOT, path))),
       [],
