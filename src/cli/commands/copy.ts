@@ -98,7 +98,9 @@ export const copy = command({
       session,
     ).catch((error: unknown) => {
       if (!(error instanceof InterruptedError)) throw error;
-      throw withHint(error, "run the same copy again: it goes on where this one ended");
+      throw withHint(error, {
+        hint: "run the same copy again: it goes on where this one ended",
+      });
     });
     return failed === 0 ? ExitCode.done : ExitCode.incomplete;
   },

@@ -51,8 +51,8 @@ export class CephCluster {
   /** @throws CephError, InterruptedError */
   static async connect(options: CephOptions, signal: AbortSignal): Promise<CephCluster> {
     throwIfAborted(signal);
-    await readable(options.conf, "--cephconf");
-    if (options.keyring !== undefined) await readable(options.keyring, "--keyring");
+    await checkReadable("configuration file", options.conf, "cephconf");
+    if (options.keyring !== undefined) await checkReadable("keyring", options.keyring, "keyring");
     const native = newLibradosCluster();
     const given = options.user ?? "admin";
     const user = given.includes(".") ? given : `client.${given}`;
@@ -187,18 +187,19 @@ function noticesOfDeadConnections(opTimeoutSeconds: number): (readonly [string, 
 }
 
 /** librados takes regular files alone: of a pipe it reads nothing, once a process writes to it. */
-async function readable(path: string, flag: string): Promise<void> {
+async function checkReadable(what: string, path: string, setting: string): Promise<void> {
   try {
     await access(path, constants.R_OK);
     if (!(await stat(path)).isFile()) throw new Error("it is not a regular file");
   } catch (cause) {
     throw new CephError(
       "CEPH_CONNECT",
-      `ceph: ${flag} ${quoted(path)} cannot be read`,
+      `ceph: the ${what} ${quoted(path)} cannot be read`,
       { operation: "connect" },
       {
         cause,
-        hint: "it must be a regular file; check the path and its permissions, or use --skip-ceph",
+        hint: "it must be a regular file; check the path and its permissions, or leave Ceph out",
+        settings: [setting, "skip-ceph"],
       },
     );
   }
@@ -211,22 +212,28 @@ function connectError(code: number, user: string, options: CephOptions): CephErr
     "CEPH_CONNECT",
     `ceph: cannot connect as ${quoted(user)} with ${quoted(options.conf)}: ${said?.[0] ?? errnoName}`,
     { operation: "connect", errnoName },
-    { hint: said?.[1] },
+    said && { hint: said[1], settings: said.slice(2) },
   );
 }
 
-const REASONS: Readonly<Record<string, readonly [string, string]>> = {
+/** By the name of the error: the reason, what to do about it, and the settings that it is about. */
+const REASONS: Readonly<Record<string, readonly [string, string, ...string[]]>> = {
   ETIMEDOUT: ["no monitor answers (ETIMEDOUT)", "are mon_host in ceph.conf and the network right?"],
   ENOENT: [
     "no key for this user, or no monitors in ceph.conf (ENOENT)",
-    "name the keyring with --keyring and the user with --ceph-user",
+    "name the keyring and the user",
+    "keyring",
+    "ceph-user",
   ],
-  EACCES: ["the key is not accepted (EACCES)", "check --ceph-user and --keyring"],
-  EPERM: ["the key is not accepted (EPERM)", "check --ceph-user and --keyring"],
+  EACCES: ["the key is not accepted (EACCES)", "check user and keyring", "ceph-user", "keyring"],
+  EPERM: ["the key is not accepted (EPERM)", "check user and keyring", "ceph-user", "keyring"],
   EINVAL: [
     "ceph.conf cannot be understood (EINVAL)",
-    "check --cephconf, --ceph-user and --keyring",
+    "check the file, the user and the keyring",
+    "cephconf",
+    "ceph-user",
+    "keyring",
   ],
-  ENOTSUP: ["no way to authenticate (ENOTSUP)", "name the keyring with --keyring"],
-  EOPNOTSUPP: ["no way to authenticate (EOPNOTSUPP)", "name the keyring with --keyring"],
+  ENOTSUP: ["no way to authenticate (ENOTSUP)", "name the keyring", "keyring"],
+  EOPNOTSUPP: ["no way to authenticate (EOPNOTSUPP)", "name the keyring", "keyring"],
 };

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { BackupToolError } from "../../errors.js";
+import { BackupToolError, type ErrorDetails } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { ReadFailure } from "./types.js";
 
@@ -45,12 +45,7 @@ export class CephError extends BackupToolError {
   readonly object: Uint8Array | undefined;
   readonly errnoName: string | undefined;
 
-  constructor(
-    code: CephErrorCode,
-    message: string,
-    context: Context,
-    options: { cause?: unknown; hint?: string | undefined } = {},
-  ) {
+  constructor(code: CephErrorCode, message: string, context: Context, options?: ErrorDetails) {
     super(code, message, options);
     this.operation = context.operation;
     this.pool = context.pool;
@@ -61,14 +56,14 @@ export class CephError extends BackupToolError {
   /** @param errno the negative code of librados */
   static of(errno: number, context: Omit<Context, "errnoName">): CephError {
     const errnoName = errnoNameOf(errno);
-    const [code, words, hint] = MEANINGS[errnoName] ?? ["CEPH_IO", undefined, undefined];
+    const [code, words, hint, ...settings] = MEANINGS[errnoName] ?? ["CEPH_IO"];
     const what = [
       context.operation,
       context.object === undefined ? undefined : quoted(context.object),
       context.pool === undefined ? undefined : `in pool ${quoted(context.pool)}`,
     ];
     const message = `ceph: ${what.filter(Boolean).join(" ")}: ${words === undefined ? errnoName : `${words} (${errnoName})`}`;
-    return new CephError(code, message, { ...context, errnoName }, { hint });
+    return new CephError(code, message, { ...context, errnoName }, { hint, settings });
   }
 
   /** The failure of one object's read, as an error. */
@@ -77,18 +72,30 @@ export class CephError extends BackupToolError {
   }
 }
 
-const MEANINGS: Readonly<Record<string, [CephErrorCode, string, string?]>> = {
+/** By the name of the error: code, words, what to do, and the settings that it is about. */
+const MEANINGS: Readonly<Record<string, [CephErrorCode, string?, string?, ...string[]]>> = {
   ETIMEDOUT: [
     "CEPH_TIMEOUT",
     "no answer in time",
-    "see `ceph health detail`: OSDs may be down, or the cluster or a pool full; --ceph-timeout waits longer",
+    "see `ceph health detail`: OSDs may be down, or the cluster or a pool full; a longer timeout may help",
+    "ceph-timeout",
   ],
   // Of an object it is no error, and is not reported by this.
   ENOENT: ["CEPH_POOL_NOT_FOUND", "the pool is no longer there", "see `ceph osd pool ls`"],
   ENOSPC: ["CEPH_FULL", "the cluster is full", "see `ceph df` and `ceph health detail`"],
   EDQUOT: ["CEPH_FULL", "the pool's quota is reached", "see `ceph osd pool get-quota`"],
-  EACCES: ["CEPH_DENIED", "not allowed", "see `ceph auth get` for what --ceph-user may do"],
-  EPERM: ["CEPH_DENIED", "not allowed", "see `ceph auth get` for what --ceph-user may do"],
+  EACCES: [
+    "CEPH_DENIED",
+    "not allowed",
+    "see `ceph auth get` for what the user may do",
+    "ceph-user",
+  ],
+  EPERM: [
+    "CEPH_DENIED",
+    "not allowed",
+    "see `ceph auth get` for what the user may do",
+    "ceph-user",
+  ],
   EFBIG: [
     "CEPH_TOO_LARGE",
     "the object is larger than the cluster takes",

@@ -139,7 +139,8 @@ function withBinding<T>(use: (binding: Binding) => T): T {
       { operation: "load librados" },
       {
         cause,
-        hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or use --skip-ceph",
+        hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or leave Ceph out",
+        settings: ["skip-ceph"],
       },
     );
   }

@@ -63,7 +63,7 @@ export interface ReadObject extends ObjectName {
   release(): void;
 }
 
-/** An object that could not be read: what `--keep-going` counts and lists. */
+/** An object that could not be read: what a run that keeps going counts and lists. */
 export interface ReadFailure extends ObjectName {
   /** Positive errno number, and its name. */
   readonly errno: number;
