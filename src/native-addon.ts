@@ -18,3 +18,12 @@ function packageRoot(): string | undefined {
     if (dirname(folder) === folder) return undefined;
   }
 }
+
+/** Whether `value` has a function under each of the names: a check of an addon before its type is believed. */
+export function hasFunctions<Name extends string>(
+  value: unknown,
+  names: readonly Name[],
+): value is Record<Name, { readonly prototype: unknown }> {
+  if (typeof value !== "object" || value === null) return false;
+  return names.every((name) => typeof Reflect.get(value, name) === "function");
+}

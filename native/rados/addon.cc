@@ -3,9 +3,9 @@
 
 #include "cluster.h"
 
-// librados takes and frees a buffer of megabytes for each operation. By default each comes fresh from the
-// kernel and has its pages zeroed one fault at a time; kept and used again they cost nothing. Larger
-// blocks, such as Argon2's, still go back at once.
+// librados allocates and frees a buffer of megabytes for each operation. By default malloc maps each anew, and the kernel
+// zeroes its pages one fault at a time; kept for the next operation they cost nothing. Larger blocks, such as those of
+// Argon2, still go back to the kernel at once.
 static void keep_buffers() {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 64 << 20);

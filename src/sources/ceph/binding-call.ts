@@ -1,0 +1,35 @@
+import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { CephError, type CephErrorContext, ECANCELED } from "./errors.js";
+import type { Callback } from "./librados.js";
+
+/**
+ * Makes a call of the binding; resolves with its result. When the signal aborts, this rejects at once, and the call goes
+ * on for a moment.
+ *
+ * @param context of the error that a negative errno is thrown as
+ * @throws CephError, InterruptedError
+ */
+export async function callBinding<Result>(
+  signal: AbortSignal,
+  context: CephErrorContext,
+  start: (done: Callback<Result>) => void,
+): Promise<Result> {
+  throwIfAborted(signal);
+  return await new Promise<Result>((resolve, reject) => {
+    const abort = (): void => reject(new InterruptedError());
+    signal.addEventListener("abort", abort, { once: true });
+    const done: Callback<Result> = (code, result) => {
+      signal.removeEventListener("abort", abort);
+      if (result !== undefined) resolve(result);
+      else if (code === ECANCELED)
+        reject(new InterruptedError("the connection to ceph was closed"));
+      else reject(CephError.of(code, context));
+    };
+    try {
+      start(done);
+    } catch (error) {
+      signal.removeEventListener("abort", abort);
+      throw error;
+    }
+  });
+}
