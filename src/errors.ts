@@ -1,44 +1,63 @@
 /**
- * The one hierarchy of errors. Each class has a stable `code` for programs and fields for context;
- * only `src/cli` turns them into words on a terminal and exit codes.
+ * The one hierarchy of errors. Each class has a stable `code` for programs and fields for context. They name settings
+ * and no flag: a front door adds its own words and exit codes.
  */
 
 /** Anything that this program reports on purpose. */
 export class BackupToolError extends Error {
   /** Stable, upper case, never reused for another meaning. */
   readonly code: string;
-  /** What to do about it, in a few words, when there is something to do. */
-  readonly hint: string | undefined;
+  /** What to do about it. */
+  readonly advice: readonly Advice[];
 
-  constructor(
-    code: string,
-    message: string,
-    options: { cause?: unknown; hint?: string | undefined } = {},
-  ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  constructor(code: string, message: string, { cause, hint, settings, advice }: ErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     this.code = code;
-    this.hint = options.hint;
+    this.advice = hint === undefined ? (advice ?? []) : [...(advice ?? []), { hint, settings }];
+  }
+
+  /** The words of the advice alone. */
+  get hint(): string | undefined {
+    return this.advice.length === 0 ? undefined : this.advice.map(({ hint }) => hint).join("; ");
   }
 }
 
-/** The same error with more to do about it. */
-export function withHint(error: BackupToolError, more: string): BackupToolError {
-  const hint = error.hint === undefined ? more : `${error.hint}; ${more}`;
-  return new BackupToolError(error.code, error.message, { cause: error, hint });
+/** What to do about an error, in a few words. */
+export interface Advice {
+  readonly hint: string;
+  /**
+   * Names of the settings that the words are about, such as `outputdir`; `no-` before one turns it off. Each front
+   * door names them in its own way.
+   */
+  readonly settings?: readonly string[] | undefined;
 }
 
-/** Flags, names or folders that cannot mean what was asked. Exit code 2. */
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  readonly hint?: string | undefined;
+  readonly settings?: readonly string[] | undefined;
+  /** Comes before `hint`. */
+  readonly advice?: readonly Advice[];
+}
+
+/** The same error with more advice. */
+export function withHint(error: BackupToolError, ...more: readonly Advice[]): BackupToolError {
+  const advice = [...error.advice, ...more];
+  return new BackupToolError(error.code, error.message, { cause: error, advice });
+}
+
+/** Settings, names or folders that cannot mean what was asked. Exit code 2. */
 export class UsageError extends BackupToolError {
-  constructor(message: string, options: { cause?: unknown; hint?: string | undefined } = {}) {
-    super("USAGE", message, options);
+  constructor(message: string, details?: ErrorDetails) {
+    super("USAGE", message, details);
   }
 }
 
 /** The operation's AbortSignal fired. Exit code 130. */
 export class InterruptedError extends BackupToolError {
-  constructor(message = "interrupted", options: { cause?: unknown; hint?: string } = {}) {
-    super("INTERRUPTED", message, options);
+  constructor(message = "interrupted", details?: ErrorDetails) {
+    super("INTERRUPTED", message, details);
   }
 }
 

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Loads an addon of binding.gyp by its target's name; throws when it is not built or does not load. */
+/** Loads an addon by the name of its target in binding.gyp. Throws when it is not built or does not load. */
 export function loadAddon(name: string): unknown {
   const file = join("build", "Release", `${name}.node`);
   const root = packageRoot();
@@ -11,7 +11,7 @@ export function loadAddon(name: string): unknown {
   return createRequire(import.meta.url)(join(root, file));
 }
 
-/** The package's root is where binding.gyp stands, wherever the compiled file was put. */
+/** The folder of binding.gyp: above this file, wherever it was compiled to. */
 function packageRoot(): string | undefined {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, "binding.gyp"))) return folder;
@@ -19,11 +19,8 @@ function packageRoot(): string | undefined {
   }
 }
 
-/** Whether `value` has a function under each of the names: a check of an addon before its type is believed. */
-export function hasFunctions<Name extends string>(
-  value: unknown,
-  names: readonly Name[],
-): value is Record<Name, { readonly prototype: unknown }> {
-  if (typeof value !== "object" || value === null) return false;
-  return names.every((name) => typeof Reflect.get(value, name) === "function");
+/** Whether an addon has all of these functions. */
+export function hasFunctions(addon: unknown, names: readonly string[]): addon is object {
+  if (typeof addon !== "object" || addon === null) return false;
+  return names.every((name) => typeof Reflect.get(addon, name) === "function");
 }

@@ -11,13 +11,18 @@ static void keep_buffers() {
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
+// The version of what JavaScript calls and gets. Raise it with INTERFACE in src/sources/ceph/librados.ts, so that an addon
+// of another build is noticed when it is loaded.
+static constexpr int kInterface = 1;
+
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   keep_buffers();
+  exports.Set("interface", kInterface);
   exports.Set("Cluster", Cluster::define(env));
   int major, minor, extra;
   librados::Rados::version(&major, &minor, &extra);
-  exports.Set("version", Napi::String::New(env, std::to_string(major) + "." + std::to_string(minor) +
-                                                    "." + std::to_string(extra)));
+  const std::string version = std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(extra);
+  exports.Set("version", version);
   return exports;
 }
 

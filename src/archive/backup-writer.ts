@@ -212,7 +212,8 @@ export class BackupWriter extends EntryWriter {
     const number = this.#archiveNumber + 1;
     if (number >= MAX_ARCHIVE_FILES) {
       throw new UsageError(`a backup has at most ${MAX_ARCHIVE_FILES} ARCHIVE files`, {
-        hint: "use a larger --archive-size",
+        hint: "use larger files",
+        settings: ["archive-size"],
       });
     }
     const name = archiveName(number);

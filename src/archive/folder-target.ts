@@ -6,8 +6,8 @@ import type { BackupTarget, SealedOutput } from "./backup-target.js";
 import { FileThread } from "../threads/file-thread.js";
 import { MANIFEST_NAME } from "./format.js";
 
-/** Refuses a folder that holds anything; makes it when it is not there. */
-export async function prepareFolder(folder: string, flag = "--outputdir"): Promise<void> {
+/** Makes the folder when it is not there. @throws UsageError when it holds anything */
+export async function prepareFolder(folder: string): Promise<void> {
   let names: string[];
   try {
     await makeFolder(resolve(folder));
@@ -18,7 +18,7 @@ export async function prepareFolder(folder: string, flag = "--outputdir"): Promi
   }
   if (names.length > 0) {
     throw new UsageError(`the folder ${folder} is not empty`, {
-      hint: `name a new one with ${flag}; a backup is never written over another`,
+      hint: "name a new one; a backup is never written over another",
     });
   }
 }

@@ -22,7 +22,7 @@ export interface BackupCounts {
   readonly deletedObjects: number;
   /** Gone between listing and reading. */
   readonly vanishedObjects: number;
-  /** Could not be read (`--keep-going`). */
+  /** Could not be read, in a run that kept going. */
   readonly missingObjects: number;
   readonly records: number;
   readonly unchangedKeys: number;

@@ -1,7 +1,7 @@
 import type { OperationContext } from "../operations/context.js";
 import type { OperationEvent } from "../operations/events.js";
 import type { StateFolder } from "../operations/open/state-file.js";
-import { escapeActing, escapeActingJson, printable } from "./output/failure.js";
+import { escapeActing, escapeActingJson, namingFlags, printable } from "./output/failure.js";
 import type { commonFlags, newPassphraseFlags, passphraseFlags } from "./flags.js";
 import { jsonEvent } from "./output/json-event.js";
 import { linesOf } from "./output/lines.js";
@@ -60,7 +60,8 @@ export class Session implements OperationContext {
 
   warn = (message: string): void => this.report({ type: "warning", message });
 
-  report = (event: OperationEvent): void => {
+  report = (reported: OperationEvent): void => {
+    const event = namingFlags(reported);
     if (event.type === "progress") {
       this.#showProgress(event);
       return;

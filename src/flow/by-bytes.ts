@@ -4,16 +4,17 @@ export function* byBytes<T>(
   limit: number,
   bytesOf: (item: T) => number,
 ): Generator<readonly T[]> {
-  let from = 0;
+  let run: T[] = [];
   let bytes = 0;
-  for (let to = 0; to < items.length; to++) {
-    const size = bytesOf(items[to] as T);
-    if (to > from && bytes + size > limit) {
-      yield items.slice(from, to);
-      from = to;
+  for (const item of items) {
+    const size = bytesOf(item);
+    if (run.length > 0 && bytes + size > limit) {
+      yield run;
+      run = [];
       bytes = 0;
     }
+    run.push(item);
     bytes += size;
   }
-  if (from < items.length) yield items.slice(from);
+  if (run.length > 0) yield run;
 }

@@ -1,27 +1,29 @@
-/** Hands items from a producer to a consumer, one at a time: `send` waits until the item was taken. */
+import { Waiters } from "./waiters.js";
+
+/** Hands items from a producer to a consumer, one at a time: `send` waits while an item is not taken yet. */
 export class Channel<T> implements AsyncIterable<T> {
+  readonly #changed = new Waiters();
   #item: { value: T } | undefined;
   #ended = false;
   #failure: { error: unknown } | undefined;
-  #wake: (() => void)[] = [];
 
-  /** Rejects when the consumer has failed. */
+  /** Throws the error of `fail`. */
   async send(value: T): Promise<void> {
-    while (this.#item !== undefined && this.#failure === undefined) await this.#changed();
+    while (this.#item !== undefined && this.#failure === undefined) await this.#changed.wait();
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#item = { value };
-    this.#notify();
+    this.#changed.wakeAll();
   }
 
   end(): void {
     this.#ended = true;
-    this.#notify();
+    this.#changed.wakeAll();
   }
 
   /** Makes the next `send`, and the iteration, throw `error`. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#notify();
+    this.#changed.wakeAll();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
@@ -30,23 +32,13 @@ export class Channel<T> implements AsyncIterable<T> {
       if (this.#item !== undefined) {
         const { value } = this.#item;
         this.#item = undefined;
-        this.#notify();
+        this.#changed.wakeAll();
         yield value;
       } else if (this.#ended) {
         return;
       } else {
-        await this.#changed();
+        await this.#changed.wait();
       }
     }
-  }
-
-  #changed(): Promise<void> {
-    return new Promise((resolve) => this.#wake.push(resolve));
-  }
-
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
   }
 }

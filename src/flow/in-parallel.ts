@@ -1,7 +1,7 @@
 /**
- * `work` for each item, up to `limit` at once, begun in order. After a failure no further item is begun.
- * Once those under way have ended, that of the first item that failed is thrown: the same one as if they
- * had been done one after the other.
+ * Runs `work` for each item, up to `limit` at once, started in order. After a failure no further item is
+ * started; once those running have ended, the failure of the earliest item is thrown: the one that a
+ * loop without concurrency would have thrown.
  */
 export async function inParallel<T>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -10,16 +10,16 @@ export async function inParallel<T>(
 ): Promise<void> {
   const iterator = each(items);
   let failure: { error: unknown; at: number } | undefined;
-  let begun = 0;
+  let started = 0;
   const runner = async (): Promise<void> => {
-    // Of what the items come from, until there is one.
+    // A failure of the iterator comes after those of all items.
     let at = Number.POSITIVE_INFINITY;
     try {
       while (failure === undefined) {
         at = Number.POSITIVE_INFINITY;
         const next = await iterator.next();
         if (next.done) return;
-        at = begun++;
+        at = started++;
         await work(next.value);
       }
     } catch (error) {
@@ -31,7 +31,7 @@ export async function inParallel<T>(
   if (failure !== undefined) throw failure.error;
 }
 
-/** Answers the `next` of several runners one after the other. */
+/** A generator queues the `next` calls of several runners. */
 async function* each<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T, void, void> {
   yield* items;
 }

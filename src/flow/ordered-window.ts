@@ -1,4 +1,4 @@
-/** `work` over `items`, up to `window` at once, results in the order of the items. */
+/** Runs `work` for the items, up to `window` at once; results come in the order of the items. */
 export async function* orderedWindow<T, R>(
   items: AsyncIterable<T>,
   window: number,
@@ -16,7 +16,7 @@ export async function* orderedWindow<T, R>(
           break;
         }
         const result = work(next.value);
-        // A failure is thrown when its turn comes; until then it is not unhandled.
+        // A failure is thrown in its turn; until then it must not count as unhandled.
         result.catch(() => {});
         pending.push(result);
       }

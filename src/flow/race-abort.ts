@@ -1,15 +1,15 @@
 import { InterruptedError } from "../errors.js";
 
-/** What `work` comes to, or an error as soon as the signal fires: for work that nobody can end, or that others share. */
-export async function heeding<T>(
-  work: Promise<T>,
-  signal: AbortSignal | undefined,
-  errorOf: (signal: AbortSignal) => unknown = () => new InterruptedError(),
-): Promise<T> {
+/**
+ * Resolves with `work`, or throws InterruptedError as soon as the signal aborts. For work that takes no signal, or that
+ * others share: it goes on in the background.
+ */
+export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work;
   let interrupt = () => {};
   const interrupted = new Promise<never>((_, reject) => {
-    interrupt = () => reject(errorOf(signal));
+    interrupt = () => reject(new InterruptedError());
+    if (signal.aborted) interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
   });
   try {

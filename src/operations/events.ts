@@ -114,10 +114,11 @@ export type OperationEvent =
       unit: "objects" | "records" | "items" | "bytes";
       bytes?: number;
     }
-  | { type: "warning"; message: string }
-  /** Of interest with `--verbose` alone. */
+  /** `settings`: those that the message is about. */
+  | { type: "warning"; message: string; settings?: readonly string[] | undefined }
+  /** Of interest when something goes wrong. */
   | { type: "note"; message: string }
-  /** One object that a `--keep-going` run could not read. */
+  /** One object that could not be read, in a run that keeps going. */
   | {
       type: "missing";
       pool: string;

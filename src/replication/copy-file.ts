@@ -23,7 +23,8 @@ export interface CopyTools {
 export class CopyMismatch extends BackupToolError {
   constructor(store: SnapStore, key: string, reason: string) {
     super("COPY_MISMATCH", `${store.name}: ${key}: ${reason}`, {
-      hint: "see backuptool snapshot verify --read-data",
+      hint: "verify the snapshot in the source, with its data",
+      settings: ["read-data"],
     });
   }
 }

@@ -1,45 +1,38 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { InterruptedError, throwIfAborted } from "../errors.js";
-import { StoreError } from "../snapstore/errors.js";
+import { type RetryPolicy, retry } from "../flow/retry.js";
+import { STORE_RETRIES, type StoreRetryPolicy } from "../snapstore/layers/retry-policy.js";
 
 export interface RetrySettings {
   /** Tries after the first one. */
   readonly maxRetries: number;
-  /** Longest wait before the first retry, ms; each further one may take twice as long. */
+  /** Longest wait before the first retry, ms; it doubles with each. */
   readonly backoffMs: number;
 }
 
 const LONGEST_WAIT_MS = 5 * 60_000;
 
-/**
- * Does `work` again when it fails in a way that may pass. The wait is any time up to the bound (full
- * jitter), so that many who failed together do not come back together; never less than the store asked
- * for.
- */
-export async function withRetries<T>(
+/** The policy of each call to the two stores of a copy, which {@link RetrySettings} alone limit. */
+export function copyRetries({ maxRetries, backoffMs }: RetrySettings): StoreRetryPolicy {
+  return {
+    ...STORE_RETRIES,
+    attempts: maxRetries + 1,
+    totalMs: Number.POSITIVE_INFINITY,
+    firstDelayMs: backoffMs,
+    maxDelayMs: LONGEST_WAIT_MS,
+  };
+}
+
+/** Repeats work of several calls for failures that no single call can mend. */
+export function withRetries<T>(
   work: () => Promise<T>,
   options: RetrySettings & {
     readonly signal: AbortSignal;
     readonly worthIt: (error: unknown) => boolean;
   },
 ): Promise<T> {
-  for (let retry = 0; ; retry++) {
-    throwIfAborted(options.signal);
-    try {
-      return await work();
-    } catch (error) {
-      if (retry >= options.maxRetries || !options.worthIt(error)) throw error;
-      const bound = Math.min(LONGEST_WAIT_MS, options.backoffMs * 2 ** retry);
-      const asked = error instanceof StoreError ? (error.retryAfterMs ?? 0) : 0;
-      await pause(Math.max(asked, Math.random() * bound), options.signal);
-    }
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (cause) {
-    throw new InterruptedError("interrupted between two tries", { cause });
-  }
+  const policy: RetryPolicy<unknown> = {
+    ...copyRetries(options),
+    advise: (error) => (options.worthIt(error) ? { error } : undefined),
+    onRetry: () => {},
+  };
+  return retry(policy, options.signal, work);
 }

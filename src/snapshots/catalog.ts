@@ -146,7 +146,7 @@ export async function findSnapshot(
   const name = parseSnapshotName(given);
   if (name === undefined) {
     throw new UsageError(`${quoted(given)} is no name of a snapshot`, {
-      hint: "see backuptool snapshot list; latest is the newest complete one",
+      hint: "list the snapshots for the names; latest is the newest complete one",
     });
   }
   const isObject = (await store.head(name.text, signal)) !== undefined;
@@ -169,7 +169,9 @@ async function latestSnapshot(
 }
 
 function noSnapshot(message: string): BackupToolError {
-  return new BackupToolError("NO_SNAPSHOT", message, { hint: "see backuptool snapshot list" });
+  return new BackupToolError("NO_SNAPSHOT", message, {
+    hint: "list the snapshots to see what there is",
+  });
 }
 
 /** The newest name in a store below which a file of this program is, of an unfinished snapshot perhaps. */

@@ -21,7 +21,8 @@ export async function findBases(
   for await (const base of basesOf(store, snapshot, signal)) {
     if (base.name === undefined) {
       throw new BackupToolError("NO_SNAPSHOT", base.missing, {
-        hint: "copy it there, restore from the other store, or name its folder with --with-base",
+        hint: "copy it there, restore from the other store, or name its folder",
+        settings: ["with-base"],
       });
     }
     bases.push(base.name);

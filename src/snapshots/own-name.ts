@@ -46,7 +46,7 @@ export function requireOwnName(
   const what = `backup ${id}, started at ${quoted(startedAt)}`;
   const mismatch = (why: string): ArchiveError =>
     new ArchiveError("DOES_NOT_BELONG", `${where} is another backup than its name says: ${why}`, {
-      hint: "another snapshot was put in its place: see backuptool snapshot list, and compare with another store",
+      hint: "another snapshot was put in its place: list the snapshots, and compare with another store",
     });
   if (snapshot !== undefined) {
     if (snapshot === name.text && metadata.kind === name.kind) return undefined;

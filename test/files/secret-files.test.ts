@@ -147,7 +147,7 @@ test("a pipe without a writer, and what has no end, are errors", async (t) => {
     t.is(credentials.code, 2);
     t.true(credentials.stderr.includes(path), credentials.stderr);
     t.is(key.code, 1);
-    t.true(key.stderr.includes(`--cacert ${path} cannot be read`), key.stderr);
+    t.true(key.stderr.includes(`the TLS file ${path} for etcd cannot be read`), key.stderr);
   }
 });
 

@@ -10,7 +10,7 @@ export interface KdfCost {
   readonly lanes: number;
 }
 
-/** What `--kdf` offers. */
+/** Costs to choose from. */
 export const KDF_COSTS = {
   // For machines that are short of memory: the second choice of RFC 9106 (section 4).
   "low-memory": { memoryKiB: 64 << 10, passes: 3, lanes: 4 },
@@ -78,7 +78,7 @@ export interface KdfDemand {
   readonly passes: number;
 }
 
-/** Undefined when the slots ask for no more than one of `--kdf sensitive`. */
+/** Undefined when the slots ask for no more than one of cost `sensitive`. */
 export function unusualDemand(costs: readonly KdfCost[], file: string): KdfDemand | undefined {
   const { sensitive } = KDF_COSTS;
   const memoryKiB = Math.max(0, ...costs.map((cost) => cost.memoryKiB));

@@ -1,13 +1,35 @@
 import { inspect } from "node:util";
 import { BackupToolError } from "../../errors.js";
+import type { OperationEvent } from "../../operations/events.js";
 
 /** One line that says what failed, on what, and what to do. */
 export function failureLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const hint = error instanceof BackupToolError ? error.hint : undefined;
-  // Each is bounded alone: a long message does not push the hint out.
-  const words = hint === undefined ? [message] : [message, hint];
-  return `backuptool: ${words.map(printable).join("; ")}`;
+  // Each is bounded alone: a long message does not push the advice out.
+  return `backuptool: ${[message, ...adviceOf(error)].map(printable).join("; ")}`;
+}
+
+/** What to do about an error, with the flags that it is about. */
+export function adviceOf(error: unknown): string[] {
+  if (!(error instanceof BackupToolError)) return [];
+  return error.advice.map(({ hint, settings }) => withFlags(hint, settings));
+}
+
+/** An event whose words name the flags of the settings that they are about. */
+export function namingFlags(event: OperationEvent): OperationEvent {
+  if (event.type === "warning") {
+    return { type: event.type, message: withFlags(event.message, event.settings) };
+  }
+  if (event.type !== "check" || event.settings === undefined) return event;
+  const { settings, ...check } = event;
+  return check.advice === undefined
+    ? { ...check, detail: withFlags(check.detail, settings) }
+    : { ...check, advice: withFlags(check.advice, settings) };
+}
+
+function withFlags(words: string, settings: readonly string[] = []): string {
+  if (settings.length === 0) return words;
+  return `${words} (${settings.map((name) => `--${name}`).join(", ")})`;
 }
 
 /** The stack with all causes, for `--verbose`. */

@@ -1,5 +1,6 @@
 import { BackupToolError } from "../../errors.js";
 import type { OperationEvent } from "../../operations/events.js";
+import { adviceOf } from "./failure.js";
 
 /**
  * An event as one line of JSON. A name that is not UTF-8 comes under `<field>Base64` instead, so that
@@ -30,11 +31,12 @@ function isRecord(value: unknown): value is object {
 
 export function jsonFailure(error: unknown, exitCode: number): string {
   const known = error instanceof BackupToolError;
+  const advice = adviceOf(error);
   return line({
     type: "error",
     code: known ? error.code : "UNEXPECTED",
     message: error instanceof Error ? error.message : String(error),
-    ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
+    ...(advice.length > 0 && { hint: advice.join("; ") }),
     exitCode,
   });
 }

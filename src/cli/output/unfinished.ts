@@ -46,7 +46,7 @@ export async function sayWhatIsLeft<T>(
         `snapshot ${snapshot} is unfinished: backuptool snapshot prune-incomplete removes it`,
       );
     }
-    throw withHint(error, left.join("; "));
+    throw withHint(error, { hint: left.join("; ") });
   }
 }
 

@@ -49,10 +49,11 @@ export async function convertBackup(
   const { report, signal } = context;
   if (!(await isOriginal(options.outputDir))) {
     throw new UsageError(`${quoted(options.outputDir)} is no archive of the original tool`, {
-      hint: "name its folder with --outputdir, and the new one with --to",
+      hint: "name its folder, and that of the new backup",
+      settings: ["outputdir", "to"],
     });
   }
-  await prepareFolder(options.to, "--to");
+  await prepareFolder(options.to);
   const oldPassphrase = passphraseKeys(await context.passphrase(), report);
   const newPassphrase = passphraseKeys(await context.newPassphrase(), report);
   const { forNew } = newPassphrase;

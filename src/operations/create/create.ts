@@ -186,7 +186,7 @@ async function openBase(
   const original = await originalFolder(location);
   if (original !== undefined) {
     throw new UsageError(`${quoted(original)} is an archive of the original tool`, {
-      hint: "take a full backup, which heals what that tool may have written wrong; or use backuptool convert first",
+      hint: "take a full backup, which heals what that tool may have written wrong; or convert it first",
     });
   }
   const located = await locateBackup(location, context, run.stores?.seen);

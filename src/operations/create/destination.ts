@@ -104,7 +104,7 @@ export class CreateStores {
       this.#behind = true;
       report({
         type: "warning",
-        message: `the secondary store does not have ${snapshot}, which this backup stands on: backuptool copy brings it there`,
+        message: `the secondary store does not have ${snapshot}, the base of this backup: copy it there`,
       });
     };
     // A secondary that does not answer is told of by the files that it does not take.
@@ -220,5 +220,5 @@ async function openSecondary(secondary: StoreDestination): Promise<SecondaryDest
 
 function leftBehind(error: unknown): string {
   const why = error instanceof Error ? error.message : String(error);
-  return `the secondary store is left behind: ${why}; the backup goes on, and backuptool copy brings the rest there`;
+  return `the secondary store is left behind: ${why}; the backup goes on; copy the rest there afterwards`;
 }

@@ -48,7 +48,10 @@ export async function archiveLargeObject(
     "CEPH_OBJECT_CHANGED",
     `ceph: object ${quoted(name.name)} in pool ${quoted(name.pool)} changed each of ${ATTEMPTS} times that it was read`,
     { operation: "read", pool: name.pool, object: name.name },
-    { hint: "run it again when the object is written less, or go on without it by --keep-going" },
+    {
+      hint: "run it again when the object is written less, or keep going without it",
+      settings: ["keep-going"],
+    },
   );
 }
 

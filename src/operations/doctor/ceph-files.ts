@@ -18,7 +18,7 @@ export async function checkConf(
     checks.ok("ceph.conf", quoted(path));
     return true;
   } catch (error) {
-    checks.failedBy("ceph.conf", error, "", "check --cephconf and its permissions");
+    checks.failedBy("ceph.conf", error, "", "check the path and its permissions", ["cephconf"]);
     return false;
   }
 }
@@ -30,7 +30,7 @@ export async function checkKeyring(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (keyring === undefined) {
-    checks.skipped("keyring", "--keyring is not given; librados looks where ceph.conf says");
+    checks.skipped("keyring", "none is named; librados looks where ceph.conf says");
     return true;
   }
   const name = user.includes(".") ? user : `client.${user}`;
@@ -45,7 +45,8 @@ export async function checkKeyring(
       checks.failed(
         "keyring",
         `${quoted(keyring)} has no key of ${quoted(name)}, only of ${those}`,
-        "name the user with --ceph-user and its keyring with --keyring",
+        "name the user and its keyring",
+        ["ceph-user", "keyring"],
       );
       return false;
     }
@@ -60,7 +61,7 @@ export async function checkKeyring(
     }
     return true;
   } catch (error) {
-    checks.failedBy("keyring", error, "", "check --keyring and its permissions");
+    checks.failedBy("keyring", error, "", "check the path and its permissions", ["keyring"]);
     return false;
   }
 }

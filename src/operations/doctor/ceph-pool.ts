@@ -99,8 +99,8 @@ async function withPool(
  */
 function withoutPool(error: CephError, pool: string): CephError {
   const message = error.message.replace(` in pool ${quoted(pool)}`, "");
-  const hint = error.code === "CEPH_DENIED" ? undefined : error.hint;
-  return new CephError(error.code, message, error, { cause: error, hint });
+  const advice = error.code === "CEPH_DENIED" ? [] : error.advice;
+  return new CephError(error.code, message, error, { cause: error, advice });
 }
 
 function adviceFor(error: unknown, user: string, rights: string, pool: string): string {
@@ -170,8 +170,13 @@ async function remove(
   } catch (error) {
     // Who may not write has written nothing.
     if (error instanceof CephError && error.code === "CEPH_DENIED") return;
-    const { detail, hint } = wordsOf(error, "ceph");
+    const { detail, hint, settings } = wordsOf(error, "ceph");
     const more = `remove the object ${quoted(probe.name)} by hand`;
-    checks.failed(`probe in ${name}`, detail, hint === undefined ? more : `${hint}; ${more}`);
+    checks.failed(
+      `probe in ${name}`,
+      detail,
+      hint === undefined ? more : `${hint}; ${more}`,
+      settings,
+    );
   }
 }

@@ -9,6 +9,8 @@ export interface Check {
   readonly state: "ok" | "warning" | "failed" | "skipped";
   readonly detail: string;
   readonly advice?: string | undefined;
+  /** Names of the settings that the advice, or else the detail, is about. */
+  readonly settings?: readonly string[] | undefined;
 }
 
 export type ReportCheck = (check: Check) => void;
@@ -31,13 +33,14 @@ export class AreaChecks {
     this.#report({ area: this.#area, name, state: "warning", detail, advice });
   }
 
-  failed(name: string, detail: string, advice?: string): void {
+  failed(name: string, detail: string, advice?: string, settings?: readonly string[]): void {
     this.#report({
       area: this.#area,
       name,
       state: "failed",
       detail,
       ...(advice !== undefined && { advice }),
+      ...(settings !== undefined && settings.length > 0 && { settings }),
     });
   }
 
@@ -58,9 +61,16 @@ export class AreaChecks {
    *
    * @param about what the message begins with and the line says already
    */
-  failedBy(name: string, error: unknown, about: string, advice?: string): void {
-    const { detail, hint } = wordsOf(error, about);
-    this.failed(name, detail, hint ?? advice);
+  failedBy(
+    name: string,
+    error: unknown,
+    about: string,
+    advice?: string,
+    settings?: readonly string[],
+  ): void {
+    const { detail, hint, settings: own } = wordsOf(error, about);
+    if (hint === undefined) this.failed(name, detail, advice, settings);
+    else this.failed(name, detail, hint, own);
   }
 }
 
@@ -68,11 +78,13 @@ export class AreaChecks {
 export function wordsOf(
   error: unknown,
   about: string,
-): { detail: string; hint: string | undefined } {
+): { detail: string; hint: string | undefined; settings: readonly string[] } {
   if (error instanceof InterruptedError) throw error;
   const message = error instanceof Error ? error.message : String(error);
   const detail = message.startsWith(about)
     ? message.slice(about.length).replace(/^(: |, )/, "")
     : message;
-  return { detail, hint: error instanceof BackupToolError ? error.hint : undefined };
+  const advice = error instanceof BackupToolError ? error.advice : [];
+  const settings = advice.flatMap((one) => one.settings ?? []);
+  return { detail, hint: advice.map(({ hint }) => hint).join("; ") || undefined, settings };
 }

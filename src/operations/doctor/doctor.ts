@@ -45,10 +45,10 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
   const areas = [area("program", async (checks) => checkProgram(checks, toolVersion))];
   areas.push(
     ceph === undefined
-      ? leftOut("ceph", "--skip-ceph")
+      ? leftOut("ceph", "skip-ceph")
       : area("ceph", (checks) => checkCeph(checks, ceph, signal)),
     etcd === undefined
-      ? leftOut("etcd", "--skip-etcd")
+      ? leftOut("etcd", "skip-etcd")
       : area("etcd", (checks) => checkEtcd(checks, etcd, signal)),
   );
   if (outputDir !== undefined) {
@@ -70,10 +70,9 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
   return areas;
 }
 
-function leftOut(area: string, flag: string): Part<Check> {
+function leftOut(area: string, setting: string): Part<Check> {
   return async (tell) => {
-    const check: Check = { area, name: "all", state: "skipped", detail: flag };
-    tell(check);
+    tell({ area, name: "all", state: "skipped", detail: "left out", settings: [setting] });
   };
 }
 

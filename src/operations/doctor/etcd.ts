@@ -7,7 +7,7 @@ import { ANSWER_MS, STEP_MS, within } from "./within.js";
 
 /** Versions that this program is tested with begin here. */
 const OLDEST = [3, 4] as const;
-/** `--quota-backend-bytes` unless told. */
+/** etcd's default. */
 const DEFAULT_QUOTA_BYTES = 2 * 2 ** 30;
 const NEARLY_FULL = 0.8;
 
@@ -35,7 +35,7 @@ export async function checkEtcd(
   for (const [i, findings] of (await Promise.allSettled(asked)).entries()) {
     const endpoint = endpoints[i] ?? "";
     if (findings.status === "rejected") {
-      checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "see --etcd");
+      checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "check the endpoint", ["etcd"]);
       continue;
     }
     answered.push(findings.value);
@@ -141,7 +141,8 @@ function compare(checks: AreaChecks, answered: readonly Findings[]): void {
     checks.failed(
       "members",
       `of ${clusters.size} clusters: ${[...clusters].join(", ")}`,
-      "name members of one cluster only with --etcd",
+      "name members of one cluster only",
+      ["etcd"],
     );
   } else checks.ok("members", `all ${answered.length} of one cluster`);
 }

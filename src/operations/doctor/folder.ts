@@ -17,7 +17,9 @@ export async function checkFolder(
     await within(STEP_MS, signal, () => mayWrite(resolve(folder)));
     checkSpace(checks, name, await within(STEP_MS, signal, () => spaceAt(resolve(folder))));
   } catch (error) {
-    checks.failedBy(name, error, "", "use another --outputdir, or let this user write there");
+    checks.failedBy(name, error, "", "use another folder, or let this user write there", [
+      "outputdir",
+    ]);
   }
 }
 

@@ -1,7 +1,7 @@
 import { formatSize } from "../../size-text.js";
 import type { AreaChecks } from "./check.js";
 
-/** One archive file, unless --archive-size says otherwise. */
+/** One archive file of the default size. */
 const LITTLE_BYTES = 2 * 2 ** 30;
 
 /** Whether there is room for a backup at all; how large it will be nobody knows. */

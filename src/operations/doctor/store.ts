@@ -25,7 +25,7 @@ export async function checkStore(
     config = configure();
     opened = await within(STEP_MS, signal, () => openStore(config));
   } catch (error) {
-    checks.failedBy("settings", error, "", "check the flags and credentials of the store");
+    checks.failedBy("settings", error, "", "check the settings and credentials of the store");
     return undefined;
   }
   const store = new RetryingStore(opened, {

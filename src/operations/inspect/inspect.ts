@@ -26,8 +26,9 @@ export async function inspectBackup(
   const { location } = options;
   const original = await originalFolder(location);
   if (original !== undefined && options.quick) {
-    throw new UsageError("an archive of the original tool has no index for --quick to read", {
-      hint: "leave out --quick",
+    throw new UsageError("an archive of the original tool has no index for a quick inspection", {
+      hint: "inspect all of it",
+      settings: ["no-quick"],
     });
   }
   const passphrase = passphraseKeys(await context.passphrase(), report);

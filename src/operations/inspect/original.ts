@@ -10,7 +10,7 @@ import { timedKeys } from "../open/derived-keys.js";
 
 /** What nobody can find out by reading such an archive. */
 export const ORIGINAL_DOUBT =
-  "a pass says that the archive is as it was written, not that the original tool wrote what Ceph held: it can seal one object's bytes under another's name, which nothing in the archive shows; take a fresh backup with backuptool create";
+  "a pass says that the archive is as it was written, not that the original tool wrote what Ceph held: it can seal one object's bytes under another's name, which nothing in the archive shows; take a new backup with this program";
 
 /** Decrypts all of an archive of the original tool, and says what of it can be doubted. */
 export async function inspectOriginal(

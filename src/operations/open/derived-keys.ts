@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../../errors.js";
-import { heeding } from "../../flow/race-abort.js";
+import { raceAbort } from "../../flow/race-abort.js";
 import type { OperationContext } from "../context.js";
 
 /**
@@ -13,7 +13,7 @@ export async function timedKeys<T>(
   throwIfAborted(signal);
   const started = performance.now();
   report({ type: "keys-start" });
-  const opened = await heeding(open(), signal);
+  const opened = await raceAbort(open(), signal);
   report({ type: "keys-done", elapsedMs: performance.now() - started });
   return opened;
 }

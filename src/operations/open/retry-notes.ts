@@ -1,4 +1,4 @@
-import type { FailedTry } from "../../snapstore/layers/retry-policy.js";
+import type { FailedCall } from "../../snapstore/layers/retry-policy.js";
 import type { OperationContext } from "../context.js";
 
 /** One failed try is nothing to speak of, unless the wait for the next is one that a user notices. */
@@ -7,7 +7,7 @@ const NOTICED_MS = 1_000;
 const EVERY_MS = 30_000;
 
 /** For `RetryPolicy.onRetry` of one store: says that its calls are tried again, early and seldom. */
-export function retryNotes(report: OperationContext["report"]): (failed: FailedTry) => void {
+export function retryNotes(report: OperationContext["report"]): (failed: FailedCall) => void {
   let next = Number.NEGATIVE_INFINITY;
   return ({ error, failures, delayMs, mostDelaysMs }) => {
     const now = performance.now();

@@ -1,7 +1,7 @@
 import { UsageError } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { openStore } from "../../snapstore/open-store.js";
-import type { RetryPolicy } from "../../snapstore/layers/retry-policy.js";
+import type { StoreRetryPolicy } from "../../snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore } from "../../snapstore/store.js";
 
@@ -11,7 +11,7 @@ const ATTEMPTS = 4;
 /** A store whose calls are tried again where that may help. The caller closes it. */
 export async function openRetrying(
   config: StoreConfig,
-  policy: Partial<RetryPolicy> = {},
+  policy: Partial<StoreRetryPolicy> = {},
 ): Promise<SnapStore> {
   return new RetryingStore(await openStore(config), { attempts: ATTEMPTS, ...policy });
 }

@@ -123,8 +123,8 @@ function orderChain(backup: BackupReader, others: readonly BackupReader[]): Back
     const base = others.find((other) => other.metadata.id === at.metadata.base);
     if (base === undefined) {
       throw new UsageError(
-        `the backup ${at.where} stands on ${at.metadata.base}, which no --with-base names`,
-        { hint: "name every backup of the chain down to the full one" },
+        `the backup ${at.where} is based on ${at.metadata.base}, which is not named`,
+        { hint: "name every backup of the chain down to the full one", settings: ["with-base"] },
       );
     }
     left.delete(base);

@@ -12,6 +12,8 @@ const SAMPLE = 256;
 /** That a restore of an incremental alone does not bring back what the backup is of. */
 export interface MissingBase {
   readonly message: string;
+  /** Names of the settings that the message is about. */
+  readonly settings?: readonly string[];
   /** False where the target may not be read. */
   readonly certain: boolean;
 }
@@ -53,14 +55,15 @@ export async function missingBase(
     missing.push(`${wanted.length - there} of ${wanted.length} keys`);
   }
   denied ||= there === undefined && wanted.length > 0;
-  const hint = "restore the base first, or name it with --with-base";
+  const hint = "restore the base first, or name it";
+  const settings = ["with-base"];
   if (missing.length > 0) {
     const message = `${backup.where} is an incremental over backup ${base}, which the target does not hold: of what was looked for, ${missing.join(" and ")} of the base are missing or differ. Only what the incremental itself holds is restored; ${hint}`;
-    return { message, certain: true };
+    return { message, settings, certain: true };
   }
   if (!denied) return undefined;
   const message = `${backup.where} is an incremental, and only what changed since its base ${base} is restored; whether the target holds the base cannot be told, as it may not be read; ${hint}`;
-  return { message, certain: false };
+  return { message, settings, certain: false };
 }
 
 /** So many of the items that come, each with the same chance. */

@@ -14,7 +14,7 @@ export class EtcdTarget {
   #put: Promise<void> = Promise.resolve();
   /** Records that etcd has confirmed. */
   records = 0;
-  /** Records left out because their lease was gone, or by `--leases drop`. */
+  /** Records left out because their lease was gone, or are dropped. */
   expired = 0;
 
   constructor(etcd: EtcdCluster, policy: LeasePolicy, signal: AbortSignal) {

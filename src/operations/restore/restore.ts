@@ -79,7 +79,10 @@ export async function restoreBackup(
     if (checkFirst) await checkPlan(plan, context);
     else await beforeWriting(plan.checkIndexes?.(signal));
     const missing = await beforeWriting(plan.missingBase?.(target, signal));
-    if (missing !== undefined) report({ type: "warning", message: missing.message });
+    if (missing !== undefined) {
+      const { message, settings } = missing;
+      report({ type: "warning", message, settings });
+    }
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const visitor = new RestoreVisitor(
       targets,
@@ -125,8 +128,10 @@ async function checkPlan(plan: RestorePlan, context: OperationContext): Promise<
   try {
     await plan.check({ signal, passphrase, report });
   } catch (error) {
-    const nothing = "nothing was written; --no-check-first restores what comes before the damage";
-    throw error instanceof BackupToolError ? withHint(error, nothing) : error;
+    if (!(error instanceof BackupToolError)) throw error;
+    const hint =
+      "nothing was written; without this check, what comes before the damage is restored";
+    throw withHint(error, { hint, settings: ["no-check-first"] });
   }
 }
 
@@ -154,6 +159,8 @@ function howFar(
 ): unknown {
   const done = `${objects} ceph objects and ${records} etcd records had been restored`;
   const index = error instanceof ArchiveError && error.file === INDEX_NAME;
-  const again = `${done}; ${index ? "--no-check-first restores a backup alone without its index" : "the restore can be run again"}`;
-  return error instanceof BackupToolError ? withHint(error, again) : error;
+  if (!(error instanceof BackupToolError)) return error;
+  if (!index) return withHint(error, { hint: `${done}; the restore can be run again` });
+  const hint = `${done}; without the check, a backup alone is restored without its index`;
+  return withHint(error, { hint, settings: ["no-check-first"] });
 }

@@ -1,7 +1,7 @@
 import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob";
 import { throwIfAborted } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { IdleWatch } from "../http/idle-watch.js";
+import { Deadline } from "../../flow/deadline.js";
 import type { StoredObject } from "../store.js";
 import { absFailure, isAbsRefusal } from "./failure.js";
 
@@ -64,13 +64,13 @@ export class AbsBlobs {
     call: (options: CallOptions) => Promise<T>,
   ): Promise<T> {
     throwIfAborted(signal);
-    const watch = new IdleWatch(this.idleMs, signal);
+    const deadline = new Deadline(this.idleMs, signal);
     try {
-      return await call({ abortSignal: watch.signal, onProgress: () => watch.moved() });
+      return await call({ abortSignal: deadline.signal, onProgress: () => deadline.restart() });
     } catch (error) {
-      throw watch.reasonOf(error);
+      throw deadline.explain(error);
     } finally {
-      watch.end();
+      deadline.end();
     }
   }
 

@@ -2,7 +2,7 @@ import { Storage } from "@google-cloud/storage";
 import { BackupToolError, throwIfAborted } from "../../errors.js";
 import type { GcsConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { heeding } from "../../flow/race-abort.js";
+import { TimeoutError, withDeadline } from "../../flow/deadline.js";
 import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
 import type { ProxyAgents } from "../proxy/agents.js";
@@ -120,18 +120,13 @@ export class GcsApi {
     // What is wrong with a variable would come back as the library's word about the key.
     for (const called of [url, GOOGLES_TOKENS]) this.#http.agents.forwarding(called);
     const access = this.#access;
-    const late = () => {
-      access.end();
-      // The library would hand the call that hangs to all who ask again.
-      if (this.#access === access) {
-        this.#access = new GcsAccess(this.#newStorage().authClient, this.#http.agents);
-      }
-    };
     try {
-      return await beforeAbort(access.headers(url), this.#http.deadlines.idleMs, signal, late);
+      // An aborted caller stops waiting; the call goes on for the others that share it.
+      return await withDeadline(this.#http.deadlines.idleMs, signal, () => access.headers(url));
     } catch (error) {
+      if (error instanceof TimeoutError) this.#replace(access, error);
       if (error instanceof BackupToolError) throw error;
-      const transient = callError(error, { store: this.store, key: "", signal });
+      const transient = callError(error, { store: this.store, key: "access token", signal });
       if (transient instanceof StoreError && (transient.retryable || isOfProxy(error))) {
         throw transient;
       }
@@ -141,6 +136,13 @@ export class GcsApi {
         hint: this.#hint,
       });
     }
+  }
+
+  /** Ends a call for a token that hangs: the library would hand it to all that ask again. */
+  #replace(access: GcsAccess, reason: TimeoutError): void {
+    access.end(reason);
+    if (this.#access !== access) return;
+    this.#access = new GcsAccess(this.#newStorage().authClient, this.#http.agents);
   }
 }
 
@@ -166,13 +168,13 @@ class GcsAccess {
       }
       return { ...(await client.getRequestHeaders(url.href)) };
     } catch (error) {
-      throw this.#ended.signal.aborted ? lateError() : error;
+      throw this.#ended.signal.aborted ? this.#ended.signal.reason : error;
     }
   }
 
-  /** Ends what the library still waits for: else it would keep the process alive. */
-  end(): void {
-    this.#ended.abort();
+  /** Ends the library's calls, which would keep the process alive: all that share them fail by the reason. */
+  end(reason?: unknown): void {
+    this.#ended.abort(reason);
   }
 }
 
@@ -187,31 +189,6 @@ function transportersOf(client: unknown): object[] {
   );
   const own = transporter instanceof Object ? [transporter] : [];
   return [...own, ...others.flatMap(transportersOf)];
-}
-
-function lateError(): Error {
-  return Object.assign(new Error("no access token in time"), { code: "ETIMEDOUT" });
-}
-
-/** Who is interrupted leaves the call to others who wait for it; `late` may end it. */
-async function beforeAbort<T>(
-  call: Promise<T>,
-  lateMs: number,
-  signal: AbortSignal | undefined,
-  late: () => void,
-): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late();
-      reject(lateError());
-    }, lateMs);
-  });
-  try {
-    return await heeding(Promise.race([call, tooLate]), signal);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** https://cloud.google.com/storage/docs/json_api/v1/status-codes */

@@ -1,6 +1,7 @@
 import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { InterruptedError } from "../../errors.js";
+import { TimeoutError } from "../../flow/deadline.js";
 
 /** By then the AWS client has set its idle deadline for the second time: it does so 3 seconds after it asked. */
 const DEADLINE_SET_MS = 4000;
@@ -25,7 +26,7 @@ export async function* bodyPieces(
   let bytes = 0;
   try {
     for (;;) {
-      const timer = setTimeout(() => body.destroy(new IdleError(idleMs)), idleMs);
+      const timer = setTimeout(() => body.destroy(new TimeoutError(idleMs)), idleMs);
       const next = await pieces.next().finally(() => clearTimeout(timer));
       if (next.done) return bytes;
       const piece: unknown = next.value;
@@ -37,12 +38,5 @@ export async function* bodyPieces(
     clearTimeout(again);
     signal?.removeEventListener("abort", interrupt);
     body.destroy();
-  }
-}
-
-class IdleError extends Error {
-  readonly code = "ETIMEDOUT";
-  constructor(ms: number) {
-    super(`nothing came for ${ms / 1000} seconds`);
   }
 }

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { TimeoutError } from "../../flow/deadline.js";
 import { bodyPieces } from "./body.js";
 import { KEPT_CONNECTIONS } from "./kept-connections.js";
 import { type Forwarding, ProxyAgents } from "../proxy/agents.js";
@@ -76,7 +77,7 @@ export class HttpClient {
         // A request that has no socket yet says so only when it would get one.
         fail(error);
       };
-      const late = (ms: number) => end(new TooLateError(ms));
+      const late = (ms: number) => end(new TimeoutError(ms));
       const connecting = setTimeout(late, connectMs, connectMs);
       const interrupt = () => end(new InterruptedError());
       signal?.addEventListener("abort", interrupt, { once: true });
@@ -204,12 +205,5 @@ export class HttpAnswer {
 
   #failure(error: unknown): unknown {
     return this.#context === undefined ? error : callError(error, this.#context);
-  }
-}
-
-class TooLateError extends Error {
-  readonly code = "ETIMEDOUT";
-  constructor(ms: number) {
-    super(`no answer within ${ms / 1000} seconds`);
   }
 }

@@ -1,4 +1,5 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
+import { type Deadline, TimeoutError } from "../../flow/deadline.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { networkFailure } from "./network-failure.js";
 import { retryAfterMs } from "./retry-after.js";
@@ -44,6 +45,12 @@ export function callError(error: unknown, { store, key, signal }: CallContext): 
   // An answer that is not what it should be: a proxy's page, or bytes gone wrong.
   const code = error instanceof SyntaxError ? "STORE_TRANSIENT" : "STORE_FAILED";
   return new StoreError(code, about + said, { store, cause: error });
+}
+
+/** STORE_TRANSIENT for an error that the deadline of a try caused; any other error as it is. */
+export function deadlineError(deadline: Deadline, error: unknown, store: string): unknown {
+  const explained = deadline.explain(error);
+  return explained instanceof TimeoutError ? callError(explained, { store, key: "" }) : explained;
 }
 
 /** The error for an answer that did not come whole: what began well may do so again, and end well. */

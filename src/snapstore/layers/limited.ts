@@ -1,5 +1,5 @@
-import { throwIfAborted } from "../../errors.js";
-import { type Clock, systemClock } from "./clock.js";
+import { Budget } from "../../flow/budget.js";
+import { type Clock, systemClock } from "../../flow/sleep.js";
 import { StoreLayer } from "./layer.js";
 import type {
   GetOptions,
@@ -23,12 +23,12 @@ export interface StoreLimits {
 
 /** Holds a store to so many calls at a time, and so many bytes a second. */
 export class LimitedStore extends StoreLayer implements SnapStore {
-  readonly #slots: Slots;
+  readonly #calls: Budget;
   readonly #pace: Pace;
 
   constructor(store: SnapStore, limits: StoreLimits, clock: Clock = systemClock) {
     super(store);
-    this.#slots = new Slots(limits.calls);
+    this.#calls = new Budget(limits.calls);
     this.#pace = new Pace(limits.bytesPerSecond, clock);
   }
 
@@ -54,14 +54,14 @@ export class LimitedStore extends StoreLayer implements SnapStore {
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
-    await this.#slots.take(options.signal);
+    await this.#calls.take(1, options.signal);
     try {
       for await (const piece of this.store.get(key, options)) {
         await this.#pace.take(piece.length, options.signal);
         yield piece;
       }
     } finally {
-      this.#slots.release();
+      this.#calls.giveBack(1);
     }
   }
 
@@ -88,49 +88,12 @@ export class LimitedStore extends StoreLayer implements SnapStore {
   }
 
   async #limited<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    await this.#slots.take(signal);
+    await this.#calls.take(1, signal);
     try {
       return await work();
     } finally {
-      this.#slots.release();
+      this.#calls.giveBack(1);
     }
-  }
-}
-
-/** So many at a time, first come, first served. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async take(signal: AbortSignal | undefined): Promise<void> {
-    throwIfAborted(signal);
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const ready = () => {
-        signal?.removeEventListener("abort", giveUp);
-        resolve();
-      };
-      const giveUp = () => {
-        this.#waiting.splice(this.#waiting.indexOf(ready), 1);
-        resolve();
-      };
-      signal?.addEventListener("abort", giveUp, { once: true });
-      this.#waiting.push(ready);
-    });
-    throwIfAborted(signal);
-  }
-
-  release(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
   }
 }
 

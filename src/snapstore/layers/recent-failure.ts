@@ -1,5 +1,5 @@
 import type { StoreError } from "../errors.js";
-import type { FailedTry } from "./retry-policy.js";
+import type { FailedCall } from "./retry-policy.js";
 
 /** What is longer ago no longer explains how a store is now. */
 const RECENT_MS = 60_000;
@@ -8,8 +8,8 @@ const RECENT_MS = 60_000;
 export class RecentFailure {
   #last: { readonly error: StoreError; readonly until: number } | undefined;
 
-  /** For `RetryPolicy.onRetry`. */
-  readonly note = ({ error, delayMs }: FailedTry): void => {
+  /** For `StoreRetryPolicy.onRetry`. */
+  readonly note = ({ error, delayMs }: FailedCall): void => {
     this.#last = { error, until: performance.now() + delayMs + RECENT_MS };
   };
 

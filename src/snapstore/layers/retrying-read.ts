@@ -1,5 +1,7 @@
-import { CallDeadline } from "../http/call-deadline.js";
-import { Attempts, type RetryPolicy } from "./retry-policy.js";
+import { Deadline } from "../../flow/deadline.js";
+import { Attempts } from "../../flow/retry.js";
+import { deadlineError } from "../http/failure.js";
+import type { StoreRetryPolicy } from "./retry-policy.js";
 import type { GetOptions, SnapStore } from "../store.js";
 
 /** Bytes of a read that is handed on at its end, and so may begin again. */
@@ -11,7 +13,7 @@ const COLLECTED_BYTES = 1 << 20;
  */
 export async function* readTrying(
   store: SnapStore,
-  policy: RetryPolicy,
+  policy: StoreRetryPolicy,
   key: string,
   options: GetOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
@@ -23,7 +25,7 @@ export async function* readTrying(
   let tagKnown = short || ifTag !== undefined;
   let at = offset;
   for (;;) {
-    const deadline = new CallDeadline(policy.callMs, store.name, outer);
+    const deadline = new Deadline(policy.callMs, outer);
     const { signal } = deadline;
     let failure: unknown;
     try {
@@ -51,7 +53,7 @@ export async function* readTrying(
     } catch (error) {
       // It broke off after the last byte.
       if (!short && at === end) return;
-      failure = deadline.explain(error);
+      failure = deadlineError(deadline, error, store.name);
     } finally {
       deadline.end();
     }

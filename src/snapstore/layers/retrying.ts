@@ -1,7 +1,9 @@
-import { CallDeadline } from "../http/call-deadline.js";
+import { Deadline } from "../../flow/deadline.js";
+import { retry } from "../../flow/retry.js";
+import { deadlineError } from "../http/failure.js";
 import { StoreError } from "../errors.js";
 import { StoreLayer } from "./layer.js";
-import { Attempts, RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
+import { STORE_RETRIES, type StoreRetryPolicy } from "./retry-policy.js";
 import { readTrying } from "./retrying-read.js";
 import type {
   GetOptions,
@@ -18,11 +20,11 @@ import type {
 
 /** Tries each call of a store again, by the kind of its failure. */
 export class RetryingStore extends StoreLayer implements SnapStore {
-  readonly #policy: RetryPolicy;
+  readonly #policy: StoreRetryPolicy;
 
-  constructor(store: SnapStore, policy: Partial<RetryPolicy> = {}) {
+  constructor(store: SnapStore, policy: Partial<StoreRetryPolicy> = {}) {
     super(store);
-    this.#policy = { ...RETRY_POLICY, ...policy };
+    this.#policy = { ...STORE_RETRIES, ...policy };
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
@@ -87,28 +89,16 @@ export class RetryingStore extends StoreLayer implements SnapStore {
     outer: AbortSignal | undefined,
     work: (signal: AbortSignal, tries: number) => Promise<T>,
   ): Promise<T> {
-    const attempts = new Attempts(this.#policy, outer);
-    for (;;) {
+    return await retry(this.#policy, outer, async (failures) => {
+      const deadline = new Deadline(this.#policy.callMs, outer);
       try {
-        return await this.#once(outer, (signal) => work(signal, attempts.failures));
+        return await work(deadline.signal, failures);
       } catch (error) {
-        await attempts.failed(error);
+        throw deadlineError(deadline, error, this.name);
+      } finally {
+        deadline.end();
       }
-    }
-  }
-
-  async #once<T>(
-    outer: AbortSignal | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const deadline = new CallDeadline(this.#policy.callMs, this.name, outer);
-    try {
-      return await work(deadline.signal);
-    } catch (error) {
-      throw deadline.explain(error);
-    } finally {
-      deadline.end();
-    }
+    });
   }
 
   async #holds(key: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {

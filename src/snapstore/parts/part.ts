@@ -1,3 +1,5 @@
+import { RefCounted } from "../../flow/ref-counted.js";
+
 /** Digests of bytes that go to several stores, by the view that all of them are given. */
 const shared = new WeakMap<Uint8Array, Promise<string> | undefined>();
 
@@ -16,23 +18,13 @@ export function digestOnce(
 }
 
 /** Bytes of one part, untouched until every holder has let it go. */
-export class Part {
+export class Part extends RefCounted {
   readonly bytes: Uint8Array;
-  #holders = 1;
-  readonly #recycle: () => void;
 
   constructor(bytes: Uint8Array, recycle: () => void) {
+    super(recycle);
     this.bytes = bytes;
-    this.#recycle = recycle;
     shared.set(bytes, undefined);
-  }
-
-  retain(): void {
-    this.#holders++;
-  }
-
-  release(): void {
-    if (--this.#holders === 0) this.#recycle();
   }
 }
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { CallWindow } from "../../flow/call-window.js";
 import { StoreError } from "../errors.js";
 import { type Part, PartSplitter } from "./part.js";
 import { partSize } from "./part-size.js";
@@ -22,25 +23,22 @@ export interface PartWriterOptions {
 }
 
 /**
- * An object that is sent part by part, of one size. Holds `parallel` parts on their way. What is but
- * one part is put in one call. One call of `send` or `finish` at a time. After a failure every call
- * throws it; `abort` cleans up.
+ * An object that is sent part by part, all of one size; a single part is put in one call. One call of `send` or
+ * `finish` at a time. After a failure every call throws it; `abort` cleans up.
  */
 export class PartSender {
   readonly #store: SnapStore;
   readonly #key: string;
   readonly #options: PartWriterOptions;
   readonly #partBytes: number;
-  readonly #parallel: number;
   /** Ends the other parts once one has failed. */
   readonly #stop = new AbortController();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inFlight: CallWindow;
   #parts = 0;
   #size = 0;
   #upload: Promise<StoreUpload> | undefined;
-  #failure: { error: unknown } | undefined;
 
-  /** `partBytes` is the size of every part but the last. */
+  /** @param partBytes of every part but the last */
   constructor(
     store: SnapStore,
     key: string,
@@ -52,19 +50,19 @@ export class PartSender {
     this.#key = key;
     this.#options = options;
     this.#partBytes = partBytes;
-    this.#parallel = store.capabilities.parallelParts ? parallel : 1;
-    // Each part under way listens to it.
+    this.#inFlight = new CallWindow(store.capabilities.parallelParts ? parallel : 1);
+    // Each part in flight listens to it.
     setMaxListeners(0, this.#stop.signal);
     if (signal?.aborted) this.#interrupt();
     signal?.addEventListener("abort", this.#interrupt, { once: true });
   }
 
-  /** Throws what it has failed with, if it has. */
+  /** Throws the first failure, if there was one. */
   throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#inFlight.throwFailure();
   }
 
-  /** Takes the part over, and resolves when it is on its way: others have to go first. */
+  /** Takes the part over; resolves once it is in flight, for which there must be room. */
   async send(part: Part): Promise<void> {
     try {
       await this.#begin(part);
@@ -88,8 +86,7 @@ export class PartSender {
       last.release();
     } else {
       await this.send(last);
-      await Promise.all(this.#underWay);
-      this.throwFailure();
+      await this.#inFlight.drain();
       const facts = { parts: this.#parts, size: this.#size, sha256 };
       await this.#orFail(async () => (await this.#upload)?.complete(facts, signal));
     }
@@ -97,10 +94,10 @@ export class PartSender {
     return this.#size;
   }
 
-  /** Gives the object up; nothing of it stays. Never throws. */
+  /** Abandons the object; nothing of it stays. Never throws. */
   async abort(): Promise<void> {
     this.#fail(new InterruptedError());
-    await Promise.all(this.#underWay);
+    await this.#inFlight.settled();
     const upload = await this.#upload?.catch(() => undefined);
     await upload?.abort();
     this.#end();
@@ -108,28 +105,25 @@ export class PartSender {
 
   async #begin(part: Part): Promise<void> {
     this.throwFailure();
-    const { ifAbsent } = this.#options;
     const partBytes = this.#partBytes;
     const { signal } = this.#stop;
     if (this.#parts === this.#store.capabilities.maxParts) {
       const message = `${this.#key}: more than ${this.#parts} parts of ${partBytes} bytes`;
       this.#fail(new StoreError("STORE_FAILED", message, { store: this.#store.name }));
     }
-    while (this.#underWay.size >= this.#parallel) await Promise.race(this.#underWay);
-    this.throwFailure();
-    this.#upload ??= this.#start({ partBytes, ifAbsent, signal });
+    await this.#inFlight.room();
+    this.#upload ??= this.#start({ partBytes, ifAbsent: this.#options.ifAbsent, signal });
     const upload = await this.#orFail(() => this.#upload as Promise<StoreUpload>);
     this.throwFailure();
     const number = this.#parts++;
     this.#size += part.bytes.length;
-    const sent = upload
-      .part(number, part.bytes, signal)
-      .catch((error) => this.#fail(error))
-      .finally(() => {
-        this.#underWay.delete(sent);
+    this.#inFlight.start(async () => {
+      try {
+        await this.#orFail(() => upload.part(number, part.bytes, signal));
+      } finally {
         part.release();
-      });
-    this.#underWay.add(sent);
+      }
+    });
   }
 
   async #start(options: UploadOptions): Promise<StoreUpload> {
@@ -147,8 +141,7 @@ export class PartSender {
   }
 
   #fail(error: unknown): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = { error };
+    this.#inFlight.fail(error);
     this.#stop.abort();
   }
 

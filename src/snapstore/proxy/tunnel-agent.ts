@@ -3,6 +3,7 @@ import { type ClientRequest, request as requestHttp } from "node:http";
 import { type AgentOptions, Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { isIPv6, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { TimeoutError } from "../../flow/deadline.js";
 import { refused, unreachable } from "./failure.js";
 import { SecureProxyAgent } from "./secure-proxy-agent.js";
 import type { WebProxy, ProxySettings } from "./settings.js";
@@ -67,7 +68,7 @@ export class TunnelAgent extends HttpsAgent {
 
   /** Ends what is being connected when the time is over or the agent is destroyed. */
   async #inTime<T>(pending: Pending, until: number, done: Promise<T>): Promise<T> {
-    const late = () => pending.destroy(new LateError(this.#connectMs));
+    const late = () => pending.destroy(new TimeoutError(this.#connectMs));
     const timer = setTimeout(late, until - performance.now());
     this.#pending.add(pending);
     try {
@@ -81,13 +82,6 @@ export class TunnelAgent extends HttpsAgent {
 
 interface Pending {
   destroy(error?: Error): unknown;
-}
-
-class LateError extends Error {
-  readonly code = "ETIMEDOUT";
-  constructor(ms: number) {
-    super(`no answer within ${ms / 1000} seconds`);
-  }
 }
 
 /** Without an error, nothing would tell who waits for the connection. */

@@ -1,6 +1,6 @@
 import { type ClientRequest, request } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { withDeadline } from "../../flow/deadline.js";
 import { callError } from "../http/failure.js";
 import { type RcloneDaemon, REMOTE, rcloneError } from "./daemon.js";
 
@@ -73,13 +73,7 @@ export class Sending {
    */
   async cancel(): Promise<void> {
     this.#request.end();
-    const late = new AbortController();
-    const over = this.#answer.catch(() => {});
-    await Promise.race([
-      over,
-      sleep(CANCEL_MS, undefined, { signal: late.signal }).catch(() => {}),
-    ]);
-    late.abort();
+    await withDeadline(CANCEL_MS, undefined, () => this.#answer).catch(() => {});
     this.#request.destroy();
   }
 

@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { throwIfAborted } from "../../errors.js";
 import type { S3Config } from "../config.js";
+import { raceAbort } from "../../flow/race-abort.js";
 import { StoreError } from "../errors.js";
 import type { StoredObject } from "../store.js";
 import { type S3Deadlines, s3Client } from "./client.js";
@@ -65,13 +66,13 @@ export class S3Bucket {
   ): Promise<T> {
     throwIfAborted(signal);
     const options = signal === undefined ? {} : { abortSignal: signal };
+    const attempt = () => raceAbort(work(options), signal);
     try {
-      try {
-        return await work(options);
-      } catch (error) {
+      // The SDK waits for credentials whatever the signal says.
+      return await attempt().catch((error) => {
         if (!clockWasSet(error)) throw error;
-        return await work(options);
-      }
+        return attempt();
+      });
     } catch (error) {
       throw s3Failure(error, { store: this.store, key, signal });
     }

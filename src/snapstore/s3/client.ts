@@ -13,7 +13,6 @@ import {
   fromTokenFile,
 } from "@aws-sdk/credential-providers";
 import { isAmazons, type S3Apart, type S3Config } from "../config.js";
-import { heeding } from "../../flow/race-abort.js";
 import { KEPT_CONNECTIONS } from "../http/kept-connections.js";
 import { ProxyAgents } from "../proxy/agents.js";
 import { signWithDigests } from "./digests.js";
@@ -70,7 +69,6 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
     requestHandler: handler,
   });
   signWithDigests(client);
-  heedSignals(client);
   return client;
 }
 
@@ -176,13 +174,4 @@ function servicesOfTheMachine(): AwsCredentialIdentityProvider[] {
   }
   const disabled = env["AWS_EC2_METADATA_DISABLED"];
   return disabled && disabled !== "false" ? [] : [fromInstanceMetadata()];
-}
-
-/** The SDK waits for credentials whatever the signal of the call says. */
-function heedSignals(client: S3Client): void {
-  type Send = (command: unknown, options?: { abortSignal?: AbortSignal }) => Promise<unknown>;
-  const send: Send = client.send.bind(client) as Send;
-  const sendHeeding: Send = (command, options) =>
-    heeding(send(command, options), options?.abortSignal, ({ reason }) => reason);
-  client.send = sendHeeding as S3Client["send"];
 }

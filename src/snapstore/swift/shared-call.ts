@@ -1,6 +1,7 @@
 import { throwIfAborted } from "../../errors.js";
-import { CallDeadline } from "../http/call-deadline.js";
-import { heeding } from "../../flow/race-abort.js";
+import { Deadline } from "../../flow/deadline.js";
+import { raceAbort } from "../../flow/race-abort.js";
+import { deadlineError } from "../http/failure.js";
 
 /** Longest wait for an answer, milliseconds. */
 const MOST_MS = 120_000;
@@ -30,15 +31,15 @@ export class SharedCall<T> {
   async answer(signal: AbortSignal | undefined): Promise<T> {
     throwIfAborted(signal);
     this.#asked ??= this.#ask();
-    return await heeding(this.#asked, signal);
+    return await raceAbort(this.#asked, signal);
   }
 
   #ask(): Promise<T> {
-    const deadline = new CallDeadline(MOST_MS, this.#store, undefined);
+    const deadline = new Deadline(MOST_MS, undefined);
     const asked = this.#call(deadline.signal)
       .catch((error) => {
         this.forget(asked);
-        throw deadline.explain(error);
+        throw deadlineError(deadline, error, this.#store);
       })
       .finally(() => deadline.end());
     // All who waited may have given up.

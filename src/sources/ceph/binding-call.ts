@@ -1,4 +1,5 @@
 import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { raceAbort } from "../../flow/race-abort.js";
 import { CephError, type CephErrorContext, ECANCELED } from "./errors.js";
 import type { Callback } from "./librados.js";
 
@@ -15,21 +16,13 @@ export async function callBinding<Result>(
   start: (done: Callback<Result>) => void,
 ): Promise<Result> {
   throwIfAborted(signal);
-  return await new Promise<Result>((resolve, reject) => {
-    const abort = (): void => reject(new InterruptedError());
-    signal.addEventListener("abort", abort, { once: true });
-    const done: Callback<Result> = (code, result) => {
-      signal.removeEventListener("abort", abort);
+  const answer = new Promise<Result>((resolve, reject) => {
+    start((code, result) => {
       if (result !== undefined) resolve(result);
       else if (code === ECANCELED)
         reject(new InterruptedError("the connection to ceph was closed"));
       else reject(CephError.of(code, context));
-    };
-    try {
-      start(done);
-    } catch (error) {
-      signal.removeEventListener("abort", abort);
-      throw error;
-    }
+    });
   });
+  return await raceAbort(answer, signal);
 }

@@ -6,6 +6,7 @@ import { checkReadable, connectFailure } from "./connect-failure.js";
 import { type CephOptions, connectSettings } from "./connect-settings.js";
 import { CephError } from "./errors.js";
 import {
+  type Callback,
   type LibradosCluster,
   newLibradosCluster,
   type OpenPool,
@@ -35,8 +36,8 @@ export class CephCluster {
   static async connect(options: CephOptions, signal: AbortSignal): Promise<CephCluster> {
     throwIfAborted(signal);
     const { conf, keyring, user = "admin", cluster = "ceph" } = options;
-    await checkReadable(conf, "--cephconf");
-    if (keyring !== undefined) await checkReadable(keyring, "--keyring");
+    await checkReadable("configuration file", conf, "cephconf");
+    if (keyring !== undefined) await checkReadable("keyring", keyring, "keyring");
     const fullUser = user.includes(".") ? user : `client.${user}`;
     const request = { user: fullUser, cluster, conf, settings: connectSettings(options) };
     const native = newLibradosCluster();
@@ -47,17 +48,13 @@ export class CephCluster {
       return new CephCluster(native, fsid, signal);
     } catch (error) {
       native.close();
-      throw error instanceof CephError ? connectFailure(error, fullUser, options) : error;
+      throw error instanceof CephError ? connectFailure(error, fullUser, conf) : error;
     }
   }
 
   async listPools(): Promise<string[]> {
-    const names = await callBinding<readonly string[]>(
-      this.#signal,
-      { operation: "list pools" },
-      (done) => this.#native.listPools(done),
-    );
-    return [...names];
+    const start = (done: Callback<readonly string[]>) => this.#native.listPools(done);
+    return [...(await this.#call("list pools", start))];
   }
 
   /**
@@ -65,10 +62,9 @@ export class CephCluster {
    * the monitors through a manager, seconds late, and without a manager there are none: they serve for progress alone.
    */
   poolStats(names: readonly string[], signal: AbortSignal): Promise<readonly PoolStats[]> {
-    return callBinding<readonly PoolStats[]>(
-      signal,
-      { operation: "count the objects of pools" },
-      (done) => this.#native.poolStats(names, done),
+    const context = { operation: "count the objects of pools" };
+    return callBinding(signal, context, (done: Callback<readonly PoolStats[]>) =>
+      this.#native.poolStats(names, done),
     );
   }
 
@@ -78,12 +74,8 @@ export class CephCluster {
    * @throws CephError `CEPH_CACHE_TIER` when `use` of one of the pools would miss what is in a tier
    */
   async requireNoTiers(pools: readonly string[], use: TierUse): Promise<void> {
-    const details = await callBinding<string>(
-      this.#signal,
-      { operation: "look for cache tiers" },
-      (done) => this.#native.poolTiers(pools, done),
-    );
-    checkTiers(JSON.parse(details), pools, use);
+    const start = (done: Callback<string>) => this.#native.poolTiers(pools, done);
+    checkTiers(JSON.parse(await this.#call("look for cache tiers", start)), pools, use);
   }
 
   /**
@@ -91,13 +83,9 @@ export class CephCluster {
    * do not give it to this user.
    */
   async poolsCreated(): Promise<Map<number, number>> {
+    const start = (done: Callback<string>) => this.#native.poolDetails(done);
     try {
-      const details = await callBinding<string>(
-        this.#signal,
-        { operation: "look when the pools were made" },
-        (done) => this.#native.poolDetails(done),
-      );
-      return creationTimes(JSON.parse(details || "[]"));
+      return creationTimes(JSON.parse(await this.#call("look when the pools were made", start)));
     } catch (error) {
       if (error instanceof CephError && error.code === "CEPH_DENIED") return new Map();
       throw error;
@@ -106,11 +94,10 @@ export class CephCluster {
 
   /** @throws CephError `CEPH_POOL_NOT_FOUND` */
   async openPool(name: string): Promise<CephPool> {
+    const context = { operation: "open pool", pool: name };
     try {
-      const pool = await callBinding<OpenPool>(
-        this.#signal,
-        { operation: "open pool", pool: name },
-        (done) => this.#native.openPool(name, done),
+      const pool = await callBinding(this.#signal, context, (done: Callback<OpenPool>) =>
+        this.#native.openPool(name, done),
       );
       return new CephPool({ ...pool, native: this.#native, name, memory: this.#memory });
     } catch (error) {
@@ -118,7 +105,7 @@ export class CephCluster {
       throw new CephError(
         "CEPH_POOL_NOT_FOUND",
         `ceph: there is no pool ${quoted(name)}`,
-        { operation: "open pool", pool: name, errnoName: "ENOENT" },
+        { ...context, errnoName: "ENOENT" },
         { hint: "see `ceph osd pool ls`" },
       );
     }
@@ -127,5 +114,8 @@ export class CephCluster {
   /** Interrupts what is under way. */
   async close(): Promise<void> {
     this.#native.close();
+  }
+  #call<Result>(operation: string, start: (done: Callback<Result>) => void): Promise<Result> {
+    return callBinding(this.#signal, { operation }, start);
   }
 }

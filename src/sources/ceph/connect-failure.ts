@@ -1,6 +1,5 @@
 import { access, constants, stat } from "node:fs/promises";
 import { quoted } from "../../quoted.js";
-import type { CephOptions } from "./connect-settings.js";
 import { CephError } from "./errors.js";
 
 /**
@@ -9,71 +8,58 @@ import { CephError } from "./errors.js";
  *
  * @throws CephError `CEPH_CONNECT`
  */
-export async function checkReadable(path: string, flag: string): Promise<void> {
+export async function checkReadable(what: string, path: string, setting: string): Promise<void> {
   try {
     await access(path, constants.R_OK);
     if (!(await stat(path)).isFile()) throw new Error("it is not a regular file");
   } catch (cause) {
     throw new CephError(
       "CEPH_CONNECT",
-      `ceph: ${flag} ${quoted(path)} cannot be read`,
+      `ceph: the ${what} ${quoted(path)} cannot be read`,
       { operation: "connect" },
       {
         cause,
-        hint: "it must be a regular file; check the path and its permissions, or use --skip-ceph",
+        hint: "it must be a regular file; check the path and its permissions, or leave Ceph out",
+        settings: [setting, "skip-ceph"],
       },
     );
   }
 }
 
-/** The error of a failed connect, with the likely reason. */
+/** The error of a connect that failed, with the likely reason. */
 export function connectFailure(
-  cause: CephError,
+  { errnoName = "" }: CephError,
   user: string,
-  { conf }: Pick<CephOptions, "conf">,
+  conf: string,
 ): CephError {
-  const { errnoName = "" } = cause;
-  const { reason, hint } = REASONS[errnoName] ?? { reason: errnoName };
+  const [reason, hint, ...settings] = REASONS[errnoName] ?? [errnoName];
   return new CephError(
     "CEPH_CONNECT",
     `ceph: cannot connect as ${quoted(user)} with ${quoted(conf)}: ${reason}`,
     { operation: "connect", errnoName },
-    { hint },
+    { hint, settings },
   );
 }
 
-interface Reason {
-  readonly reason: string;
-  readonly hint?: string;
-}
+type Reason = readonly [reason: string, hint?: string, ...settings: readonly string[]];
 
 const REASONS: Readonly<Record<string, Reason>> = {
-  ETIMEDOUT: {
-    reason: "no monitor answers (ETIMEDOUT)",
-    hint: "are mon_host in ceph.conf and the network right?",
-  },
-  ENOENT: {
-    reason: "no key for this user, or no monitors in ceph.conf (ENOENT)",
-    hint: "name the keyring with --keyring and the user with --ceph-user",
-  },
-  EACCES: {
-    reason: "the key is not accepted (EACCES)",
-    hint: "check --ceph-user and --keyring",
-  },
-  EPERM: {
-    reason: "the key is not accepted (EPERM)",
-    hint: "check --ceph-user and --keyring",
-  },
-  EINVAL: {
-    reason: "ceph.conf is not valid (EINVAL)",
-    hint: "check --cephconf, --ceph-user and --keyring",
-  },
-  ENOTSUP: {
-    reason: "no way to authenticate (ENOTSUP)",
-    hint: "name the keyring with --keyring",
-  },
-  EOPNOTSUPP: {
-    reason: "no way to authenticate (EOPNOTSUPP)",
-    hint: "name the keyring with --keyring",
-  },
+  ETIMEDOUT: ["no monitor answers (ETIMEDOUT)", "are mon_host in ceph.conf and the network right?"],
+  ENOENT: [
+    "no key for this user, or no monitors in ceph.conf (ENOENT)",
+    "name the keyring and the user",
+    "keyring",
+    "ceph-user",
+  ],
+  EACCES: ["the key is not accepted (EACCES)", "check user and keyring", "ceph-user", "keyring"],
+  EPERM: ["the key is not accepted (EPERM)", "check user and keyring", "ceph-user", "keyring"],
+  EINVAL: [
+    "ceph.conf is not valid (EINVAL)",
+    "check the file, the user and the keyring",
+    "cephconf",
+    "ceph-user",
+    "keyring",
+  ],
+  ENOTSUP: ["no way to authenticate (ENOTSUP)", "name the keyring", "keyring"],
+  EOPNOTSUPP: ["no way to authenticate (EOPNOTSUPP)", "name the keyring", "keyring"],
 };

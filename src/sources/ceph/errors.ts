@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { BackupToolError } from "../../errors.js";
+import { BackupToolError, type ErrorDetails } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 
 /** Stable codes of {@link CephError}. */
@@ -49,9 +49,9 @@ export class CephError extends BackupToolError {
     code: CephErrorCode,
     message: string,
     context: CephErrorContext & { readonly errnoName?: string | undefined },
-    options: { cause?: unknown; hint?: string | undefined } = {},
+    details?: ErrorDetails,
   ) {
-    super(code, message, options);
+    super(code, message, details);
     this.operation = context.operation;
     this.pool = context.pool;
     this.object = context.object;
@@ -61,7 +61,7 @@ export class CephError extends BackupToolError {
   /** @param errno of librados, negative */
   static of(errno: number, context: CephErrorContext): CephError {
     const errnoName = errnoNameOf(errno);
-    const { code, text, hint } = MEANINGS[errnoName] ?? { code: "CEPH_IO" };
+    const [code, text, hint, ...settings] = MEANINGS[errnoName] ?? ["CEPH_IO"];
     const { operation, object, pool } = context;
     const what = [
       operation,
@@ -70,71 +70,58 @@ export class CephError extends BackupToolError {
     ];
     const why = text === undefined ? errnoName : `${text} (${errnoName})`;
     const message = `ceph: ${what.filter(Boolean).join(" ")}: ${why}`;
-    return new CephError(code, message, { ...context, errnoName }, { hint });
+    return new CephError(code, message, { ...context, errnoName }, { hint, settings });
   }
 }
 
-interface Meaning {
-  readonly code: CephErrorCode;
-  readonly text?: string;
-  readonly hint?: string;
-}
+type Meaning = readonly [
+  code: CephErrorCode,
+  text?: string,
+  hint?: string,
+  ...settings: readonly string[],
+];
 
-const DENIED: Meaning = {
-  code: "CEPH_DENIED",
-  text: "not allowed",
-  hint: "see `ceph auth get` for what --ceph-user may do",
-};
+const DENIED: Meaning = [
+  "CEPH_DENIED",
+  "not allowed",
+  "see `ceph auth get` for what the user may do",
+  "ceph-user",
+];
 
-/** Of errors of an object, ENOENT is never reported this way. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
-  ETIMEDOUT: {
-    code: "CEPH_TIMEOUT",
-    text: "no answer in time",
-    hint: "see `ceph health detail`: OSDs may be down, or the cluster or a pool full; --ceph-timeout waits longer",
-  },
-  ENOENT: {
-    code: "CEPH_POOL_NOT_FOUND",
-    text: "the pool does not exist any more",
-    hint: "see `ceph osd pool ls`",
-  },
-  ENOSPC: {
-    code: "CEPH_FULL",
-    text: "the cluster is full",
-    hint: "see `ceph df` and `ceph health detail`",
-  },
-  EDQUOT: {
-    code: "CEPH_FULL",
-    text: "the quota of the pool is reached",
-    hint: "see `ceph osd pool get-quota`",
-  },
+  ETIMEDOUT: [
+    "CEPH_TIMEOUT",
+    "no answer in time",
+    "see `ceph health detail`: OSDs may be down, or the cluster or a pool full; a longer timeout may help",
+    "ceph-timeout",
+  ],
+  // Of a pool: callers treat an absent object by themselves.
+  ENOENT: ["CEPH_POOL_NOT_FOUND", "the pool does not exist any more", "see `ceph osd pool ls`"],
+  ENOSPC: ["CEPH_FULL", "the cluster is full", "see `ceph df` and `ceph health detail`"],
+  EDQUOT: ["CEPH_FULL", "the quota of the pool is reached", "see `ceph osd pool get-quota`"],
   EACCES: DENIED,
   EPERM: DENIED,
-  EFBIG: {
-    code: "CEPH_TOO_LARGE",
-    text: "the object is larger than the cluster allows",
-    hint: "raise osd_max_object_size on the target",
-  },
-  EMSGSIZE: {
-    code: "CEPH_TOO_LARGE",
-    text: "the operation is larger than the cluster allows",
-    hint: "raise osd_max_write_size on the target",
-  },
-  ENAMETOOLONG: {
-    code: "CEPH_TOO_LARGE",
-    text: "a name is longer than the cluster allows",
-    hint: "raise osd_max_object_name_len or osd_max_attr_name_len on the target",
-  },
-  EOPNOTSUPP: {
-    code: "CEPH_NO_OMAP",
-    text: "the pool does not support it; an erasure-coded pool has no omap",
-    hint: "restore into a replicated pool",
-  },
-  ESHUTDOWN: {
-    code: "CEPH_IO",
-    text: "the cluster has blocklisted this client",
-    hint: "see `ceph osd blocklist ls`",
-  },
+  EFBIG: [
+    "CEPH_TOO_LARGE",
+    "the object is larger than the cluster allows",
+    "raise osd_max_object_size on the target",
+  ],
+  EMSGSIZE: [
+    "CEPH_TOO_LARGE",
+    "the operation is larger than the cluster allows",
+    "raise osd_max_write_size on the target",
+  ],
+  ENAMETOOLONG: [
+    "CEPH_TOO_LARGE",
+    "a name is longer than the cluster allows",
+    "raise osd_max_object_name_len or osd_max_attr_name_len on the target",
+  ],
+  EOPNOTSUPP: [
+    "CEPH_NO_OMAP",
+    "the pool does not support it; an erasure-coded pool has no omap",
+    "restore into a replicated pool",
+  ],
+  ESHUTDOWN: ["CEPH_IO", "the cluster has blocklisted this client", "see `ceph osd blocklist ls`"],
 };
 
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));

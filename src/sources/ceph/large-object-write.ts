@@ -1,3 +1,4 @@
+import { CallWindow } from "../../flow/call-window.js";
 import type { WriteMode } from "./librados.js";
 import { REPLACE, writeObjects } from "./object-writes.js";
 import type { PoolHandle } from "./pool-handle.js";
@@ -39,18 +40,9 @@ export async function writeLargeObject(
   name: ObjectName,
   { xattrs, omapHeader, omap, data, signal, ...object }: LargeObject,
 ): Promise<void> {
-  const inFlight = new Set<Promise<void>>();
-  let failure: { error: unknown } | undefined;
-  const send = async (contents: ObjectContents, mode = ADD): Promise<void> => {
-    while (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
-    if (failure !== undefined) throw failure.error;
-    const sent: Promise<void> = writeObjects(pool, [{ ...name, ...contents }], mode, signal)
-      .catch((error: unknown) => {
-        failure ??= { error };
-      })
-      .finally(() => inFlight.delete(sent));
-    inFlight.add(sent);
-  };
+  const window = new CallWindow(IN_FLIGHT);
+  const send = (contents: ObjectContents, mode: WriteMode): Promise<void> =>
+    window.add(() => writeObjects(pool, [{ ...name, ...contents }], mode, signal));
   let mode = REPLACE;
   // Held back until more pairs or the mtime are here: it may be the last operation.
   let held: Omit<ObjectContents, "mtime"> = { ...NOTHING, xattrs, omapHeader };
@@ -68,8 +60,7 @@ export async function writeLargeObject(
     await send({ ...NOTHING, data: pieces, mtime }, { replace: false, offset });
     offset += length;
   }
-  while (inFlight.size > 0) await Promise.race(inFlight);
-  if (failure !== undefined) throw failure.error;
+  await window.drain();
 }
 
 interface OperationData {

@@ -119,23 +119,6 @@ export interface LibradosCluster {
   close(): void;
 }
 
-const METHODS: Readonly<Record<keyof LibradosCluster, true>> = {
-  connect: true,
-  listPools: true,
-  poolStats: true,
-  poolDetails: true,
-  poolTiers: true,
-  openPool: true,
-  closePool: true,
-  listObjects: true,
-  stat: true,
-  countOnlyClones: true,
-  read: true,
-  write: true,
-  remove: true,
-  close: true,
-};
-
 /** The addon `rados`. */
 interface Binding {
   readonly Cluster: new () => LibradosCluster;
@@ -143,13 +126,11 @@ interface Binding {
   readonly version: string;
 }
 
+/** The version of all that is declared above. `native/rados/addon.cc` has the same number. */
+const INTERFACE = 1;
+
 function isBinding(addon: unknown): addon is Binding {
-  return (
-    hasFunctions(addon, ["Cluster"]) &&
-    hasFunctions(addon.Cluster.prototype, Object.keys(METHODS)) &&
-    "version" in addon &&
-    typeof addon.version === "string"
-  );
+  return hasFunctions(addon, ["Cluster"]) && "interface" in addon && addon.interface === INTERFACE;
 }
 
 /** Makes a connection handle. @throws CephError `CEPH_UNAVAILABLE` on a machine without librados */
@@ -174,7 +155,8 @@ function withBinding<T>(use: (binding: Binding) => T): T {
       { operation: "load librados" },
       {
         cause,
-        hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or use --skip-ceph",
+        hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or leave Ceph out",
+        settings: ["skip-ceph"],
       },
     );
   }

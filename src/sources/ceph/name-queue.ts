@@ -13,11 +13,11 @@ export class NameQueue {
 
   /** @param onChange called when names, or their end, have arrived */
   constructor(
-    batches: AsyncIterable<NameBatch> | Iterable<NameBatch>,
+    batches: AsyncIterable<NameBatch>,
     onChange: () => void,
     onError: (error: unknown) => void,
   ) {
-    this.#batches = asyncIterator(batches);
+    this.#batches = batches[Symbol.asyncIterator]();
     this.#onChange = onChange;
     this.#onError = onError;
   }
@@ -56,10 +56,4 @@ export class NameQueue {
       this.#onChange();
     }, this.#onError);
   }
-}
-
-function asyncIterator<T>(items: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> {
-  if (Symbol.asyncIterator in items) return items[Symbol.asyncIterator]();
-  const iterator = items[Symbol.iterator]();
-  return { next: () => Promise.resolve(iterator.next()) };
 }

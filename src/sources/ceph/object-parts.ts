@@ -1,3 +1,4 @@
+import { orderedWindow } from "../../flow/ordered-window.js";
 import { quoted } from "../../quoted.js";
 import { callBinding } from "./binding-call.js";
 import { CephError, ENOENT } from "./errors.js";
@@ -15,8 +16,8 @@ export interface ObjectPart {
 }
 
 const PAGE_BYTES = 4 << 20;
-/** Pages that are read ahead of the one in use. */
-const READ_AHEAD = 3;
+/** Pages in memory: one in use, the others being read. */
+const PAGES = 5;
 
 /**
  * Pages of data from `offset` to `size`. Each has memory of its own until it is released.
@@ -28,32 +29,28 @@ export async function* readData(
   name: ObjectName,
   part: ObjectPart & { readonly offset: number; readonly size: number },
 ): AsyncGenerator<SharedBytes & { release(): void }> {
-  const { signal, size } = part;
-  const pending: Promise<SharedBytes>[] = [];
-  let next = part.offset;
-  const read = async (offset: number, length: number): Promise<SharedBytes> => {
+  const read = async ({ offset, length }: Page): Promise<SharedBytes> => {
     const memory = pool.memory.take(PAGE_BYTES);
     const data = { offset, length, memory: new Uint8Array(memory) };
     const { dataLength } = await readPart(pool, name, { attributes: false, data }, part);
     if (dataLength !== length) throw objectChanged(pool, name);
     return { memory, offset: 0, length };
   };
-  const fill = (): void => {
-    while (next < size && pending.length <= READ_AHEAD) {
-      const length = Math.min(PAGE_BYTES, size - next);
-      const page = read(next, length);
-      // Awaited below, unless the consumer stops first.
-      page.catch(() => {});
-      pending.push(page);
-      next += length;
-    }
-  };
-  fill();
-  for (let page = pending.shift(); page !== undefined; page = pending.shift()) {
-    const { memory, offset, length } = await page;
-    signal.throwIfAborted();
-    fill();
-    yield { memory, offset, length, release: () => pool.memory.give(memory) };
+  for await (const page of orderedWindow(pagesOf(part), PAGES, read)) {
+    part.signal.throwIfAborted();
+    yield { ...page, release: () => pool.memory.give(page.memory) };
+  }
+}
+
+interface Page {
+  readonly offset: number;
+  readonly length: number;
+}
+
+async function* pagesOf(part: { offset: number; size: number }): AsyncGenerator<Page> {
+  const { size } = part;
+  for (let { offset } = part; offset < size; offset += PAGE_BYTES) {
+    yield { offset, length: Math.min(PAGE_BYTES, size - offset) };
   }
 }
 

@@ -1,4 +1,5 @@
 import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { Waiters } from "../../flow/waiters.js";
 import { callBinding } from "./binding-call.js";
 import type { ReadBatch } from "./librados.js";
 import { NameQueue } from "./name-queue.js";
@@ -40,24 +41,24 @@ export class ObjectReads {
   readonly #attributesLimit: number;
   readonly #again: GroupRequest[] = [];
   readonly #answers: GroupAnswer[] = [];
+  readonly #changed = new Waiters();
   #objectsInFlight = 0;
   #groupsInFlight = 0;
   /** Memory of the attributes of all objects that are in flight or not yet consumed. */
   #attributes = 0;
   #failure: { error: unknown } | undefined;
-  #wake: (() => void) | undefined;
 
   constructor(pool: PoolHandle, { memoryBytes, signal }: ReadOptions) {
     this.#pool = pool;
     this.#signal = signal;
     const slabs = Math.max(2, Math.floor(memoryBytes / SLAB_BYTES));
-    this.#slabs = new SlabPool(slabs, () => this.#changed());
+    this.#slabs = new SlabPool(slabs, () => this.#changed.wakeAll());
     this.#attributesLimit = memoryBytes / 2;
   }
 
-  async *run(batches: AsyncIterable<NameBatch> | Iterable<NameBatch>): AsyncGenerator<ReadGroup> {
+  async *run(batches: AsyncIterable<NameBatch>): AsyncGenerator<ReadGroup> {
     const fail = (error: unknown): void => this.#fail(error);
-    const names = new NameQueue(batches, () => this.#changed(), fail);
+    const names = new NameQueue(batches, () => this.#changed.wakeAll(), fail);
     const abort = (): void => fail(new InterruptedError());
     this.#signal.addEventListener("abort", abort, { once: true });
     try {
@@ -74,9 +75,7 @@ export class ObjectReads {
           continue;
         }
         if (names.isEnded && this.#groupsInFlight === 0 && this.#again.length === 0) return;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await this.#changed.wait();
       }
     } finally {
       this.#signal.removeEventListener("abort", abort);
@@ -131,7 +130,7 @@ export class ObjectReads {
         this.#groupsInFlight--;
         this.#countAttributes(request, batch);
         this.#answers.push({ request, slab, batch });
-        this.#changed();
+        this.#changed.wakeAll();
       },
       (error: unknown) => this.#fail(error),
     );
@@ -152,13 +151,7 @@ export class ObjectReads {
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#changed();
-  }
-
-  #changed(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.#changed.wakeAll();
   }
 }
 

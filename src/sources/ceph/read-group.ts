@@ -95,7 +95,7 @@ function readObject(
 ): ReadObject {
   const [size = 0, dataLength = 0] = [batch.size[i], batch.dataLength[i]];
   const attributes = batch.attributes[i];
-  slab.hold();
+  slab.retain();
   return {
     ...name,
     size,

@@ -1,26 +1,17 @@
+import { RefCounted } from "../../flow/ref-counted.js";
+
 /** Memory of one group of reads: as much as the largest object that is read whole. */
 export const SLAB_BYTES = 4 << 20;
 
-/** Shared memory for the data of many objects, free again when the last of them is released. */
-export class Slab {
+/** Shared memory for the data of many objects, each of which is a holder. */
+export class Slab extends RefCounted {
   readonly memory: SharedArrayBuffer;
   readonly bytes: Uint8Array;
-  readonly #onFree: (memory: SharedArrayBuffer) => void;
-  #holders = 1;
 
-  constructor(memory: SharedArrayBuffer, onFree: (memory: SharedArrayBuffer) => void) {
+  constructor(memory: SharedArrayBuffer, recycle: () => void) {
+    super(recycle);
     this.memory = memory;
     this.bytes = new Uint8Array(memory);
-    this.#onFree = onFree;
-  }
-
-  hold(): void {
-    this.#holders++;
-  }
-
-  /** Once for `SlabPool.take`, and once for each `hold`. */
-  release(): void {
-    if (--this.#holders === 0) this.#onFree(this.memory);
   }
 }
 
@@ -46,9 +37,9 @@ export class SlabPool {
   take(): Slab {
     this.#used++;
     const memory = this.#free.pop() ?? new SharedArrayBuffer(SLAB_BYTES);
-    return new Slab(memory, (freed) => {
+    return new Slab(memory, () => {
       this.#used--;
-      if (this.#free.length + this.#used < this.#limit) this.#free.push(freed);
+      if (this.#free.length + this.#used < this.#limit) this.#free.push(memory);
       this.#onFree();
     });
   }

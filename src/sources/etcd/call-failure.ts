@@ -1,4 +1,5 @@
 import { status } from "@grpc/grpc-js";
+import type { Advice } from "../../errors.js";
 import { EtcdError, type EtcdErrorCode } from "./errors.js";
 
 /** What can be done about a failed call. */
@@ -22,7 +23,11 @@ interface Rule {
   readonly code: EtcdErrorCode;
   readonly remedy: Remedy;
   readonly hint?: string;
+  readonly settings?: readonly string[];
 }
+
+const LOGIN = ["user", "password"];
+const TLS_FILES = ["cacert", "cert", "key"];
 
 /** The server's own words, from etcd's `api/v3rpc/rpctypes/error.go`; gRPC codes alone are too coarse. */
 const RULES: readonly Rule[] = [
@@ -42,13 +47,15 @@ const RULES: readonly Rule[] = [
     pattern: /user name is empty/,
     code: "ETCD_AUTH",
     remedy: "none",
-    hint: "this etcd wants a user and a password: give --user and --password",
+    hint: "this etcd wants a user and a password",
+    settings: LOGIN,
   },
   {
     pattern: /authentication failed|invalid user|user name not found/,
     code: "ETCD_AUTH",
     remedy: "none",
-    hint: "check --user and --password",
+    hint: "check user and password",
+    settings: LOGIN,
   },
   {
     pattern: /permission denied/,
@@ -73,14 +80,16 @@ const RULES: readonly Rule[] = [
     pattern: /before secure TLS connection|wrong version number/,
     code: "ETCD_TLS",
     remedy: "none",
-    hint: "does this etcd use TLS? If not, write http:// and leave --cacert, --cert and --key out",
+    hint: "does this etcd use TLS? If not, write http:// and leave the TLS files out",
+    settings: TLS_FILES,
   },
   {
     pattern:
       /certificate|self.signed|\bSSL\b|\bTLS\b|EPROTO|ERR_TLS|unable to verify|Hostname\/IP/i,
     code: "ETCD_TLS",
     remedy: "none",
-    hint: "check --cacert, --cert and --key, and that the endpoint's name is in the server's certificate",
+    hint: "check the TLS files, and that the endpoint's name is in the server's certificate",
+    settings: TLS_FILES,
   },
 ];
 
@@ -96,10 +105,10 @@ export function callFailure(
   if (cause instanceof EtcdError) return { remedy: "none", error: cause };
   const grpcCode = grpcStatus(cause);
   const words = detailsOf(cause);
-  const error = (code: EtcdErrorCode, hint?: string, said = words): EtcdError =>
+  const error = (code: EtcdErrorCode, advice: Partial<Advice> = {}, said = words): EtcdError =>
     new EtcdError(code, `etcd ${endpoint}${duringOf(operation, said)}: ${said}`, {
       cause,
-      hint,
+      ...advice,
       endpoint,
       operation,
     });
@@ -108,14 +117,14 @@ export function callFailure(
       remedy: "retry",
       error: error(
         "ETCD_TIMEOUT",
-        "is etcd running there, and has its cluster a leader?",
+        { hint: "is etcd running there, and has its cluster a leader?" },
         "no answer in time",
       ),
     };
   }
   for (const rule of RULES) {
     if (rule.pattern.test(words)) {
-      return { remedy: rule.remedy, error: error(rule.code, rule.hint) };
+      return { remedy: rule.remedy, error: error(rule.code, rule) };
     }
   }
   switch (grpcCode) {
@@ -123,17 +132,23 @@ export function callFailure(
       return {
         remedy: "retry",
         // A server that expects the other scheme may just close the connection.
-        error: error(
-          "ETCD_UNAVAILABLE",
-          secure
-            ? "is etcd running there? See --etcd; if it does not use TLS, write http://"
-            : "is etcd running there? See --etcd; if it uses TLS, write https://",
-        ),
+        error: error("ETCD_UNAVAILABLE", {
+          hint: secure
+            ? "is etcd running there? If it does not use TLS, write http://"
+            : "is etcd running there? If it uses TLS, write https://",
+          settings: ["etcd"],
+        }),
       };
     case status.UNAUTHENTICATED:
-      return { remedy: "token", error: error("ETCD_AUTH", "check --user and --password") };
+      return {
+        remedy: "token",
+        error: error("ETCD_AUTH", { hint: "check user and password", settings: LOGIN }),
+      };
     case status.PERMISSION_DENIED:
-      return { remedy: "none", error: error("ETCD_AUTH", "the user needs a role such as root") };
+      return {
+        remedy: "none",
+        error: error("ETCD_AUTH", { hint: "the user needs a role such as root" }),
+      };
     case status.RESOURCE_EXHAUSTED:
       return { remedy: "smaller", error: error("ETCD_TOO_LARGE") };
     default:

@@ -8,7 +8,7 @@ import type { EtcdOptions } from "./options.js";
 /**
  * TLS for an endpoint that says `https://`, or says nothing while TLS files are given.
  *
- * @throws UsageError when the flags contradict each other
+ * @throws UsageError when the options contradict each other
  * @throws EtcdError `ETCD_TLS` when a file cannot be used
  */
 export async function channelCredentials(
@@ -19,22 +19,24 @@ export async function channelCredentials(
   const { cacert, cert, key } = options;
   if ((cert === undefined) !== (key === undefined)) {
     throw new UsageError("an etcd client certificate needs its key, and a key its certificate", {
-      hint: "give --cert and --key together",
+      hint: "give both",
+      settings: ["cert", "key"],
     });
   }
   const files = cacert !== undefined || cert !== undefined;
   const open = endpoints.find((endpoint) => endpoint.tls === false);
   if (files && open !== undefined) {
     throw new UsageError(`TLS files are given, but http://${open.address} is not TLS`, {
-      hint: "write https://, or leave --cacert, --cert and --key out",
+      hint: "write https://, or leave the TLS files out",
+      settings: ["cacert", "cert", "key"],
     });
   }
   const plain = credentials.createInsecure();
   if (!files && !endpoints.some((endpoint) => endpoint.tls)) return endpoints.map(() => plain);
   const [ca, clientCert, clientKey] = await Promise.all([
-    pem("--cacert", cacert, signal),
-    pem("--cert", cert, signal),
-    pem("--key", key, signal),
+    pem("cacert", cacert, signal),
+    pem("cert", cert, signal),
+    pem("key", key, signal),
   ]);
   let secure: ChannelCredentials;
   try {
@@ -43,14 +45,15 @@ export async function channelCredentials(
     throw new EtcdError("ETCD_TLS", `the TLS files for etcd cannot be used: ${String(cause)}`, {
       cause,
       operation: "read TLS files",
-      hint: "--cacert, --cert and --key are PEM files, and the key belongs to the certificate",
+      hint: "they must be PEM files, and the key must belong to the certificate",
+      settings: ["cacert", "cert", "key"],
     });
   }
   return endpoints.map((endpoint) => (usesTls(endpoint, options) ? secure : plain));
 }
 
 async function pem(
-  flag: string,
+  option: "cacert" | "cert" | "key",
   path: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Buffer | null> {
@@ -59,10 +62,11 @@ async function pem(
     return await readInputFile(path, signal);
   } catch (cause) {
     if (cause instanceof InterruptedError) throw cause;
-    throw new EtcdError("ETCD_TLS", `${flag} ${path} cannot be read`, {
+    throw new EtcdError("ETCD_TLS", `the TLS file ${path} for etcd cannot be read`, {
       cause,
       operation: "read TLS files",
       hint: isErrno(cause) ? "check the path and its permissions" : String(cause),
+      settings: [option],
     });
   }
 }

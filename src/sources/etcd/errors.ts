@@ -1,4 +1,4 @@
-import { BackupToolError } from "../../errors.js";
+import { BackupToolError, type ErrorDetails } from "../../errors.js";
 
 /** Stable codes of {@link EtcdError}. */
 export type EtcdErrorCode =
@@ -36,9 +36,7 @@ export class EtcdError extends BackupToolError {
   constructor(
     code: EtcdErrorCode,
     message: string,
-    options: {
-      cause?: unknown;
-      hint?: string | undefined;
+    options: ErrorDetails & {
       endpoint?: string | undefined;
       operation?: string | undefined;
     } = {},

@@ -11,7 +11,10 @@ export function loginOf(options: EtcdOptions): Login | undefined {
   const { user, password } = options;
   if (user === undefined || user === "") {
     if (password !== undefined && password !== "") {
-      throw new UsageError("an etcd password without a user", { hint: "give --user too" });
+      throw new UsageError("an etcd password without a user", {
+        hint: "give the user too",
+        settings: ["user"],
+      });
     }
     return undefined;
   }
@@ -19,7 +22,8 @@ export function loginOf(options: EtcdOptions): Login | undefined {
   const colon = user.indexOf(":");
   if (colon < 0) {
     throw new UsageError("an etcd user without a password", {
-      hint: "give --password, or --user name:password",
+      hint: "give the password, or the user as name:password",
+      settings: ["password", "user"],
     });
   }
   return { user: user.slice(0, colon), password: user.slice(colon + 1) };

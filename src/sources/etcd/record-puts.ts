@@ -167,10 +167,10 @@ export class RecordPuts {
 function tooLarge(cause: EtcdError, [record]: readonly EtcdRecord[]): EtcdError {
   if (record === undefined) return cause;
   const { key, value } = record;
-  const { hint, endpoint, operation } = cause;
+  const { advice, endpoint, operation } = cause;
   return new EtcdError(
     "ETCD_TOO_LARGE",
     `${cause.message}: the record ${quoted(key)} has a value of ${value.length} bytes`,
-    { cause, hint, endpoint, operation },
+    { cause, advice, endpoint, operation },
   );
 }

@@ -35,9 +35,9 @@ test.serial(
     await guarded.ctl("auth", "enable");
     const args = [...ETCD_ALONE, "--etcd", guarded.endpoint];
     const name = `etcd ${guarded.endpoint}`;
-    failed(t, (await doctor(t, 1, args)).get(name), /user name is empty/, /--user and --password/);
+    failed(t, (await doctor(t, 1, args)).get(name), /user name is empty/, /--user, --password/);
     const wrong = await doctor(t, 1, [...args, "--user", "root:quite-wrong"]);
-    failed(t, wrong.get(name), /authentication failed/, /--user and --password/);
+    failed(t, wrong.get(name), /authentication failed/, /--user, --password/);
     t.false(JSON.stringify([...wrong]).includes("quite-wrong"));
     t.is((await doctor(t, 0, [...args, "--user", "root:secret"])).get(name)?.state, "ok");
   },

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
 import { InterruptedError } from "../../../src/errors.js";
-import type { Clock } from "../../../src/snapstore/layers/clock.js";
+import type { Clock } from "../../../src/flow/sleep.js";
 import { LimitedStore } from "../../../src/snapstore/layers/limited.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { MeteredStore } from "../../../src/snapstore/layers/metered.js";

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { InterruptedError } from "../../../src/errors.js";
-import type { Clock } from "../../../src/snapstore/layers/clock.js";
+import type { Clock } from "../../../src/flow/sleep.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
-import type { FailedTry, RetryPolicy } from "../../../src/snapstore/layers/retry-policy.js";
+import type { FailedCall, StoreRetryPolicy } from "../../../src/snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
 import { uploadStream } from "../../../src/snapstore/parts/upload.js";
@@ -44,7 +44,11 @@ class FakeClock implements Clock {
 }
 
 /** A store through a proxy to radosgw, and the same store without one. */
-async function faulty(t: ExecutionContext<unknown>, plan: Plan, policy: Partial<RetryPolicy> = {}) {
+async function faulty(
+  t: ExecutionContext<unknown>,
+  plan: Plan,
+  policy: Partial<StoreRetryPolicy> = {},
+) {
   const prefix = randomBytes(6).toString("hex");
   const proxy = await FaultyProxy.start(radosgw().endpoint, plan);
   const clock = new FakeClock();
@@ -81,8 +85,8 @@ test("a store that asks for less is given its Retry-After, and more", async (t) 
 });
 
 test("who asks is told of each try that is followed by another, and how long it may take", async (t) => {
-  const told: FailedTry[] = [];
-  const onRetry = (failed: FailedTry) => told.push(failed);
+  const told: FailedCall[] = [];
+  const onRetry = (failed: FailedCall) => told.push(failed);
   const { store } = await faulty(t, () => FAILED, { attempts: 4, onRetry });
   await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.deepEqual(
@@ -98,7 +102,7 @@ test("who asks is told of each try that is followed by another, and how long it 
 
 test("no longer is foretold than the deadline of all tries allows", async (t) => {
   const told: number[] = [];
-  const onRetry = ({ mostDelaysMs }: FailedTry) => told.push(mostDelaysMs);
+  const onRetry = ({ mostDelaysMs }: FailedCall) => told.push(mostDelaysMs);
   const { store } = await faulty(t, () => FAILED, { attempts: 1000, totalMs: 2000, onRetry });
   await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.deepEqual(told, [2000, 1900, 1700, 1300]);

@@ -40,7 +40,10 @@ class PoolOfOmaps {
       { memoryBytes: MEMORY, signal: NEVER },
     );
     const names = packNames(Array.from({ length: count }, (_, i) => objectName(`${i}`)));
-    for await (const { objects } of reads.run([names])) {
+    const batches = async function* () {
+      yield names;
+    };
+    for await (const { objects } of reads.run(batches())) {
       // Longer than an answer takes, so that answers pile up when they may.
       await sleep(3);
       for (const object of objects) {

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
+import { adviceOf } from "../../../src/cli/output/failure.js";
 import { CephCluster, type CephOptions } from "../../../src/sources/ceph/cluster.js";
 import { CephError } from "../../../src/sources/ceph/errors.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
@@ -23,12 +24,12 @@ const keyFile = (user: string): string =>
 const REFUSED: Readonly<Record<string, [() => Promise<Partial<CephOptions>>, RegExp, RegExp]>> = {
   "a conf file that is not there": [
     async () => ({ conf: "/no/such/ceph.conf" }),
-    /--cephconf "\/no\/such\/ceph.conf" cannot be read/,
+    /configuration file "\/no\/such\/ceph.conf" cannot be read/,
     /--skip-ceph/,
   ],
   "a keyring that is not there": [
     async () => ({ keyring: "/no/such/keyring" }),
-    /--keyring "\/no\/such\/keyring" cannot be read/,
+    /keyring "\/no\/such\/keyring" cannot be read/,
     /permissions/,
   ],
   "a key that is not the user's": [
@@ -73,7 +74,7 @@ for (const [what, [options, message, hint]] of Object.entries(REFUSED)) {
     if (!(error instanceof CephError)) return;
     t.is(error.code, "CEPH_CONNECT");
     t.regex(error.message, message);
-    t.regex(error.hint ?? "", hint);
+    t.regex(adviceOf(error).join("; "), hint);
   });
 }
 

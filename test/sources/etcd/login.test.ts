@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
+import { adviceOf } from "../../../src/cli/output/failure.js";
 import { UsageError } from "../../../src/errors.js";
 import { EtcdCluster, type EtcdOptions } from "../../../src/sources/etcd/cluster.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
@@ -51,11 +52,11 @@ test("user and password get in, in two flags or in one", async (t) => {
   }
 });
 
-test("a login that etcd refuses says which flags to check", async (t) => {
+test("the error of a rejected login says which settings to check", async (t) => {
   for (const [login, hint] of [
-    [{ user: "root", password: "wrong" }, /--user and --password/],
-    [{ user: "nobody", password: "wrong" }, /--user and --password/],
-    [{}, /--user and --password/],
+    [{ user: "root", password: "wrong" }, /--user, --password/],
+    [{ user: "nobody", password: "wrong" }, /--user, --password/],
+    [{}, /--user, --password/],
     [{ user: "part", password: "pw" }, /role/],
   ] as const) {
     const error = await t.throwsAsync(
@@ -64,7 +65,7 @@ test("a login that etcd refuses says which flags to check", async (t) => {
     );
     t.is(error.code, "ETCD_AUTH", error.message);
     t.true(error.message.includes(etcd.endpoint));
-    t.regex(error.hint ?? "", hint);
+    t.regex(adviceOf(error).join("; "), hint);
   }
 });
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { adviceOf } from "../../../src/cli/output/failure.js";
 import { UsageError } from "../../../src/errors.js";
 import { EtcdCluster, type EtcdOptions } from "../../../src/sources/etcd/cluster.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
@@ -82,7 +83,7 @@ test("without a client certificate, or with a stranger's, the server ends the ha
       instanceOf: EtcdError,
     });
     t.true(error.message.includes(etcd.endpoint));
-    t.regex(`${error.message} ${error.hint}`, /--cert/);
+    t.regex(`${error.message} ${adviceOf(error)}`, /--cert/);
   }
 });
 

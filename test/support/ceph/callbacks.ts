@@ -2,7 +2,7 @@
  * A program for what callbacks of the binding may do, named by its second argument. Exits with 0 when all
  * went as it should.
  *
- *     node --expose-gc ceph-callbacks.js POOL WHAT
+ *     node --expose-gc ceph/callbacks.js POOL WHAT
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,7 +1,7 @@
 /**
  * A program that ends in the middle of a load on Ceph, in the way that its second argument names.
  *
- *     node ceph-endings.js POOL ENDING
+ *     node ceph/endings.js POOL ENDING
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
