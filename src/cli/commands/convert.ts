@@ -7,18 +7,17 @@ import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
 import { sayWhatIsLeft } from "../output/unfinished.js";
 
 export const convert = command({
-  name: "convert",
-  describe: "Rewrite an archive of the original BTrDB backup tool, under a new passphrase",
-  flags: {
-    ...folderFlags,
-    to: { ...text, describe: "Folder of the new backup" },
-    "incremental-over": {
-      ...text,
-      describe: "Folder of the converted backup that this one stands on",
+  groups: {
+    "What to convert, and where to": {
+      ...folderFlags,
+      to: { ...text, describe: "Folder of the new backup" },
+      "incremental-over": {
+        ...text,
+        describe: "Base of an incremental: a folder converted before",
+      },
     },
-    ...sealFlags,
-    ...passphraseFlags,
-    ...newPassphraseFlags,
+    "Archive files": sealFlags,
+    Passphrase: { ...passphraseFlags, ...newPassphraseFlags },
   },
   examples: [
     ["$0 convert --outputdir old_full --to new_full", "a full archive"],

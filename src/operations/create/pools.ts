@@ -87,7 +87,7 @@ async function expectedObjects(
   signal: AbortSignal,
 ): Promise<number> {
   const stats = await ceph.poolStats(pools, signal);
-  return [...stats.values()].reduce((sum, { objects }) => sum + objects, 0);
+  return stats.reduce((sum, { objects }) => sum + objects, 0);
 }
 
 function basePools(run: BackupRun): readonly string[] {
@@ -134,7 +134,7 @@ class PoolArchiver {
       // They existed when they were stated.
       else this.#run.counts.vanishedObjects += group.vanished.length;
       for (const failure of group.failures) {
-        this.#missing(failure, CephError.ofRead(this.#pool.name, failure));
+        this.#missing(failure, failure.error);
       }
       this.#progress();
       await this.#run.writer.ready();
