@@ -206,7 +206,7 @@ class ItemDecoder {
 
   #expect(a: EntryName, b: EntryName): void {
     if (isSameObject(a, b)) return;
-    throw this.#wrong("entries of one object that are not consecutive");
+    throw this.#wrong("entries of one object that do not stand together");
   }
 
   #wrong(message: string, cause?: unknown): Error {

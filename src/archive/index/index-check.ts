@@ -75,9 +75,9 @@ export class IndexCheck {
   #backup({ backup, id }: IndexedBackup): void {
     const { kind, base } = this.#metadata;
     if (this.#items !== this.#ids.size)
-      throw this.#wrong("a backup of the chain after other items");
+      throw this.#wrong("a backup of the chain behind other items");
     if (backup !== this.#ids.size) throw this.#wrong("backups of the chain that are not in order");
-    if (kind === "full" && backup > 0) throw this.#wrong("a base in a full backup");
+    if (kind === "full" && backup > 0) throw this.#wrong("a base, which a full backup has not");
     if (id.length !== BACKUP_ID_BYTES)
       throw this.#wrong(`the id of a backup of ${id.length} bytes`);
     const text = Buffer.from(id).toString("hex");

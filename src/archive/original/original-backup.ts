@@ -117,7 +117,7 @@ export class OriginalBackup {
       if (gap !== undefined) gaps.push(gap);
       if (metadata === undefined) {
         gaps.push(
-          `${METADATA_NAME} does not exist: how many files and objects there were, and when the objects were changed, is not known`,
+          `${METADATA_NAME} is not there: how many files and objects there were, and when the objects were changed, is not known`,
         );
       } else {
         checkFiles(archives.length, metadata.files);

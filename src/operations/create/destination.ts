@@ -203,7 +203,7 @@ export class BackupDestination {
       const ahead = new Date(newest.time * 1000).toISOString();
       report({
         type: "warning",
-        message: `${newest.text} in ${this.primary.name} has a time in the future in its name (${ahead}): the new backup is named after it, so that it is the latest`,
+        message: `${newest.text} in ${this.primary.name} is named by a time that has not come yet (${ahead}): this one is named after it, so that it is the latest`,
       });
     }
     return newest.time + 1;
