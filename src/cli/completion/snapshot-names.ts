@@ -1,3 +1,4 @@
+import { raceAbort } from "../../flow/race-abort.js";
 import type { OperationContext } from "../../operations/context.js";
 import { storeConfig } from "../../snapstore/settings/store-settings.js";
 import { parseArguments } from "../arguments.js";
@@ -24,7 +25,8 @@ export async function snapshotNames(
     const report: OperationContext["report"] = (event) => {
       if (event.type === "snapshot") names.push(event.name);
     };
-    await listStoredSnapshots({ primary, now: new Date() }, { signal, report });
+    // A file system that hangs does not observe the signal.
+    await raceAbort(listStoredSnapshots({ primary, now: new Date() }, { signal, report }), signal);
   } catch {
     // A completion has nowhere to report an error.
   }

@@ -30,13 +30,13 @@ const EXIT_WITHIN_MS = 2000;
 /** Core dumps would hold keys. Children inherit the limit. */
 export function forbidCoreDumps(): void {
   if (addon !== undefined) addon.forbidCoreDumps();
-  // The program of util-linux changes the limit of another process. Where it is absent, nothing else can.
+  // prlimit of util-linux can change the limit of another process; without it there is no other way.
   else spawnSync("prlimit", ["--pid", String(process.pid), "--core=1:1"], { stdio: "ignore" });
 }
 
 /**
- * Ends the process with `code` at most `firstMs` after the first of `signals` and `secondMs` after the next one, also
- * while JavaScript does not run. Call it after `process.on` for each of them; those listeners still run.
+ * Ends the process with `code` at most `firstMs` after the first of `signals` and `secondMs` after the next one, even
+ * while JavaScript is blocked. Call it after `process.on` for each of them; those listeners still run.
  */
 export function endAfterSignals(
   signals: readonly NodeJS.Signals[],
@@ -49,8 +49,8 @@ export function endAfterSignals(
 }
 
 /**
- * Ends the process. `process.exit` waits for each thread, also for one that is blocked in a system call or that
- * derives a key: after a moment the process ends without it.
+ * Ends the process. `process.exit` waits for each thread, even one that is blocked in a system call or derives a key:
+ * after a moment the process ends without them.
  */
 export function endProcess(code: number): never {
   if (addon !== undefined) addon.endWithin(EXIT_WITHIN_MS, code);
