@@ -91,10 +91,10 @@ export class S3Bucket {
   }
 
   /**
-   * Refuses to write or delete what is locked. A bucket with object lock keeps versions: it would not
-   * refuse, but hide the locked one behind the new one or a mark.
+   * Throws STORE_IMMUTABLE for a locked object, before it is written or deleted. A bucket with object lock keeps
+   * versions: it would not refuse, but hide the locked one behind the new one or a mark.
    */
-  async refuseLocked(key: string, signal?: AbortSignal): Promise<void> {
+  async rejectLocked(key: string, signal?: AbortSignal): Promise<void> {
     const { lockedUntil } = (await this.head(key, signal)) ?? {};
     if (lockedUntil === undefined || lockedUntil <= new Date()) return;
     throw this.failure("STORE_IMMUTABLE", `${key}: locked until ${lockedUntil.toISOString()}`);

@@ -9,13 +9,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { InterruptedError } from "../../src/errors.js";
-import { type CopySettings, copyStore } from "../../src/replication/copy-store.js";
-import { StoreError } from "../../src/snapstore/errors.js";
-import { LocalStore } from "../../src/snapstore/local/store.js";
-import { newFolder } from "../support/folders.js";
-import { type ForgedSnapshot, forgeSnapshot } from "../support/stores/forged-snapshots.js";
-import { SwitchableStore } from "../support/stores/switchable-store.js";
+import { InterruptedError } from "../../../src/errors.js";
+import { type CopySettings, copyStore } from "../../../src/replication/copy/store.js";
+import { copyRetryPolicy } from "../../../src/replication/copy/retries.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
+import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
+import { LocalStore } from "../../../src/snapstore/local/store.js";
+import { newFolder } from "../../support/folders.js";
+import { type ForgedSnapshot, forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+import { SwitchableStore } from "../../support/stores/switchable-store.js";
 
 const SETTINGS: Omit<CopySettings, "signal"> = {
   limits: {},
@@ -37,10 +39,12 @@ class Copying {
     this.failed.length = 0;
     this.source.calls.length = 0;
     this.target.calls.length = 0;
+    const settings = { ...SETTINGS, signal: new AbortController().signal, ...more };
+    const policy = copyRetryPolicy(settings.retries);
     return copyStore(
-      this.source,
-      this.target,
-      { ...SETTINGS, signal: new AbortController().signal, ...more },
+      new RetryingStore(this.source, policy),
+      new RetryingStore(this.target, policy),
+      settings,
       {
         onProgress: () => {},
         onCopied: () => {},
@@ -232,6 +236,17 @@ test("failures that pass are tried again, with the parts sent anew", async (t) =
     failed: 0,
   });
   t.true(copying.same(full));
+});
+
+test("a call that keeps failing is made once more than the retries, and its step is not repeated", async (t) => {
+  const copying = new Copying();
+  const { name } = copying.forge({ time: 1000, sizes: [10, 10] });
+  copying.target.before = (call, key) => {
+    if (call === "put" && key.endsWith("ARCHIVE00000.bin")) throw failure("STORE_TRANSIENT");
+  };
+  t.is((await copying.run({ retries: { maxRetries: 3, backoffMs: 1 } })).failed, 1);
+  t.deepEqual(copying.failed, [{ snapshot: name, code: "STORE_TRANSIENT" }]);
+  t.is(copying.target.keysOf("put").filter((key) => key.endsWith("ARCHIVE00000.bin")).length, 4);
 });
 
 test("failures that do not pass are not tried again", async (t) => {

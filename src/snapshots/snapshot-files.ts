@@ -12,7 +12,7 @@ const RANGES_AHEAD = 6;
 const SMALL_BYTES = 256 << 10;
 
 /** A snapshot in a store, read by ranges: nothing of it is staged on a disk. */
-export class StoreFiles implements BackupFiles {
+export class SnapshotFiles implements BackupFiles {
   readonly where: string;
   readonly #store: SnapStore;
   readonly #snapshot: string;
@@ -103,15 +103,15 @@ class RangedFile implements BackupFile {
     let filled = 0;
     const options = { offset, length, ifTag: tag, signal: this.#signal };
     for await (const piece of this.#store.get(key, options)) {
-      if (filled + piece.length > length) throw this.#misfit(offset, length);
+      if (filled + piece.length > length) throw this.#fileMismatch(offset, length);
       bytes.set(piece, filled);
       filled += piece.length;
     }
-    if (filled < length) throw this.#misfit(offset, length);
+    if (filled < length) throw this.#fileMismatch(offset, length);
     return bytes;
   }
 
-  #misfit(offset: number, length: number): Error {
+  #fileMismatch(offset: number, length: number): Error {
     const message = `${this.#object.key}: not the ${length} bytes asked for at ${offset} came`;
     return new StoreError("STORE_TRANSIENT", message, { store: this.#store.name });
   }

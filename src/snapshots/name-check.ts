@@ -37,7 +37,7 @@ export function timeMismatch(
  * @returns what cannot be decided without `snapshot`, for a warning
  * @throws ArchiveError DOES_NOT_BELONG
  */
-export function requireOwnName(
+export function checkBackupName(
   name: SnapshotName,
   metadata: Metadata,
   where: string,

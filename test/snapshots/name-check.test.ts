@@ -1,7 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { type Metadata, NO_COUNTS } from "../../src/archive/metadata.js";
-import { kindMismatch, requireOwnName, timeMismatch } from "../../src/snapshots/own-name.js";
+import { kindMismatch, checkBackupName, timeMismatch } from "../../src/snapshots/name-check.js";
 import { type SnapshotName, snapshotName } from "../../src/snapshots/name.js";
 
 const WHERE = "file:///store/name";
@@ -56,7 +56,7 @@ test("each backup that create makes is the one of its name, also when the name i
   fc.assert(
     fc.property(made, (one) => {
       const metadata = facts(one);
-      t.notThrows(() => requireOwnName(one.name, metadata, WHERE));
+      t.notThrows(() => checkBackupName(one.name, metadata, WHERE));
       t.is(kindMismatch(one.name, metadata) ?? timeMismatch(one.name, metadata), undefined);
     }),
   );
@@ -67,7 +67,7 @@ test("a backup that says its name is rejected under every other name", (t) => {
     fc.property(made, made, (one, other) => {
       fc.pre(one.name.text !== other.name.text);
       const error = t.throws(
-        () => requireOwnName(other.name, facts({ ...one, sealed: true }), WHERE),
+        () => checkBackupName(other.name, facts({ ...one, sealed: true }), WHERE),
         { code: "DOES_NOT_BELONG" },
       );
       t.true(error.message.includes(WHERE) && error.message.includes(one.name.text));
@@ -81,7 +81,7 @@ test("a backup that does not say its name is rejected where kind, revision or ti
   const own = { name: snapshotName(full), revision: 10, startedAt: clock + 1, sealed: false };
   const metadata = facts(own);
   const under = (other: Partial<Omit<SnapshotName, "text">>) =>
-    requireOwnName(snapshotName({ ...full, ...other }), metadata, WHERE);
+    checkBackupName(snapshotName({ ...full, ...other }), metadata, WHERE);
   t.is(under({}), undefined);
   for (const other of [
     { kind: "incremental" as const },
@@ -94,5 +94,5 @@ test("a backup that does not say its name is rejected where kind, revision or ti
   }
   t.regex(under({ time: clock + 86_400 }) ?? "", /before the time in its name/);
   const withoutEtcd = facts({ ...own, revision: 0 });
-  t.throws(() => requireOwnName(own.name, withoutEtcd, WHERE), { code: "DOES_NOT_BELONG" });
+  t.throws(() => checkBackupName(own.name, withoutEtcd, WHERE), { code: "DOES_NOT_BELONG" });
 });

@@ -1,12 +1,12 @@
-import type { FileThread } from "../threads/file-thread.js";
-import type { FileFacts } from "../archive/manifest/manifest.js";
-import { BackupToolError, throwIfAborted } from "../errors.js";
-import { partSize } from "../snapstore/parts/part-size.js";
-import type { SnapStore } from "../snapstore/store.js";
-import { PartWriter } from "../snapstore/parts/upload.js";
-import type { Budget } from "../flow/budget.js";
-import { misfit } from "../snapshots/file-check.js";
-import { StreamDigest } from "../snapshots/stream-digest.js";
+import type { FileThread } from "../../threads/file-thread.js";
+import type { FileFacts } from "../../archive/manifest/manifest.js";
+import { BackupToolError, throwIfAborted } from "../../errors.js";
+import { partSize } from "../../snapstore/parts/part-size.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import { PartWriter } from "../../snapstore/parts/upload.js";
+import type { Budget } from "../../flow/budget.js";
+import { fileMismatch } from "../../snapshots/file-check.js";
+import { StreamDigest } from "../../snapshots/stream-digest.js";
 
 /** How files are sent. */
 export interface CopyTools {
@@ -55,7 +55,7 @@ export async function copyFile(
   } finally {
     memory.giveBack(held);
   }
-  const reason = misfit(file, await target.head(key, signal));
+  const reason = fileMismatch(file, await target.head(key, signal));
   if (reason !== undefined) throw new CopyMismatch(target, key, `after it was copied, ${reason}`);
 }
 

@@ -1,13 +1,13 @@
-import { ArchiveError } from "../archive/errors.js";
-import { FileThread } from "../threads/file-thread.js";
-import { BackupToolError, InterruptedError, throwIfAborted } from "../errors.js";
-import { inParallel } from "../flow/in-parallel.js";
-import type { SnapStore } from "../snapstore/store.js";
-import { Budget } from "../flow/budget.js";
-import { type CopyLimits, copyPlan } from "./copy-plan.js";
-import { type CopyResult, copySnapshot } from "./copy-snapshot.js";
+import { ArchiveError } from "../../archive/errors.js";
+import { FileThread } from "../../threads/file-thread.js";
+import { BackupToolError, InterruptedError, throwIfAborted } from "../../errors.js";
+import { inParallel } from "../../flow/in-parallel.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import { Budget } from "../../flow/budget.js";
+import { type CopyLimits, copyPlan } from "./plan.js";
+import { type CopyResult, copySnapshot } from "./snapshot.js";
 import type { RetrySettings } from "./retries.js";
-import { listSnapshots, type StoredSnapshot } from "../snapshots/catalog.js";
+import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 
 export interface CopySettings {
   readonly limits: CopyLimits;
@@ -40,8 +40,10 @@ export interface CopyTotals {
 const MEMORY_BYTES = 200 << 20;
 
 /**
- * Brings the complete snapshots of one store into another. What fails is reported, and the others go
- * on. Throws what stops everything: a store that cannot be listed, an interruption.
+ * Brings the complete snapshots of one store into another. A snapshot that fails is reported, and the others go on.
+ * Throws what stops everything: a store that cannot be listed, an interruption.
+ *
+ * @param source,target repeat their own calls, as {@link copyRetryPolicy} says
  */
 export async function copyStore(
   source: SnapStore,

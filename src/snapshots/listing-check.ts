@@ -6,7 +6,7 @@ import type { SnapStore } from "../snapstore/store.js";
 import { ownObjects } from "./foreign-files.js";
 import { manifestKey } from "./manifest.js";
 import { snapshotNames } from "./catalog.js";
-import { misfit } from "./file-check.js";
+import { fileMismatch } from "./file-check.js";
 
 /** Listings of some stores come later than what they list: so long is waited for one, ms. */
 const LATE_MS = 60_000;
@@ -28,7 +28,8 @@ export async function requireFilesListed(
     const waiting = new Map(files.map((file) => [`${snapshot}/${file.name}`, file]));
     for await (const object of ownObjects(store, snapshot, signal)) {
       const file = waiting.get(object.key);
-      if (file !== undefined && misfit(file, object) === undefined) waiting.delete(object.key);
+      if (file !== undefined && fileMismatch(file, object) === undefined)
+        waiting.delete(object.key);
     }
     const [missing] = waiting.keys();
     return missing;

@@ -1,8 +1,8 @@
 import test from "ava";
 import fc from "fast-check";
-import { copyPlan } from "../../src/replication/copy-plan.js";
-import { snapshotName } from "../../src/snapshots/name.js";
-import type { StoredSnapshot } from "../../src/snapshots/catalog.js";
+import { copyPlan } from "../../../src/replication/copy/plan.js";
+import { snapshotName } from "../../../src/snapshots/name.js";
+import type { StoredSnapshot } from "../../../src/snapshots/catalog.js";
 
 function snapshot(time: number, base: number | null, id = time): StoredSnapshot {
   const kind = base === null ? ("full" as const) : ("incremental" as const);

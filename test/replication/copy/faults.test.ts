@@ -1,17 +1,18 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
-import { FileThread } from "../../src/threads/file-thread.js";
-import { BackupToolError } from "../../src/errors.js";
-import { type CopySettings, copyStore } from "../../src/replication/copy-store.js";
-import { listSnapshots } from "../../src/snapshots/catalog.js";
-import { verifySnapshot } from "../../src/snapshots/verify.js";
-import { LocalStore } from "../../src/snapstore/local/store.js";
-import { RetryingStore } from "../../src/snapstore/layers/retrying.js";
-import { S3Store } from "../../src/snapstore/s3/store.js";
-import { FAULT_KINDS, FaultyProxy, seededPlan } from "../support/network/faulty-proxy.js";
-import { newFolder } from "../support/folders.js";
-import { type ForgedSnapshot, forgeSnapshot } from "../support/stores/forged-snapshots.js";
-import { newBucket, s3Config } from "../support/stores/s3-buckets.js";
+import { FileThread } from "../../../src/threads/file-thread.js";
+import { BackupToolError } from "../../../src/errors.js";
+import { type CopySettings, copyStore } from "../../../src/replication/copy/store.js";
+import { copyRetryPolicy } from "../../../src/replication/copy/retries.js";
+import { listSnapshots } from "../../../src/snapshots/catalog.js";
+import { verifySnapshot } from "../../../src/snapshots/verify.js";
+import { LocalStore } from "../../../src/snapstore/local/store.js";
+import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
+import { S3Store } from "../../../src/snapstore/s3/store.js";
+import { FAULT_KINDS, FaultyProxy, seededPlan } from "../../support/network/faulty-proxy.js";
+import { newFolder } from "../../support/folders.js";
+import { type ForgedSnapshot, forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+import { newBucket, s3Config } from "../../support/stores/s3-buckets.js";
 
 const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 8);
 const SEED = process.env["BACKUPTOOL_TEST_SEED"] ?? randomBytes(4).toString("hex");
@@ -46,11 +47,10 @@ test(`copies over a faulty network end complete, or say what is missing (seed ${
     const plan = seededPlan(seed, 0.05 + 0.05 * (round % 4), [...FAULT_KINDS, "spoil-answer"]);
     const proxy = await FaultyProxy.start(s3Config(bucket).endpoint ?? "", plan);
     const through = (prefix: string) =>
-      new RetryingStore(new S3Store(s3Config(bucket, { prefix, endpoint: proxy.url })), {
-        attempts: 4,
-        firstDelayMs: 5,
-        maxDelayMs: 20,
-      });
+      new RetryingStore(
+        new S3Store(s3Config(bucket, { prefix, endpoint: proxy.url })),
+        copyRetryPolicy(SETTINGS.retries),
+      );
     const prefix = `target-${round}`;
     const missing: string[] = [];
     const [from, to] = [through("source"), through(prefix)];

@@ -1,22 +1,21 @@
-import { ArchiveError } from "../archive/errors.js";
-import { encodeManifest, type FileFacts, type Manifest } from "../archive/manifest/manifest.js";
-import { inParallel } from "../flow/in-parallel.js";
-import { StoreError } from "../snapstore/errors.js";
-import type { SnapStore } from "../snapstore/store.js";
-import type { Budget } from "../flow/budget.js";
-import { CopyMismatch, type CopyTools, copyFile } from "./copy-file.js";
-import { requireNoForeign } from "../snapshots/foreign-files.js";
-import { requireFilesListed } from "../snapshots/listed-files.js";
-import { type RetrySettings, withRetries } from "./retries.js";
+import { encodeManifest, type FileFacts, type Manifest } from "../../archive/manifest/manifest.js";
+import { inParallel } from "../../flow/in-parallel.js";
+import { StoreError } from "../../snapstore/errors.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import type { Budget } from "../../flow/budget.js";
+import { CopyMismatch, type CopyTools, copyFile } from "./file.js";
+import { requireNoForeign } from "../../snapshots/foreign-files.js";
+import { requireFilesListed } from "../../snapshots/listing-check.js";
+import { type RetrySettings, repeatWrongStep } from "./retries.js";
 import {
   hasManifest,
   type HeldManifest,
   holdManifest,
   manifestKey,
-} from "../snapshots/manifest.js";
-import { misfit, missingOrMisfit } from "../snapshots/file-check.js";
-import { unfinishedSnapshot } from "../snapshots/unfinished.js";
-import { wrongContent } from "../snapshots/verify.js";
+} from "../../snapshots/manifest.js";
+import { fileMismatch, findMismatches } from "../../snapshots/file-check.js";
+import { unfinishedSnapshot } from "../../snapshots/unfinished.js";
+import { wrongContent } from "../../snapshots/verify.js";
 
 export interface CopyOptions extends CopyTools {
   readonly retries: RetrySettings;
@@ -48,8 +47,9 @@ export async function copySnapshot(
   options: CopyOptions,
 ): Promise<CopyResult> {
   const { signal } = options;
-  const again = retrying(options);
-  const held = await again(() => readTwice(source, snapshot, signal));
+  const held = await repeatWrongStep(options.retries, signal, () =>
+    readTwice(source, snapshot, signal),
+  );
   if (held === undefined) throw unfinishedSnapshot(source, snapshot);
   try {
     return await bringAll(source, target, snapshot, held.manifest, options);
@@ -65,8 +65,8 @@ async function bringAll(
   manifest: Manifest,
   options: CopyOptions,
 ): Promise<CopyResult> {
-  const { signal } = options;
-  const again = retrying(options);
+  const { signal, retries } = options;
+  const again = <T>(step: () => Promise<T>) => repeatWrongStep(retries, signal, step);
   const { files } = manifest;
   const bytes = bytesOf(manifest);
   const before = await again(() => state(target, snapshot, bytes, files, signal));
@@ -92,20 +92,6 @@ async function bringAll(
   await again(() => putManifest(target, snapshot, bytes, signal));
   const outcome = before === "absent" ? "copied" : "repaired";
   return { outcome, ...totals, copiedFiles, copiedBytes };
-}
-
-/**
- * What may be otherwise the next time: also wrong bytes, which a network may have made, and a file that
- * somebody else has brought meanwhile.
- */
-function worthIt(error: unknown): boolean {
-  if (error instanceof StoreError) return error.retryable || error.code === "STORE_EXISTS";
-  if (error instanceof ArchiveError) return error.code === "DAMAGED";
-  return error instanceof CopyMismatch;
-}
-
-function retrying({ retries, signal }: CopyOptions): <T>(work: () => Promise<T>) => Promise<T> {
-  return (work) => withRetries(work, { ...retries, signal, worthIt });
 }
 
 /** A manifest has one form alone, so these are the bytes that were read. */
@@ -151,7 +137,7 @@ async function state(
 ): Promise<TargetState> {
   if ((await target.head(manifestKey(snapshot), signal)) === undefined) return "absent";
   if (!(await hasManifest(target, snapshot, wanted, signal))) return "other";
-  const damages = await missingOrMisfit(target, snapshot, files, signal);
+  const damages = await findMismatches(target, snapshot, files, signal);
   return damages.length === 0 ? "same" : "lacking";
 }
 
@@ -181,7 +167,7 @@ async function bring(
   const { signal } = options;
   const key = `${snapshot}/${file.name}`;
   const there = await target.head(key, signal);
-  if (there !== undefined && misfit(file, there) === undefined) {
+  if (there !== undefined && fileMismatch(file, there) === undefined) {
     // Where the store keeps no digest, only reading tells.
     const known = there.sha256 !== undefined;
     const reading = { thread: options.thread, signal };

@@ -1,4 +1,4 @@
-import type { StoredSnapshot } from "../snapshots/catalog.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
 
 export interface CopyLimits {
   /** A full backup and all that stands on it count as one; the newest ones. All without it. */

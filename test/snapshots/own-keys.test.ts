@@ -1,7 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { archiveName } from "../../src/archive/format.js";
-import { isOwnFile, isOwnKey, probeKey } from "../../src/snapshots/own-files.js";
+import { isOwnFile, isOwnKey, probeKey } from "../../src/snapshots/own-keys.js";
 import { snapshotName } from "../../src/snapshots/name.js";
 
 const snapshot = fc
