@@ -5,8 +5,8 @@ import { StoreError, type StoreErrorCode } from "../errors.js";
 import { TimeoutError, withDeadline } from "../../flow/deadline.js";
 import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
 import { callError, refusalError } from "../http/failure.js";
-import type { ProxyAgents } from "../proxy/agents.js";
 import { isOfProxy } from "../proxy/failure.js";
+import { GcsAccess, ignoreCredentialsVariable } from "./access.js";
 
 /** Where the SDK goes when no variable tells it otherwise. */
 const GOOGLES = "https://storage.googleapis.com";
@@ -37,6 +37,7 @@ export class GcsApi {
   readonly #anonymous: boolean;
   readonly #hint: string = "check the key file, or give one";
   readonly #http: HttpClient;
+  #proxiesChecked = false;
 
   /** @param deadlines how long to wait for a token, beside the calls themselves */
   constructor(config: GcsConfig, store: string, deadlines: HttpDeadlines = HTTP_DEADLINES) {
@@ -52,8 +53,7 @@ export class GcsApi {
         retryOptions: { autoRetry: false },
       });
       if (apart !== undefined) {
-        const { authClient } = storage;
-        authClient._tryGetApplicationCredentialsFromEnvironmentVariable = async () => null;
+        ignoreCredentialsVariable(storage.authClient);
       }
       return storage;
     };
@@ -117,8 +117,7 @@ export class GcsApi {
     signal: AbortSignal | undefined,
   ): Promise<Readonly<Record<string, string>>> {
     if (this.#anonymous) return {};
-    // What is wrong with a variable would come back as the library's word about the key.
-    for (const called of [url, GOOGLES_TOKENS]) this.#http.agents.forwarding(called);
+    this.#checkProxies(url);
     const access = this.#access;
     try {
       // An aborted caller stops waiting; the call goes on for the others that share it.
@@ -138,57 +137,19 @@ export class GcsApi {
     }
   }
 
+  /** Rejects a wrong variable of a proxy, once: the library would report it as a failure of the key. */
+  #checkProxies(url: URL): void {
+    if (this.#proxiesChecked) return;
+    for (const called of [url, GOOGLES_TOKENS]) this.#http.agents.forwarding(called);
+    this.#proxiesChecked = true;
+  }
+
   /** Ends a call for a token that hangs: the library would hand it to all that ask again. */
   #replace(access: GcsAccess, reason: TimeoutError): void {
     access.end(reason);
     if (this.#access !== access) return;
     this.#access = new GcsAccess(this.#newStorage().authClient, this.#http.agents);
   }
-}
-
-/** Who we are, as the library finds out. Its calls for tokens are shared by all who need one. */
-class GcsAccess {
-  readonly #auth: Storage["authClient"];
-  readonly #agents: ProxyAgents;
-  readonly #ended = new AbortController();
-
-  constructor(auth: Storage["authClient"], agents: ProxyAgents) {
-    this.#auth = auth;
-    this.#agents = agents;
-  }
-
-  async headers(url: URL): Promise<Readonly<Record<string, string>>> {
-    try {
-      const client = await this.#auth.getClient();
-      const { signal } = this.#ended;
-      const { http, https } = this.#agents;
-      const agent = ({ protocol }: URL) => (protocol === "https:" ? https : http);
-      for (const transporter of transportersOf(client)) {
-        Reflect.set(transporter, "defaults", { signal, agent });
-      }
-      return { ...(await client.getRequestHeaders(url.href)) };
-    } catch (error) {
-      throw this.#ended.signal.aborted ? this.#ended.signal.reason : error;
-    }
-  }
-
-  /** Ends the library's calls, which would keep the process alive: all that share them fail by the reason. */
-  end(reason?: unknown): void {
-    this.#ended.abort(reason);
-  }
-}
-
-/**
- * What makes a client's calls: its own, and those of what it asks for a token first. An external account exchanges one
- * that it was given, and an impersonated account is another account's.
- */
-function transportersOf(client: unknown): object[] {
-  if (!(client instanceof Object)) return [];
-  const [transporter, ...others]: unknown[] = ["transporter", "stsCredential", "sourceClient"].map(
-    (name) => Reflect.get(client, name),
-  );
-  const own = transporter instanceof Object ? [transporter] : [];
-  return [...own, ...others.flatMap(transportersOf)];
 }
 
 /** https://cloud.google.com/storage/docs/json_api/v1/status-codes */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type BackupToolError, throwIfAborted } from "../../errors.js";
+import { withDeadline } from "../../flow/deadline.js";
 import type { RcloneConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type HttpAnswer, HttpClient } from "../http/client.js";
@@ -11,9 +11,9 @@ import { LastWords } from "./last-words.js";
 
 /** Longest wait for rclone to serve, milliseconds: it is a large program, and a machine may be busy. */
 const START_MS = 60_000;
-/** Longest silence, milliseconds: a move of a large object on its server is one call. */
 /** Longest wait for the end of a rclone that dropped a call, milliseconds. */
 const END_MS = 1000;
+/** The idle time is long because moving a large object on its server is one call. */
 const DEADLINES = { connectMs: 10_000, idleMs: 600_000 };
 /** What the store's place is called in rclone's configuration: an alias, so that names need no quoting. */
 export const REMOTE = "backuptoolstore:";
@@ -104,13 +104,11 @@ export class RcloneDaemon {
     const words = this.#words;
     if (this.#closed || words === undefined) return error;
     if (!(error instanceof StoreError) || !LOST.test(codeIn(error.cause))) return error;
-    const late = new AbortController();
-    const { signal } = late;
-    const over = words.ended.then(() => true);
-    const wait = sleep(END_MS, false, { signal }).catch(() => false);
-    const ended = await Promise.race([over, wait]);
-    late.abort();
-    if (!ended) return error;
+    try {
+      await withDeadline(END_MS, undefined, () => words.ended);
+    } catch {
+      return error;
+    }
     return words.error(error.code, `${error.reason}; rclone ended`, this.store, error.cause);
   }
 
