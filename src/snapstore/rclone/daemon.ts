@@ -3,10 +3,11 @@ import { randomBytes } from "node:crypto";
 import { type BackupToolError, throwIfAborted } from "../../errors.js";
 import { withDeadline } from "../../flow/deadline.js";
 import type { RcloneConfig } from "../config.js";
-import { StoreError, type StoreErrorCode } from "../errors.js";
-import { type HttpAnswer, HttpClient } from "../http/client.js";
-import { callError, refusalError } from "../http/failure.js";
+import { StoreError } from "../errors.js";
+import { HttpClient } from "../http/client.js";
+import { callError } from "../http/failure.js";
 import { machineVariables } from "./environment.js";
+import { rcloneFailure } from "./failure.js";
 import { LastWords } from "./last-words.js";
 
 /** Longest wait for rclone to serve, milliseconds: it is a large program, and a machine may be busy. */
@@ -68,7 +69,7 @@ export class RcloneDaemon {
         body: [Buffer.from(JSON.stringify(parameters))],
         signal: about.signal,
       });
-      if (!answer.ok) throw await refusalOf(answer, context);
+      if (!answer.ok) throw await rcloneFailure(answer, context);
       return (await answer.json()) as Record<string, unknown>;
     } catch (error) {
       throw await this.explained(callError(error, context));
@@ -92,7 +93,7 @@ export class RcloneDaemon {
         headers: { authorization, range: `bytes=${range.first}-${range.last}` },
         signal: about.signal,
       });
-      if (!answer.ok) throw await refusalOf(answer, context);
+      if (!answer.ok) throw await rcloneFailure(answer, context);
       yield* answer.pieces();
     } catch (error) {
       throw await this.explained(callError(error, context));
@@ -209,47 +210,3 @@ function guardOf(pid: number): ChildProcess {
   guard.on("error", () => {});
   return guard;
 }
-
-/** The error for an answer that is none of 2xx. Its `input` is not told: it is what we sent. */
-export async function refusalOf(
-  answer: HttpAnswer,
-  context: { store: string; key: string },
-): Promise<StoreError> {
-  const text = await answer.text();
-  let words = text;
-  try {
-    words = String(JSON.parse(text).error);
-  } catch {}
-  return rcloneError(answer.status, words, context);
-}
-
-export function rcloneError(
-  status: number,
-  words: string,
-  context: { store: string; key: string },
-): StoreError {
-  const rule = RULES.find(({ pattern }) => pattern.test(words));
-  const code = rule?.code ?? (status === 404 ? "STORE_NOT_FOUND" : "STORE_FAILED");
-  return refusalError({ status, words, code }, context);
-}
-
-/** rclone answers 500 to all but a missing file; the words are those of its remotes. */
-const RULES: readonly { pattern: RegExp; code: StoreErrorCode }[] = [
-  { pattern: /not a directory/, code: "STORE_NOT_FOUND" },
-  {
-    pattern: /SlowDown|TooManyRequests|too many requests|rate.?limit|\b429\b/i,
-    code: "STORE_THROTTLED",
-  },
-  { pattern: /ObjectLock|WORM|retention|immutab|read-only file system/i, code: "STORE_IMMUTABLE" },
-  { pattern: /no space left|quota|insufficient storage|\b507\b/i, code: "STORE_FULL" },
-  {
-    pattern:
-      /access ?denied|permission denied|forbidden|unauthori[sz]ed|InvalidAccessKey|SignatureDoesNotMatch|\b40[13]\b/i,
-    code: "STORE_CREDENTIALS",
-  },
-  {
-    pattern:
-      /connection re|no such host|time.?out|unexpected EOF|broken pipe|corrupted|\b50[0234]\b/i,
-    code: "STORE_TRANSIENT",
-  },
-];
