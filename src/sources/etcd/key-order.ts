@@ -1,10 +1,20 @@
-/** Bytes behind the common prefix that are looked at as a number: what a double holds. */
+/** As the start of a range, the first of all keys; as its end, past the last of all keys. */
+export const ZERO_KEY: Uint8Array = Buffer.from([0]);
+
+/** The key that follows `key` in byte order. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = Buffer.alloc(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** Bytes after the common prefix that count as a number: what a double holds. */
 const DIGITS = 6;
 const LIMIT = 256 ** DIGITS;
 
 /**
- * A key about `spans` times as far behind `last` as `last` is behind `first`; undefined when that is past
- * what their common prefix reaches. A guess: keys need not be spread evenly.
+ * A key about `spans` times as far after `last` as `last` is after `first`; undefined when that is past
+ * what their common prefix reaches. It is a guess: keys need not be spread evenly.
  */
 export function keyBeyond(
   first: Uint8Array,
@@ -23,7 +33,7 @@ export function keyBeyond(
     key[common + i] = beyond % 256;
     beyond = Math.floor(beyond / 256);
   }
-  // Keys that go on with the same bytes come behind it.
+  // `last` is still larger where it goes on after the same bytes.
   return Buffer.compare(key, last) > 0 ? key : undefined;
 }
 
