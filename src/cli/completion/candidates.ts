@@ -1,7 +1,8 @@
+import { commonSettings } from "../../settings/declarations.js";
+import type { Declarations } from "../../settings/kinds.js";
 import { PROVIDERS, SCHEMES } from "../../snapstore/settings/location.js";
 import type { Command } from "../command.js";
 import { COMMANDS, findCommand } from "../commands.js";
-import { commonFlags, type Flags } from "../flags.js";
 import type { Terminal } from "../process/terminal.js";
 import type { snapshotNames as SnapshotNames } from "./snapshot-names.js";
 
@@ -36,7 +37,7 @@ export async function candidates(
     return beginning(current, depth === 0 ? [...new Set(next), "--help", "--version"] : next);
   }
   const given = before.slice(command.name.split(" ").length);
-  const flags = { ...command.flags, ...commonFlags };
+  const flags = { ...command.flags, ...commonSettings };
   const [, assigned, value = ""] = /^--([^=]+)=(.*)$/s.exec(current) ?? [];
   const flag = assigned ?? /^--([^=]+)$/.exec(given.at(-1) ?? "")?.[1] ?? "";
   if (takesValue(flags, flag)) {
@@ -61,7 +62,7 @@ export async function candidates(
 
 interface Line {
   readonly command: Command;
-  readonly flags: Flags;
+  readonly flags: Declarations;
   /** The words between the command and the flag. */
   readonly typed: readonly string[];
   readonly env: Terminal["env"];
@@ -88,7 +89,7 @@ async function argumentsOf(
   given: readonly string[],
   env: Terminal["env"],
 ): Promise<readonly string[]> {
-  const flags = { ...command.flags, ...commonFlags };
+  const flags = { ...command.flags, ...commonSettings };
   const typed = given.some(
     (word, i) => !word.startsWith("-") && !takesValue(flags, given[i - 1]?.slice(2) ?? ""),
   );
@@ -99,7 +100,7 @@ async function argumentsOf(
 }
 
 /** The flags that can still be typed. */
-function flagsLeft(flags: Flags, given: readonly string[]): string[] {
+function flagsLeft(flags: Declarations, given: readonly string[]): string[] {
   const typed = given.map((word) => word.split("=")[0]);
   const names = [...Object.keys(flags), "help"];
   return names
@@ -112,7 +113,7 @@ async function snapshotNames(...line: Parameters<typeof SnapshotNames>): Promise
   return await (await import("./snapshot-names.js")).snapshotNames(...line);
 }
 
-function takesValue(flags: Flags, name: string): boolean {
+function takesValue(flags: Declarations, name: string): boolean {
   return Object.hasOwn(flags, name) && flags[name]?.type === "string";
 }
 

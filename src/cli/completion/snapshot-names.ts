@@ -1,9 +1,12 @@
 import type { OperationContext } from "../../operations/context.js";
+import { text, valuesOf } from "../../settings/kinds.js";
+import { secondaryStoreSettings, storeSettings } from "../../settings/store-declarations.js";
 import { storeConfig } from "../../snapstore/settings/store-settings.js";
 import { parseArguments } from "../arguments.js";
 import type { Command } from "../command.js";
 import type { Terminal } from "../process/terminal.js";
 
+const STORES = { ...storeSettings, ...secondaryStoreSettings };
 /** How long a store may take, ms. */
 const ANSWER_WITHIN_MS = 1500;
 
@@ -15,9 +18,9 @@ export async function snapshotNames(
 ): Promise<string[]> {
   const names: string[] = [];
   try {
-    const settled = await parseArguments(words, command, env);
-    const role = settled.args["from"] === "secondary" ? "secondary" : "primary";
-    const primary = storeConfig(settled.args, role, settled.env);
+    const { settings } = await parseArguments(words, command, env);
+    const { from, ...stores } = valuesOf({ ...STORES, from: text }, settings);
+    const primary = storeConfig(stores, from === "secondary" ? from : "primary", env);
     if (primary === undefined) return [];
     const { listStoredSnapshots } = await import("../../operations/snapshots/list.js");
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
