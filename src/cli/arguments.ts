@@ -1,16 +1,13 @@
-import type { Argv } from "yargs";
 import { UsageError } from "../errors.js";
 import { refuseUnknown, refuseUnparsable } from "./check-flags.js";
 import type { Command } from "./command.js";
 import { COMMANDS } from "./commands.js";
 import { commonFlags, type Flags } from "./flags.js";
-import { parserOf } from "./parser.js";
+import { type Parsed, parseWords } from "./parse-words.js";
 import { settle } from "./precedence.js";
 import type { Terminal } from "./process/terminal.js";
 import type { Setting } from "./setting.js";
 import { configPath, settingsOfEnvironment, settingsOfFile, withoutReplaced } from "./settings.js";
-
-type Parsed = Readonly<Record<string, unknown>>;
 
 /**
  * The arguments of a command: from `words`, the command line after its name, then from variables, then from the
@@ -25,22 +22,23 @@ export async function parseArguments(
 ): Promise<{ args: Parsed; env: Terminal["env"] }> {
   const flags: Flags = { ...command.flags, ...commonFlags };
   refuseUnparsable(words, command, flags);
-  const typed = await parseWords(parserOf(withoutDefaults(flags)), words, command);
+  const typed = parseWords(words, command.name, flags);
   const path = configPath(textOf(typed["config"]), env);
   const kept = settle(command.name, [
     settingsTyped(typed, command, flags),
     settingsOfEnvironment(flags, env),
-    settingsOfFile(flags, path === undefined ? [] : await allFlags(), path),
+    await settingsOfFile(flags, path === undefined ? [] : await allFlags(), path),
   ]);
   const settings = kept.filter(
     ({ name, source, borrowed }) =>
       source !== "typed" && borrowed === undefined && Object.hasOwn(flags, name),
   );
-  const parser = parserOf(flags).config(
-    Object.fromEntries(settings.map(({ name, value }) => [name, value])),
-  );
-  const args = await parseWords(parser, words, command);
+  const args = parseWords(words, command.name, flags, {
+    ...defaultsOf(flags),
+    ...Object.fromEntries(settings.map(({ name, value }) => [name, value])),
+  });
   refuseUnknown(args, command, flags);
+  checkChoices(args, command, flags);
   return { args, env: withoutReplaced(env, kept) };
 }
 
@@ -50,31 +48,22 @@ async function allFlags(): Promise<string[]> {
   return [commonFlags, ...commands.map(({ flags }) => flags)].flatMap(Object.keys);
 }
 
-async function parseWords(
-  parser: Argv,
-  words: readonly string[],
-  { name }: Command,
-): Promise<Parsed> {
-  try {
-    return await parser.parseAsync([...words]);
-  } catch (cause) {
-    throw new UsageError(messageOf(cause), { cause, hint: `see backuptool ${name} --help` });
+function checkChoices(args: Parsed, { name: command }: Command, flags: Flags): void {
+  for (const [name, { choices }] of Object.entries(flags)) {
+    const value = args[name];
+    if (choices === undefined || typeof value !== "string" || choices.includes(value)) continue;
+    const known = choices.map((one) => JSON.stringify(one)).join(", ");
+    throw new UsageError(`--${name} is ${JSON.stringify(value)}, not one of ${known}`, {
+      hint: `see backuptool ${command} --help`,
+    });
   }
 }
 
-/** An error of yargs in one line. */
-function messageOf(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return message
-    .replace(/\s+/g, " ")
-    .replace(/^Not enough arguments following: (\S+).*/, "--$1 needs a value")
-    .replace(/^Invalid values: Argument: (\S+), Given: (.*), Choices: /, "--$1 is $2, not one of ");
-}
-
-/** So that only typed flags have a value. */
-function withoutDefaults(flags: Flags): Flags {
+function defaultsOf(flags: Flags): Parsed {
   return Object.fromEntries(
-    Object.entries(flags).map(([name, { default: _, ...flag }]) => [name, flag]),
+    Object.entries(flags).flatMap(([name, flag]) =>
+      flag.default === undefined ? [] : [[name, flag.default]],
+    ),
   );
 }
 

@@ -1,4 +1,3 @@
-import { parse } from "yaml";
 import { UsageError } from "../errors.js";
 import { readInputFileSync } from "../files/input-file.js";
 import { quoted } from "../quoted.js";
@@ -60,13 +59,13 @@ export function settingsOfEnvironment(flags: Flags, env: Environment): Setting[]
  * @param known every flag of every command: a file may serve several
  * @throws UsageError
  */
-export function settingsOfFile(
+export async function settingsOfFile(
   flags: Flags,
   known: readonly string[],
   path: string | undefined,
-): Setting[] {
+): Promise<Setting[]> {
   if (path === undefined) return [];
-  return Object.entries(readConfig(path)).flatMap(([name, given]): Setting[] => {
+  return Object.entries(await readConfig(path)).flatMap(([name, given]): Setting[] => {
     if (!known.includes(name)) {
       const near = nearest(name, known);
       throw new UsageError(`${quoted(path)} sets ${quoted(name)}, which is no flag`, {
@@ -93,7 +92,9 @@ export function withoutReplaced(env: Environment, kept: readonly Setting[]): Env
   return Object.fromEntries(Object.entries(env).filter(([name]) => !variables.includes(name)));
 }
 
-function readConfig(path: string): Record<string, unknown> {
+async function readConfig(path: string): Promise<Record<string, unknown>> {
+  // Its 72 files take 45 ms of CPU to load, which most runs need not spend.
+  const { parse } = await import("yaml");
   let content: unknown;
   // Failsafe: each value is the text that stands there, so a password 007 does not become 7.
   try {
