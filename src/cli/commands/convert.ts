@@ -4,7 +4,7 @@ import { ExitCode } from "../exit-codes.js";
 import { folderFlags, newPassphraseFlags, passphraseFlags, sealFlags, text } from "../flags.js";
 import { sealOptions } from "../input/seal-options.js";
 import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
-import { sayWhatIsLeft } from "../output/unfinished.js";
+import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const convert = command({
   groups: {
@@ -31,7 +31,7 @@ export const convert = command({
     const { to } = args;
     if (to === undefined) throw new UsageError("--to does not say where the new backup goes");
     const { newPassphrase } = session;
-    const { complete } = await sayWhatIsLeft(to, session, (context) =>
+    const { complete } = await adviseOnUnfinished(to, session, (context) =>
       convertBackup(
         {
           outputDir: args.outputdir ?? DEFAULT_FOLDER,

@@ -25,7 +25,7 @@ import {
 import { storeConfig } from "../../snapstore/settings/store-settings.js";
 import { uploadSettings } from "../input/upload-settings.js";
 import { cephOptions, etcdOptions, refuseNothingToDo } from "../input/targets.js";
-import { sayWhatIsLeft } from "../output/unfinished.js";
+import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const create = command({
   groups: {
@@ -80,7 +80,7 @@ export const create = command({
       });
     }
     const outputDir = args.outputdir ?? (store === undefined ? DEFAULT_FOLDER : undefined);
-    const { missing, secondaryBehind } = await sayWhatIsLeft(outputDir, session, (context) =>
+    const { missing, secondaryBehind } = await adviseOnUnfinished(outputDir, session, (context) =>
       createBackup(
         {
           outputDir,

@@ -155,7 +155,9 @@ function withBinding<T>(use: (binding: Binding) => T): T {
       { operation: "load librados" },
       {
         cause,
-        hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or leave Ceph out",
+        hint: String(cause).includes("librados.so.2")
+          ? "install librados2 (apt-get install librados2), or leave Ceph out"
+          : "install g++, make, python3, librados-dev and libradospp-dev, run `npm rebuild backuptool`, or leave Ceph out",
         settings: ["skip-ceph"],
       },
     );

@@ -1,15 +1,13 @@
 import { throwIfAborted } from "../../errors.js";
 import { inParallel } from "../../flow/in-parallel.js";
 import { EtcdConnection } from "./connection.js";
-import { decodeDeleted, decodeTxnDeleted, encodeDeleteRange } from "./delete-messages.js";
 import { EtcdError } from "./errors.js";
-import { decodeLeaseTimeToLive, encodeLeaseTimeToLive } from "./lease-messages.js";
+import { keyAfter, ZERO_KEY } from "./key-order.js";
 import type { EtcdOptions } from "./options.js";
 import { readPages } from "./range-pages.js";
-import { encodeRangeRequest, keyAfter, ZERO_KEY } from "./range-request.js";
 import { decodeRecords, scanRangeResponse } from "./range-response.js";
 import { type PutOptions, RecordPuts } from "./record-puts.js";
-import { encodeDeleteTxn } from "./txn-request.js";
+import { DELETE_RANGE, LEASE_TIME_TO_LIVE, RANGE, TXN } from "./rpc.js";
 import type { EtcdLease, EtcdRecord } from "./types.js";
 
 export type { EtcdOptions } from "./options.js";
@@ -18,11 +16,12 @@ export type { EtcdOptions } from "./options.js";
 const KEYS_A_DELETION = 20_000;
 const LEASES_AT_ONCE = 16;
 const KEYS_AT_ONCE = 16;
+const ALL_KEYS = { key: ZERO_KEY, range_end: ZERO_KEY };
 
 /** A connection to one etcd cluster. */
 export class EtcdCluster {
   readonly #connection: EtcdConnection;
-  /** Deletions in one transaction: etcd's own limit unless --max-txn-ops was changed. */
+  /** Deletions in one transaction: etcd's default, until a server with a smaller --max-txn-ops rejects it. */
   #deletesATxn = 128;
 
   private constructor(connection: EtcdConnection) {
@@ -39,31 +38,31 @@ export class EtcdCluster {
     return this.#connection.clusterId;
   }
 
-  async currentRevision(signal?: AbortSignal): Promise<number> {
-    return (await this.#connection.header(signal)).revision;
+  currentRevision(signal?: AbortSignal): Promise<number> {
+    return this.#connection.currentRevision(signal);
   }
 
   /** Keys at `revision`. */
   async countKeys(revision: number, signal?: AbortSignal): Promise<number> {
-    const request = { key: ZERO_KEY, rangeEnd: ZERO_KEY, revision, countOnly: true };
-    const answer = await this.#connection.call("KV/Range", encodeRangeRequest(request), { signal });
-    return scanRangeResponse(answer).count;
+    const request = { ...ALL_KEYS, revision, count_only: true };
+    const { count = 0 } = await this.#connection.call(RANGE, request, { signal });
+    return Number(count);
   }
 
   /** Whether there is any key. */
   async hasKeys(signal: AbortSignal): Promise<boolean> {
-    const request = { key: ZERO_KEY, rangeEnd: ZERO_KEY, limit: 1, keysOnly: true };
-    const answer = await this.#connection.call("KV/Range", encodeRangeRequest(request), { signal });
-    return scanRangeResponse(answer).keys > 0;
+    const request = { ...ALL_KEYS, limit: 1, keys_only: true };
+    const { kvs = [] } = await this.#connection.call(RANGE, request, { signal });
+    return kvs.length > 0;
   }
 
-  /** How many of `keys` there are. */
+  /** How many of `keys` exist. */
   async countExisting(keys: Iterable<Uint8Array>, signal: AbortSignal): Promise<number> {
     let found = 0;
     await inParallel(keys, KEYS_AT_ONCE, async (key) => {
-      const request = encodeRangeRequest({ key, countOnly: true });
-      const answer = await this.#connection.call("KV/Range", request, { signal });
-      found += scanRangeResponse(answer).count;
+      const request = { key, count_only: true };
+      const { count = 0 } = await this.#connection.call(RANGE, request, { signal });
+      found += Number(count);
     });
     return found;
   }
@@ -71,7 +70,7 @@ export class EtcdCluster {
   /**
    * All records at `revision`, in key order, a page at a time.
    *
-   * @throws EtcdError `ETCD_COMPACTED` when the revision is gone
+   * @throws EtcdError `ETCD_COMPACTED` when etcd has compacted the revision
    */
   async *readRecords(options: {
     readonly revision: number;
@@ -82,21 +81,18 @@ export class EtcdCluster {
 
   /** The granted times of those leases that still live. */
   async readLeases(ids: Iterable<bigint>, signal: AbortSignal): Promise<EtcdLease[]> {
-    const left = [...ids];
     const found: EtcdLease[] = [];
-    const work = async (): Promise<void> => {
-      for (let id = left.pop(); id !== undefined; id = left.pop()) {
-        const request = encodeLeaseTimeToLive(id);
-        const answer = await this.#connection.call("Lease/LeaseTimeToLive", request, { signal });
-        const { left: seconds, granted } = decodeLeaseTimeToLive(answer);
-        if (seconds >= 0n && granted > 0) found.push({ id, grantedTtl: granted });
-      }
-    };
-    await Promise.all(Array.from({ length: LEASES_AT_ONCE }, work));
+    await inParallel(ids, LEASES_AT_ONCE, async (id) => {
+      const request = { ID: `${id}` };
+      const answer = await this.#connection.call(LEASE_TIME_TO_LIVE, request, { signal });
+      // TTL is -1 once the lease is gone.
+      const [left, grantedTtl] = [Number(answer.TTL ?? 0), Number(answer.grantedTTL ?? 0)];
+      if (left >= 0 && grantedTtl > 0) found.push({ id, grantedTtl });
+    });
     return found.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** Puts records in transactions, several in flight; no order between them is kept. */
+  /** Puts records in transactions, several in flight, in no order. */
   putRecords(
     batches: AsyncIterable<readonly EtcdRecord[]>,
     options: PutOptions,
@@ -104,41 +100,40 @@ export class EtcdCluster {
     return new RecordPuts(this.#connection, options).run(batches);
   }
 
-  /** Deletes single keys; returns how many there were. */
+  /** Deletes single keys; returns how many existed. */
   async deleteKeys(keys: readonly Uint8Array[], signal: AbortSignal): Promise<number> {
     let deleted = 0;
     for (let at = 0; at < keys.length; ) {
       const some = keys.slice(at, at + this.#deletesATxn);
-      const request = encodeDeleteTxn(some);
+      const success = some.map((key) => ({ request_delete_range: { key } }));
       try {
-        deleted += decodeTxnDeleted(await this.#connection.call("KV/Txn", request, { signal }));
+        const { responses = [] } = await this.#connection.call(TXN, { success }, { signal });
+        for (const { response_delete_range: range } of responses) {
+          deleted += Number(range?.deleted ?? 0);
+        }
         at += some.length;
       } catch (error) {
         const tooMany = error instanceof EtcdError && error.code === "ETCD_TOO_LARGE";
         if (!tooMany || some.length < 2) throw error;
-        // A server with a smaller --max-txn-ops than usual.
         this.#deletesATxn = some.length >> 1;
       }
     }
     return deleted;
   }
 
-  /** Deletes every key; returns how many there were. */
+  /** Deletes every key; returns how many existed. */
   async deleteAll(signal: AbortSignal): Promise<number> {
-    let deleted = 0;
+    const listing = RANGE.encode({ ...ALL_KEYS, limit: KEYS_A_DELETION, keys_only: true });
+    let total = 0;
     for (;;) {
       throwIfAborted(signal);
-      const listing = encodeRangeRequest({
-        key: ZERO_KEY,
-        rangeEnd: ZERO_KEY,
-        limit: KEYS_A_DELETION,
-        keysOnly: true,
-      });
-      const answer = await this.#connection.call("KV/Range", listing, { signal, anySize: true });
+      const options = { signal, anySize: true };
+      const answer = await this.#connection.callRaw(RANGE.name, listing, options);
       const { firstKey, lastKey } = scanRangeResponse(answer);
-      if (firstKey === undefined || lastKey === undefined) return deleted;
-      const deletion = encodeDeleteRange(firstKey, keyAfter(lastKey));
-      deleted += decodeDeleted(await this.#connection.call("KV/DeleteRange", deletion, { signal }));
+      if (firstKey === undefined || lastKey === undefined) return total;
+      const range = { key: firstKey, range_end: keyAfter(lastKey) };
+      const { deleted = 0 } = await this.#connection.call(DELETE_RANGE, range, { signal });
+      total += Number(deleted);
     }
   }
 

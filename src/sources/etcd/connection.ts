@@ -1,77 +1,78 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError, throwIfAborted, UsageError } from "../../errors.js";
-import { decodeAuthToken, encodeAuthenticate } from "./auth-messages.js";
+import { AuthToken } from "./auth-token.js";
 import { callFailure } from "./call-failure.js";
 import { channelCredentials } from "./credentials.js";
 import { parseEndpoint } from "./endpoint.js";
 import { EtcdError } from "./errors.js";
 import { EtcdHost } from "./host.js";
+import { ZERO_KEY } from "./key-order.js";
 import { type Login, loginOf } from "./login.js";
 import type { EtcdOptions } from "./options.js";
-import { encodeRangeRequest, ZERO_KEY } from "./range-request.js";
-import { decodeHeader, type ResponseHeader } from "./response-header.js";
+import { RANGE, type Received, type Rpc } from "./rpc.js";
 
-/** Longest wait for one answer, ms, unless the options say otherwise. */
+/** Longest wait for one response by default, ms. */
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** Longest wait for the first answer of an endpoint, ms. */
-const FIRST_ANSWER_MS = 10_000;
-/** How long a call goes round the endpoints before it fails: a restart of etcd takes some seconds. */
+/** Longest wait for the first response of an endpoint, ms. */
+const FIRST_RESPONSE_MS = 10_000;
+/** How long a call tries the endpoints in turn before it fails, ms: a restart of etcd takes some seconds. */
 const PATIENCE_MS = 15_000;
 const FIRST_PAUSE_MS = 50;
-/** Between two calls at most: what forgets idle connections does so after a minute or more. */
+/** Longest time without a call, ms: firewalls forget idle connections after a minute or more. */
 const HEARTBEAT_MS = 20_000;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Accept a response of any size. */
   readonly anySize?: boolean;
 }
 
-/** Calls to the members of one cluster: the first that answers, the next when it fails. */
+/** Calls to the members of one cluster: to the first that responds, and to the next one when it fails. */
 export class EtcdConnection {
   readonly #hosts: readonly EtcdHost[];
-  readonly #login: Login | undefined;
+  readonly #token: AuthToken;
   readonly #timeoutMs: number;
+  readonly #firstResponseMs: number;
   readonly #heartbeatMs: number;
   readonly #checked = new Set<EtcdHost>();
-  #at = 0;
-  #token: Promise<string | undefined> | undefined;
+  #host: EtcdHost;
   #clusterId: bigint | undefined;
   #closed = false;
   #lastCall = performance.now();
   readonly #heartbeat: NodeJS.Timeout;
 
   private constructor(
-    hosts: readonly EtcdHost[],
+    first: EtcdHost,
+    others: readonly EtcdHost[],
     login: Login | undefined,
-    timeoutMs: number,
-    heartbeatMs: number,
+    { timeoutMs = DEFAULT_TIMEOUT_MS, heartbeatMs = HEARTBEAT_MS }: EtcdOptions,
   ) {
-    this.#hosts = hosts;
-    this.#login = login;
+    this.#hosts = [first, ...others];
+    this.#host = first;
     this.#timeoutMs = timeoutMs;
+    this.#firstResponseMs = Math.min(timeoutMs, FIRST_RESPONSE_MS);
+    this.#token = new AuthToken(login, this.#firstResponseMs);
     this.#heartbeatMs = heartbeatMs;
     this.#heartbeat = setInterval(() => void this.#keepAlive(), heartbeatMs).unref();
   }
 
-  /** Opens, and has one endpoint answer; each is tried once. */
+  /**
+   * Resolves once an endpoint has responded; each is tried once.
+   *
+   * @throws EtcdError, UsageError, InterruptedError
+   */
   static async open(options: EtcdOptions, signal?: AbortSignal): Promise<EtcdConnection> {
     throwIfAborted(signal);
     const endpoints = options.endpoints.map(parseEndpoint);
-    if (endpoints.length === 0) throw new UsageError("no etcd endpoint is given");
     const login = loginOf(options);
-    const credentials = await channelCredentials(endpoints, options, signal);
-    const hosts = credentials.map(
-      (credential, i) => new EtcdHost(endpoints[i]?.address ?? "", credential),
+    const credentialsOf = await channelCredentials(endpoints, options, signal);
+    const [first, ...others] = endpoints.map(
+      (endpoint) => new EtcdHost(endpoint.address, credentialsOf(endpoint)),
     );
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const connection = new EtcdConnection(
-      hosts,
-      login,
-      timeoutMs,
-      options.heartbeatMs ?? HEARTBEAT_MS,
-    );
+    if (first === undefined) throw new UsageError("no etcd endpoint is given");
+    const connection = new EtcdConnection(first, others, login, options);
     try {
-      await connection.#call("KV/Range", PROBE, { signal }, 0);
+      await connection.#retry(RANGE.name, RANGE.encode(PROBE), { signal }, 0);
       return connection;
     } catch (error) {
       connection.close();
@@ -79,24 +80,34 @@ export class EtcdConnection {
     }
   }
 
-  /** As etcd prints it: hexadecimal. */
+  /** Hexadecimal, as etcd prints it. */
   get clusterId(): string {
     return (this.#clusterId ?? 0n).toString(16);
   }
 
-  /** The cluster's latest revision, agreed on by its members. */
-  async header(signal?: AbortSignal): Promise<ResponseHeader> {
-    return decodeHeader(await this.call("KV/Range", PROBE, { signal }));
+  /** The cluster's latest revision, which a majority of its members has confirmed. */
+  async currentRevision(signal?: AbortSignal): Promise<number> {
+    const { header } = await this.call(RANGE, PROBE, { signal });
+    return Number(header?.revision ?? 0);
   }
 
   /**
-   * One unary call. What can succeed elsewhere or later is tried again for a few seconds, and a call without an
-   * answer once more on a new connection, so it must be safe to repeat.
+   * One unary call. A failure that can succeed on another endpoint or later is tried again for some seconds, and a
+   * call without a response once more on a new connection, so the call must be idempotent.
    *
    * @throws EtcdError, InterruptedError
    */
-  call(method: string, request: Buffer, options: CallOptions = {}): Promise<Buffer> {
-    return this.#call(method, request, options, PATIENCE_MS);
+  async call<Request extends object, Response>(
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<Received<Response>> {
+    return rpc.decode(await this.callRaw(rpc.name, rpc.encode(request), options));
+  }
+
+  /** {@link call} for messages that the caller encodes and decodes. */
+  callRaw(method: string, request: Buffer, options: CallOptions = {}): Promise<Buffer> {
+    return this.#retry(method, request, options, PATIENCE_MS);
   }
 
   close(): void {
@@ -105,52 +116,44 @@ export class EtcdConnection {
     for (const host of this.#hosts) host.close();
   }
 
-  get #host(): EtcdHost {
-    return this.#hosts[this.#at] as EtcdHost;
-  }
-
-  async #call(
+  async #retry(
     method: string,
     request: Buffer,
     options: CallOptions,
     patienceMs: number,
   ): Promise<Buffer> {
     const { signal } = options;
-    let giveUpAt = 0;
+    let deadline = 0;
     let failures = 0;
-    let newToken = false;
     let timeouts = 0;
+    let newToken = false;
     for (;;) {
       throwIfAborted(signal);
       if (this.#closed) {
         throw new EtcdError("ETCD_UNAVAILABLE", "the connection to etcd is closed");
       }
       const host = this.#host;
-      const token = this.#token;
+      const token = this.#token.current;
       try {
         if (!this.#checked.has(host)) await this.#check(host, signal);
         return await this.#once(host, method, request, this.#timeoutMs, options);
       } catch (cause) {
         if (signal?.aborted || cause instanceof InterruptedError) throw new InterruptedError();
         const { remedy, error } = callFailure(cause, host.address, method, host.secure);
-        if (remedy === "token" && this.#login !== undefined && !newToken) {
+        if (remedy === "token" && !newToken && this.#token.renew(token)) {
           newToken = true;
-          // Others that failed with the same token may have asked for a new one already.
-          if (this.#token === token) this.#token = undefined;
           continue;
         }
-        const elsewhere = this.#hosts.length > 1;
-        if (remedy !== "retry" && !(error.code === "ETCD_TLS" && elsewhere)) throw error;
+        const hasOthers = this.#hosts.length > 1;
+        if (remedy !== "retry" && !(error.code === "ETCD_TLS" && hasOthers)) throw error;
         if (error.code === "ETCD_TIMEOUT") {
           host.renew();
-          // A server that takes all of its time twice takes it again.
-          if (++timeouts > 1 && !elsewhere) throw error;
+          // A second timeout of the only host is unlikely to be the connection's.
+          if (++timeouts > 1 && !hasOthers) throw error;
         }
-        if (failures++ === 0) giveUpAt = performance.now() + patienceMs;
-        this.#checked.delete(host);
-        // Others that failed on the same endpoint may have moved on already.
-        if (this.#host === host) this.#at = (this.#at + 1) % this.#hosts.length;
-        if (failures >= this.#hosts.length && performance.now() >= giveUpAt) throw error;
+        if (failures++ === 0) deadline = performance.now() + patienceMs;
+        this.#moveOn(host);
+        if (failures >= this.#hosts.length && performance.now() >= deadline) throw error;
         if (failures % this.#hosts.length === 0) {
           const round = failures / this.#hosts.length;
           await pause(Math.min(1000, FIRST_PAUSE_MS * 2 ** round), signal);
@@ -159,11 +162,18 @@ export class EtcdConnection {
     }
   }
 
-  /** The first call to an endpoint: it answers, takes the login, and is of the same cluster. */
+  /** Makes the next host the current one, unless another call that failed on `failed` has done so already. */
+  #moveOn(failed: EtcdHost): void {
+    this.#checked.delete(failed);
+    if (this.#host !== failed) return;
+    const next = this.#hosts.indexOf(failed) + 1;
+    this.#host = this.#hosts[next] ?? this.#hosts[0] ?? failed;
+  }
+
+  /** The first call to a host: it responds, accepts the login, and belongs to the same cluster as the others. */
   async #check(host: EtcdHost, signal: AbortSignal | undefined): Promise<void> {
-    const timeoutMs = Math.min(this.#timeoutMs, FIRST_ANSWER_MS);
-    const answer = await this.#once(host, "KV/Range", PROBE, timeoutMs, { signal });
-    const { clusterId } = decodeHeader(answer);
+    const response = await this.#probe(host, signal);
+    const clusterId = BigInt(RANGE.decode(response).header?.cluster_id ?? 0);
     if (this.#clusterId !== undefined && this.#clusterId !== clusterId) {
       throw new EtcdError(
         "ETCD_MIXED_CLUSTERS",
@@ -175,64 +185,39 @@ export class EtcdConnection {
     this.#checked.add(host);
   }
 
+  #probe(host: EtcdHost, signal?: AbortSignal): Promise<Buffer> {
+    const request = RANGE.encode(PROBE);
+    return this.#once(host, RANGE.name, request, this.#firstResponseMs, { signal });
+  }
+
   async #once(
     host: EtcdHost,
     method: string,
     request: Buffer,
     timeoutMs: number,
-    { signal, anySize = false }: CallOptions,
+    options: CallOptions,
   ): Promise<Buffer> {
     this.#lastCall = performance.now();
-    let token: string | undefined;
-    if (this.#login !== undefined) {
-      this.#token ??= this.#authenticate(host, this.#login);
-      const asked = this.#token;
-      try {
-        token = await asked;
-      } catch (error) {
-        if (this.#token === asked) this.#token = undefined;
-        throw error;
-      }
-    }
-    return await host.unary({ method, request, token, timeoutMs, signal, anySize });
+    const token = await this.#token.get(host);
+    return await host.unary({ ...options, method, request, token, timeoutMs });
   }
 
-  /** Keeps what forgets idle connections from doing so while Ceph is read or written. */
+  /** Makes a call when there was none for a while, so that firewalls keep the connection. */
   async #keepAlive(): Promise<void> {
     const host = this.#host;
-    if (!this.#checked.has(host) || performance.now() - this.#lastCall < this.#heartbeatMs / 2)
-      return;
+    const idleMs = performance.now() - this.#lastCall;
+    if (!this.#checked.has(host) || idleMs < this.#heartbeatMs / 2) return;
     try {
-      await this.#once(host, "KV/Range", PROBE, Math.min(this.#timeoutMs, FIRST_ANSWER_MS), {});
+      await this.#probe(host);
     } catch {
-      // The next call says what is wrong, if it still is, and finds a new connection.
+      // The next call finds a new connection, and reports the failure if it persists.
       host.renew();
-    }
-  }
-
-  async #authenticate(host: EtcdHost, login: Login): Promise<string | undefined> {
-    try {
-      const answer = await host.unary({
-        method: "Auth/Authenticate",
-        request: encodeAuthenticate(login),
-        token: undefined,
-        timeoutMs: Math.min(this.#timeoutMs, FIRST_ANSWER_MS),
-        signal: undefined,
-        anySize: false,
-      });
-      return decodeAuthToken(answer);
-    } catch (error) {
-      // As etcd's own client: a login that the cluster does not ask for is no error.
-      if (error instanceof Error && /authentication is not enabled/.test(error.message)) {
-        return undefined;
-      }
-      throw error;
     }
   }
 }
 
 /** Linearizable, touches one key at most, and needs the same permission as a backup. */
-const PROBE = encodeRangeRequest({ key: ZERO_KEY, limit: 1, keysOnly: true });
+const PROBE = { key: ZERO_KEY, limit: 1, keys_only: true };
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {

@@ -6,7 +6,8 @@ import { EtcdError } from "./errors.js";
 import type { EtcdOptions } from "./options.js";
 
 /**
- * TLS for an endpoint that says `https://`, or says nothing while TLS files are given.
+ * Reads the TLS files. Resolves with the credentials for an endpoint: TLS with `https://`, and without a scheme
+ * where TLS files are given.
  *
  * @throws UsageError when the options contradict each other
  * @throws EtcdError `ETCD_TLS` when a file cannot be used
@@ -15,7 +16,7 @@ export async function channelCredentials(
   endpoints: readonly Endpoint[],
   options: EtcdOptions,
   signal?: AbortSignal,
-): Promise<ChannelCredentials[]> {
+): Promise<(endpoint: Endpoint) => ChannelCredentials> {
   const { cacert, cert, key } = options;
   if ((cert === undefined) !== (key === undefined)) {
     throw new UsageError("an etcd client certificate needs its key, and a key its certificate", {
@@ -26,21 +27,21 @@ export async function channelCredentials(
   const files = cacert !== undefined || cert !== undefined;
   const open = endpoints.find((endpoint) => endpoint.tls === false);
   if (files && open !== undefined) {
-    throw new UsageError(`TLS files are given, but http://${open.address} is not TLS`, {
+    throw new UsageError(`TLS files are given, but http://${open.address} does not use TLS`, {
       hint: "write https://, or leave the TLS files out",
       settings: ["cacert", "cert", "key"],
     });
   }
   const plain = credentials.createInsecure();
-  if (!files && !endpoints.some((endpoint) => endpoint.tls)) return endpoints.map(() => plain);
+  if (!files && !endpoints.some((endpoint) => endpoint.tls)) return () => plain;
   const [ca, clientCert, clientKey] = await Promise.all([
     pem("cacert", cacert, signal),
     pem("cert", cert, signal),
     pem("key", key, signal),
   ]);
-  let secure: ChannelCredentials;
   try {
-    secure = credentials.createSsl(ca, clientKey, clientCert);
+    const secure = credentials.createSsl(ca, clientKey, clientCert);
+    return (endpoint) => (usesTls(endpoint, options) ? secure : plain);
   } catch (cause) {
     throw new EtcdError("ETCD_TLS", `the TLS files for etcd cannot be used: ${String(cause)}`, {
       cause,
@@ -49,7 +50,6 @@ export async function channelCredentials(
       settings: ["cacert", "cert", "key"],
     });
   }
-  return endpoints.map((endpoint) => (usesTls(endpoint, options) ? secure : plain));
 }
 
 async function pem(

@@ -4,26 +4,26 @@ export interface HostCall {
   /** `Service/Method` of package `etcdserverpb`. */
   readonly method: string;
   readonly request: Buffer;
-  readonly token: string | undefined;
+  readonly token?: string | undefined;
   readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-  /** Take an answer of any size instead of at most {@link MAX_ANSWER_BYTES}. */
-  readonly anySize: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Accept a response of any size instead of at most {@link MAX_RESPONSE_BYTES}. */
+  readonly anySize?: boolean | undefined;
 }
 
-/** Larger answers are refused before they are read, unless a call says otherwise. */
-export const MAX_ANSWER_BYTES = 32 << 20;
+/** gRPC rejects larger responses before it reads them. */
+const MAX_RESPONSE_BYTES = 32 << 20;
 
-/** Without it HTTP/2 lets the server send only 64 KiB before it waits for us. */
+/** By default HTTP/2 lets the server send only 64 KiB before it waits for the client. */
 const WINDOW_BYTES = 4 << 20;
 
-/** The gRPC channel to one endpoint. Answers are raw protocol buffers. */
+/** The gRPC channel to one endpoint. Messages are encoded protocol buffers. */
 export class EtcdHost {
   readonly address: string;
   readonly #credentials: ChannelCredentials;
   #bounded: Client | undefined;
   #unbounded: Client | undefined;
-  /** Replaced by {@link renew}, perhaps with calls under way. */
+  /** Replaced by {@link renew}; calls may still be in flight on them. */
   readonly #former: Client[] = [];
 
   constructor(address: string, credentials: ChannelCredentials) {
@@ -35,27 +35,26 @@ export class EtcdHost {
     return this.#credentials._isSecure();
   }
 
-  /** Rejects with gRPC's own error; a signal that fires cancels the call. */
+  /** Rejects with gRPC's own error. An aborted signal cancels the call. */
   unary(call: HostCall): Promise<Buffer> {
-    const client = this.#client(call.anySize);
+    const { signal } = call;
+    const client = this.#client(call.anySize ?? false);
     const metadata = new Metadata();
-    // gRPC-Go reads the token from either key; etcd's client sends this one.
     if (call.token !== undefined) metadata.set("token", call.token);
     return new Promise((resolve, reject) => {
-      const { signal } = call;
       const abort = (): void => running.cancel();
       const running = client.makeUnaryRequest(
         `/etcdserverpb.${call.method}`,
-        same,
-        same,
+        identity,
+        identity,
         call.request,
         metadata,
         { deadline: Date.now() + call.timeoutMs },
-        (error, answer) => {
+        (error, response) => {
           signal?.removeEventListener("abort", abort);
           if (error !== null) reject(error);
-          else if (answer === undefined) reject(new Error("an empty answer"));
-          else resolve(answer);
+          else if (response === undefined) reject(new Error("an empty response"));
+          else resolve(response);
         },
       );
       signal?.addEventListener("abort", abort, { once: true });
@@ -63,7 +62,7 @@ export class EtcdHost {
     });
   }
 
-  /** Calls from now on go over new connections: the old ones may be dead without a word. */
+  /** Later calls use new connections: a firewall may have dropped the old ones without a notice. */
   renew(): void {
     for (const client of [this.#bounded, this.#unbounded]) {
       if (client !== undefined) this.#former.push(client);
@@ -82,22 +81,22 @@ export class EtcdHost {
       this.#unbounded ??= this.#open(-1);
       return this.#unbounded;
     }
-    this.#bounded ??= this.#open(MAX_ANSWER_BYTES);
+    this.#bounded ??= this.#open(MAX_RESPONSE_BYTES);
     return this.#bounded;
   }
 
-  #open(maxAnswer: number): Client {
+  #open(maxResponse: number): Client {
     return new Client(this.address, this.#credentials, {
-      "grpc.max_receive_message_length": maxAnswer,
+      "grpc.max_receive_message_length": maxResponse,
       "grpc.max_send_message_length": -1,
       "grpc-node.flow_control_window": WINDOW_BYTES,
       "grpc.use_local_subchannel_pool": 1,
-      // The same as etcdctl: straight to the endpoint, whatever http_proxy says.
+      // As etcdctl does, connect to the endpoint itself, whatever http_proxy says.
       "grpc.enable_http_proxy": 0,
-      // Retrying is done in EtcdConnection; gRPC's own keeps a copy of what is sent.
+      // EtcdConnection retries; gRPC's own retries keep a copy of each request.
       "grpc.enable_retries": 0,
       "grpc.service_config_disable_resolution": 1,
-      // A connection that a firewall forgot is noticed while a call waits. etcd allows a ping every 5 s, and none
+      // Pings find a dead connection while a call waits. etcd permits a ping every 5 s, and none
       // without a call: EtcdConnection makes calls instead.
       "grpc.keepalive_time_ms": 10_000,
       "grpc.keepalive_timeout_ms": 10_000,
@@ -108,6 +107,6 @@ export class EtcdHost {
   }
 }
 
-function same(bytes: Buffer): Buffer {
-  return bytes;
+function identity(message: Buffer): Buffer {
+  return message;
 }

@@ -1,16 +1,30 @@
+import protobuf from "protobufjs/minimal.js";
 import { EtcdConnection } from "./connection.js";
-import {
-  type Alarm,
-  decodeAlarms,
-  decodeStatus,
-  EMPTY_REQUEST,
-  type MemberStatus,
-} from "./maintenance-messages.js";
 import type { EtcdOptions } from "./options.js";
+import { ALARM, checkDecoded, STATUS } from "./rpc.js";
 
-export type { Alarm, MemberStatus } from "./maintenance-messages.js";
+/** The state of one member, as it reports it. */
+export interface MemberStatus {
+  readonly clusterId: bigint;
+  /** Such as 3.4.23. */
+  readonly version: string;
+  /** Bytes of the database's file. */
+  readonly databaseBytes: number;
+  /** Bytes; 0 from servers before etcd 3.6, which do not report it. */
+  readonly quotaBytes: number;
+  /** Id of the member that leads; 0n when there is none. */
+  readonly leader: bigint;
+  /** The latest revision that the member has applied. */
+  readonly revision: number;
+}
 
-/** One member alone, to be asked how it is: nobody else answers for it. */
+export interface Alarm {
+  readonly member: bigint;
+  /** `NOSPACE`, `CORRUPT`, or the number of one that this program does not know. */
+  readonly kind: string;
+}
+
+/** One member alone: no other member answers its calls. */
 export class EtcdMember {
   readonly #connection: EtcdConnection;
 
@@ -19,7 +33,7 @@ export class EtcdMember {
   }
 
   /**
-   * Resolves when the member answers, takes the login, and lets it read what a backup reads.
+   * Resolves when the member answers, accepts the login, and permits the reads of a backup.
    *
    * @throws EtcdError, UsageError, InterruptedError
    */
@@ -32,19 +46,55 @@ export class EtcdMember {
   }
 
   async status(signal: AbortSignal): Promise<MemberStatus> {
-    return decodeStatus(
-      await this.#connection.call("Maintenance/Status", EMPTY_REQUEST, { signal }),
-    );
+    return decodeStatus(await this.#connection.callRaw(STATUS.name, STATUS.encode({}), { signal }));
   }
 
-  /** Of all members. Needs a leader. */
+  /** The alarms of all members. Needs a leader. */
   async alarms(signal: AbortSignal): Promise<Alarm[]> {
-    return decodeAlarms(
-      await this.#connection.call("Maintenance/Alarm", EMPTY_REQUEST, { signal }),
-    );
+    return decodeAlarms(await this.#connection.callRaw(ALARM.name, ALARM.encode({}), { signal }));
   }
 
   close(): void {
     this.#connection.close();
   }
+}
+
+export function decodeStatus(response: Buffer): MemberStatus {
+  const { header, version = "", dbSize = 0, leader = 0 } = STATUS.decode(response);
+  return {
+    clusterId: BigInt(header?.cluster_id ?? 0),
+    version,
+    databaseBytes: Number(dbSize),
+    quotaBytes: decodeQuota(response),
+    leader: BigInt(leader),
+    revision: Number(header?.revision ?? 0),
+  };
+}
+
+/** Tag of `dbSizeQuota` in etcd 3.6's `StatusResponse`: field 12, a varint. etcd3 defines the messages of etcd 3.5. */
+const DB_SIZE_QUOTA = 12 << 3;
+
+function decodeQuota(response: Buffer): number {
+  return checkDecoded(() => {
+    const reader = protobuf.Reader.create(response);
+    let quota = 0;
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      if (tag === DB_SIZE_QUOTA) {
+        const { high, low } = reader.int64();
+        quota = high * 2 ** 32 + (low >>> 0);
+      } else reader.skipType(tag & 7);
+    }
+    return quota;
+  });
+}
+
+export function decodeAlarms(response: Buffer): Alarm[] {
+  const found: Alarm[] = [];
+  for (const { memberID = 0, alarm = "None" } of ALARM.decode(response).alarms ?? []) {
+    if (alarm === "None") continue;
+    const kind = typeof alarm === "number" ? `number ${alarm}` : alarm.toUpperCase();
+    found.push({ member: BigInt(memberID), kind });
+  }
+  return found;
 }

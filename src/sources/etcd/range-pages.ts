@@ -1,9 +1,9 @@
 import { throwIfAborted } from "../../errors.js";
 import type { EtcdConnection } from "./connection.js";
 import { EtcdError } from "./errors.js";
-import { keyBeyond } from "./range-estimate.js";
-import { encodeRangeRequest, keyAfter, ZERO_KEY } from "./range-request.js";
+import { keyAfter, keyBeyond, ZERO_KEY } from "./key-order.js";
 import { type RangeSummary, scanRangeResponse } from "./range-response.js";
+import { RANGE } from "./rpc.js";
 
 /** Bytes that a page should have. */
 const PAGE_BYTES = 4 << 20;
@@ -17,11 +17,11 @@ interface Page {
 }
 
 /**
- * The whole key space at one revision, as raw range responses. The next page is under way while one is
- * used, and the number of keys in a page follows their size, so that memory is bounded here and there.
+ * All keys at one revision, as encoded range responses. The next page is in flight while one is used, and the
+ * size of the keys decides how many a page has, which bounds the memory of both sides.
  *
  * etcd 3.4 walks all keys of a range whatever the limit, so asking for "the rest" page by page costs it
- * the square of the keys. So each range ends at a guess of where a page will be full.
+ * the square of the keys. Therefore each range ends at a guess of where a page will be full.
  */
 export async function* readPages(
   connection: EtcdConnection,
@@ -30,10 +30,10 @@ export async function* readPages(
   let limit = FIRST_KEYS;
   const ask = async (key: Uint8Array, rangeEnd: Uint8Array): Promise<Page> => {
     for (;;) {
-      const request = encodeRangeRequest({ key, rangeEnd, limit, revision });
+      const request = RANGE.encode({ key, range_end: rangeEnd, limit, revision });
       try {
         const options = { signal, anySize: limit === 1 };
-        const answer = await connection.call("KV/Range", request, options);
+        const answer = await connection.callRaw(RANGE.name, request, options);
         return { answer, summary: scanRangeResponse(answer) };
       } catch (error) {
         if (!(error instanceof EtcdError) || error.code !== "ETCD_TOO_LARGE" || limit === 1) {
@@ -61,16 +61,16 @@ export async function* readPages(
     } else {
       end = guess.endAfter(summary, limit, end, next);
       page = ask(next, end);
-      // Awaited in the next round, unless the consumer stops.
+      // The next round awaits it, unless the consumer stops.
       page.catch(() => {});
     }
     yield answer;
   }
 }
 
-/** Guesses the end of a range that holds somewhat more keys than fit a page, from the page before. */
+/** Guesses from one page where the range of the next should end, to hold somewhat more keys than fit a page. */
 class EndGuess {
-  /** Grows while ranges turn out short, shrinks while they turn out long. */
+  /** Grows while ranges are too short, shrinks while they are too long. */
   #correction = 2;
 
   endAfter(
@@ -85,7 +85,7 @@ class EndGuess {
       else if (count > 4 * limit) this.#correction = Math.max(1 / 64, this.#correction / 2);
     }
     const beyond = keyBeyond(firstKey, lastKey, (this.#correction * limit) / keys);
-    // After a gap the guess can lie before what is read next: then there is nothing to go by.
+    // After a gap the guess can be before the next key to read, and is of no use.
     return beyond !== undefined && Buffer.compare(beyond, next) > 0 ? beyond : ZERO_KEY;
   }
 }

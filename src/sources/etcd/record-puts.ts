@@ -3,8 +3,7 @@ import { quoted } from "../../quoted.js";
 import type { EtcdConnection } from "./connection.js";
 import { EtcdError } from "./errors.js";
 import { LeaseGrants } from "./lease-grants.js";
-import { encodeAttach, encodePut, type Put } from "./put-request.js";
-import { encodePutTxn, putSize } from "./txn-request.js";
+import { PUT, TXN } from "./rpc.js";
 import type { EtcdRecord, LeasePolicy } from "./types.js";
 
 export interface PutOptions {
@@ -16,14 +15,23 @@ export interface PutOptions {
   readonly onPut?: (records: number) => void;
 }
 
+/** A `PutRequest`; the lease is decimal, "0" for none. */
+interface Put {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly lease: string;
+}
+
 /** etcd's own limits are 128 operations (--max-txn-ops) and 1.5 MiB (--max-request-bytes). */
 const TXN_RECORDS = 128;
 const TXN_BYTES = 1 << 20;
+/** What a put takes in a transaction beside its key and value, at most. */
+const PUT_OVERHEAD = 40;
 const IN_FLIGHT = 16;
 /** A lease that expires while its records are put is granted again this often. */
 const REGRANTS = 5;
 
-/** Whether a record is not put: a key whose lease was gone when it was backed up lives on only without one. */
+/** Whether a restore leaves the record out: without its lease, which has expired, it would never be deleted. */
 export function isLeftOut(
   { lease }: EtcdRecord,
   { policy, leases }: Pick<PutOptions, "policy" | "leases">,
@@ -39,7 +47,7 @@ export class RecordPuts {
   readonly #grants: LeaseGrants;
   readonly #inFlight = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
-  /** The key up to which keys were taken since nothing was on its way. */
+  /** The highest key since no transaction was in flight. */
   #highest: Uint8Array | undefined;
   #records = 0;
   #expired = 0;
@@ -67,15 +75,18 @@ export class RecordPuts {
     try {
       for await (const batch of batches) {
         for (const record of batch) {
-          if (!this.#wanted(record)) continue;
-          // etcd takes a key once in a transaction, and transactions overtake each other. Backups are in the
-          // order of their keys, so that a key which may have come before tells itself.
+          if (isLeftOut(record, this.#options)) {
+            this.#expired++;
+            continue;
+          }
+          // A transaction may hold a key once, and transactions overtake each other. Backups are in the order of
+          // their keys, so a key that may be in flight already is not above the highest one.
           if (this.#highest !== undefined && Buffer.compare(record.key, this.#highest) <= 0) {
             await flush();
             await this.#settled();
           }
           this.#highest = record.key;
-          const size = putSize(record);
+          const size = record.key.length + record.value.length + PUT_OVERHEAD;
           if (txn.length >= TXN_RECORDS || bytes + size > TXN_BYTES) await flush();
           txn.push(record);
           bytes += size;
@@ -89,15 +100,9 @@ export class RecordPuts {
     return { records: this.#records, expired: this.#expired };
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when no transaction is in flight. */
   async #settled(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
-  }
-
-  #wanted(record: EtcdRecord): boolean {
-    const leftOut = isLeftOut(record, this.#options);
-    if (leftOut) this.#expired++;
-    return !leftOut;
   }
 
   #send(records: readonly EtcdRecord[]): void {
@@ -120,26 +125,30 @@ export class RecordPuts {
     for (let regrants = 0; ; regrants++) {
       const puts: Put[] = [];
       for (const { key, value, lease } of records) {
-        const granted = lease === 0n || policy !== "regrant" ? 0n : await this.#grants.idFor(lease);
+        const granted =
+          lease === 0n || policy !== "regrant" ? "0" : await this.#grants.idFor(lease);
         puts.push({ key, value, lease: granted });
       }
       try {
         const [only] = puts;
         if (puts.length === 1 && only !== undefined) await this.#putAlone(only);
-        else await this.#connection.call("KV/Txn", encodePutTxn(puts), { signal });
+        else {
+          const success = puts.map((put) => ({ request_put: put }));
+          await this.#connection.call(TXN, { success }, { signal });
+        }
         return;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
         if (error.code === "ETCD_LEASE_GONE" && regrants < REGRANTS) {
           for (const [i, { lease }] of records.entries()) {
-            if (lease !== 0n) await this.#grants.forget(lease, puts[i]?.lease ?? 0n);
+            if (lease !== 0n) await this.#grants.forget(lease, puts[i]?.lease ?? "0");
           }
           continue;
         }
         if (error.code !== "ETCD_TOO_LARGE") throw error;
         if (records.length < 2) throw tooLarge(error, records);
       }
-      // A server with smaller limits than usual.
+      // The server's limits are smaller than the defaults.
       const middle = records.length >> 1;
       await this.#put(records.slice(0, middle));
       await this.#put(records.slice(middle));
@@ -148,18 +157,19 @@ export class RecordPuts {
   }
 
   /**
-   * Without a transaction, which takes some bytes more: the largest record that etcd takes must go back. A lease
-   * can have a longer id than the one that it had, and is attached afterwards then.
+   * Puts one record without a transaction, whose request is some bytes longer: the largest record that etcd accepts
+   * can be restored. The id of its new lease may be longer than the old one; then a second put attaches the lease.
    */
   async #putAlone(put: Put): Promise<void> {
     const { signal } = this.#options;
     try {
-      await this.#connection.call("KV/Put", encodePut(put), { signal });
+      await this.#connection.call(PUT, put, { signal });
     } catch (error) {
       const isTooLarge = error instanceof EtcdError && error.code === "ETCD_TOO_LARGE";
-      if (!isTooLarge || put.lease === 0n) throw error;
-      await this.#connection.call("KV/Put", encodePut({ ...put, lease: 0n }), { signal });
-      await this.#connection.call("KV/Put", encodeAttach(put), { signal });
+      if (!isTooLarge || put.lease === "0") throw error;
+      const { key, value, lease } = put;
+      await this.#connection.call(PUT, { key, value }, { signal });
+      await this.#connection.call(PUT, { key, lease, ignore_value: true }, { signal });
     }
   }
 }
