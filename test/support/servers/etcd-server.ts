@@ -17,7 +17,7 @@ export interface PrintedRecord {
   readonly lease?: number;
 }
 
-/** An etcd of its own for a test, which may then clear, stop or fill it. */
+/** An etcd for one test, which may clear, stop or fill it. */
 export class EtcdServer {
   readonly endpoint: string;
   readonly #scheme: string;
@@ -37,7 +37,7 @@ export class EtcdServer {
   }
 
   /**
-   * On a busy machine one may not come up: others are tried, each with ports and a folder of its own.
+   * On a busy machine an etcd may fail to start: then another one is tried, with new ports and a new folder.
    *
    * @param ctlFlags what etcdctl needs to get in
    */
@@ -106,7 +106,7 @@ export class EtcdServer {
     await ended;
   }
 
-  /** Begins anew with what a snapshot of it holds, as after a disaster: it keeps the id of its cluster. */
+  /** Starts again from its own snapshot, as after a disaster. The cluster keeps its id. */
   async restoreFrom(snapshot: string): Promise<void> {
     await this.stop();
     rmSync(this.#folder, { recursive: true });
@@ -130,7 +130,7 @@ export class EtcdServer {
     return (await this.ctlWith("", ...args)).toString();
   }
 
-  /** etcdctl with something on its standard input. */
+  /** Runs etcdctl with this standard input. */
   async ctlWith(input: string | Uint8Array, ...args: string[]): Promise<Buffer> {
     const run = async (): Promise<Buffer> => {
       const { code, stdout, stderr } = await runProcess("etcdctl", [...this.#ctl(), ...args], {
@@ -158,13 +158,13 @@ export class EtcdServer {
     }
   }
 
-  /** Grants a lease; its id in hexadecimal. */
+  /** Grants a lease. Returns its id in hexadecimal. */
   async grant(seconds: number): Promise<string> {
     const said = await this.ctl("lease", "grant", `${seconds}`);
     return /lease ([0-9a-f]+) granted/.exec(said)?.[1] ?? "";
   }
 
-  /** What every living lease was granted for, seconds, and its keys. */
+  /** The granted TTL, seconds, and the keys of every lease. */
   async leases(): Promise<{ ttl: number; keys: string[] }[]> {
     const [, ...ids] = (await this.ctl("lease", "list")).trim().split("\n");
     const said = ids.map((id) => this.ctl("lease", "timetolive", id, "--keys"));
@@ -185,7 +185,7 @@ export class EtcdServer {
     return Number((answer as { header: { revision: string } }).header.revision);
   }
 
-  /** For reads and puts alone: it may be repeated. */
+  /** Only for reads and puts: the call may be repeated. */
   #post(method: string, body: unknown): Promise<unknown> {
     const url = `http://${this.endpoint}/v3/kv/${method}`;
     return patiently(async () => {
@@ -195,13 +195,13 @@ export class EtcdServer {
     });
   }
 
-  /** Every record, as etcdctl reads it. */
+  /** All records, as etcdctl reads them. */
   async dump(): Promise<PrintedRecord[]> {
     const { kvs = [] } = JSON.parse(await this.ctl("get", "", "--prefix", "-w", "json"));
     return kvs;
   }
 
-  /** Keys and values alone: what a restore brings back. */
+  /** Only keys and values: what a restore writes. */
   async pairs(): Promise<[string, string][]> {
     return (await this.dump()).map(({ key, value = "" }) => [key, value]);
   }
@@ -219,7 +219,7 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** Repeats what etcd was too busy to answer: its elections are short. */
+/** Repeats a call that etcd was too busy to answer: elections are short. */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -240,9 +240,9 @@ const CTL_ENV = { env: { ETCDCTL_API: "3" } };
 const STARTS = 5;
 const MOST_START_MS = 120_000;
 const CALLS = 20;
-/** What does no harm when etcdctl had been heard the first time. */
+/** Commands that do no harm when etcd has executed them the first time. */
 const MAY_BE_REPEATED = /^(put|get|del|endpoint|lease (list|timetolive))\b/;
-/** Below what the kernel gives to clients, so that none takes it meanwhile, and what scripts/dev-cluster takes. */
+/** Below the ports that the kernel gives to clients and those of scripts/dev-cluster, so that none is taken meanwhile. */
 const PORTS = { first: 10_000, count: 10_000 };
 
 export async function freePort(): Promise<number> {
