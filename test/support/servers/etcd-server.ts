@@ -4,18 +4,9 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Etcd3 } from "etcd3";
 import { newFolder } from "../folders.js";
 import { runProcess } from "../program/processes.js";
-
-/** A record as etcdctl prints it. Key and value are base64. */
-export interface PrintedRecord {
-  readonly key: string;
-  readonly value?: string;
-  readonly create_revision: number;
-  readonly mod_revision: number;
-  readonly version: number;
-  readonly lease?: number;
-}
 
 /** An etcd for one test, which may clear, stop or fill it. */
 export class EtcdServer {
@@ -26,6 +17,7 @@ export class EtcdServer {
   readonly #flags: readonly string[];
   readonly #ctlFlags: readonly string[];
   #process: ChildProcess | undefined;
+  #client: Etcd3 | undefined;
 
   private constructor(ports: number[], flags: readonly string[], ctlFlags: readonly string[]) {
     this.endpoint = `127.0.0.1:${ports[0]}`;
@@ -99,6 +91,8 @@ export class EtcdServer {
   }
 
   async stop(): Promise<void> {
+    this.#client?.close();
+    this.#client = undefined;
     const running = this.#process;
     if (running === undefined || hasEnded(running)) return;
     const ended = new Promise((resolve) => running.once("exit", resolve));
@@ -143,67 +137,58 @@ export class EtcdServer {
     return MAY_BE_REPEATED.test(args.join(" ")) ? await patiently(run) : await run();
   }
 
-  /** Puts bytes that a command line cannot hold, through etcd's JSON gateway. */
-  async put(key: Uint8Array, value: Uint8Array): Promise<void> {
-    await this.#post("put", { key: base64(key), value: base64(value) });
+  /** etcd3's client, for a server without TLS and login: a second opinion on what is in etcd. */
+  get client(): Etcd3 {
+    this.#client ??= new Etcd3({
+      hosts: `http://${this.endpoint}`,
+      grpcOptions: { "grpc.max_receive_message_length": -1 },
+    });
+    return this.#client;
+  }
+
+  /** Puts bytes that a command line cannot hold. */
+  async put(key: Buffer, value: Buffer): Promise<void> {
+    await patiently(() => this.client.kv.put({ key, value }));
   }
 
   /** Puts many keys, in transactions of 100. */
   async putMany(pairs: readonly (readonly [key: string, value: string])[]): Promise<void> {
     for (let at = 0; at < pairs.length; at += 100) {
       const success = pairs.slice(at, at + 100).map(([key, value]) => ({
-        request_put: { key: base64(Buffer.from(key)), value: base64(Buffer.from(value)) },
+        request_put: { key: Buffer.from(key), value: Buffer.from(value) },
       }));
-      await this.#post("txn", { success });
+      await patiently(() => this.client.kv.txn({ success }));
     }
   }
 
   /** Grants a lease. Returns its id in hexadecimal. */
   async grant(seconds: number): Promise<string> {
-    const said = await this.ctl("lease", "grant", `${seconds}`);
-    return /lease ([0-9a-f]+) granted/.exec(said)?.[1] ?? "";
+    const { ID } = await this.client.leaseClient.leaseGrant({ TTL: seconds });
+    return BigInt(ID).toString(16);
   }
 
   /** The granted TTL, seconds, and the keys of every lease. */
   async leases(): Promise<{ ttl: number; keys: string[] }[]> {
-    const [, ...ids] = (await this.ctl("lease", "list")).trim().split("\n");
-    const said = ids.map((id) => this.ctl("lease", "timetolive", id, "--keys"));
-    const leases = (await Promise.all(said)).map((line) => {
-      const [, ttl, keys = ""] = /TTL\((\d+)s\).*keys\(\[(.*)\]\)/.exec(line) ?? [];
-      const sorted = keys
-        .split(" ")
-        .filter((key) => key !== "")
-        .sort();
-      return { ttl: Number(ttl), keys: sorted };
-    });
-    return leases.sort((a, b) => a.ttl - b.ttl);
+    const { leases } = await patiently(() => this.client.leaseClient.leaseLeases());
+    const details = leases.map(({ ID }) =>
+      patiently(() => this.client.leaseClient.leaseTimeToLive({ ID, keys: true })),
+    );
+    return (await Promise.all(details))
+      .map(({ grantedTTL, keys }) => ({ ttl: Number(grantedTTL), keys: keys.map(String).sort() }))
+      .sort((a, b) => a.ttl - b.ttl);
   }
 
   /** The latest revision. Quick, for a test that waits for the first write. */
   async revision(): Promise<number> {
-    const answer = await this.#post("range", { key: base64(Buffer.from("none")) });
-    return Number((answer as { header: { revision: string } }).header.revision);
+    const { header } = await patiently(() => this.client.kv.range({ key: Buffer.from("none") }));
+    return Number(header.revision);
   }
 
-  /** Only for reads and puts: the call may be repeated. */
-  #post(method: string, body: unknown): Promise<unknown> {
-    const url = `http://${this.endpoint}/v3/kv/${method}`;
-    return patiently(async () => {
-      const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
-      if (!answer.ok) throw new Error(`${method}: ${await answer.text()}`);
-      return await answer.json();
-    });
-  }
-
-  /** All records, as etcdctl reads them. */
-  async dump(): Promise<PrintedRecord[]> {
-    const { kvs = [] } = JSON.parse(await this.ctl("get", "", "--prefix", "-w", "json"));
-    return kvs;
-  }
-
-  /** Only keys and values: what a restore writes. */
-  async pairs(): Promise<[string, string][]> {
-    return (await this.dump()).map(({ key, value = "" }) => [key, value]);
+  /** Every key and value as etcd3's client reads them, base64; those of `revision` where it is given. */
+  async pairs(revision = 0): Promise<[string, string][]> {
+    const all = { key: Buffer.of(0), range_end: Buffer.of(0), revision };
+    const { kvs } = await patiently(() => this.client.kv.range(all));
+    return kvs.map(({ key, value }) => [key.toString("base64"), value.toString("base64")]);
   }
 
   #ctl(): string[] {
@@ -225,15 +210,11 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      const busy = /timed out|leader changed|no leader|deadline exceeded/.test(`${error}`);
+      const busy = /timed out|leader changed|no leader|deadline exceeded|circuit/i.test(`${error}`);
       if (!busy || tries === CALLS) throw error;
       await sleep(100);
     }
   }
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("base64");
 }
 
 const CTL_ENV = { env: { ETCDCTL_API: "3" } };
