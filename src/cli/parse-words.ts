@@ -10,11 +10,7 @@ export type Parsed = Readonly<Record<string, unknown>>;
  *
  * @throws UsageError for a flag without its value
  */
-export function parseWords(
-  words: readonly string[],
-  command: string,
-  flags: Declarations,
-): Parsed {
+export function parseWords(words: readonly string[], command: string, flags: Declarations): Parsed {
   const entries = Object.entries(flags);
   const names = (chosen: (flag: Declaration) => boolean): string[] =>
     entries.filter(([, flag]) => chosen(flag)).map(([name]) => name);
