@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <memory>
 
-// What JavaScript cannot do about the end of its process: end while a thread is blocked in a system call or in a
-// long computation (exit joins all threads), end while the main thread itself is blocked, and leave no core dump.
+// Ends of the process that JavaScript cannot bring about: while a thread is blocked in a system call or a long
+// computation (exit joins all threads), while the main thread is blocked, and without a core dump.
 namespace {
 
 constexpr int SIGNALS = 65;
@@ -23,7 +23,7 @@ constexpr int SIGNALS = 65;
 sem_t arrived;
 std::array<struct sigaction, SIGNALS> previous;
 
-// Only what may be called in a signal handler.
+// Calls async-signal-safe functions only.
 void on_signal(int number, siginfo_t* info, void* context) {
   const int error = errno;
   sem_post(&arrived);
@@ -59,7 +59,7 @@ void wait_for_signal() {
   }
 }
 
-// False when the deadline passes without a further signal. Polls, because sem_timedwait counts by the wall clock.
+// Returns false when the deadline passes without another signal. Polls, because sem_timedwait uses the wall clock.
 bool wait_for_signal_until(int64_t deadline_ms) {
   while (sem_trywait(&arrived) != 0) {
     const int64_t left = deadline_ms - now_ms();
@@ -84,19 +84,19 @@ void* end_in_time(void* argument) {
 }
 
 void start_thread(Napi::Env env, void* (*run)(void*), std::unique_ptr<Limits> limits) {
-  // The thread takes no signal: a handler belongs to the threads of Node.
+  // All signals are blocked in the new thread, so handlers run on Node's threads.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
   const int failed = pthread_create(&thread, nullptr, run, limits.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failed != 0) throw Napi::Error::New(env, "no thread can be started");
+  if (failed != 0) throw Napi::Error::New(env, "cannot start a thread");
   limits.release();
   pthread_detach(thread);
 }
 
-// (numbers of signals, firstMs, secondMs, code). Handlers that are there already keep being called.
+// (signal numbers, firstMs, secondMs, code). Handlers installed before are still called.
 void end_after_signals_of(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   static std::atomic<bool> called{false};
@@ -118,14 +118,14 @@ void end_after_signals_of(const Napi::CallbackInfo& info) {
   }
 }
 
-// (ms, code). Ends the process after that time, whatever its threads do.
+// (ms, code). Ends the process after that time, even if its threads are blocked.
 void end_within(const Napi::CallbackInfo& info) {
   start_thread(info.Env(), end_in_time,
                std::make_unique<Limits>(Limits{info[0].ToNumber().Int64Value(), 0, info[1].ToNumber().Int32Value()}));
 }
 
-// A limit of 1 and not 0: a core_pattern that is a program gets the dump whatever the limit is, except with 1, which
-// the kernel takes as the sign that this program itself has crashed (core(5), coredump.c). Children inherit it.
+// The limit is 1, not 0: a program in core_pattern gets the dump with any limit except 1, by which the kernel
+// recognizes that this program itself has crashed (core(5), coredump.c). Children inherit the limit.
 void forbid_core_dumps(const Napi::CallbackInfo& info) {
   struct rlimit limit = {1, 1};
   struct rlimit present;

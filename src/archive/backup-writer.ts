@@ -28,10 +28,10 @@ import type { SealPool } from "./seal/seal-pool.js";
 import { SealedFileWriter, type SharedSlice } from "./seal/sealed-file-writer.js";
 import { TAR_END } from "./tar/tar-header.js";
 
-/** What is not known before the end, and goes to METADATA.bin. */
+/** The fields of METADATA.bin that are known at the end only. */
 export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;
 
-/** Writes one backup into an empty target. Entries go in one after the other; `ready` gives back-pressure. */
+/** Writes one backup into an empty target, one entry after the other; `ready` gives back-pressure. */
 export class BackupWriter extends EntryWriter {
   readonly #target: BackupTarget;
   readonly #keys: BackupKeys;
@@ -66,7 +66,7 @@ export class BackupWriter extends EntryWriter {
     this.#pool = options.sealPool;
   }
 
-  /** Starts the first files. `chain` are the ids of the backups that the index refers to, the base first. */
+  /** Starts the first files. `chain` holds the ids of the backups that the index refers to, the base first. */
   async start(chain: readonly Uint8Array[]): Promise<void> {
     this.#index = await this.#open(FileType.index, 0, INDEX_NAME);
     await this.#nextArchive();
@@ -78,14 +78,14 @@ export class BackupWriter extends EntryWriter {
 
   /** Resolves when there is room for more; rejects when the target cannot be written. */
   override async ready(): Promise<void> {
-    // Between two ARCHIVE files there is none; who only adds to the index need not wait for the next.
+    // Between two ARCHIVE files there is none, and callers that only add to the index need not wait for the next.
     await this.#archive?.ready();
     await this.#current(this.#index).ready();
   }
 
   /**
-   * Where the next object or records will stand. Starts another ARCHIVE file when `bytes` more would
-   * make this one too long: what follows, up to the next call, stays in one file.
+   * Place of the next object or records. Starts another ARCHIVE file when `bytes` more would make this one too long;
+   * all entries up to the next call stay in one file.
    */
   async place(bytes: number): Promise<Place> {
     const archive = this.#current(this.#archive);
@@ -95,12 +95,12 @@ export class BackupWriter extends EntryWriter {
     return { backup: 0, file: this.#archiveNumber, offset: this.#current(this.#archive).position };
   }
 
-  /** Part of the data, not copied; `release` is called when its memory is free again. */
+  /** Appends a part of the data without a copy; calls `release` when its memory is no longer read. */
   data(slice: SharedSlice, release: () => void): void {
     this.#current(this.#archive).appendShared(slice, release);
   }
 
-  /** Data that is not there any more: an object changed while it was read, its entry is filled up. */
+  /** Fills an entry with zeros up to its size, when the object became shorter while it was read. */
   async fill(bytes: number): Promise<void> {
     const zeros = Buffer.alloc(Math.min(bytes, this.#chunkBytes));
     for (let left = bytes; left > 0; left -= zeros.length) {
@@ -114,7 +114,7 @@ export class BackupWriter extends EntryWriter {
     this.#appendToIndex();
   }
 
-  /** Makes the keys indexed so far void. */
+  /** Voids the keys indexed so far. */
   indexRestart(): void {
     encodeIndexRestart(this.#emptyItem());
     this.#appendToIndex();
@@ -130,7 +130,7 @@ export class BackupWriter extends EntryWriter {
     this.#appendToIndex();
   }
 
-  /** Finishes every file, METADATA.bin and then MANIFEST.json last. */
+  /** Finishes all files: METADATA.bin after the others, MANIFEST.json last. */
   async finish(facts: BackupFacts): Promise<Metadata> {
     await this.#finishArchive();
     const index = await this.#current(this.#index).finish();
@@ -163,7 +163,7 @@ export class BackupWriter extends EntryWriter {
     return metadata;
   }
 
-  /** Ends the target. Without `finish` before it, the backup stays unfinished. */
+  /** Closes the target. Without `finish` before it, the backup stays unfinished. */
   async close(): Promise<void> {
     await this.#target.close();
   }
@@ -173,7 +173,7 @@ export class BackupWriter extends EntryWriter {
     return this.#item;
   }
 
-  /** What was written into the item. */
+  /** Appends what was encoded into the item. */
   #appendToIndex(): void {
     this.#current(this.#index).append(this.#item.view());
   }
@@ -232,7 +232,7 @@ export class BackupWriter extends EntryWriter {
   }
 
   #current(file: SealedFileWriter | undefined): SealedFileWriter {
-    if (file === undefined) throw new Error("the backup is not started, or finished");
+    if (file === undefined) throw new Error("the backup is not started, or is finished");
     return file;
   }
 }
