@@ -94,8 +94,8 @@ test("a key of etcd and a keyring that every user may read are warned of", async
     ],
     {},
   );
-  t.true(stderr.includes(`--key "${key}" has mode 0644`), stderr);
-  t.true(stderr.includes(`--keyring "${key}" has mode 0644`), stderr);
+  t.true(stderr.includes(`the key of the etcd client "${key}" has mode 0644`), stderr);
+  t.true(stderr.includes(`the keyring "${key}" has mode 0644`), stderr);
   t.false(stderr.includes("--cert"), "a certificate is no secret");
 });
 

@@ -1,23 +1,29 @@
 import { UsageError } from "../../errors.js";
+import { DEFAULT_FOLDER } from "../../settings/backup-location.js";
+import {
+  folderSettings,
+  newPassphraseSettings,
+  passphraseSettings,
+  sealSettings,
+} from "../../settings/declarations.js";
+import { text } from "../../settings/kinds.js";
+import { sealOptions } from "../../settings/new-backup.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { folderFlags, newPassphraseFlags, passphraseFlags, sealFlags, text } from "../flags.js";
-import { sealOptions } from "../input/seal-options.js";
-import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
-import { sayWhatIsLeft } from "../output/unfinished.js";
+import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const convert = command({
   groups: {
     "What to convert, and where to": {
-      ...folderFlags,
+      ...folderSettings,
       to: { ...text, describe: "Folder of the new backup" },
       "incremental-over": {
         ...text,
         describe: "Base of an incremental: a folder converted before",
       },
     },
-    "Archive files": sealFlags,
-    Passphrase: { ...passphraseFlags, ...newPassphraseFlags },
+    "Archive files": sealSettings,
+    Passphrase: { ...passphraseSettings, ...newPassphraseSettings },
   },
   examples: [
     ["$0 convert --outputdir old_full --to new_full", "a full archive"],
@@ -31,7 +37,7 @@ export const convert = command({
     const { to } = args;
     if (to === undefined) throw new UsageError("--to does not say where the new backup goes");
     const { newPassphrase } = session;
-    const { complete } = await sayWhatIsLeft(to, session, (context) =>
+    const { complete } = await adviseOnUnfinished(to, session, (context) =>
       convertBackup(
         {
           outputDir: args.outputdir ?? DEFAULT_FOLDER,

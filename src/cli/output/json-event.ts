@@ -1,10 +1,9 @@
 import { BackupToolError } from "../../errors.js";
 import type { OperationEvent } from "../../operations/events.js";
-import { adviceOf } from "./failure.js";
+import { adviceOf, flagName, messageOf } from "./failure.js";
 
 /**
- * An event as one line of JSON. A name that is not UTF-8 comes under `<field>Base64` instead, so that
- * nothing is lost.
+ * An event as one line of JSON. A name that is not UTF-8 is under `<field>Base64` instead, so that no byte is lost.
  */
 export function jsonEvent(event: OperationEvent): string {
   return line(withText(event));
@@ -29,19 +28,19 @@ function isRecord(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-export function jsonFailure(error: unknown, exitCode: number): string {
+export function jsonFailure(error: unknown, exitCode: number, names = flagName): string {
   const known = error instanceof BackupToolError;
-  const advice = adviceOf(error);
+  const advice = adviceOf(error, names);
   return line({
     type: "error",
     code: known ? error.code : "UNEXPECTED",
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error, names),
     ...(advice.length > 0 && { hint: advice.join("; ") }),
     exitCode,
   });
 }
 
-/** JSON.stringify leaves DEL and the C1 controls as they are, and a terminal may act on them. */
+/** JSON.stringify does not escape DEL and the C1 controls, and a terminal may act on them. */
 function line(fields: object): string {
   return JSON.stringify(fields).replace(
     /[\x7f-\x9f]/g,
