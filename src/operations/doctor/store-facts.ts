@@ -28,9 +28,9 @@ export function checkClock(
   );
 }
 
-export function checkVersioning(checks: AreaChecks, { versioning, untold }: StoreFacts): void {
+export function checkVersioning(checks: AreaChecks, { versioning, unreported }: StoreFacts): void {
   if (versioning === undefined) {
-    checks.skipped("versioning", untold?.versioning ?? "the store does not say");
+    checks.skipped("versioning", unreported?.versioning ?? "the store does not say");
   } else if (versioning === "on") {
     checks.ok(
       "versioning",
@@ -39,9 +39,9 @@ export function checkVersioning(checks: AreaChecks, { versioning, untold }: Stor
   } else checks.ok("versioning", versioning);
 }
 
-export function checkLock(checks: AreaChecks, { objectLock, untold }: StoreFacts): void {
+export function checkLock(checks: AreaChecks, { objectLock, unreported }: StoreFacts): void {
   if (objectLock === undefined) {
-    checks.skipped("object lock", untold?.objectLock ?? "the store does not say");
+    checks.skipped("object lock", unreported?.objectLock ?? "the store does not say");
     return;
   }
   const { enabled, everyObject } = objectLock;

@@ -115,7 +115,7 @@ test("an abort that breaks off in the middle blocks no key, and pruning removes 
   t.true((await readAll(store, "upload")).equals(bytes));
 
   t.is(await store.abortStaleUploads("", new Date(Date.now() - 3_600_000)), 0);
-  t.is(await store.abortStaleUploads("", new Date(Date.now() + 60_000), { spare: ["newer"] }), 1);
+  t.is(await store.abortStaleUploads("", new Date(Date.now() + 60_000), { keep: ["newer"] }), 1);
   t.deepEqual(await left(), ["newer", "put", "upload"]);
   const newer = await store.startUpload("newer", { partBytes: bytes.length, ifAbsent });
   await newer.part(0, bytes);

@@ -38,9 +38,9 @@ test("what an upload left behind goes by age and prefix", async (t) => {
   t.is(await store.abortStaleUploads("", new Date(Date.now() - 8_000_000)), 0);
   const hour = new Date(Date.now() - 3_600_000);
   t.is(await store.abortStaleUploads("two/", hour), 0);
-  t.is(await store.abortStaleUploads("", hour, { spare: ["two/", "one/"] }), 0);
-  t.is(await store.abortStaleUploads("one/", hour, { spare: ["one/"] }), 0);
-  t.is(await store.abortStaleUploads("one/", hour, { spare: ["two/"] }), 1);
+  t.is(await store.abortStaleUploads("", hour, { keep: ["two/", "one/"] }), 0);
+  t.is(await store.abortStaleUploads("one/", hour, { keep: ["one/"] }), 0);
+  t.is(await store.abortStaleUploads("one/", hour, { keep: ["two/"] }), 1);
   t.is(await store.abortStaleUploads("", hour), 0);
   t.false(existsSync(left));
 });
