@@ -1,8 +1,8 @@
 #include <napi.h>
 
-// XChaCha20-Poly1305 by the OpenSSL inside Node, which takes the widest vectors that the processor has: twice
-// as fast as libsodium where that matters, and straight from the pieces of a chunk into one buffer. Without
-// OpenSSL's headers the addon is empty, and libsodium does the work.
+// XChaCha20-Poly1305 by the OpenSSL inside Node, from the pieces of a chunk into one buffer. OpenSSL uses the widest
+// vectors of the processor: with AVX-512 it is twice as fast as libsodium. Without OpenSSL's headers the addon exports
+// nothing, and JavaScript uses libsodium.
 #if __has_include(<openssl/evp.h>)
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -30,7 +30,7 @@ struct Bytes {
 };
 
 Bytes bytes_of(const Napi::Value& value) {
-  // Any view of bytes, also one of shared memory, which Napi::Uint8Array would ask for its ArrayBuffer.
+  // Napi::Uint8Array does not accept a view of shared memory.
   if (!value.IsTypedArray()) throw Napi::TypeError::New(value.Env(), "a Uint8Array is needed");
   void* data;
   size_t length;
@@ -62,8 +62,8 @@ Context new_context(Napi::Env env) {
   return context;
 }
 
-// HChaCha20 (draft-irtf-cfrg-xchacha-03, 2.2) is ChaCha20's block without its last step, the addition of the
-// state it began with; so that is taken away again from the words that make the subkey.
+// HChaCha20 (draft-irtf-cfrg-xchacha-03, 2.2) is ChaCha20's block without the last step, which adds the initial state.
+// So the initial state is subtracted from the words of the subkey.
 void hchacha20(Napi::Env env, uint8_t* subkey, const uint8_t* key, const uint8_t* input) {
   static const uint8_t sigma[] = "expand 32-byte k";
   const uint8_t zeros[64] = {};
@@ -79,22 +79,25 @@ void hchacha20(Napi::Env env, uint8_t* subkey, const uint8_t* key, const uint8_t
   OPENSSL_cleanse(block, sizeof block);
 }
 
-// What seal and open share: (out, pieces, nonce, key).
+// Arguments of seal and open.
+enum Argument { kOut, kPieces, kNonce, kKey };
+
+// One call of seal or open.
 struct Call {
   Bytes out;
   std::vector<Bytes> pieces;
   size_t length = 0;
   Context context;
 
-  Call(const Napi::CallbackInfo& info, bool sealing) : out(bytes_of(info[0])) {
+  Call(const Napi::CallbackInfo& info, bool sealing) : out(bytes_of(info[kOut])) {
     const Napi::Env env = info.Env();
-    const Napi::Array views = info[1].As<Napi::Array>();
+    const Napi::Array views = info[kPieces].As<Napi::Array>();
     for (uint32_t i = 0; i < views.Length(); i++) {
       pieces.push_back(bytes_of(views.Get(i)));
       length += pieces.back().length;
     }
-    const Bytes nonce = bytes_of(info[2]);
-    const Bytes key = bytes_of(info[3]);
+    const Bytes nonce = bytes_of(info[kNonce]);
+    const Bytes key = bytes_of(info[kKey]);
     if (nonce.length != NONCE || key.length != KEY || length > INT_MAX / 2) {
       throw Napi::RangeError::New(env, "a nonce, a key or a chunk of the wrong length");
     }
@@ -107,7 +110,7 @@ struct Call {
     OPENSSL_cleanse(subkey, sizeof subkey);
   }
 
-  // Takes `count` bytes of the pieces, in their order.
+  // Encrypts or decrypts the first `count` bytes of the pieces.
   void update(Napi::Env env, size_t count) {
     uint8_t* to = out.data;
     for (const Bytes& piece : pieces) {
@@ -121,7 +124,7 @@ struct Call {
     }
   }
 
-  // The last TAG bytes of the pieces.
+  // Copies the last TAG bytes of the pieces.
   void tail(uint8_t* tag) const {
     size_t left = TAG;
     for (auto piece = pieces.rbegin(); piece != pieces.rend() && left > 0; ++piece) {
@@ -132,7 +135,7 @@ struct Call {
   }
 };
 
-// Writes ciphertext and tag; returns their length.
+// Writes ciphertext and tag to `out`; returns their length.
 Napi::Value seal(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Call call(info, true);
@@ -145,7 +148,7 @@ Napi::Value seal(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, static_cast<double>(call.length + TAG));
 }
 
-// Writes the plaintext and returns its length; -1, and nothing but zeros, when the tag is wrong.
+// Writes the plaintext to `out` and returns its length. When the tag is wrong it writes zeros and returns -1.
 Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Call call(info, false);

@@ -100,7 +100,7 @@ void start_thread(Napi::Env env, void* (*run)(void*), std::unique_ptr<Limits> li
   pthread_t thread;
   const int failed = pthread_create(&thread, nullptr, run, limits.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failed != 0) throw Napi::Error::New(env, "no thread can be started");
+  if (failed != 0) throw Napi::Error::New(env, "cannot start a thread");
   limits.release();
   pthread_detach(thread);
 }

@@ -31,7 +31,7 @@ import { TAR_END } from "./tar/tar-header.js";
 /** Facts of METADATA.bin that are known at the end. */
 export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;
 
-/** Writes one backup into an empty target. Entries go in one after the other; `ready` gives back-pressure. */
+/** Writes one backup into an empty target, one entry after the other; `ready` gives back-pressure. */
 export class BackupWriter extends EntryWriter {
   readonly #target: BackupTarget;
   readonly #keys: BackupKeys;
@@ -66,7 +66,7 @@ export class BackupWriter extends EntryWriter {
     this.#pool = options.sealPool;
   }
 
-  /** Starts the first files. `chain` are the ids of the backups that the index refers to, the base first. */
+  /** Starts the first files. `chain` holds the ids of the backups that the index refers to, the base first. */
   async start(chain: readonly Uint8Array[]): Promise<void> {
     this.#index = await this.#open(FileType.index, 0, INDEX_NAME);
     await this.#nextArchive();
@@ -114,7 +114,7 @@ export class BackupWriter extends EntryWriter {
     this.#appendToIndex();
   }
 
-  /** Makes the keys indexed so far void. */
+  /** Voids the keys indexed so far. */
   indexRestart(): void {
     encodeIndexRestart(this.#emptyItem());
     this.#appendToIndex();
@@ -130,7 +130,7 @@ export class BackupWriter extends EntryWriter {
     this.#appendToIndex();
   }
 
-  /** Finishes every file, METADATA.bin and then MANIFEST.json last. */
+  /** Finishes all files: METADATA.bin after the others, MANIFEST.json last. */
   async finish(facts: BackupFacts): Promise<Metadata> {
     await this.#finishArchive();
     const index = await this.#current(this.#index).finish();
@@ -163,7 +163,7 @@ export class BackupWriter extends EntryWriter {
     return metadata;
   }
 
-  /** Ends the target. Without `finish` before it, the backup stays unfinished. */
+  /** Closes the target. Without `finish` before it, the backup stays unfinished. */
   async close(): Promise<void> {
     await this.#target.close();
   }
@@ -173,7 +173,7 @@ export class BackupWriter extends EntryWriter {
     return this.#item;
   }
 
-  /** What was written into the item. */
+  /** Appends what was encoded into the item. */
   #appendToIndex(): void {
     this.#current(this.#index).append(this.#item.view());
   }
@@ -232,7 +232,7 @@ export class BackupWriter extends EntryWriter {
   }
 
   #current(file: SealedFileWriter | undefined): SealedFileWriter {
-    if (file === undefined) throw new Error("the backup is not started, or finished");
+    if (file === undefined) throw new Error("the backup is not started, or is finished");
     return file;
   }
 }

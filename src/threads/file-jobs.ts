@@ -1,4 +1,4 @@
-/** The messages between {@link FileThread} and its worker. Jobs are done in the order they are sent. */
+/** The messages between {@link FileThread} and its worker. The worker starts jobs in the order of sending. */
 export type FileJob =
   | { kind: "open"; id: number; file: number; temporary: string; path: string | undefined }
   | {
@@ -15,7 +15,7 @@ export type FileJob =
 export interface FileReply {
   readonly id: number;
   readonly error?: string;
-  /** errno name of a failed system call, for example ENOSPC. */
+  /** Name of a failed system call's errno, for example ENOSPC. */
   readonly errno?: string;
   readonly size?: number;
   readonly sha256?: string;

@@ -23,9 +23,9 @@ export class FolderError extends BackupToolError {
   }
 }
 
-/** Writes and hashes files on a thread of its own, each under a temporary name until it is finished. */
+/** Writes and hashes files on its own thread, each under a temporary name until it is finished. */
 export class FileThread {
-  /** For what is handed to it, by whoever wants it. */
+  /** Shared memory for callers to append from. */
   readonly memory = new SharedMemory();
   readonly #worker = new WorkerCalls<FileJob, FileReply>(
     new URL("./file-worker.js", import.meta.url),
@@ -33,7 +33,7 @@ export class FileThread {
   );
   #nextFile = 0;
 
-  /** A file that is written to `path`, or with no path only hashed. Refuses to replace a temporary file. */
+  /** Opens a file that is written to `path`, or only hashed when there is no path. Never replaces a temporary file. */
   async open(path?: string): Promise<HashedFile> {
     const file = this.#nextFile++;
     const temporary = path === undefined ? "" : join(dirname(path), `.${basename(path)}.partial`);
@@ -69,7 +69,7 @@ export class HashedFile {
     checked(await this.#worker.call({ kind: "append", file, memory, from, length }), this.#path);
   }
 
-  /** Syncs, gives the file its name. */
+  /** Syncs the file and gives it its name. */
   async finish(): Promise<FileDigest> {
     const call = this.#worker.call({ kind: "finish", file: this.#file });
     const { size, sha256 } = checked(await call, this.#path);

@@ -10,7 +10,11 @@ if (port === null) throw new Error("file-worker runs as a worker thread only");
 /** Writing to the disk begins while the file grows, so that the fsync at its end is short. */
 const SYNC_EVERY_BYTES = 32 << 20;
 
-/** A file that is hashed here and, when it has a path, written by libuv's threads meanwhile. */
+const writeAsync = promisify(write);
+const syncAsync = promisify(fsync);
+const syncDataAsync = promisify(fdatasync);
+
+/** A file that this thread hashes while libuv's threads write it, if it has a path. */
 class HashedOutput {
   readonly #hash: Hash = createHash("sha256");
   readonly #fd: number | undefined;
@@ -40,7 +44,7 @@ class HashedOutput {
     await Promise.all(this.#pending);
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#fd !== undefined) {
-      await promisify(fsync)(this.#fd);
+      await syncAsync(this.#fd);
       closeSync(this.#fd);
       renameSync(this.#temporary, this.#path);
     }
@@ -58,11 +62,11 @@ class HashedOutput {
     this.#unsynced += bytes;
     if (this.#unsynced < SYNC_EVERY_BYTES) return;
     this.#unsynced = 0;
-    // Linux tells of data that it could not write once: the fsync at the end would find nothing wrong.
+    // Linux reports a failed write-back only once: the fsync at the end would succeed.
     const failed = (error: unknown): void => {
       this.#failure ??= error;
     };
-    this.#track(promisify(fdatasync)(fd).catch(failed));
+    this.#track(syncDataAsync(fd).catch(failed));
   }
 
   #track(work: Promise<void>): Promise<void> {
@@ -77,13 +81,7 @@ class HashedOutput {
 
 async function writeAll(fd: number, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await promisify(write)(
-      fd,
-      bytes,
-      done,
-      bytes.length - done,
-      at + done,
-    );
+    const { bytesWritten } = await writeAsync(fd, bytes, done, bytes.length - done, at + done);
     done += bytesWritten;
   }
 }
@@ -96,9 +94,9 @@ async function run(job: FileJob): Promise<Omit<FileReply, "id">> {
     return {};
   }
   const file = files.get(job.file);
-  // Whoever gives up need not know how far it came.
+  // The file may never have been opened.
   if (file === undefined && job.kind === "abandon") return {};
-  if (file === undefined) throw new Error("a file that is not open");
+  if (file === undefined) throw new Error("the file is not open");
   switch (job.kind) {
     case "append":
       await file.append(new Uint8Array(job.memory, job.from, job.length));

@@ -1,11 +1,11 @@
 /**
- * Shared memory in pieces of a few sizes, used again and again: V8's collector does not count it, so what each file
- * or object left behind would pile up.
+ * A free list of shared memory in a few sizes. V8's collector does not count shared memory, so unused buffers would
+ * pile up.
  */
 export class SharedMemory {
   readonly #free = new Map<number, SharedArrayBuffer[]>();
 
-  /** What is in it is whatever was there. */
+  /** The memory may hold old data. */
   take(bytes: number): SharedArrayBuffer {
     return this.#free.get(bytes)?.pop() ?? new SharedArrayBuffer(bytes);
   }

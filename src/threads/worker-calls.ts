@@ -1,11 +1,11 @@
 import { Worker } from "node:worker_threads";
 
-/** Adds to each message of a union what the calls need. */
+/** Each message of a union, without the id that {@link WorkerCalls} adds. */
 type Call<Job> = Job extends { readonly id: number } ? Omit<Job, "id"> : never;
 
 /**
- * Calls to one worker thread, each answered by one message with its id, in any order. A worker that has
- * no call to answer does not keep the process alive.
+ * Calls to one worker thread. It answers each with one message that has the same id, in any order. An idle worker does
+ * not keep the process alive.
  */
 export class WorkerCalls<
   Job extends { readonly id: number },
@@ -19,7 +19,7 @@ export class WorkerCalls<
   #nextId = 0;
   #failure: Error | undefined;
 
-  /** `name` is for the error of a call that the thread did not live to answer. */
+  /** @param name of the thread, for the error of calls under way when it ends */
   constructor(script: URL, name: string) {
     this.#worker = new Worker(script);
     this.#worker.on("message", (reply: Reply) => this.#settle(reply));
@@ -28,12 +28,12 @@ export class WorkerCalls<
     this.#worker.unref();
   }
 
-  /** Calls that wait for an answer. */
+  /** Number of calls under way. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** What is in `transfer` belongs to the worker from then on. */
+  /** The buffers of `transfer` move to the worker. */
   call(job: Call<Job>, transfer: readonly ArrayBuffer[] = []): Promise<Reply> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const id = this.#nextId++;
@@ -44,7 +44,7 @@ export class WorkerCalls<
     });
   }
 
-  /** Ends the thread; what is under way rejects. */
+  /** Ends the thread; calls under way reject. */
   async close(): Promise<void> {
     this.#fail(new Error("the thread is closed"));
     await this.#worker.terminate();

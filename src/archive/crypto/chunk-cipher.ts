@@ -2,26 +2,26 @@ import { loadAddon } from "../../native-addon.js";
 import { native, wrappers } from "./sodium.js";
 
 /**
- * XChaCha20-Poly1305 over whole chunks, given in pieces: by OpenSSL where `native/chunk_cipher.cc` is built, else
- * by sodium-native, else by libsodium-wrappers. The same bytes come out of all three.
+ * XChaCha20-Poly1305 over whole chunks, given in pieces. The first that works is used: OpenSSL
+ * (`native/chunk_cipher.cc`), sodium-native, libsodium-wrappers. All three give the same bytes.
  */
 export interface ChunkCipher {
   readonly name: "openssl" | "sodium-native" | "libsodium-wrappers";
   /** Writes ciphertext and tag to the start of `out`; returns their length. */
   seal(out: Buffer, plain: readonly Uint8Array[], nonce: Uint8Array, key: Uint8Array): number;
   /**
-   * Writes the plaintext to the start of `out` and returns its length. Throws when the tag is wrong; then `out`
-   * holds nothing of it.
+   * Writes the plaintext to the start of `out` and returns its length. When the tag is wrong it throws, and `out`
+   * holds no plaintext.
    */
   open(out: Buffer, sealed: readonly Uint8Array[], nonce: Uint8Array, key: Uint8Array): number;
 }
 
 const TAG = 16;
 
-/** The surface of `native/chunk_cipher.cc`; empty where it was built without OpenSSL's headers. */
+/** The exports of `native/chunk_cipher.cc`: none if it was built without OpenSSL's headers. */
 interface Addon {
   seal?(out: Uint8Array, plain: readonly Uint8Array[], nonce: Uint8Array, key: Uint8Array): number;
-  /** -1 when the tag is wrong. */
+  /** Returns -1 when the tag is wrong. */
   open?(out: Uint8Array, sealed: readonly Uint8Array[], nonce: Uint8Array, key: Uint8Array): number;
 }
 
@@ -33,7 +33,7 @@ export function opensslCipher(): ChunkCipher | undefined {
     return undefined;
   }
   const { seal, open } = addon;
-  if (seal === undefined || open === undefined || !sealsAsItShould(seal)) return undefined;
+  if (seal === undefined || open === undefined || !passesSelfTest(seal)) return undefined;
   return {
     name: "openssl",
     seal,
@@ -45,8 +45,8 @@ export function opensslCipher(): ChunkCipher | undefined {
   };
 }
 
-/** The OpenSSL is that of whichever Node runs this: one may lack the cipher, by a build or a policy (FIPS). */
-function sealsAsItShould(seal: NonNullable<Addon["seal"]>): boolean {
+/** The OpenSSL inside Node may lack the cipher, by its build or a policy (FIPS). */
+function passesSelfTest(seal: NonNullable<Addon["seal"]>): boolean {
   const counting = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => i));
   const out = Buffer.alloc(100 + TAG);
   try {
@@ -54,7 +54,7 @@ function sealsAsItShould(seal: NonNullable<Addon["seal"]>): boolean {
   } catch {
     return false;
   }
-  // What libsodium says.
+  // The tag that libsodium gives.
   return out.subarray(100).toString("hex") === "418712ec59dc68289ca9bebfa68573b9";
 }
 
@@ -119,7 +119,7 @@ export async function portableCipher(): Promise<ChunkCipher> {
   };
 }
 
-/** libsodium takes a message in one piece. */
+/** Returns a function that copies pieces into one, since libsodium takes a message in one piece. */
 function gatherer(): (pieces: readonly Uint8Array[]) => Uint8Array {
   let scratch = Buffer.allocUnsafeSlow(0);
   return (pieces) => {

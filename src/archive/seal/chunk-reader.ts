@@ -1,68 +1,44 @@
 import { throwIfAborted } from "../../errors.js";
+import { RefCounted } from "../../flow/ref-counted.js";
 import type { BackupFile } from "../backup-files.js";
 import { damaged } from "../errors.js";
 import type { HashedFile } from "../../threads/file-thread.js";
 import { chunkNonce, FRAME_BYTES, maxSealedChunk, TAG_BYTES } from "../format.js";
 import { NOT_ONE_FRAME, type Piece } from "./seal-jobs.js";
-import { RefusedChunk, type SealPool } from "./seal-pool.js";
+import { InvalidChunk, type SealPool } from "./seal-pool.js";
 
 /** Bytes of one read. */
 const BLOCK_BYTES = 4 << 20;
-/** Chunks that are being opened ahead of the consumer. */
+/** Chunks opened ahead of the consumer. */
 const READ_AHEAD = 4;
-/** Blocks that wait for the hash, which is slower than opening on more than one core. */
+/** Blocks in the queue of the hash, which is slower than opening on more than one core. */
 const MAX_UNHASHED = 4;
 
-/** Plaintext of one chunk. Its memory is used again once every holder has released it. */
-export class Chunk {
+/** Plaintext of one chunk. */
+export class Chunk extends RefCounted {
   readonly bytes: Buffer;
-  #holders = 1;
-  readonly #recycle: () => void;
 
   constructor(bytes: Buffer, recycle: () => void) {
+    super(recycle);
     this.bytes = bytes;
-    this.#recycle = recycle;
-  }
-
-  retain(): void {
-    this.#holders++;
-  }
-
-  release(): void {
-    if (--this.#holders === 0) this.#recycle();
   }
 }
 
-/** A part of the file in memory, shared by the frames and the hash that still read it. */
-class Block {
+/** A part of the file in memory, held by the frames and the hash that still read it. */
+class Block extends RefCounted {
   readonly memory: SharedArrayBuffer;
   readonly start: number;
   readonly length: number;
-  #holders = 1;
-  readonly #recycle: (memory: SharedArrayBuffer) => void;
 
-  constructor(
-    memory: SharedArrayBuffer,
-    start: number,
-    length: number,
-    recycle: (memory: SharedArrayBuffer) => void,
-  ) {
+  constructor(memory: SharedArrayBuffer, start: number, length: number, recycle: () => void) {
+    super(recycle);
     this.memory = memory;
     this.start = start;
     this.length = length;
-    this.#recycle = recycle;
-  }
-
-  retain(): void {
-    this.#holders++;
-  }
-
-  release(): void {
-    if (--this.#holders === 0) this.#recycle(this.memory);
   }
 }
 
-/** What to read, and how to open it. */
+/** A sealed file, and how to open it. */
 export interface SealedFileSource {
   readonly name: string;
   readonly file: BackupFile;
@@ -73,7 +49,7 @@ export interface SealedFileSource {
   readonly key: Uint8Array;
   readonly chunkBytes: number;
   readonly pool: SealPool;
-  /** Takes every byte of the file, for its SHA-256. */
+  /** Gets every byte of the file, for its SHA-256. */
   readonly hash?: HashedFile;
   readonly signal?: AbortSignal;
 }
@@ -93,7 +69,7 @@ export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chun
   const queue: Opening[] = [];
   const frames = readFrames(source);
   let ended = false;
-  /** Why no frame follows: thrown once the chunks before it are handed out, or found damaged. */
+  /** Why no frame follows; thrown after the chunks before it, unless one of them is damaged. */
   let broken: unknown;
   let index = 0;
   try {
@@ -160,8 +136,8 @@ async function openFrame(
     }
     return length;
   } catch (cause) {
-    // A pool that was closed or has failed says nothing about the file.
-    if (!(cause instanceof RefusedChunk)) return asError(cause);
+    // A pool that is closed or has failed does not make the file damaged.
+    if (!(cause instanceof InvalidChunk)) return asError(cause);
     if (cause.message === NOT_ONE_FRAME) {
       return damaged(NOT_ONE_FRAME, { file, chunk: index }, cause);
     }
@@ -188,22 +164,21 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
   const { name: file, size, headerBytes, chunkBytes } = source;
   const longest = maxSealedChunk(chunkBytes);
   const { memory: shared } = source.pool;
-  const recycle = (memory: SharedArrayBuffer) => shared.give(memory);
   const hashing: Promise<void>[] = [];
   let blocks: Block[] = [];
   let readTo = 0;
 
-  const readTill = async (end: number) => {
+  const readUpTo = async (end: number) => {
     while (readTo < end) {
       if (hashing.length >= MAX_UNHASHED) await hashing.shift();
       const wanted = Math.min(BLOCK_BYTES, size - readTo);
       const memory = shared.take(BLOCK_BYTES);
       const length = await readFully(source, memory, readTo, wanted);
-      const block = new Block(memory, readTo, length, recycle);
+      const block = new Block(memory, readTo, length, () => shared.give(memory));
       if (source.hash !== undefined) {
         block.retain();
         const release = (): void => block.release();
-        // What goes wrong with the hash is told when its digest is asked for.
+        // Asking for the digest reports an error of the hash.
         hashing.push(source.hash.append(memory, 0, length).then(release, release));
       }
       blocks.push(block);
@@ -223,7 +198,7 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
       const truncated = () =>
         damaged("the file ends within it (truncated)", { file, chunk: index });
       if (position + FRAME_BYTES > size) throw truncated();
-      await readTill(position + FRAME_BYTES);
+      await readUpTo(position + FRAME_BYTES);
       const prefix = Buffer.alloc(FRAME_BYTES);
       for (const piece of pieces(blocks, position, FRAME_BYTES)) {
         prefix.set(new Uint8Array(piece.memory, piece.from, piece.length), piece.to);
@@ -237,7 +212,7 @@ async function* readFrames(source: SealedFileSource): AsyncGenerator<Frame, void
       }
       position += FRAME_BYTES;
       if (position + length > size) throw truncated();
-      await readTill(position + length);
+      await readUpTo(position + length);
       forget(position);
       const held = blocks.filter((block) => block.start < position + length);
       for (const block of held) block.retain();

@@ -1,6 +1,6 @@
 /** The messages between {@link SealPool} and its workers. */
 
-/** Bytes that go into a chunk from elsewhere: `length` bytes of `memory` at `from`, to `to`. */
+/** Bytes outside of the chunk's own memory: `length` bytes of `memory` at `from` belong at `to` of the chunk. */
 export interface Piece {
   readonly memory: SharedArrayBuffer;
   readonly from: number;
@@ -36,12 +36,12 @@ export interface OpenJob {
 
 export type SealPoolJob = SealJob | OpenJob;
 
-/** `length` of what stands in `out`, or why the chunk is not what was sealed. */
+/** The length of the result in `out`, or why the chunk is invalid. */
 export interface SealPoolReply {
   readonly id: number;
   readonly length: number;
   readonly error?: string;
 }
 
-/** The error of an authentic chunk whose plaintext is more or other than a zstd frame. */
+/** The error of an authentic chunk that does not hold exactly one zstd frame. */
 export const NOT_ONE_FRAME = "its plaintext is not one zstd frame";

@@ -2,15 +2,15 @@ import { SharedMemory } from "../../threads/shared-memory.js";
 import type { OpenJob, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
 import { WorkerCalls } from "../../threads/worker-calls.js";
 
-/** A chunk that is not what was sealed; any other rejection says that the pool itself has failed. */
-export class RefusedChunk extends Error {}
+/** A chunk that is not authentic or not a zstd frame. Any other rejection means that the pool has failed. */
+export class InvalidChunk extends Error {}
 
 /**
- * Worker threads that compress and seal chunks, or open and decompress them. Jobs go to the worker
- * with the fewest; results come in any order.
+ * Worker threads that compress and seal chunks, or open and decompress them. Each job goes to the worker with the
+ * fewest jobs; results arrive in any order.
  */
 export class SealPool {
-  /** For what the jobs work on. */
+  /** Memory that the threads share, for the data of jobs. */
   readonly memory = new SharedMemory();
   readonly #threads: number;
   readonly #workers = [sealWorker()];
@@ -20,27 +20,27 @@ export class SealPool {
     this.#threads = threads;
   }
 
-  /** Length of the ciphertext and tag in `job.out`. */
+  /** Resolves with the length of ciphertext and tag in `job.out`. */
   seal(job: Omit<SealJob, "id" | "kind">): Promise<number> {
     return this.#run({ kind: "seal", ...job });
   }
 
   /**
-   * Length of the plaintext in `job.out`; rejects with {@link RefusedChunk} when the chunk is not
+   * Resolves with the length of the plaintext in `job.out`; rejects with {@link InvalidChunk} when the chunk is not
    * authentic or not a zstd frame.
    */
   open(job: Omit<OpenJob, "id" | "kind">): Promise<number> {
     return this.#run({ kind: "open", ...job });
   }
 
-  /** Ends the threads; what is under way rejects. */
+  /** Ends the threads; jobs under way reject. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()));
   }
 
   async #run(job: Omit<SealJob, "id"> | Omit<OpenJob, "id">): Promise<number> {
     const { length, error } = await this.#leastBusy().call(job);
-    if (error !== undefined) throw new RefusedChunk(error);
+    if (error !== undefined) throw new InvalidChunk(error);
     return length;
   }
 

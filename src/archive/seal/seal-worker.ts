@@ -31,14 +31,14 @@ function setLevel(wanted: number): void {
   level = wanted;
 }
 
-/** Spread over a chunk, these pieces tell whether it is worth compressing. */
+/** Samples, spread over a chunk, that decide whether it is compressed. */
 const SAMPLES = 4;
 const SAMPLE_BYTES = 16 << 10;
-/** What a sample must shrink to. */
-const WORTH_WHILE = 0.97;
+/** Share of their size to which the samples must shrink. */
+const MAX_COMPRESSED_SHARE = 0.97;
 
-/** Most large data is compressed or encrypted already; trying again took a tenth of the time of a backup. */
-function isWorthCompressing(parts: readonly Uint8Array[], length: number): boolean {
+/** Most large data is compressed or encrypted already; compressing it again took a tenth of a backup's time. */
+function isCompressible(parts: readonly Uint8Array[], length: number): boolean {
   if (length < 4 * SAMPLES * SAMPLE_BYTES) return true;
   const room = scratchOf(2 * SAMPLE_BYTES);
   const step = Math.floor((length - SAMPLE_BYTES) / (SAMPLES - 1));
@@ -50,10 +50,10 @@ function isWorthCompressing(parts: readonly Uint8Array[], length: number): boole
     taken += sample.length;
     shrunk += compressor.compress2(room, sample);
   }
-  return shrunk <= WORTH_WHILE * taken;
+  return shrunk <= MAX_COMPRESSED_SHARE * taken;
 }
 
-/** Up to a sample's length from `offset`; less at the end of a part. */
+/** The sample at `offset`, shorter at the end of a part. */
 function sampleAt(parts: readonly Uint8Array[], offset: number): Uint8Array {
   let left = offset;
   for (const part of parts) {
@@ -63,7 +63,7 @@ function sampleAt(parts: readonly Uint8Array[], offset: number): Uint8Array {
   return new Uint8Array(0);
 }
 
-/** The content of a chunk in order: what was copied into `plain`, and what stays where it is. */
+/** The content of a chunk in order: the pieces, and the bytes of `plain` between them. */
 function partsOf(job: SealJob): Uint8Array[] {
   const parts: Uint8Array[] = [];
   let at = 0;
@@ -82,7 +82,7 @@ function viewOf(piece: Piece): Uint8Array {
 
 function frameOf(job: SealJob): Uint8Array[] {
   const parts = partsOf(job);
-  if (!isWorthCompressing(parts, job.plainLength)) return storedFrame(parts);
+  if (!isCompressible(parts, job.plainLength)) return storedFrame(parts);
   const plain = Buffer.from(job.plain, 0, job.plainLength);
   for (const piece of job.pieces) plain.set(viewOf(piece), piece.to);
   const room = scratchOf(job.out.byteLength);
@@ -103,9 +103,9 @@ function open(cipher: ChunkCipher, job: OpenJob): number {
   const compressed = scratchOf(job.sealedLength);
   const length = cipher.open(compressed, job.pieces.map(viewOf), job.nonce, job.key);
   const frame = compressed.subarray(0, length);
-  // The decompressor would take several frames, and those that hold no content, for one content.
+  // The decompressor would accept several frames, and skippable ones.
   if (!isOneFrame(frame)) throw new Error(NOT_ONE_FRAME);
-  // The output is as long as the header's chunk size: a frame that holds more fails without growing it.
+  // The output has the header's chunk size, so a frame that holds more fails.
   return decompressor.decompress(Buffer.from(job.out), frame);
 }
 
@@ -118,8 +118,8 @@ function answer(cipher: ChunkCipher, job: SealPoolJob): SealPoolReply {
   }
 }
 
-// No await at the top level: V8 aborts the whole process when a thread is ended while its module waits there.
-// Messages wait in the port until it has a listener.
+// No await at the top level: V8 aborts the process when a thread ends while its module waits there.
+// The port keeps messages until it has a listener.
 chunkCipher().then((cipher) =>
   port.on("message", (job: SealPoolJob) => port.postMessage(answer(cipher, job))),
 );

@@ -1,30 +1,31 @@
+import { Waiters } from "../../flow/waiters.js";
 import type { SealedOutput } from "../backup-target.js";
 import type { FileDigest } from "../../threads/file-thread.js";
 import { chunkNonce, FRAME_BYTES, maxSealedChunk } from "../format.js";
 import type { Piece } from "./seal-jobs.js";
 import type { SealPool } from "./seal-pool.js";
 
-/** Bytes in shared memory that a chunk takes in without a copy on the main thread. */
+/** Bytes in shared memory, appended without a copy on the main thread. */
 export interface SharedSlice {
   readonly memory: SharedArrayBuffer;
   readonly offset: number;
   readonly length: number;
 }
 
-/** Chunks that may be between the plaintext and the disk at once, per file. */
+/** Chunks of a file that are sealed or written at once. */
 const WINDOW = 8;
-/** Shorter slices are copied at once: a piece of its own would cost more than the copy. */
+/** Shorter slices are copied: a piece of its own would cost more than the copy. */
 const COPY_BELOW = 16 << 10;
 
-/** What a digest of a written sealed file adds to {@link FileDigest}. */
+/** Digest of a sealed file. */
 export interface SealedFileDigest extends FileDigest {
   /** Bytes before compression. */
   readonly plainBytes: number;
 }
 
 /**
- * One sealed file, written front to back: plaintext comes in, full chunks go to the seal pool, and
- * reach the file in their order. `append` never waits; callers await `ready` between entries.
+ * Writes one sealed file front to back. Full chunks of plaintext go to the seal pool, and then to the file in their
+ * order. `append` never waits; callers await `ready` between entries.
  */
 export class SealedFileWriter {
   readonly #file: SealedOutput;
@@ -41,12 +42,12 @@ export class SealedFileWriter {
   #inFlight = 0;
   #position = 0;
   #sealedBytes = 0;
-  /** Chunks are handed on in their order: the last one that was. */
+  /** Resolves when every chunk so far was passed to the file. */
   #sent: Promise<void> = Promise.resolve();
-  /** All appends so far; they may end in any order. */
+  /** Resolves when every append so far has ended, in any order. */
   #acknowledged: Promise<void>;
   #failure: Error | undefined;
-  #wake: (() => void)[] = [];
+  readonly #waiters = new Waiters();
 
   constructor(options: {
     file: SealedOutput;
@@ -71,17 +72,17 @@ export class SealedFileWriter {
       .catch((error) => this.#fail(error));
   }
 
-  /** Where the next appended byte stands in the plaintext. */
+  /** Offset of the next appended byte in the plaintext. */
   get position(): number {
     return this.#position;
   }
 
-  /** Sealed bytes so far; what is still being sealed counts with its plaintext's length. */
+  /** Sealed bytes so far; chunks in the pool count as their plaintext. */
   get sealedBytes(): number {
     return this.#sealedBytes + this.#inFlight * this.#chunkBytes + this.#used;
   }
 
-  /** Copies `bytes` in. */
+  /** Appends a copy of `bytes`. */
   append(bytes: Uint8Array): void {
     let from = 0;
     while (from < bytes.length) {
@@ -97,7 +98,7 @@ export class SealedFileWriter {
     this.#position += bytes.length;
   }
 
-  /** Takes `slice` in; `release` is called once, when its memory is no longer read. */
+  /** Appends `slice` without a copy; calls `release` once, when its memory is no longer read. */
   appendShared(slice: SharedSlice, release: () => void): void {
     if (slice.length < COPY_BELOW) {
       this.append(new Uint8Array(slice.memory, slice.offset, slice.length));
@@ -113,7 +114,7 @@ export class SealedFileWriter {
       this.#used += length;
       left -= length;
     }
-    // Chunks of one file are sealed in any order, so the last one dispatched is not the last one read.
+    // Workers seal chunks in any order: the last chunk with a part of the slice may be sealed before the others.
     this.#releases.push(release);
     this.#position += slice.length;
   }
@@ -127,12 +128,12 @@ export class SealedFileWriter {
   /** Resolves when there is room for more; rejects when sealing or writing has failed. */
   async ready(): Promise<void> {
     while (this.#failure === undefined && this.#inFlight >= WINDOW) {
-      await new Promise<void>((resolve) => this.#wake.push(resolve));
+      await this.#waiters.wait();
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Seals the last chunk, syncs the file and gives it its name. */
+  /** Seals the last chunk, and finishes the file. */
   async finish(): Promise<SealedFileDigest> {
     this.#dispatch(true);
     await this.#sent;
@@ -173,7 +174,7 @@ export class SealedFileWriter {
     this.#view = Buffer.from(this.#plain);
   }
 
-  /** Resolves, and never rejects, when the chunk is on its way to the file thread, after those before it. */
+  /** Resolves when the chunk was passed to the file, after those before it. Never rejects. */
   async #sendChunk(
     sealing: Promise<number>,
     before: Promise<void>,
@@ -185,7 +186,7 @@ export class SealedFileWriter {
       const length = await sealing;
       this.#pool.memory.give(plain);
       await before;
-      // Every chunk before this one is sealed too, so what they shared is read to its end.
+      // Every chunk before this one is sealed too, so nothing reads the slices that end here.
       for (const release of releases) release();
       if (this.#failure !== undefined) return;
       new DataView(out).setUint32(0, length, true);
@@ -204,7 +205,7 @@ export class SealedFileWriter {
       await append;
       this.#pool.memory.give(out);
       this.#inFlight--;
-      this.#wakeAll();
+      this.#waiters.wakeAll();
     } catch (error) {
       this.#fail(error);
     }
@@ -212,12 +213,6 @@ export class SealedFileWriter {
 
   #fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    this.#wakeAll();
-  }
-
-  #wakeAll(): void {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
+    this.#waiters.wakeAll();
   }
 }

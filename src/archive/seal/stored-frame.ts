@@ -1,15 +1,15 @@
 /** A block of a zstd frame holds no more than this (RFC 8878, 3.1.1.2.4). */
 const BLOCK_BYTES = 128 << 10;
 const BLOCK_HEADER_BYTES = 3;
-/** Magic number, a descriptor that says "single segment, length in 4 bytes", and that length. */
+/** Magic number, descriptor (single segment, content size in 4 bytes), and content size. */
 const FRAME_HEADER_BYTES = 9;
-/** Begins each frame (RFC 8878, 3.1.1). */
+/** First word of each frame (RFC 8878, 3.1.1). */
 export const FRAME_MAGIC = 0xfd2fb528;
 const DESCRIPTOR = 0xa0;
 
 /**
- * A zstd frame (RFC 8878) of the bytes in `parts` as they are, for what does not shrink. It points at them
- * instead of copying: what is handed out are the headers and the parts between them, in order.
+ * A zstd frame (RFC 8878) of raw blocks, for data that does not shrink. Returns headers and views of `parts` in the
+ * frame's order, so that no data is copied.
  */
 export function storedFrame(parts: readonly Uint8Array[]): Uint8Array[] {
   const total = parts.reduce((sum, part) => sum + part.length, 0);
@@ -24,7 +24,7 @@ export function storedFrame(parts: readonly Uint8Array[]): Uint8Array[] {
   for (let block = 0; block < blocks; block++) {
     let left = Math.min(BLOCK_BYTES, total - block * BLOCK_BYTES);
     const at = FRAME_HEADER_BYTES + block * BLOCK_HEADER_BYTES;
-    // Bit 0 says that it is the last block, bits 1 and 2 are 0 for "raw", the length is above them.
+    // Bit 0: last block; bits 1 and 2: type, 0 for raw; the length above them.
     headers.writeUIntLE((left << 3) | (block === blocks - 1 ? 1 : 0), at, BLOCK_HEADER_BYTES);
     frame.push(headers.subarray(at, at + BLOCK_HEADER_BYTES));
     while (left > 0) {
