@@ -30,3 +30,9 @@ export function loadZstd(): typeof Zstd {
     throw new Error(`no build of zstd fits this machine: ${hint}`, { cause });
   }
 }
+
+/** Whether an addon has all of these functions. */
+export function hasFunctions(addon: unknown, names: readonly string[]): addon is object {
+  if (typeof addon !== "object" || addon === null) return false;
+  return names.every((name) => typeof Reflect.get(addon, name) === "function");
+}

@@ -1,4 +1,3 @@
-import { UsageError } from "../errors.js";
 import { settingsOfFile } from "../settings/config-file.js";
 import { commonSettings } from "../settings/declarations.js";
 import { settingsOfEnvironment } from "../settings/environment.js";
@@ -8,7 +7,7 @@ import type { Setting } from "../settings/setting.js";
 import { argumentsOf, checkWords, typedSettings } from "./check-flags.js";
 import type { Command } from "./command.js";
 import { COMMANDS } from "./commands.js";
-import { parserOf } from "./parser.js";
+import { parseWords } from "./parse-words.js";
 import type { Terminal } from "./process/terminal.js";
 
 interface Arguments {
@@ -30,14 +29,15 @@ export async function parseArguments(
 ): Promise<Arguments> {
   const flags: Declarations = { ...command.flags, ...commonSettings };
   checkWords(given, command, flags);
-  const parsed = await parseWords(given, command, flags);
+  const parsed = parseWords(given, command.name, flags);
   const words = argumentsOf(parsed["_"], command);
   // The command itself is typed too: it may contradict a setting.
   const name: Setting = { name: command.name, value: true, source: "typed", shown: command.name };
   const typed = [name, ...typedSettings(parsed, command, flags)];
   const variables = settingsOfEnvironment(flags, env);
   const path = [...typed, ...variables].find((setting) => setting.name === "config")?.value;
-  const file = path === undefined ? [] : settingsOfFile(flags, await allFlags(), String(path));
+  const file =
+    path === undefined ? [] : await settingsOfFile(flags, await allFlags(), String(path));
   return { settings: effectiveSettings(command.name, [typed, variables, file]), words };
 }
 
@@ -45,29 +45,4 @@ export async function parseArguments(
 async function allFlags(): Promise<string[]> {
   const commands = await Promise.all(COMMANDS.map(({ load }) => load()));
   return [commonSettings, ...commands.map(({ flags }) => flags)].flatMap(Object.keys);
-}
-
-/** Only typed flags get a value, which is checked later, like those of other sources. */
-async function parseWords(
-  words: readonly string[],
-  { name }: Command,
-  flags: Declarations,
-): Promise<Readonly<Record<string, unknown>>> {
-  const bare = Object.entries(flags).map(([flag, declared]) => {
-    const { default: _, choices: __, ...rest } = declared;
-    return [flag, rest] as const;
-  });
-  try {
-    return await parserOf(Object.fromEntries(bare)).parseAsync([...words]);
-  } catch (cause) {
-    throw new UsageError(messageOf(cause), { cause, hint: `see backuptool ${name} --help` });
-  }
-}
-
-/** An error of yargs in one line. */
-function messageOf(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return message
-    .replace(/\s+/g, " ")
-    .replace(/^Not enough arguments following: (\S+).*/, "--$1 needs a value");
 }

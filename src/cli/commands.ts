@@ -103,12 +103,11 @@ export function unknownCommand([first = "", second]: readonly string[]): UsageEr
       hint: `write ${group.map(({ name }) => `backuptool ${name}`).join(", ")}`,
     });
   }
-  const given = group.length > 0 ? `${first} ${second}` : first;
-  const near = nearest(
-    given,
-    (group.length > 0 ? group : COMMANDS).map(({ name }) => name),
-  );
-  return new UsageError(`there is no command ${quoted(given)}`, {
-    hint: near === undefined ? "see backuptool --help" : `did you mean ${near}?`,
+  // The second word is the wrong one where the first begins some commands.
+  const [before, given = "", at] = group.length > 0 ? [`${first} `, second, 1] : ["", first, 0];
+  const words = (group.length > 0 ? group : COMMANDS).map(({ name }) => name.split(" ")[at] ?? "");
+  const near = nearest(given, words);
+  return new UsageError(`there is no command ${quoted(`${before}${given}`)}`, {
+    hint: near === undefined ? "see backuptool --help" : `did you mean ${before}${near}?`,
   });
 }

@@ -8,16 +8,11 @@ declare module "yargs" {
   }
 }
 
-/** yargs as this program uses it: it neither prints nor ends the process. */
+/** yargs for the help alone; it neither prints nor ends the process. */
 export function parserOf(flags: Declarations): Argv {
   return yargs()
     .scriptName("")
     .locale("en")
-    .parserConfiguration({
-      "camel-case-expansion": false,
-      "dot-notation": false,
-      "greedy-arrays": false,
-    })
     .usageConfiguration({ "hide-types": true })
     .version(false)
     .help(false)

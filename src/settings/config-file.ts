@@ -1,4 +1,3 @@
-import { parse } from "yaml";
 import { UsageError } from "../errors.js";
 import { readInputFileSync } from "../files/input-file.js";
 import { nearest } from "../nearest.js";
@@ -14,12 +13,12 @@ import type { Setting } from "./setting.js";
  * @param known names of the settings of all commands: one file may configure several
  * @throws UsageError
  */
-export function settingsOfFile(
+export async function settingsOfFile(
   declarations: Declarations,
   known: readonly string[],
   path: string,
-): Setting[] {
-  return readConfig(path).flatMap(([name, given]): Setting[] => {
+): Promise<Setting[]> {
+  return (await readConfig(path)).flatMap(([name, given]): Setting[] => {
     if (!known.includes(name)) {
       const near = nearest(name, known);
       throw new UsageError(`${quoted(path)} sets ${quoted(name)}, which is not a setting`, {
@@ -33,7 +32,9 @@ export function settingsOfFile(
   });
 }
 
-function readConfig(path: string): [string, unknown][] {
+async function readConfig(path: string): Promise<[string, unknown][]> {
+  // Loading yaml takes 45 ms of CPU, and most runs have no file.
+  const { parse } = await import("yaml");
   let content: unknown;
   // The failsafe schema keeps values as text: a password 007 does not become 7.
   try {

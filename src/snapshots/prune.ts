@@ -7,23 +7,23 @@ import type { SnapshotName } from "./name.js";
 import { listSnapshots, type StoredSnapshot } from "./catalog.js";
 
 export interface PruneOptions {
-  /** Nothing that was written to since then is touched. */
+  /** Keeps what was written to since then. */
   readonly olderThan: Date;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
-  /** All that is there, before anything is removed. */
+  /** All snapshots, before any is removed. */
   onListed?(listed: readonly StoredSnapshot[]): Promise<void>;
   onRemoved(name: SnapshotName, removed: Removed): void;
-  /** Unfinished, and too young to be sure that nobody writes it. */
+  /** Unfinished, and so young that a run may still be writing it. */
   onKept(name: SnapshotName): void;
   /** Unfinished and old, and kept because another program has a file in it. */
   onForeign(name: SnapshotName, error: BackupToolError): void;
 }
 
-/** Removes unfinished snapshots, and uploads that were begun and never ended. Returns how many uploads. */
+/** Removes unfinished snapshots, and stale uploads. Returns the number of uploads. */
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { olderThan, dryRun, signal } = options;
-  const spare: string[] = [];
+  const keep: string[] = [];
   const now = Date.now();
   const listed = await listSnapshots(store, signal);
   await options.onListed?.(listed);
@@ -33,7 +33,7 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
     if (lastTouched(snapshot, now) >= olderThan.getTime()) {
       options.onKept(name);
       // Some of its uploads last as long as the run that writes it: INDEX.bin from the first object to the last.
-      spare.push(`${name.text}/`);
+      keep.push(`${name.text}/`);
       continue;
     }
     // It may have been finished since it was listed.
@@ -41,11 +41,11 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
     const removed = await unlessForeign(deleteSnapshot(store, name.text, { dryRun, signal }));
     if (removed instanceof BackupToolError) {
       options.onForeign(name, removed);
-      spare.push(`${name.text}/`);
+      keep.push(`${name.text}/`);
     } else options.onRemoved(name, removed);
   }
   if (dryRun) return 0;
-  return await store.abortStaleUploads("", olderThan, { spare, only: isOwnKey, signal });
+  return await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
 }
 
 async function unlessForeign(deletion: Promise<Removed>): Promise<Removed | BackupToolError> {

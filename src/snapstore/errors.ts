@@ -1,25 +1,22 @@
 import { BackupToolError } from "../errors.js";
 
-/**
- * Why a store did not do what it was asked. The kind decides what a caller does next: only
- * STORE_THROTTLED and STORE_TRANSIENT are worth another try.
- */
+/** Why a call of a store failed. Only STORE_THROTTLED and STORE_TRANSIENT are worth another try. */
 export type StoreErrorCode =
-  /** The store asked for less: 429, 503 SlowDown, 509. */
+  /** Too many requests: 429, 503 SlowDown, 509. */
   | "STORE_THROTTLED"
-  /** Connection lost, time run out, 5xx, a body cut short or with other bytes than announced. */
+  /** Connection lost, timeout, 5xx, a body cut short or with other bytes than announced. */
   | "STORE_TRANSIENT"
-  /** Not known, not allowed, expired, clock skew: 401, 403. */
+  /** Unknown, not allowed, expired, clock skew: 401, 403. */
   | "STORE_CREDENTIALS"
   /** Object lock, retention, legal hold, a read-only folder. */
   | "STORE_IMMUTABLE"
-  /** The key, bucket or container is not there. */
+  /** The key, bucket or container does not exist. */
   | "STORE_NOT_FOUND"
-  /** `ifAbsent` was asked for and something stands there. */
+  /** `ifAbsent` was given and the object exists. */
   | "STORE_EXISTS"
-  /** No room: quota, full disk. */
+  /** Quota, full disk. */
   | "STORE_FULL"
-  /** Another try would end the same way. */
+  /** Another try would fail the same way. */
   | "STORE_FAILED";
 
 /** A call to a snapstore that failed. */

@@ -1,50 +1,58 @@
 /**
- * The one interface to every place that backups are kept in. Keys are `/`-separated paths below the
- * store's prefix; empty segments, `.` and `..` are refused (`checkKey`). Objects appear whole or not
- * at all. Every method throws StoreError, or InterruptedError once its signal has fired.
+ * A place that keeps objects by key: the contract of every provider (s3/, abs/, gcs/, swift/, rclone/, local/), which
+ * test/snapstore/conformance.ts checks. A provider has its own deadlines, and repeats no call but with a renewed token;
+ * retries, limits and counts are layers around it (layers/).
+ *
+ * - Keys are `/`-separated paths below the store's prefix. `checkKey` and `checkPrefix` reject others first of all.
+ * - An object appears whole or not at all, and every method may be repeated after a failure.
+ * - Every method throws StoreError, with the code that decides about a retry, or InterruptedError once its signal aborts.
+ * - No name, message or hint holds a secret.
  */
 export interface SnapStore {
-  /** For messages and logs, without secrets: `s3://bucket/prefix`. */
+  /** For messages and logs: `s3://bucket/prefix`. */
   readonly name: string;
-  /** The same for two stores exactly when they are the same place: provider, endpoint, container, prefix. */
+  /** Equal for two stores exactly when they are the same place: provider, endpoint, container, prefix. */
   readonly place: string;
   readonly capabilities: StoreCapabilities;
 
-  /** Stores a small object in one call. */
+  /** Stores a small object in one call. The store checks the bytes by a digest that travels with them. */
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void>;
 
-  /** Starts a large object, whose parts follow; it appears by {@link StoreUpload.complete}. */
+  /** Starts a large object, whose parts follow; {@link StoreUpload.complete} makes it appear. */
   startUpload(key: string, options: UploadOptions): Promise<StoreUpload>;
 
   /**
-   * The bytes of an object, or what of a range lies in it, in pieces: a range past the end has none.
-   * Throws STORE_TRANSIENT when cut short.
+   * The bytes of an object, or of a range of it, in pieces. A range is cut at the end of the object; past it, it is
+   * empty. Throws STORE_NOT_FOUND without the object, STORE_TRANSIENT for bytes that are cut short.
    */
   get(key: string, options?: GetOptions): AsyncIterable<Uint8Array>;
 
-  /** Undefined when nothing is there. */
+  /** Undefined without the object; STORE_NOT_FOUND without the bucket or container. */
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
 
-  /** One page of what begins with `prefix` (whole path segments: empty, or with a `/` at its end), by key. */
+  /**
+   * One page of the objects whose keys start with `prefix` (empty, or whole path segments with a `/` at the end), in the
+   * order of the UTF-8 bytes of their keys. Unfinished uploads and folder marks are not listed.
+   */
   list(prefix: string, options?: ListOptions): Promise<ListPage>;
 
-  /** Deleting what is not there is no error. */
+  /** Succeeds without the object. */
   delete(key: string, signal?: AbortSignal): Promise<void>;
 
-  /** Aborts unfinished uploads below `prefix` begun before `olderThan`. Returns how many there were. */
+  /** Aborts unfinished uploads below `prefix` that began before `olderThan`. Returns how many. */
   abortStaleUploads(prefix: string, olderThan: Date, options?: StaleOptions): Promise<number>;
 
-  /** What the place says of itself, where it can be asked. What it does not tell is left out, with why. */
+  /** Facts about the place, where it can be asked. What it does not report is left out, with the reason. */
   describe?(signal?: AbortSignal): Promise<StoreFacts>;
 
-  /** Ends connections and child processes. */
+  /** Ends connections and child processes. Nothing may be called afterwards. */
   close(): Promise<void>;
 }
 
 export interface StoreCapabilities {
-  /** Whether parts of one upload may be on their way at the same time; else one after the other, in order. */
+  /** Whether parts of one upload may be in flight at the same time, in any order; else one at a time, in order. */
   readonly parallelParts: boolean;
-  /** Whether `ifAbsent` holds against another writer at the same moment, or only looks before. */
+  /** Whether `ifAbsent` holds against a concurrent writer, or is only a check beforehand. */
   readonly atomicIfAbsent: boolean;
   /** Bytes of the smallest part but the last. */
   readonly minPartBytes: number;
@@ -57,22 +65,22 @@ export interface StoreCapabilities {
 export interface StoreFacts {
   /** How far the store's clock is ahead of ours, ms; its own resolution is a second. */
   readonly clockAheadMs?: number | undefined;
-  /** Whether what is deleted or overwritten is kept as an older version. */
+  /** Whether the store keeps deleted and overwritten objects as older versions. */
   readonly versioning?: "on" | "suspended" | "off" | undefined;
   readonly objectLock?: ObjectLock | undefined;
   readonly space?: { readonly freeBytes: number; readonly totalBytes: number } | undefined;
-  /** Why a fact that this kind of store has could not be had. */
-  readonly untold?: Partial<Record<"versioning" | "objectLock", string>>;
+  /** Why the store did not report a fact that its kind has. */
+  readonly unreported?: Partial<Record<"versioning" | "objectLock", string>>;
 }
 
 export interface ObjectLock {
   readonly enabled: boolean;
-  /** How long every new object is locked unless told otherwise: `COMPLIANCE`, 30 days. */
+  /** The default lock of every new object: `COMPLIANCE`, 30 days. */
   readonly everyObject?: { readonly mode: string; readonly days: number } | undefined;
 }
 
 export interface PutOptions {
-  /** Refuse with STORE_EXISTS when something stands there. */
+  /** Throw STORE_EXISTS when the object exists. */
   readonly ifAbsent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -83,11 +91,11 @@ export interface UploadOptions extends PutOptions {
 }
 
 export interface StaleOptions {
-  /** Prefixes, as `list` takes them: uploads below them are left alone, however old. */
-  readonly spare?: readonly string[] | undefined;
+  /** Prefixes, as `list` takes them: uploads below them are kept, however old. */
+  readonly keep?: readonly string[] | undefined;
   /**
-   * Whether an upload of this key is this program's; by default each is. In its place stands the name of the unfinished
-   * file, where that alone is known (Local). Not asked where all uploads are in a folder of this program (rclone).
+   * Whether an upload of this key is this program's; by default each is. Local stores know the name of the unfinished
+   * file alone, and pass that. Not called where all uploads are in a folder of this program (rclone).
    */
   readonly only?: ((key: string) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -102,25 +110,25 @@ export interface UploadFacts {
   readonly sha256: string;
 }
 
-/** An object on its way. Nothing of it is seen before `complete`. */
+/** An unfinished object: no reader sees anything of it before `complete`. */
 export interface StoreUpload {
   /**
-   * Sends part `number`, from 0. The bytes stay untouched until it resolves; the same part may be
-   * sent again after a failure. The store checks the bytes by a digest that travels with them.
+   * Sends part `number`, from 0. The caller leaves the bytes unchanged until it resolves, and may send the same part
+   * again. The store checks the bytes by a digest that travels with them.
    */
   part(number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
-  /** Makes the object appear. May be called again after a failure. */
+  /** Makes the object appear. Succeeds again when an earlier call succeeded and its answer was lost. */
   complete(facts: UploadFacts, signal?: AbortSignal): Promise<void>;
-  /** Throws everything away. Never throws. */
+  /** Removes what was sent. Never throws: what is left is aborted with the stale uploads. */
   abort(): Promise<void>;
 }
 
 export interface GetOptions {
   /** First byte, from 0. */
   readonly offset?: number | undefined;
-  /** Bytes from there; up to the end unless told. */
+  /** Bytes from there; to the end by default. */
   readonly length?: number | undefined;
-  /** Refuse with STORE_TRANSIENT when the object is no longer the one that had this tag. */
+  /** Throw STORE_TRANSIENT when the object is no longer the one with this tag. */
   readonly ifTag?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -132,16 +140,16 @@ export interface StoredObject {
   readonly modified: Date;
   /** Changes when the content does: an ETag, a generation. */
   readonly tag?: string | undefined;
-  /** Lower-case hex, where the store keeps what `complete` said. */
+  /** Lower-case hex, where the store keeps the digest of `put` and `complete`. */
   readonly sha256?: string | undefined;
-  /** Until when the store refuses to delete or overwrite it. */
+  /** The store does not delete or overwrite it before. */
   readonly lockedUntil?: Date | undefined;
 }
 
 export interface ListOptions {
   /** The `next` of the page before. */
   readonly cursor?: string | undefined;
-  /** Only the objects right below `prefix`; what lies deeper shows as `folders`. */
+  /** Only the objects right below `prefix`; deeper ones are reported as `folders`. */
   readonly shallow?: boolean | undefined;
   /** Most entries of a page. */
   readonly limit?: number | undefined;

@@ -485,10 +485,10 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
       for (const [number, part] of parts.entries()) await upload.part(number, part);
     }
     t.is(await store.abortStaleUploads("", new Date(Date.now() - 3_600_000)), 0);
-    t.is(await store.abortStaleUploads("", tomorrow(), { spare: ["one/", "two/"] }), 0);
-    t.is(await store.abortStaleUploads("one/", tomorrow(), { spare: ["one/"] }), 0);
-    t.is(await store.abortStaleUploads("one/", tomorrow(), { spare: ["two/"] }), 1);
-    t.is(await store.abortStaleUploads("", tomorrow(), { spare: ["one/", "two/"] }), 0);
+    t.is(await store.abortStaleUploads("", tomorrow(), { keep: ["one/", "two/"] }), 0);
+    t.is(await store.abortStaleUploads("one/", tomorrow(), { keep: ["one/"] }), 0);
+    t.is(await store.abortStaleUploads("one/", tomorrow(), { keep: ["two/"] }), 1);
+    t.is(await store.abortStaleUploads("", tomorrow(), { keep: ["one/", "two/"] }), 0);
     t.is(await store.abortStaleUploads("one/", tomorrow()), 0);
     await t.throwsAsync(one.complete(facts), { instanceOf: StoreError });
     await two.complete(facts);

@@ -10,7 +10,7 @@ import { text } from "../../settings/kinds.js";
 import { sealOptions } from "../../settings/new-backup.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { sayWhatIsLeft } from "../output/unfinished.js";
+import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const convert = command({
   groups: {
@@ -37,7 +37,7 @@ export const convert = command({
     const { to } = args;
     if (to === undefined) throw new UsageError("--to is missing: the folder of the new backup");
     const { newPassphrase } = session;
-    const { complete } = await sayWhatIsLeft(to, session, (context) =>
+    const { complete } = await adviseOnUnfinished(to, session, (context) =>
       convertBackup(
         {
           outputDir: args.outputdir ?? DEFAULT_FOLDER,

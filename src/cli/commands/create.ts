@@ -21,7 +21,7 @@ import {
 } from "../../settings/store-declarations.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { sayWhatIsLeft } from "../output/unfinished.js";
+import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const create = command({
   groups: {
@@ -74,7 +74,7 @@ export const create = command({
       });
     }
     const outputDir = args.outputdir ?? (store === undefined ? DEFAULT_FOLDER : undefined);
-    const { missing, secondaryBehind } = await sayWhatIsLeft(outputDir, session, (context) =>
+    const { missing, secondaryBehind } = await adviseOnUnfinished(outputDir, session, (context) =>
       createBackup(
         {
           outputDir,

@@ -4,18 +4,26 @@ import { PROVIDERS, SCHEMES } from "../../snapstore/settings/location.js";
 import type { Command } from "../command.js";
 import { COMMANDS, findCommand } from "../commands.js";
 import type { Terminal } from "../process/terminal.js";
-import type { snapshotNames as SnapshotNames } from "./snapshot-names.js";
 
 /** Instead of candidates: the shell completes the name of a file or a folder. */
 const FILES = [":files"];
 const FOLDERS = [":folders"];
 
 const FILE_FLAGS = [
-  ...["config", "passphrase-file", "new-passphrase-file"],
-  ...["cacert", "cert", "key", "cephconf", "keyring"],
+  "config",
+  "passphrase-file",
+  "new-passphrase-file",
+  "cacert",
+  "cert",
+  "key",
+  "cephconf",
+  "keyring",
 ];
 const FOLDER_FLAGS = ["outputdir", "to", "with-base"];
 const STORES = [...Object.keys(SCHEMES).map((scheme) => `${scheme}://`), "file://", "rclone:"];
+
+/** How long a store may take to list its snapshots, ms. */
+const ANSWER_WITHIN_MS = 1500;
 
 /**
  * What can take the place of the last of `words`, the command line after the name of the program. Never fails, and
@@ -24,52 +32,53 @@ const STORES = [...Object.keys(SCHEMES).map((scheme) => `${scheme}://`), "file:/
 export async function candidates(
   words: readonly string[],
   env: Terminal["env"],
+  withinMs = ANSWER_WITHIN_MS,
 ): Promise<readonly string[]> {
   const before = words.slice(0, -1);
   const current = words.at(-1) ?? "";
   const command = await findCommand(before);
-  if (command === undefined) {
-    const depth = before.length;
-    const names = COMMANDS.map(({ name }) => name.split(" ")).filter((name) =>
-      before.every((word, i) => word === name[i]),
-    );
-    const next = names.flatMap((name) => name.slice(depth, depth + 1));
-    return beginning(current, depth === 0 ? [...new Set(next), "--help", "--version"] : next);
-  }
-  const given = before.slice(command.name.split(" ").length);
+  if (command === undefined) return beginning(current, nextWords(before));
   const flags = { ...command.flags, ...commonSettings };
-  const [, assigned, value = ""] = /^--([^=]+)=(.*)$/s.exec(current) ?? [];
-  const flag = assigned ?? /^--([^=]+)$/.exec(given.at(-1) ?? "")?.[1] ?? "";
-  if (takesValue(flags, flag)) {
-    const typed = assigned === undefined ? given.slice(0, -1) : given;
-    const prefix = assigned === undefined ? "" : `--${flag}=`;
-    const found = await values(flag, assigned === undefined ? current : value, {
-      command,
-      flags,
-      typed,
-      env,
-    });
-    return found === FILES || found === FOLDERS
-      ? found
-      : beginning(
-          current,
-          found.map((one) => `${prefix}${one}`),
-        );
+  const given = before.slice(command.name.split(" ").length);
+  const snapshots = async (typed: readonly string[]): Promise<string[]> => {
+    // Loaded here: most completions need neither stores nor settings.
+    const { snapshotNames } = await import("./snapshot-names.js");
+    return await snapshotNames(command, typed, env, withinMs);
+  };
+  const assigned = /^(--([^=]+)=)(.*)$/s.exec(current);
+  if (assigned !== null) {
+    const [, start = "", flag = "", value = ""] = assigned;
+    if (!takesValue(flags, flag)) return [];
+    const found = await valuesOf(flag, value, flags, () => snapshots(given));
+    return isPath(found) ? found : beginning(value, found).map((one) => `${start}${one}`);
   }
-  const named = current.startsWith("-") ? [] : await argumentsOf(command, given, env);
-  return beginning(current, named.length > 0 ? named : flagsLeft(flags, given));
+  const flag = given.at(-1)?.replace(/^--/, "") ?? "";
+  if (takesValue(flags, flag)) {
+    const found = await valuesOf(flag, current, flags, () => snapshots(given.slice(0, -1)));
+    return isPath(found) ? found : beginning(current, found);
+  }
+  const argument = current.startsWith("-")
+    ? []
+    : await argumentsOf(command, given, flags, () => snapshots(given));
+  return beginning(current, argument.length > 0 ? argument : flagsLeft(flags, given));
 }
 
-interface Line {
-  readonly command: Command;
-  readonly flags: Declarations;
-  /** The words between the command and the flag. */
-  readonly typed: readonly string[];
-  readonly env: Terminal["env"];
+/** The words that a name of a command can go on with. */
+function nextWords(before: readonly string[]): string[] {
+  const names = COMMANDS.map(({ name }) => name.split(" ")).filter((name) =>
+    before.every((word, i) => word === name[i]),
+  );
+  const next = new Set(names.flatMap((name) => name.slice(before.length, before.length + 1)));
+  return before.length === 0 ? [...next, "--help", "--version"] : [...next];
 }
 
-async function values(flag: string, value: string, line: Line): Promise<readonly string[]> {
-  const choices = line.flags[flag]?.choices;
+async function valuesOf(
+  flag: string,
+  value: string,
+  flags: Declarations,
+  snapshots: () => Promise<string[]>,
+): Promise<readonly string[]> {
+  const choices = flags[flag]?.choices;
   if (choices !== undefined) return choices.map(String);
   if (FILE_FLAGS.includes(flag)) return FILES;
   if (FOLDER_FLAGS.includes(flag)) return FOLDERS;
@@ -78,25 +87,25 @@ async function values(flag: string, value: string, line: Line): Promise<readonly
     return value.startsWith("file://") ? FOLDERS : STORES;
   }
   if (flag !== "snapshot" && flag !== "incremental-over") return [];
-  const names = await snapshotNames(line.command, line.typed, line.env);
+  const names = await snapshots();
   if (names.length > 0) return ["latest", ...names];
   return flag === "snapshot" ? ["latest"] : FOLDERS;
 }
 
 /** What the one argument of a command can be; nothing once it is typed. */
 async function argumentsOf(
-  command: Command,
+  { argument }: Command,
   given: readonly string[],
-  env: Terminal["env"],
+  flags: Declarations,
+  snapshots: () => Promise<string[]>,
 ): Promise<readonly string[]> {
-  const flags = { ...command.flags, ...commonSettings };
-  const typed = given.some(
+  const isTyped = given.some(
     (word, i) => !word.startsWith("-") && !takesValue(flags, given[i - 1]?.slice(2) ?? ""),
   );
-  if (command.argument === undefined || typed) return [];
-  if (command.argument === "[bash|zsh]") return ["bash", "zsh"];
-  const names = await snapshotNames(command, given, env);
-  return command.argument.includes("latest") ? ["latest", ...names] : names;
+  if (argument === undefined || isTyped) return [];
+  if (argument === "[bash|zsh]") return ["bash", "zsh"];
+  const names = await snapshots();
+  return argument.includes("latest") ? ["latest", ...names] : names;
 }
 
 /** The flags that can still be typed. */
@@ -108,9 +117,8 @@ function flagsLeft(flags: Declarations, given: readonly string[]): string[] {
     .map((name) => `--${name}`);
 }
 
-/** Loaded when it is needed: most completions need neither stores nor settings. */
-async function snapshotNames(...line: Parameters<typeof SnapshotNames>): Promise<string[]> {
-  return await (await import("./snapshot-names.js")).snapshotNames(...line);
+function isPath(found: readonly string[]): boolean {
+  return found === FILES || found === FOLDERS;
 }
 
 function takesValue(flags: Declarations, name: string): boolean {

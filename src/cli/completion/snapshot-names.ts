@@ -1,3 +1,4 @@
+import { raceAbort } from "../../flow/race-abort.js";
 import type { OperationContext } from "../../operations/context.js";
 import { text, valuesOf } from "../../settings/kinds.js";
 import { secondaryStoreSettings, storeSettings } from "../../settings/store-declarations.js";
@@ -7,14 +8,13 @@ import type { Command } from "../command.js";
 import type { Terminal } from "../process/terminal.js";
 
 const STORES = { ...storeSettings, ...secondaryStoreSettings };
-/** How long a store may take, ms. */
-const ANSWER_WITHIN_MS = 1500;
 
 /** The names of the backups in the store that a command line names; none where it is slow or cannot be read. */
 export async function snapshotNames(
   command: Command,
   words: readonly string[],
   env: Terminal["env"],
+  withinMs: number,
 ): Promise<string[]> {
   const names: string[] = [];
   try {
@@ -23,11 +23,12 @@ export async function snapshotNames(
     const primary = storeConfig(stores, from === "secondary" ? from : "primary", env);
     if (primary === undefined) return [];
     const { listStoredSnapshots } = await import("../../operations/snapshots/list.js");
-    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    const signal = AbortSignal.timeout(withinMs);
     const report: OperationContext["report"] = (event) => {
       if (event.type === "snapshot") names.push(event.name);
     };
-    await listStoredSnapshots({ primary, now: new Date() }, { signal, report });
+    // A file system that hangs does not observe the signal.
+    await raceAbort(listStoredSnapshots({ primary, now: new Date() }, { signal, report }), signal);
   } catch {
     // A completion has nowhere to report an error.
   }

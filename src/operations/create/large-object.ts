@@ -8,9 +8,9 @@ import type { CephPool } from "../../sources/ceph/pool.js";
 import type { Pair, ReadObject } from "../../sources/ceph/types.js";
 import { byBytes } from "../../flow/by-bytes.js";
 
-/** An object that changes this often while it is read is given up. */
+/** Reads of an object that changes each time, before it counts as unreadable. */
 const ATTEMPTS = 10;
-/** Pairs of one entry, about. */
+/** Approximate bytes of pairs in one entry. */
 const OMAP_PAGE_BYTES = 4 << 20;
 
 export interface ArchivedState {
@@ -130,7 +130,7 @@ async function readAgain(
   let found: ReadObject | undefined;
   for await (const group of pool.read([packNames([name])], { memoryBytes: 8 << 20, signal })) {
     const failure = group.failures[0];
-    if (failure !== undefined) throw CephError.ofRead(pool.name, failure);
+    if (failure !== undefined) throw failure.error;
     found ??= group.objects[0];
   }
   return found;

@@ -1,10 +1,10 @@
 import type { StoreFacts } from "../../snapstore/store.js";
 import type { AreaChecks } from "./check.js";
 
-/** S3 refuses requests that are 15 minutes off; backups have the time in their names long before. */
+/** Well below the 15 minutes at which S3 rejects requests: names of snapshots have the time in them. */
 const MUCH_MS = 60_000;
 
-/** @param aheadMs undefined where it cannot be told */
+/** @param aheadMs undefined where it is not known */
 export function checkClock(
   checks: AreaChecks,
   aheadMs: number | undefined,
@@ -24,13 +24,13 @@ export function checkClock(
   checks.warning(
     "clock",
     `the store's is ${seconds} s ${which} this machine's`,
-    "set this machine's clock, best by NTP; some stores refuse requests that are 15 minutes off",
+    "set this machine's clock, best by NTP; some stores reject requests that are 15 minutes off",
   );
 }
 
-export function checkVersioning(checks: AreaChecks, { versioning, untold }: StoreFacts): void {
+export function checkVersioning(checks: AreaChecks, { versioning, unreported }: StoreFacts): void {
   if (versioning === undefined) {
-    checks.skipped("versioning", untold?.versioning ?? "the store does not say");
+    checks.skipped("versioning", unreported?.versioning ?? "the store does not say");
   } else if (versioning === "on") {
     checks.ok(
       "versioning",
@@ -39,9 +39,9 @@ export function checkVersioning(checks: AreaChecks, { versioning, untold }: Stor
   } else checks.ok("versioning", versioning);
 }
 
-export function checkLock(checks: AreaChecks, { objectLock, untold }: StoreFacts): void {
+export function checkLock(checks: AreaChecks, { objectLock, unreported }: StoreFacts): void {
   if (objectLock === undefined) {
-    checks.skipped("object lock", untold?.objectLock ?? "the store does not say");
+    checks.skipped("object lock", unreported?.objectLock ?? "the store does not say");
     return;
   }
   const { enabled, everyObject } = objectLock;

@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import { PartedUpload } from "../parts/parted-upload.js";
 import { newUploadId } from "../parts/upload-id.js";
 import type { UploadFacts, UploadOptions } from "../store.js";
-import type { AbsBlobs } from "./blobs.js";
+import type { AbsContainer } from "./container.js";
 import { isAbsRefusal } from "./failure.js";
-import { blockId, discardBlocks } from "./uncommitted.js";
+import { blockId, discardBlocks } from "./uncommitted-blocks.js";
 
 /** Blocks, staged in any order, which make the blob when their list is committed. A receipt is the id of a block. */
 export class AbsUpload extends PartedUpload<string> {
-  readonly #blobs: AbsBlobs;
+  readonly #container: AbsContainer;
   readonly #id = newUploadId();
 
-  constructor(blobs: AbsBlobs, key: string, options: UploadOptions) {
-    super({ ...options, store: blobs.store, key }, "any-order");
-    this.#blobs = blobs;
+  constructor(container: AbsContainer, key: string, options: UploadOptions) {
+    super({ ...options, store: container.store, key }, "any-order");
+    this.#container = container;
   }
 
   protected async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
@@ -21,8 +21,8 @@ export class AbsUpload extends PartedUpload<string> {
     if (bytes.length === 0) return "";
     const id = blockId(this.#id, number);
     const transactionalContentMD5 = createHash("md5").update(bytes).digest();
-    await this.#blobs.call(this.key, signal, (options) =>
-      this.#blobs
+    await this.#container.call(this.key, signal, (options) =>
+      this.#container
         .at(this.key)
         .stageBlock(id, bytes, bytes.length, { ...options, transactionalContentMD5 }),
     );
@@ -38,15 +38,15 @@ export class AbsUpload extends PartedUpload<string> {
     const metadata = { sha256, upload: this.#id };
     const { ifAbsent } = this;
     try {
-      await this.#blobs.write(this.key, { ifAbsent, signal }, ({ abortSignal, conditions }) =>
-        this.#blobs.at(this.key).commitBlockList(blocks, { abortSignal, conditions, metadata }),
+      await this.#container.write(this.key, { ifAbsent, signal }, ({ abortSignal, conditions }) =>
+        this.#container.at(this.key).commitBlockList(blocks, { abortSignal, conditions, metadata }),
       );
     } catch (error) {
       // A blob of that name exists; putting it makes Azure forget the blocks, too.
       const taken = isAbsRefusal(error, "BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList");
-      if (!taken || !ifAbsent) throw this.#blobs.failure(error, this.key, signal);
-      const existing = await this.#blobs.head(this.key, signal);
-      if (existing === undefined) throw this.#blobs.failure(error, this.key, signal);
+      if (!taken || !ifAbsent) throw this.#container.failure(error, this.key, signal);
+      const existing = await this.#container.head(this.key, signal);
+      if (existing === undefined) throw this.#container.failure(error, this.key, signal);
       // The answer to an earlier try may have been lost.
       if (existing.upload !== this.#id) throw this.failure("exists already", "STORE_EXISTS");
     }
@@ -54,6 +54,6 @@ export class AbsUpload extends PartedUpload<string> {
 
   protected async discardParts(): Promise<void> {
     if (this.sentParts === 0) return;
-    await discardBlocks(this.#blobs, this.key, (id) => id === this.#id, undefined);
+    await discardBlocks(this.#container, this.key, (id) => id === this.#id, undefined);
   }
 }

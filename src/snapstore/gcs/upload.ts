@@ -3,7 +3,7 @@ import type { StoreError } from "../errors.js";
 import type { HttpAnswer } from "../http/client.js";
 import { PartedUpload, type PartedUploadOptions } from "../parts/parted-upload.js";
 import type { UploadFacts, UploadOptions } from "../store.js";
-import type { GcsApi } from "./api.js";
+import type { GcsBucket } from "./bucket.js";
 import type { ObjectResource } from "./resource.js";
 
 /** Bytes that every request but the last must be a multiple of. */
@@ -15,7 +15,7 @@ export const GRANULE = 256 << 10;
  * https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
 export class GcsUpload extends PartedUpload<void> {
-  readonly #api: GcsApi;
+  readonly #bucket: GcsBucket;
   /** Of the object, with the store's prefix. */
   readonly #name: string;
   /** A secret: its holder may write. It is in no message. */
@@ -27,25 +27,25 @@ export class GcsUpload extends PartedUpload<void> {
   /** Whether a call failed, and only the server knows how far it came. */
   #unsure = false;
 
-  private constructor(api: GcsApi, name: string, session: URL, options: PartedUploadOptions) {
+  private constructor(bucket: GcsBucket, name: string, session: URL, options: PartedUploadOptions) {
     super(options, "in-order");
-    this.#api = api;
+    this.#bucket = bucket;
     this.#name = name;
     this.#session = session;
   }
 
   static async start(
-    api: GcsApi,
+    bucket: GcsBucket,
     { key, name }: { key: string; name: string },
     options: UploadOptions,
   ): Promise<GcsUpload> {
     const { ifAbsent, partBytes, signal } = options;
     if (partBytes % GRANULE !== 0) {
-      throw api.error("STORE_FAILED", `parts must be multiples of ${GRANULE} bytes`);
+      throw bucket.error("STORE_FAILED", `parts must be multiples of ${GRANULE} bytes`);
     }
-    const answer = await api.call({
+    const answer = await bucket.call({
       method: "POST",
-      url: api.uploadUrl({
+      url: bucket.uploadUrl({
         uploadType: "resumable",
         ...(ifAbsent && { ifGenerationMatch: "0" }),
       }),
@@ -59,8 +59,8 @@ export class GcsUpload extends PartedUpload<void> {
     });
     await answer.drop();
     const session = answer.header("location");
-    if (session === undefined) throw api.error("STORE_TRANSIENT", `${key}: no upload session`);
-    return new GcsUpload(api, name, new URL(session), { ...options, store: api.store, key });
+    if (session === undefined) throw bucket.error("STORE_TRANSIENT", `${key}: no upload session`);
+    return new GcsUpload(bucket, name, new URL(session), { ...options, store: bucket.store, key });
   }
 
   protected async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
@@ -96,7 +96,7 @@ export class GcsUpload extends PartedUpload<void> {
   protected async discardParts(): Promise<void> {
     const expected = [499, 404, 410];
     const call = { method: "DELETE", url: this.#session, key: this.key, expected };
-    await (await this.#api.call(call)).drop();
+    await (await this.#bucket.call(call)).drop();
   }
 
   /** @param total of the object, when these are its last bytes */
@@ -132,7 +132,7 @@ export class GcsUpload extends PartedUpload<void> {
     signal: AbortSignal | undefined,
   ): Promise<ObjectResource | undefined> {
     this.#unsure = true;
-    const answer = await this.#api.call({
+    const answer = await this.#bucket.call({
       method: "PUT",
       url: this.#session,
       key: this.key,
@@ -163,8 +163,8 @@ export class GcsUpload extends PartedUpload<void> {
     const md5 = this.#md5.copy().digest("base64");
     if (Number(size) === wanted && (md5Hash === undefined || md5Hash === md5)) return;
     const query = generation === undefined ? {} : { ifGenerationMatch: generation };
-    const url = this.#api.url(this.#name, query);
-    await this.#api
+    const url = this.#bucket.url(this.#name, query);
+    await this.#bucket
       .call({ method: "DELETE", url, key: this.key })
       .then((answer) => answer.drop())
       .catch(() => {});

@@ -1,6 +1,6 @@
 import type { SnapStore, StoreCapabilities } from "../store.js";
 
-/** What a store around another store leaves as it is. */
+/** A store around another one: what no layer changes. */
 export abstract class StoreLayer {
   protected readonly store: SnapStore;
 

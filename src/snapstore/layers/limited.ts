@@ -15,13 +15,13 @@ import type {
 } from "../store.js";
 
 export interface StoreLimits {
-  /** Most calls on their way at once. A read is on its way until its last byte was taken. */
+  /** Most calls in flight. A read is in flight until its last byte is consumed. */
   readonly calls: number;
-  /** Both ways together; no limit unless told. */
+  /** Both directions together; no limit by default. */
   readonly bytesPerSecond?: number | undefined;
 }
 
-/** Holds a store to so many calls at a time, and so many bytes a second. */
+/** Limits the calls in flight and the bytes a second of a store. */
 export class LimitedStore extends StoreLayer implements SnapStore {
   readonly #calls: Budget;
   readonly #pace: Pace;
@@ -48,7 +48,7 @@ export class LimitedStore extends StoreLayer implements SnapStore {
           await upload.part(number, bytes, signal);
         }),
       complete: (facts, signal) => this.#limited(signal, () => upload.complete(facts, signal)),
-      // Nothing waits for room to give up.
+      // An abort does not wait for others to end.
       abort: () => upload.abort(),
     };
   }
@@ -97,7 +97,7 @@ export class LimitedStore extends StoreLayer implements SnapStore {
   }
 }
 
-/** Lets bytes through one after the other, each no earlier than those before it allow. */
+/** A queue of transfers, each delayed until those before it have used up their time. */
 class Pace {
   readonly #bytesPerSecond: number | undefined;
   readonly #clock: Clock;

@@ -32,22 +32,22 @@ export interface OperationCounts {
   readonly errors: Record<string, number>;
   /** Sent by calls that succeeded. */
   bytesOut: number;
-  /** Handed to a reader. */
+  /** Passed to readers. */
   bytesIn: number;
-  /** Spent in calls that have ended; of reads, the reader's time included. */
+  /** Spent in calls that have ended, for reads with the reader's own time. */
   milliseconds: number;
 }
 
-/** Counts by operation; plain numbers that only grow. An operation that was never called has none. */
+/** By operation; numbers only grow. An operation that was never called has no entry. */
 export type StoreCounts = Partial<Record<StoreOperation, OperationCounts>>;
 
-/** Counts what goes through a store, and knows whether it still gets anywhere. */
+/** Counts the calls of a store, and knows how long none has succeeded. */
 export class MeteredStore extends StoreLayer implements SnapStore {
   readonly counts: StoreCounts = {};
   readonly #now: () => number;
-  #underWay = 0;
-  /** When a call last succeeded, or was asked while nothing else was. */
-  #heardAt = 0;
+  #inFlight = 0;
+  /** When a call last succeeded, or started while no other was in flight. */
+  #succeededAt = 0;
 
   /** @param now milliseconds */
   constructor(store: SnapStore, now: () => number = () => performance.now()) {
@@ -55,9 +55,9 @@ export class MeteredStore extends StoreLayer implements SnapStore {
     this.#now = now;
   }
 
-  /** So long no call has succeeded though some are under way; 0 while none is. */
+  /** How long no call has succeeded while some are in flight, ms; 0 while none is. */
   get silentMs(): number {
-    return this.#underWay === 0 ? 0 : this.#now() - this.#heardAt;
+    return this.#inFlight === 0 ? 0 : this.#now() - this.#succeededAt;
   }
 
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
@@ -77,18 +77,18 @@ export class MeteredStore extends StoreLayer implements SnapStore {
   async *get(key: string, options?: GetOptions): AsyncGenerator<Uint8Array, void, void> {
     const counts = this.#of("get");
     const start = this.#begin(counts);
-    let heard = false;
+    let succeeded = false;
     try {
       for await (const piece of this.store.get(key, options)) {
         counts.bytesIn += piece.length;
         yield piece;
       }
-      heard = true;
+      succeeded = true;
     } catch (error) {
       count(counts, error);
       throw error;
     } finally {
-      this.#end(counts, start, heard);
+      this.#end(counts, start, succeeded);
     }
   }
 
@@ -117,32 +117,32 @@ export class MeteredStore extends StoreLayer implements SnapStore {
   async #counted<T>(operation: StoreOperation, work: () => Promise<T>, bytesOut = 0): Promise<T> {
     const counts = this.#of(operation);
     const start = this.#begin(counts);
-    let heard = false;
+    let succeeded = false;
     try {
       const result = await work();
       counts.bytesOut += bytesOut;
-      heard = true;
+      succeeded = true;
       return result;
     } catch (error) {
       count(counts, error);
       throw error;
     } finally {
-      this.#end(counts, start, heard);
+      this.#end(counts, start, succeeded);
     }
   }
 
   #begin(counts: OperationCounts): number {
     const now = this.#now();
     counts.calls++;
-    if (this.#underWay++ === 0) this.#heardAt = now;
+    if (this.#inFlight++ === 0) this.#succeededAt = now;
     return now;
   }
 
-  #end(counts: OperationCounts, begun: number, heard: boolean): void {
+  #end(counts: OperationCounts, begun: number, succeeded: boolean): void {
     const now = this.#now();
     counts.milliseconds += now - begun;
-    this.#underWay--;
-    if (heard) this.#heardAt = now;
+    this.#inFlight--;
+    if (succeeded) this.#succeededAt = now;
   }
 
   #of(operation: StoreOperation): OperationCounts {

@@ -1,10 +1,10 @@
 import type { StoreError } from "../errors.js";
 import type { FailedCall } from "./retry-policy.js";
 
-/** What is longer ago no longer explains how a store is now. */
+/** An older failure does not explain the present state of a store. */
 const RECENT_MS = 60_000;
 
-/** Why a store's calls were tried again of late, for who gives up before the tries do. */
+/** The last failure that was retried, for a caller that stops waiting before the retries end. */
 export class RecentFailure {
   #last: { readonly error: StoreError; readonly until: number } | undefined;
 

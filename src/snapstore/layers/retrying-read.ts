@@ -4,14 +4,14 @@ import { deadlineError } from "../http/failure.js";
 import type { StoreRetryPolicy } from "./retry-policy.js";
 import type { GetOptions, SnapStore } from "../store.js";
 
-/** Bytes of a read that is handed on at its end, and so may begin again. */
+/** A read of so many bytes is passed on when it is complete, so it can simply be repeated. */
 const COLLECTED_BYTES = 1 << 20;
 
 /**
- * Reads an object, and goes on after the last byte when a read breaks off. A long read without a tag
- * asks for that of the object first, so that what follows is of the same object.
+ * Reads an object, and continues after the last byte when a read breaks off. A long read without a tag asks for the
+ * object's tag first, so that all bytes are of the same object.
  */
-export async function* readTrying(
+export async function* retryingRead(
   store: SnapStore,
   policy: StoreRetryPolicy,
   key: string,
@@ -51,7 +51,7 @@ export async function* readTrying(
       }
       return;
     } catch (error) {
-      // It broke off after the last byte.
+      // Every byte had arrived.
       if (!short && at === end) return;
       failure = deadlineError(deadline, error, store.name);
     } finally {

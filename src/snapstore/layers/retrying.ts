@@ -4,7 +4,7 @@ import { deadlineError } from "../http/failure.js";
 import { StoreError } from "../errors.js";
 import { StoreLayer } from "./layer.js";
 import { STORE_RETRIES, type StoreRetryPolicy } from "./retry-policy.js";
-import { readTrying } from "./retrying-read.js";
+import { retryingRead } from "./retrying-read.js";
 import type {
   GetOptions,
   ListOptions,
@@ -18,7 +18,7 @@ import type {
   UploadOptions,
 } from "../store.js";
 
-/** Tries each call of a store again, by the kind of its failure. */
+/** Repeats each call of a store that fails in a way that may pass. It is the one place that does. */
 export class RetryingStore extends StoreLayer implements SnapStore {
   readonly #policy: StoreRetryPolicy;
 
@@ -32,7 +32,7 @@ export class RetryingStore extends StoreLayer implements SnapStore {
       try {
         await this.store.put(key, bytes, { ...options, signal });
       } catch (error) {
-        // What stands there may be our own, put by a try whose answer was lost.
+        // The object may be our own, from a try whose answer was lost.
         const exists = error instanceof StoreError && error.code === "STORE_EXISTS";
         if (!exists || tries === 0 || !(await this.#holds(key, bytes, signal))) throw error;
       }
@@ -51,9 +51,9 @@ export class RetryingStore extends StoreLayer implements SnapStore {
     };
   }
 
-  /** Goes on where it broke off. */
+  /** Continues after the last byte when a read breaks off. */
   get(key: string, options: GetOptions = {}): AsyncIterable<Uint8Array> {
-    return readTrying(this.store, this.#policy, key, options);
+    return retryingRead(this.store, this.#policy, key, options);
   }
 
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {

@@ -14,7 +14,7 @@ export async function removeStale(
   olderThan: Date,
   options: StaleOptions,
 ): Promise<number> {
-  if (isBelow(prefix, options.spare)) return 0;
+  if (isBelow(prefix, options.keep)) return 0;
   let removed = 0;
   for await (const found of namesIn(join(root, prefix))) {
     throwIfAborted(options.signal);

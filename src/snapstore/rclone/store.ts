@@ -21,13 +21,8 @@ import { RcloneUpload } from "./upload.js";
 
 const PAGE = 1000;
 
-/** Starts rclone with the first call; `close` ends it. */
-export function openRcloneStore(config: RcloneConfig): SnapStore {
-  return new RcloneStore(config);
-}
-
 /** A remote of rclone. */
-class RcloneStore implements SnapStore {
+export class RcloneStore implements SnapStore {
   readonly name: string;
   readonly place: string;
   readonly capabilities: StoreCapabilities = {
@@ -126,14 +121,14 @@ class RcloneStore implements SnapStore {
     options: StaleOptions = {},
   ): Promise<number> {
     checkPrefix(this.name, prefix);
-    const { spare = [], signal } = options;
+    const { keep = [], signal } = options;
     const about = { key: prefix, signal };
     let removed = 0;
     for (const { object } of await this.#files.in(UPLOADS, about)) {
       const begun = uploadBegun(object.key.slice(UPLOADS.length + 1));
       if (begun === undefined || begun >= olderThan) continue;
       if (!(await this.#isBelow(object.key, [prefix], about))) continue;
-      if (await this.#isBelow(object.key, spare, about)) continue;
+      if (await this.#isBelow(object.key, keep, about)) continue;
       await this.#files.purge(object.key, about);
       removed++;
     }
@@ -144,7 +139,7 @@ class RcloneStore implements SnapStore {
     await this.#files.daemon.close();
   }
 
-  /** Whether the upload with this place is of a key below one of the prefixes. */
+  /** Whether the upload in this folder is of a key below one of the prefixes. */
   async #isBelow(
     root: string,
     prefixes: readonly string[],
@@ -178,7 +173,7 @@ class RcloneStore implements SnapStore {
   #checkKey(key: string): void {
     checkKey(this.name, key);
     if (!key.split("/").includes(UPLOADS)) return;
-    throw this.#error("STORE_FAILED", `${key}: such names are for unfinished files`);
+    throw this.#error("STORE_FAILED", `${key}: such names are reserved for unfinished files`);
   }
 
   #error(code: StoreError["code"], message: string): StoreError {

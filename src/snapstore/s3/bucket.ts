@@ -39,7 +39,7 @@ export class S3Bucket {
     this.customerKey = customerKeyOf(config);
     this.newObject = {
       ...this.customerKey,
-      ...(isStorageClass(config.storageClass) && { StorageClass: config.storageClass }),
+      ...storageClassOf(config),
       ...(config.sse?.kind === "kms" && { ServerSideEncryption: "aws:kms" as const }),
       ...(config.sse?.kind === "kms" &&
         config.sse.keyId !== undefined && { SSEKMSKeyId: config.sse.keyId }),
@@ -138,9 +138,9 @@ function customerKeyOf({ sse }: S3Config): S3Bucket["customerKey"] {
   };
 }
 
-/** The SDK lists those of Amazon; other servers have classes of their own. */
-function isStorageClass(name: string | undefined): name is StorageClass {
-  return name !== undefined && name !== "";
+/** The SDK's type lists Amazon's classes alone. It sends any name, and other servers have their own: they check it. */
+function storageClassOf({ storageClass }: S3Config): Pick<NewObject, "StorageClass"> {
+  return storageClass ? { StorageClass: storageClass as StorageClass } : {};
 }
 
 function storedObject(key: string, answer: HeadObjectCommandOutput): StoredObject {

@@ -7,7 +7,7 @@ import { StoreError } from "../errors.js";
 import type { ObjectLock, StoreFacts } from "../store.js";
 import { isRefusal, type S3Bucket } from "./bucket.js";
 
-/** What a bucket says of itself. A user that may not ask gets the rest. */
+/** The facts about a bucket that the user may ask for. */
 export async function describeBucket(
   bucket: S3Bucket,
   signal: AbortSignal | undefined,
@@ -21,19 +21,19 @@ export async function describeBucket(
       clock.aheadMs = aheadMs(result.response, sent, Date.now());
       return result;
     },
-    // Next to the wire: refusals have a date, too.
+    // Next to the wire, since error responses have a date, too.
     { step: "deserialize", priority: "low", name: "date-of-the-answer" },
   );
-  const versioning = await told(bucket, async () => {
+  const versioning = await reported(bucket, async () => {
     const { Status } = await bucket.call("", signal, (how) => bucket.client.send(asked, how));
     return Status === "Enabled" ? "on" : Status === "Suspended" ? "suspended" : "off";
   });
-  const objectLock = await told(bucket, () => lockOf(bucket, signal));
+  const objectLock = await reported(bucket, () => lockOf(bucket, signal));
   return {
     clockAheadMs: clock.aheadMs,
     versioning: versioning.fact,
     objectLock: objectLock.fact,
-    untold: {
+    unreported: {
       ...(versioning.reason !== undefined && { versioning: versioning.reason }),
       ...(objectLock.reason !== undefined && { objectLock: objectLock.reason }),
     },
@@ -56,11 +56,11 @@ async function lockOf(bucket: S3Bucket, signal: AbortSignal | undefined): Promis
   return { enabled, everyObject: { mode: Mode, days: Days ?? 365 * (Years ?? 0) } };
 }
 
-/** Of a bucket that was made without it. radosgw of Ceph 16 has the second. */
+/** Errors for a bucket that was made without object lock; radosgw of Ceph 16 sends the second. */
 const NO_LOCK = ["ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound"];
 
-/** A fact, or why there is none: not allowed to ask, or not known to this server. The rest throws. */
-async function told<T>(
+/** A fact, or why the server does not report it: not allowed, or not supported. Other failures are thrown. */
+async function reported<T>(
   { store }: S3Bucket,
   ask: () => Promise<T>,
 ): Promise<{ fact?: T; reason?: string }> {
@@ -72,7 +72,7 @@ async function told<T>(
   }
 }
 
-/** HTTP dates are cut to the second, so half of one is what is missing on average. */
+/** HTTP dates are truncated to the second: half of one is added, the mean error. */
 function aheadMs(response: unknown, sent: number, answered: number): number | undefined {
   if (typeof response !== "object" || response === null || !("headers" in response)) {
     return undefined;

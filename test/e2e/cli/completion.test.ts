@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import test from "ava";
+import { candidates } from "../../../src/cli/completion/candidates.js";
 import { backuptool, lines, PROGRAM } from "../../support/program/backuptool.js";
 import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
@@ -103,21 +104,27 @@ test("bash completes files and folders where a flag takes a path", async (t) => 
   });
 });
 
-test("bash completes the names of snapshots of the store on the line or in a variable", async (t) => {
-  const both = `${newer} ${older}`;
-  await check(t, {
-    [`snapshot delete --store file://${store} `]: both,
-    [`snapshot verify --store file://${store} `]: `latest ${both}`,
-    [`snapshot verify ${newer} --store file://${store} --read-data-`]: "--read-data-subset",
-    [`restore --store file://${store} --snapshot ${newer.slice(0, -3)}`]: newer,
-    [`create --store file://${store} --incremental-over=l`]: "latest",
-    [`inspect --from secondary --secondary-store file://${store} --snapshot F`]: both,
-    "create --incremental-over m": "my backup",
-    "snapshot delete --store nonsense://b --fr": "--from",
-    "inspect --store file:///none --snapshot ": "latest",
-  });
-  const env = { BACKUPTOOL_STORE: `file://${store}` };
-  t.deepEqual(await completed(["backuptool snapshot delete "], env), [both]);
+test("snapshots of the store on the line, in a variable or in a file are candidates", async (t) => {
+  const config = join(newFolder(), "config.yaml");
+  writeFileSync(config, `secondary-store: file://${store}\n`);
+  const url = `file://${store}`;
+  const [names, none] = [[newer, older], { env: {} }];
+  for (const [line, expected, { env }] of [
+    [`snapshot delete --store ${url} `, names, none],
+    [`snapshot verify --store ${url} `, ["latest", ...names], none],
+    [`snapshot verify ${newer} --store ${url} --read-data-`, ["--read-data-subset"], none],
+    [`restore --store ${url} --snapshot ${newer.slice(0, -3)}`, [newer], none],
+    [`create --store=${url} --incremental-over=l`, ["--incremental-over=latest"], none],
+    [`inspect --from secondary --secondary-store ${url} --snapshot F`, names, none],
+    ["snapshot delete ", names, { env: { BACKUPTOOL_STORE: url } }],
+    [`snapshot delete --from secondary --config ${config} `, names, none],
+    ["create --incremental-over m", [":folders"], none],
+    ["snapshot delete --store nonsense://b --fr", ["--from"], none],
+    ["inspect --store file:///none --snapshot ", ["latest"], none],
+  ] as const) {
+    // The limit is for people: this machine may be busy.
+    t.deepEqual(await candidates(line.split(" "), env, 600_000), expected, line);
+  }
 });
 
 test("completion does not wait for a store that does not answer", async (t) => {
@@ -128,8 +135,14 @@ test("completion does not wait for a store that does not answer", async (t) => {
   const started = performance.now();
   const { code, stdout, stderr } = await backuptool(
     [
-      ...["__complete", "snapshot", "verify", "--store", "s3://b"],
-      ...["--store-endpoint-override", `http://127.0.0.1:${address.port}`, ""],
+      "__complete",
+      "snapshot",
+      "verify",
+      "--store",
+      "s3://b",
+      "--store-endpoint-override",
+      `http://127.0.0.1:${address.port}`,
+      "",
     ],
     { env: { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" } },
   );

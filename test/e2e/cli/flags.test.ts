@@ -17,7 +17,9 @@ const NOTHING_TO_DO =
 const WRONG: readonly (readonly [args: string, stderr: string])[] = [
   ["creat", 'there is no command "creat"; did you mean create?'],
   ["frobnicate", 'there is no command "frobnicate"; see backuptool --help'],
-  ["snapshot frob", 'there is no command "snapshot frob"; see backuptool --help'],
+  ["snapshots", 'there is no command "snapshots"; did you mean snapshot?'],
+  ["snapshot lst", 'there is no command "snapshot lst"; did you mean snapshot list?'],
+  ["snapshot frobnicate", 'there is no command "snapshot frobnicate"; see backuptool --help'],
   ["completion fish", 'there is no completion for "fish"; write bash or zsh'],
   ["frobnicate --help", 'there is no command "frobnicate"; see backuptool --help'],
   [

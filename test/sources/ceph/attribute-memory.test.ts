@@ -3,9 +3,9 @@ import test from "ava";
 import { PoolTargets } from "../../../src/operations/restore/objects.js";
 import { SharedMemory } from "../../../src/threads/shared-memory.js";
 import type { CephCluster } from "../../../src/sources/ceph/cluster.js";
-import type { LibradosCluster, ReadResult } from "../../../src/sources/ceph/librados.js";
-import { packNames } from "../../../src/sources/ceph/name-batch.js";
-import { FIRST_PAIRS } from "../../../src/sources/ceph/object-parts.js";
+import type { LibradosCluster, ReadAttributes } from "../../../src/sources/ceph/librados.js";
+import { nameAt, packNames } from "../../../src/sources/ceph/name-batch.js";
+import { FIRST_PAIRS } from "../../../src/sources/ceph/omap-page.js";
 import { ObjectReads } from "../../../src/sources/ceph/object-reads.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { WriteObject } from "../../../src/sources/ceph/types.js";
@@ -18,7 +18,7 @@ interface Peaks {
   bytes: number;
 }
 
-/** A pool whose object `i` has `pairs(i)` pairs in its omap; counts what is asked for and not yet consumed. */
+/** A pool whose object `i` has an omap of `pairs(i)` pairs. Counts what was asked for and is not yet consumed. */
 class PoolOfOmaps {
   readonly peak: Peaks = { objects: 0, bytes: 0 };
   readonly #out: Peaks = { objects: 0, bytes: 0 };
@@ -30,7 +30,7 @@ class PoolOfOmaps {
     this.#pairs = pairs;
   }
 
-  /** Reads all; returns the pairs that each object came with, as many as a page has. */
+  /** Reads all objects. Returns how many pairs each came with; a page at most. */
   async read(count: number): Promise<Map<string, number>> {
     const seen = new Map<string, number>();
     const native = { read: this.#answer.bind(this) } as Partial<LibradosCluster> as LibradosCluster;
@@ -40,8 +40,11 @@ class PoolOfOmaps {
       { memoryBytes: MEMORY, signal: NEVER },
     );
     const names = packNames(Array.from({ length: count }, (_, i) => objectName(`${i}`)));
-    for await (const { objects } of reads.run([names])) {
-      // Longer than an answer takes, so that answers pile up when they may.
+    const batches = async function* () {
+      yield names;
+    };
+    for await (const { objects } of reads.run(batches())) {
+      // Slower than the answers, which pile up if the reader lets them.
       await sleep(3);
       for (const object of objects) {
         const name = Buffer.from(object.name).toString();
@@ -53,24 +56,29 @@ class PoolOfOmaps {
     return seen;
   }
 
-  #answer(...args: Parameters<LibradosCluster["read"]>): void {
-    const [, bytes, offsets, request, , , , done] = args;
-    const results: ReadResult[] = [];
-    for (let i = 0; 3 * i + 3 < offsets.length; i++) {
-      const name = Buffer.from(bytes.subarray(offsets[3 * i + 2], offsets[3 * i + 3])).toString();
-      const has = this.#pairs(Number(name));
-      const found = Math.min(has, request[3] ?? 0);
-      const omap = Array<Buffer>(2 * found).fill(this.#value);
-      const more = found < has;
-      results.push([0, 0, 0n, 1n, 0, null, null, found === 0 ? null : omap, more]);
+  #answer(...[, packed, request, done]: Parameters<LibradosCluster["read"]>): void {
+    const names = { ...packed, count: (packed.offsets.length - 1) / 3 };
+    const attributes = Array.from({ length: names.count }, (_, i): ReadAttributes => {
+      const has = this.#pairs(Number(Buffer.from(nameAt(names, i).name).toString()));
+      const found = Math.min(has, request.omap?.count ?? 0);
       this.#count(1, found * this.#value.length);
-    }
+      const omap = Array<Buffer>(2 * found).fill(this.#value);
+      return { xattrs: [], omapHeader: Buffer.alloc(0), omap, omapMore: found < has };
+    });
+    const batch = {
+      errno: new Int32Array(names.count),
+      size: new Float64Array(names.count),
+      mtime: new BigInt64Array(names.count),
+      version: new BigUint64Array(names.count).fill(1n),
+      dataLength: new Float64Array(names.count),
+      attributes,
+    };
     setTimeout(() => {
-      done(0, results);
-      // What is asked for again, with more, was never handed out.
-      for (const [, , , , , , , omap, more] of results) {
-        const found = (omap?.length ?? 0) / 2;
-        if (more && found <= FIRST_PAIRS) this.#count(-1, -found * this.#value.length);
+      done(0, batch);
+      // What is read once more, with more pairs, was never yielded.
+      for (const { omap, omapMore } of attributes) {
+        const found = omap.length / 2;
+        if (omapMore && found <= FIRST_PAIRS) this.#count(-1, -found * this.#value.length);
       }
     }, 1);
   }
@@ -95,20 +103,20 @@ for (const [what, count, valueBytes, pairs] of [
     t.is(seen.size, count);
     for (const [name, found] of seen) {
       const has = pairs(Number(name));
-      // What is more than a few MiB is handed out in part, and read page by page.
+      // An omap of more than a few MiB comes with its first page.
       if (found !== has && found * valueBytes < 1 << 20) t.fail(`${name}: ${found} of ${has}`);
     }
     t.true(pool.peak.bytes < 2 * MEMORY, `${pool.peak.bytes >> 20} MiB`);
   });
 }
 
-test("objects without attributes are read as many at once as ever", async (t) => {
+test("objects without attributes are read 512 at a time", async (t) => {
   const pool = new PoolOfOmaps(0, () => 0);
   t.is((await pool.read(5000)).size, 5000);
   t.true(pool.peak.objects >= 512, `${pool.peak.objects} objects`);
 });
 
-test("writing counts attributes", async (t) => {
+test("the memory of writes includes attributes", async (t) => {
   let [out, peak, written] = [0, 0, 0];
   const pool = {
     write: async (objects: readonly WriteObject[]) => {

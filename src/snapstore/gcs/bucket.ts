@@ -4,11 +4,12 @@ import type { GcsConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { TimeoutError, withDeadline } from "../../flow/deadline.js";
 import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
-import { callError, refusalError } from "../http/failure.js";
-import type { ProxyAgents } from "../proxy/agents.js";
+import { callError } from "../http/failure.js";
 import { isOfProxy } from "../proxy/failure.js";
+import { GcsAccess, ignoreCredentialsVariable } from "./access.js";
+import { gcsFailure } from "./failure.js";
 
-/** Where the SDK goes when no variable tells it otherwise. */
+/** The SDK's default endpoint. */
 const GOOGLES = "https://storage.googleapis.com";
 const GOOGLES_TOKENS = new URL("https://oauth2.googleapis.com");
 
@@ -25,23 +26,24 @@ export interface GcsCall {
 }
 
 /**
- * Calls of the JSON API. The SDK says who we are and where the API is; its own calls know neither
- * AbortSignal nor deadlines, and its uploads choose their chunks themselves.
+ * Calls of the JSON API on one bucket. The SDK supplies authorization and the endpoint alone: its own calls take
+ * neither AbortSignal nor deadlines, and its uploads choose their chunks themselves.
  */
-export class GcsApi {
+export class GcsBucket {
   readonly store: string;
   readonly endpoint: string;
-  readonly #bucket: string;
+  readonly #name: string;
   readonly #newStorage: () => Storage;
   #access: GcsAccess;
   readonly #anonymous: boolean;
   readonly #hint: string = "check the key file, or give one";
   readonly #http: HttpClient;
+  #proxiesChecked = false;
 
   /** @param deadlines how long to wait for a token, beside the calls themselves */
   constructor(config: GcsConfig, store: string, deadlines: HttpDeadlines = HTTP_DEADLINES) {
     this.store = store;
-    this.#bucket = config.container;
+    this.#name = config.container;
     this.#http = new HttpClient({}, deadlines);
     const { apart } = config;
     const endpoint = config.endpoint ?? (apart && GOOGLES);
@@ -51,10 +53,7 @@ export class GcsApi {
         ...(config.credentials !== undefined && { credentials: { ...config.credentials } }),
         retryOptions: { autoRetry: false },
       });
-      if (apart !== undefined) {
-        const { authClient } = storage;
-        authClient._tryGetApplicationCredentialsFromEnvironmentVariable = async () => null;
-      }
+      if (apart !== undefined) ignoreCredentialsVariable(storage.authClient);
       return storage;
     };
     const storage = this.#newStorage();
@@ -86,11 +85,7 @@ export class GcsApi {
       const headers = { ...wanted.headers, ...(await this.#authorization(wanted.url, signal)) };
       const answer = await this.#http.send({ ...wanted, headers });
       if (answer.ok || expected.includes(answer.status)) return answer.about(context);
-      const { words, reason } = toldBy(await answer.text());
-      const { status } = answer;
-      const retryAfter = answer.header("retry-after");
-      const code = codeOf(status, reason, words);
-      throw refusalError({ status, retryAfter, words, code }, context);
+      throw await gcsFailure(answer, context);
     } catch (error) {
       throw callError(error, context);
     }
@@ -107,7 +102,7 @@ export class GcsApi {
 
   #urlOf(api: string, name: string | undefined, query: Readonly<Record<string, string>>): URL {
     const object = name === undefined ? "" : `/${encodeURIComponent(name)}`;
-    const url = new URL(`${this.endpoint}${api}/b/${encodeURIComponent(this.#bucket)}/o${object}`);
+    const url = new URL(`${this.endpoint}${api}/b/${encodeURIComponent(this.#name)}/o${object}`);
     url.search = new URLSearchParams(query).toString();
     return url;
   }
@@ -117,8 +112,7 @@ export class GcsApi {
     signal: AbortSignal | undefined,
   ): Promise<Readonly<Record<string, string>>> {
     if (this.#anonymous) return {};
-    // What is wrong with a variable would come back as the library's word about the key.
-    for (const called of [url, GOOGLES_TOKENS]) this.#http.agents.forwarding(called);
+    this.#checkProxies(url);
     const access = this.#access;
     try {
       // An aborted caller stops waiting; the call goes on for the others that share it.
@@ -138,78 +132,17 @@ export class GcsApi {
     }
   }
 
+  /** Rejects a wrong variable of a proxy, once: the library would report it as a failure of the key. */
+  #checkProxies(url: URL): void {
+    if (this.#proxiesChecked) return;
+    for (const called of [url, GOOGLES_TOKENS]) this.#http.agents.forwarding(called);
+    this.#proxiesChecked = true;
+  }
+
   /** Ends a call for a token that hangs: the library would hand it to all that ask again. */
   #replace(access: GcsAccess, reason: TimeoutError): void {
     access.end(reason);
     if (this.#access !== access) return;
     this.#access = new GcsAccess(this.#newStorage().authClient, this.#http.agents);
-  }
-}
-
-/** Who we are, as the library finds out. Its calls for tokens are shared by all who need one. */
-class GcsAccess {
-  readonly #auth: Storage["authClient"];
-  readonly #agents: ProxyAgents;
-  readonly #ended = new AbortController();
-
-  constructor(auth: Storage["authClient"], agents: ProxyAgents) {
-    this.#auth = auth;
-    this.#agents = agents;
-  }
-
-  async headers(url: URL): Promise<Readonly<Record<string, string>>> {
-    try {
-      const client = await this.#auth.getClient();
-      const { signal } = this.#ended;
-      const { http, https } = this.#agents;
-      const agent = ({ protocol }: URL) => (protocol === "https:" ? https : http);
-      for (const transporter of transportersOf(client)) {
-        Reflect.set(transporter, "defaults", { signal, agent });
-      }
-      return { ...(await client.getRequestHeaders(url.href)) };
-    } catch (error) {
-      throw this.#ended.signal.aborted ? this.#ended.signal.reason : error;
-    }
-  }
-
-  /** Ends the library's calls, which would keep the process alive: all that share them fail by the reason. */
-  end(reason?: unknown): void {
-    this.#ended.abort(reason);
-  }
-}
-
-/**
- * What makes a client's calls: its own, and those of what it asks for a token first. An external account exchanges one
- * that it was given, and an impersonated account is another account's.
- */
-function transportersOf(client: unknown): object[] {
-  if (!(client instanceof Object)) return [];
-  const [transporter, ...others]: unknown[] = ["transporter", "stsCredential", "sourceClient"].map(
-    (name) => Reflect.get(client, name),
-  );
-  const own = transporter instanceof Object ? [transporter] : [];
-  return [...own, ...others.flatMap(transportersOf)];
-}
-
-/** https://cloud.google.com/storage/docs/json_api/v1/status-codes */
-function codeOf(status: number, reason: string, words: string): StoreErrorCode | undefined {
-  if (status === 403 && /retention|hold/i.test(`${reason} ${words}`)) return "STORE_IMMUTABLE";
-  if (/rateLimitExceeded/i.test(reason)) return "STORE_THROTTLED";
-  if (reason === "quotaExceeded") return "STORE_FULL";
-  // Of what was sent, other bytes came.
-  if (status === 400 && /(md5|crc32c|hash)/i.test(words)) return "STORE_TRANSIENT";
-  return undefined;
-}
-
-/** What an answer says went wrong: JSON from the API, plain text of uploads. */
-function toldBy(text: string): { words: string; reason: string } {
-  try {
-    const { error } = JSON.parse(text);
-    return {
-      words: String(error?.message ?? ""),
-      reason: String(error?.errors?.[0]?.reason ?? ""),
-    };
-  } catch {
-    return { words: text.replace(/<[^>]*>/g, " "), reason: "" };
   }
 }

@@ -32,14 +32,14 @@ export interface CallOptions {
 export type Conditions = { ifNoneMatch: "*" } | { ifMatch: string } | Record<string, never>;
 
 /** A container, as a store with a prefix sees it. */
-export class AbsBlobs {
+export class AbsContainer {
   readonly store: string;
-  readonly container: ContainerClient;
+  readonly client: ContainerClient;
   readonly idleMs: number;
   readonly #below: string;
 
-  constructor(container: ContainerClient, store: string, prefix: string, idleMs: number) {
-    this.container = container;
+  constructor(client: ContainerClient, store: string, prefix: string, idleMs: number) {
+    this.client = client;
     this.store = store;
     this.idleMs = idleMs;
     this.#below = prefix === "" ? "" : `${prefix}/`;
@@ -55,7 +55,7 @@ export class AbsBlobs {
   }
 
   at(key: string): BlockBlobClient {
-    return this.container.getBlockBlobClient(this.nameOf(key));
+    return this.client.getBlockBlobClient(this.nameOf(key));
   }
 
   /** One call, with a deadline. Throws what the SDK threw: see {@link failure}. */
