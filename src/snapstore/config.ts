@@ -1,4 +1,4 @@
-/** Where a store is and how to get in: what flags, variables and credential files come down to. */
+/** Place and credentials of a store, made of settings, variables and credential files. */
 
 interface CommonConfig {
   /** Path below the container or folder; empty, or segments without `/` at either end. */
@@ -6,16 +6,16 @@ interface CommonConfig {
 }
 
 /**
- * Of a store that is not the primary: what the SDKs find in the process's variables is the primary's.
- * Such a store has what its own variables say and what the machine and its files give.
+ * For a store that is not the primary: variables of the process that the SDKs read are the primary's. Such a store gets
+ * its own variables and the credentials of the machine and its files.
  */
 export interface ApartFromVariables {
-  /** Whole name of the variable to set where nothing is found. */
+  /** Whole name of the variable to set when no credentials are found. */
   readonly variable: string;
 }
 
 export interface S3Apart extends ApartFromVariables {
-  /** Of the shared files; then nothing but this profile is asked. */
+  /** Of the shared files; the only source of credentials then. */
   readonly profile?: string | undefined;
   /** Instead of ~/.aws/credentials and ~/.aws/config. */
   readonly credentialsFile?: string | undefined;
@@ -34,7 +34,7 @@ export interface S3Config extends CommonConfig {
   readonly container: string;
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
-  /** Absent: the SDK's own chain. */
+  /** Default: the SDK's own chain. */
   readonly credentials?: S3Credentials | undefined;
   readonly pathStyle?: boolean | undefined;
   readonly insecureSkipVerify?: boolean | undefined;
@@ -42,7 +42,7 @@ export interface S3Config extends CommonConfig {
   readonly caCertificate?: string | undefined;
   readonly sse?: S3Encryption | undefined;
   readonly storageClass?: string | undefined;
-  /** Assumed before anything else: with a token file by web identity, else by the credentials. */
+  /** Role to assume first: with a token file by web identity, else with the credentials. */
   readonly roleArn?: string | undefined;
   readonly webIdentityTokenFile?: string | undefined;
   readonly apart?: S3Apart | undefined;
@@ -70,7 +70,7 @@ export interface AbsConfig extends CommonConfig {
   readonly endpoint?: string | undefined;
   readonly credentials?: AbsCredentials | undefined;
   readonly account?: string | undefined;
-  /** `blob.core.windows.net` unless told. */
+  /** Default: `blob.core.windows.net`. */
   readonly domain?: string | undefined;
 }
 
@@ -128,13 +128,13 @@ export interface RcloneConfig extends CommonConfig {
   readonly provider: "Rclone";
   /** `remote:path`. */
   readonly container: string;
-  /** The rclone.conf; rclone's own default unless told. */
+  /** The rclone.conf. Default: that of rclone. */
   readonly configFile?: string | undefined;
-  /** The store's own variables, which rclone gets beside those of the machine. */
+  /** The store's own variables, added to those of the machine. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Whole name of the variable that holds the password of the rclone.conf, for hints. */
   readonly passwordVariable?: string | undefined;
-  /** The program; `rclone` in PATH unless told. */
+  /** The program. Default: `rclone` in PATH. */
   readonly program?: string | undefined;
 }
 

@@ -6,8 +6,8 @@ import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { locationGroups } from "../flag-groups.js";
 
-/** What goes to standard error alone. */
-const TOLD: ReadonlySet<OperationEvent["type"]> = new Set([
+/** Events for standard error. */
+const REPORTED: ReadonlySet<OperationEvent["type"]> = new Set([
   ...(["warning", "missing", "backup-opened", "note"] as const),
 ]);
 
@@ -27,13 +27,13 @@ export const cat = command({
     const { signal, passphrase, stateFolder } = session;
     const { complete } = await catBackup(
       { location: backupLocation(args, session), output: stdout },
-      // Standard output belongs to the tar; what is wrong with it has another.
+      // Standard output is for the tar; events go to standard error.
       {
         signal,
         passphrase,
         stateFolder,
         report: (event) => {
-          if (TOLD.has(event.type)) session.report(event);
+          if (REPORTED.has(event.type)) session.report(event);
         },
       },
     );

@@ -42,7 +42,7 @@ export const doctor = command({
   ],
   async run(args, session) {
     const { examine } = await import("../../operations/doctor/doctor.js");
-    // The check of the keyring says itself who may read it.
+    // The check of the keyring has a warning of its own.
     const ceph = cephOptions(args, () => {});
     const primary = storeNamed(args, "primary", session);
     const failed = await examine(
@@ -64,13 +64,13 @@ export const doctor = command({
   },
 });
 
-/** Undefined when nothing names one. What is wrong with one that is named shows when it is asked for. */
+/** Undefined without settings of such a store. An error in them is thrown when the store is asked for. */
 function storeNamed(
   args: StoreSettings,
   role: StoreRole,
   { env, warn }: Session,
 ): (() => StoreConfig) | undefined {
-  // Files are read once: a pipe has nothing more the second time.
+  // Files are read once: a pipe is empty the second time.
   try {
     const config = storeConfig(args, role, env, warn);
     return config && (() => config);

@@ -4,7 +4,7 @@ import { noProxy } from "./no-proxy.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A web proxy that a variable names. */
+/** A web proxy from a variable. */
 export interface WebProxy {
   /** Without user and password. */
   readonly url: URL;
@@ -14,7 +14,7 @@ export interface WebProxy {
   readonly name: string;
 }
 
-/** What the variables of an environment say about proxies. */
+/** The proxies in the variables of an environment. */
 export class ProxySettings {
   readonly #byScheme: Readonly<Record<string, ProxyVariable | undefined>>;
   readonly #isExcluded: (host: string, port: number) => boolean;
@@ -46,8 +46,8 @@ export interface ProxyVariable {
 }
 
 /**
- * The variables that decide for `http:` and `https:` URLs. Lower case goes first, as curl has it; ALL_PROXY is
- * for a scheme without a variable of its own. Under CGI HTTP_PROXY is a header of the request (CVE-2016-5385).
+ * The variables for `http:` and `https:` URLs. Lower case takes precedence, as in curl; ALL_PROXY is for a scheme without
+ * its own variable. Under CGI HTTP_PROXY is a header of the request (CVE-2016-5385).
  */
 export function proxyVariables(
   env: Environment,

@@ -69,16 +69,16 @@ const BACKENDS = [
   "ZOHO",
 ];
 
-/** The variables of its own store that rclone gets. What changes its log or its control is left out. */
+/** The variables of its store that rclone gets; none that change its log or its remote control. */
 const OF_THE_STORE: readonly RegExp[] = [
-  // Where remotes are defined, and their password.
+  // The definitions of remotes, and their password.
   /^RCLONE_(CONFIG|CONFIG_PASS|PASSWORD_COMMAND)$/,
   /^RCLONE_CONFIG_(?!BACKUPTOOLSTORE_)[^=]+_[^=]+$/,
   new RegExp(`^RCLONE_(${BACKENDS.join("|")}|HTTP_(URL|HEADERS|NO_SLASH|NO_HEAD))(_|$)`),
-  // How its network is reached, and how much of it may be used.
+  // The network, and limits on its use.
   /^RCLONE_(CA_CERT|CLIENT_CERT|CLIENT_KEY|NO_CHECK_CERTIFICATE|BIND|USER_AGENT)$/,
   /^RCLONE_(BWLIMIT|TPSLIMIT|TPSLIMIT_BURST)$/,
-  // What backends with env_auth look for. rclone's S3 fails over AWS_CA_BUNDLE; its own is RCLONE_CA_CERT.
+  // Credentials for backends with env_auth. rclone's S3 fails over AWS_CA_BUNDLE; its own is RCLONE_CA_CERT.
   /^AWS_(?!CA_BUNDLE$)/,
   /^(AZURE|GOOGLE|OCI|OS|ST)_/,
   // Of sftp and hdfs.
@@ -90,7 +90,7 @@ type Settings = Omit<RcloneConfig, "provider" | "container" | "prefix">;
 /** A remote of rclone. A store that is not the primary sees its own variables only, without their prefix. */
 export function rcloneSettings(env: StoreEnvironment, primaryConfig: string | undefined): Settings {
   const configFile = env.get("RCLONE_CONFIG");
-  // rclone's own default would be a third file that nobody named.
+  // rclone's own default would be a third file, which no setting names.
   if (configFile === undefined && primaryConfig !== undefined && primaryConfig !== "") {
     throw new UsageError(`${env.nameOf("RCLONE_CONFIG")} is not set`, {
       hint: "RCLONE_CONFIG is the primary's; both may name the same file",

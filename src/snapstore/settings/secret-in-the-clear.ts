@@ -1,8 +1,8 @@
 import type { AbsConfig, GcsConfig, S3Config, StoreConfig, SwiftConfig } from "../config.js";
 
 /**
- * What of a store's credentials goes over the network as it is, without TLS; undefined where nothing does. Keys that
- * only sign requests (S3, Azure's shared key) never leave this machine.
+ * The secret of a store that is sent without TLS; undefined without one. Keys that only sign requests (S3, Azure's shared
+ * key) never leave this machine.
  */
 export function secretInTheClear(config: StoreConfig): string | undefined {
   switch (config.provider) {
