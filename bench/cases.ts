@@ -1,16 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { EtcdCluster } from "../src/sources/etcd/cluster.js";
 import { env } from "../test/support/program/backuptool.js";
 import { fillPool } from "./fill.js";
-import { type Measure, measure, measureTool } from "./measure.js";
-
-type Measured = Measure & { readonly work: number };
+import type { LeastWork } from "./least-cpu.js";
+import { measure, measureTool, type ToolMeasure } from "./measure.js";
 
 /** One run: how fast we were and how fast the peer was, in the same unit. */
 export interface Pair {
-  readonly ours: Measure;
+  readonly ours: ToolMeasure;
   /**
    * Units a second from the end of the key derivation to the exit: as rados bench counts, which starts
    * its clock when it is connected.
@@ -27,6 +26,10 @@ export interface Case {
   /** The ratio to the peer that the project promises. */
   readonly goal: number;
   readonly peer: string;
+  /** What must at least be done with the bytes of the case. */
+  readonly least: LeastWork;
+  /** How many bytes the last run stored, or read from where they were stored. */
+  bytes(): number;
   prepare(): Promise<void>;
   run(): Promise<Pair>;
 }
@@ -41,7 +44,7 @@ export interface Scale {
 const LARGE = 4 << 20;
 const SMALL = 1024;
 
-/** Cases in the order in which they build on each other. Pools: data in btrdb*, rados bench in restore_*. */
+/** Cases in the order in which they build on each other. Our data is in the pools btrdb*, that of rados bench in restore_*. */
 export function casesOf(folder: string, scale: Scale): Case[] {
   const ceph = [
     "--cephconf",
@@ -53,10 +56,12 @@ export function casesOf(folder: string, scale: Scale): Case[] {
   const etcd = ["--etcd", env("ETCD_ENDPOINT"), "--skip-ceph"];
   const rados = ["rados", "-c", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN")];
   const at = (name: string): string => join(folder, name);
-  const backup = async (name: string, ...args: string[]): Promise<Measured> => {
+  const backup = async (name: string, ...args: string[]): Promise<ToolMeasure> => {
     rmSync(at(name), { recursive: true, force: true });
     return measureTool(["create", "--outputdir", at(name), ...args]);
   };
+  const stored = (name: string) => (): number =>
+    readdirSync(at(name)).reduce((sum, file) => sum + statSync(join(at(name), file)).size, 0);
   const radosBench = async (
     pool: string,
     kind: "seq" | "write",
@@ -79,7 +84,7 @@ export function casesOf(folder: string, scale: Scale): Case[] {
     const time = Number(/Total time run:\s+([\d.]+)/.exec(stdout)?.[1]);
     return (size === LARGE ? (objects * size) / (1 << 20) : objects) / time;
   };
-  const pair = (units: number, ours: Measured, peerRate: number): Pair => ({
+  const pair = (units: number, ours: ToolMeasure, peerRate: number): Pair => ({
     ours,
     ourRate: units / ours.work,
     wholeRate: units / ours.wall,
@@ -94,6 +99,8 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       unit: "MiB",
       goal: 0.5,
       peer: "rados bench seq",
+      least: "seal",
+      bytes: stored("large"),
       prepare: async () => {
         await fillPool("btrdbhot", largeObjects, LARGE);
         await radosBench("restore_hot", "write", LARGE, largeObjects);
@@ -107,7 +114,9 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       name: `create, ${smallObjects} objects of 1 KiB`,
       unit: "objects",
       goal: 0.6,
-      peer: "rados bench -b 1024 -t 64 seq",
+      peer: "rados bench -b 1024 seq",
+      least: "seal",
+      bytes: stored("small"),
       prepare: async () => {
         await fillPool("btrdbcold", smallObjects, SMALL);
         await radosBench("restore_cold", "write", SMALL, smallObjects);
@@ -125,7 +134,9 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       name: `incremental, nothing changed in ${smallObjects} objects`,
       unit: "objects",
       goal: 2.0,
-      peer: "rados bench -b 1024 -t 64 seq",
+      peer: "rados bench -b 1024 seq",
+      least: "seal",
+      bytes: stored("unchanged"),
       prepare: nothing,
       run: async () => {
         const peer = await radosBench("restore_cold", "seq", SMALL, smallObjects);
@@ -138,6 +149,8 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       unit: "MiB",
       goal: 0.6,
       peer: "rados bench write",
+      least: "open",
+      bytes: stored("large"),
       prepare: nothing,
       run: async () => {
         const peer = await radosBench("restore_cold", "write", LARGE, largeObjects);
@@ -153,7 +166,9 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       name: `restore, ${smallObjects} objects of 1 KiB`,
       unit: "objects",
       goal: 0.6,
-      peer: "rados bench -b 1024 -t 64 write",
+      peer: "rados bench -b 1024 write",
+      least: "open",
+      bytes: stored("small"),
       prepare: nothing,
       run: async () => {
         const peer = await radosBench("restore_hot", "write", SMALL, smallObjects);
@@ -169,7 +184,9 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       name: `create, ${records} etcd records of 100 bytes`,
       unit: "records",
       goal: 0.5,
-      peer: "etcdctl get --prefix ''",
+      peer: "etcdctl get",
+      least: "seal",
+      bytes: stored("etcd"),
       prepare: () => fillEtcd(records),
       run: async () => {
         const get = ["--endpoints", env("ETCD_ENDPOINT"), "get", "--prefix", ""];
@@ -183,7 +200,9 @@ export function casesOf(folder: string, scale: Scale): Case[] {
         name: "inspect of the 4 MiB objects",
         unit: "MiB",
         goal: 1 / 1.5,
-        peer: `${hash.join(" ")} of the same files`,
+        peer: hash.join(" "),
+        least: "open",
+        bytes: stored("large"),
         prepare: nothing,
         run: async () => {
           const files = readdirSync(at("large")).map((name) => join(at("large"), name));

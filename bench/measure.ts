@@ -1,4 +1,3 @@
-import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { runProcess } from "../test/support/program/processes.js";
 
@@ -13,48 +12,54 @@ export interface Measure {
   readonly stdout: string;
 }
 
+/** What one run of our program took; `work` and `workCpu`, in seconds, begin when the key is derived. */
+export interface ToolMeasure extends Measure {
+  readonly work: number;
+  readonly workCpu: number;
+}
+
 interface MeasureOptions {
   readonly quiet?: boolean;
   readonly env?: Readonly<Record<string, string>>;
-  /** Exit codes that are no failure; 0 alone unless told. */
+  /** Exit codes that are no failure; 0 alone by default. */
   readonly codes?: readonly number[];
-  readonly onStart?: (child: ChildProcess) => void;
 }
 
 const MEASURE = fileURLToPath(new URL("../../bench/measure.py", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+/** Our program prints it when the key is derived. */
+const KEYS_DONE = "done ";
 
 /** Runs a command to its end; throws when it fails. `quiet` sends its output to /dev/null. */
 export async function measure(
   command: readonly string[],
-  { quiet = false, env = {}, codes = [0], onStart }: MeasureOptions = {},
+  options: MeasureOptions = {},
 ): Promise<Measure> {
-  const words = quiet ? ["sh", "-c", 'exec "$@" >/dev/null', "sh", ...command] : command;
-  const { stdout, stderr } = await runProcess("/usr/bin/python3", [MEASURE, ...words], {
+  return run<Measure>(
+    options.quiet ? ["sh", "-c", 'exec "$@" >/dev/null', "sh", ...command] : command,
+    options,
+  );
+}
+
+/** Runs our program to its end; throws when it fails. */
+export async function measureTool(
+  args: readonly string[],
+  options: Pick<MeasureOptions, "env" | "codes"> = {},
+): Promise<ToolMeasure> {
+  const command = ["--since", KEYS_DONE, process.execPath, PROGRAM, ...args, "--quiet"];
+  return run<ToolMeasure>(command, options);
+}
+
+async function run<Result extends Measure>(
+  command: readonly string[],
+  { env = {}, codes = [0] }: MeasureOptions,
+): Promise<Result> {
+  const { stdout, stderr } = await runProcess("/usr/bin/python3", [MEASURE, ...command], {
     env: { BACKUPTOOL_PASSPHRASE: "bench", ...env },
-    ...(onStart === undefined ? {} : { onStart }),
   });
   const { code, ...measured } = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "{}");
   if (!codes.includes(code)) throw new Error(`${command.join(" ")}: exit code ${code}\n${stderr}`);
   return { ...measured, stdout: stdout.toString() };
-}
-
-/** Runs our program; `work` is the time from the end of the key derivation to the exit, seconds. */
-export async function measureTool(
-  args: readonly string[],
-  options: Pick<MeasureOptions, "env" | "codes"> = {},
-): Promise<Measure & { work: number }> {
-  let since = Number.NaN;
-  const onStart = (child: ChildProcess): void => {
-    child.stdout?.on("data", (text: Buffer) => {
-      if (/^done /m.test(text.toString())) since = performance.now();
-    });
-  };
-  const measured = await measure([process.execPath, PROGRAM, ...args, "--quiet"], {
-    ...options,
-    onStart,
-  });
-  return { ...measured, work: (performance.now() - since) / 1000 };
 }
 
 export function median(values: readonly number[]): number {

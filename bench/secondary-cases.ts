@@ -8,7 +8,7 @@ import { freePort } from "../test/support/servers/etcd-server.js";
 import { emptyBucket, newBucket, storeFields } from "../test/support/stores/s3-buckets.js";
 import type { Case, Scale } from "./cases.js";
 import { fillPool } from "./fill.js";
-import { type Measure, measureTool } from "./measure.js";
+import { measureTool, type ToolMeasure } from "./measure.js";
 
 const LARGE_MIB = 4;
 /** Few: what gets through is work for the same two cores. */
@@ -31,17 +31,19 @@ export function secondaryCasesOf(folder: string, scale: Scale): Case[] {
     codes: [0, 3],
   };
   let bucket = "";
-  const create = async (...second: string[]): Promise<Measure> => {
+  const create = async (...second: string[]): Promise<ToolMeasure> => {
     const store = ["--store", `s3://${bucket}/first`];
     const measured = await measureTool(["create", ...store, ...second, ...from], withStores);
     await emptyBucket(bucket);
     return measured;
   };
   const beside = (what: string, secondary: () => Promise<Broken>): Case => ({
-    name: `create with a secondary that ${what}, ${scale.largeObjects} objects of 4 MiB`,
+    name: `create with a secondary that ${what}`,
     unit: "MiB",
     goal: 1 / 1.1,
-    peer: "create to the primary alone",
+    peer: "primary alone",
+    least: "seal",
+    bytes: () => megabytes << 20,
     prepare: async () => {
       await fillPool("btrdbhot", scale.largeObjects, LARGE_MIB << 20);
       bucket = await newBucket();

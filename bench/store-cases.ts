@@ -4,7 +4,7 @@ import { env } from "../test/support/program/backuptool.js";
 import { newBucket, radosgw, storeFields } from "../test/support/stores/s3-buckets.js";
 import type { Case, Pair, Scale } from "./cases.js";
 import { fillPool } from "./fill.js";
-import { type Measure, measure, measureTool } from "./measure.js";
+import { type Measure, measure, measureTool, type ToolMeasure } from "./measure.js";
 
 const LARGE_MIB = 4;
 /** Files, and parts of each, on their way at once: the same for rclone. */
@@ -19,6 +19,7 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
   const credentials = join(folder, "s3.json");
   const local = join(folder, "local");
   const megabytes = scale.largeObjects * LARGE_MIB;
+  const bytes = (): number => megabytes << 20;
   const ceph = ["--cephconf", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN")];
   const from = [...ceph, "--skip-etcd", "--include-pool", "btrdbhot", "--archive-size", "256MiB"];
   const into = [...ceph, "--skip-etcd", "--restore-pool", "btrdbhot:restore_hot"];
@@ -49,7 +50,7 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
       "5M",
       ...args,
     ]);
-  const rates = (ours: Measure, peerSeconds: number, ourSeconds = ours.wall): Pair => ({
+  const rates = (ours: ToolMeasure, peerSeconds: number, ourSeconds = ours.wall): Pair => ({
     ours,
     ourRate: megabytes / ourSeconds,
     wholeRate: megabytes / ourSeconds,
@@ -58,10 +59,12 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
   let runs = 0;
   return [
     {
-      name: `create to two S3 stores, ${scale.largeObjects} objects of 4 MiB, CPU time`,
+      name: "create to two S3 stores, CPU time",
       unit: "MiB",
       goal: 1 / 1.5,
-      peer: "CPU time of create to one",
+      peer: "create to one",
+      least: "seal",
+      bytes,
       prepare: async () => {
         await fillPool("btrdbhot", scale.largeObjects, LARGE_MIB << 20);
         [one, two] = [await newBucket(), await newBucket()];
@@ -91,7 +94,9 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
       name: "copy of the same files to S3",
       unit: "MiB",
       goal: 0.8,
-      peer: "rclone copy, as many at once",
+      peer: "rclone copy",
+      least: "hash",
+      bytes,
       prepare: async () => {
         rmSync(local, { recursive: true, force: true });
         await tool("create", "--store", `file://${local}`, ...from);
@@ -117,7 +122,9 @@ export function storeCasesOf(folder: string, scale: Scale): Case[] {
       name: "restore from S3",
       unit: "MiB",
       goal: 0.8,
-      peer: "rclone copy down, then restore from the folder",
+      peer: "rclone copy, then restore",
+      least: "open",
+      bytes,
       prepare: async () => {
         await rclone("copy", local, `s3:${one}/down`);
       },

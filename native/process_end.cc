@@ -14,16 +14,22 @@
 #include <cstdint>
 #include <memory>
 
-// What JavaScript cannot do about the end of its process: end while a thread is blocked in a system call or in a
-// long computation (exit joins all threads), end while the main thread itself is blocked, and leave no core dump.
+// Ends the process where JavaScript cannot: while a thread is blocked in a system call or a long computation, which
+// process.exit waits for, and while the main thread itself is blocked. Also forbids core dumps.
+//
+// Threads: functions of the exports run on the JavaScript thread. Each of endAfterSignals and endWithin starts a detached
+// thread, which owns its Limits, touches no JavaScript, and only ever ends by _exit. on_signal runs on any thread of
+// Node. The addon is linked as nodelete, because the threads and the handler outlive the environment that loaded it.
 namespace {
 
 constexpr int SIGNALS = 65;
 
+// Counts signals. Posted by on_signal, awaited by one thread.
 sem_t arrived;
+// The handlers that were there before, by the number of the signal. Written before ours is installed.
 std::array<struct sigaction, SIGNALS> previous;
 
-// Only what may be called in a signal handler.
+// Calls only what POSIX allows in a signal handler.
 void on_signal(int number, siginfo_t* info, void* context) {
   const int error = errno;
   sem_post(&arrived);
@@ -37,8 +43,11 @@ void on_signal(int number, siginfo_t* info, void* context) {
 }
 
 struct Limits {
+  // From the first signal, or from the start.
   int64_t first_ms;
+  // From the second signal.
   int64_t second_ms;
+  // Of the exit.
   int code;
 };
 
@@ -59,7 +68,7 @@ void wait_for_signal() {
   }
 }
 
-// False when the deadline passes without a further signal. Polls, because sem_timedwait counts by the wall clock.
+// Returns false when the deadline passes first. Polls, because sem_timedwait counts by the wall clock.
 bool wait_for_signal_until(int64_t deadline_ms) {
   while (sem_trywait(&arrived) != 0) {
     const int64_t left = deadline_ms - now_ms();
@@ -84,7 +93,7 @@ void* end_in_time(void* argument) {
 }
 
 void start_thread(Napi::Env env, void* (*run)(void*), std::unique_ptr<Limits> limits) {
-  // The thread takes no signal: a handler belongs to the threads of Node.
+  // The thread blocks all signals: handlers must run on the threads of Node.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -96,11 +105,11 @@ void start_thread(Napi::Env env, void* (*run)(void*), std::unique_ptr<Limits> li
   pthread_detach(thread);
 }
 
-// (numbers of signals, firstMs, secondMs, code). Handlers that are there already keep being called.
+// endAfterSignals(signals, firstMs, secondMs, code). Handlers that are installed already are still called.
 void end_after_signals_of(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   static std::atomic<bool> called{false};
-  if (called.exchange(true)) throw Napi::Error::New(env, "signals are watched already");
+  if (called.exchange(true)) throw Napi::Error::New(env, "endAfterSignals was called already");
   if (sem_init(&arrived, 0, 0) != 0) throw Napi::Error::New(env, "no semaphore");
   start_thread(env, end_after_signals,
                std::make_unique<Limits>(Limits{info[1].ToNumber().Int64Value(), info[2].ToNumber().Int64Value(),
@@ -118,14 +127,14 @@ void end_after_signals_of(const Napi::CallbackInfo& info) {
   }
 }
 
-// (ms, code). Ends the process after that time, whatever its threads do.
+// endWithin(ms, code). Ends the process after that time, whatever its threads do.
 void end_within(const Napi::CallbackInfo& info) {
   start_thread(info.Env(), end_in_time,
                std::make_unique<Limits>(Limits{info[0].ToNumber().Int64Value(), 0, info[1].ToNumber().Int32Value()}));
 }
 
-// A limit of 1 and not 0: a core_pattern that is a program gets the dump whatever the limit is, except with 1, which
-// the kernel takes as the sign that this program itself has crashed (core(5), coredump.c). Children inherit it.
+// forbidCoreDumps(). The limit is 1, not 0: where core_pattern is a program, the kernel gives it the dump at any limit
+// but 1, by which it recognises a crash of that program itself (core(5), fs/coredump.c). Child processes inherit it.
 void forbid_core_dumps(const Napi::CallbackInfo& info) {
   struct rlimit limit = {1, 1};
   struct rlimit present;

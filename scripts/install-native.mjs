@@ -1,31 +1,47 @@
-// Builds the native addons, the librados binding only where librados is, and says what is lacking: everything but Ceph
-// works without them. With --required their absence is an error.
+// Compiles the native addons of binding.gyp where no prebuilt ones fit this machine: the librados binding only where
+// librados' headers are. Never fails an install: everything but Ceph works without them. With --required it always
+// compiles, and a failure is an error.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const PACKAGES = "librados-dev libradospp-dev g++ make python3";
 const required = process.argv.includes("--required");
+const require = createRequire(import.meta.url);
+
+function fits(name) {
+  const folder = fileURLToPath(new URL(`../addons/${name}`, import.meta.url));
+  try {
+    require(require("node-gyp-build").resolve(folder));
+    return true;
+  } catch (error) {
+    // The binding is right for this machine as soon as librados2 is installed.
+    return String(error).includes("librados.so.2");
+  }
+}
+
+function end(problem) {
+  const remedy = `use --skip-ceph, or apt-get install ${PACKAGES} && npm rebuild backuptool`;
+  console.error(`backuptool: without the librados binding (${problem}): ${remedy}`);
+  process.exit(required ? 1 : 0);
+}
+
+if (!required && ["chunk_cipher", "process_end", "rados"].every(fits)) process.exit(0);
 
 const tools = ["g++", "make", "python3"].filter((tool) => spawnSync(tool, ["--version"]).error);
 const librados = existsSync("/usr/include/rados/librados.hpp");
-const lacking = librados ? tools : [...tools, "rados/librados.hpp"];
-if (lacking.length > 0) {
-  console.error(
-    `backuptool: without the librados binding (no ${lacking.join(", ")}): use --skip-ceph, or ` +
-      `apt-get install ${PACKAGES} && npm rebuild backuptool`,
-  );
-  if (required) process.exit(1);
-  if (tools.length > 0) process.exit(0);
-}
+const missing = librados ? tools : [...tools, "rados/librados.hpp"];
+if (tools.length > 0 || (required && !librados)) end(`no ${missing.join(", ")}`);
 
-// The headers that came with this node, so that nothing need be downloaded.
+// The headers that came with this Node, so that node-gyp need not download them.
 const prefix = dirname(dirname(process.execPath));
 const headers = existsSync(join(prefix, "include/node/node_api.h")) ? [`--nodedir=${prefix}`] : [];
-// npm puts its own node-gyp on the path of scripts.
 const rados = ["--", `-Dwith_rados=${librados ? 1 : 0}`];
+// npm puts its own node-gyp on the path of scripts.
 const { status, error } = spawnSync("node-gyp", ["rebuild", "--silent", ...headers, ...rados], {
   stdio: ["ignore", "inherit", "inherit"],
 });
-if (error) throw error;
-process.exit(status ?? 1);
+if (error || status !== 0) end(error ? error.message : `node-gyp failed: ${status}`);
+if (!librados) end(`no ${missing.join(", ")}`);

@@ -1,20 +1,38 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type * as Zstd from "zstd-napi/binding.js";
 
-/** Loads an addon of binding.gyp by its target's name; throws when it is not built or does not load. */
-export function loadAddon(name: string): unknown {
-  const file = join("build", "Release", `${name}.node`);
-  const root = packageRoot();
-  if (root === undefined || !existsSync(join(root, file))) throw new Error(`${file} is not there`);
-  return createRequire(import.meta.url)(join(root, file));
+/** The root of the package, seen from dist/src/. */
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const require = createRequire(import.meta.url);
+/** It ships no types. `resolve` throws where no prebuilt file fits this machine. */
+const prebuilt = require("node-gyp-build") as { resolve(folder: string): string };
+
+/** Loads an addon of binding.gyp, compiled here or prebuilt; throws when there is none or it does not load. */
+export function loadAddon(name: "chunk_cipher" | "process_end" | "rados"): unknown {
+  const compiled = join(ROOT, "build", "Release", `${name}.node`);
+  return require(existsSync(compiled) ? compiled : prebuilt.resolve(join(ROOT, "addons", name)));
 }
 
-/** The package's root is where binding.gyp stands, wherever the compiled file was put. */
-function packageRoot(): string | undefined {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, "binding.gyp"))) return folder;
-    if (dirname(folder) === folder) return undefined;
+/** Loads the addon of zstd-napi: the one compiled in that package, else the prebuilt one of this package. */
+export function loadZstd(): typeof Zstd {
+  try {
+    return require("zstd-napi/binding.js") as typeof Zstd;
+  } catch {
+    // Not installed, or installed without its scripts.
   }
+  try {
+    return require(prebuilt.resolve(join(ROOT, "addons", "zstd"))) as typeof Zstd;
+  } catch (cause) {
+    const hint = "install g++, make and python3, then zstd-napi beside backuptool with npm";
+    throw new Error(`no build of zstd fits this machine: ${hint}`, { cause });
+  }
+}
+
+/** Whether an addon has all of these functions. */
+export function hasFunctions(addon: unknown, names: readonly string[]): addon is object {
+  if (typeof addon !== "object" || addon === null) return false;
+  return names.every((name) => typeof Reflect.get(addon, name) === "function");
 }

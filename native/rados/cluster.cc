@@ -1,26 +1,28 @@
 #include "cluster.h"
 
+#include "arguments.h"
 #include "list_op.h"
-#include "packed_ops.h"
 #include "read_op.h"
+#include "remove_op.h"
+#include "stat_op.h"
 #include "write_op.h"
 
 Napi::Function Cluster::define(Napi::Env env) {
   return DefineClass(env, "Cluster",
                      {
                          InstanceMethod<&Cluster::connect>("connect"),
-                         InstanceMethod<&Cluster::pools>("pools"),
+                         InstanceMethod<&Cluster::list_pools>("listPools"),
                          InstanceMethod<&Cluster::pool_stats>("poolStats"),
                          InstanceMethod<&Cluster::pool_details>("poolDetails"),
                          InstanceMethod<&Cluster::pool_tiers>("poolTiers"),
                          InstanceMethod<&Cluster::open_pool>("openPool"),
                          InstanceMethod<&Cluster::close_pool>("closePool"),
-                         InstanceMethod<&Cluster::list>("list"),
-                         InstanceMethod<&Cluster::stat>("stat"),
-                         InstanceMethod<&Cluster::only_clones>("onlyClones"),
-                         InstanceMethod<&Cluster::read>("read"),
-                         InstanceMethod<&Cluster::write>("write"),
-                         InstanceMethod<&Cluster::remove>("remove"),
+                         InstanceMethod<&Cluster::list_objects>("listObjects"),
+                         InstanceMethod<&Cluster::submit<StatOperation>>("stat"),
+                         InstanceMethod<&Cluster::submit<CountOnlyClonesOperation>>("countOnlyClones"),
+                         InstanceMethod<&Cluster::submit<ReadOperation>>("read"),
+                         InstanceMethod<&Cluster::submit<WriteOperation>>("write"),
+                         InstanceMethod<&Cluster::submit<RemoveOperation>>("remove"),
                          InstanceMethod<&Cluster::close>("close"),
                      });
 }
@@ -28,64 +30,47 @@ Napi::Function Cluster::define(Napi::Env env) {
 Cluster::Cluster(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Cluster>(info) {
   connection_->open(info.Env());
   // Hooks run last in, first out: this one before the environment takes apart what open() made.
-  napi_add_env_cleanup_hook(info.Env(), at_exit, this);
+  napi_add_env_cleanup_hook(info.Env(), on_environment_end, this);
   Ref();
 }
 
-Napi::Value Cluster::block(const Napi::Value& callback,
-                           std::function<void(Connection&, BlockingOperation&)> task) {
-  auto* operation = new BlockingOperation(callback.As<Napi::Function>());
-  connection_->start(Env(), operation, connection_->blocking, [connection = connection_, operation, task] {
-    task(*connection, *operation);
-    connection->finish(operation);
-  });
-  return Env().Undefined();
+Napi::Value Cluster::start(const Napi::CallbackInfo& info, ClusterCall call) {
+  auto* operation = new ClusterOperation(info[info.Length() - 1], std::move(call));
+  connection_->start(info.Env(), operation, connection_->blocking,
+                     [connection = connection_, operation] { operation->run(connection); });
+  return info.Env().Undefined();
 }
 
-// connect(user, cluster, conf, [[option, value]…], (code, _, [fsid]) => …)
 Napi::Value Cluster::connect(const Napi::CallbackInfo& info) {
-  ConnectOptions options{info[0].As<Napi::String>(), info[1].As<Napi::String>(), info[2].As<Napi::String>(), {}};
-  auto given = info[3].As<Napi::Array>();
-  for (uint32_t i = 0; i < given.Length(); i++) {
-    auto pair = given.Get(i).As<Napi::Array>();
-    options.settings.emplace_back(pair.Get(0u).As<Napi::String>(), pair.Get(1u).As<Napi::String>());
+  auto given = info[0].As<Napi::Object>();
+  auto text = [&](const char* key) -> std::string { return given.Get(key).As<Napi::String>(); };
+  ConnectOptions options{text("user"), text("cluster"), text("conf"), {}};
+  auto settings = given.Get("settings").As<Napi::Array>();
+  for (uint32_t i = 0; i < settings.Length(); i++) {
+    auto setting = settings.Get(i).As<Napi::Array>();
+    options.settings.emplace_back(setting.Get(0u).As<Napi::String>(), setting.Get(1u).As<Napi::String>());
   }
-  return block(info[4], [options](auto& connection, auto& answer) { ::connect(connection, options, answer); });
+  return start(info, [options](auto& connection) { return ::connect(connection, options); });
 }
 
-// pools((code, _, names) => …)
-Napi::Value Cluster::pools(const Napi::CallbackInfo& info) { return block(info[0], list_pools); }
+Napi::Value Cluster::list_pools(const Napi::CallbackInfo& info) { return start(info, ::list_pools); }
 
-template <typename Texts>
-static Texts texts_of(const Napi::Value& value) {
-  Texts texts;
-  auto given = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < given.Length(); i++) texts.push_back(given.Get(i).As<Napi::String>());
-  return texts;
-}
-
-// poolStats(names, (code, [objects, bytes, …], names) => …): of the pools that there are, in any order.
 Napi::Value Cluster::pool_stats(const Napi::CallbackInfo& info) {
-  auto names = texts_of<std::list<std::string>>(info[0]);
-  return block(info[1], [names](auto& connection, auto& answer) { ::pool_stats(connection, names, answer); });
+  return start(info, [names = string_list_of(info[0])](auto& connection) { return ::pool_stats(connection, names); });
 }
 
-// poolDetails((code, _, [json]) => …)
-Napi::Value Cluster::pool_details(const Napi::CallbackInfo& info) { return block(info[0], ::pool_details); }
+Napi::Value Cluster::pool_details(const Napi::CallbackInfo& info) { return start(info, ::pool_details); }
 
-// poolTiers(names, (code, _, [json] or []) => …)
 Napi::Value Cluster::pool_tiers(const Napi::CallbackInfo& info) {
-  auto names = texts_of<std::vector<std::string>>(info[0]);
-  return block(info[1], [names](auto& connection, auto& answer) { ::pool_tiers(connection, names, answer); });
+  return start(info, [names = string_list_of(info[0])](auto& connection) { return ::pool_tiers(connection, names); });
 }
 
-// openPool(name, (code, [number, alignment, id]) => …)
 Napi::Value Cluster::open_pool(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
-  return block(info[1], [name](auto& connection, auto& answer) { ::open_pool(connection, name, answer); });
+  return start(info, [name](auto& connection) { return ::open_pool(connection, name); });
 }
 
-// closePool(number). What is under way on the pool keeps it until it is done.
+// Operations that are under way keep their pool until they are done.
 Napi::Value Cluster::close_pool(const Napi::CallbackInfo& info) {
   connection_->remove_pool(info[0].As<Napi::Number>());
   return info.Env().Undefined();
@@ -98,6 +83,13 @@ std::shared_ptr<Pool> Cluster::pool(const Napi::Value& number) {
   return pool;
 }
 
+Napi::Value Cluster::list_objects(const Napi::CallbackInfo& info) {
+  auto* operation = new ListOperation(info, pool(info[0]));
+  connection_->start(info.Env(), operation, connection_->blocking,
+                     [connection = connection_, operation] { operation->run(connection); });
+  return info.Env().Undefined();
+}
+
 template <typename Made>
 Napi::Value Cluster::submit(const Napi::CallbackInfo& info) {
   auto* operation = new Made(info, pool(info[0]), connection_);
@@ -105,33 +97,16 @@ Napi::Value Cluster::submit(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value Cluster::list(const Napi::CallbackInfo& info) {
-  auto* operation = new ListOperation(info, pool(info[0]), connection_);
-  connection_->start(info.Env(), operation, connection_->blocking, [operation] { operation->run(); });
-  return info.Env().Undefined();
-}
-
-Napi::Value Cluster::stat(const Napi::CallbackInfo& info) { return submit<StatOperation>(info); }
-
-Napi::Value Cluster::only_clones(const Napi::CallbackInfo& info) { return submit<OnlyClonesOperation>(info); }
-
-Napi::Value Cluster::remove(const Napi::CallbackInfo& info) { return submit<RemoveOperation>(info); }
-
-Napi::Value Cluster::read(const Napi::CallbackInfo& info) { return submit<ReadOperation>(info); }
-
-Napi::Value Cluster::write(const Napi::CallbackInfo& info) { return submit<WriteOperation>(info); }
-
-// close(): what is under way calls back with -ECANCELED before this returns. Takes a second at most.
 Napi::Value Cluster::close(const Napi::CallbackInfo& info) {
   if (!connection_->closed()) {
-    napi_remove_env_cleanup_hook(info.Env(), at_exit, this);
+    napi_remove_env_cleanup_hook(info.Env(), on_environment_end, this);
     connection_->close(info.Env(), true);
     Unref();
   }
   return info.Env().Undefined();
 }
 
-void Cluster::at_exit(void* self) {
+void Cluster::on_environment_end(void* self) {
   auto* cluster = static_cast<Cluster*>(self);
   cluster->connection_->close(cluster->Env(), false);
 }

@@ -7,14 +7,14 @@
 #include "exit_guard.h"
 
 // How long close() waits for threads that are inside librados.
-static constexpr auto kPatience = std::chrono::seconds(1);
+static constexpr auto kCloseTimeout = std::chrono::seconds(1);
 
 void Connection::open(Napi::Env env) {
   exit_guard::connection_opened();
   auto deliver = Napi::Function::New(
       env, [self = shared_from_this()](const Napi::CallbackInfo& call) { self->deliver(call.Env()); });
   wake_ = Napi::ThreadSafeFunction::New(env, deliver, "rados", 0, 1);
-  // The event loop stays alive while something is under way, and no longer.
+  // Only operations under way keep the event loop alive.
   wake_.Unref(env);
 }
 
@@ -50,7 +50,7 @@ void Connection::deliver(Napi::Env env) {
     for (auto* operation : ready) under_way_.erase(operation);
     if (!ready.empty() && under_way_.empty() && !closed_) wake_.Unref(env);
   }
-  // A callback may do anything, also start operations and close the connection.
+  // Without the lock: a callback may start operations and close the connection.
   for (auto* operation : ready) {
     operation->deliver(env);
     delete operation;
@@ -82,13 +82,13 @@ void Connection::close(Napi::Env env, bool call_back) {
     abandoned.swap(under_way_);
     finished_.clear();
   }
-  // Whoever is at the memory of JavaScript leaves it now, and nobody comes back to it.
+  // Waits for threads that touch memory of JavaScript; closed_ keeps others out.
   { std::unique_lock<std::shared_mutex> lock(memory_); }
   wake_.Release();
   submitter.stop();
   blocking.stop();
 
-  // The rest may block, so it has a thread of its own, which this one does not wait for too long.
+  // The rest may block, so it has a thread of its own.
   std::promise<void> ended;
   auto end = ended.get_future();
   for (auto* operation : abandoned) {
@@ -102,18 +102,18 @@ void Connection::close(Napi::Env env, bool call_back) {
       ended.set_value();
     }).detach();
   } catch (const std::system_error&) {
-    // No thread to be had: everything stays as it is until the process ends.
+    // No thread can be started: leak the connection, since librados still uses it.
     new std::shared_ptr<Connection>(self);
     return;
   }
-  end.wait_for(kPatience);
+  end.wait_for(kCloseTimeout);
 }
 
 void Connection::shut_down(const std::unordered_set<Operation*>& abandoned) {
   submitter.join();
   blocking.join();
   pools_.clear();
-  // After this librados calls back no more.
+  // After this, librados calls back no more.
   rados.shutdown();
   for (auto* operation : abandoned) delete operation;
   exit_guard::connection_ended();

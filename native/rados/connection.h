@@ -12,39 +12,52 @@
 #include "operation.h"
 #include "task_threads.h"
 
-// An open pool. Namespace and locator are set on `objects` before each operation, by the submitting
-// thread alone; `listing` sees all namespaces and is never changed.
+// An open pool. `listing` sees all namespaces and never changes. Namespace and locator are set on `objects` before each
+// operation, by the submitter thread alone.
 struct Pool {
   librados::IoCtx objects;
   librados::IoCtx listing;
 };
 
-// What a cluster handle of JavaScript stands for. librados' threads and ours hold it as well, so it
-// outlives the handle for as long as any of them may still be inside librados.
+// A connection to one Ceph cluster, and the operations that are under way on it.
+//
+// Threads:
+// - The JavaScript thread makes operations, starts them, and calls back. It never waits for the cluster.
+// - `submitter` submits asynchronous operations; librados' throttle may block it.
+// - `blocking` makes calls that take as long as the cluster does: connecting, listing, asking the monitors.
+// - Threads of librados receive what asynchronous operations came to, and copy data to the memory of JavaScript.
+// - A thread that close() starts waits for all of these, shuts librados down and deletes what is left.
+//
+// Ownership: the Cluster object of JavaScript, each thread that may be inside librados, and each operation hold the
+// connection, so it outlives the Cluster for as long as librados may call back. Operations that were started belong to
+// the connection (operation.h).
+//
+// At exit: close() without callbacks, from the environment's hook. It waits a second at most, and exit_guard.h sees to
+// threads that are inside librados even then.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // For JavaScript's thread.
+  // For the JavaScript thread:
 
-  // Makes the way back to JavaScript. Called once, before anything else.
+  // Makes the way back to JavaScript. Called once, first.
   void open(Napi::Env env);
-  // Takes an operation that was just made and runs `task` for it on one of `threads`. After close() it
+  // Takes ownership of a new operation and posts `task`, which does its work, to `threads`. After close() the operation
   // calls back with -ECANCELED at once.
   void start(Napi::Env env, Operation* operation, TaskThreads& threads, std::function<void()> task);
-  // Ends the connection, within about a second whatever the cluster does: threads that are still inside
-  // librados then end on their own, later. With `call_back`, what is under way gets -ECANCELED first.
+  // Ends the connection. Waits a second at most; threads that are inside librados then end later, on their own. With
+  // `call_back`, operations under way call back with -ECANCELED first.
   void close(Napi::Env env, bool call_back);
 
-  // For any thread.
+  // For any thread:
 
-  // Hands a finished operation to the JavaScript thread; many of them share one crossing.
+  // Hands a finished operation to the JavaScript thread. Many of them share one crossing.
   void finish(Operation* operation);
   bool closed() const { return closed_; }
-  // Runs `touch`, which reads or writes memory of JavaScript. Returns false, without running it, when
-  // the handle was closed: that memory may be gone.
+  // Runs `touch`, which reads or writes memory of JavaScript. After close() that memory may be freed: then returns
+  // false without running it.
   template <typename Touch>
   bool with_memory(const Touch& touch) {
     if (closed_) return false;
@@ -53,13 +66,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     touch();
     return true;
   }
-  // nullptr when there is no such pool, or the handle was closed.
+  // nullptr when there is no such pool, or after close().
   std::shared_ptr<Pool> pool(uint32_t number);
   uint32_t add_pool(std::shared_ptr<Pool> pool);
   void remove_pool(uint32_t number);
 
   librados::Rados rados;
-  // One thread, so that namespace and locator of a pool are set by one at a time.
+  // One thread, because namespace and locator are set on the pool.
   TaskThreads submitter{1};
   TaskThreads blocking{4};
 
@@ -68,12 +81,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void shut_down(const std::unordered_set<Operation*>& abandoned);
 
   std::atomic<bool> closed_{false};
+  // Shared by the threads that touch memory of JavaScript; close() takes it alone to wait for them.
   std::shared_mutex memory_;
 
+  // Guards what follows.
   std::mutex mutex_;
+  // Whether a call of deliver() is on its way.
   bool woken_ = false;
   std::vector<std::shared_ptr<Pool>> pools_;
   std::unordered_set<Operation*> under_way_;
   std::vector<Operation*> finished_;
+  // Only close() releases it.
   Napi::ThreadSafeFunction wake_;
 };

@@ -9,7 +9,7 @@ namespace {
 
 std::atomic<int> connections{0};
 
-void leave(int status, void*) {
+void end_now(int status, void*) {
   if (connections > 0) _exit(status);
 }
 
@@ -17,13 +17,12 @@ void leave(int status, void*) {
 
 namespace exit_guard {
 
-// Handlers run last in, first out, in one order with static destructors.
 void connection_opened() {
   connections++;
-  on_exit(leave, nullptr);
+  on_exit(end_now, nullptr);
 }
 
-void connection_made() { on_exit(leave, nullptr); }
+void connection_made() { on_exit(end_now, nullptr); }
 
 void connection_ended() { connections--; }
 

@@ -2,19 +2,20 @@
 
 #include <cerrno>
 
-ListOperation::ListOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
-                             std::shared_ptr<Connection> connection)
-    : Operation(info[5].As<Napi::Function>()),
-      pool_(std::move(pool)),
-      connection_(std::move(connection)),
-      slice_(info[1].As<Napi::Number>().Uint32Value()),
-      slices_(info[2].As<Napi::Number>().Uint32Value()),
-      count_(info[4].As<Napi::Number>().Uint32Value()),
-      cursor_(info[3].As<Napi::String>()) {}
+static uint32_t number_of(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 
-void ListOperation::run() {
+ListOperation::ListOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool)
+    : Operation(info[2]), pool_(std::move(pool)) {
+  auto request = info[1].As<Napi::Object>();
+  slice_ = number_of(request.Get("slice"));
+  slices_ = number_of(request.Get("slices"));
+  count_ = number_of(request.Get("count"));
+  cursor_ = request.Get("cursor").As<Napi::String>();
+}
+
+void ListOperation::run(const std::shared_ptr<Connection>& connection) {
   code_ = list();
-  connection_->finish(this);
+  connection->finish(this);
 }
 
 int ListOperation::list() {
@@ -28,13 +29,12 @@ int ListOperation::list() {
   return 0;
 }
 
-void ListOperation::answer(Napi::Env env) {
-  if (code_ < 0) return call(env, code_);
+Napi::Value ListOperation::result(Napi::Env env) {
   size_t length = 0;
   for (const auto& item : items_) length += item.nspace.size() + item.locator.size() + item.oid.size();
-  auto names = Napi::Uint8Array::New(env, length);
+  auto bytes = Napi::Uint8Array::New(env, length);
   auto offsets = Napi::Uint32Array::New(env, 3 * items_.size() + 1);
-  uint8_t* to = names.Data();
+  uint8_t* to = bytes.Data();
   uint32_t* offset = offsets.Data();
   uint32_t at = 0;
   *offset++ = 0;
@@ -45,5 +45,12 @@ void ListOperation::answer(Napi::Env env) {
       *offset++ = at;
     }
   }
-  call(env, 0, {names, offsets, Napi::String::New(env, cursor_)});
+  auto names = Napi::Object::New(env);
+  names["count"] = static_cast<double>(items_.size());
+  names["bytes"] = bytes;
+  names["offsets"] = offsets;
+  auto page = Napi::Object::New(env);
+  page["names"] = names;
+  page["next"] = cursor_;
+  return page;
 }

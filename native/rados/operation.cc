@@ -5,16 +5,20 @@
 void Operation::deliver(Napi::Env env) noexcept {
   Napi::HandleScope scope(env);
   try {
-    answer(env);
+    if (code_ < 0) {
+      call(env, {Napi::Number::New(env, code_)});
+    } else {
+      call(env, {Napi::Number::New(env, 0), result(env)});
+    }
   } catch (const Napi::Error&) {
-    // Results cannot be built, nor callbacks called, on a worker thread that is being terminated.
+    // A worker thread that is being terminated can neither make results nor call callbacks.
   }
 }
 
 void Operation::abandon(Napi::Env env) noexcept {
   Napi::HandleScope scope(env);
   try {
-    call(env, -ECANCELED);
+    call(env, {Napi::Number::New(env, -ECANCELED)});
   } catch (const Napi::Error&) {
     // As above.
   }
@@ -25,13 +29,11 @@ void Operation::let_go() {
   held_.clear();
 }
 
-void Operation::call(Napi::Env env, int code, std::initializer_list<napi_value> results) {
-  std::vector<napi_value> arguments{Napi::Number::New(env, code)};
-  arguments.insert(arguments.end(), results);
+void Operation::call(Napi::Env env, const std::vector<napi_value>& arguments) {
   const napi_status status = napi_call_function(env, env.Undefined(), callback_.Value(), arguments.size(),
                                                 arguments.data(), nullptr);
   if (status != napi_pending_exception) return;
-  // A callback that throws is its own matter: an uncaught exception, and the next callback is called.
+  // An exception of a callback becomes an uncaught exception, and the next callback is called.
   napi_value thrown = nullptr;
   if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) napi_fatal_exception(env, thrown);
 }

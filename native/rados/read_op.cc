@@ -1,126 +1,89 @@
 #include "read_op.h"
 
 #include <cerrno>
-#include <cstring>
+
+#include "results.h"
 
 ReadOperation::ReadOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                              std::shared_ptr<Connection> connection)
-    : Operation(info[7].As<Napi::Function>()),
-      names_(unpack_names(info[1], info[2])),
-      pool_(std::move(pool)),
-      connection_(std::move(connection)) {
-  auto request = info[3].As<Napi::Float64Array>();
-  if (request.ElementLength() < 4) throw Napi::RangeError::New(info.Env(), "a request of four numbers");
-  parts_ = static_cast<int>(request[0]);
-  offset_ = static_cast<uint64_t>(request[1]);
-  length_ = static_cast<size_t>(request[2]);
-  omap_count_ = static_cast<uint64_t>(request[3]);
-  const Bytes slots = bytes_of(info[4]);
-  slots_ = slots.data;
-  auto offsets = info[5].As<Napi::Float64Array>();
-  for (size_t i = 0; i < names_.size(); i++) {
-    const double at = i < offsets.ElementLength() ? offsets[i] : -1;
-    if ((parts_ & kData) != 0 && !(at >= 0 && at + static_cast<double>(length_) <= static_cast<double>(slots.length))) {
-      throw Napi::RangeError::New(info.Env(), "a slot outside of the memory");
-    }
-    slot_offsets_.push_back(at);
-  }
-  if (info[6].IsTypedArray()) omap_after_ = string_of(info[6]);
-  hold(info[4]);
-  objects_.resize(names_.size());
-}
-
-ReadOperation::~ReadOperation() {
-  for (auto& object : objects_) {
-    if (object.completion != nullptr) object.completion->release();
+    : ObjectsOperation(info, std::move(pool), std::move(connection)), objects_(names_.size()) {
+  auto request = info[2].As<Napi::Object>();
+  attributes_ = request.Get("attributes").As<Napi::Boolean>();
+  const Napi::Value data = request.Get("data");
+  if (data.IsObject()) request_data(data.As<Napi::Object>());
+  const Napi::Value omap = request.Get("omap");
+  if (omap.IsObject()) {
+    auto page = omap.As<Napi::Object>();
+    omap_ = OmapRequest{string_of(bytes_of(page.Get("after"))), page.Get("count").As<Napi::Number>().Uint32Value()};
   }
 }
 
-void ReadOperation::submit() {
-  left_ = names_.size() + 1;
-  for (size_t i = 0; i < names_.size() && !connection_->closed(); i++) {
-    auto& object = objects_[i];
-    object.operation = this;
-    librados::ObjectReadOperation op;
-    if (parts_ & kStat) op.stat2(&object.size, &object.mtime, &object.stat_code);
-    if (parts_ & kData) op.read(offset_, length_, &object.data, &object.data_code);
-    if (parts_ & kXattrs) op.getxattrs(&object.xattrs, &object.xattrs_code);
-    // Erasure-coded pools refuse omap calls: then the object has none.
-    if (parts_ & kOmapHeader) {
-      op.omap_get_header(&object.header, &object.header_code);
-      op.set_op_flags2(librados::OP_FAILOK);
-      // Paging begins after the empty key, so it never brings that one.
-      op.omap_get_vals_by_keys({""}, &object.empty_key, &object.empty_key_code);
-      op.set_op_flags2(librados::OP_FAILOK);
-    }
-    if (parts_ & kOmap) {
-      op.omap_get_vals2(omap_after_, omap_count_, &object.omap, &object.more, &object.omap_code);
-      op.set_op_flags2(librados::OP_FAILOK);
-    }
-    object.completion = librados::Rados::aio_create_completion(&object, on_complete);
-    pool_->objects.set_namespace(names_[i].nspace);
-    pool_->objects.locator_set_key(names_[i].locator);
-    const int code = pool_->objects.aio_operate(names_[i].oid, object.completion, &op,
-                                                librados::OPERATION_NOFLAG, nullptr);
-    if (code < 0) {
-      object.code = code;
-      one_done();
-    }
+void ReadOperation::request_data(const Napi::Object& data) {
+  const auto memory = bytes_of(data.Get("memory"));
+  const double offset = data.Get("offset").As<Napi::Number>();
+  const double length = data.Get("length").As<Napi::Number>();
+  if (!(length >= 0 && length * static_cast<double>(names_.size()) <= static_cast<double>(memory.length))) {
+    throw Napi::RangeError::New(data.Env(), "the memory is too small for the data");
   }
-  one_done();
+  data_ = DataRequest{static_cast<uint64_t>(offset), static_cast<size_t>(length), memory.data};
+  hold(data.Get("memory"));
 }
 
-void ReadOperation::on_complete(rados_completion_t, void* arg) {
-  auto& object = *static_cast<Object*>(arg);
-  object.operation->finish_one(object);
-  object.operation->one_done();
+int ReadOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
+  auto& object = objects_[i];
+  librados::ObjectReadOperation op;
+  op.stat2(&object.size, &object.mtime, &object.stat_code);
+  if (data_) op.read(data_->offset, data_->length, &object.data, &object.data_code);
+  // Erasure-coded pools reject calls for the omap: FAILOK, and complete() takes the object for one without an omap.
+  if (attributes_) {
+    op.getxattrs(&object.xattrs, &object.xattrs_code);
+    op.omap_get_header(&object.omap_header, &object.header_code);
+    op.set_op_flags2(librados::OP_FAILOK);
+    // Pages begin after a key, so they never have the empty one.
+    op.omap_get_vals_by_keys({""}, &object.omap_empty_key, &object.empty_key_code);
+    op.set_op_flags2(librados::OP_FAILOK);
+  }
+  if (omap_) {
+    op.omap_get_vals2(omap_->after, omap_->count, &object.omap, &object.omap_more, &object.omap_code);
+    op.set_op_flags2(librados::OP_FAILOK);
+  }
+  return io.aio_operate(names_[i].oid, completion, &op, librados::OPERATION_NOFLAG, nullptr);
 }
 
-// Runs on librados' thread, so that the copy costs the JavaScript thread nothing.
-void ReadOperation::finish_one(Object& object) {
-  object.code = object.completion->get_return_value();
-  object.version = object.completion->get_version64();
-  if (object.code < 0) return;
-  object.code = 0;
-  object.omap.merge(object.empty_key);
-  for (int code : {object.stat_code, object.data_code, object.xattrs_code}) {
-    if (code < 0) object.code = code;
+int ReadOperation::complete(size_t i, uint64_t version) {
+  auto& object = objects_[i];
+  object.version = version;
+  object.omap.merge(object.omap_empty_key);
+  for (int code : {object.omap_code, object.empty_key_code, object.header_code}) {
+    if (code < 0 && code != -EOPNOTSUPP) return code;
   }
-  for (int code : {object.header_code, object.empty_key_code, object.omap_code}) {
-    if (code < 0 && code != -EOPNOTSUPP) object.code = code;
+  for (int code : {object.xattrs_code, object.data_code, object.stat_code}) {
+    if (code < 0) return code;
   }
-  if (object.code < 0 || (parts_ & kData) == 0) return;
-  object.length = object.data.length();
-  if (object.length > length_) {
-    object.code = -EIO;
-    return;
-  }
-  const size_t index = static_cast<size_t>(&object - objects_.data());
-  auto* slot = slots_ + static_cast<size_t>(slot_offsets_[index]);
+  return data_ ? copy_data(i) : 0;
+}
+
+int ReadOperation::copy_data(size_t i) {
+  auto& object = objects_[i];
+  object.data_length = object.data.length();
+  if (object.data_length > data_->length) return -EIO;
   connection_->with_memory([&] {
-    object.data.begin().copy(static_cast<unsigned>(object.length), reinterpret_cast<char*>(slot));
+    auto* to = reinterpret_cast<char*>(data_->memory + i * data_->length);
+    object.data.begin().copy(static_cast<unsigned>(object.data_length), to);
   });
   object.data.clear();
+  return 0;
 }
 
-void ReadOperation::one_done() {
-  if (--left_ > 0) return;
-  connection_->finish(this);
+bool ReadOperation::Object::has_attributes() const {
+  return !xattrs.empty() || omap_header.length() > 0 || !omap.empty() || omap_more;
 }
 
-namespace {
-
-Napi::Value buffer_of(Napi::Env env, librados::bufferlist& bytes) {
-  auto buffer = Napi::Buffer<char>::New(env, bytes.length());
-  if (bytes.length() > 0) bytes.begin().copy(bytes.length(), buffer.Data());
-  return buffer;
-}
-
-Napi::Value pairs_of(Napi::Env env, std::map<std::string, librados::bufferlist>& pairs) {
-  if (pairs.empty()) return env.Null();
+// A FlatPairs: key, value, key, value, …
+static Napi::Array flat_pairs_of(Napi::Env env, const std::map<std::string, librados::bufferlist>& pairs) {
   auto flat = Napi::Array::New(env, 2 * pairs.size());
   uint32_t at = 0;
-  for (auto& [key, value] : pairs) {
+  for (const auto& [key, value] : pairs) {
     Napi::HandleScope scope(env);
     flat[at++] = Napi::Buffer<char>::Copy(env, key.data(), key.size());
     flat[at++] = buffer_of(env, value);
@@ -128,29 +91,36 @@ Napi::Value pairs_of(Napi::Env env, std::map<std::string, librados::bufferlist>&
   return flat;
 }
 
-}  // namespace
-
-Napi::Value ReadOperation::result(Napi::Env env, Object& object) {
-  auto fields = Napi::Array::New(env, 9);
-  fields[0u] = Napi::Number::New(env, object.code);
-  if (object.code < 0) return fields;
-  fields[1u] = Napi::Number::New(env, static_cast<double>(object.size));
-  const int64_t ns = object.mtime.tv_sec * 1000000000LL + object.mtime.tv_nsec;
-  fields[2u] = Napi::BigInt::New(env, ns);
-  fields[3u] = Napi::BigInt::New(env, object.version);
-  fields[4u] = Napi::Number::New(env, static_cast<double>(object.length));
-  fields[5u] = pairs_of(env, object.xattrs);
-  fields[6u] = object.header.length() == 0 ? env.Null() : buffer_of(env, object.header);
-  fields[7u] = pairs_of(env, object.omap);
-  fields[8u] = Napi::Boolean::New(env, object.more);
-  return fields;
-}
-
-void ReadOperation::answer(Napi::Env env) {
-  auto results = Napi::Array::New(env, objects_.size());
-  for (size_t i = 0; i < objects_.size(); i++) {
+Napi::Value ReadOperation::result(Napi::Env env) {
+  const size_t count = objects_.size();
+  auto size = Napi::Float64Array::New(env, count), data_length = Napi::Float64Array::New(env, count);
+  auto mtime = Napi::BigInt64Array::New(env, count);
+  auto version = Napi::BigUint64Array::New(env, count);
+  auto attributes = Napi::Array::New(env, count);
+  // Made once: a key made for each object would cost more than setting its value.
+  const auto xattrs = Napi::String::New(env, "xattrs"), omap_header = Napi::String::New(env, "omapHeader"),
+             omap = Napi::String::New(env, "omap"), omap_more = Napi::String::New(env, "omapMore");
+  for (size_t i = 0; i < count; i++) {
+    const auto& object = objects_[i];
+    size[i] = static_cast<double>(object.size);
+    data_length[i] = static_cast<double>(object.data_length);
+    mtime[i] = nanoseconds_of(object.mtime);
+    version[i] = object.version;
+    if (errno_[i] < 0 || !object.has_attributes()) continue;
     Napi::HandleScope scope(env);
-    results[static_cast<uint32_t>(i)] = result(env, objects_[i]);
+    auto found = Napi::Object::New(env);
+    found.Set(xattrs, flat_pairs_of(env, object.xattrs));
+    found.Set(omap_header, buffer_of(env, object.omap_header));
+    found.Set(omap, flat_pairs_of(env, object.omap));
+    found.Set(omap_more, Napi::Boolean::New(env, object.omap_more));
+    attributes[static_cast<uint32_t>(i)] = found;
   }
-  call(env, 0, {results});
+  auto batch = Napi::Object::New(env);
+  batch["errno"] = errnos(env);
+  batch["size"] = size;
+  batch["mtime"] = mtime;
+  batch["version"] = version;
+  batch["dataLength"] = data_length;
+  batch["attributes"] = attributes;
+  return batch;
 }

@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-// A few threads that run tasks in the order they were posted. librados calls that may block (submitting
-// under Objecter throttles, listing, connecting) run here, so that the JavaScript thread never does.
+// Threads that run tasks in the order they were posted: for calls of librados that block, so that the JavaScript thread
+// never does. Any thread may call any method, but see join().
 class TaskThreads {
  public:
   explicit TaskThreads(size_t count);
@@ -15,11 +15,11 @@ class TaskThreads {
   TaskThreads(const TaskThreads&) = delete;
   TaskThreads& operator=(const TaskThreads&) = delete;
 
-  // Drops the task when the threads were stopped.
+  // After stop() the task is dropped.
   void post(std::function<void()> task);
-  // Lets each thread finish the task it is in, and drops the others.
+  // Drops the tasks that have not begun. Does not wait for those that have.
   void stop();
-  // Waits for the threads to end after stop(). Not from one of them.
+  // After stop(): waits for the threads to end. Must not be called from one of them.
   void join();
 
  private:

@@ -1,19 +1,10 @@
 #include "write_op.h"
 
-namespace {
+#include <cerrno>
 
-std::vector<Bytes> all_bytes(const Napi::Value& list) {
-  std::vector<Bytes> all;
-  if (!list.IsArray()) return all;
-  auto array = list.As<Napi::Array>();
-  const uint32_t length = array.Length();
-  all.reserve(length);
-  for (uint32_t i = 0; i < length; i++) {
-    Napi::HandleScope scope(list.Env());
-    all.push_back(bytes_of(array.Get(i)));
-  }
-  return all;
-}
+#include "results.h"
+
+namespace {
 
 librados::bufferlist copy_of(const Bytes& bytes) {
   librados::bufferlist list;
@@ -21,116 +12,58 @@ librados::bufferlist copy_of(const Bytes& bytes) {
   return list;
 }
 
-std::string text_of(const Bytes& bytes) {
-  return std::string(reinterpret_cast<const char*>(bytes.data), bytes.length);
-}
-
 }  // namespace
 
 WriteOperation::WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool,
                                std::shared_ptr<Connection> connection)
-    : Operation(info[5].As<Napi::Function>()),
-      names_(unpack_names(info[1], info[2])),
-      pool_(std::move(pool)),
-      connection_(std::move(connection)),
-      errno_(reinterpret_cast<int32_t*>(bytes_of(info[4]).data)),
-      objects_(names_.size()) {
-  // The memory of all pieces, and of errno.
-  hold(info[3]);
-  hold(info[4]);
-  auto given = info[3].As<Napi::Array>();
-  if (given.Length() != names_.size() || bytes_of(info[4]).length < 4 * names_.size()) {
-    throw Napi::RangeError::New(info.Env(), "names, objects and errno differ in length");
-  }
-  for (uint32_t i = 0; i < given.Length(); i++) {
-    Napi::HandleScope scope(info.Env());
-    auto fields = given.Get(i).As<Napi::Array>();
-    auto& object = objects_[i];
-    object.operation = this;
-    object.replace = fields.Get(0u).As<Napi::Number>().Int32Value() == 1;
-    object.offset = static_cast<uint64_t>(fields.Get(1u).As<Napi::Number>().DoubleValue());
-    object.pieces = all_bytes(fields.Get(2u));
-    object.xattrs = all_bytes(fields.Get(3u));
-    object.has_header = fields.Get(4u).IsTypedArray();
-    if (object.has_header) object.header = bytes_of(fields.Get(4u));
-    object.omap = all_bytes(fields.Get(5u));
+    : ObjectsOperation(info, std::move(pool), std::move(connection)) {
+  const auto env = info.Env();
+  auto objects = info[2].As<Napi::Array>();
+  auto mode = info[3].As<Napi::Object>();
+  replace_ = mode.Get("replace").As<Napi::Boolean>();
+  offset_ = static_cast<uint64_t>(mode.Get("offset").As<Napi::Number>().DoubleValue());
+  if (objects.Length() != names_.size()) throw Napi::RangeError::New(env, "names and objects differ in length");
+  // Made once: a key made for each object would cost more than getting its value.
+  const auto data = Napi::String::New(env, "data"), xattrs = Napi::String::New(env, "xattrs"),
+             omap_header = Napi::String::New(env, "omapHeader"), omap = Napi::String::New(env, "omap"),
+             mtime = Napi::String::New(env, "mtime");
+  objects_.reserve(names_.size());
+  for (uint32_t i = 0; i < objects.Length(); i++) {
+    Napi::HandleScope scope(env);
+    auto object = objects.Get(i).As<Napi::Object>();
     bool lossless = false;
-    const int64_t ns = fields.Get(6u).As<Napi::BigInt>().Int64Value(&lossless);
-    object.mtime.tv_sec = ns / 1000000000;
-    object.mtime.tv_nsec = ns % 1000000000;
-    if (object.mtime.tv_nsec < 0) {
-      object.mtime.tv_sec -= 1;
-      object.mtime.tv_nsec += 1000000000;
-    }
+    objects_.push_back({byte_list_of(object.Get(data)), byte_pairs_of(object.Get(xattrs)),
+                        bytes_of(object.Get(omap_header)), byte_pairs_of(object.Get(omap)),
+                        timespec_of(object.Get(mtime).As<Napi::BigInt>().Int64Value(&lossless))});
   }
+  hold(objects);
 }
 
-WriteOperation::~WriteOperation() {
-  for (auto& object : objects_) {
-    if (object.completion != nullptr) object.completion->release();
-  }
-}
-
-void WriteOperation::fill(Object& object, librados::ObjectWriteOperation& op) {
-  librados::bufferlist data;
-  for (const auto& piece : object.pieces) {
-    data.append(reinterpret_cast<const char*>(piece.data), static_cast<unsigned>(piece.length));
-  }
-  if (object.replace) {
-    // Removing it first takes away the xattrs and the omap that it had; in one operation, so that nobody
-    // ever sees it gone.
+void WriteOperation::fill(const Contents& object, librados::ObjectWriteOperation& op) const {
+  if (replace_) {
+    // Removing the object first takes away the xattrs and the omap that it had. In one operation, so that no reader
+    // sees it absent.
     op.remove();
     op.set_op_flags2(librados::OP_FAILOK);
     op.create(false);
   }
-  if (data.length() > 0) op.write(object.offset, data);
-  for (size_t i = 0; i + 1 < object.xattrs.size(); i += 2) {
-    op.setxattr(text_of(object.xattrs[i]).c_str(), copy_of(object.xattrs[i + 1]));
-  }
-  if (object.has_header && object.header.length > 0) op.omap_set_header(copy_of(object.header));
+  librados::bufferlist data;
+  for (const auto& piece : object.data) data.append(reinterpret_cast<const char*>(piece.data), piece.length);
+  if (data.length() > 0) op.write(offset_, data);
+  for (const auto& [name, value] : object.xattrs) op.setxattr(string_of(name).c_str(), copy_of(value));
+  if (object.omap_header.length > 0) op.omap_set_header(copy_of(object.omap_header));
   if (!object.omap.empty()) {
     std::map<std::string, librados::bufferlist> pairs;
-    for (size_t i = 0; i + 1 < object.omap.size(); i += 2) {
-      pairs[text_of(object.omap[i])] = copy_of(object.omap[i + 1]);
-    }
+    for (const auto& [key, value] : object.omap) pairs[string_of(key)] = copy_of(value);
     op.omap_set(pairs);
   }
-  op.mtime2(&object.mtime);
+  auto mtime = object.mtime;
+  op.mtime2(&mtime);
 }
 
-void WriteOperation::submit() {
-  left_ = names_.size() + 1;
-  for (size_t i = 0; i < names_.size(); i++) {
-    auto& object = objects_[i];
-    librados::ObjectWriteOperation op;
-    if (!connection_->with_memory([&] { fill(object, op); })) return;
-    object.completion = librados::Rados::aio_create_completion(&object, on_complete);
-    pool_->objects.set_namespace(names_[i].nspace);
-    pool_->objects.locator_set_key(names_[i].locator);
-    // A full cluster answers ENOSPC or EDQUOT instead of keeping the write until there is room.
-    const int code =
-        pool_->objects.aio_operate(names_[i].oid, object.completion, &op, librados::OPERATION_FULL_TRY);
-    if (code < 0) {
-      done(i, code);
-    }
-  }
-  one_done();
+int WriteOperation::start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) {
+  librados::ObjectWriteOperation op;
+  if (!connection_->with_memory([&] { fill(objects_[i], op); })) return -ECANCELED;
+  // A full cluster answers ENOSPC or EDQUOT, where without this flag librados keeps the write back until there is room.
+  return io.aio_operate(names_[i].oid, completion, &op, librados::OPERATION_FULL_TRY);
 }
-
-void WriteOperation::on_complete(rados_completion_t, void* arg) {
-  auto& object = *static_cast<Object*>(arg);
-  auto* operation = object.operation;
-  operation->done(static_cast<size_t>(&object - operation->objects_.data()), object.completion->get_return_value());
-}
-
-void WriteOperation::done(size_t i, int code) {
-  connection_->with_memory([&] { errno_[i] = code < 0 ? code : 0; });
-  one_done();
-}
-
-void WriteOperation::one_done() {
-  if (--left_ > 0) return;
-  connection_->finish(this);
-}
-
-void WriteOperation::answer(Napi::Env env) { call(env, 0); }

@@ -1,43 +1,32 @@
 #pragma once
 #include <ctime>
 
-#include "connection.h"
-#include "names.h"
+#include "objects_op.h"
 
-// write(pool, names, offsets, objects, errno, (code) => …)
+// Writes objects, each by one atomic operation. The result is an errno for each.
 //
-// objects[i] is [mode, offset, pieces, xattrs, omapHeader, omap, mtime]: mode 1 replaces all that the object had,
-// mode 0 adds to it; pieces are views on the data, which goes to `offset`; xattrs and omap are flat arrays of keys and
-// values, or null; mtime is in nanoseconds.
-class WriteOperation : public Operation {
+// Reads the memory of JavaScript (the data, keys and values) on the submitter thread, under Connection::with_memory; it
+// holds the array of objects, and so all that is in it.
+class WriteOperation : public ObjectsOperation {
  public:
+  // `info` is (pool, PackedNames, WriteContents[], WriteMode, callback), as src/sources/ceph/librados.ts has it.
   WriteOperation(const Napi::CallbackInfo& info, std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection);
-  ~WriteOperation() override;
-  void submit();
-  void answer(Napi::Env env) override;
+
+ protected:
+  int start(size_t i, librados::IoCtx& io, librados::AioCompletion* completion) override;
+  int complete(size_t, uint64_t) override { return 0; }
 
  private:
-  struct Object {
-    WriteOperation* operation;
-    librados::AioCompletion* completion = nullptr;
-    bool replace = false;
-    uint64_t offset = 0;
-    std::vector<Bytes> pieces;
-    std::vector<Bytes> xattrs;
-    Bytes header{nullptr, 0};
-    bool has_header = false;
-    std::vector<Bytes> omap;
-    timespec mtime{};
+  struct Contents {
+    std::vector<Bytes> data;
+    std::vector<BytePair> xattrs;
+    Bytes omap_header;
+    std::vector<BytePair> omap;
+    timespec mtime;
   };
-  static void on_complete(rados_completion_t completion, void* object);
-  void fill(Object& object, librados::ObjectWriteOperation& op);
-  void done(size_t i, int code);
-  void one_done();
+  void fill(const Contents& object, librados::ObjectWriteOperation& op) const;
 
-  std::vector<ObjectName> names_;
-  std::shared_ptr<Pool> pool_;
-  std::shared_ptr<Connection> connection_;
-  int32_t* errno_;
-  std::vector<Object> objects_;
-  std::atomic<size_t> left_{0};
+  bool replace_;
+  uint64_t offset_;
+  std::vector<Contents> objects_;
 };

@@ -26,7 +26,7 @@ export function refuseUnknown(
     });
   }
   for (const [name, value] of Object.entries(parsed)) {
-    if (["_", "$0", "help", "h", "version"].includes(name)) continue;
+    if (name === "_" || name === "$0") continue;
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
     if (flag === undefined) {
       throw unknownFlag(name, chosen, flags);

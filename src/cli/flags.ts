@@ -3,32 +3,34 @@ import type { Options } from "yargs";
 /** Flags by name, as yargs takes them. */
 export type Flags = Readonly<Record<string, Options>>;
 
-const text = { type: "string", requiresArg: true } as const;
-const list = { type: "string", array: true, nargs: 1, requiresArg: true } as const;
-const toggle = { type: "boolean" } as const;
+export const text = { type: "string", requiresArg: true } as const;
+export const list = { type: "string", array: true, nargs: 1, requiresArg: true } as const;
+export const toggle = { type: "boolean" } as const;
+/** A list that is empty by default. */
+export const repeatable = { ...list, default: [] as string[] } as const;
 
 export const commonFlags = {
-  config: { ...text, describe: "YAML file with settings; its keys are the names of flags" },
+  config: { ...text, describe: "YAML file of settings, whose keys are names of flags" },
   json: { ...toggle, describe: "Print one JSON object per event on standard output" },
-  quiet: { ...toggle, describe: "No progress and no remarks on standard error" },
-  verbose: { ...toggle, describe: "Say more, and add the stack to an error" },
+  quiet: { ...toggle, describe: "Print no progress and no remarks on standard error" },
+  verbose: { ...toggle, describe: "Print more, and the stack of an error" },
 } as const;
 
 export const passphraseFlags = {
-  "passphrase-file": { ...text, describe: "File with the passphrase in its only line" },
+  "passphrase-file": { ...text, describe: "File whose only line is the passphrase" },
   "passphrase-command": {
     ...text,
     describe: "Shell command that prints the passphrase as its only line",
   },
 } as const;
 
-/** Of the backup that a command makes out of another. */
+/** Of the backup that a command makes from another one. */
 export const newPassphraseFlags = {
-  "new-passphrase-file": { ...text, describe: "File with the passphrase of the new backup" },
-  "new-passphrase-command": { ...text, describe: "Shell command that prints it" },
+  "new-passphrase-file": { ...text, describe: "File whose only line is the new passphrase" },
+  "new-passphrase-command": { ...text, describe: "Shell command that prints the new passphrase" },
 } as const;
 
-/** How the files of a new backup are sealed. */
+/** How the archive files of a new backup are made. */
 export const sealFlags = {
   "archive-size": { ...text, default: "2GiB", describe: "Size at which the next file begins" },
   "compression-level": { ...text, default: "3", describe: "Level of zstd, 1 to 19" },
@@ -42,38 +44,35 @@ export const sealFlags = {
 } as const;
 
 export const folderFlags = {
-  outputdir: { ...text, describe: "Folder of the backup; backup.dir unless told" },
+  outputdir: { ...text, describe: "Folder of the backup (default: backup.dir)" },
+} as const;
+
+export const skipFlags = {
+  "skip-etcd": { ...toggle, describe: "Leave etcd out" },
+  "skip-ceph": { ...toggle, describe: "Leave Ceph out" },
 } as const;
 
 export const etcdFlags = {
   etcd: {
     ...list,
     default: ["127.0.0.1:2379"],
-    describe: "Endpoint of etcd: host:port or URL; repeat it or use commas for more",
+    describe: "Endpoints of etcd, host:port or URL; repeatable, or separated by commas",
   },
-  "skip-etcd": { ...toggle, describe: "Leave etcd out" },
-  cacert: { ...text, describe: "PEM file of the authority that signed etcd's certificate" },
-  cert: { ...text, describe: "PEM file of the client certificate for etcd" },
-  key: { ...text, describe: "PEM file of its key" },
   user: { ...text, describe: "User of etcd, or user:password" },
-  password: { ...text, describe: "Password of etcd's user; better in BACKUPTOOL_PASSWORD" },
-  "etcd-timeout": { ...text, default: "30s", describe: "Longest wait for one answer of etcd" },
+  password: { ...text, describe: "Password of that user; better in BACKUPTOOL_PASSWORD" },
+  cacert: { ...text, describe: "PEM file of the CA that signed the certificate of etcd" },
+  cert: { ...text, describe: "PEM file of the client certificate" },
+  key: { ...text, describe: "PEM file of the client certificate's key" },
+  "etcd-timeout": { ...text, default: "30s", describe: "Longest wait for one response" },
 } as const;
 
 export const cephFlags = {
   cephconf: { ...text, default: "/etc/ceph/ceph.conf", describe: "Configuration file of Ceph" },
-  "skip-ceph": { ...toggle, describe: "Leave Ceph out" },
   "ceph-user": {
     ...text,
     default: "admin",
     describe: "User of Ceph, such as admin or client.backup",
   },
-  keyring: { ...text, describe: "Keyring of that user; without it ceph.conf says where" },
-  "ceph-timeout": { ...text, default: "2m", describe: "Longest wait for one operation of Ceph" },
+  keyring: { ...text, describe: "Keyring file of that user (default: as ceph.conf says)" },
+  "ceph-timeout": { ...text, default: "2m", describe: "Longest wait for one operation" },
 } as const;
-
-export const includePoolFlag = {
-  "include-pool": { ...list, default: [] as string[], describe: "A pool to work on; repeatable" },
-} as const;
-
-export { list, text, toggle };

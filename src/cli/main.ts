@@ -12,39 +12,39 @@ import type { Terminal } from "./process/terminal.js";
 
 /** How long an operation may take to stop before the process ends anyway, ms. */
 const STOP_WITHIN_MS = 10_000;
-/** How long after that, or after a second signal, the process ends even though a thread does not let it, ms. */
+/** How long after that, or after a second signal, the process ends even if a thread blocks, ms. */
 const END_WITHIN_MS = 3000;
-/** How long what a library has left open may keep the process, once all is said, ms. */
+/** How long a handle that a library left open may keep the process after all output, ms. */
 const LINGER_MS = 2000;
 
 forbidCoreDumps();
 
-// What a library has to tell its developers is noise to those who run the program.
+// Warnings of libraries to their developers are noise to users.
 process.noDeprecation = true;
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 
 const stop = new AbortController();
-// Each operation that is under way listens.
+// Each running operation adds a listener.
 setMaxListeners(0, stop.signal);
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 for (const name of SIGNALS) {
   process.on(name, () => {
-    // The second time means now.
+    // A second signal ends the process at once.
     if (stop.signal.aborted) endProcess(ExitCode.interrupted);
     stop.abort();
     setTimeout(() => endProcess(ExitCode.interrupted), STOP_WITHIN_MS).unref();
   });
 }
-// Listeners do not run while the main thread is blocked.
+// The listeners above do not run while the main thread is blocked.
 endAfterSignals(SIGNALS, STOP_WITHIN_MS + END_WITHIN_MS, END_WITHIN_MS, ExitCode.interrupted);
 const output: Terminal["output"] = { closed: false, failure: undefined };
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // A reader that goes away early (`| head`) is the end of the output, not an error of ours.
+  // A reader that goes away early (`| head`) ends the output; it is not an error.
   if (error.code === "EPIPE") output.closed = true;
   else output.failure ??= error;
   stop.abort();
 });
-// Nobody is left to tell: what was asked for goes on.
+// Messages are lost with standard error; the command goes on.
 process.stderr.on("error", () => {});
 
 function version(): string {
@@ -66,10 +66,10 @@ const terminal = { stdin, stdout, stderr, env, output, signal: stop.signal };
 const code = await runProgram(process.argv.slice(2), terminal, version());
 process.exitCode = code;
 
-let unsaid = 2;
+let pending = 2;
 for (const stream of [stdout, stderr]) {
-  // A reader that is slow gets everything; one that is gone is told of as an error, which will do.
+  // Waits for a slow reader. If the reader is gone, the callback gets an error, and the process ends as well.
   stream.write("", () => {
-    if (--unsaid === 0) setTimeout(() => endProcess(code), LINGER_MS).unref();
+    if (--pending === 0) setTimeout(() => endProcess(code), LINGER_MS).unref();
   });
 }

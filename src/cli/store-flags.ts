@@ -1,16 +1,19 @@
 import { text } from "./flags.js";
 
-const PROVIDERS = "Local, S3, ABS, GCS, Swift, OSS, ECS, OCS or Rclone";
-const SHORT =
-  "s3://bucket/prefix, azblob://, gs://, swift://, oss://, file:///path, rclone:remote:path";
-
 /** The primary store. */
 export const storeFlags = {
-  store: { ...text, describe: `The store, in short: ${SHORT}` },
-  "storage-provider": { ...text, describe: `Kind of the store: ${PROVIDERS}` },
-  "store-container": { ...text, describe: "Its bucket, container, folder or remote:path" },
-  "store-prefix": { ...text, describe: "Path below the container" },
-  "store-endpoint-override": { ...text, describe: "URL of the store's service" },
+  store: {
+    ...text,
+    describe:
+      "URL of the store: s3://BUCKET/PREFIX, azblob://, gs://, swift://, oss://, ecs://, ocs://, file:///PATH or rclone:REMOTE:PATH",
+  },
+  "storage-provider": {
+    ...text,
+    describe: "Provider, instead of --store: Local, S3, ABS, GCS, Swift, OSS, ECS, OCS or Rclone",
+  },
+  "store-container": { ...text, describe: "Bucket, container, folder or REMOTE:PATH" },
+  "store-prefix": { ...text, describe: "Path in the container" },
+  "store-endpoint-override": { ...text, describe: "URL of the provider's API" },
 } as const;
 
 export const uploadFlags = {
@@ -18,35 +21,31 @@ export const uploadFlags = {
   "max-parallel-chunk-uploads": {
     ...text,
     default: "5",
-    describe: "Parts of one file that are sent at the same time",
+    describe: "Parts of one file to upload at the same time",
   },
 } as const;
 
 export const secondaryStoreFlags = {
-  "secondary-store": { ...text, describe: "The secondary store, in short" },
-  "secondary-storage-provider": { ...text, describe: "Kind of the secondary store" },
-  "secondary-store-container": { ...text, describe: "Its bucket, container, folder or remote" },
-  "secondary-store-prefix": { ...text, describe: "Path below the container" },
-  "secondary-store-endpoint-override": { ...text, describe: "URL of its service" },
+  "secondary-store": { ...text, describe: "URL of the secondary store, as for --store" },
+  "secondary-storage-provider": { ...text, describe: "Provider, instead of --secondary-store" },
+  "secondary-store-container": { ...text, describe: "Bucket, container, folder or REMOTE:PATH" },
+  "secondary-store-prefix": { ...text, describe: "Path in the container" },
+  "secondary-store-endpoint-override": { ...text, describe: "URL of the provider's API" },
 } as const;
 
 export const secondaryUploadFlags = {
-  "secondary-min-chunk-size": {
-    ...text,
-    default: "5MiB",
-    describe: "Smallest part of an upload to the secondary store",
-  },
+  "secondary-min-chunk-size": { ...text, default: "5MiB", describe: "Smallest part of an upload" },
   "secondary-max-parallel-chunk-uploads": {
     ...text,
     default: "5",
-    describe: "Parts of one file that are sent to it at the same time",
+    describe: "Parts of one file to upload at the same time",
   },
 } as const;
 
 export const sourceStoreFlags = {
-  "source-store": { ...text, describe: "Copy from this store into the primary one" },
-  "source-storage-provider": { ...text, describe: "Kind of the source store" },
-  "source-store-container": { ...text, describe: "Its bucket, container, folder or remote" },
-  "source-store-prefix": { ...text, describe: "Path below the container" },
-  "source-store-endpoint-override": { ...text, describe: "URL of its service" },
+  "source-store": { ...text, describe: "URL of a store to copy into the primary one" },
+  "source-storage-provider": { ...text, describe: "Provider, instead of --source-store" },
+  "source-store-container": { ...text, describe: "Bucket, container, folder or REMOTE:PATH" },
+  "source-store-prefix": { ...text, describe: "Path in the container" },
+  "source-store-endpoint-override": { ...text, describe: "URL of the provider's API" },
 } as const;

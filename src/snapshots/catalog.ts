@@ -5,10 +5,10 @@ import { inParallel } from "../flow/in-parallel.js";
 import { quoted } from "../quoted.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { foreignProblem, ownObjects } from "./foreign-files.js";
-import { kindMismatch, timeMismatch } from "./own-name.js";
+import { kindMismatch, timeMismatch } from "./name-check.js";
 import { withManifest } from "./manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./name.js";
-import { missingOrMisfit } from "./file-check.js";
+import { findMismatches } from "./file-check.js";
 
 /** A snapshot as a store has it. Small, whatever the size of the backup. */
 export interface StoredSnapshot {
@@ -116,7 +116,7 @@ async function judgeFinished(
   const { files, id, kind, base, startedAt, finishedAt } = manifest;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes };
-  const [first, ...more] = await missingOrMisfit(store, name.text, files, signal, onForeign);
+  const [first, ...more] = await findMismatches(store, name.text, files, signal, onForeign);
   const mismatch = kindMismatch(name, facts);
   if (mismatch !== undefined) return { name, state: "damaged", facts, problem: mismatch };
   if (first === undefined) {

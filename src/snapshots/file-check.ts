@@ -21,7 +21,7 @@ export interface FileDamage {
  * not show is asked for by name: a listing may be late. Once some of those are truly missing the listing is believed: a
  * manifest can name 100,000 files that never were. Keys of other programs' files go to `onForeign`.
  */
-export async function missingOrMisfit(
+export async function findMismatches(
   store: SnapStore,
   snapshot: string,
   files: readonly FileFacts[],
@@ -33,21 +33,24 @@ export async function missingOrMisfit(
   for await (const object of ownObjects(store, snapshot, signal, onForeign)) {
     const file = waiting.get(object.key);
     if (file === undefined) continue;
-    if (misfit(file, object) === undefined) waiting.delete(object.key);
+    if (fileMismatch(file, object) === undefined) waiting.delete(object.key);
     else listed.set(object.key, object);
     if (waiting.size === 0 && onForeign === undefined) return [];
   }
   const found: FileDamage[] = [];
   await inParallel(waiting, WINDOW, async ([key, file]) => {
     const believed = found.length >= ASKED_FOR;
-    const reason = misfit(file, believed ? listed.get(key) : await store.head(key, signal));
+    const reason = fileMismatch(file, believed ? listed.get(key) : await store.head(key, signal));
     if (reason !== undefined) found.push({ file: file.name, reason });
   });
   return found.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
 /** Why an object is not the file of the manifest, as far as can be told without reading it. */
-export function misfit(file: FileFacts, object: StoredObject | undefined): string | undefined {
+export function fileMismatch(
+  file: FileFacts,
+  object: StoredObject | undefined,
+): string | undefined {
   if (object === undefined) return "it is not there";
   if (object.size !== file.size) {
     return `it has ${object.size} bytes, not the ${file.size} of the manifest`;
@@ -65,7 +68,7 @@ export async function requireStored(
   digest: FileDigest,
   signal: AbortSignal,
 ): Promise<void> {
-  const reason = misfit({ name: key, ...digest }, await store.head(key, signal));
+  const reason = fileMismatch({ name: key, ...digest }, await store.head(key, signal));
   if (reason === undefined) return;
   throw new StoreError("STORE_FAILED", `${key}: after it was sent, ${reason}`, {
     store: store.name,

@@ -1,6 +1,6 @@
 import type { FileFacts } from "../archive/manifest/manifest.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { requireFilesListed, requireSnapshotListed } from "./listed-files.js";
+import { requireFilesListed, requireSnapshotListed } from "./listing-check.js";
 import { manifestKey } from "./manifest.js";
 
 /**

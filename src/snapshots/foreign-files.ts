@@ -1,6 +1,6 @@
 import { BackupToolError } from "../errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
-import { isOwnFile } from "./own-files.js";
+import { isOwnFile } from "./own-keys.js";
 
 /** Every object below a prefix, page by page. */
 async function* objectsBelow(

@@ -1,13 +1,11 @@
 import { MANIFEST_NAME } from "../archive/format.js";
-import type { Manifest } from "../archive/manifest/manifest.js";
+import { FIRST_READ_BYTES, type Manifest } from "../archive/manifest/manifest.js";
 import { ManifestScanner } from "../archive/manifest/manifest-scanner.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { Budget } from "../flow/budget.js";
 
-/** A manifest up to this size (some 1,600 files) is held beside others; of larger ones this process holds one at a time. */
-const SMALL_BYTES = 256 << 10;
-
+/** Manifests up to the size of a first read are held beside others; of larger ones this process holds one at a time. */
 const large = new Budget(1);
 
 export interface HeldManifest {
@@ -31,8 +29,8 @@ export async function holdManifest(
 ): Promise<HeldManifest | undefined> {
   try {
     const start = new ManifestScanner();
-    const read = await scan(store, snapshot, start, { length: SMALL_BYTES, signal });
-    if (read < SMALL_BYTES) return { manifest: start.end(), release: () => {} };
+    const read = await scan(store, snapshot, start, { length: FIRST_READ_BYTES, signal });
+    if (read < FIRST_READ_BYTES) return { manifest: start.end(), release: () => {} };
     await large.take(1);
     try {
       const whole = new ManifestScanner();

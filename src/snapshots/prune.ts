@@ -1,7 +1,7 @@
 import { BackupToolError } from "../errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete.js";
-import { isOwnKey } from "./own-files.js";
+import { isOwnKey } from "./own-keys.js";
 import { manifestKey } from "./manifest.js";
 import type { SnapshotName } from "./name.js";
 import { listSnapshots, type StoredSnapshot } from "./catalog.js";

@@ -5,10 +5,10 @@ import { inParallel } from "../flow/in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { type ReadSelection, selectFiles } from "./read-selection.js";
-import { kindMismatch } from "./own-name.js";
+import { kindMismatch } from "./name-check.js";
 import { withManifest } from "./manifest.js";
 import { parseSnapshotName } from "./name.js";
-import { type FileDamage, missingOrMisfit } from "./file-check.js";
+import { type FileDamage, findMismatches } from "./file-check.js";
 import { streamDigest } from "./stream-digest.js";
 import { unfinishedSnapshot } from "./unfinished.js";
 
@@ -56,7 +56,7 @@ async function verifyFiles(
 ): Promise<VerifyResult> {
   const { signal, onDamage } = options;
   const { files } = manifest;
-  const damages = await missingOrMisfit(store, snapshot, files, signal);
+  const damages = await findMismatches(store, snapshot, files, signal);
   const name = parseSnapshotName(snapshot);
   const reason = name && kindMismatch(name, manifest);
   if (reason !== undefined) damages.push({ file: MANIFEST_NAME, reason });

@@ -93,6 +93,15 @@ export interface StaleOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What an upload has sent. */
+export interface UploadFacts {
+  readonly parts: number;
+  /** Bytes of all parts. */
+  readonly size: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
 /** An object on its way. Nothing of it is seen before `complete`. */
 export interface StoreUpload {
   /**
@@ -100,11 +109,8 @@ export interface StoreUpload {
    * sent again after a failure. The store checks the bytes by a digest that travels with them.
    */
   part(number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
-  /** Makes the object of `parts` parts and `size` bytes appear. May be called again after a failure. */
-  complete(
-    facts: { parts: number; size: number; sha256: string },
-    signal?: AbortSignal,
-  ): Promise<void>;
+  /** Makes the object appear. May be called again after a failure. */
+  complete(facts: UploadFacts, signal?: AbortSignal): Promise<void>;
   /** Throws everything away. Never throws. */
   abort(): Promise<void>;
 }

@@ -19,7 +19,7 @@ import {
   TAR_BLOCK,
   TarError,
 } from "../../src/archive/tar/tar-header.js";
-import { requireOwnName } from "../../src/snapshots/own-name.js";
+import { checkBackupName } from "../../src/snapshots/name-check.js";
 import { snapshotName } from "../../src/snapshots/name.js";
 import { readTar } from "../../src/archive/tar/tar-reader.js";
 
@@ -82,7 +82,7 @@ export const DECODERS: readonly Decoder[] = [
     name: "own name",
     seed: "metadata",
     refuses: archive,
-    run: (bytes) => void requireOwnName(SEED_NAME, decodeMetadata(bytes), "f"),
+    run: (bytes) => void checkBackupName(SEED_NAME, decodeMetadata(bytes), "f"),
   },
   sequence("index items", "index", decodeIndexItem),
   sequence("records", "index", decodeRecord),

@@ -17,7 +17,7 @@ import { FileThread } from "../../src/threads/file-thread.js";
 import { archiveName } from "../../src/archive/format.js";
 import { encodeManifest } from "../../src/archive/manifest/manifest.js";
 import { SnapshotTarget } from "../../src/replication/snapshot-target.js";
-import { StoreFiles } from "../../src/snapshots/store-files.js";
+import { SnapshotFiles } from "../../src/snapshots/snapshot-files.js";
 import { LocalStore } from "../../src/snapstore/local/store.js";
 import { MeteredStore } from "../../src/snapstore/layers/metered.js";
 import { RecentFailure } from "../../src/snapstore/layers/recent-failure.js";
@@ -310,7 +310,7 @@ test("an object that is replaced while it is read is an error, not a mixture", a
   const bucket = await newBucket();
   const store = new S3Store(s3Config(bucket));
   await send(store, undefined, { "ARCHIVE00000.bin": 30 << 20 });
-  const file = await new StoreFiles(store, NAME, signal).open("ARCHIVE00000.bin");
+  const file = await new SnapshotFiles(store, NAME, signal).open("ARCHIVE00000.bin");
   const target = Buffer.alloc(1 << 20);
   t.is(await file.read(target, 0), target.length);
   await store.put(`${NAME}/ARCHIVE00000.bin`, randomBytes(30 << 20));

@@ -3,7 +3,8 @@ import { setMaxListeners } from "node:events";
 import test, { type ExecutionContext } from "ava";
 import { BackupToolError } from "../../src/errors.js";
 import { type CreateOptions, createBackup } from "../../src/operations/create/create.js";
-import { copyStore } from "../../src/replication/copy-store.js";
+import { copyStore } from "../../src/replication/copy/store.js";
+import { copyRetryPolicy } from "../../src/replication/copy/retries.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import { RetryingStore } from "../../src/snapstore/layers/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
@@ -127,16 +128,16 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
     await judge("after a create that failed");
   }
   const through = (role: keyof typeof prefixes, proxy: FaultyProxy) =>
-    new RetryingStore(new S3Store(config(role, proxy)), { attempts: 4, firstDelayMs: 10 });
-  const [from, to] = [through("primary", first), through("secondary", second)];
+    new RetryingStore(new S3Store(config(role, proxy)), copyRetryPolicy(settings.retries));
   const settings = {
     limits: {},
     maxParallelCopies: 5,
     minChunkBytes: 5 << 20,
     maxParallelChunks: 3,
     signal,
-    retries: { maxRetries: 2, backoffMs: 10 },
+    retries: { maxRetries: 3, backoffMs: 10 },
   };
+  const [from, to] = [through("primary", first), through("secondary", second)];
   const failures: string[] = [];
   const told = await copyStore(from, to, settings, {
     ...quiet,

@@ -3,7 +3,7 @@ import { setMaxListeners } from "node:events";
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
 import test, { type ExecutionContext } from "ava";
 import { encodeManifest } from "../../src/archive/manifest/manifest.js";
-import { copyStore } from "../../src/replication/copy-store.js";
+import { copyStore } from "../../src/replication/copy/store.js";
 import { deleteSnapshot, refuseNeeded } from "../../src/snapshots/delete.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import { parseSnapshotName } from "../../src/snapshots/name.js";

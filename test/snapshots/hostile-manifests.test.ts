@@ -4,7 +4,7 @@ import test from "ava";
 import { FileThread } from "../../src/threads/file-thread.js";
 import { archiveName } from "../../src/archive/format.js";
 import { decodeManifest, encodeManifest } from "../../src/archive/manifest/manifest.js";
-import { copyStore } from "../../src/replication/copy-store.js";
+import { copyStore } from "../../src/replication/copy/store.js";
 import { listSnapshots } from "../../src/snapshots/catalog.js";
 import { verifySnapshot } from "../../src/snapshots/verify.js";
 import { LocalStore } from "../../src/snapstore/local/store.js";

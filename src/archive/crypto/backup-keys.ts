@@ -1,8 +1,17 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { UsageError } from "../../errors.js";
 import { ArchiveError } from "../errors.js";
-import { BACKUP_ID_BYTES, FileType, KEY_BYTES, MAC_BYTES, NONCE_BYTES } from "../format.js";
+import {
+  BACKUP_ID_BYTES,
+  FileType,
+  KEY_BYTES,
+  MAC_BYTES,
+  NONCE_BYTES,
+  TAG_BYTES,
+} from "../format.js";
 import { encodePassphraseSlot, type Header, type PassphraseSlot } from "../header.js";
+import { chunkCipher } from "./chunk-cipher.js";
+import { keyedHashes } from "./keyed-hashes.js";
 import { passphraseOf } from "./passphrase.js";
 import {
   checkKdfCosts,
@@ -12,9 +21,9 @@ import {
   kdfWork,
   unusualDemand,
 } from "./passphrase-key.js";
-import { wrappers } from "./sodium.js";
 
-const sodium = await wrappers();
+const cipher = await chunkCipher();
+const { hash, deriveKey } = await keyedHashes();
 
 /** A reader tries no more passphrase slots than this: each costs seconds and memory. */
 const MAX_PASSPHRASE_SLOTS = 4;
@@ -141,7 +150,7 @@ export class BackupKeys {
     this.slot = slot;
     this.slotBytes = encodePassphraseSlot(slot);
     this.headerSlots = opened.headerSlots ?? this.slotBytes;
-    this.#headerKey = sodium.crypto_kdf_derive_from_key(KEY_BYTES, 0, "BKPTHEAD", dataKey);
+    this.#headerKey = subkey(dataKey, 0, "BKPTHEAD");
   }
 
   /** Keys of a new backup. `like` gives salt and cost of its base, which the same passphrase opens. */
@@ -159,13 +168,8 @@ export class BackupKeys {
     const dataKey = randomBytes(KEY_BYTES);
     const nonce = randomBytes(NONCE_BYTES);
     const wrapping = await passphrase.derive(salt, cost);
-    const sealedKey = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
-      dataKey,
-      null,
-      null,
-      nonce,
-      wrapping,
-    );
+    const sealedKey = Buffer.alloc(KEY_BYTES + TAG_BYTES);
+    cipher.seal(sealedKey, [dataKey], nonce, wrapping);
     const slot = { salt, cost, nonce, sealedKey };
     return new BackupKeys(randomBytes(BACKUP_ID_BYTES), dataKey, slot);
   }
@@ -202,7 +206,9 @@ export class BackupKeys {
 
   /** Keyed BLAKE2b-256 of a header. */
   headerMac(authenticated: Uint8Array): Uint8Array {
-    return sodium.crypto_generichash(MAC_BYTES, authenticated, this.#headerKey);
+    const mac = Buffer.alloc(MAC_BYTES);
+    hash(mac, authenticated, this.#headerKey);
+    return mac;
   }
 
   headerIsAuthentic(header: Header): boolean {
@@ -211,13 +217,21 @@ export class BackupKeys {
 
   /** The key of one file: no other file shares it, so chunk numbers serve as nonces. */
   fileKey(type: FileType, number: number): Uint8Array {
-    return sodium.crypto_kdf_derive_from_key(KEY_BYTES, number, CONTEXTS[type], this.#dataKey);
+    return subkey(this.#dataKey, number, CONTEXTS[type]);
   }
 }
 
+function subkey(key: Uint8Array, number: number, context: string): Uint8Array {
+  const out = Buffer.alloc(KEY_BYTES);
+  deriveKey(out, number, context, key);
+  return out;
+}
+
 function unseal({ sealedKey, nonce }: PassphraseSlot, key: Uint8Array): Uint8Array | undefined {
+  const dataKey = Buffer.alloc(KEY_BYTES);
   try {
-    return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealedKey, null, nonce, key);
+    cipher.open(dataKey, [sealedKey], nonce, key);
+    return dataKey;
   } catch {
     return undefined;
   }

@@ -16,7 +16,13 @@ export async function wrappers(): Promise<typeof Wrappers> {
 
 /** The functions of sodium-native that are used here. It ships no types. */
 export interface SodiumNative {
-  crypto_generichash(out: Buffer, input: Uint8Array, key: Buffer): void;
+  crypto_generichash(out: Uint8Array, input: Uint8Array, key: Uint8Array): void;
+  crypto_kdf_derive_from_key(
+    out: Uint8Array,
+    number: number,
+    context: Uint8Array,
+    key: Uint8Array,
+  ): void;
   crypto_aead_xchacha20poly1305_ietf_encrypt(
     out: Uint8Array,
     plain: Uint8Array,

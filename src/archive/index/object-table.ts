@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { BackupToolError } from "../../errors.js";
-import { native, wrappers } from "../crypto/sodium.js";
+import { keyedHashes } from "../crypto/keyed-hashes.js";
 
 /**
  * A set of objects with their state, for a base of millions of objects: open addressing over typed
@@ -162,14 +162,4 @@ export class ObjectTable {
   }
 }
 
-/** Keyed BLAKE2b into the whole of `digest`. */
-type Hash = (digest: Buffer, input: Uint8Array, key: Buffer) => void;
-
-const hash: Hash = native === undefined ? await portableHash() : native.crypto_generichash;
-
-async function portableHash(): Promise<Hash> {
-  const sodium = await wrappers();
-  return (digest, input, key) => {
-    digest.set(sodium.crypto_generichash(digest.length, input, key));
-  };
-}
+const { hash } = await keyedHashes();

@@ -6,8 +6,8 @@ import { ManifestScanner } from "./manifest-scanner.js";
 
 export type { BackupKind, FileFacts, Manifest } from "./manifest-facts.js";
 
-/** Bytes of the first read, which holds all of most manifests, and of the further ones. */
-const FIRST_READ_BYTES = 256 << 10;
+/** Bytes of the first read of a manifest: all of most (some 1,600 files). Further reads are larger. */
+export const FIRST_READ_BYTES = 256 << 10;
 const NEXT_READ_BYTES = 1 << 20;
 
 /** The one way to write a manifest: a reader refuses any other, so no byte of it can change unseen. */

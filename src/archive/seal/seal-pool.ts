@@ -12,11 +12,12 @@ export class RefusedChunk extends Error {}
 export class SealPool {
   /** For what the jobs work on. */
   readonly memory = new SharedMemory();
-  readonly #workers: readonly WorkerCalls<SealPoolJob, SealPoolReply>[];
+  readonly #threads: number;
+  readonly #workers = [sealWorker()];
 
+  /** The first thread starts at once, while keys are derived; the others when there is work for them. */
   constructor(threads = 2) {
-    const script = new URL("./seal-worker.js", import.meta.url);
-    this.#workers = Array.from({ length: threads }, () => new WorkerCalls(script, "seal worker"));
+    this.#threads = threads;
   }
 
   /** Length of the ciphertext and tag in `job.out`. */
@@ -38,11 +39,24 @@ export class SealPool {
   }
 
   async #run(job: Omit<SealJob, "id"> | Omit<OpenJob, "id">): Promise<number> {
-    let chosen = this.#workers[0];
-    if (chosen === undefined) throw new Error("a seal pool without threads");
-    for (const worker of this.#workers) if (worker.waiting < chosen.waiting) chosen = worker;
-    const { length, error } = await chosen.call(job);
+    const { length, error } = await this.#leastBusy().call(job);
     if (error !== undefined) throw new RefusedChunk(error);
     return length;
   }
+
+  #leastBusy(): SealWorker {
+    const chosen = this.#workers.reduce((one, other) =>
+      other.waiting < one.waiting ? other : one,
+    );
+    if (chosen.waiting === 0 || this.#workers.length === this.#threads) return chosen;
+    const added = sealWorker();
+    this.#workers.push(added);
+    return added;
+  }
+}
+
+type SealWorker = WorkerCalls<SealPoolJob, SealPoolReply>;
+
+function sealWorker(): SealWorker {
+  return new WorkerCalls(new URL("./seal-worker.js", import.meta.url), "seal worker");
 }

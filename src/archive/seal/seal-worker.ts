@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import zstd from "zstd-napi/binding.js";
+import { loadZstd } from "../../native-addon.js";
 import { type ChunkCipher, chunkCipher } from "../crypto/chunk-cipher.js";
 import {
   NOT_ONE_FRAME,
@@ -14,6 +14,7 @@ import { FRAME_MAGIC, storedFrame } from "./stored-frame.js";
 const port = parentPort;
 if (port === null) throw new Error("seal-worker runs as a worker thread only");
 
+const zstd = loadZstd();
 const compressor = new zstd.CCtx();
 const decompressor = new zstd.DCtx();
 let scratch = Buffer.allocUnsafeSlow(0);

@@ -3,7 +3,7 @@ import type { OperationEvent } from "../../operations/events.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { passphraseFlags } from "../flags.js";
-import { backupLocation, locationFlags } from "../input/chosen-backup.js";
+import { backupLocation, locationGroups } from "../input/chosen-backup.js";
 
 /** What goes to standard error alone. */
 const TOLD: ReadonlySet<OperationEvent["type"]> = new Set([
@@ -11,9 +11,7 @@ const TOLD: ReadonlySet<OperationEvent["type"]> = new Set([
 ]);
 
 export const cat = command({
-  name: "cat",
-  describe: "Write the decrypted tar to standard output",
-  flags: { ...locationFlags, ...passphraseFlags },
+  groups: { ...locationGroups, Passphrase: passphraseFlags },
   examples: [
     ["$0 cat --outputdir my_backup | tar -t", "list it"],
     ["$0 cat --outputdir my_backup | tar -x -C empty_folder", "unpack it"],

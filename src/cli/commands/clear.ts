@@ -4,18 +4,19 @@ import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js"
 import { command } from "../command.js";
 import { counted } from "../output/counted.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, includePoolFlag } from "../flags.js";
+import { cephFlags, etcdFlags, repeatable, skipFlags } from "../flags.js";
 import type { Session } from "../session.js";
 import { cephOptions, etcdOptions, refuseNothingToDo } from "../input/targets.js";
 
 export const clear = command({
-  name: "clear",
-  describe: "Delete every key of etcd and every object of the named pools",
-  flags: {
-    ...includePoolFlag,
-    ...etcdFlags,
-    ...cephFlags,
-    ...deletionFlags,
+  groups: {
+    "What to delete": {
+      "include-pool": { ...repeatable, describe: "Pool to empty; repeatable (default: none)" },
+      ...skipFlags,
+      ...deletionFlags,
+    },
+    etcd: etcdFlags,
+    Ceph: cephFlags,
   },
   examples: [
     ["$0 clear --etcd 127.0.0.1:2379 --skip-ceph --dry-run", "count the keys of etcd"],

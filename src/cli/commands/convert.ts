@@ -4,21 +4,20 @@ import { ExitCode } from "../exit-codes.js";
 import { folderFlags, newPassphraseFlags, passphraseFlags, sealFlags, text } from "../flags.js";
 import { sealOptions } from "../input/seal-options.js";
 import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
-import { sayWhatIsLeft } from "../output/unfinished.js";
+import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const convert = command({
-  name: "convert",
-  describe: "Rewrite an archive of the original BTrDB backup tool, under a new passphrase",
-  flags: {
-    ...folderFlags,
-    to: { ...text, describe: "Folder of the new backup" },
-    "incremental-over": {
-      ...text,
-      describe: "Folder of the converted backup that this one stands on",
+  groups: {
+    "What to convert, and where to": {
+      ...folderFlags,
+      to: { ...text, describe: "Folder of the new backup" },
+      "incremental-over": {
+        ...text,
+        describe: "Base of an incremental: a folder converted before",
+      },
     },
-    ...sealFlags,
-    ...passphraseFlags,
-    ...newPassphraseFlags,
+    "Archive files": sealFlags,
+    Passphrase: { ...passphraseFlags, ...newPassphraseFlags },
   },
   examples: [
     ["$0 convert --outputdir old_full --to new_full", "a full archive"],
@@ -32,7 +31,7 @@ export const convert = command({
     const { to } = args;
     if (to === undefined) throw new UsageError("--to does not say where the new backup goes");
     const { newPassphrase } = session;
-    const { complete } = await sayWhatIsLeft(to, session, (context) =>
+    const { complete } = await adviseOnUnfinished(to, session, (context) =>
       convertBackup(
         {
           outputDir: args.outputdir ?? DEFAULT_FOLDER,

@@ -18,38 +18,39 @@ import { requiredStore, storeConfig } from "../../snapstore/settings/store-setti
 import { uploadSettings, wholeNumber } from "../input/upload-settings.js";
 
 export const copy = command({
-  name: "copy",
-  describe: "Copy backups from one store to another, once; needs no passphrase",
-  flags: {
-    ...storeFlags,
-    ...uploadFlags,
-    ...secondaryStoreFlags,
-    ...secondaryUploadFlags,
-    ...sourceStoreFlags,
-    "max-backups-to-copy": {
-      ...text,
-      default: "-1",
-      describe: "The newest ones; a full backup and all that stands on it is one; -1 is all",
+  groups: {
+    "What to copy": {
+      "max-backups-to-copy": {
+        ...text,
+        default: "-1",
+        describe:
+          "Newest backups to copy, -1 for all; a full one counts once with its incrementals",
+      },
+      "max-backup-age": {
+        ...text,
+        default: "-1",
+        describe: "Copy nothing older: days, or a time such as 36h; -1 is no limit",
+      },
     },
-    "max-backup-age": {
-      ...text,
-      default: "-1",
-      describe: "Leave out what is older: days, or a time such as 36h; -1 is no limit",
-    },
-    "max-parallel-copy-operations": {
-      ...text,
-      default: "10",
-      describe: "Files on their way at the same time",
-    },
-    "backup-sync-max-retries": {
-      ...text,
-      default: "5",
-      describe: "Further tries of a file that could not be copied",
-    },
-    "backup-sync-retry-backoff": {
-      ...text,
-      default: "1s",
-      describe: "Longest wait before the first of them; it doubles with each",
+    "Primary store": { ...storeFlags, ...uploadFlags },
+    "Secondary store": { ...secondaryStoreFlags, ...secondaryUploadFlags },
+    "Source store": sourceStoreFlags,
+    "Parallel copies and retries": {
+      "max-parallel-copy-operations": {
+        ...text,
+        default: "10",
+        describe: "Files to copy at the same time",
+      },
+      "backup-sync-max-retries": {
+        ...text,
+        default: "5",
+        describe: "Retries of a file that could not be copied",
+      },
+      "backup-sync-retry-backoff": {
+        ...text,
+        default: "1s",
+        describe: "Longest wait before the first retry; doubles with each",
+      },
     },
   },
   examples: [

@@ -6,10 +6,10 @@ import {
   cephFlags,
   etcdFlags,
   folderFlags,
-  includePoolFlag,
-  list,
   passphraseFlags,
+  repeatable,
   sealFlags,
+  skipFlags,
   text,
   toggle,
 } from "../flags.js";
@@ -25,31 +25,29 @@ import {
 import { storeConfig } from "../../snapstore/settings/store-settings.js";
 import { uploadSettings } from "../input/upload-settings.js";
 import { cephOptions, etcdOptions, refuseNothingToDo } from "../input/targets.js";
-import { sayWhatIsLeft } from "../output/unfinished.js";
+import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const create = command({
-  name: "create",
-  describe: "Back up the records of etcd and the objects of Ceph pools into a new folder",
-  flags: {
-    ...folderFlags,
-    ...storeFlags,
-    ...uploadFlags,
-    ...secondaryStoreFlags,
-    ...secondaryUploadFlags,
-    "incremental-over": {
-      ...text,
-      describe: "What this one stands on: a folder, or latest or a name in the store",
+  groups: {
+    "What to back up": {
+      "include-pool": { ...repeatable, describe: "Pool to back up; repeatable (default: all)" },
+      "skip-pool": { ...repeatable, describe: "Pool to leave out; repeatable" },
+      ...skipFlags,
+      "incremental-over": {
+        ...text,
+        describe: "Base of an incremental: a folder, latest, or a name in the store",
+      },
+      "keep-going": {
+        ...toggle,
+        describe: "Leave out what cannot be read, list it, and exit with 3",
+      },
     },
-    ...includePoolFlag,
-    "skip-pool": { ...list, default: [] as string[], describe: "A pool to leave out; repeatable" },
-    ...etcdFlags,
-    ...cephFlags,
-    ...sealFlags,
-    "keep-going": {
-      ...toggle,
-      describe: "Leave out what cannot be read, list it, and exit with 3",
-    },
-    ...passphraseFlags,
+    "Where to": { ...folderFlags, ...storeFlags, ...uploadFlags },
+    "Secondary store": { ...secondaryStoreFlags, ...secondaryUploadFlags },
+    etcd: etcdFlags,
+    Ceph: cephFlags,
+    "Archive files": sealFlags,
+    Passphrase: passphraseFlags,
   },
   examples: [
     ["$0 create --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],
@@ -82,7 +80,7 @@ export const create = command({
       });
     }
     const outputDir = args.outputdir ?? (store === undefined ? DEFAULT_FOLDER : undefined);
-    const { missing, secondaryBehind } = await sayWhatIsLeft(outputDir, session, (context) =>
+    const { missing, secondaryBehind } = await adviseOnUnfinished(outputDir, session, (context) =>
       createBackup(
         {
           outputDir,

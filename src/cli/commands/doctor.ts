@@ -1,7 +1,7 @@
 import type { StoreConfig } from "../../snapstore/config.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, folderFlags, includePoolFlag, list } from "../flags.js";
+import { cephFlags, etcdFlags, folderFlags, repeatable, skipFlags } from "../flags.js";
 import type { Session } from "../session.js";
 import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
 import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
@@ -10,20 +10,19 @@ import { storeConfig } from "../../snapstore/settings/store-settings.js";
 import { cephOptions, etcdOptions, poolMapping } from "../input/targets.js";
 
 export const doctor = command({
-  name: "doctor",
-  describe: "Check Ceph, etcd, folder and stores, and say what to do about what is wrong",
-  flags: {
-    ...folderFlags,
-    ...storeFlags,
-    ...secondaryStoreFlags,
-    ...includePoolFlag,
-    "restore-pool": {
-      ...list,
-      default: [] as string[],
-      describe: "FROM:TO as for restore: try to write into TO; repeatable",
+  groups: {
+    "What to check": {
+      "include-pool": { ...repeatable, describe: "Pool to read; repeatable (default: all)" },
+      "restore-pool": {
+        ...repeatable,
+        describe: "FROM:TO as for restore: try to write to TO; repeatable",
+      },
+      ...skipFlags,
     },
-    ...etcdFlags,
-    ...cephFlags,
+    "Where to": { ...folderFlags, ...storeFlags },
+    "Secondary store": secondaryStoreFlags,
+    etcd: etcdFlags,
+    Ceph: cephFlags,
   },
   examples: [
     ["$0 doctor --etcd 127.0.0.1:2379 --include-pool btrdbhot", "what create would need"],

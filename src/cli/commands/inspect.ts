@@ -1,15 +1,13 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { passphraseFlags, toggle } from "../flags.js";
-import { backupLocation, locationFlags } from "../input/chosen-backup.js";
+import { backupLocation, locationGroups } from "../input/chosen-backup.js";
 
 export const inspect = command({
-  name: "inspect",
-  describe: "Decrypt and check a whole backup, and say what it holds",
-  flags: {
-    ...locationFlags,
-    quick: { ...toggle, describe: "Open METADATA.bin and INDEX.bin only" },
-    ...passphraseFlags,
+  groups: {
+    ...locationGroups,
+    "What to check": { quick: { ...toggle, describe: "Read METADATA.bin and INDEX.bin only" } },
+    Passphrase: passphraseFlags,
   },
   examples: [
     ["$0 inspect --outputdir my_backup", "check every byte"],

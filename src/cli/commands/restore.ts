@@ -1,39 +1,38 @@
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, list, passphraseFlags, toggle } from "../flags.js";
-import { backupLocation, locationFlags } from "../input/chosen-backup.js";
+import { cephFlags, etcdFlags, passphraseFlags, repeatable, skipFlags, toggle } from "../flags.js";
+import { backupLocation, locationGroups } from "../input/chosen-backup.js";
 import { cephOptions, etcdOptions, poolMapping, refuseNothingToDo } from "../input/targets.js";
 
 export const restore = command({
-  name: "restore",
-  describe: "Put the records of a backup into etcd and its objects into Ceph pools",
-  flags: {
-    ...locationFlags,
-    "with-base": {
-      ...list,
-      default: [] as string[],
-      describe: "Folder of a backup below this one; name the whole chain to restore it in one run",
+  groups: {
+    "What to restore": {
+      "restore-pool": {
+        ...repeatable,
+        describe: "FROM:TO, a pool of the backup and the pool to restore it to; repeatable",
+      },
+      ...skipFlags,
+      "with-base": {
+        ...repeatable,
+        describe: "Folder of a base of this incremental; name each to restore all in one run",
+      },
+      leases: {
+        type: "string",
+        requiresArg: true,
+        choices: ["regrant", "drop", "keep-forever"] as const,
+        default: "regrant" as const,
+        describe: "Keys with a lease: grant a new one, leave them out, or restore them without",
+      },
+      "check-first": {
+        ...toggle,
+        describe:
+          "Check the whole backup before writing (default: if it is local and the target is not empty; --no-check-first)",
+      },
     },
-    "restore-pool": {
-      ...list,
-      default: [] as string[],
-      describe: "FROM:TO, a pool in the backup and the pool to restore it into; repeatable",
-    },
-    ...etcdFlags,
-    ...cephFlags,
-    leases: {
-      type: "string",
-      requiresArg: true,
-      choices: ["regrant", "drop", "keep-forever"] as const,
-      default: "regrant" as const,
-      describe: "Keys that had a lease: give them a new one, leave them out, or keep them without",
-    },
-    "check-first": {
-      ...toggle,
-      describe:
-        "Check all of the backup before anything is written; by default where it is local and the target is not empty (--no-check-first)",
-    },
-    ...passphraseFlags,
+    ...locationGroups,
+    etcd: etcdFlags,
+    Ceph: cephFlags,
+    Passphrase: passphraseFlags,
   },
   examples: [
     ["$0 restore --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],

@@ -3,13 +3,11 @@ import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js"
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { formatSize } from "../input/sizes.js";
-import { chosenStore, eitherStoreFlags } from "../input/chosen-store.js";
+import { chosenStore, eitherStoreGroups } from "../input/chosen-store.js";
 
 export const snapshotDelete = command({
-  name: "snapshot delete",
-  describe: "Delete a backup from a store, unless another one stands on it",
   argument: "NAME",
-  flags: { ...eitherStoreFlags, ...deletionFlags },
+  groups: { "What to delete": deletionFlags, ...eitherStoreGroups },
   examples: [
     [
       "$0 snapshot delete Full-00000000-00009002-1565021494 --store s3://bucket/prefix --dry-run",

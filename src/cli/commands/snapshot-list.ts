@@ -4,9 +4,7 @@ import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
 import { requiredStore, storeConfig } from "../../snapstore/settings/store-settings.js";
 
 export const snapshotList = command({
-  name: "snapshot list",
-  describe: "List the backups that the stores hold",
-  flags: { ...storeFlags, ...secondaryStoreFlags },
+  groups: { "Primary store": storeFlags, "Secondary store": secondaryStoreFlags },
   examples: [
     ["$0 snapshot list --store s3://bucket/prefix", "one store"],
     [

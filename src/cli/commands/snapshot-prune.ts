@@ -2,19 +2,19 @@ import { parseAge } from "../output/ages.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { text, toggle } from "../flags.js";
-import { chosenStore, eitherStoreFlags } from "../input/chosen-store.js";
+import { chosenStore, eitherStoreGroups } from "../input/chosen-store.js";
 
 export const snapshotPrune = command({
-  name: "snapshot prune-incomplete",
-  describe: "Remove what broken-off backups and copies left in a store",
-  flags: {
-    ...eitherStoreFlags,
-    "grace-period": {
-      ...text,
-      default: "24h",
-      describe: "Leave alone what was written to since then: it may still be under way",
+  groups: {
+    "What to delete": {
+      "grace-period": {
+        ...text,
+        default: "24h",
+        describe: "Keep what was written to this recently: it may still be in progress",
+      },
+      "dry-run": { ...toggle, describe: "Print what would be deleted, and delete nothing" },
     },
-    "dry-run": { ...toggle, describe: "Print what would be deleted, and delete nothing" },
+    ...eitherStoreGroups,
   },
   examples: [
     ["$0 snapshot prune-incomplete --store s3://bucket/prefix --dry-run", "what would go"],

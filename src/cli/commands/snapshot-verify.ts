@@ -4,19 +4,19 @@ import type { ReadSelection } from "../../snapshots/read-selection.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { text, toggle } from "../flags.js";
-import { chosenStore, eitherStoreFlags } from "../input/chosen-store.js";
+import { chosenStore, eitherStoreGroups } from "../input/chosen-store.js";
 
 export const snapshotVerify = command({
-  name: "snapshot verify",
-  describe: "Check that a backup in a store is whole; needs no passphrase",
   argument: "[NAME|latest]",
-  flags: {
-    ...eitherStoreFlags,
-    "read-data": { ...toggle, describe: "Read every file and check its SHA-256" },
-    "read-data-subset": {
-      ...text,
-      describe: "Read some files: 5% by chance, or 2/10, the second of ten groups",
+  groups: {
+    "What to check": {
+      "read-data": { ...toggle, describe: "Read every file and check its SHA-256" },
+      "read-data-subset": {
+        ...text,
+        describe: "Read some files: 5% at random, or 2/10, the second of ten groups",
+      },
     },
+    ...eitherStoreGroups,
   },
   examples: [
     ["$0 snapshot verify latest --store s3://bucket/prefix", "files and sizes of the newest"],

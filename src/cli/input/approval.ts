@@ -8,7 +8,7 @@ export const deletionFlags = {
   "dry-run": { ...toggle, describe: "Print what would be deleted, and delete nothing" },
   yes: {
     ...toggle,
-    describe: "Delete without asking; needed without a terminal, and only as a typed flag",
+    describe: "Delete without asking; required without a terminal, and must be typed",
   },
 } as const;
 

@@ -2,6 +2,7 @@ import { UsageError } from "../../errors.js";
 import type { BackupLocation } from "../../operations/open/backup-location.js";
 import { parseSnapshotName } from "../../snapshots/name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
+import type { Merged } from "../command.js";
 import { folderFlags, text } from "../flags.js";
 import type { Session } from "../session.js";
 import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
@@ -10,21 +11,28 @@ import { requiredStore, storeConfig } from "../../snapstore/settings/store-setti
 /** Where a user of the original tool has a backup who does not say. */
 export const DEFAULT_FOLDER = "backup.dir";
 
+const { store, ...storeParts } = storeFlags;
+
 /** Flags of a command that reads a backup, in a folder or in a store. */
-export const locationFlags = {
-  ...folderFlags,
-  ...storeFlags,
-  ...secondaryStoreFlags,
-  snapshot: { ...text, describe: "Name of the backup in the store; latest unless told" },
-  from: {
-    type: "string",
-    requiresArg: true,
-    choices: ["primary", "secondary", "newest-complete"] as const,
-    describe: "Which of two stores to read, or the one with the newest complete backup",
+export const locationGroups = {
+  "Which backup": {
+    ...folderFlags,
+    store,
+    snapshot: { ...text, describe: "Name of the backup in the store (default: latest)" },
+    ...storeParts,
+  },
+  "Secondary store": {
+    ...secondaryStoreFlags,
+    from: {
+      type: "string",
+      requiresArg: true,
+      choices: ["primary", "secondary", "newest-complete"] as const,
+      describe: "Store to read; newest-complete is the one with the newest complete backup",
+    },
   },
 } as const;
 
-type LocationFlag = keyof typeof locationFlags;
+type LocationFlag = keyof Merged<typeof locationGroups>;
 
 const SECONDARY = Object.keys(secondaryStoreFlags) as (keyof typeof secondaryStoreFlags)[];
 

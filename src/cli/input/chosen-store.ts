@@ -5,15 +5,17 @@ import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
 import { requiredStore, storeConfig } from "../../snapstore/settings/store-settings.js";
 
 /** Flags of a command on one of the two stores. */
-export const eitherStoreFlags = {
-  ...storeFlags,
-  ...secondaryStoreFlags,
-  from: {
-    type: "string",
-    requiresArg: true,
-    choices: ["primary", "secondary"] as const,
-    default: "primary" as const,
-    describe: "Which of the two stores",
+export const eitherStoreGroups = {
+  "Primary store": storeFlags,
+  "Secondary store": {
+    ...secondaryStoreFlags,
+    from: {
+      type: "string",
+      requiresArg: true,
+      choices: ["primary", "secondary"] as const,
+      default: "primary" as const,
+      describe: "Which store to work on",
+    },
   },
 } as const;
 

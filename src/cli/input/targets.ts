@@ -5,12 +5,15 @@ import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import { parseEndpoint, usesTls } from "../../sources/etcd/endpoint.js";
 import { loginOf } from "../../sources/etcd/login.js";
 import { parseDuration } from "./durations.js";
-import type { cephFlags, etcdFlags } from "../flags.js";
+import type { cephFlags, etcdFlags, skipFlags } from "../flags.js";
 import { type Warn, warnIfOpenToOthers } from "../../files/secret-files.js";
 import type { Values } from "../values.js";
 
 /** What the etcd flags say; undefined with `--skip-etcd`. Warns of secrets that others can read. */
-export function etcdOptions(args: Values<typeof etcdFlags>, warn: Warn): EtcdOptions | undefined {
+export function etcdOptions(
+  args: Values<typeof etcdFlags & Pick<typeof skipFlags, "skip-etcd">>,
+  warn: Warn,
+): EtcdOptions | undefined {
   if (args["skip-etcd"]) return undefined;
   const endpoints = args.etcd
     .flatMap((given) => given.split(","))
@@ -40,7 +43,10 @@ export function etcdOptions(args: Values<typeof etcdFlags>, warn: Warn): EtcdOpt
 }
 
 /** What the Ceph flags say; undefined with `--skip-ceph`. Warns of a keyring that others can read. */
-export function cephOptions(args: Values<typeof cephFlags>, warn: Warn): CephOptions | undefined {
+export function cephOptions(
+  args: Values<typeof cephFlags & Pick<typeof skipFlags, "skip-ceph">>,
+  warn: Warn,
+): CephOptions | undefined {
   if (args["skip-ceph"]) return undefined;
   warnIfOpenToOthers("--keyring", args.keyring, warn);
   const seconds = Math.ceil(parseDuration("ceph-timeout", args["ceph-timeout"]) / 1000);
@@ -54,10 +60,7 @@ export function cephOptions(args: Values<typeof cephFlags>, warn: Warn): CephOpt
 }
 
 /** @throws UsageError when both are skipped */
-export function refuseNothingToDo(args: {
-  readonly "skip-etcd"?: boolean | undefined;
-  readonly "skip-ceph"?: boolean | undefined;
-}): void {
+export function refuseNothingToDo(args: Values<typeof skipFlags>): void {
   if (args["skip-etcd"] && args["skip-ceph"]) {
     throw new UsageError("--skip-etcd and --skip-ceph together leave nothing to do");
   }

@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.js";
 
-/** `45s`, `12m`, `5h`, `3d`: the largest unit that fits, for people. */
+/** `45s`, `12m`, `5h`, `3d`: in the largest unit that fits. */
 export function ageText(seconds: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;

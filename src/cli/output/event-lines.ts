@@ -1,4 +1,4 @@
-/** What an event says: on standard output, where scripts read it, and on standard error. */
+/** The lines of an event on standard output, for scripts too, and on standard error. */
 export interface EventLines {
   readonly out?: readonly string[];
   readonly err?: readonly string[];

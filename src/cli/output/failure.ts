@@ -40,12 +40,12 @@ export function failureStack(error: unknown): string {
     .join("\n");
 }
 
-/** Room for a name of 2,048 bytes with each byte escaped, and for what a message of ours says besides. */
+/** Room for a name of 2,048 bytes with each byte escaped, and for the rest of a message. */
 const MAX_CHARACTERS = 16_384;
-/** Controls, and what changes the order of characters or is invisible: bidi marks, zero width, U+2028 and U+2029. */
+/** Controls, and characters that are invisible or reorder others: bidi marks, zero width, U+2028 and U+2029. */
 const ACTING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Nothing that came from outside may act on the terminal, or fill it. */
+/** Text from outside, escaped and bounded, so that it cannot act on the terminal or fill it. */
 export function printable(text: string): string {
   const left = text.length - MAX_CHARACTERS;
   return left > 0
@@ -53,7 +53,7 @@ export function printable(text: string): string {
     : escapeActing(text);
 }
 
-/** The same for text that must be whole. */
+/** The same without the bound, for text that must be complete. */
 export function escapeActing(text: string): string {
   return text.replace(ACTING, (c) => {
     const point = c.codePointAt(0) ?? 0;
@@ -64,7 +64,7 @@ export function escapeActing(text: string): string {
   });
 }
 
-/** The same for a line of JSON, whose value stays as it is. */
+/** The same for a line of JSON, which still has the same value. */
 export function escapeActingJson(json: string): string {
   return json.replace(ACTING, (c) =>
     Array.from(

@@ -1,6 +1,6 @@
 /**
- * A duration as Go's `time.Duration` prints it: `519.9547ms`, `1.5s`, `1m2s`. Scripts of the original
- * tool know the `done …` line in this form.
+ * A duration as Go's `time.Duration` prints it: `519.9547ms`, `1.5s`, `1m2s`. The `done …` line of the original tool
+ * has this form.
  */
 export function goDuration(ms: number): string {
   const ns = Math.max(0, Math.round(ms * 1e6));
@@ -15,7 +15,7 @@ export function goDuration(ms: number): string {
   return minutes > 0 ? `${minutes}m${seconds}` : seconds;
 }
 
-/** `ns / unit` with as many digits as it has, and no zeros at the end. */
+/** `ns / unit` with all its digits, without trailing zeros. */
 function decimal(ns: number, unit: number): string {
   const digits = String(unit).length - 1;
   const fraction = String(ns % unit)

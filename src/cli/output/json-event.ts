@@ -3,8 +3,7 @@ import type { OperationEvent } from "../../operations/events.js";
 import { adviceOf } from "./failure.js";
 
 /**
- * An event as one line of JSON. A name that is not UTF-8 comes under `<field>Base64` instead, so that
- * nothing is lost.
+ * An event as one line of JSON. A name that is not UTF-8 is under `<field>Base64` instead, so that no byte is lost.
  */
 export function jsonEvent(event: OperationEvent): string {
   return line(withText(event));
@@ -41,7 +40,7 @@ export function jsonFailure(error: unknown, exitCode: number): string {
   });
 }
 
-/** JSON.stringify leaves DEL and the C1 controls as they are, and a terminal may act on them. */
+/** JSON.stringify does not escape DEL and the C1 controls, and a terminal may act on them. */
 function line(fields: object): string {
   return JSON.stringify(fields).replace(
     /[\x7f-\x9f]/g,

@@ -15,7 +15,7 @@ import { snapshotLines } from "./snapshot-lines.js";
 
 const NOTHING: EventLines = {};
 
-/** The lines of the original tool, byte for byte, and ours beside them. */
+/** The lines of an event: those of the original tool, byte for byte, and those of this one. */
 export function linesOf(event: OperationEvent): EventLines {
   switch (event.type) {
     case "keys-start":
@@ -25,9 +25,11 @@ export function linesOf(event: OperationEvent): EventLines {
     case "key-slots": {
       const { file, slots, memoryKiB, passes } = event;
       const memory = formatSize(memoryKiB * 1024);
-      const asked = `${memory} of memory and ${counted(passes, "pass", "passes")} of Argon2id`;
-      const by = counted(slots, "key slot asks", "key slots ask");
-      return { err: [`warning: ${file}: its ${by} for up to ${asked}, more than --kdf sensitive`] };
+      const cost = `${memory} of memory and ${counted(passes, "pass", "passes")} of Argon2id`;
+      const demand = counted(slots, "key slot asks", "key slots ask");
+      return {
+        err: [`warning: ${file}: its ${demand} for up to ${cost}, more than --kdf sensitive`],
+      };
     }
     case "backup-opened":
       return { err: [openedLine(event)] };
@@ -51,14 +53,14 @@ export function linesOf(event: OperationEvent): EventLines {
         out: [line],
         err: [
           ...note(vanished, "object was", "objects were", "deleted while the pools were read"),
-          ...note(deleted, "object", "objects", "of the base no longer there: recorded as deleted"),
+          ...note(deleted, "object", "objects", "of the base no longer exist: recorded as deleted"),
         ],
       };
     }
     case "etcd-done":
       return {
         out: [`ETCD DONE; included ${event.included} etcd records`],
-        err: note(event.deleted, "key", "keys", "of the base no longer there: recorded as deleted"),
+        err: note(event.deleted, "key", "keys", "of the base no longer exist: recorded as deleted"),
       };
     case "inspected":
       return out(
@@ -80,7 +82,7 @@ export function linesOf(event: OperationEvent): EventLines {
         out: [`CONVERT DONE; included ${objects} ceph objects and ${records} etcd records`],
         err: [
           ...note(unchanged, "object of the base was", "objects of the base were", "kept"),
-          ...note(deleted, "key", "keys", "of the base no longer there: recorded as deleted"),
+          ...note(deleted, "key", "keys", "of the base no longer exist: recorded as deleted"),
         ],
       };
     }
@@ -113,7 +115,7 @@ export function linesOf(event: OperationEvent): EventLines {
             event.expiredRecords,
             "etcd record was",
             "etcd records were",
-            "left out: the lease had expired, or --leases drop was given",
+            "left out: their lease had expired, or --leases is drop",
           ),
         ],
       };
@@ -155,7 +157,7 @@ function note(count: number, one: string, many: string, words: string): string[]
   return count === 0 ? [] : [`${counted(count, one, many)} ${words}`];
 }
 
-/** As the original prints it; only a name that could act on the terminal is quoted. */
+/** As the original prints it; only names that could act on the terminal are quoted. */
 function poolLine(pool: string): string {
   const safe = quoted(pool);
   return ` - ${safe === `"${pool}"` ? pool : safe}`;
@@ -186,7 +188,7 @@ function detailLines(details: BackupDetails): string[] {
         : "METADATA.bin and INDEX.bin only",
     ],
   ];
-  // Times and the version are whatever the writer of the backup put there.
+  // Times and the version are text that the writer of the backup chose.
   return table(rows.map(([name, value]) => [name, printable(value)] as const));
 }
 

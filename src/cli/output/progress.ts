@@ -1,10 +1,10 @@
-import { SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import type { OperationEvent } from "../../operations/events.js";
 import { formatSize } from "../input/sizes.js";
 
 type Progress = Extract<OperationEvent, { type: "progress" }>;
 
-/** Nothing is shown for what is over sooner, ms. */
+/** Operations that end sooner show nothing, ms. */
 const FIRST_AFTER_MS = 1500;
 const LINE_EVERY_MS = 5000;
 
@@ -15,6 +15,8 @@ export class ProgressView {
   #phase = "";
   #phaseStarted = 0;
   #lastLine = 0;
+  /** The class, loaded when the first bar is to be drawn: a pipe needs none. */
+  #Bar: typeof SingleBar | undefined;
   #bar: SingleBar | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
@@ -29,24 +31,30 @@ export class ProgressView {
       this.#phaseStarted = now;
     }
     if (now - this.#started < FIRST_AFTER_MS) return;
-    if (this.#stream.isTTY) this.#draw(progress, now);
-    else if (now - this.#lastLine >= LINE_EVERY_MS) {
+    if (this.#stream.isTTY) {
+      if (this.#Bar === undefined) void this.#loadBar();
+      else this.#draw(this.#Bar, progress, now);
+    } else if (now - this.#lastLine >= LINE_EVERY_MS) {
       this.#lastLine = now;
       this.#stream.write(`${this.#text(progress, now)}\n`);
     }
   }
 
-  /** Takes the bar away, for other lines or for good. */
+  /** Removes the bar, for other lines or for good. */
   hide(): void {
     this.#bar?.stop();
     this.#bar = undefined;
   }
 
-  #draw(progress: Progress, now: number): void {
+  async #loadBar(): Promise<void> {
+    this.#Bar = (await import("cli-progress")).SingleBar;
+  }
+
+  #draw(Bar: typeof SingleBar, progress: Progress, now: number): void {
     const total = progress.total ?? 0;
     const left = total > 0 ? "[{bar}] {percentage}% " : "";
     if (this.#bar === undefined) {
-      this.#bar = new SingleBar({
+      this.#bar = new Bar({
         format: `${left}{text}`,
         stream: this.#stream,
         clearOnComplete: true,

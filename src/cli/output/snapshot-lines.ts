@@ -4,12 +4,12 @@ import { counted } from "./counted.js";
 import type { EventLines } from "./event-lines.js";
 import { formatSize } from "../input/sizes.js";
 
-/** What an event of a snapstore says. */
+/** The lines of an event of a snapstore. */
 export function snapshotLines(event: SnapshotEvent): EventLines {
   switch (event.type) {
     case "store-retrying": {
       const seconds = Math.ceil(event.forMs / 1000);
-      return { err: [`warning: ${event.reason}; trying again for up to ${seconds} s`] };
+      return { err: [`warning: ${event.reason}; retrying for up to ${seconds} s`] };
     }
     case "snapshot-begun":
       return { err: [`writing snapshot ${event.snapshot} to ${event.store}`] };
@@ -33,7 +33,7 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
     case "snapshot-verified": {
       const { snapshot, store, files, bytes, filesRead, bytesRead, damaged } = event;
       const all = `${snapshot} in ${store}: ${counted(files, "file", "files")}, ${formatSize(bytes)}`;
-      const read = filesRead === 0 ? "sizes alone" : `${filesRead} read (${formatSize(bytesRead)})`;
+      const read = filesRead === 0 ? "sizes only" : `${filesRead} read (${formatSize(bytesRead)})`;
       return { out: [`${all}; ${read}; ${damaged === 0 ? "good" : `${damaged} damaged`}`] };
     }
     case "snapshot-deleted": {
@@ -43,7 +43,7 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
     }
     case "snapshot-kept":
       return {
-        err: [`${event.snapshot} in ${event.store} is unfinished, and too young to be removed`],
+        err: [`${event.snapshot} in ${event.store} is unfinished, and too recent to be deleted`],
       };
     case "uploads-aborted":
       return {
@@ -53,7 +53,7 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
       const { snapshot, outcome, files, copiedFiles, copiedBytes } = event;
       if (outcome === "present") return { out: [`there already: ${snapshot}`] };
       const what = `${copiedFiles} of ${counted(files, "file", "files")}, ${formatSize(copiedBytes)}`;
-      const repaired = `warning: ${snapshot} stood there with other content, or not whole`;
+      const repaired = `warning: the target had ${snapshot} incomplete, or with other content`;
       return {
         out: [`${outcome} ${snapshot}: ${what}`],
         err: outcome === "repaired" ? [repaired] : [],
@@ -69,7 +69,7 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
   }
 }
 
-/** Wide enough for what is usual; what is longer pushes the rest to the right. */
+/** Wide enough for usual values; a longer one moves the rest of its line to the right. */
 const WIDTHS = [39, 12, 20, 6, 19, 9, 6, 38];
 const HEADER = ["NAME", "KIND", "TIME", "AGE", "ETCD REVISIONS", "SIZE", "FILES", "BASE", "STATE"];
 

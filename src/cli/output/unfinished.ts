@@ -7,10 +7,10 @@ import { quoted } from "../../quoted.js";
 import { counted } from "./counted.js";
 
 /**
- * Runs a `create`; when it fails after its first file was begun, the error also says how far it came
- * and what to do with the folder.
+ * Runs `create` or `convert`. If it fails after its first file was begun, the error also says how far it came and what
+ * to do with the folder and the snapshot.
  */
-export async function sayWhatIsLeft<T>(
+export async function adviseOnUnfinished<T>(
   folder: string | undefined,
   context: OperationContext,
   run: (context: OperationContext) => Promise<T>,
@@ -50,7 +50,7 @@ export async function sayWhatIsLeft<T>(
   }
 }
 
-/** The folder may be done when a store fails at its last file. */
+/** The folder may be complete when a store fails at its last file. */
 function isWhole(folder: string): Promise<boolean> {
   return stat(join(folder, MANIFEST_NAME)).then(
     (found) => found.isFile(),

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { constants } from "node:os";
-import { loadAddon } from "../../native-addon.js";
+import { hasFunctions, loadAddon } from "../../native-addon.js";
 
 /** The surface of `native/process_end.cc`. */
 interface Addon {
@@ -14,29 +14,35 @@ interface Addon {
   forbidCoreDumps(): undefined;
 }
 
+function isAddon(value: unknown): value is Addon {
+  return hasFunctions(value, ["endAfterSignals", "endWithin", "forbidCoreDumps"]);
+}
+
 const addon = load();
 
+/** Undefined where it is not built. */
 function load(): Addon | undefined {
   try {
-    return loadAddon("process_end") as Addon;
+    const loaded = loadAddon("process_end");
+    return isAddon(loaded) ? loaded : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** How long `process.exit` may take to end all threads before the process ends without them, ms. */
+/** Longest time that `process.exit` may take to end all threads, ms. Then the process ends without them. */
 const EXIT_WITHIN_MS = 2000;
 
-/** Core dumps would hold keys. Children inherit the limit. */
+/** Core dumps would contain keys. Child processes inherit the limit. */
 export function forbidCoreDumps(): void {
   if (addon !== undefined) addon.forbidCoreDumps();
-  // The program of util-linux changes the limit of another process. Where it is absent, nothing else can.
+  // A program of util-linux that changes the limit of another process. Without it core dumps stay allowed.
   else spawnSync("prlimit", ["--pid", String(process.pid), "--core=1:1"], { stdio: "ignore" });
 }
 
 /**
- * Ends the process with `code` at most `firstMs` after the first of `signals` and `secondMs` after the next one, also
- * while JavaScript does not run. Call it after `process.on` for each of them; those listeners still run.
+ * Ends the process with `code` at most `firstMs` after the first of `signals`, and `secondMs` after the next one, even
+ * while the main thread is blocked. Must be called after `process.on` for these signals; its listeners still run.
  */
 export function endAfterSignals(
   signals: readonly NodeJS.Signals[],
@@ -49,8 +55,8 @@ export function endAfterSignals(
 }
 
 /**
- * Ends the process. `process.exit` waits for each thread, also for one that is blocked in a system call or that
- * derives a key: after a moment the process ends without it.
+ * Ends the process. `process.exit` waits for all threads, even for one that is blocked in a system call or derives a
+ * key: after two seconds the process ends without them.
  */
 export function endProcess(code: number): never {
   if (addon !== undefined) addon.endWithin(EXIT_WITHIN_MS, code);

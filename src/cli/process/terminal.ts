@@ -1,11 +1,11 @@
-/** The outside of the process, so that a command can be run without one. */
+/** Streams, variables and signals of the process. Tests pass their own. */
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What became of standard output: its reader went away, or it cannot be written. */
+  /** State of standard output: its reader is gone, or a write failed. */
   readonly output: { closed: boolean; failure: Error | undefined };
-  /** Fires when the user wants to stop. */
+  /** Aborts when the user interrupts the command. */
   readonly signal: AbortSignal;
 }

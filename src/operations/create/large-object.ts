@@ -130,7 +130,7 @@ async function readAgain(
   let found: ReadObject | undefined;
   for await (const group of pool.read([packNames([name])], { memoryBytes: 8 << 20, signal })) {
     const failure = group.failures[0];
-    if (failure !== undefined) throw CephError.ofRead(pool.name, failure);
+    if (failure !== undefined) throw failure.error;
     found ??= group.objects[0];
   }
   return found;

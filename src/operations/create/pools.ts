@@ -104,7 +104,7 @@ async function expectedObjects(
   signal: AbortSignal,
 ): Promise<number> {
   const stats = await ceph.poolStats(pools, signal);
-  return [...stats.values()].reduce((sum, { objects }) => sum + objects, 0);
+  return stats.reduce((sum, { objects }) => sum + objects, 0);
 }
 
 function basePools(run: CreateRun): readonly string[] {
@@ -148,7 +148,7 @@ class PoolArchiver {
       // They were there when they were stated.
       else this.#run.counts.vanishedObjects += group.vanished.length;
       for (const failure of group.failures) {
-        this.#missing(failure, CephError.ofRead(this.#pool.name, failure));
+        this.#missing(failure, failure.error);
       }
       this.#progress();
       await this.#run.writer.ready();

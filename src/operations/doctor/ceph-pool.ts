@@ -126,7 +126,7 @@ async function readFirst(pool: CephPool, names: NameBatch, signal: AbortSignal):
   for await (const { objects, failures } of pool.read([one], { memoryBytes: 1, signal })) {
     for (const object of objects) object.release();
     const [failure] = failures;
-    if (failure !== undefined) throw CephError.ofRead(pool.name, failure);
+    if (failure !== undefined) throw failure.error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { quoted } from "../../quoted.js";
-import { probeKey } from "../../snapshots/own-files.js";
+import { probeKey } from "../../snapshots/own-keys.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
 import { type AreaChecks, wordsOf } from "./check.js";

@@ -4,7 +4,7 @@ import { BackupToolError } from "../../errors.js";
 import { findBases, requireBases } from "../../snapshots/chain.js";
 import { compareSnapshotNames } from "../../snapshots/name.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
-import { StoreFiles } from "../../snapshots/store-files.js";
+import { SnapshotFiles } from "../../snapshots/snapshot-files.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -67,12 +67,12 @@ export async function locateBackup(
     const { text } = found.name;
     report({ type: "snapshot-chosen", snapshot: text, store: store.name });
     return {
-      files: new StoreFiles(store, text, signal),
+      files: new SnapshotFiles(store, text, signal),
       name: found.name,
       local: local.has(store),
       bases: async () =>
         (await findBases(store, found, signal)).map((name) => ({
-          files: new StoreFiles(store, name.text, signal),
+          files: new SnapshotFiles(store, name.text, signal),
           name,
         })),
       requireBases: () => requireBases(store, found, signal),

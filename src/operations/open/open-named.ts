@@ -2,7 +2,7 @@ import type { BackupFiles } from "../../archive/backup-files.js";
 import type { PassphraseKeys } from "../../archive/crypto/backup-keys.js";
 import { BackupReader } from "../../archive/backup-reader.js";
 import type { SealPool } from "../../archive/seal/seal-pool.js";
-import { requireOwnName } from "../../snapshots/own-name.js";
+import { checkBackupName } from "../../snapshots/name-check.js";
 import type { SnapshotName } from "../../snapshots/name.js";
 import type { OperationContext } from "../context.js";
 
@@ -32,7 +32,7 @@ export async function openNamed(
       message: `${backup.where} opens with the passphrase as earlier versions read it, not in the form that new backups use (docs/format.md): keep it exactly as it is given now while you need this backup`,
     });
   }
-  const doubt = name && requireOwnName(name, backup.metadata, backup.where);
+  const doubt = name && checkBackupName(name, backup.metadata, backup.where);
   if (doubt !== undefined) report({ type: "warning", message: doubt });
   return backup;
 }

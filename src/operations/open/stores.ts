@@ -20,8 +20,9 @@ export async function openRetrying(
 export async function withStore<T>(
   config: StoreConfig,
   work: (store: SnapStore) => Promise<T>,
+  policy?: Partial<StoreRetryPolicy>,
 ): Promise<T> {
-  const store = await openRetrying(config);
+  const store = await openRetrying(config, policy);
   try {
     return await work(store);
   } finally {
@@ -34,15 +35,15 @@ export function withTwoStores<T>(
   one: StoreConfig,
   other: StoreConfig,
   work: (one: SnapStore, other: SnapStore) => Promise<T>,
+  policy?: Partial<StoreRetryPolicy>,
 ): Promise<T> {
-  return withStore(one, (first) =>
-    withStore(other, (second) => {
-      if (first.place === second.place) {
-        throw new UsageError(`both stores are the same place: ${first.name}`, {
-          hint: "a second copy has to be somewhere else",
-        });
-      }
-      return work(first, second);
-    }),
-  );
+  const distinct = (first: SnapStore, second: SnapStore): Promise<T> => {
+    if (first.place !== second.place) return work(first, second);
+    throw new UsageError(`both stores are the same place: ${first.name}`, {
+      hint: "a second copy has to be somewhere else",
+    });
+  };
+  const withOther = (first: SnapStore) =>
+    withStore(other, (second) => distinct(first, second), policy);
+  return withStore(one, withOther, policy);
 }

@@ -1,6 +1,8 @@
-import { type CopySettings, copyStore } from "../../replication/copy-store.js";
+import { type CopySettings, copyStore } from "../../replication/copy/store.js";
+import { copyRetryPolicy } from "../../replication/copy/retries.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
+import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withTwoStores } from "../open/stores.js";
@@ -14,7 +16,7 @@ export interface CopyOptions extends Omit<CopySettings, "signal"> {
 export function copySnapshots(options: CopyOptions, context: StoreContext): Promise<number> {
   const { signal, report } = context;
   const seen = new SeenSnapshots(context);
-  return withTwoStores(options.source, options.target, async (source, target) => {
+  const copy = async (source: SnapStore, target: SnapStore): Promise<number> => {
     let wanted: readonly StoredSnapshot[] = [];
     const copied = new Set<string>();
     const totals = await copyStore(
@@ -43,5 +45,7 @@ export function copySnapshots(options: CopyOptions, context: StoreContext): Prom
     if (newest !== undefined) await seen.remember(target, newest);
     report({ type: "copied", source: source.name, target: target.name, ...totals });
     return totals.failed;
-  });
+  };
+  const policy = copyRetryPolicy(options.retries);
+  return withTwoStores(options.source, options.target, copy, policy);
 }

@@ -7,7 +7,7 @@ import {
 import type { AbsConfig, AbsCredentials } from "../config.js";
 import { StoreError } from "../errors.js";
 import type { ProxyAgents } from "../proxy/agents.js";
-import { OPTIONS, useAgents } from "./connections.js";
+import { OPTIONS, useAgents } from "./proxied-requests.js";
 
 const DOMAIN = "blob.core.windows.net";
 

@@ -16,23 +16,18 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { AbsBlobs, DISCARDED, IDLE_MS, isFolderMark, plainTag } from "./blobs.js";
+import { AbsContainer, DISCARDED, IDLE_MS, isFolderMark, plainTag } from "./container.js";
 import { containerClient } from "./client.js";
-import { newAgents } from "./connections.js";
+import { newAgents } from "./proxied-requests.js";
 import { isAbsRefusal } from "./failure.js";
-import { removeStaleBlocks } from "./uncommitted.js";
+import { removeStaleBlocks } from "./uncommitted-blocks.js";
 import { AbsUpload } from "./upload.js";
 
 /** Most entries of a page that Azure gives. */
 const PAGE = 5000;
 
-/** @throws StoreError STORE_CREDENTIALS when there are none */
-export function openAbsStore(config: AbsConfig): SnapStore {
-  return new AbsStore(config);
-}
-
 /** A container of Azure Blob Storage. */
-class AbsStore implements SnapStore {
+export class AbsStore implements SnapStore {
   readonly name: string;
   readonly place: string;
   readonly capabilities: StoreCapabilities = {
@@ -42,7 +37,7 @@ class AbsStore implements SnapStore {
     maxPartBytes: 4000 * 2 ** 20,
     maxParts: 50_000,
   };
-  readonly #blobs: AbsBlobs;
+  readonly #container: AbsContainer;
   readonly #agents = newAgents();
 
   constructor(config: AbsConfig) {
@@ -51,7 +46,7 @@ class AbsStore implements SnapStore {
     const client = containerClient(config, this.name, this.#agents);
     const { host, pathname } = new URL(client.url);
     this.place = `azblob://${host}${pathname}/${prefix}`;
-    this.#blobs = new AbsBlobs(client, this.name, prefix, IDLE_MS);
+    this.#container = new AbsContainer(client, this.name, prefix, IDLE_MS);
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
@@ -60,19 +55,19 @@ class AbsStore implements SnapStore {
     const blobHTTPHeaders = { blobContentMD5: createHash("md5").update(bytes).digest() };
     const metadata = { sha256: createHash("sha256").update(bytes).digest("hex") };
     try {
-      await this.#blobs.write(key, { ifAbsent, signal }, (how) =>
-        this.#blobs.at(key).upload(bytes, bytes.length, { ...how, blobHTTPHeaders, metadata }),
+      await this.#container.write(key, { ifAbsent, signal }, (how) =>
+        this.#container.at(key).upload(bytes, bytes.length, { ...how, blobHTTPHeaders, metadata }),
       );
     } catch (error) {
-      throw this.#blobs.failure(error, key, signal);
+      throw this.#container.failure(error, key, signal);
     }
   }
 
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
     this.#checkNewKey(key);
-    if (options.ifAbsent) await this.#blobs.refuseExisting(key, options.signal);
-    else await this.#blobs.head(key, options.signal);
-    return new AbsUpload(this.#blobs, key, options);
+    if (options.ifAbsent) await this.#container.refuseExisting(key, options.signal);
+    else await this.#container.head(key, options.signal);
+    return new AbsUpload(this.#container, key, options);
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
@@ -81,38 +76,38 @@ class AbsStore implements SnapStore {
     // HTTP has no range of nothing.
     if (length === 0) return await this.#mustExist(key, signal);
     try {
-      const { readableStreamBody: body, contentLength } = await this.#blobs.attempt(
+      const { readableStreamBody: body, contentLength } = await this.#container.attempt(
         signal,
         async ({ abortSignal }) => {
-          const answer = await this.#blobs.at(key).download(offset, length, {
+          const answer = await this.#container.at(key).download(offset, length, {
             ...(ifTag !== undefined && { conditions: { ifMatch: `"${ifTag}"` } }),
             maxRetryRequests: 0,
             abortSignal,
           });
           if (answer.metadata?.[DISCARDED] === undefined) return answer;
-          throw this.#blobs.error("STORE_NOT_FOUND", `${key}: not found`);
+          throw this.#container.error("STORE_NOT_FOUND", `${key}: not found`);
         },
       );
       if (!(body instanceof Readable)) return;
-      const { idleMs } = this.#blobs;
+      const { idleMs } = this.#container;
       const got = yield* bodyPieces(body, { idleMs, signal });
       if (contentLength !== undefined && got !== contentLength) {
         const wanted = `${got} bytes of ${contentLength}`;
-        throw this.#blobs.error("STORE_TRANSIENT", `${key}: cut short, ${wanted}`);
+        throw this.#container.error("STORE_TRANSIENT", `${key}: cut short, ${wanted}`);
       }
     } catch (error) {
       // The range begins at the end of the blob, or after it.
       if (isAbsRefusal(error, "InvalidRange")) return;
       if (error instanceof RestError && error.statusCode === 412) {
-        throw this.#blobs.error("STORE_TRANSIENT", `${key}: has changed`);
+        throw this.#container.error("STORE_TRANSIENT", `${key}: has changed`);
       }
-      throw this.#blobs.failure(error, key, signal);
+      throw this.#container.failure(error, key, signal);
     }
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     checkKey(this.name, key);
-    const found = await this.#blobs.head(key, signal);
+    const found = await this.#container.head(key, signal);
     if (found === undefined) return undefined;
     const { upload: _, ...object } = found;
     return object;
@@ -121,18 +116,18 @@ class AbsStore implements SnapStore {
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
     checkPrefix(this.name, prefix);
     const { cursor, shallow = false, limit = PAGE, signal } = options;
-    const page = await this.#blobs.call(prefix, signal, async ({ abortSignal }) => {
-      const { container } = this.#blobs;
-      const wanted = { prefix: this.#blobs.nameOf(prefix), includeMetadata: true, abortSignal };
+    const page = await this.#container.call(prefix, signal, async ({ abortSignal }) => {
+      const { client } = this.#container;
+      const wanted = { prefix: this.#container.nameOf(prefix), includeMetadata: true, abortSignal };
       const paging = {
         maxPageSize: Math.min(limit, PAGE),
         ...(cursor !== undefined && { continuationToken: cursor }),
       };
       if (!shallow) {
-        const { value } = await container.listBlobsFlat(wanted).byPage(paging).next();
+        const { value } = await client.listBlobsFlat(wanted).byPage(paging).next();
         return { blobs: value?.segment.blobItems, folders: [], next: value?.continuationToken };
       }
-      const { value } = await container.listBlobsByHierarchy("/", wanted).byPage(paging).next();
+      const { value } = await client.listBlobsByHierarchy("/", wanted).byPage(paging).next();
       const { blobItems: blobs, blobPrefixes: folders } = value?.segment ?? {};
       return { blobs, folders: folders ?? [], next: value?.continuationToken };
     });
@@ -142,25 +137,25 @@ class AbsStore implements SnapStore {
       if (metadata?.[DISCARDED] !== undefined || name.endsWith("/")) continue;
       if (isFolderMark(metadata)) continue;
       objects.push({
-        key: this.#blobs.keyOf(name),
+        key: this.#container.keyOf(name),
         size: properties.contentLength ?? 0,
         modified: properties.lastModified,
         tag: plainTag(properties.etag),
         sha256: metadata?.["sha256"],
       });
     }
-    const folders = page.folders.map(({ name }: { name: string }) => this.#blobs.keyOf(name));
+    const folders = page.folders.map(({ name }: { name: string }) => this.#container.keyOf(name));
     return page.next ? { objects, folders, next: page.next } : { objects, folders };
   }
 
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(this.name, key);
     try {
-      await this.#blobs.attempt(signal, ({ abortSignal }) =>
-        this.#blobs.at(key).delete({ abortSignal }),
+      await this.#container.attempt(signal, ({ abortSignal }) =>
+        this.#container.at(key).delete({ abortSignal }),
       );
     } catch (error) {
-      if (!isAbsRefusal(error, "BlobNotFound")) throw this.#blobs.failure(error, key, signal);
+      if (!isAbsRefusal(error, "BlobNotFound")) throw this.#container.failure(error, key, signal);
     }
   }
 
@@ -170,7 +165,7 @@ class AbsStore implements SnapStore {
     options: StaleOptions = {},
   ): Promise<number> {
     checkPrefix(this.name, prefix);
-    return await removeStaleBlocks(this.#blobs, prefix, olderThan, options);
+    return await removeStaleBlocks(this.#container, prefix, olderThan, options);
   }
 
   /** The SDK's connections are shared by all of its clients; idle ones keep no process alive. */
@@ -181,11 +176,14 @@ class AbsStore implements SnapStore {
   #checkNewKey(key: string): void {
     checkKey(this.name, key);
     if (!key.includes("\\")) return;
-    throw this.#blobs.error("STORE_FAILED", `${key}: Azure would take the backslash for a slash`);
+    throw this.#container.error(
+      "STORE_FAILED",
+      `${key}: Azure would take the backslash for a slash`,
+    );
   }
 
   async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
-    if ((await this.#blobs.head(key, signal)) !== undefined) return;
-    throw this.#blobs.error("STORE_NOT_FOUND", `${key}: not found`);
+    if ((await this.#container.head(key, signal)) !== undefined) return;
+    throw this.#container.error("STORE_NOT_FOUND", `${key}: not found`);
   }
 }

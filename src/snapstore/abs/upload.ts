@@ -1,86 +1,59 @@
 import { createHash } from "node:crypto";
-import { throwIfAborted } from "../../errors.js";
-import { SentParts } from "../parts/sent-parts.js";
-import type { StoreUpload, UploadOptions } from "../store.js";
+import { PartedUpload } from "../parts/parted-upload.js";
 import { newUploadId } from "../parts/upload-id.js";
-import type { AbsBlobs } from "./blobs.js";
+import type { UploadFacts, UploadOptions } from "../store.js";
+import type { AbsContainer } from "./container.js";
 import { isAbsRefusal } from "./failure.js";
-import { blockId, discardBlocks } from "./uncommitted.js";
+import { blockId, discardBlocks } from "./uncommitted-blocks.js";
 
-/** Blocks that are staged in any order, and make the blob when their list is committed. */
-export class AbsUpload implements StoreUpload {
-  readonly #blobs: AbsBlobs;
-  readonly #key: string;
-  readonly #ifAbsent: boolean;
+/** Blocks, staged in any order, which make the blob when their list is committed. A receipt is the id of a block. */
+export class AbsUpload extends PartedUpload<string> {
+  readonly #container: AbsContainer;
   readonly #id = newUploadId();
-  readonly #sent: SentParts<string>;
-  #state: "open" | "complete" | "aborted" = "open";
 
-  constructor(blobs: AbsBlobs, key: string, options: UploadOptions) {
-    this.#blobs = blobs;
-    this.#key = key;
-    this.#ifAbsent = options.ifAbsent ?? false;
-    this.#sent = new SentParts(options.partBytes);
+  constructor(container: AbsContainer, key: string, options: UploadOptions) {
+    super({ ...options, store: container.store, key }, "any-order");
+    this.#container = container;
   }
 
-  async part(number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    throwIfAborted(signal);
-    this.#mustBeOpen();
+  protected async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
     // Azure has no empty blocks, and a blob without blocks is empty.
-    if (bytes.length === 0) return this.#sent.set(number, 0, "");
+    if (bytes.length === 0) return "";
     const id = blockId(this.#id, number);
     const transactionalContentMD5 = createHash("md5").update(bytes).digest();
-    await this.#blobs.call(this.#key, signal, (options) =>
-      this.#blobs
-        .at(this.#key)
+    await this.#container.call(this.key, signal, (options) =>
+      this.#container
+        .at(this.key)
         .stageBlock(id, bytes, bytes.length, { ...options, transactionalContentMD5 }),
     );
-    this.#sent.set(number, bytes.length, id);
+    return id;
   }
 
-  async complete(
-    facts: { parts: number; size: number; sha256: string },
-    signal?: AbortSignal,
+  protected async joinParts(
+    ids: readonly string[],
+    { sha256 }: UploadFacts,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
-    throwIfAborted(signal);
-    if (this.#state === "complete") return;
-    this.#mustBeOpen();
-    const ids = this.#sent.receipts(facts);
-    if (ids === undefined) {
-      throw this.#blobs.error("STORE_FAILED", `${this.#key}: parts are missing or not whole`);
-    }
+    const blocks = ids.filter((id) => id !== "");
+    const metadata = { sha256, upload: this.#id };
+    const { ifAbsent } = this;
     try {
-      const how = { ifAbsent: this.#ifAbsent, signal };
-      await this.#blobs.write(this.#key, how, ({ abortSignal, conditions }) =>
-        this.#blobs.at(this.#key).commitBlockList(
-          ids.filter((id) => id !== ""),
-          { abortSignal, conditions, metadata: { sha256: facts.sha256, upload: this.#id } },
-        ),
+      await this.#container.write(this.key, { ifAbsent, signal }, ({ abortSignal, conditions }) =>
+        this.#container.at(this.key).commitBlockList(blocks, { abortSignal, conditions, metadata }),
       );
     } catch (error) {
-      // Something stands there; a blob that is put makes Azure forget the blocks, too.
+      // A blob of that name exists; putting it makes Azure forget the blocks, too.
       const taken = isAbsRefusal(error, "BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList");
-      if (!taken || !this.#ifAbsent) throw this.#blobs.failure(error, this.#key, signal);
-      const there = await this.#blobs.head(this.#key, signal);
+      if (!taken || !ifAbsent) throw this.#container.failure(error, this.key, signal);
+      const existing = await this.#container.head(this.key, signal);
+      if (existing === undefined) throw this.#container.failure(error, this.key, signal);
       // The answer to an earlier try may have been lost.
-      if (there?.upload !== this.#id) {
-        if (there === undefined) throw this.#blobs.failure(error, this.#key, signal);
-        throw this.#blobs.error("STORE_EXISTS", `${this.#key}: exists already`);
-      }
+      if (existing.upload !== this.#id) throw this.failure("exists already", "STORE_EXISTS");
     }
-    this.#state = "complete";
   }
 
-  async abort(): Promise<void> {
-    if (this.#state !== "open") return;
-    this.#state = "aborted";
-    if (this.#sent.size === 0) return;
-    // What stays is removed with the other stale uploads, or by Azure after a week.
-    await discardBlocks(this.#blobs, this.#key, (id) => id === this.#id, undefined).catch(() => {});
-  }
-
-  #mustBeOpen(): void {
-    if (this.#state === "open") return;
-    throw this.#blobs.error("STORE_FAILED", `${this.#key}: the upload is over`);
+  protected async discardParts(): Promise<void> {
+    if (this.sentParts === 0) return;
+    await discardBlocks(this.#container, this.key, (id) => id === this.#id, undefined);
   }
 }

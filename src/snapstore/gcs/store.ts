@@ -13,17 +13,12 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { GcsApi } from "./api.js";
+import { GcsBucket } from "./bucket.js";
 import { FIELDS, type ObjectResource, storedObject } from "./resource.js";
 import { GcsUpload, GRANULE } from "./upload.js";
 
 /** Most entries of a page that the API gives. */
 const PAGE = 1000;
-
-/** Connects to nothing yet. */
-export function openGcsStore(config: GcsConfig): SnapStore {
-  return new GcsStore(config);
-}
 
 interface ListResource {
   readonly items?: readonly ObjectResource[];
@@ -32,7 +27,7 @@ interface ListResource {
 }
 
 /** A bucket of Google Cloud Storage. */
-class GcsStore implements SnapStore {
+export class GcsStore implements SnapStore {
   readonly name: string;
   readonly place: string;
   readonly capabilities: StoreCapabilities = {
@@ -42,14 +37,14 @@ class GcsStore implements SnapStore {
     maxPartBytes: 2 ** 32,
     maxParts: 2 ** 24,
   };
-  readonly #api: GcsApi;
+  readonly #bucket: GcsBucket;
   readonly #below: string;
 
   constructor(config: GcsConfig) {
     const { container, prefix } = config;
     this.name = `gs://${container}${prefix === "" ? "" : `/${prefix}`}`;
-    this.#api = new GcsApi(config, this.name);
-    this.place = `gs://${new URL(this.#api.endpoint).host}/${container}/${prefix}`;
+    this.#bucket = new GcsBucket(config, this.name);
+    this.place = `gs://${new URL(this.#bucket.endpoint).host}/${container}/${prefix}`;
     this.#below = prefix === "" ? "" : `${prefix}/`;
   }
 
@@ -60,9 +55,9 @@ class GcsStore implements SnapStore {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const resource = JSON.stringify({ name: this.#below + key, md5Hash, metadata: { sha256 } });
     const head = `--${boundary}\r\ncontent-type: application/json\r\n\r\n${resource}\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`;
-    const answer = await this.#api.call({
+    const answer = await this.#bucket.call({
       method: "POST",
-      url: this.#api.uploadUrl({
+      url: this.#bucket.uploadUrl({
         uploadType: "multipart",
         ...(options.ifAbsent && { ifGenerationMatch: "0" }),
       }),
@@ -77,9 +72,9 @@ class GcsStore implements SnapStore {
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
     checkKey(this.name, key);
     if (options.ifAbsent && (await this.head(key, options.signal)) !== undefined) {
-      throw this.#api.error("STORE_EXISTS", `${key}: exists already`);
+      throw this.#bucket.error("STORE_EXISTS", `${key}: exists already`);
     }
-    return await GcsUpload.start(this.#api, { key, name: this.#below + key }, options);
+    return await GcsUpload.start(this.#bucket, { key, name: this.#below + key }, options);
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
@@ -87,9 +82,9 @@ class GcsStore implements SnapStore {
     const { length, ifTag, signal } = options;
     // HTTP has no range of nothing.
     if (length === 0) return await this.#mustExist(key, signal);
-    const answer = await this.#api.call({
+    const answer = await this.#bucket.call({
       method: "GET",
-      url: this.#api.url(this.#below + key, {
+      url: this.#bucket.url(this.#below + key, {
         alt: "media",
         ...(ifTag !== undefined && { ifGenerationMatch: ifTag }),
       }),
@@ -98,33 +93,33 @@ class GcsStore implements SnapStore {
       signal,
       expected: RANGE_STATUSES,
     });
-    yield* rangePieces(answer, () => this.#api.error("STORE_TRANSIENT", `${key}: has changed`));
+    yield* rangePieces(answer, () => this.#bucket.error("STORE_TRANSIENT", `${key}: has changed`));
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     checkKey(this.name, key);
-    const url = this.#api.url(this.#below + key, { fields: FIELDS });
-    const answer = await this.#api.call({ method: "GET", url, key, signal, expected: [404] });
+    const url = this.#bucket.url(this.#below + key, { fields: FIELDS });
+    const answer = await this.#bucket.call({ method: "GET", url, key, signal, expected: [404] });
     if (answer.status !== 404) {
       const resource = (await answer.json()) as ObjectResource;
       return storedObject(key, resource);
     }
     const words = await answer.text();
     if (!/bucket does not exist/i.test(words)) return undefined;
-    throw this.#api.error("STORE_NOT_FOUND", "the bucket does not exist");
+    throw this.#bucket.error("STORE_NOT_FOUND", "the bucket does not exist");
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
     checkPrefix(this.name, prefix);
     const { cursor, shallow = false, limit = PAGE, signal } = options;
-    const url = this.#api.url(undefined, {
+    const url = this.#bucket.url(undefined, {
       prefix: this.#below + prefix,
       maxResults: String(Math.min(limit, PAGE)),
       fields: `items(${FIELDS}),prefixes,nextPageToken`,
       ...(shallow && { delimiter: "/" }),
       ...(cursor !== undefined && { pageToken: cursor }),
     });
-    const answer = await this.#api.call({ method: "GET", url, key: prefix, signal });
+    const answer = await this.#bucket.call({ method: "GET", url, key: prefix, signal });
     const page = (await answer.json()) as ListResource;
     const objects = (page.items ?? [])
       // What consoles make to show an empty folder is no object of ours.
@@ -137,8 +132,8 @@ class GcsStore implements SnapStore {
 
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(this.name, key);
-    const url = this.#api.url(this.#below + key);
-    const answer = await this.#api.call({
+    const url = this.#bucket.url(this.#below + key);
+    const answer = await this.#bucket.call({
       method: "DELETE",
       url,
       key,
@@ -155,7 +150,7 @@ class GcsStore implements SnapStore {
   }
 
   async close(): Promise<void> {
-    this.#api.close();
+    this.#bucket.close();
   }
 
   #keyOf(name: string): string {
@@ -164,6 +159,6 @@ class GcsStore implements SnapStore {
 
   async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
     if ((await this.head(key, signal)) !== undefined) return;
-    throw this.#api.error("STORE_NOT_FOUND", `${key}: not found`);
+    throw this.#bucket.error("STORE_NOT_FOUND", `${key}: not found`);
   }
 }

@@ -1,19 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type BackupToolError, throwIfAborted } from "../../errors.js";
+import { withDeadline } from "../../flow/deadline.js";
 import type { RcloneConfig } from "../config.js";
-import { StoreError, type StoreErrorCode } from "../errors.js";
-import { type HttpAnswer, HttpClient } from "../http/client.js";
-import { callError, refusalError } from "../http/failure.js";
+import { StoreError } from "../errors.js";
+import { HttpClient } from "../http/client.js";
+import { callError } from "../http/failure.js";
 import { machineVariables } from "./environment.js";
+import { rcloneFailure } from "./failure.js";
 import { LastWords } from "./last-words.js";
 
 /** Longest wait for rclone to serve, milliseconds: it is a large program, and a machine may be busy. */
 const START_MS = 60_000;
-/** Longest silence, milliseconds: a move of a large object on its server is one call. */
 /** Longest wait for the end of a rclone that dropped a call, milliseconds. */
 const END_MS = 1000;
+/** The idle time is long because moving a large object on its server is one call. */
 const DEADLINES = { connectMs: 10_000, idleMs: 600_000 };
 /** What the store's place is called in rclone's configuration: an alias, so that names need no quoting. */
 export const REMOTE = "backuptoolstore:";
@@ -68,7 +69,7 @@ export class RcloneDaemon {
         body: [Buffer.from(JSON.stringify(parameters))],
         signal: about.signal,
       });
-      if (!answer.ok) throw await refusalOf(answer, context);
+      if (!answer.ok) throw await rcloneFailure(answer, context);
       return (await answer.json()) as Record<string, unknown>;
     } catch (error) {
       throw await this.explained(callError(error, context));
@@ -92,7 +93,7 @@ export class RcloneDaemon {
         headers: { authorization, range: `bytes=${range.first}-${range.last}` },
         signal: about.signal,
       });
-      if (!answer.ok) throw await refusalOf(answer, context);
+      if (!answer.ok) throw await rcloneFailure(answer, context);
       yield* answer.pieces();
     } catch (error) {
       throw await this.explained(callError(error, context));
@@ -104,13 +105,11 @@ export class RcloneDaemon {
     const words = this.#words;
     if (this.#closed || words === undefined) return error;
     if (!(error instanceof StoreError) || !LOST.test(codeIn(error.cause))) return error;
-    const late = new AbortController();
-    const { signal } = late;
-    const over = words.ended.then(() => true);
-    const wait = sleep(END_MS, false, { signal }).catch(() => false);
-    const ended = await Promise.race([over, wait]);
-    late.abort();
-    if (!ended) return error;
+    try {
+      await withDeadline(END_MS, undefined, () => words.ended);
+    } catch {
+      return error;
+    }
     return words.error(error.code, `${error.reason}; rclone ended`, this.store, error.cause);
   }
 
@@ -211,47 +210,3 @@ function guardOf(pid: number): ChildProcess {
   guard.on("error", () => {});
   return guard;
 }
-
-/** The error for an answer that is none of 2xx. Its `input` is not told: it is what we sent. */
-export async function refusalOf(
-  answer: HttpAnswer,
-  context: { store: string; key: string },
-): Promise<StoreError> {
-  const text = await answer.text();
-  let words = text;
-  try {
-    words = String(JSON.parse(text).error);
-  } catch {}
-  return rcloneError(answer.status, words, context);
-}
-
-export function rcloneError(
-  status: number,
-  words: string,
-  context: { store: string; key: string },
-): StoreError {
-  const rule = RULES.find(({ pattern }) => pattern.test(words));
-  const code = rule?.code ?? (status === 404 ? "STORE_NOT_FOUND" : "STORE_FAILED");
-  return refusalError({ status, words, code }, context);
-}
-
-/** rclone answers 500 to all but a missing file; the words are those of its remotes. */
-const RULES: readonly { pattern: RegExp; code: StoreErrorCode }[] = [
-  { pattern: /not a directory/, code: "STORE_NOT_FOUND" },
-  {
-    pattern: /SlowDown|TooManyRequests|too many requests|rate.?limit|\b429\b/i,
-    code: "STORE_THROTTLED",
-  },
-  { pattern: /ObjectLock|WORM|retention|immutab|read-only file system/i, code: "STORE_IMMUTABLE" },
-  { pattern: /no space left|quota|insufficient storage|\b507\b/i, code: "STORE_FULL" },
-  {
-    pattern:
-      /access ?denied|permission denied|forbidden|unauthori[sz]ed|InvalidAccessKey|SignatureDoesNotMatch|\b40[13]\b/i,
-    code: "STORE_CREDENTIALS",
-  },
-  {
-    pattern:
-      /connection re|no such host|time.?out|unexpected EOF|broken pipe|corrupted|\b50[0234]\b/i,
-    code: "STORE_TRANSIENT",
-  },
-];

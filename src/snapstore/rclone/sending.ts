@@ -2,7 +2,8 @@ import { type ClientRequest, request } from "node:http";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { withDeadline } from "../../flow/deadline.js";
 import { callError } from "../http/failure.js";
-import { type RcloneDaemon, REMOTE, rcloneError } from "./daemon.js";
+import { type RcloneDaemon, REMOTE } from "./daemon.js";
+import { rcloneError } from "./failure.js";
 
 /** Longest wait for rclone to take note of an end, milliseconds. */
 const CANCEL_MS = 5000;

@@ -21,13 +21,8 @@ import { RcloneUpload } from "./upload.js";
 
 const PAGE = 1000;
 
-/** Starts rclone with the first call; `close` ends it. */
-export function openRcloneStore(config: RcloneConfig): SnapStore {
-  return new RcloneStore(config);
-}
-
 /** A remote of rclone. */
-class RcloneStore implements SnapStore {
+export class RcloneStore implements SnapStore {
   readonly name: string;
   readonly place: string;
   readonly capabilities: StoreCapabilities = {

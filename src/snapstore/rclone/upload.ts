@@ -1,55 +1,32 @@
-import { throwIfAborted } from "../../errors.js";
 import { StoreError } from "../errors.js";
-import type { StoreUpload, UploadOptions } from "../store.js";
+import { PartedUpload } from "../parts/parted-upload.js";
+import type { UploadFacts, UploadOptions } from "../store.js";
 import type { RcloneFiles } from "./files.js";
 import { Sending } from "./sending.js";
 
-/** One file that is sent under another name, and moved to its place on the remote when it is whole. */
-export class RcloneUpload implements StoreUpload {
+/** One file that is sent under another name, and moved to its key on the remote when it is whole. */
+export class RcloneUpload extends PartedUpload<void> {
   readonly #files: RcloneFiles;
-  readonly #key: string;
-  readonly #options: UploadOptions;
   readonly #place: { root: string; folder: string };
   #sending: Sending | undefined;
-  #parts = 0;
-  #length = 0;
   #finished = false;
-  #state: "open" | "complete" | "aborted" = "open";
-  /** What rclone has of the stream after a failure, nobody knows. */
-  #broken: { readonly by: unknown } | undefined;
 
   constructor(files: RcloneFiles, key: string, options: UploadOptions) {
+    super({ ...options, store: files.daemon.store, key }, "in-order");
     this.#files = files;
-    this.#key = key;
-    this.#options = options;
     this.#place = files.newPlace(key);
   }
 
-  async part(number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    throwIfAborted(signal);
-    this.#mustBeOpen();
-    if (number < this.#parts) return;
-    const { partBytes } = this.#options;
-    const short = this.#length < this.#parts * partBytes;
-    if (number > this.#parts || bytes.length > partBytes || short) {
-      throw this.#error(`part ${number} is out of turn`);
-    }
+  protected async sendPart(_: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
     await this.#orBreak((sending) => sending.write(bytes, signal));
-    this.#parts++;
-    this.#length += bytes.length;
   }
 
-  async complete(
-    facts: { parts: number; size: number; sha256: string },
-    signal?: AbortSignal,
+  protected async joinParts(
+    _: readonly unknown[],
+    { size }: UploadFacts,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
-    throwIfAborted(signal);
-    if (this.#state === "complete") return;
-    this.#mustBeOpen();
-    if (this.#parts !== facts.parts || this.#length !== facts.size) {
-      throw this.#error("parts are missing or not whole");
-    }
-    const about = { key: this.#key, signal };
+    const about = { key: this.key, signal };
     if (!this.#finished) {
       // rclone compares the digest of what it sent with that of the remote, where it has one.
       await this.#orBreak((sending) => sending.finish(signal));
@@ -57,50 +34,38 @@ export class RcloneUpload implements StoreUpload {
     }
     const from = `${this.#place.folder}/object`;
     const sent = await this.#files.stat(from, about);
-    const there = await this.#files.stat(this.#key, about);
+    const existing = await this.#files.stat(this.key, about);
     // Not here but there: the answer to an earlier try was lost.
-    const moved = sent === undefined && there?.size === facts.size;
+    const moved = sent === undefined && existing?.size === size;
     if (!moved) {
-      if (sent?.size !== facts.size) throw this.#error("the remote has not what was sent");
-      if (this.#options.ifAbsent && there !== undefined) {
-        const { store } = this.#files.daemon;
-        throw new StoreError("STORE_EXISTS", `${this.#key}: exists already`, { store });
+      if (sent?.size !== size) throw this.failure("the remote does not have what was sent");
+      if (this.ifAbsent && existing !== undefined) {
+        throw this.failure("exists already", "STORE_EXISTS");
       }
-      await this.#files.move(from, this.#key, about);
+      await this.#files.move(from, this.key, about);
     }
-    this.#state = "complete";
-    // What stays is removed with the other stale uploads.
-    await this.#files.removePlace(this.#place.root, { key: this.#key }).catch(() => {});
+    // What is left is removed with the stale uploads.
+    await this.#files.removePlace(this.#place.root, { key: this.key }).catch(() => {});
   }
 
-  async abort(): Promise<void> {
-    if (this.#state === "complete" || this.#state === "aborted") return;
-    this.#state = "aborted";
+  protected async discardParts(): Promise<void> {
     if (this.#sending === undefined) return;
     await this.#sending.cancel();
-    await this.#files.purge(this.#place.root, { key: this.#key }).catch(() => {});
+    await this.#files.purge(this.#place.root, { key: this.key });
   }
 
+  /** After a failure it is not known what rclone has of the stream. */
   async #orBreak(work: (sending: Sending) => Promise<void>): Promise<void> {
     try {
-      this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.#key);
+      this.#sending ??= await Sending.start(this.#files.daemon, this.#place.folder, this.key);
       await work(this.#sending);
-    } catch (by) {
-      this.#broken ??= { by };
-      throw by;
+    } catch (cause) {
+      const reason =
+        cause instanceof StoreError ? cause.reason.replace(`${this.key}: `, "") : String(cause);
+      this.break(
+        this.failure(`the upload broke (${reason}), and must begin anew`, "STORE_FAILED", cause),
+      );
+      throw cause;
     }
-  }
-
-  #mustBeOpen(): void {
-    if (this.#state !== "open") throw this.#error("the upload is over");
-    if (this.#broken === undefined) return;
-    const { by } = this.#broken;
-    const reason = by instanceof StoreError ? by.reason.replace(`${this.#key}: `, "") : String(by);
-    throw this.#error(`the upload broke (${reason}), and must begin anew`, by);
-  }
-
-  #error(what: string, cause?: unknown): StoreError {
-    const { store } = this.#files.daemon;
-    return new StoreError("STORE_FAILED", `${this.#key}: ${what}`, { store, cause });
   }
 }

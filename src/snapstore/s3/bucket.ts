@@ -39,7 +39,7 @@ export class S3Bucket {
     this.customerKey = customerKeyOf(config);
     this.newObject = {
       ...this.customerKey,
-      ...(isStorageClass(config.storageClass) && { StorageClass: config.storageClass }),
+      ...storageClassOf(config),
       ...(config.sse?.kind === "kms" && { ServerSideEncryption: "aws:kms" as const }),
       ...(config.sse?.kind === "kms" &&
         config.sse.keyId !== undefined && { SSEKMSKeyId: config.sse.keyId }),
@@ -91,10 +91,10 @@ export class S3Bucket {
   }
 
   /**
-   * Refuses to write or delete what is locked. A bucket with object lock keeps versions: it would not
-   * refuse, but hide the locked one behind the new one or a mark.
+   * Throws STORE_IMMUTABLE for a locked object, before it is written or deleted. A bucket with object lock keeps
+   * versions: it would not refuse, but hide the locked one behind the new one or a mark.
    */
-  async refuseLocked(key: string, signal?: AbortSignal): Promise<void> {
+  async rejectLocked(key: string, signal?: AbortSignal): Promise<void> {
     const { lockedUntil } = (await this.head(key, signal)) ?? {};
     if (lockedUntil === undefined || lockedUntil <= new Date()) return;
     throw this.failure("STORE_IMMUTABLE", `${key}: locked until ${lockedUntil.toISOString()}`);
@@ -138,9 +138,9 @@ function customerKeyOf({ sse }: S3Config): S3Bucket["customerKey"] {
   };
 }
 
-/** The SDK lists those of Amazon; other servers have classes of their own. */
-function isStorageClass(name: string | undefined): name is StorageClass {
-  return name !== undefined && name !== "";
+/** The SDK's type lists Amazon's classes alone. It sends any name, and other servers have their own: they check it. */
+function storageClassOf({ storageClass }: S3Config): Pick<NewObject, "StorageClass"> {
+  return storageClass ? { StorageClass: storageClass as StorageClass } : {};
 }
 
 function storedObject(key: string, answer: HeadObjectCommandOutput): StoredObject {

@@ -31,7 +31,7 @@ import { describeBucket } from "./describe.js";
 import { plainTag, sha256Hex } from "./digests.js";
 import { s3Failure } from "./failure.js";
 import { sendBytes } from "./send-bytes.js";
-import { refuseExisting, S3Upload } from "./upload.js";
+import { rejectExisting, S3Upload } from "./upload.js";
 
 /** Most entries of a page that servers give. */
 const PAGE = 1000;
@@ -63,8 +63,8 @@ export class S3Store implements SnapStore {
     checkKey(this.name, key);
     const { signal, ifAbsent = false } = options;
     const bucket = this.#bucket;
-    if (ifAbsent) await refuseExisting(bucket, key, signal);
-    else await bucket.refuseLocked(key, signal);
+    if (ifAbsent) await rejectExisting(bucket, key, signal);
+    else await bucket.rejectLocked(key, signal);
     const object = {
       ...bucket.at(key),
       ...bucket.newObject,
@@ -158,7 +158,7 @@ export class S3Store implements SnapStore {
 
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(this.name, key);
-    await this.#bucket.refuseLocked(key, signal);
+    await this.#bucket.rejectLocked(key, signal);
     const command = new DeleteObjectCommand(this.#bucket.at(key));
     try {
       await this.#bucket.call(key, signal, (how) => this.#bucket.client.send(command, how));

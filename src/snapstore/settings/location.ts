@@ -11,7 +11,7 @@ export interface StoreLocation {
   readonly prefix: string;
 }
 
-const SCHEMES: Readonly<Record<string, StoreProvider>> = {
+export const SCHEMES: Readonly<Record<string, StoreProvider>> = {
   s3: "S3",
   azblob: "ABS",
   gs: "GCS",
@@ -21,7 +21,7 @@ const SCHEMES: Readonly<Record<string, StoreProvider>> = {
   ocs: "OCS",
 };
 
-const PROVIDERS: readonly StoreProvider[] = [
+export const PROVIDERS: readonly StoreProvider[] = [
   "Local",
   "S3",
   "ABS",

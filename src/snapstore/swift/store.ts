@@ -20,13 +20,8 @@ import { SEGMENTS, segmentPrefix } from "./segment-names.js";
 import { removeSegments, removeStaleSegments } from "./segments.js";
 import { SwiftUpload } from "./upload.js";
 
-/** Connects to nothing yet. */
-export function openSwiftStore(config: SwiftConfig): SnapStore {
-  return new SwiftStore(config);
-}
-
 /** A container of OpenStack Swift, or of what speaks like it. */
-class SwiftStore implements SnapStore {
+export class SwiftStore implements SnapStore {
   readonly name: string;
   readonly place: string;
   readonly capabilities: StoreCapabilities = {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { throwIfAborted } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { SentParts } from "../parts/sent-parts.js";
-import type { StoreUpload, UploadOptions } from "../store.js";
+import { PartedUpload } from "../parts/parted-upload.js";
+import type { UploadFacts, UploadOptions } from "../store.js";
 import { newUploadId } from "../parts/upload-id.js";
 import type { SwiftContainer } from "./container.js";
 import { largeObjectType, PAGE, pageOf } from "./listing.js";
@@ -23,77 +23,53 @@ const NOTHING_WRITTEN: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
 ]);
 
 /** Segments that are objects of their own, and make one when a manifest names them. */
-export class SwiftUpload implements StoreUpload {
+export class SwiftUpload extends PartedUpload<Segment> {
   readonly #container: SwiftContainer;
-  readonly #key: string;
-  readonly #ifAbsent: boolean;
   readonly #id = newUploadId();
-  readonly #sent: SentParts<Segment>;
-  /** Whether the object may stand, although no answer has said so. */
-  #mayStand = false;
-  #state: "open" | "complete" | "aborted" = "open";
+  /** Whether the object may exist, although no answer has said so. */
+  #mayExist = false;
 
   constructor(container: SwiftContainer, key: string, options: UploadOptions) {
+    super({ ...options, store: container.store, key }, "any-order");
     this.#container = container;
-    this.#key = key;
-    this.#ifAbsent = options.ifAbsent ?? false;
-    this.#sent = new SentParts(options.partBytes);
   }
 
-  async part(number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    throwIfAborted(signal);
-    this.#mustBeOpen();
-    const name = segmentName(this.#container.nameOf(this.#key), this.#id, number);
+  protected async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
+    const name = segmentName(this.#container.nameOf(this.key), this.#id, number);
     const etag = createHash("md5").update(bytes).digest("hex");
-    const segment = { path: `/${this.#container.name}/${name}`, etag, size_bytes: bytes.length };
     // Nothing of an empty object needs a segment.
     if (bytes.length > 0) {
       const call = { method: "PUT", name, headers: { etag }, body: [bytes], signal };
       await (await this.#container.call(call)).drop();
     }
-    this.#sent.set(number, bytes.length, segment);
+    return { path: `/${this.#container.name}/${name}`, etag, size_bytes: bytes.length };
   }
 
-  async complete(
-    facts: { parts: number; size: number; sha256: string },
-    signal?: AbortSignal,
+  protected async joinParts(
+    receipts: readonly Segment[],
+    facts: UploadFacts,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
-    throwIfAborted(signal);
-    if (this.#state === "complete") return;
-    this.#mustBeOpen();
-    const receipts = this.#sent.receipts(facts);
-    if (receipts === undefined) {
-      const message = `${this.#key}: parts are missing or not whole`;
-      throw this.#container.error("STORE_FAILED", message);
-    }
-    const before = await this.#container.head(this.#key, signal);
+    const before = await this.#container.head(this.key, signal);
     // The answer to an earlier try may have been lost.
-    if (before?.segments !== this.#id) {
-      if (before !== undefined && this.#ifAbsent) {
-        throw this.#container.error("STORE_EXISTS", `${this.#key}: exists already`);
-      }
-      const segments = receipts.filter(({ size_bytes }) => size_bytes > 0);
-      await this.#putManifest(segments, facts, signal);
-    }
-    this.#state = "complete";
-    if (before?.segments !== undefined && before.segments !== this.#id) {
-      await this.#remove(before.segments);
-    }
+    if (before?.segments === this.#id) return;
+    if (before !== undefined && this.ifAbsent) throw this.failure("exists already", "STORE_EXISTS");
+    const segments = receipts.filter(({ size_bytes }) => size_bytes > 0);
+    await this.#putManifest(segments, facts, signal);
+    if (before?.segments !== undefined) await this.#remove(before.segments);
   }
 
-  async abort(): Promise<void> {
-    if (this.#state !== "open") return;
-    this.#state = "aborted";
-    // Of an object that stands without its segments HEAD says nothing: `abortStaleUploads` looks, later.
-    if (this.#sent.size > 0 && !this.#mayStand) await this.#remove(this.#id);
+  protected async discardParts(): Promise<void> {
+    // HEAD says nothing of an object whose segments are missing: `abortStaleUploads` looks, later.
+    if (this.sentParts > 0 && !this.#mayExist) await this.#remove(this.#id);
   }
 
   async #putManifest(
     segments: readonly Segment[],
-    facts: { size: number; sha256: string },
+    facts: UploadFacts,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const name = this.#container.nameOf(this.#key);
+    const name = this.#container.nameOf(this.key);
     const lists = segments.length > 0 && (await this.#container.segmentLists(signal));
     const prefix = segmentPrefix(name, this.#id);
     if (!lists && segments.length > 0) await this.#mustBeListed(prefix, segments.length, signal);
@@ -101,7 +77,7 @@ export class SwiftUpload implements StoreUpload {
       "content-type": largeObjectType(facts.size),
       "x-object-meta-sha256": facts.sha256,
       "x-object-meta-segments": this.#id,
-      ...(this.#ifAbsent && { "if-none-match": "*" }),
+      ...(this.ifAbsent && { "if-none-match": "*" }),
       ...(!lists &&
         segments.length > 0 && {
           "x-object-manifest": `${this.#container.name}/${prefix}`
@@ -112,9 +88,9 @@ export class SwiftUpload implements StoreUpload {
     };
     throwIfAborted(signal);
     // An abort that came meanwhile has removed the segments.
-    this.#mustBeOpen();
-    const before = this.#mayStand;
-    this.#mayStand = true;
+    this.requireOpen();
+    const before = this.#mayExist;
+    this.#mayExist = true;
     try {
       const answer = await this.#container.call({
         method: "PUT",
@@ -129,7 +105,7 @@ export class SwiftUpload implements StoreUpload {
       await answer.drop();
     } catch (error) {
       // What an earlier try has left is as uncertain as before.
-      if (error instanceof StoreError && NOTHING_WRITTEN.has(error.code)) this.#mayStand = before;
+      if (error instanceof StoreError && NOTHING_WRITTEN.has(error.code)) this.#mayExist = before;
       throw error;
     }
   }
@@ -146,18 +122,12 @@ export class SwiftUpload implements StoreUpload {
       signal,
     });
     if (entries.length === count) return;
-    const message = `${this.#key}: ${entries.length} of ${count} segments are listed yet`;
-    throw this.#container.error("STORE_TRANSIENT", message);
+    throw this.failure(`${entries.length} of ${count} segments are listed yet`, "STORE_TRANSIENT");
   }
 
   /** What stays is removed with the other stale uploads. */
   async #remove(upload: string): Promise<void> {
-    const prefix = segmentPrefix(this.#container.nameOf(this.#key), upload);
+    const prefix = segmentPrefix(this.#container.nameOf(this.key), upload);
     await removeSegments(this.#container, prefix, undefined).catch(() => {});
-  }
-
-  #mustBeOpen(): void {
-    if (this.#state === "open") return;
-    throw this.#container.error("STORE_FAILED", `${this.#key}: the upload is over`);
   }
 }

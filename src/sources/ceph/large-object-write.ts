@@ -1,88 +1,95 @@
-import type { WriteRequest } from "./librados.js";
-import { sendWrites } from "./object-writes.js";
-import { flatOf } from "./pairs.js";
+import { CallWindow } from "../../flow/call-window.js";
+import type { WriteMode } from "./librados.js";
+import { REPLACE, writeObjects } from "./object-writes.js";
 import type { PoolHandle } from "./pool-handle.js";
-import type { ObjectName, Pair } from "./types.js";
+import type { ObjectContents, ObjectName, Pair } from "./types.js";
 
 /** An object that takes more than one write operation. */
 export interface LargeObject {
-  /** Nanoseconds since 1970; need not be known before the omap has come to its end. */
+  /** Nanoseconds since 1970. Needed only when the omap is at its end. */
   readonly mtime: bigint | Promise<bigint>;
   readonly xattrs: readonly Pair[];
   readonly omapHeader: Uint8Array;
   /** Pages of the omap. */
   readonly omap: AsyncIterable<readonly Pair[]> | Iterable<readonly Pair[]>;
-  /** The data in order; pieces stay unchanged until the write is over. */
+  /** The data in order. Pieces must not change until the write is over. */
   readonly data: AsyncIterable<readonly Uint8Array[]>;
   readonly signal: AbortSignal;
 }
 
-/** Well under osd_max_write_size, which is 90 MB unless it was changed. */
+/** Well below osd_max_write_size, 90 MB by default. */
 const OPERATION_BYTES = 4 << 20;
-/** RADOS keeps the order of one client's writes to one object, so they need not wait for each other. */
+/** RADOS keeps the order of the writes of one client to one object, so they need not wait for each other. */
 const IN_FLIGHT = 4;
 
+const ADD: WriteMode = { replace: false, offset: 0 };
+
+const NOTHING: Omit<ObjectContents, "mtime"> = {
+  data: [],
+  xattrs: [],
+  omapHeader: new Uint8Array(),
+  omap: [],
+};
+
 /**
- * Replaces an object: the first operation takes away all that it had, the rest add to it. Each sets a
- * time, and the last one the right one.
+ * Replaces an object. The first operation takes away all that it had, the others add to it. Each sets the mtime; the
+ * last one must set the right one.
  */
 export async function writeLargeObject(
   pool: PoolHandle,
   name: ObjectName,
   { xattrs, omapHeader, omap, data, signal, ...object }: LargeObject,
 ): Promise<void> {
-  const inFlight = new Set<Promise<void>>();
-  let failure: { error: unknown } | undefined;
-  const send = async (request: WriteRequest): Promise<void> => {
-    while (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
-    if (failure !== undefined) throw failure.error;
-    const sent: Promise<void> = sendWrites(pool, [name], [request], signal)
-      .catch((error: unknown) => {
-        failure ??= { error };
-      })
-      .finally(() => inFlight.delete(sent));
-    inFlight.add(sent);
-  };
-  const header = omapHeader.length === 0 ? null : omapHeader;
-  let held: WriteRequest = [1, 0, [], flatOf(xattrs), header, null, 0n];
-  const last = async (mtime: bigint): Promise<void> => {
-    const [mode, offset, pieces, attributes, omapHead, pairs] = held;
-    await send([mode, offset, pieces, attributes, omapHead, pairs, mtime]);
-  };
+  const window = new CallWindow(IN_FLIGHT);
+  const send = (contents: ObjectContents, mode: WriteMode): Promise<void> =>
+    window.add(() => writeObjects(pool, [{ ...name, ...contents }], mode, signal));
+  let mode = REPLACE;
+  // Held back until more pairs or the mtime are here: it may be the last operation.
+  let held: Omit<ObjectContents, "mtime"> = { ...NOTHING, xattrs, omapHeader };
   for await (const page of omap) {
-    // An operation that does nothing but set the time is refused.
+    // RADOS rejects an operation that sets nothing but the mtime.
     if (page.length === 0) continue;
-    await send(held);
-    held = [0, 0, [], null, null, flatOf(page), 0n];
+    await send({ ...held, mtime: 0n }, mode);
+    mode = ADD;
+    held = { ...NOTHING, omap: page };
   }
-  // One operation waits for the time: there may be no data to come.
   const mtime = await object.mtime;
-  await last(mtime);
-  // An erasure-coded pool takes appends in whole stripes alone, but for the last.
-  const { alignment } = pool;
-  const full = alignment > 1 ? alignment * Math.ceil(OPERATION_BYTES / alignment) : OPERATION_BYTES;
+  await send({ ...held, mtime }, mode);
   let offset = 0;
+  for await (const { pieces, length } of operationsOf(data, pool.alignment)) {
+    await send({ ...NOTHING, data: pieces, mtime }, { replace: false, offset });
+    offset += length;
+  }
+  await window.drain();
+}
+
+interface OperationData {
+  readonly pieces: readonly Uint8Array[];
+  readonly length: number;
+}
+
+/** Cuts data into operations. An erasure-coded pool accepts only whole stripes, but for the last operation. */
+async function* operationsOf(
+  data: AsyncIterable<readonly Uint8Array[]>,
+  alignment: number,
+): AsyncGenerator<OperationData> {
+  const stripe = Math.max(1, alignment);
+  const full = stripe * Math.ceil(OPERATION_BYTES / stripe);
   let pieces: Uint8Array[] = [];
   let length = 0;
-  const flush = async (): Promise<void> => {
-    if (length === 0) return;
-    await send([0, offset, pieces, null, null, null, mtime]);
-    offset += length;
-    pieces = [];
-    length = 0;
-  };
   for await (const more of data) {
-    for (let piece of more) {
-      while (piece.length > 0) {
-        const part = piece.subarray(0, full - length);
-        pieces.push(part);
-        length += part.length;
-        piece = piece.subarray(part.length);
-        if (length === full) await flush();
+    for (let rest of more) {
+      while (rest.length > 0) {
+        const piece = rest.subarray(0, full - length);
+        rest = rest.subarray(piece.length);
+        pieces.push(piece);
+        length += piece.length;
+        if (length < full) continue;
+        yield { pieces, length };
+        pieces = [];
+        length = 0;
       }
     }
   }
-  await flush();
-  while (inFlight.size > 0) await Promise.race(inFlight);
-  if (failure !== undefined) throw failure.error;
+  if (length > 0) yield { pieces, length };
 }

@@ -1,137 +1,153 @@
-import { loadAddon } from "../../native-addon.js";
+import { hasFunctions, loadAddon } from "../../native-addon.js";
 import { CephError } from "./errors.js";
+import type { NameBatch, ObjectContents, StatBatch } from "./types.js";
 
-/** Every call of the binding ends here: 0 or a negative errno first, then what the call says. */
-export type Callback<Results extends unknown[] = []> = (code: number, ...results: Results) => void;
+/**
+ * The end of each call: 0 and its result, or a negative errno alone. Called once, never before the call has returned,
+ * but for `ECANCELED` when the connection is closed already.
+ */
+export type Callback<Result> = (code: number, result?: Result) => void;
 
-/** What the calls that concern no object say. */
-export type Lists = [numbers: readonly number[], texts: readonly string[]];
+/** Names of objects as the binding takes and gives them. */
+export type PackedNames = Omit<NameBatch, "count">;
 
-/** One object of a read: its code, and the rest when that is 0. Pairs are flat: key, value, key, … */
-export type ReadResult = readonly [
-  code: number,
-  size: number,
-  mtime: bigint,
-  version: bigint,
-  length: number,
-  xattrs: readonly Buffer[] | null,
-  omapHeader: Buffer | null,
-  omap: readonly Buffer[] | null,
-  omapMore: boolean,
-];
+/** How to connect; `settings` replace those of the file `conf`. */
+export interface ConnectRequest {
+  readonly user: string;
+  readonly cluster: string;
+  readonly conf: string;
+  readonly settings: readonly (readonly [option: string, value: string])[];
+}
 
-/** One object of a write. `mode` 1 replaces the object, 0 adds to it. */
-export type WriteRequest = readonly [
-  mode: 0 | 1,
-  offset: number,
-  data: readonly Uint8Array[],
-  xattrs: readonly Uint8Array[] | null,
-  omapHeader: Uint8Array | null,
-  omap: readonly Uint8Array[] | null,
-  mtime: bigint,
-];
+/** About how much a pool holds. */
+export interface PoolStats {
+  readonly name: string;
+  readonly objects: number;
+  readonly bytes: number;
+}
 
-/** Parts of an object that a read asks for; add them up. */
-export const READ_STAT = 1;
-export const READ_DATA = 2;
-export const READ_OMAP = 16;
-export const READ_ALL = 31;
+export interface OpenPool {
+  /** The pool for the calls of this connection. */
+  readonly number: number;
+  /** Bytes; all appends to an object but the last must be multiples of it. 0 or 1: no restriction. */
+  readonly alignment: number;
+  /** The id that the cluster gives to no other pool. */
+  readonly id: number;
+}
 
-/** The surface of `native/rados/cluster.cc`. Names are packed as in `NameBatch`. */
+/** Asks for about `count` names of one of `slices` equal parts of a pool. */
+export interface ListRequest {
+  readonly slice: number;
+  readonly slices: number;
+  /** Where the page starts: empty, or `next` of the page before. */
+  readonly cursor: string;
+  readonly count: number;
+}
+
+export interface ListPage {
+  readonly names: NameBatch;
+  /** Empty when this was the last page. */
+  readonly next: string;
+}
+
+/** What to read of each object, beside its state. */
+export interface ReadRequest {
+  /** Whether to read xattrs, the omap's header, and the entry under the empty omap key, which no page has. */
+  readonly attributes: boolean;
+  /** The data of object `i` goes to `memory` at `i * length`. */
+  readonly data?: { readonly offset: number; readonly length: number; readonly memory: Uint8Array };
+  /** A page of the omap. */
+  readonly omap?: { readonly after: Uint8Array; readonly count: number };
+}
+
+/** Keys and values: key, value, key, value, … */
+export type FlatPairs = readonly Buffer[];
+
+export interface ReadAttributes {
+  readonly xattrs: FlatPairs;
+  readonly omapHeader: Buffer;
+  readonly omap: FlatPairs;
+  /** Whether the omap goes on after this page. */
+  readonly omapMore: boolean;
+}
+
+/** What was read of each object, by its index. Only `errno` counts where it is not 0. */
+export interface ReadBatch extends StatBatch {
+  /** Bytes. */
+  readonly dataLength: Float64Array;
+  /** Empty at the index of an object that has none of those that were asked for. */
+  readonly attributes: readonly (ReadAttributes | undefined)[];
+}
+
+/** Whether an object is replaced with all that it had, or data, xattrs and omap entries are added. */
+export interface WriteMode {
+  readonly replace: boolean;
+  /** Where the data goes, bytes. */
+  readonly offset: number;
+}
+
+/** The class `Cluster` of `native/rados`: a connection. All calls return at once, but `close`. */
 export interface LibradosCluster {
-  connect(
-    user: string,
-    cluster: string,
-    conf: string,
-    options: readonly (readonly [string, string])[],
-    done: Callback<Lists>,
-  ): void;
-  pools(done: Callback<Lists>): void;
-  /** Objects and bytes of each pool in `texts`; a pool that there is not is missing. */
-  poolStats(names: readonly string[], done: Callback<Lists>): void;
-  /** `texts` has what `ceph osd pool ls detail` says, as JSON. */
-  poolDetails(done: Callback<Lists>): void;
-  /** `texts` has what `ceph osd pool ls detail` says, where a pool of `names` has a cache tier or is one. */
-  poolTiers(names: readonly string[], done: Callback<Lists>): void;
-  /** `numbers` are the pool for the calls below, the alignment of appends that it wants, or 0, and its id. */
-  openPool(name: string, done: Callback<Lists>): void;
+  /** The result is the cluster's fsid. */
+  connect(request: ConnectRequest, done: Callback<string>): void;
+  listPools(done: Callback<readonly string[]>): void;
+  /** Pools that do not exist are missing in the result. */
+  poolStats(names: readonly string[], done: Callback<readonly PoolStats[]>): void;
+  /** The result is that of `ceph osd pool ls detail`, as JSON. */
+  poolDetails(done: Callback<string>): void;
+  /** Likewise; `[]` when no pool of `names` has a cache tier or is one, which takes no question to the monitors. */
+  poolTiers(names: readonly string[], done: Callback<string>): void;
+  openPool(name: string, done: Callback<OpenPool>): void;
   closePool(pool: number): void;
-  list(
-    pool: number,
-    slice: number,
-    slices: number,
-    cursor: string,
-    count: number,
-    done: Callback<[names: Uint8Array, offsets: Uint32Array, next: string]>,
-  ): void;
-  stat(
-    pool: number,
-    names: Uint8Array,
-    offsets: Uint32Array,
-    errno: Int32Array,
-    size: Float64Array,
-    mtime: BigInt64Array,
-    version: BigUint64Array,
-    done: Callback,
-  ): void;
-  /** `only[i]` is 1 where an object is deleted and snapshots keep a state of it. */
-  onlyClones(
-    pool: number,
-    names: Uint8Array,
-    offsets: Uint32Array,
-    errno: Int32Array,
-    only: Float64Array,
-    done: Callback,
-  ): void;
-  /** `request` is parts, offset, length, omap entries; object `i` lands at `slots[i]` of `memory`. */
-  read(
-    pool: number,
-    names: Uint8Array,
-    offsets: Uint32Array,
-    request: Float64Array,
-    memory: Uint8Array,
-    slots: Float64Array,
-    omapAfter: Uint8Array | undefined,
-    done: Callback<[readonly ReadResult[]]>,
-  ): void;
+  listObjects(pool: number, request: ListRequest, done: Callback<ListPage>): void;
+  stat(pool: number, names: PackedNames, done: Callback<StatBatch>): void;
+  /** Counts the objects that are deleted, while snapshots keep a state of them. */
+  countOnlyClones(pool: number, names: PackedNames, done: Callback<number>): void;
+  /** The memory of `request` is written to until the call ends. */
+  read(pool: number, names: PackedNames, request: ReadRequest, done: Callback<ReadBatch>): void;
+  /** Bytes in `objects` must not change until the call ends. The result has an errno for each object. */
   write(
     pool: number,
-    names: Uint8Array,
-    offsets: Uint32Array,
-    objects: readonly WriteRequest[],
-    errno: Int32Array,
-    done: Callback,
+    names: PackedNames,
+    objects: readonly ObjectContents[],
+    mode: WriteMode,
+    done: Callback<Int32Array>,
   ): void;
-  remove(
-    pool: number,
-    names: Uint8Array,
-    offsets: Uint32Array,
-    errno: Int32Array,
-    done: Callback,
-  ): void;
-  /** What is under way calls back with `ECANCELED` before this returns. Takes a second at most. */
+  /** The result has an errno for each object. */
+  remove(pool: number, names: PackedNames, done: Callback<Int32Array>): void;
+  /** Calls under way end with `ECANCELED` before this returns, after a second at most. */
   close(): void;
 }
 
+/** The addon `rados`. */
 interface Binding {
   readonly Cluster: new () => LibradosCluster;
-  /** Of librados, as it says itself. */
+  /** The version of librados' interface. */
   readonly version: string;
 }
 
-/** Makes a connection handle. Throws {@link CephError} `CEPH_UNAVAILABLE` on a machine without librados. */
+/** The version of all that is declared above. `native/rados/addon.cc` has the same number. */
+const INTERFACE = 1;
+
+function isBinding(addon: unknown): addon is Binding {
+  return hasFunctions(addon, ["Cluster"]) && "interface" in addon && addon.interface === INTERFACE;
+}
+
+/** Makes a connection handle. @throws CephError `CEPH_UNAVAILABLE` on a machine without librados */
 export function newLibradosCluster(): LibradosCluster {
   return withBinding((binding) => new binding.Cluster());
 }
 
-/** The version of librados' interface, such as 3.0.0. Throws `CEPH_UNAVAILABLE` likewise. */
+/** The version of librados' interface, such as 3.0.0. @throws CephError `CEPH_UNAVAILABLE` likewise */
 export function libradosVersion(): string {
   return withBinding((binding) => binding.version);
 }
 
 function withBinding<T>(use: (binding: Binding) => T): T {
   try {
-    return use(loadAddon("rados") as Binding);
+    const addon = loadAddon("rados");
+    if (!isBinding(addon)) throw new Error("it was built for another version of this program");
+    return use(addon);
   } catch (cause) {
     throw new CephError(
       "CEPH_UNAVAILABLE",
@@ -139,7 +155,9 @@ function withBinding<T>(use: (binding: Binding) => T): T {
       { operation: "load librados" },
       {
         cause,
-        hint: "install Debian's librados-dev and libradospp-dev, run `npm rebuild`, or leave Ceph out",
+        hint: String(cause).includes("librados.so.2")
+          ? "install librados2 (apt-get install librados2), or leave Ceph out"
+          : "install g++, make, python3, librados-dev and libradospp-dev, run `npm rebuild backuptool`, or leave Ceph out",
         settings: ["skip-ceph"],
       },
     );

@@ -1,41 +1,30 @@
-import { answered } from "./answered.js";
-import { CephError } from "./errors.js";
+import { callBinding } from "./binding-call.js";
+import type { ListPage } from "./librados.js";
 import type { PoolHandle } from "./pool-handle.js";
 import type { NameBatch } from "./types.js";
 
 export interface ListOptions {
-  /** Parts of the pool that are listed side by side. */
+  /** Parts of the pool that are listed in parallel. */
   readonly slices: number;
-  /** Names in a page, about. */
+  /** Names of a page, about. */
   readonly pageSize: number;
   readonly signal: AbortSignal;
 }
 
-interface Page {
-  readonly slice: number;
-  readonly names: NameBatch;
-  readonly next: string;
-}
-
-/** Lists a pool in slices. Holds one page of each slice at most. */
+/** Lists a pool in slices. Holds at most one page of each slice. */
 export async function* listObjects(
-  pool: PoolHandle,
+  { native, number, name: pool }: PoolHandle,
   { slices, pageSize, signal }: ListOptions,
 ): AsyncGenerator<NameBatch> {
-  const page = async (slice: number, cursor: string): Promise<Page> => {
-    const { code, results } = await answered<[Uint8Array, Uint32Array, string]>(signal, (done) =>
-      pool.native.list(pool.number, slice, slices, cursor, pageSize, done),
-    );
-    if (code < 0) throw CephError.of(code, { operation: "list objects", pool: pool.name });
-    const [bytes, offsets, next] = results;
-    return { slice, names: { count: (offsets.length - 1) / 3, bytes, offsets }, next };
-  };
-  const pending = new Map<number, Promise<Page>>();
+  const pending = new Map<number, Promise<ListPage & { readonly slice: number }>>();
   const start = (slice: number, cursor: string): void => {
-    const promise = page(slice, cursor);
+    const request = { slice, slices, cursor, count: pageSize };
+    const page = callBinding<ListPage>(signal, { operation: "list objects", pool }, (done) =>
+      native.listObjects(number, request, done),
+    ).then((found) => ({ ...found, slice }));
     // Awaited below, unless the consumer stops first.
-    promise.catch(() => {});
-    pending.set(slice, promise);
+    page.catch(() => {});
+    pending.set(slice, page);
   };
   for (let slice = 0; slice < slices; slice++) start(slice, "");
   while (pending.size > 0) {

@@ -1,6 +1,6 @@
 import type { NameBatch, ObjectName } from "./types.js";
 
-/** Views on the parts of name `index`. */
+/** Name `index`; its parts are views on the batch. */
 export function nameAt(batch: NameBatch, index: number): ObjectName {
   const { bytes, offsets } = batch;
   const at = 3 * index;
@@ -31,7 +31,7 @@ export function packNames(names: readonly ObjectName[]): NameBatch {
   return { count: names.length, bytes, offsets };
 }
 
-/** Names `from` … `to` (exclusive) as a batch of their own; the bytes are shared. */
+/** Names `from` … `to` (exclusive). The bytes are shared with `batch`. */
 export function sliceNames(batch: NameBatch, from: number, to: number): NameBatch {
   if (from === 0 && to === batch.count) return batch;
   return {

@@ -1,124 +1,104 @@
-import { constants } from "node:os";
+import { orderedWindow } from "../../flow/ordered-window.js";
 import { quoted } from "../../quoted.js";
-import { answered } from "./answered.js";
+import { callBinding } from "./binding-call.js";
 import { CephError, ENOENT } from "./errors.js";
-import { READ_DATA, READ_OMAP, READ_STAT, type ReadResult } from "./librados.js";
+import type { ReadAttributes, ReadBatch, ReadRequest } from "./librados.js";
 import { packNames } from "./name-batch.js";
+import { FIRST_PAIRS, pairsInPage } from "./omap-page.js";
 import { memoryOf, pairsOf } from "./pairs.js";
 import type { PoolHandle } from "./pool-handle.js";
 import type { ObjectName, Pair, SharedBytes } from "./types.js";
 
-/** A part of an object that was seen before at a version. */
+/** A part of an object that was read before, at a version. */
 export interface ObjectPart {
   readonly version: bigint;
   readonly signal: AbortSignal;
 }
 
 const PAGE_BYTES = 4 << 20;
-/** Pages that are asked for ahead of the one in use. */
-const READ_AHEAD = 3;
-/** Entries of an omap page; the OSD gives 1,024 at most. */
-export const OMAP_PAGE = 1024;
-/** Entries that are asked for as long as nobody knows how large values are. */
-export const FIRST_PAIRS = 32;
+/** Pages in memory: one in use, the others being read. */
+const PAGES = 5;
 
-/** Entries of a page of a few MiB, when so many take so many bytes. */
-export function pairsOfPage(pairs: number, bytes: number): number {
-  const fitting = pairs === 0 ? OMAP_PAGE : Math.floor((PAGE_BYTES * pairs) / bytes);
-  return Math.min(OMAP_PAGE, Math.max(1, fitting));
-}
-
-/** Pages of data from `offset` to `size`. Each page is in memory of its own until it is released. */
+/**
+ * Pages of data from `offset` to `size`. Each has memory of its own until it is released.
+ *
+ * @throws CephError `CEPH_OBJECT_CHANGED` when the object is not at `version` any more
+ */
 export async function* readData(
   pool: PoolHandle,
   name: ObjectName,
   part: ObjectPart & { readonly offset: number; readonly size: number },
 ): AsyncGenerator<SharedBytes & { release(): void }> {
-  const { signal, size } = part;
-  const pending: Promise<SharedBytes>[] = [];
-  let next = part.offset;
-  const ask = async (offset: number, length: number): Promise<SharedBytes> => {
+  const read = async ({ offset, length }: Page): Promise<SharedBytes> => {
     const memory = pool.memory.take(PAGE_BYTES);
-    const request = new Float64Array([READ_STAT | READ_DATA, offset, length, 0]);
-    const result = await readOne(pool, name, request, memory, undefined, part);
-    if (result[4] !== length) throw changed(pool, name);
+    const data = { offset, length, memory: new Uint8Array(memory) };
+    const { dataLength } = await readPart(pool, name, { attributes: false, data }, part);
+    if (dataLength !== length) throw objectChanged(pool, name);
     return { memory, offset: 0, length };
   };
-  const fill = (): void => {
-    while (next < size && pending.length <= READ_AHEAD) {
-      const length = Math.min(PAGE_BYTES, size - next);
-      const page = ask(next, length);
-      page.catch(() => {});
-      pending.push(page);
-      next += length;
-    }
-  };
-  fill();
-  for (let page = pending.shift(); page !== undefined; page = pending.shift()) {
-    const { memory, offset, length } = await page;
-    signal.throwIfAborted();
-    fill();
-    yield { memory, offset, length, release: () => pool.memory.give(memory) };
+  for await (const page of orderedWindow(pagesOf(part), PAGES, read)) {
+    part.signal.throwIfAborted();
+    yield { ...page, release: () => pool.memory.give(page.memory) };
   }
 }
 
-/** Pages of the omap after `after`. */
+interface Page {
+  readonly offset: number;
+  readonly length: number;
+}
+
+async function* pagesOf(part: { offset: number; size: number }): AsyncGenerator<Page> {
+  const { size } = part;
+  for (let { offset } = part; offset < size; offset += PAGE_BYTES) {
+    yield { offset, length: Math.min(PAGE_BYTES, size - offset) };
+  }
+}
+
+/**
+ * Pages of the omap after the key `after`.
+ *
+ * @throws CephError `CEPH_OBJECT_CHANGED` when the object is not at `version` any more
+ */
 export async function* readOmap(
   pool: PoolHandle,
   name: ObjectName,
   part: ObjectPart & { readonly after: Uint8Array },
 ): AsyncGenerator<readonly Pair[]> {
-  let after = part.after;
+  let { after } = part;
   let count = FIRST_PAIRS;
   for (;;) {
-    const request = new Float64Array([READ_STAT | READ_OMAP, 0, 0, count]);
-    const result = await readOne(pool, name, request, NO_MEMORY, after, part);
-    const pairs = pairsOf(result[7]);
-    count = pairsOfPage(pairs.length, memoryOf(pairs));
+    const request = { attributes: false, omap: { after, count } };
+    const { attributes } = await readPart(pool, name, request, part);
+    if (attributes === undefined) return;
+    const pairs = pairsOf(attributes.omap);
+    count = pairsInPage(pairs.length, memoryOf(pairs));
     if (pairs.length > 0) yield pairs;
+    if (!attributes.omapMore) return;
     const last = pairs.at(-1);
-    if (!result[8]) return;
-    // "More" without anything: nothing to go on from.
-    if (last === undefined) throw changed(pool, name);
-    after = last[0];
+    // An empty page that says there are more leaves no key to go on from.
+    if (last === undefined) throw objectChanged(pool, name);
+    [after] = last;
   }
 }
 
-const NO_MEMORY = new SharedArrayBuffer(1);
-
-async function readOne(
+async function readPart(
   pool: PoolHandle,
   name: ObjectName,
-  request: Float64Array,
-  memory: SharedArrayBuffer,
-  after: Uint8Array | undefined,
+  request: ReadRequest,
   { version, signal }: ObjectPart,
-): Promise<ReadResult> {
-  const { bytes, offsets } = packNames([name]);
-  const slots = new Float64Array([0]);
-  const { results } = await answered<[readonly ReadResult[]]>(signal, (done) =>
-    pool.native.read(
-      pool.number,
-      bytes,
-      offsets,
-      request,
-      new Uint8Array(memory),
-      slots,
-      after,
-      done,
-    ),
+): Promise<{ dataLength: number; attributes: ReadAttributes | undefined }> {
+  const context = { operation: "read", pool: pool.name, object: name.name };
+  const batch = await callBinding<ReadBatch>(signal, context, (done) =>
+    pool.native.read(pool.number, packNames([name]), request, done),
   );
-  const result = results[0][0];
-  const code = result?.[0] ?? -constants.errno.EIO;
-  if (code === ENOENT) throw changed(pool, name);
-  if (result === undefined || code < 0) {
-    throw CephError.of(code, { operation: "read", pool: pool.name, object: name.name });
-  }
-  if (result[3] !== version) throw changed(pool, name);
-  return result;
+  const [errno = 0] = batch.errno;
+  if (errno === ENOENT) throw objectChanged(pool, name);
+  if (errno < 0) throw CephError.of(errno, context);
+  if (batch.version[0] !== version) throw objectChanged(pool, name);
+  return { dataLength: batch.dataLength[0] ?? 0, attributes: batch.attributes[0] };
 }
 
-function changed(pool: PoolHandle, { name }: ObjectName): CephError {
+function objectChanged(pool: PoolHandle, { name }: ObjectName): CephError {
   return new CephError(
     "CEPH_OBJECT_CHANGED",
     `ceph: object ${quoted(name)} in pool ${quoted(pool.name)} changed while it was read`,

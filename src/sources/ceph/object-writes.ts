@@ -1,46 +1,26 @@
-import { answered } from "./answered.js";
+import { callBinding } from "./binding-call.js";
 import { CephError } from "./errors.js";
-import type { WriteRequest } from "./librados.js";
+import type { WriteMode } from "./librados.js";
 import { packNames } from "./name-batch.js";
-import { flatOf } from "./pairs.js";
 import type { PoolHandle } from "./pool-handle.js";
-import type { ObjectName, WriteObject } from "./types.js";
+import type { WriteObject } from "./types.js";
 
-/** Replaces each object by one atomic operation. */
-export function writeObjects(
-  pool: PoolHandle,
+/** The mode that replaces an object with all that it had. */
+export const REPLACE: WriteMode = { replace: true, offset: 0 };
+
+/** Writes each object by one atomic operation. @throws CephError of the first that failed */
+export async function writeObjects(
+  { native, number, name: pool }: PoolHandle,
   objects: readonly WriteObject[],
+  mode: WriteMode,
   signal: AbortSignal,
 ): Promise<void> {
-  const requests = objects.map(
-    ({ data, xattrs, omapHeader, omap, mtime }): WriteRequest => [
-      1,
-      0,
-      data,
-      flatOf(xattrs),
-      omapHeader.length === 0 ? null : omapHeader,
-      flatOf(omap),
-      mtime,
-    ],
-  );
-  return sendWrites(pool, objects, requests, signal);
-}
-
-/** Sends one operation for each name; throws for the first that the cluster refuses. */
-export async function sendWrites(
-  pool: PoolHandle,
-  names: readonly ObjectName[],
-  requests: readonly WriteRequest[],
-  signal: AbortSignal,
-): Promise<void> {
-  const { bytes, offsets } = packNames(names);
-  const errno = new Int32Array(names.length);
-  await answered(signal, (done) =>
-    pool.native.write(pool.number, bytes, offsets, requests, errno, done),
+  const names = packNames(objects);
+  const errno = await callBinding<Int32Array>(signal, { operation: "write", pool }, (done) =>
+    native.write(number, names, objects, mode, done),
   );
   const failed = errno.findIndex((code) => code !== 0);
-  if (failed >= 0) {
-    const object = names[failed]?.name;
-    throw CephError.of(errno[failed] ?? 0, { operation: "write", pool: pool.name, object });
-  }
+  if (failed < 0) return;
+  const object = objects[failed]?.name;
+  throw CephError.of(errno[failed] ?? 0, { operation: "write", pool, object });
 }

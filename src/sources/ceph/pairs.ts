@@ -1,33 +1,35 @@
+import type { FlatPairs, ReadAttributes } from "./librados.js";
 import type { Pair } from "./types.js";
 
-/** Pairs from the binding's flat list: key, value, key, … */
-export function pairsOf(flat: readonly Uint8Array[] | null): Pair[] {
+export function pairsOf(flat: FlatPairs): Pair[] {
   const pairs: Pair[] = [];
-  for (let i = 0; flat !== null && i + 1 < flat.length; i += 2) {
-    pairs.push([flat[i] as Uint8Array, flat[i + 1] as Uint8Array]);
+  for (let i = 0; ; i += 2) {
+    const [key, value] = [flat[i], flat[i + 1]];
+    if (key === undefined || value === undefined) return pairs;
+    pairs.push([key, value]);
   }
-  return pairs;
 }
 
-/** The binding's flat list; null for none. */
-export function flatOf(pairs: readonly Pair[]): Uint8Array[] | null {
-  return pairs.length === 0 ? null : pairs.flat();
-}
-
-/** What a pair takes beside its bytes: in librados, in the binding and here, two buffers. */
+/** Memory of a pair beside its bytes: in librados, in the binding, and as two buffers here. */
 const PAIR_BYTES = 1024;
 
-/** Memory of the pairs of a flat list, about. */
-export function memoryOfFlat(flat: readonly Uint8Array[] | null): number {
-  if (flat === null) return 0;
+/** Memory that pairs take, about. */
+export function memoryOf(pairs: readonly Pair[]): number {
+  let bytes = pairs.length * PAIR_BYTES;
+  for (const [key, value] of pairs) bytes += key.length + value.length;
+  return bytes;
+}
+
+/** Likewise. */
+export function memoryOfFlat(flat: FlatPairs): number {
   let bytes = (flat.length / 2) * PAIR_BYTES;
   for (const part of flat) bytes += part.length;
   return bytes;
 }
 
-/** Memory of pairs, about. */
-export function memoryOf(pairs: readonly Pair[]): number {
-  let bytes = pairs.length * PAIR_BYTES;
-  for (const [key, value] of pairs) bytes += key.length + value.length;
-  return bytes;
+/** Memory that the attributes of an object take, about. */
+export function memoryOfAttributes(attributes: ReadAttributes | undefined): number {
+  if (attributes === undefined) return 0;
+  const { xattrs, omapHeader, omap } = attributes;
+  return memoryOfFlat(xattrs) + omapHeader.length + memoryOfFlat(omap);
 }

@@ -1,14 +1,14 @@
 import type { NameBatch } from "./types.js";
 
-/** Names that are put in order at once: their bytes, a text and a number for each, twice: some 50 MB. */
+/** Names that are sorted at once. With the next window they take some 50 MB. */
 const WINDOW_NAMES = 131_072;
 const WINDOW_BYTES = 8 << 20;
 const BATCH_NAMES = 1024;
 
 /**
- * Hands names on in the order of their bytes, as far as a window reaches. A pool lists them by hash, and
- * so scatters what was written together over the disk; names mostly tell what belongs together. Reading
- * 50,000 objects of 1 KiB took half the time in order (docs/performance.md).
+ * Sorts names by their bytes, a window at a time. A pool lists by hash, which scatters what was written together; names
+ * mostly show what belongs together. Reading 50,000 objects of 1 KiB took half the time in this order
+ * (docs/performance.md).
  *
  * The next window is filled while one is used.
  */
@@ -50,7 +50,7 @@ async function* windowsOf(
   if (window.length > 0) yield window;
 }
 
-/** One name of a window: its bytes as text, so that comparing is fast, and where it stands. */
+/** One name of a window: its bytes as text, which compares fast, and its place. */
 interface Named {
   readonly text: string;
   readonly batch: NameBatch;

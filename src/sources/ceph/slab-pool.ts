@@ -1,26 +1,17 @@
+import { RefCounted } from "../../flow/ref-counted.js";
+
 /** Memory of one group of reads: as much as the largest object that is read whole. */
 export const SLAB_BYTES = 4 << 20;
 
-/** Shared memory for many objects, free again when the last of them is released. */
-export class Slab {
+/** Shared memory for the data of many objects, each of which is a holder. */
+export class Slab extends RefCounted {
   readonly memory: SharedArrayBuffer;
   readonly bytes: Uint8Array;
-  readonly #freed: (memory: SharedArrayBuffer) => void;
-  #holders = 1;
 
-  constructor(memory: SharedArrayBuffer, freed: (memory: SharedArrayBuffer) => void) {
+  constructor(memory: SharedArrayBuffer, recycle: () => void) {
+    super(recycle);
     this.memory = memory;
     this.bytes = new Uint8Array(memory);
-    this.#freed = freed;
-  }
-
-  hold(): void {
-    this.#holders++;
-  }
-
-  /** Once for whoever took the slab, and once for each `hold`. */
-  release(): void {
-    if (--this.#holders === 0) this.#freed(this.memory);
   }
 }
 
@@ -28,7 +19,7 @@ export class Slab {
 export class SlabPool {
   readonly #limit: number;
   readonly #onFree: () => void;
-  readonly #kept: SharedArrayBuffer[] = [];
+  readonly #free: SharedArrayBuffer[] = [];
   #used = 0;
 
   /** @param onFree called whenever a slab comes back */
@@ -37,17 +28,18 @@ export class SlabPool {
     this.#onFree = onFree;
   }
 
-  get free(): boolean {
+  /** Whether fewer slabs than the limit are in use. */
+  get isFree(): boolean {
     return this.#used < this.#limit;
   }
 
-  /** A slab, also beyond the limit: `free` tells. */
+  /** A slab, beyond the limit if need be. */
   take(): Slab {
     this.#used++;
-    const memory = this.#kept.pop() ?? new SharedArrayBuffer(SLAB_BYTES);
-    return new Slab(memory, (back) => {
+    const memory = this.#free.pop() ?? new SharedArrayBuffer(SLAB_BYTES);
+    return new Slab(memory, () => {
       this.#used--;
-      if (this.#kept.length + this.#used < this.#limit) this.#kept.push(back);
+      if (this.#free.length + this.#used < this.#limit) this.#free.push(memory);
       this.#onFree();
     });
   }

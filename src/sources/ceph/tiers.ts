@@ -1,10 +1,10 @@
 import { quoted } from "../../quoted.js";
 import { CephError } from "./errors.js";
 
-/** Whether objects are read alone, or also written or removed. */
+/** Whether objects are only read, or also written or removed. */
 export type TierUse = "read" | "write";
 
-/** A pool in `ceph osd pool ls detail`; -1 stands for no pool. */
+/** A pool in `ceph osd pool ls detail`. A tier of -1 is none. */
 interface PoolDetail {
   readonly pool_id: number;
   readonly pool_name: string;
@@ -15,11 +15,13 @@ interface PoolDetail {
 }
 
 /**
- * Throws for the first of `names` that has a cache tier before it, or is one. A tier that was added, and neither set
- * as an overlay nor given a mode, does nothing. A read-only tier holds copies alone, so reading misses nothing;
- * but what is written behind it stays in it as it was.
+ * Checks that none of the pools `names` has a cache tier in front of it, or is one. A tier that is neither an overlay nor
+ * has a mode does nothing. A read-only tier holds copies, so a read misses nothing; but a write behind it leaves its copy
+ * as it was.
+ *
+ * @throws CephError `CEPH_CACHE_TIER`
  */
-export function refuseTiers(
+export function checkTiers(
   pools: readonly PoolDetail[],
   names: readonly string[],
   use: TierUse,
@@ -45,7 +47,7 @@ function tiered(pool: PoolDetail, base: PoolDetail, cache: PoolDetail): CephErro
       : `is a cache tier (${cache.cache_mode}) of the pool ${quoted(base.pool_name)}`;
   return new CephError(
     "CEPH_CACHE_TIER",
-    `ceph: the pool ${quoted(pool.pool_name)} ${what}: objects that lie in only one of the two would be missed`,
+    `ceph: the pool ${quoted(pool.pool_name)} ${what}: objects that are in only one of the two would be missed`,
     { operation: "open pool", pool: pool.pool_name },
     {
       hint: "flush the tier and remove it (`rados cache-flush-evict-all`, `ceph osd tier remove-overlay`, `ceph osd tier remove`), or leave the pool out",

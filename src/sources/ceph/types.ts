@@ -1,9 +1,8 @@
-/**
- * What the Ceph source hands to operations. It knows nothing of archives: an object is a name, a
- * state, attributes and bytes.
- */
+import type { CephError } from "./errors.js";
 
-/** A RADOS object's full name in one pool. Bytes, not text: RADOS takes any. */
+/** Objects of a pool as the rest of the program sees them. Nothing here knows of archives. */
+
+/** The full name of a RADOS object in one pool. Bytes, not text: RADOS accepts any. */
 export interface ObjectName {
   readonly namespace: Uint8Array;
   /** Locator key; empty when the object has none. */
@@ -12,9 +11,8 @@ export interface ObjectName {
 }
 
 /**
- * Names of many objects in one buffer, so that a million of them cost no million JavaScript objects.
- * Name `i` is three parts, namespace, locator, name; part `p` of it is
- * `bytes[offsets[3 * i + p] .. offsets[3 * i + p + 1]]`.
+ * Names of many objects in one buffer, so that a million names are not a million JavaScript objects. Name `i` has three
+ * parts: namespace, locator, name. Part `p` of it is `bytes[offsets[3 * i + p] .. offsets[3 * i + p + 1]]`.
  */
 export interface NameBatch {
   readonly count: number;
@@ -25,7 +23,7 @@ export interface NameBatch {
 
 /** The state of each object of a {@link NameBatch}, by its index. */
 export interface StatBatch {
-  /** 0, or the negative errno of the stat (ENOENT: vanished since it was listed). */
+  /** 0, or a negative errno (ENOENT: deleted since it was listed). */
   readonly errno: Int32Array;
   /** Bytes. */
   readonly size: Float64Array;
@@ -38,40 +36,39 @@ export interface StatBatch {
 /** A key and its value: an xattr or an omap pair. Bytes on both sides. */
 export type Pair = readonly [key: Uint8Array, value: Uint8Array];
 
-/** Bytes in shared memory, so that workers read them without a copy or a transfer. */
+/** Bytes in shared memory: worker threads read them without a copy or a transfer. */
 export interface SharedBytes {
   readonly memory: SharedArrayBuffer;
   readonly offset: number;
   readonly length: number;
 }
 
-/** One object as the first read operation found it. */
+/** An object as one read operation found it. */
 export interface ReadObject extends ObjectName {
-  /** Whole size of the object, bytes. */
+  /** Of the whole object, bytes. */
   readonly size: number;
+  /** Nanoseconds since 1970. */
   readonly mtime: bigint;
+  /** RADOS object version. */
   readonly version: bigint;
   readonly xattrs: readonly Pair[];
   readonly omapHeader: Uint8Array;
   /** First page of the omap. */
   readonly omap: readonly Pair[];
-  /** Whether the omap goes on after `omap`; then read it with `CephPool.readOmap`. */
+  /** Whether the omap goes on after `omap`: `CephPool.readOmap` reads the rest. */
   readonly omapMore: boolean;
-  /** The first `data.length` bytes; when shorter than `size`, the rest comes from `CephPool.readData`. */
+  /** The first bytes. `CephPool.readData` reads the rest when they are fewer than `size`. */
   readonly data: SharedBytes;
-  /** Gives the memory of `data` back for the next reads; call once, when the bytes are no longer needed. */
+  /** Gives the memory of `data` back for the next reads. Must be called once. */
   release(): void;
 }
 
-/** An object that could not be read: what a run that keeps going counts and lists. */
+/** An object that could not be read. */
 export interface ReadFailure extends ObjectName {
-  /** Positive errno number, and its name. */
-  readonly errno: number;
-  readonly errnoName: string;
-  readonly message: string;
+  readonly error: CephError;
 }
 
-/** What a read of many objects yields, in the order in which the cluster answered. */
+/** Some of the objects that are read, in the order in which the cluster answers. */
 export interface ReadGroup {
   readonly objects: readonly ReadObject[];
   /** Objects that no longer exist (ENOENT). */
@@ -79,15 +76,19 @@ export interface ReadGroup {
   readonly failures: readonly ReadFailure[];
 }
 
-/** A small or middle-sized object to put back with one atomic operation. */
-export interface WriteObject extends ObjectName {
+/** What an object is written with. */
+export interface ObjectContents {
   /**
-   * The data in pieces, in order; views on shared or private memory. It stays unchanged until the write is
-   * over, and for good when the write was aborted: what had been started goes on for a moment.
+   * The data in pieces, in order, in shared or private memory. It must not change until the write is over, and never
+   * when the write was aborted: an operation that was started goes on for a moment.
    */
   readonly data: readonly Uint8Array[];
+  /** Nanoseconds since 1970. */
   readonly mtime: bigint;
   readonly xattrs: readonly Pair[];
   readonly omapHeader: Uint8Array;
   readonly omap: readonly Pair[];
 }
+
+/** An object to write by one atomic operation. */
+export interface WriteObject extends ObjectName, ObjectContents {}

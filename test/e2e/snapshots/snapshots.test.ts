@@ -212,7 +212,10 @@ test("snapshot prune-incomplete removes old left-overs alone", async (t) => {
   t.is(readdirSync(folder).length, 3);
   const { out, err } = await run(t, 0, args);
   t.regex(out[0] ?? "", new RegExp(`^deleted ${old.name} in `));
-  t.regex(err, new RegExp(`^${young.name} in .* is unfinished, and too young to be removed$`, "m"));
+  t.regex(
+    err,
+    new RegExp(`^${young.name} in .* is unfinished, and too recent to be deleted$`, "m"),
+  );
   t.deepEqual(readdirSync(folder).sort(), [young.name, complete.name].sort());
 });
 

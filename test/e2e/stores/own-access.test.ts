@@ -6,7 +6,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import test from "ava";
 import { storeConfig } from "../../../src/snapstore/settings/store-settings.js";
 import type { StoreError } from "../../../src/snapstore/errors.js";
-import { openGcsStore } from "../../../src/snapstore/gcs/store.js";
+import { GcsStore } from "../../../src/snapstore/gcs/store.js";
 import { DEADLINES, s3Client } from "../../../src/snapstore/s3/client.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
 import { newFolder } from "../../support/folders.js";
@@ -106,7 +106,7 @@ test("a secondary at Google asks neither the primary's key file nor its emulator
   });
   const config = storeConfig({ "secondary-store": "gs://bucket" }, "secondary", PRIMARYS);
   if (config?.provider !== "GCS") throw new Error("this is no GCS");
-  const store = openGcsStore(config);
+  const store = new GcsStore(config);
   t.teardown(() => store.close());
   t.is(store.place, "gs://storage.googleapis.com/bucket/");
   const error = await t.throwsAsync(store.list(""), { message: /no access token/ });

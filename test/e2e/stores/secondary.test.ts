@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { type CopySettings, copyStore } from "../../../src/replication/copy-store.js";
+import { type CopySettings, copyStore } from "../../../src/replication/copy/store.js";
 import { backuptool, createOfEtcd, lines } from "../../support/program/backuptool.js";
 import { until } from "../../support/program/disturbed.js";
 import { EtcdServer, freePort } from "../../support/servers/etcd-server.js";

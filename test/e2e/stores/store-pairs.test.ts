@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
-import { openAbsStore } from "../../../src/snapstore/abs/store.js";
+import { AbsStore } from "../../../src/snapstore/abs/store.js";
 import { Azurite } from "../../support/stores/azurite.js";
 import { backuptool, createOfEtcd } from "../../support/program/backuptool.js";
 import { createInBoth } from "../../support/program/create-in-both.js";
@@ -26,7 +26,7 @@ test("azurite is a secondary: create fills it, and copy brings what it missed", 
   t.teardown(() => azurite.stop());
   const { account, key, endpoint } = azurite;
   const open = (container: string) =>
-    openAbsStore({
+    new AbsStore({
       provider: "ABS",
       container,
       prefix: "p",

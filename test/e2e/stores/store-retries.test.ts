@@ -36,7 +36,7 @@ test("a create to a store that refuses connections says so long before it gives 
   t.is(code, 130, stderr);
   t.regex(
     stderr,
-    /^warning: s3:\/\/test-[0-9a-f]+: .*ECONNREFUSED.*; trying again for up to 2[56] s$/m,
+    /^warning: s3:\/\/test-[0-9a-f]+: .*ECONNREFUSED.*; retrying for up to 2[56] s$/m,
   );
 });
 
@@ -68,5 +68,5 @@ test("one try that fails is not worth a word, a long wait for the next is", asyn
   proxy.plan = () => ({ kind: "status", status: 503, retryAfter: "30" });
   const waiting = await untilRetry(store);
   t.is(waiting.code, 130, waiting.stderr);
-  t.is(waiting.stderr.match(/503.*trying again for up to \d+ s/g)?.length, 1, waiting.stderr);
+  t.is(waiting.stderr.match(/503.*retrying for up to \d+ s/g)?.length, 1, waiting.stderr);
 });

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { ContainerSASPermissions } from "@azure/storage-blob";
 import test from "ava";
-import { openAbsStore } from "../../../src/snapstore/abs/store.js";
+import { AbsStore } from "../../../src/snapstore/abs/store.js";
 import type { AbsConfig } from "../../../src/snapstore/config.js";
 import { Azurite } from "../../support/stores/azurite.js";
 import { FaultyProxy } from "../../support/network/faulty-proxy.js";
@@ -21,14 +21,14 @@ const config: AbsConfig = {
   credentials,
 };
 
-conformance("ABS on azurite", async (prefix) => openAbsStore({ ...config, prefix }), {
+conformance("ABS on azurite", async (prefix) => new AbsStore({ ...config, prefix }), {
   secrets: [key],
   // Azure takes a backslash for a slash.
   impossibleKeys: ["back\\slash"],
 });
 
 test("a key with a backslash, which Azure would change, is refused", async (t) => {
-  const store = openAbsStore(config);
+  const store = new AbsStore(config);
   await refused(t, "STORE_FAILED", () => store.put("back\\slash", Buffer.from("x")));
   await refused(t, "STORE_FAILED", () => store.startUpload("back\\slash", { partBytes: 1 << 20 }));
 });
@@ -39,13 +39,13 @@ test("a SAS and a connection string lead to the same container as the key", asyn
     expiresOn: new Date(Date.now() + 3_600_000),
   });
   const text = `DefaultEndpointsProtocol=http;BlobEndpoint=${endpoint};AccountName=${account};AccountKey=${key}`;
-  const byKey = openAbsStore(config);
+  const byKey = new AbsStore(config);
   await byKey.put("by/key", Buffer.from("bytes"));
   for (const credentials of [
     { kind: "sas", token: new URL(url).search },
     { kind: "connection-string", text },
   ] as const) {
-    const store = openAbsStore({ ...config, credentials });
+    const store = new AbsStore({ ...config, credentials });
     t.is((await readAll(store, "by/key")).toString(), "bytes");
     await store.put(`by/${credentials.kind}`, Buffer.from("x"));
     t.is(store.place, byKey.place);
@@ -54,13 +54,13 @@ test("a SAS and a connection string lead to the same container as the key", asyn
 
 test("wrong credentials are told from a missing container", async (t) => {
   const wrong = Buffer.from("another key").toString("base64");
-  const stranger = openAbsStore({ ...config, credentials: { ...credentials, key: wrong } });
+  const stranger = new AbsStore({ ...config, credentials: { ...credentials, key: wrong } });
   const error = await refused(t, "STORE_CREDENTIALS", () => stranger.list(""));
   t.false(`${error.message} ${error.hint}`.includes(wrong));
   await refused(t, "STORE_CREDENTIALS", () => stranger.head("k"));
   await refused(t, "STORE_CREDENTIALS", () => stranger.put("k", Buffer.from("x")));
 
-  const nowhere = openAbsStore({ ...config, container: "missing" });
+  const nowhere = new AbsStore({ ...config, container: "missing" });
   await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
@@ -68,7 +68,7 @@ test("wrong credentials are told from a missing container", async (t) => {
 });
 
 test("a server that is not there is worth another try", async (t) => {
-  const store = openAbsStore({ ...config, endpoint: `http://127.0.0.1:1/${account}` });
+  const store = new AbsStore({ ...config, endpoint: `http://127.0.0.1:1/${account}` });
   const error = await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.true(error.message.includes("ECONNREFUSED"));
 });
@@ -79,8 +79,8 @@ test("an abort that breaks off in the middle blocks no key, and pruning removes 
   );
   t.teardown(() => proxy.close());
   const prefix = "broken-off";
-  const broken = openAbsStore({ ...config, prefix, endpoint: `${proxy.url}/${account}` });
-  const store = openAbsStore({ ...config, prefix });
+  const broken = new AbsStore({ ...config, prefix, endpoint: `${proxy.url}/${account}` });
+  const store = new AbsStore({ ...config, prefix });
   const bytes = randomBytes(100_000);
   const left = async () => {
     const names: string[] = [];
@@ -128,7 +128,7 @@ test("an answer that is cut short is worth another try", async (t) => {
   const proxy = await FaultyProxy.start(new URL(endpoint).origin);
   t.teardown(() => proxy.close());
   const prefix = "cut";
-  const store = openAbsStore({ ...config, prefix, endpoint: `${proxy.url}/${account}` });
+  const store = new AbsStore({ ...config, prefix, endpoint: `${proxy.url}/${account}` });
   await store.put("k", randomBytes(1000));
   for (const fault of [
     { kind: "cut-answer", after: 100 },
@@ -144,7 +144,7 @@ test("an answer that is cut short is worth another try", async (t) => {
 
 test("a key that is none is refused without being told", (t) => {
   const credentials = { kind: "connection-string", text: "AccountKey=geheim;nonsense" } as const;
-  const error = t.throws(() => openAbsStore({ ...config, credentials }));
+  const error = t.throws(() => new AbsStore({ ...config, credentials }));
   t.false(`${error.message} ${error.cause}`.includes("geheim"));
 });
 
@@ -155,5 +155,5 @@ test("credentials in the process's variables are another store's", (t) => {
   t.teardown(() => {
     delete process.env["AZURE_STORAGE_CONNECTION_STRING"];
   });
-  t.throws(() => openAbsStore(without), { message: /no credentials are given/ });
+  t.throws(() => new AbsStore(without), { message: /no credentials are given/ });
 });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import test from "ava";
 import type { GcsConfig } from "../../../src/snapstore/config.js";
 import { StoreError } from "../../../src/snapstore/errors.js";
-import { GcsApi } from "../../../src/snapstore/gcs/api.js";
-import { openGcsStore } from "../../../src/snapstore/gcs/store.js";
+import { GcsBucket } from "../../../src/snapstore/gcs/bucket.js";
+import { GcsStore } from "../../../src/snapstore/gcs/store.js";
 import { FaultyProxy } from "../../support/network/faulty-proxy.js";
 import { newFolder } from "../../support/folders.js";
 import { GcsEmulator } from "../../support/stores/gcs-emulator.js";
@@ -26,7 +26,7 @@ const privateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
 
 const NAME = "GCS, against an emulator of its protocol";
 
-conformance(NAME, async (prefix) => openGcsStore({ ...config, prefix }), {
+conformance(NAME, async (prefix) => new GcsStore({ ...config, prefix }), {
   findsStaleUploads: false,
 });
 
@@ -35,7 +35,7 @@ const PART = 512 << 10;
 test(`${NAME}: an upload goes on where the connection broke`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
-  const store = openGcsStore({ ...config, endpoint: own.url });
+  const store = new GcsStore({ ...config, endpoint: own.url });
   const bytes = randomBytes(2 * PART + 1000);
   const upload = await store.startUpload("k", { partBytes: PART, ifAbsent: true });
   const send = (n: number) => upload.part(n, bytes.subarray(n * PART, (n + 1) * PART));
@@ -62,7 +62,7 @@ test(`${NAME}: an upload goes on where the connection broke`, async (t) => {
 test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
-  const store = openGcsStore({ ...config, endpoint: own.url });
+  const store = new GcsStore({ ...config, endpoint: own.url });
   const bytes = randomBytes(PART + 7);
   const upload = await store.startUpload("k", { partBytes: PART });
   // Half of a part arrives; its answer does not.
@@ -87,7 +87,7 @@ test(`${NAME}: an answer that is cut short is worth another try`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const proxy = await FaultyProxy.start(own.url);
-  const store = openGcsStore({ ...config, endpoint: proxy.url });
+  const store = new GcsStore({ ...config, endpoint: proxy.url });
   t.teardown(async () => {
     await store.close();
     await proxy.close();
@@ -138,7 +138,7 @@ test(`${NAME}: an answer that is cut short is worth another try`, async (t) => {
 });
 
 test(`${NAME}: an object under retention is immutable, and says until when`, async (t) => {
-  const store = openGcsStore(config);
+  const store = new GcsStore(config);
   await store.put("kept", Buffer.from("x"));
   const until = "2099-01-01T00:00:00.000Z";
   Object.assign(emulator.objects.get("kept") ?? {}, { retentionExpirationTime: until });
@@ -150,7 +150,7 @@ test(`${NAME}: an object under retention is immutable, and says until when`, asy
 test(`${NAME}: refusals are told apart`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
-  const store = openGcsStore({ ...config, endpoint: own.url });
+  const store = new GcsStore({ ...config, endpoint: own.url });
   for (const [status, reason, code] of [
     [429, "rateLimitExceeded", "STORE_THROTTLED"],
     [403, "userRateLimitExceeded", "STORE_THROTTLED"],
@@ -178,14 +178,14 @@ test(`${NAME}: a service account's key file signs, another is refused`, async (t
     // Outside of Google's own universe the signature itself is the token, and nobody is asked for one.
     universe_domain: "example.org",
   };
-  const store = openGcsStore({ ...config, anonymous: false, credentials });
+  const store = new GcsStore({ ...config, anonymous: false, credentials });
   await store.put("authorized", Buffer.from("x"));
   const token = [...emulator.authorizations].find((header) => header.startsWith("Bearer ey"));
   const [, claims = ""] = token?.split(".") ?? [];
   t.is(JSON.parse(Buffer.from(claims, "base64url").toString()).iss, credentials.client_email);
 
   const broken = { ...credentials, private_key: "secret nonsense" };
-  const other = openGcsStore({ ...config, anonymous: false, credentials: broken });
+  const other = new GcsStore({ ...config, anonymous: false, credentials: broken });
   const error = await refused(t, "STORE_CREDENTIALS", () => other.list(""));
   t.false(`${error.message} ${error.hint}`.includes("nonsense"));
 });
@@ -206,17 +206,17 @@ function externalAccount({ url }: GcsEmulator) {
 
 test(`${NAME}: an external account's file gets a token from where it says`, async (t) => {
   const credentials = externalAccount(emulator);
-  const store = openGcsStore({ ...config, anonymous: false, credentials });
+  const store = new GcsStore({ ...config, anonymous: false, credentials });
   await store.put("external", Buffer.from("x"));
   t.true(emulator.authorizations.has("Bearer emulated-token"));
 });
 
 test(`${NAME}: a missing bucket and a missing server are told`, async (t) => {
-  const nowhere = openGcsStore({ ...config, container: "missing" });
+  const nowhere = new GcsStore({ ...config, container: "missing" });
   await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
-  const gone = openGcsStore({ ...config, endpoint: "http://127.0.0.1:1" });
+  const gone = new GcsStore({ ...config, endpoint: "http://127.0.0.1:1" });
   const error = await t.throwsAsync(gone.head("k"), { instanceOf: StoreError });
   t.is(error.code, "STORE_TRANSIENT");
 });
@@ -236,7 +236,7 @@ test(`${NAME}: a token that does not come is asked for again, and the call for i
   const credentials = externalAccount(own);
   const deadlines = { connectMs: 10_000, idleMs: 2000 };
   const access = { ...config, endpoint: own.url, anonymous: false, credentials };
-  const api = new GcsApi(access, "gs://backups", deadlines);
+  const api = new GcsBucket(access, "gs://backups", deadlines);
   t.teardown(() => api.close());
   const list = () => api.call({ method: "GET", url: api.url(), key: "" });
   await refused(t, "STORE_TRANSIENT", list);

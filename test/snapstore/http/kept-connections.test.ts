@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import test from "ava";
-import { openAbsStore } from "../../../src/snapstore/abs/store.js";
+import { AbsStore } from "../../../src/snapstore/abs/store.js";
 import { HTTP_DEADLINES, HttpClient } from "../../../src/snapstore/http/client.js";
 import { ProxySettings } from "../../../src/snapstore/proxy/settings.js";
 import { DEADLINES, s3Client } from "../../../src/snapstore/s3/client.js";
@@ -40,7 +40,7 @@ function closed(server: Server): void {
 function azureStore(url: URL): SnapStore {
   const credentials = { kind: "shared-key", account: "a", key: "a2V5" } as const;
   const place = { provider: "ABS", container: "b", prefix: "", credentials } as const;
-  return openAbsStore({ ...place, endpoint: `${url.origin}/a` });
+  return new AbsStore({ ...place, endpoint: `${url.origin}/a` });
 }
 
 test("a connection serves the next call, and is closed when it stays idle", async (t) => {

@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
 import test from "ava";
 import { waitForEachAddress } from "../../../src/cli/process/connection-attempts.js";
-import { openAbsStore } from "../../../src/snapstore/abs/store.js";
-import { openGcsStore } from "../../../src/snapstore/gcs/store.js";
+import { AbsStore } from "../../../src/snapstore/abs/store.js";
+import { GcsStore } from "../../../src/snapstore/gcs/store.js";
 import { HTTP_DEADLINES, HttpClient } from "../../../src/snapstore/http/client.js";
 import { ProxySettings } from "../../../src/snapstore/proxy/settings.js";
 import { DEADLINES, s3Client } from "../../../src/snapstore/s3/client.js";
@@ -100,7 +100,7 @@ test.serial("and by Azure's", async (t) => {
     duringSlowHandshake(async (url) => {
       const credentials = { kind: "shared-key", account: "a", key: "a2V5" } as const;
       const place = { provider: "ABS", container: "b", prefix: "", credentials } as const;
-      const store = openAbsStore({ ...place, endpoint: `${url.origin}/a` });
+      const store = new AbsStore({ ...place, endpoint: `${url.origin}/a` });
       return await store.head("k").finally(() => store.close());
     }),
   );
@@ -120,7 +120,7 @@ test.serial("and by Google's, which asks for a token", async (t) => {
         credential_source: { file },
       };
       const place = { provider: "GCS", container: "b", prefix: "", credentials } as const;
-      const store = openGcsStore({ ...place, endpoint: url.origin });
+      const store = new GcsStore({ ...place, endpoint: url.origin });
       return await store.head("k").finally(() => store.close());
     }),
   );

@@ -5,7 +5,7 @@ import test from "ava";
 import { wrappers } from "../../../src/archive/crypto/sodium.js";
 import { storeConfig } from "../../../src/snapstore/settings/store-settings.js";
 import type { RcloneConfig } from "../../../src/snapstore/config.js";
-import { openRcloneStore } from "../../../src/snapstore/rclone/store.js";
+import { RcloneStore } from "../../../src/snapstore/rclone/store.js";
 import { newFolder } from "../../support/folders.js";
 import { refused } from "../conformance.js";
 
@@ -33,7 +33,7 @@ function configured(
 async function seen(config: RcloneConfig): Promise<Record<string, string>> {
   const out = file("");
   const program = file(`#!/bin/sh\nenv -0 >${out}\nexec rclone "$@"\n`, 0o700);
-  const store = openRcloneStore({ ...config, program });
+  const store = new RcloneStore({ ...config, program });
   try {
     await store.head("nothing");
   } finally {
@@ -131,7 +131,7 @@ test.serial("variables that change rclone's output or its control have no effect
   Object.assign(process.env, disturbing);
   const folder = newFolder();
   const env = { ...disturbing, RCLONE_CONFIG: file(PLAIN) };
-  const store = openRcloneStore(configured(env, "primary", `disk:${folder}`));
+  const store = new RcloneStore(configured(env, "primary", `disk:${folder}`));
   t.teardown(() => store.close());
   await store.put("key", Buffer.from("content"));
   t.is(readFileSync(join(folder, "key"), "utf8"), "content");
@@ -155,7 +155,7 @@ async function encrypted(config: string, password: string): Promise<string> {
 test("an encrypted rclone.conf without its password, or with a wrong one, names the variable", async (t) => {
   const conf = await encrypted(PLAIN, "right");
   const open = async (env: Record<string, string>, role: "primary" | "secondary") => {
-    const store = openRcloneStore(configured(env, role));
+    const store = new RcloneStore(configured(env, role));
     t.teardown(() => store.close());
     return await store.head("k");
   };
@@ -181,7 +181,7 @@ test("an rclone that ends is reported with what it printed last, without secrets
     0o700,
   );
   const env = { RCLONE_CONFIG: conf, RCLONE_S3_SECRET_ACCESS_KEY: "geheimnis" };
-  const store = openRcloneStore({ ...configured(env), program });
+  const store = new RcloneStore({ ...configured(env), program });
   t.teardown(() => store.close());
   const error = await refused(t, "STORE_FAILED", () => store.head("k"));
   t.regex(

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openRcloneStore } from "../../../src/snapstore/rclone/store.js";
+import { RcloneStore } from "../../../src/snapstore/rclone/store.js";
 import { newFolder } from "../../support/folders.js";
 import { newBucket, radosgw } from "../../support/stores/s3-buckets.js";
 import { conformance } from "../conformance.js";
@@ -22,6 +22,6 @@ secret_access_key = ${credentials.secretAccessKey}
 conformance(
   "Rclone on an S3 remote, radosgw",
   async (prefix) =>
-    openRcloneStore({ provider: "Rclone", container: `ceph:${bucket}`, prefix, configFile }),
+    new RcloneStore({ provider: "Rclone", container: `ceph:${bucket}`, prefix, configFile }),
   { findsStaleUploads: false, secrets: [credentials.secretAccessKey], serial: true },
 );

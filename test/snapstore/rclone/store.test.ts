@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import type { RcloneConfig } from "../../../src/snapstore/config.js";
-import { openRcloneStore } from "../../../src/snapstore/rclone/store.js";
+import { RcloneStore } from "../../../src/snapstore/rclone/store.js";
 import { newUploadId } from "../../../src/snapstore/parts/upload-id.js";
 import { newFolder } from "../../support/folders.js";
 import { conformance, refused } from "../conformance.js";
@@ -20,7 +20,7 @@ const config: RcloneConfig = {
   configFile,
 };
 
-conformance("Rclone on a local remote", async (prefix) => openRcloneStore({ ...config, prefix }), {
+conformance("Rclone on a local remote", async (prefix) => new RcloneStore({ ...config, prefix }), {
   // What is on its way is in rclone's memory at first, and goes with its connection.
   findsStaleUploads: false,
   serial: true,
@@ -28,7 +28,7 @@ conformance("Rclone on a local remote", async (prefix) => openRcloneStore({ ...c
 
 test("what an upload left behind goes by age and prefix", async (t) => {
   const container = newFolder();
-  const store = openRcloneStore({ ...config, container: `disk:${container}` });
+  const store = new RcloneStore({ ...config, container: `disk:${container}` });
   t.teardown(() => store.close());
   const left = join(container, ".backuptool-uploads", newUploadId(Date.now() - 7_200_000), "one");
   mkdirSync(left, { recursive: true });
@@ -46,17 +46,17 @@ test("what an upload left behind goes by age and prefix", async (t) => {
 });
 
 test("a program or a remote that is not there is named", async (t) => {
-  const without = openRcloneStore({ ...config, program: "/no/such/rclone" });
+  const without = new RcloneStore({ ...config, program: "/no/such/rclone" });
   const error = await refused(t, "STORE_FAILED", () => without.list(""));
   t.regex(error.hint ?? "", /install rclone/);
-  const unknown = openRcloneStore({ ...config, container: "nothing:x" });
+  const unknown = new RcloneStore({ ...config, container: "nothing:x" });
   t.teardown(() => unknown.close());
   const other = await refused(t, "STORE_FAILED", () => unknown.head("k"));
   t.regex(other.message, /config/);
 });
 
 test("a remote that does not answer is worth another try", async (t) => {
-  const store = openRcloneStore({ ...config, container: "gone:bucket" });
+  const store = new RcloneStore({ ...config, container: "gone:bucket" });
   t.teardown(() => store.close());
   const error = await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.false(error.message.includes("geheim"));
@@ -64,13 +64,13 @@ test("a remote that does not answer is worth another try", async (t) => {
 
 test("what a remote is written with is not told", (t) => {
   const container = ":s3,access_key_id=a,secret_access_key=geheim:bucket";
-  const { name, place } = openRcloneStore({ ...config, container });
+  const { name, place } = new RcloneStore({ ...config, container });
   t.is(name, "rclone::s3,…:bucket");
   t.false(place.includes("geheim"));
 });
 
 test("a store that is closed starts no rclone again", async (t) => {
-  const store = openRcloneStore({ ...config, prefix: "closed" });
+  const store = new RcloneStore({ ...config, prefix: "closed" });
   const upload = await store.startUpload("k", { partBytes: 5 << 20 });
   await upload.part(0, Buffer.alloc(5 << 20));
   await store.close();

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import { InterruptedError } from "../../../src/errors.js";
 import type { SwiftConfig } from "../../../src/snapstore/config.js";
 import type { SnapStore } from "../../../src/snapstore/store.js";
-import { openSwiftStore } from "../../../src/snapstore/swift/store.js";
+import { SwiftStore } from "../../../src/snapstore/swift/store.js";
 import { env } from "../../support/program/backuptool.js";
 import { Authority } from "../../support/network/certificates.js";
 import { type Fault, FaultyProxy } from "../../support/network/faulty-proxy.js";
@@ -36,14 +36,14 @@ const password = {
 } as const;
 const v3: SwiftConfig = { ...config, auth: password, region: "here" };
 
-conformance("Swift on radosgw", async (prefix) => openSwiftStore({ ...config, prefix }), {
+conformance("Swift on radosgw", async (prefix) => new SwiftStore({ ...config, prefix }), {
   secrets: [env("SWIFT_KEY")],
 });
 
 test("segments are seen in no listing and go with their object", async (t) => {
   const name = `${container}-own`;
   await newSwiftContainer(name);
-  const store = openSwiftStore({ ...config, container: name });
+  const store = new SwiftStore({ ...config, container: name });
   await upload(t, store, "z/large");
   t.is((await names(name)).length, 4);
   t.deepEqual(
@@ -71,7 +71,7 @@ test("segments are seen in no listing and go with their object", async (t) => {
 });
 
 test("where there are no static large objects they are dynamic (radosgw behind a proxy)", async (t) => {
-  const store = openSwiftStore({ ...v3, prefix: "dynamic" });
+  const store = new SwiftStore({ ...v3, prefix: "dynamic" });
   await upload(t, store, "a b/lärge");
   const { token, storageUrl } = await radosgwToken();
   const answer = await fetch(`${storageUrl}/${container}/dynamic/a%20b/l%C3%A4rge`, {
@@ -87,10 +87,10 @@ test("where there are no static large objects they are dynamic (radosgw behind a
 });
 
 test("v3 passwords and application credentials get in (a Keystone of this test's own)", async (t) => {
-  const withPassword = openSwiftStore({ ...v3, prefix: "v3" });
+  const withPassword = new SwiftStore({ ...v3, prefix: "v3" });
   await withPassword.put("k", Buffer.from("bytes"));
   const auth = { kind: "v3-application-credential", url: `${keystone.url}/v3/`, id: "i" } as const;
-  const withCredential = openSwiftStore({
+  const withCredential = new SwiftStore({
     ...v3,
     prefix: "v3",
     auth: { ...auth, secret: keystone.secret },
@@ -107,7 +107,7 @@ test("v3 passwords and application credentials get in (a Keystone of this test's
       },
     },
   );
-  const elsewhere = openSwiftStore({ ...v3, region: "nowhere" });
+  const elsewhere = new SwiftStore({ ...v3, region: "nowhere" });
   const error = await refused(t, "STORE_FAILED", () => elsewhere.list(""));
   t.true(error.message.includes("nowhere"));
 });
@@ -116,7 +116,7 @@ test("a token that has run out is renewed, once for all calls", async (t) => {
   const keystone = await Keystone.start();
   t.teardown(() => keystone.stop());
   const auth = { ...password, url: keystone.url };
-  const store = openSwiftStore({ ...v3, auth, prefix: "renewed" });
+  const store = new SwiftStore({ ...v3, auth, prefix: "renewed" });
   await store.put("k", Buffer.from("bytes"));
   keystone.expired.add("token-1");
   const reads = await Promise.all([1, 2, 3, 4].map(() => readAll(store, "k")));
@@ -128,7 +128,7 @@ test("whoever gives up waiting for a token interrupts nobody else", async (t) =>
   const { origin, pathname } = new URL(auth.url);
   const proxy = await FaultyProxy.start(origin);
   const at = { endpoint: `${proxy.url}/swift/v1`, auth: { ...auth, url: proxy.url + pathname } };
-  const store = openSwiftStore({ ...config, ...at, prefix: "shared" });
+  const store = new SwiftStore({ ...config, ...at, prefix: "shared" });
   t.teardown(async () => {
     await store.close();
     await proxy.close();
@@ -170,17 +170,17 @@ test("whoever gives up waiting for a token interrupts nobody else", async (t) =>
 });
 
 test("wrong credentials are told from a missing container and a missing server", async (t) => {
-  const stranger = openSwiftStore({ ...config, auth: { ...auth, key: "wrong-key" } });
+  const stranger = new SwiftStore({ ...config, auth: { ...auth, key: "wrong-key" } });
   const error = await refused(t, "STORE_CREDENTIALS", () => stranger.put("k", Buffer.from("x")));
   t.false(`${error.message} ${error.hint}`.includes("wrong-key"));
   await refused(t, "STORE_CREDENTIALS", () => stranger.head("k"));
-  const other = openSwiftStore({ ...v3, auth: { ...password, password: "wrong" } });
+  const other = new SwiftStore({ ...v3, auth: { ...password, password: "wrong" } });
   await refused(t, "STORE_CREDENTIALS", () => other.list(""));
-  const nowhere = openSwiftStore({ ...config, container: "missing" });
+  const nowhere = new SwiftStore({ ...config, container: "missing" });
   await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.put("k", Buffer.from("x")));
-  const gone = openSwiftStore({ ...config, auth: { ...auth, url: "http://127.0.0.1:1/auth" } });
+  const gone = new SwiftStore({ ...config, auth: { ...auth, url: "http://127.0.0.1:1/auth" } });
   await refused(t, "STORE_TRANSIENT", () => gone.head("k"));
 });
 
@@ -189,7 +189,7 @@ test("an abort spares the segments of an object that may stand, and prune those 
   await newSwiftContainer(name);
   const proxy = await FaultyProxy.start(new URL(auth.url).origin);
   const endpoint = `${proxy.url}/swift/v1`;
-  const store = openSwiftStore({ ...config, container: name, endpoint });
+  const store = new SwiftStore({ ...config, container: name, endpoint });
   t.teardown(async () => {
     await store.close();
     await proxy.close();
@@ -249,7 +249,7 @@ test("an abort spares the segments of an object that may stand, and prune those 
 test("an answer that is cut short is worth another try", async (t) => {
   const proxy = await FaultyProxy.start(new URL(auth.url).origin);
   const endpoint = `${proxy.url}/swift/v1`;
-  const store = openSwiftStore({ ...config, prefix: "cut", endpoint });
+  const store = new SwiftStore({ ...config, prefix: "cut", endpoint });
   t.teardown(async () => {
     await store.close();
     await proxy.close();
@@ -309,9 +309,9 @@ test("an authority of one's own is trusted for tokens and objects, and by no oth
     endpoint: `${front.url}/swift/v1`,
   };
   const caCertificate = readFileSync(authority.cacert, "utf8");
-  const trusting = openSwiftStore({ ...behind, caCertificate });
-  const careless = openSwiftStore({ ...behind, insecureSkipVerify: true });
-  const other = openSwiftStore(behind);
+  const trusting = new SwiftStore({ ...behind, caCertificate });
+  const careless = new SwiftStore({ ...behind, insecureSkipVerify: true });
+  const other = new SwiftStore(behind);
   t.teardown(() => Promise.all([trusting.close(), careless.close(), other.close()]));
   await trusting.put("tls", Buffer.from("sealed"));
   t.is((await readAll(trusting, "tls")).toString(), "sealed");
@@ -319,7 +319,7 @@ test("an authority of one's own is trusted for tokens and objects, and by no oth
   const error = await refused(t, "STORE_FAILED", () => other.head("tls"));
   t.regex(error.message, /certificate/);
   // The token is had without TLS; the objects are not.
-  const half = openSwiftStore({ ...behind, auth });
+  const half = new SwiftStore({ ...behind, auth });
   t.teardown(() => half.close());
   await refused(t, "STORE_FAILED", () => half.head("tls"));
 });

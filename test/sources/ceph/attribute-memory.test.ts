@@ -3,9 +3,9 @@ import test from "ava";
 import { PoolTargets } from "../../../src/operations/restore/objects.js";
 import { SharedMemory } from "../../../src/threads/shared-memory.js";
 import type { CephCluster } from "../../../src/sources/ceph/cluster.js";
-import type { LibradosCluster, ReadResult } from "../../../src/sources/ceph/librados.js";
-import { packNames } from "../../../src/sources/ceph/name-batch.js";
-import { FIRST_PAIRS } from "../../../src/sources/ceph/object-parts.js";
+import type { LibradosCluster, ReadAttributes } from "../../../src/sources/ceph/librados.js";
+import { nameAt, packNames } from "../../../src/sources/ceph/name-batch.js";
+import { FIRST_PAIRS } from "../../../src/sources/ceph/omap-page.js";
 import { ObjectReads } from "../../../src/sources/ceph/object-reads.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { WriteObject } from "../../../src/sources/ceph/types.js";
@@ -40,7 +40,10 @@ class PoolOfOmaps {
       { memoryBytes: MEMORY, signal: NEVER },
     );
     const names = packNames(Array.from({ length: count }, (_, i) => objectName(`${i}`)));
-    for await (const { objects } of reads.run([names])) {
+    const batches = async function* () {
+      yield names;
+    };
+    for await (const { objects } of reads.run(batches())) {
       // Longer than an answer takes, so that answers pile up when they may.
       await sleep(3);
       for (const object of objects) {
@@ -53,24 +56,29 @@ class PoolOfOmaps {
     return seen;
   }
 
-  #answer(...args: Parameters<LibradosCluster["read"]>): void {
-    const [, bytes, offsets, request, , , , done] = args;
-    const results: ReadResult[] = [];
-    for (let i = 0; 3 * i + 3 < offsets.length; i++) {
-      const name = Buffer.from(bytes.subarray(offsets[3 * i + 2], offsets[3 * i + 3])).toString();
-      const has = this.#pairs(Number(name));
-      const found = Math.min(has, request[3] ?? 0);
-      const omap = Array<Buffer>(2 * found).fill(this.#value);
-      const more = found < has;
-      results.push([0, 0, 0n, 1n, 0, null, null, found === 0 ? null : omap, more]);
+  #answer(...[, packed, request, done]: Parameters<LibradosCluster["read"]>): void {
+    const names = { ...packed, count: (packed.offsets.length - 1) / 3 };
+    const attributes = Array.from({ length: names.count }, (_, i): ReadAttributes => {
+      const has = this.#pairs(Number(Buffer.from(nameAt(names, i).name).toString()));
+      const found = Math.min(has, request.omap?.count ?? 0);
       this.#count(1, found * this.#value.length);
-    }
+      const omap = Array<Buffer>(2 * found).fill(this.#value);
+      return { xattrs: [], omapHeader: Buffer.alloc(0), omap, omapMore: found < has };
+    });
+    const batch = {
+      errno: new Int32Array(names.count),
+      size: new Float64Array(names.count),
+      mtime: new BigInt64Array(names.count),
+      version: new BigUint64Array(names.count).fill(1n),
+      dataLength: new Float64Array(names.count),
+      attributes,
+    };
     setTimeout(() => {
-      done(0, results);
-      // What is asked for again, with more, was never handed out.
-      for (const [, , , , , , , omap, more] of results) {
-        const found = (omap?.length ?? 0) / 2;
-        if (more && found <= FIRST_PAIRS) this.#count(-1, -found * this.#value.length);
+      done(0, batch);
+      // What is read once more, with more pairs, was never yielded.
+      for (const { omap, omapMore } of attributes) {
+        const found = omap.length / 2;
+        if (omapMore && found <= FIRST_PAIRS) this.#count(-1, -found * this.#value.length);
       }
     }, 1);
   }

@@ -108,7 +108,7 @@ test("a user that may not read a pool is told so by a listing and by a read", as
   await t.throwsAsync(listed.next(), { code: "CEPH_DENIED" });
   const batch = packNames([objectName("x")]);
   const { value } = await pool.read([batch], { memoryBytes: 1, signal: NEVER }).next();
-  t.is(value?.failures[0]?.errnoName, "EPERM");
+  t.is(value?.failures[0]?.error.errnoName, "EPERM");
 });
 
 test("the counts of pools are of those that there are", async (t) => {
@@ -120,8 +120,8 @@ test("the counts of pools are of those that there are", async (t) => {
   });
   // Without a manager nothing may be counted: this shows the way, not the numbers.
   const stats = await cluster.poolStats([...pools, "no such pool"], NEVER);
-  t.true(stats.size <= 1);
-  for (const [name, { objects, bytes }] of stats) {
+  t.true(stats.length <= 1);
+  for (const { name, objects, bytes } of stats) {
     t.true(pools.includes(name));
     t.true(Number.isSafeInteger(objects) && objects >= 0 && Number.isSafeInteger(bytes));
   }

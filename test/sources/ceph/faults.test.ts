@@ -64,7 +64,7 @@ test.serial("an OSD that is down is a timeout, for every call", async (t) => {
     signal: NEVER,
   });
   const { value } = await reads.next();
-  t.is(value?.failures[0]?.errnoName, "ETIMEDOUT");
+  t.is(value?.failures[0]?.error.errnoName, "ETIMEDOUT");
   await cluster.close();
 });
 

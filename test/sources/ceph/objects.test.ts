@@ -36,7 +36,8 @@ function shown(bytes: Uint8Array): string {
 
 async function readBack(object: WriteObject): Promise<ReadObject> {
   const { objects, vanished, failures } = await readAll(pool, [object]);
-  if (objects.length !== 1) throw new Error(`${vanished.length} vanished, ${failures[0]?.message}`);
+  if (objects.length !== 1)
+    throw new Error(`${vanished.length} vanished, ${failures[0]?.error.message}`);
   return objects[0] as ReadObject;
 }
 
@@ -196,7 +197,7 @@ test("an object over the cluster's limit is too large, and the error names it", 
   );
   t.is(
     error?.message,
-    `ceph: write "too \\"large\\"" in pool "${pools[0]}": the object is larger than the cluster takes (EFBIG)`,
+    `ceph: write "too \\"large\\"" in pool "${pools[0]}": the object is larger than the cluster allows (EFBIG)`,
   );
   t.regex(error?.hint ?? "", /osd_max_object_size/);
   await pool.remove(packNames([object]), NEVER);

@@ -6,46 +6,41 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { READ_ALL, type ReadResult } from "../../../src/sources/ceph/librados.js";
+import { callBinding } from "../../../src/sources/ceph/binding-call.js";
+import type { ReadBatch } from "../../../src/sources/ceph/librados.js";
 import { packNames } from "../../../src/sources/ceph/name-batch.js";
-import { objectName } from "./load.js";
+import { REPLACE } from "../../../src/sources/ceph/object-writes.js";
+import { NEVER, objectName, objectOf } from "./load.js";
 import { type NativePool, nativePool } from "./native.js";
 
 const COUNT = 200;
 
-/** A stat of one object that does not exist. */
-function stat({ native, number }: NativePool, back: (code: number) => void): void {
-  const { bytes, offsets } = packNames([objectName("nothing")]);
-  const states = [new Float64Array(1), new BigInt64Array(1), new BigUint64Array(1)] as const;
-  native.stat(number, bytes, offsets, new Int32Array(1), ...states, back);
+/** Stats one object that does not exist. */
+function stat({ native, number }: NativePool, done: (code: number) => void): void {
+  native.stat(number, packNames([objectName("nothing")]), done);
 }
 
-function write({ native, number }: NativePool, name: string, fill: number): Promise<number> {
-  const { bytes, offsets } = packNames([objectName(name)]);
-  const data = [Buffer.alloc(100_000, fill), Buffer.alloc(100_000, fill + 1)];
-  const errno = new Int32Array(1);
-  return new Promise((resolve) => {
-    native.write(number, bytes, offsets, [[1, 0, data, null, null, null, 0n]], errno, resolve);
+async function write({ native, number }: NativePool, name: string, fill: number): Promise<number> {
+  const object = objectOf(name, {
+    data: [Buffer.alloc(100_000, fill), Buffer.alloc(100_000, fill + 1)],
   });
+  const errno = await callBinding<Int32Array>(NEVER, { operation: "write" }, (done) =>
+    native.write(number, packNames([object]), [object], REPLACE, done),
+  );
+  return errno[0] ?? -1;
 }
 
-function read({ native, number }: NativePool, name: string): Promise<[ReadResult, Uint8Array]> {
-  const { bytes, offsets } = packNames([objectName(name)]);
+async function read(
+  { native, number }: NativePool,
+  name: string,
+): Promise<{ dataLength: number | undefined; memory: Uint8Array }> {
   const memory = new Uint8Array(new SharedArrayBuffer(200_000));
-  const request = new Float64Array([READ_ALL, 0, memory.length, 10]);
-  return new Promise((resolve, reject) => {
-    native.read(
-      number,
-      bytes,
-      offsets,
-      request,
-      memory,
-      new Float64Array([0]),
-      undefined,
-      (code, all) =>
-        all?.[0] === undefined ? reject(new Error(`errno ${code}`)) : resolve([all[0], memory]),
-    );
-  });
+  const data = { offset: 0, length: memory.length, memory };
+  const request = { attributes: true, data, omap: { after: new Uint8Array(), count: 10 } };
+  const { dataLength } = await callBinding<ReadBatch>(NEVER, { operation: "read" }, (done) =>
+    native.read(number, packNames([objectName(name)]), request, done),
+  );
+  return { dataLength: dataLength[0], memory };
 }
 
 const DEEDS: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
@@ -117,8 +112,8 @@ const DEEDS: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
       // Memory that was freed is soon used again by these.
       for (let i = 0; i < 20; i++) Buffer.alloc(100_000, 0xff);
       gc();
-      for (const [result, memory] of await Promise.all(reads)) {
-        assert.equal(result[4], 200_000);
+      for (const { dataLength, memory } of await Promise.all(reads)) {
+        assert.equal(dataLength, 200_000);
         assert.ok(memory.subarray(0, 100_000).every((byte) => byte === round));
         assert.ok(memory.subarray(100_000).every((byte) => byte === round + 1));
       }

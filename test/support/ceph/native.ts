@@ -1,11 +1,13 @@
+import { callBinding } from "../../../src/sources/ceph/binding-call.js";
 import {
   type LibradosCluster,
-  type Lists,
   newLibradosCluster,
+  type OpenPool,
 } from "../../../src/sources/ceph/librados.js";
 import { env } from "../program/backuptool.js";
+import { NEVER } from "./load.js";
 
-/** The binding alone, connected to the test cluster. */
+/** The binding itself, connected to the test cluster. */
 export interface NativePool {
   readonly native: LibradosCluster;
   readonly number: number;
@@ -13,14 +15,17 @@ export interface NativePool {
 
 export async function nativePool(pool: string): Promise<NativePool> {
   const native = newLibradosCluster();
-  const settings = [["keyring", env("CEPH_KEYRING_ADMIN")]] as const;
-  await done((back) => native.connect("client.admin", "ceph", env("CEPH_CONF"), settings, back));
-  const numbers = await done((back) => native.openPool(pool, back));
-  return { native, number: numbers[0] ?? -1 };
-}
-
-function done(start: (back: (code: number, ...lists: Lists) => void) => void): Promise<Lists[0]> {
-  return new Promise((resolve, reject) => {
-    start((code, numbers) => (code < 0 ? reject(new Error(`errno ${code}`)) : resolve(numbers)));
-  });
+  const request = {
+    user: "client.admin",
+    cluster: "ceph",
+    conf: env("CEPH_CONF"),
+    settings: [["keyring", env("CEPH_KEYRING_ADMIN")]],
+  } as const;
+  await callBinding<string>(NEVER, { operation: "connect" }, (done) =>
+    native.connect(request, done),
+  );
+  const { number } = await callBinding<OpenPool>(NEVER, { operation: "open pool", pool }, (done) =>
+    native.openPool(pool, done),
+  );
+  return { native, number };
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openAbsStore } from "../../../src/snapstore/abs/store.js";
+import { AbsStore } from "../../../src/snapstore/abs/store.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
-import { openRcloneStore } from "../../../src/snapstore/rclone/store.js";
+import { RcloneStore } from "../../../src/snapstore/rclone/store.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
 import type { SnapStore } from "../../../src/snapstore/store.js";
-import { openSwiftStore } from "../../../src/snapstore/swift/store.js";
+import { SwiftStore } from "../../../src/snapstore/swift/store.js";
 import { Azurite } from "./azurite.js";
 import { env } from "../program/backuptool.js";
 import { newFolder } from "../folders.js";
@@ -45,7 +45,7 @@ export class EveryStore {
     await newSwiftContainer(container);
     const [url, user, key] = [env("SWIFT_AUTH"), env("SWIFT_USER"), env("SWIFT_KEY")];
     const auth = { kind: "v1", url, user, key } as const;
-    const store = openSwiftStore({ provider: "Swift", container, prefix, auth });
+    const store = new SwiftStore({ provider: "Swift", container, prefix, auth });
     return { store: this.#keep(store), container };
   }
 
@@ -54,7 +54,7 @@ export class EveryStore {
     const client = await this.#azurite.newContainer(name);
     const { account, key, endpoint } = this.#azurite;
     const credentials = { kind: "shared-key", account, key } as const;
-    const store = openAbsStore({ provider: "ABS", container: name, prefix, endpoint, credentials });
+    const store = new AbsStore({ provider: "ABS", container: name, prefix, endpoint, credentials });
     return { store: this.#keep(store), client };
   }
 
@@ -63,7 +63,7 @@ export class EveryStore {
     const configFile = join(newFolder(), "rclone.conf");
     writeFileSync(configFile, "[disk]\ntype = local\n");
     const container = `disk:${folder}`;
-    return this.#keep(openRcloneStore({ provider: "Rclone", container, prefix: "", configFile }));
+    return this.#keep(new RcloneStore({ provider: "Rclone", container, prefix: "", configFile }));
   }
 
   async all(): Promise<Record<string, SnapStore>> {

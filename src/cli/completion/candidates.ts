@@ -1,0 +1,123 @@
+import { PROVIDERS, SCHEMES } from "../../snapstore/settings/location.js";
+import type { Command } from "../command.js";
+import { COMMANDS, findCommand } from "../commands.js";
+import { commonFlags, type Flags } from "../flags.js";
+import type { Terminal } from "../process/terminal.js";
+
+/** Instead of candidates: the shell completes the name of a file or a folder. */
+const FILES = [":files"];
+const FOLDERS = [":folders"];
+
+const FILE_FLAGS = [
+  ...["config", "passphrase-file", "new-passphrase-file"],
+  ...["cacert", "cert", "key", "cephconf", "keyring"],
+];
+const FOLDER_FLAGS = ["outputdir", "to", "with-base"];
+const STORES = [...Object.keys(SCHEMES).map((scheme) => `${scheme}://`), "file://", "rclone:"];
+
+/** How long a store may take to list its snapshots, ms. */
+const ANSWER_WITHIN_MS = 1500;
+
+/**
+ * What can take the place of the last of `words`, the command line after the name of the program. Never fails, and
+ * writes nothing.
+ */
+export async function candidates(
+  words: readonly string[],
+  env: Terminal["env"],
+  withinMs = ANSWER_WITHIN_MS,
+): Promise<readonly string[]> {
+  const before = words.slice(0, -1);
+  const current = words.at(-1) ?? "";
+  const command = await findCommand(before);
+  if (command === undefined) return beginning(current, nextWords(before));
+  const flags = { ...command.flags, ...commonFlags };
+  const given = before.slice(command.name.split(" ").length);
+  const snapshots = async (typed: readonly string[]): Promise<string[]> => {
+    // Loaded here: most completions need neither stores nor settings.
+    const { snapshotNames } = await import("./snapshot-names.js");
+    return await snapshotNames(command, typed, env, withinMs);
+  };
+  const assigned = /^(--([^=]+)=)(.*)$/s.exec(current);
+  if (assigned !== null) {
+    const [, start = "", flag = "", value = ""] = assigned;
+    if (!takesValue(flags, flag)) return [];
+    const found = await valuesOf(flag, value, flags, () => snapshots(given));
+    return isPath(found) ? found : beginning(value, found).map((one) => `${start}${one}`);
+  }
+  const flag = given.at(-1)?.replace(/^--/, "") ?? "";
+  if (takesValue(flags, flag)) {
+    const found = await valuesOf(flag, current, flags, () => snapshots(given.slice(0, -1)));
+    return isPath(found) ? found : beginning(current, found);
+  }
+  const argument = current.startsWith("-")
+    ? []
+    : await argumentsOf(command, given, flags, () => snapshots(given));
+  return beginning(current, argument.length > 0 ? argument : flagsLeft(flags, given));
+}
+
+/** The words that a name of a command can go on with. */
+function nextWords(before: readonly string[]): string[] {
+  const names = COMMANDS.map(({ name }) => name.split(" ")).filter((name) =>
+    before.every((word, i) => word === name[i]),
+  );
+  const next = new Set(names.flatMap((name) => name.slice(before.length, before.length + 1)));
+  return before.length === 0 ? [...next, "--help", "--version"] : [...next];
+}
+
+async function valuesOf(
+  flag: string,
+  value: string,
+  flags: Flags,
+  snapshots: () => Promise<string[]>,
+): Promise<readonly string[]> {
+  const choices = flags[flag]?.choices;
+  if (choices !== undefined) return choices.map(String);
+  if (FILE_FLAGS.includes(flag)) return FILES;
+  if (FOLDER_FLAGS.includes(flag)) return FOLDERS;
+  if (flag.endsWith("storage-provider")) return PROVIDERS;
+  if (flag === "store" || flag.endsWith("-store")) {
+    return value.startsWith("file://") ? FOLDERS : STORES;
+  }
+  if (flag !== "snapshot" && flag !== "incremental-over") return [];
+  const names = await snapshots();
+  if (names.length > 0) return ["latest", ...names];
+  return flag === "snapshot" ? ["latest"] : FOLDERS;
+}
+
+/** What the one argument of a command can be; nothing once it is typed. */
+async function argumentsOf(
+  { argument }: Command,
+  given: readonly string[],
+  flags: Flags,
+  snapshots: () => Promise<string[]>,
+): Promise<readonly string[]> {
+  const isTyped = given.some(
+    (word, i) => !word.startsWith("-") && !takesValue(flags, given[i - 1]?.slice(2) ?? ""),
+  );
+  if (argument === undefined || isTyped) return [];
+  if (argument === "[bash|zsh]") return ["bash", "zsh"];
+  const names = await snapshots();
+  return argument.includes("latest") ? ["latest", ...names] : names;
+}
+
+/** The flags that can still be typed. */
+function flagsLeft(flags: Flags, given: readonly string[]): string[] {
+  const typed = given.map((word) => word.split("=")[0]);
+  const names = [...Object.keys(flags), "help"];
+  return names
+    .filter((name) => flags[name]?.array === true || !typed.includes(`--${name}`))
+    .map((name) => `--${name}`);
+}
+
+function isPath(found: readonly string[]): boolean {
+  return found === FILES || found === FOLDERS;
+}
+
+function takesValue(flags: Flags, name: string): boolean {
+  return Object.hasOwn(flags, name) && flags[name]?.type === "string";
+}
+
+function beginning(start: string, all: readonly string[]): string[] {
+  return all.filter((one) => one.startsWith(start));
+}

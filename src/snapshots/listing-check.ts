@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FileFacts } from "../archive/manifest/manifest.js";
+import { InterruptedError } from "../errors.js";
+import { StoreError } from "../snapstore/errors.js";
+import type { SnapStore } from "../snapstore/store.js";
+import { ownObjects } from "./foreign-files.js";
+import { manifestKey } from "./manifest.js";
+import { snapshotNames } from "./catalog.js";
+import { fileMismatch } from "./file-check.js";
+
+/** Listings of some stores come later than what they list: so long is waited for one, ms. */
+const LATE_MS = 60_000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
+
+/**
+ * Throws STORE_FAILED unless the listing of a snapshot has these files. A file that is found by its name alone, as
+ * through a link in a folder, would be there for the one that wrote it and for no other command.
+ */
+export async function requireFilesListed(
+  store: SnapStore,
+  snapshot: string,
+  files: readonly FileFacts[],
+  signal: AbortSignal,
+  lateMs = LATE_MS,
+): Promise<void> {
+  await untilListed(store, signal, lateMs, async () => {
+    const waiting = new Map(files.map((file) => [`${snapshot}/${file.name}`, file]));
+    for await (const object of ownObjects(store, snapshot, signal)) {
+      const file = waiting.get(object.key);
+      if (file !== undefined && fileMismatch(file, object) === undefined)
+        waiting.delete(object.key);
+    }
+    const [missing] = waiting.keys();
+    return missing;
+  });
+}
+
+/** Throws STORE_FAILED unless the listings have the snapshot among the others, and its manifest in it. */
+export async function requireSnapshotListed(
+  store: SnapStore,
+  snapshot: string,
+  signal: AbortSignal,
+  lateMs = LATE_MS,
+): Promise<void> {
+  await untilListed(store, signal, lateMs, async () => {
+    const manifest = manifestKey(snapshot);
+    const names = await snapshotNames(store, signal);
+    if (!names.some(({ text }) => text === snapshot)) return snapshot;
+    for await (const { key } of ownObjects(store, snapshot, signal)) {
+      if (key === manifest) return undefined;
+    }
+    return manifest;
+  });
+}
+
+/** Asks until nothing is missing. */
+async function untilListed(
+  store: SnapStore,
+  signal: AbortSignal,
+  lateMs: number,
+  findMissing: () => Promise<string | undefined>,
+): Promise<void> {
+  const begun = performance.now();
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    const missing = await findMissing();
+    if (missing === undefined) return;
+    if (performance.now() - begun + wait > lateMs) {
+      throw new StoreError(
+        "STORE_FAILED",
+        `${missing} was written, but the store does not list it as it was written`,
+        { store: store.name, hint: "was something of the store replaced, or moved, meanwhile?" },
+      );
+    }
+    try {
+      await sleep(wait, undefined, { signal });
+    } catch (cause) {
+      throw new InterruptedError("interrupted while a listing was waited for", { cause });
+    }
+  }
+}

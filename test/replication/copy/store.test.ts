@@ -1,0 +1,340 @@
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import { InterruptedError } from "../../../src/errors.js";
+import { type CopySettings, copyStore } from "../../../src/replication/copy/store.js";
+import { copyRetryPolicy } from "../../../src/replication/copy/retries.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
+import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
+import { LocalStore } from "../../../src/snapstore/local/store.js";
+import { newFolder } from "../../support/folders.js";
+import { type ForgedSnapshot, forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+import { SwitchableStore } from "../../support/stores/switchable-store.js";
+
+const SETTINGS: Omit<CopySettings, "signal"> = {
+  limits: {},
+  maxParallelCopies: 4,
+  minChunkBytes: 5 << 20,
+  maxParallelChunks: 3,
+  retries: { maxRetries: 3, backoffMs: 1 },
+};
+
+/** Two stores in folders, and one copy of all from one to the other. */
+class Copying {
+  readonly from = newFolder();
+  readonly to = newFolder();
+  readonly source = new SwitchableStore(storeIn(this.from));
+  readonly target = new SwitchableStore(storeIn(this.to));
+  readonly failed: { snapshot: string; code: string }[] = [];
+
+  run(more: Partial<CopySettings> = {}) {
+    this.failed.length = 0;
+    this.source.calls.length = 0;
+    this.target.calls.length = 0;
+    const settings = { ...SETTINGS, signal: new AbortController().signal, ...more };
+    const policy = copyRetryPolicy(settings.retries);
+    return copyStore(
+      new RetryingStore(this.source, policy),
+      new RetryingStore(this.target, policy),
+      settings,
+      {
+        onProgress: () => {},
+        onCopied: () => {},
+        onFailed: (snapshot, { code }) => this.failed.push({ snapshot, code }),
+      },
+    );
+  }
+
+  forge(options: Parameters<typeof forgeSnapshot>[1]): ForgedSnapshot {
+    return forgeSnapshot(this.from, options);
+  }
+
+  /** Whether the target's folder of a snapshot has the same files, to the byte. */
+  same({ name, folder }: ForgedSnapshot): boolean {
+    const copy = join(this.to, name);
+    if (!existsSync(copy)) return false;
+    const files = readdirSync(folder).sort();
+    if (files.join() !== readdirSync(copy).sort().join()) return false;
+    return files.every((file) =>
+      readFileSync(join(folder, file)).equals(readFileSync(join(copy, file))),
+    );
+  }
+
+  complete(name: string): boolean {
+    return existsSync(join(this.to, name, "MANIFEST.json"));
+  }
+}
+
+function storeIn(container: string): LocalStore {
+  return new LocalStore({ provider: "Local", container, prefix: "" });
+}
+
+function failure(code: StoreError["code"]): StoreError {
+  return new StoreError(code, "as the test wants", { store: "test" });
+}
+
+test("snapshots come over to the byte, files of many parts too, and unfinished ones do not", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({
+    time: 1000,
+    last: 9,
+    sizes: [10, 12 << 20, (5 << 20) + 1, 5 << 20],
+  });
+  const incremental = copying.forge({ time: 2000, first: 10, last: 12, base: full });
+  const unfinished = copying.forge({ time: 3000, unfinished: true });
+  const totals = await copying.run();
+  t.deepEqual(totals, { copied: 2, repaired: 0, present: 0, failed: 0 });
+  t.true(copying.same(full));
+  t.true(copying.same(incremental));
+  t.false(existsSync(join(copying.to, unfinished.name)));
+});
+
+test("a base is complete before anything of what stands on it is, and each manifest comes last", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 6 << 20] });
+  const one = copying.forge({ time: 2000, base: full, sizes: [10, 6 << 20] });
+  const two = copying.forge({ time: 3000, base: one });
+  await copying.run();
+  const written = copying.target.calls
+    .filter(({ call }) => call === "put" || call === "startUpload")
+    .map(({ key }) => key);
+  const files = (name: string): string[] => [name, name, name, `${name}/MANIFEST.json`];
+  const expected = [full, one, two].flatMap(({ name }) => files(name));
+  t.deepEqual(
+    written.map((key) => (key.endsWith("MANIFEST.json") ? key : (key.split("/")[0] ?? ""))),
+    expected,
+  );
+});
+
+test("a second copy writes nothing and reads no archive file", async (t) => {
+  const copying = new Copying();
+  copying.forge({ time: 1000 });
+  await copying.run();
+  t.deepEqual(await copying.run(), { copied: 0, repaired: 0, present: 1, failed: 0 });
+  for (const call of ["put", "startUpload", "delete"] as const) {
+    t.deepEqual(copying.target.keysOf(call), []);
+  }
+  t.true(copying.source.keysOf("get").every((key) => key.endsWith("/MANIFEST.json")));
+});
+
+test("a copy that was broken off goes on where it ended: whole files stay, others are replaced", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 2000, 3000, 4000] });
+  await copying.run();
+  const copy = join(copying.to, full.name);
+  rmSync(join(copy, "MANIFEST.json"));
+  rmSync(join(copy, "ARCHIVE00000.bin"));
+  const bytes = readFileSync(join(copy, "ARCHIVE00001.bin"));
+  bytes[5] = (bytes[5] ?? 0) ^ 1;
+  writeFileSync(join(copy, "ARCHIVE00001.bin"), bytes);
+  t.deepEqual(await copying.run(), { copied: 1, repaired: 0, present: 0, failed: 0 });
+  t.deepEqual(copying.target.keysOf("put").sort(), [
+    `${full.name}/ARCHIVE00000.bin`,
+    `${full.name}/ARCHIVE00001.bin`,
+    `${full.name}/MANIFEST.json`,
+  ]);
+  t.true(copying.same(full));
+});
+
+test("other content under the same name is repaired, and looks unfinished meanwhile", async (t) => {
+  for (const spoil of [
+    (copy: string) => appendFileSync(join(copy, "MANIFEST.json"), " "),
+    (copy: string) => rmSync(join(copy, "ARCHIVE00000.bin")),
+    (copy: string) => appendFileSync(join(copy, "ARCHIVE00000.bin"), "more"),
+  ]) {
+    const copying = new Copying();
+    const full = copying.forge({ time: 1000 });
+    await copying.run();
+    spoil(join(copying.to, full.name));
+    copying.target.before = (call, key) => {
+      if (call === "put") t.false(copying.complete(full.name), key);
+    };
+    t.deepEqual(await copying.run(), { copied: 0, repaired: 1, present: 0, failed: 0 });
+    t.true(copying.same(full));
+  }
+});
+
+test("another backup under the same name is replaced by the source's", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 200] });
+  forgeSnapshot(copying.to, { time: 1000, sizes: [20, 200] });
+  t.deepEqual(await copying.run(), { copied: 0, repaired: 1, present: 0, failed: 0 });
+  t.true(copying.same(full));
+});
+
+test("a backup that is under another name too does not replace a whole one in the target", async (t) => {
+  const copying = new Copying();
+  const old = copying.forge({ time: 1000 });
+  const newer = copying.forge({ time: 2000, sizes: [10, 200] });
+  await copying.run();
+  rmSync(newer.folder, { recursive: true });
+  cpSync(old.folder, newer.folder, { recursive: true });
+  t.deepEqual(await copying.run(), { copied: 0, repaired: 0, present: 1, failed: 1 });
+  const manifest = readFileSync(join(copying.to, newer.name, "MANIFEST.json"), "utf8");
+  t.true(manifest.includes(newer.id));
+  // Moved there: the target has it under its own name.
+  rmSync(old.folder, { recursive: true });
+  t.deepEqual(await copying.run(), { copied: 0, repaired: 0, present: 0, failed: 1 });
+  t.true(copying.complete(newer.name));
+});
+
+test("what may not be put right is reported each time, and what stands on it is not copied", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000 });
+  const over = copying.forge({ time: 2000, base: full });
+  const good = copying.forge({ time: 3000 });
+  forgeSnapshot(copying.to, { time: 1000, sizes: [20, 200] });
+  copying.target.before = (call, key) => {
+    if (!key.startsWith(full.name)) return;
+    if (call === "delete" || call === "startUpload" || call === "put")
+      throw failure("STORE_IMMUTABLE");
+  };
+  for (const [copied, present] of [
+    [1, 0],
+    [0, 1],
+  ]) {
+    t.deepEqual(await copying.run(), { copied, repaired: 0, present, failed: 2 });
+    t.deepEqual(copying.failed, [
+      { snapshot: full.name, code: "STORE_IMMUTABLE" },
+      { snapshot: over.name, code: "NO_BASE" },
+    ]);
+    // Not asked again and again.
+    t.is(copying.target.keysOf("delete").length, 1);
+  }
+  t.true(copying.same(good));
+  t.false(existsSync(join(copying.to, over.name)));
+});
+
+test("failures that pass are tried again, with the parts sent anew", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 11 << 20] });
+  const left = {
+    startUpload: 1,
+    part: 2,
+    complete: 1,
+    put: 1,
+    get: 0,
+    head: 0,
+    list: 0,
+    delete: 0,
+  };
+  copying.target.before = (call) => {
+    if (left[call]-- > 0) throw failure("STORE_TRANSIENT");
+  };
+  t.deepEqual(await copying.run({ retries: { maxRetries: 5, backoffMs: 1 } }), {
+    copied: 1,
+    repaired: 0,
+    present: 0,
+    failed: 0,
+  });
+  t.true(copying.same(full));
+});
+
+test("a call that keeps failing is made once more than the retries, and its step is not repeated", async (t) => {
+  const copying = new Copying();
+  const { name } = copying.forge({ time: 1000, sizes: [10, 10] });
+  copying.target.before = (call, key) => {
+    if (call === "put" && key.endsWith("ARCHIVE00000.bin")) throw failure("STORE_TRANSIENT");
+  };
+  t.is((await copying.run({ retries: { maxRetries: 3, backoffMs: 1 } })).failed, 1);
+  t.deepEqual(copying.failed, [{ snapshot: name, code: "STORE_TRANSIENT" }]);
+  t.is(copying.target.keysOf("put").filter((key) => key.endsWith("ARCHIVE00000.bin")).length, 4);
+});
+
+test("failures that do not pass are not tried again", async (t) => {
+  for (const code of ["STORE_CREDENTIALS", "STORE_FULL", "STORE_FAILED"] as const) {
+    const copying = new Copying();
+    const { name } = copying.forge({ time: 1000, sizes: [10, 10] });
+    copying.target.before = (call) => {
+      if (call === "put") throw failure(code);
+    };
+    t.is((await copying.run({ maxParallelCopies: 1 })).failed, 1);
+    t.deepEqual(copying.failed, [{ snapshot: name, code }]);
+    t.is(copying.target.keysOf("put").length, 1);
+    t.false(copying.complete(name));
+  }
+});
+
+test("wrong bytes on the way are seen and sent again; wrong bytes in the source never arrive", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 2000] });
+  let spoilt = 0;
+  copying.source.spoil = (key, piece) => {
+    if (!key.endsWith("ARCHIVE00000.bin") || spoilt++ > 0) return piece;
+    const other = Buffer.from(piece);
+    other[100] = (other[100] ?? 0) ^ 0x80;
+    return other;
+  };
+  t.is((await copying.run()).copied, 1);
+  t.true(copying.same(full));
+  const bad = new Copying();
+  const { name, folder } = bad.forge({ time: 1000, sizes: [10, 2000] });
+  writeFileSync(join(folder, "ARCHIVE00000.bin"), Buffer.alloc(2000));
+  t.is((await bad.run()).failed, 1);
+  t.deepEqual(bad.failed, [{ snapshot: name, code: "COPY_MISMATCH" }]);
+  t.false(bad.complete(name));
+  t.deepEqual(readdirSync(join(bad.to, name)).sort(), ["INDEX.bin", "METADATA.bin"]);
+});
+
+test("a manifest that was misread is not passed on", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000 });
+  let reads = 0;
+  copying.source.spoil = (key, piece) => {
+    // The listing reads it first; then it is well-formed, and another.
+    if (!key.endsWith("MANIFEST.json") || reads++ !== 1) return piece;
+    return Buffer.from(Buffer.from(piece).toString().replace("1970-01-01", "1971-01-01"));
+  };
+  t.is((await copying.run()).copied, 1);
+  t.true(reads > 3);
+  t.true(copying.same(full));
+});
+
+test("a snapshot that is damaged in the source is reported and the others are copied", async (t) => {
+  const copying = new Copying();
+  const damaged = copying.forge({ time: 1000 });
+  const good = copying.forge({ time: 2000 });
+  rmSync(join(damaged.folder, "METADATA.bin"));
+  t.deepEqual(await copying.run(), { copied: 1, repaired: 0, present: 0, failed: 1 });
+  t.deepEqual(copying.failed, [{ snapshot: damaged.name, code: "DAMAGED" }]);
+  t.true(copying.same(good));
+});
+
+test("an incremental without its base is copied, and told of", async (t) => {
+  const copying = new Copying();
+  const base = forgeSnapshot(newFolder(), { time: 1000 });
+  const over = copying.forge({ time: 2000, base });
+  t.is((await copying.run()).failed, 1);
+  t.deepEqual(copying.failed, [{ snapshot: over.name, code: "NO_BASE" }]);
+  t.true(copying.same(over));
+});
+
+test("an interruption ends a copy at once, and nothing half-copied looks complete", async (t) => {
+  const copying = new Copying();
+  const { name } = copying.forge({ time: 1000, sizes: [10, 20 << 20] });
+  const stop = new AbortController();
+  copying.target.before = (call) => {
+    if (call === "part") stop.abort();
+  };
+  await t.throwsAsync(copying.run({ signal: stop.signal }), { instanceOf: InterruptedError });
+  t.false(copying.complete(name));
+  copying.target.before = () => {};
+  t.is((await copying.run()).copied, 1);
+});
+
+test("two copies at the same time end with one good snapshot", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 200_000, 300_000] });
+  const settings = { retries: { maxRetries: 10, backoffMs: 5 } };
+  await Promise.all([copying.run(settings), copying.run(settings)]);
+  await copying.run();
+  t.true(copying.same(full));
+});

@@ -1,0 +1,69 @@
+import test from "ava";
+import fc from "fast-check";
+import { archiveName } from "../../src/archive/format.js";
+import { isOwnFile, isOwnKey, probeKey } from "../../src/snapshots/own-keys.js";
+import { snapshotName } from "../../src/snapshots/name.js";
+
+const snapshot = fc
+  .record({
+    kind: fc.constantFrom("full" as const, "incremental" as const),
+    firstRevision: fc.nat(),
+    lastRevision: fc.nat(),
+    time: fc.nat(),
+  })
+  .map((facts) => snapshotName(facts).text);
+const file = fc.oneof(
+  fc.constantFrom("METADATA.bin", "INDEX.bin", "MANIFEST.json"),
+  fc.integer({ min: 0, max: 99_999 }).map(archiveName),
+);
+
+test("every file of every snapshot is this program's, and no file of another folder or beside it", (t) => {
+  fc.assert(
+    fc.property(snapshot, file, (name, own) => {
+      t.true(isOwnKey(`${name}/${own}`));
+      for (const key of [own, name, `p/${own}`, `p/${name}/${own}`, `${name}/${own}/0001`]) {
+        t.false(isOwnKey(key), key);
+      }
+      for (const odd of [`${own}.gz`, `${own}~`, `x${own}`, own.toLowerCase(), `${own}\n`]) {
+        t.false(isOwnFile(odd), odd);
+      }
+    }),
+  );
+});
+
+test("names of unfinished files and of doctor's probe are this program's", (t) => {
+  const name = "Full-00000000-00000007-1700000000";
+  for (const key of [
+    `${name}/.part-0123456789abcdef`,
+    ".part-0123456789abcdef",
+    `${name}/.INDEX.bin.partial`,
+    `${name}/ARCHIVE00012.bin.a1b2c3d4.partial`,
+    probeKey("00ff"),
+  ]) {
+    t.true(isOwnKey(key), key);
+  }
+});
+
+test("what etcd-backup-restore, file managers and other tools write is not this program's", (t) => {
+  const name = "Full-00000000-00009002-1565021494";
+  const files = [
+    "0000000001",
+    "00000001",
+    "0",
+    ".DS_Store",
+    "Thumbs.db",
+    "@eaDir/x",
+    "sub/INDEX.bin",
+  ];
+  for (const other of [...files, "ARCHIVE1.bin", "ARCHIVE000001.bin", "INDEX.bin.partial.gz", ""]) {
+    t.false(isOwnFile(other), other);
+    t.false(isOwnKey(`${name}/${other}`), other);
+  }
+  for (const key of [
+    `${name}.gz/INDEX.bin`,
+    "Backup-1565021494/INDEX.bin",
+    "a/.part-0123456789abcdef",
+  ]) {
+    t.false(isOwnKey(key), key);
+  }
+});
