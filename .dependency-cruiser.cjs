@@ -4,6 +4,7 @@
  */
 const ROOMS = [
   "cli",
+  "settings",
   "operations",
   "replication",
   "snapshots",

@@ -27,8 +27,8 @@ export class BackupToolError extends Error {
 export interface Advice {
   readonly hint: string;
   /**
-   * Names of the settings that the words are about, such as `outputdir`; `no-` before one turns it off. Each front
-   * door names them in its own way.
+   * Names of the settings that the words are about, such as `outputdir`, `no-check-first` to turn one off, or
+   * `from=secondary` to set one. Each front door writes them in its own way.
    */
   readonly settings?: readonly string[] | undefined;
 }
@@ -51,6 +51,20 @@ export function withHint(error: BackupToolError, ...more: readonly Advice[]): Ba
 export class UsageError extends BackupToolError {
   constructor(message: string, details?: ErrorDetails) {
     super("USAGE", message, details);
+  }
+}
+
+/** A value that a setting cannot have. */
+export class SettingError extends UsageError {
+  /** Name of the setting. */
+  readonly setting: string;
+  /** What is wrong with the value: a sentence whose subject is the setting. */
+  readonly problem: string;
+
+  constructor(setting: string, problem: string, details?: ErrorDetails) {
+    super(`${setting} ${problem}`, details);
+    this.setting = setting;
+    this.problem = problem;
   }
 }
 

@@ -1,21 +1,21 @@
 import { readdir } from "node:fs/promises";
 import { openRegularFile } from "./regular-file.js";
 
-/** The files of a backup, wherever they are kept. */
+/** The files of a backup, in a folder or a store. */
 export interface BackupFiles {
   /** For messages: a folder, or a snapshot in a store. */
   readonly where: string;
-  /** Names of what is there. */
+  /** Names of all files. */
   list(): Promise<string[]>;
   /** Throws MISSING_FILE. */
   open(name: string): Promise<BackupFile>;
 }
 
-/** One file that is read, mostly front to back. */
+/** A file that is open for reading, mostly front to back. */
 export interface BackupFile {
   /** Bytes. */
   readonly size: number;
-  /** Reads into `target` from `position` on; resolves with how many bytes came, 0 at the end of the file. */
+  /** Reads into `target` from `position` on; resolves with the number of bytes, 0 at the end of the file. */
   read(target: Uint8Array, position: number): Promise<number>;
   close(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export class FolderFiles implements BackupFiles {
   }
 }
 
-/** All of a file. Stops, and throws what `tooLong` gives, when there are more than `most` bytes. */
+/** Reads a whole file. Throws what `tooLong` returns when it has more than `most` bytes. */
 export async function readWhole(
   file: BackupFile,
   most: number,

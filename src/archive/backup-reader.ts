@@ -1,57 +1,41 @@
 import { createHash } from "node:crypto";
+import { throwIfAborted } from "../errors.js";
 import { inParallel } from "../flow/in-parallel.js";
-import { type BackupFile, type BackupFiles, readWhole } from "./backup-files.js";
+import { type BackupFiles, readWhole } from "./backup-files.js";
 import { BackupKeys, type PassphraseKeys } from "./crypto/backup-keys.js";
-import { type Chunk, readChunks } from "./seal/chunk-reader.js";
 import { ArchiveError, damaged } from "./errors.js";
-import type { FileThread, HashedFile } from "../threads/file-thread.js";
 import { archiveName, FileType, INDEX_NAME, METADATA_NAME } from "./format.js";
-import { decodeHeader, type Header, readHeader } from "./header.js";
+import { decodeHeader, type Header } from "./header.js";
 import type { IndexItem } from "./index/index-items.js";
 import { IndexCheck } from "./index/index-check.js";
 import { readIndexItems } from "./index/index-reader.js";
 import { type FileFacts, type Manifest, readManifest } from "./manifest/manifest.js";
 import { archiveFiles, checkManifest, decodeMetadata, type Metadata } from "./metadata.js";
 import type { SealPool } from "./seal/seal-pool.js";
+import { type ReadOptions, SealedFiles } from "./sealed-files.js";
 import { whyNotOpened } from "./crypto/slot-copies.js";
 import { readTar, type TarEvents } from "./tar/tar-reader.js";
 
 /** METADATA.bin lists 100,000 files at most. */
 const MAX_METADATA_BYTES = 64 << 20;
-/** Files that are asked for at the same time: in a store each costs two round trips. */
+/** Files that are checked at the same time: each costs two round trips in a store. */
 const CHECKED_AT_ONCE = 8;
 
-/** How a file is read. */
-export interface ReadOptions {
-  /** Where the SHA-256 of the file is checked on the way; without it, it is not. */
-  readonly hashOn?: FileThread | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** One finished backup, its manifest, facts and headers checked. */
+/** One complete backup; its manifest, facts and headers are checked. */
 export class BackupReader {
   /** Where it is, for messages. */
   readonly where: string;
   readonly manifest: Manifest;
   readonly metadata: Metadata;
   readonly keys: BackupKeys;
-  readonly #files: BackupFiles;
-  readonly #pool: SealPool;
-  readonly #contentBytes = new Map<string, number>();
+  readonly #files: SealedFiles;
 
-  private constructor(
-    files: BackupFiles,
-    manifest: Manifest,
-    metadata: Metadata,
-    keys: BackupKeys,
-    pool: SealPool,
-  ) {
+  private constructor(files: SealedFiles, metadata: Metadata) {
     this.where = files.where;
-    this.#files = files;
-    this.manifest = manifest;
+    this.manifest = files.manifest;
+    this.keys = files.keys;
     this.metadata = metadata;
-    this.keys = keys;
-    this.#pool = pool;
+    this.#files = files;
   }
 
   /**
@@ -65,14 +49,16 @@ export class BackupReader {
   ): Promise<BackupReader> {
     const manifest = await readManifest(files);
     const { header, keys, intact } = await openMetadataHeader(files, manifest, passphrase);
-    if (!intact)
+    if (!intact) {
       throw damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME });
-    const reader = new BackupReader(files, manifest, {} as Metadata, keys, pool);
-    const metadata = await reader.#readMetadata(header);
+    }
+    const sealed = new SealedFiles(files, manifest, keys, pool);
+    const metadata = await readMetadata(sealed, header);
     checkManifest(manifest, metadata);
-    const whole = new BackupReader(files, manifest, metadata, keys, pool);
-    await inParallel(metadata.files, CHECKED_AT_ONCE, (facts) => whole.#checkFile(facts));
-    return whole;
+    await inParallel(metadata.files, CHECKED_AT_ONCE, (facts) =>
+      checkFile(sealed, facts, metadata),
+    );
+    return new BackupReader(sealed, metadata);
   }
 
   /** Names of the ARCHIVE files, in order. */
@@ -83,14 +69,14 @@ export class BackupReader {
   /** What the ARCHIVE file `number` holds. Throws DAMAGED. */
   async *readArchive(number: number, options: ReadOptions = {}): AsyncGenerator<TarEvents> {
     const name = archiveName(number);
-    yield* readTar(this.#chunks(name, FileType.archive, number, options), name);
+    yield* readTar(this.#files.chunks(name, FileType.archive, number, options), name);
   }
 
   /** Items of INDEX.bin, some at a time; their bytes may be kept. Throws DAMAGED. */
   async *readIndex(options: ReadOptions = {}): AsyncGenerator<readonly IndexItem[]> {
     const check = new IndexCheck(this.metadata);
     for await (const items of readIndexItems(
-      this.#chunks(INDEX_NAME, FileType.index, 0, options),
+      this.#files.chunks(INDEX_NAME, FileType.index, 0, options),
     )) {
       for (const item of items) check.item(item);
       yield items;
@@ -98,116 +84,57 @@ export class BackupReader {
     check.end();
   }
 
+  /** Reads all of INDEX.bin. Throws DAMAGED. */
+  async checkIndex(options: ReadOptions): Promise<void> {
+    for await (const _ of this.readIndex(options)) throwIfAborted(options.signal);
+  }
+
   /** Bytes of content in a file that was read to its end. */
   contentBytes(name: string): number | undefined {
-    return this.#contentBytes.get(name);
+    return this.#files.contentBytes(name);
   }
+}
 
-  async *#chunks(
-    name: string,
-    type: FileType,
-    number: number,
-    options: ReadOptions,
-  ): AsyncGenerator<Chunk> {
-    const facts = this.manifest.files.find((file) => file.name === name);
-    if (facts === undefined)
-      throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
-    const file = await this.#files.open(name);
-    let hash: HashedFile | undefined;
-    try {
-      hash = await options.hashOn?.open();
-      const header = await this.#header(file, name, type, number);
-      const { signal } = options;
-      let content = 0;
-      for await (const chunk of readChunks({
-        name,
-        file,
-        size: facts.size,
-        headerBytes: header.length,
-        key: this.keys.fileKey(type, number),
-        chunkBytes: header.chunkBytes,
-        pool: this.#pool,
-        ...(hash === undefined ? {} : { hash }),
-        ...(signal === undefined ? {} : { signal }),
-      })) {
-        content += chunk.bytes.length;
-        yield chunk;
-      }
-      this.#contentBytes.set(name, content);
-      if (hash === undefined) return;
-      const { sha256, size } = await hash.finish();
-      if (sha256 !== facts.sha256 || size !== facts.size) {
-        throw damaged("its SHA-256 is not the one in MANIFEST.json", { file: name });
-      }
-    } finally {
-      await file.close();
-      await hash?.abandon();
+async function readMetadata(files: SealedFiles, header: Header): Promise<Metadata> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of files.chunks(METADATA_NAME, FileType.metadata, 0)) {
+    length += chunk.bytes.length;
+    if (length > MAX_METADATA_BYTES) {
+      throw damaged("its facts are too long", { file: METADATA_NAME });
     }
+    parts.push(Buffer.from(chunk.bytes));
+    chunk.release();
   }
-
-  async #readMetadata(header: Header): Promise<Metadata> {
-    const parts: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of this.#chunks(METADATA_NAME, FileType.metadata, 0, {})) {
-      length += chunk.bytes.length;
-      if (length > MAX_METADATA_BYTES)
-        throw damaged("its facts are too long", { file: METADATA_NAME });
-      parts.push(Buffer.from(chunk.bytes));
-      chunk.release();
-    }
-    const metadata = decodeMetadata(Buffer.concat(parts));
-    requireChunkBytes(header, metadata, METADATA_NAME);
-    if (metadata.id !== Buffer.from(header.backupId).toString("hex")) {
-      throw damaged("its facts are those of another backup", { file: METADATA_NAME });
-    }
-    return metadata;
+  const metadata = decodeMetadata(Buffer.concat(parts));
+  checkChunkBytes(header, metadata, METADATA_NAME);
+  if (metadata.id !== Buffer.from(header.backupId).toString("hex")) {
+    throw damaged("its facts are those of another backup", { file: METADATA_NAME });
   }
+  return metadata;
+}
 
-  async #checkFile(facts: FileFacts): Promise<void> {
-    const { name } = facts;
-    const file = await this.#files.open(name);
-    try {
-      const { size } = file;
-      if (size !== facts.size) {
-        const how = size < facts.size ? "truncated" : "longer than it was";
-        throw damaged(`${how}: ${size} bytes instead of ${facts.size}`, { file: name });
-      }
-      const isIndex = name === INDEX_NAME;
-      const number = isIndex ? 0 : Number(/\d+/.exec(name)?.[0]);
-      const type = isIndex ? FileType.index : FileType.archive;
-      requireChunkBytes(await this.#header(file, name, type, number), this.metadata, name);
-    } finally {
-      await file.close();
+/** Checks size and header of a file. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
+async function checkFile(files: SealedFiles, facts: FileFacts, metadata: Metadata): Promise<void> {
+  const { name } = facts;
+  const file = await files.open(name);
+  try {
+    const { size } = file;
+    if (size !== facts.size) {
+      const how = size < facts.size ? "truncated" : "longer than it was";
+      throw damaged(`${how}: ${size} bytes instead of ${facts.size}`, { file: name });
     }
-  }
-
-  /** The file's header, authentic and of this very file. */
-  async #header(from: BackupFile, file: string, type: FileType, number: number): Promise<Header> {
-    const header = await readHeader(from, file);
-    if (!this.keys.headerIsAuthentic(header)) {
-      const ours = this.keys.headerSlots;
-      const sameBackup =
-        Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
-        Buffer.compare(header.slotBytes, ours) === 0;
-      if (!sameBackup)
-        throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", { file });
-      throw damaged("its header is not the one that was written", { file });
-    }
-    if (header.type !== type || header.number !== number) {
-      throw new ArchiveError(
-        "DOES_NOT_BELONG",
-        "it is another file of this backup under this name",
-        {
-          file,
-        },
-      );
-    }
-    return header;
+    const isIndex = name === INDEX_NAME;
+    const number = isIndex ? 0 : Number(/\d+/.exec(name)?.[0]);
+    const type = isIndex ? FileType.index : FileType.archive;
+    checkChunkBytes(await files.header(file, name, type, number), metadata, name);
+  } finally {
+    await file.close();
   }
 }
 
 /** Throws DAMAGED where a file is cut into other chunks than its backup. */
-function requireChunkBytes(header: Header, { chunkBytes }: Metadata, file: string): void {
+function checkChunkBytes(header: Header, { chunkBytes }: Metadata, file: string): void {
   if (header.chunkBytes === chunkBytes) return;
   throw damaged(
     `its header says chunks of ${header.chunkBytes} bytes, and METADATA.bin ${chunkBytes}`,
@@ -215,7 +142,7 @@ function requireChunkBytes(header: Header, { chunkBytes }: Metadata, file: strin
   );
 }
 
-/** Opens the keys from METADATA.bin, and says whether the file is the one in the manifest. */
+/** Opens the keys from METADATA.bin. `intact` tells whether the file is the one that the manifest names. */
 async function openMetadataHeader(
   files: BackupFiles,
   manifest: Manifest,
@@ -252,7 +179,7 @@ async function openMetadataHeader(
     }
     return { header, keys, intact };
   } catch (error) {
-    // A wrong passphrase and a damaged slot look alike; the manifest's digest tells them apart.
+    // A wrong passphrase and a damaged slot look alike; the manifest's digest decides.
     const doesNotBelong = error instanceof ArchiveError && error.code === "DOES_NOT_BELONG";
     if (intact || doesNotBelong) throw error;
     throw notIntact(error);

@@ -28,7 +28,7 @@ import type { SealPool } from "./seal/seal-pool.js";
 import { SealedFileWriter, type SharedSlice } from "./seal/sealed-file-writer.js";
 import { TAR_END } from "./tar/tar-header.js";
 
-/** What is not known before the end, and goes to METADATA.bin. */
+/** Facts of METADATA.bin that are known at the end. */
 export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;
 
 /** Writes one backup into an empty target. Entries go in one after the other; `ready` gives back-pressure. */
@@ -78,14 +78,14 @@ export class BackupWriter extends EntryWriter {
 
   /** Resolves when there is room for more; rejects when the target cannot be written. */
   override async ready(): Promise<void> {
-    // Between two ARCHIVE files there is none; who only adds to the index need not wait for the next.
+    // Between two ARCHIVE files there is none; additions to the index need not wait for the next.
     await this.#archive?.ready();
     await this.#current(this.#index).ready();
   }
 
   /**
-   * Where the next object or records will stand. Starts another ARCHIVE file when `bytes` more would
-   * make this one too long: what follows, up to the next call, stays in one file.
+   * Where the next object or records will be. Starts another ARCHIVE file when `bytes` more would make this one too
+   * long: what follows, up to the next call, is in one file.
    */
   async place(bytes: number): Promise<Place> {
     const archive = this.#current(this.#archive);
@@ -95,12 +95,12 @@ export class BackupWriter extends EntryWriter {
     return { backup: 0, file: this.#archiveNumber, offset: this.#current(this.#archive).position };
   }
 
-  /** Part of the data, not copied; `release` is called when its memory is free again. */
+  /** A part of the data, not copied; `release` is called when its memory is free again. */
   data(slice: SharedSlice, release: () => void): void {
     this.#current(this.#archive).appendShared(slice, release);
   }
 
-  /** Data that is not there any more: an object changed while it was read, its entry is filled up. */
+  /** Fills up the data of an object that changed while it was read: its size is already in the tar. */
   async fill(bytes: number): Promise<void> {
     const zeros = Buffer.alloc(Math.min(bytes, this.#chunkBytes));
     for (let left = bytes; left > 0; left -= zeros.length) {

@@ -1,18 +1,27 @@
-import type { BackupReader, ReadOptions } from "./backup-reader.js";
-import { type ContentsVisitor, EntryNumbers, visitArchive } from "./contents.js";
+import type { BackupReader } from "./backup-reader.js";
+import type { ReadOptions } from "./sealed-files.js";
+import { type ArchiveItem, type ArchiveItems, EntryNumbers, readItems } from "./contents.js";
 import type { EntryName } from "./tar/entry-path.js";
 import { damaged } from "./errors.js";
 import { archiveName, INDEX_NAME, METADATA_NAME } from "./format.js";
 import { IndexComparison } from "./index/index-comparison.js";
 import type { ArchivedLease, ArchivedRecord, Tombstone } from "./records.js";
 
-/** What the archive itself shows; the other counts say what it leaves out. */
+type DataStart = Extract<ArchiveItem, { type: "data-start" }>;
+
+/** A record, and where its entry begins. */
+interface IndexedRecord {
+  readonly record: ArchivedRecord;
+  readonly offset: number;
+}
+
+/** Counts of what the archive holds; the others are of what it leaves out. */
 const COUNTED = ["objects", "objectBytes", "records", "deletedObjects", "deletedKeys"] as const;
 
 /**
- * Walks the ARCHIVE files of a backup for a visitor, and checks every rule of docs/format.md on the way: of the entries,
- * of the index over them, of METADATA.bin over both. Whatever reads the contents of a backup reads them here, so that what
- * `inspect` accepts a restore accepts too. A chunk is checked before the visitor settles what was in it.
+ * Reads the ARCHIVE files of a backup, and checks every rule of docs/format.md on the way: of the entries, of the index
+ * over them, of METADATA.bin over both. `inspect` and `restore` both read a backup here, so that a restore accepts what
+ * `inspect` accepts. All items of a chunk are checked before the first is handed out.
  */
 export class ContentsCheck {
   readonly #backup: BackupReader;
@@ -20,8 +29,12 @@ export class ContentsCheck {
   readonly #rules: EntryRules;
   readonly #comparison: IndexComparison | undefined;
   readonly #numbers = new EntryNumbers();
+  /** An object whose entries may go on: a torn entry would make them void. */
+  #open: DataStart | undefined;
+  /** What is to be compared with the index, in the order of the archive. */
+  #found: (DataStart | IndexedRecord)[] = [];
 
-  /** Without its index, a backup can be read whose INDEX.bin is damaged. */
+  /** `withIndex` false reads a backup whose INDEX.bin is damaged. */
   constructor(backup: BackupReader, options: ReadOptions & { readonly withIndex?: boolean } = {}) {
     const { withIndex = true, ...read } = options;
     this.#backup = backup;
@@ -31,25 +44,79 @@ export class ContentsCheck {
   }
 
   /** Objects and records so far. */
-  get items(): number {
+  get count(): number {
     const { objects, records } = this.#rules.found;
     return objects + records;
   }
 
-  /** Visits the ARCHIVE file `number`; the files come in their order. Throws DAMAGED. */
-  async visit(number: number, visitor: ContentsVisitor): Promise<void> {
-    const checked = new CheckedVisitor(number, this.#rules, this.#comparison, visitor);
-    await visitArchive(this.#backup, number, checked, {
-      ...this.#options,
-      numbers: this.#numbers,
-    });
-    checked.flushObject();
-    await checked.settle();
+  /** What the ARCHIVE file `number` holds, a batch for each chunk; the files are read in their order. Throws DAMAGED. */
+  async *items(number: number): AsyncGenerator<ArchiveItems, void, void> {
+    const name = archiveName(number);
+    const options = { ...this.#options, numbers: this.#numbers };
+    for await (const batch of readItems(this.#backup, number, options)) {
+      for (const item of batch.items) this.#check(item, name);
+      await this.#compare(number);
+      yield batch;
+    }
+    this.#endObject();
+    await this.#compare(number);
     if (number === this.#backup.archives.length - 1) await this.#end();
   }
 
   async close(): Promise<void> {
     await this.#comparison?.close();
+  }
+
+  #check(item: ArchiveItem, file: string): void {
+    switch (item.type) {
+      case "attributes":
+        this.#endObject();
+        this.#rules.object(item.object, file);
+        return;
+      case "data-start":
+        this.#endObject();
+        this.#rules.object(item.object, file);
+        this.#open = item;
+        return;
+      case "torn":
+        this.#open = undefined;
+        return;
+      case "records":
+        this.#endObject();
+        this.#rules.records(item.records, file);
+        for (const record of item.records) this.#found.push({ record, offset: item.offset });
+        return;
+      case "leases":
+        this.#endObject();
+        this.#rules.leases(item.leases, file);
+        return;
+      case "tombstones":
+        this.#endObject();
+        this.#rules.tombstones(item.tombstones, file);
+        return;
+    }
+  }
+
+  /** The open object is complete. */
+  #endObject(): void {
+    if (this.#open !== undefined) this.#found.push(this.#open);
+    this.#open = undefined;
+  }
+
+  async #compare(file: number): Promise<void> {
+    const items = this.#found;
+    this.#found = [];
+    const { found } = this.#rules;
+    for (const item of items) {
+      if ("record" in item) {
+        await this.#comparison?.record(item.record, { file, offset: item.offset });
+        found.records++;
+      } else {
+        await this.#comparison?.object(item, file);
+        found.objects++;
+        found.objectBytes += item.size;
+      }
+    }
   }
 
   async #end(): Promise<void> {
@@ -80,12 +147,12 @@ export class ContentsCheck {
   }
 }
 
-/** Rules that one entry of the archive, and those before it, decide. */
+/** Rules on an entry of the archive and the entries before it. */
 class EntryRules {
   readonly found = { objects: 0, objectBytes: 0, records: 0, deletedObjects: 0, deletedKeys: 0 };
   readonly #backup: BackupReader;
   #lastKey: Uint8Array | undefined;
-  /** Leases that records refer to, and that have had no item before. */
+  /** Leases that records refer to, without an item before them. */
   readonly #leasesWithoutItem = new Set<bigint>();
   readonly #leases = new Set<bigint>();
   /** Pools in tombstones, and the first file that names each. */
@@ -117,7 +184,7 @@ class EntryRules {
     this.#requireEtcd(file);
     for (const { id } of leases) {
       if (id === 0n) throw damaged("a lease of the number 0, which means none", { file });
-      // Who restores as it reads would take its records for expired.
+      // A restore in the order of the archive would take its records for expired.
       if (this.#leasesWithoutItem.has(id)) {
         throw damaged("a lease behind the first record that refers to it", { file });
       }
@@ -150,7 +217,7 @@ class EntryRules {
     return undefined;
   };
 
-  /** No entry comes any more; the bases of a chain are read one after the other. */
+  /** Frees memory at the end of the archive: backups of a chain are read one after the other. */
   forgetLeases(): void {
     this.#leases.clear();
     this.#leasesWithoutItem.clear();
@@ -160,111 +227,5 @@ class EntryRules {
     if (this.#backup.metadata.etcd === null) {
       throw damaged("an entry of etcd, which was left out", { file });
     }
-  }
-}
-
-/** An object whose entries are not over yet: a torn entry may make them void. */
-interface BegunObject {
-  readonly name: EntryName;
-  readonly size: number;
-  readonly mtime: bigint;
-  readonly offset: number;
-}
-
-/** Hands on what was in one ARCHIVE file, checked. */
-class CheckedVisitor implements ContentsVisitor {
-  readonly #file: number;
-  readonly #name: string;
-  readonly #rules: EntryRules;
-  readonly #comparison: IndexComparison | undefined;
-  readonly #visitor: ContentsVisitor;
-  #begun: BegunObject | undefined;
-  /** What is to be compared with the index, in the order of the archive. */
-  #found: (BegunObject | { readonly record: ArchivedRecord; readonly offset: number })[] = [];
-
-  constructor(
-    file: number,
-    rules: EntryRules,
-    comparison: IndexComparison | undefined,
-    visitor: ContentsVisitor,
-  ) {
-    this.#file = file;
-    this.#name = archiveName(file);
-    this.#rules = rules;
-    this.#comparison = comparison;
-    this.#visitor = visitor;
-  }
-
-  beginObject(name: EntryName, size: number, mtime: bigint, offset: number): void {
-    this.flushObject();
-    this.#rules.object(name, this.#name);
-    this.#begun = { name, size, mtime, offset };
-    this.#visitor.beginObject(name, size, mtime, offset);
-  }
-
-  attributes(...attributes: Parameters<ContentsVisitor["attributes"]>): void {
-    this.flushObject();
-    this.#rules.object(attributes[0], this.#name);
-    this.#visitor.attributes(...attributes);
-  }
-
-  omapPage(...page: Parameters<ContentsVisitor["omapPage"]>): void {
-    this.#visitor.omapPage(...page);
-  }
-
-  data(...data: Parameters<ContentsVisitor["data"]>): void {
-    this.#visitor.data(...data);
-  }
-
-  endObject(): void {
-    this.#visitor.endObject();
-  }
-
-  torn(object: EntryName): void {
-    this.#begun = undefined;
-    this.#visitor.torn(object);
-  }
-
-  records(records: readonly ArchivedRecord[], offset: number): void {
-    this.flushObject();
-    this.#rules.records(records, this.#name);
-    for (const record of records) this.#found.push({ record, offset });
-    this.#visitor.records(records, offset);
-  }
-
-  leases(leases: readonly ArchivedLease[]): void {
-    this.flushObject();
-    this.#rules.leases(leases, this.#name);
-    this.#visitor.leases(leases);
-  }
-
-  tombstones(tombstones: readonly Tombstone[]): void {
-    this.flushObject();
-    this.#rules.tombstones(tombstones, this.#name);
-    this.#visitor.tombstones(tombstones);
-  }
-
-  async settle(): Promise<void> {
-    const items = this.#found;
-    this.#found = [];
-    const file = this.#file;
-    const { found } = this.#rules;
-    for (const item of items) {
-      if ("record" in item) {
-        await this.#comparison?.record(item.record, { file, offset: item.offset });
-        found.records++;
-      } else {
-        await this.#comparison?.object(item, file);
-        found.objects++;
-        found.objectBytes += item.size;
-      }
-    }
-    await this.#visitor.settle();
-  }
-
-  /** The object that began last is over. */
-  flushObject(): void {
-    if (this.#begun !== undefined) this.#found.push(this.#begun);
-    this.#begun = undefined;
   }
 }

@@ -1,4 +1,5 @@
-import type { BackupReader, ReadOptions } from "./backup-reader.js";
+import type { BackupReader } from "./backup-reader.js";
+import type { ReadOptions } from "./sealed-files.js";
 import { CborError, CborReader } from "./cbor.js";
 import type { Chunk } from "./seal/chunk-reader.js";
 import { type EntryName, isSameObject } from "./tar/entry-path.js";
@@ -18,24 +19,46 @@ import {
 } from "./records.js";
 import type { TarEvent } from "./tar/tar-reader.js";
 
-/** Who is told what an ARCHIVE file holds, in its order. */
-export interface ContentsVisitor {
-  /** An object begins; its data follows in pieces. `offset` is where its first entry stands. */
-  beginObject(object: EntryName, size: number, mtime: bigint, offset: number): void;
-  /** Comes before `beginObject`; `offset` is where it stands. */
-  attributes(object: EntryName, attributes: ObjectAttributes, offset: number): void;
-  /** A further page of the omap; comes before `beginObject`. */
-  omapPage(object: EntryName, pairs: readonly ArchivedPair[]): void;
-  /** Keep `chunk` by `retain` to use `bytes` after the call. */
-  data(bytes: Buffer, chunk: Chunk): void;
-  endObject(): void;
-  /** What was visited last of `object` is void. {@link settle} follows before anything else is told. */
-  torn(object: EntryName): void;
-  records(records: readonly ArchivedRecord[], offset: number): void;
-  leases(leases: readonly ArchivedLease[]): void;
-  tombstones(tombstones: readonly Tombstone[]): void;
-  /** Called after each chunk, and after each `torn`: the place to wait. */
-  settle(): Promise<void>;
+/**
+ * What an ARCHIVE file holds, in its order. An object comes as `attributes` and further pages of its `omap`, when it has
+ * any, then as `data-start`, its `data` in pieces and `data-end`. Bytes of `data` are views on the chunk that comes with
+ * them, all others are copies.
+ */
+export type ArchiveItem =
+  | {
+      readonly type: "attributes";
+      readonly object: EntryName;
+      readonly attributes: ObjectAttributes;
+      /** Of the object's first entry, in the plaintext of the file. */
+      readonly offset: number;
+    }
+  | { readonly type: "omap"; readonly object: EntryName; readonly pairs: readonly ArchivedPair[] }
+  | {
+      readonly type: "data-start";
+      readonly object: EntryName;
+      /** Bytes of data. */
+      readonly size: number;
+      /** Nanoseconds since 1970. */
+      readonly mtime: bigint;
+      /** Of the object's first entry, in the plaintext of the file. */
+      readonly offset: number;
+    }
+  | { readonly type: "data"; readonly bytes: Buffer }
+  | { readonly type: "data-end" }
+  /** The items of `object` directly before this one are void. */
+  | { readonly type: "torn"; readonly object: EntryName }
+  | {
+      readonly type: "records";
+      readonly records: readonly ArchivedRecord[];
+      readonly offset: number;
+    }
+  | { readonly type: "leases"; readonly leases: readonly ArchivedLease[] }
+  | { readonly type: "tombstones"; readonly tombstones: readonly Tombstone[] };
+
+/** The items within one chunk. Retain the chunk to keep `data` beyond the next step. */
+export interface ArchiveItems {
+  readonly items: readonly ArchiveItem[];
+  readonly chunk: Chunk;
 }
 
 /** Numbers that the next entries of a backup must have: from 0 without gaps, through all of its ARCHIVE files. */
@@ -54,82 +77,70 @@ export class EntryNumbers {
 }
 
 /**
- * Walks one ARCHIVE file; `numbers` is shared by all files of a backup, in their order. Throws DAMAGED; what the visitor
- * throws passes through.
+ * Reads one ARCHIVE file, a batch of items for each chunk; `numbers` is shared by all files of a backup, in their order.
+ * Throws DAMAGED before any item of the chunk at fault.
  */
-export async function visitArchive(
+export async function* readItems(
   backup: BackupReader,
   number: number,
-  visitor: ContentsVisitor,
   { numbers, ...options }: ReadOptions & { readonly numbers: EntryNumbers },
-): Promise<void> {
+): AsyncGenerator<ArchiveItems, void, void> {
   const firstBatch = backup.metadata.etcd?.firstBatch ?? 0;
-  const walk = new Walk(visitor, archiveName(number), firstBatch, numbers);
+  const decoder = new ItemDecoder(archiveName(number), firstBatch, numbers);
   for await (const { events, chunk } of backup.readArchive(number, options)) {
     try {
-      for (const event of events) {
-        walk.event(event, chunk);
-        // Taken back before the object comes again, maybe in the same chunk.
-        if (isTorn(event)) await visitor.settle();
-      }
-      await visitor.settle();
+      yield { items: decoder.decode(events), chunk };
     } finally {
       chunk.release();
     }
   }
-  walk.end();
+  decoder.end();
 }
 
-function isTorn(event: TarEvent): boolean {
-  return event.type === "entry" && event.entry.kind === "torn";
-}
-
-class Walk {
-  readonly #visitor: ContentsVisitor;
+class ItemDecoder {
   readonly #file: string;
   readonly #firstBatch: number;
   readonly #numbers: EntryNumbers;
   /** The object whose attributes were read and whose data must follow. */
   #open: { object: EntryName; offset: number; pages: number } | undefined;
-  /** Whether a torn entry may come now, and for which object. */
+  /** The object that a torn entry may void now. */
   #last: EntryName | undefined;
 
-  constructor(visitor: ContentsVisitor, file: string, firstBatch: number, numbers: EntryNumbers) {
-    this.#visitor = visitor;
+  constructor(file: string, firstBatch: number, numbers: EntryNumbers) {
     this.#file = file;
     this.#firstBatch = firstBatch;
     this.#numbers = numbers;
   }
 
-  event(event: TarEvent, chunk: Chunk): void {
-    switch (event.type) {
-      case "data-start": {
-        const { object, size, mtime } = event;
-        if (this.#open !== undefined) this.#expect(this.#open.object, object);
-        const offset = this.#open?.offset ?? event.offset;
-        this.#open = undefined;
-        this.#last = object;
-        this.#visitor.beginObject(object, size, mtime, offset);
-        return;
-      }
-      case "data":
-        this.#visitor.data(event.bytes, chunk);
-        return;
-      case "data-end":
-        this.#visitor.endObject();
-        return;
-      case "entry":
-        this.#entry(event);
-        return;
+  decode(events: readonly TarEvent[]): ArchiveItem[] {
+    const items: ArchiveItem[] = [];
+    for (const event of events) {
+      const item = event.type === "entry" ? this.#entry(event) : this.#data(event);
+      if (item !== undefined) items.push(item);
     }
+    return items;
+  }
+
+  #data(event: Exclude<TarEvent, { type: "entry" }>): ArchiveItem {
+    if (event.type !== "data-start") return event;
+    const open = this.#open;
+    this.#open = undefined;
+    this.#last = event.object;
+    if (open === undefined) return event;
+    this.#expect(open.object, event.object);
+    return { ...event, offset: open.offset };
   }
 
   end(): void {
     if (this.#open !== undefined) throw this.#wrong("attributes without their object");
   }
 
-  #entry({ entry, content, offset }: Extract<TarEvent, { type: "entry" }>): void {
-    const visitor = this.#visitor;
+  /** Undefined for records that a restart of the etcd part made void. */
+  #entry({
+    entry,
+    content,
+    offset,
+  }: Extract<TarEvent, { type: "entry" }>): ArchiveItem | undefined {
     if (entry.kind === "torn") {
       const object = this.#open?.object ?? this.#last;
       if (object === undefined) throw this.#wrong("a torn object that is not there");
@@ -137,16 +148,15 @@ class Walk {
       if (content.length > 0) throw this.#wrong("a torn object with content");
       this.#open = undefined;
       this.#last = undefined;
-      visitor.torn(entry.object);
-      return;
+      return { type: "torn", object };
     }
     if (entry.kind === "omap") {
       if (this.#open === undefined || entry.page !== ++this.#open.pages) {
         throw this.#wrong("a page of an omap out of order");
       }
-      this.#expect(this.#open.object, entry.object);
-      visitor.omapPage(entry.object, this.#decodeOne(content, decodePairs));
-      return;
+      const { object } = entry;
+      this.#expect(this.#open.object, object);
+      return { type: "omap", object, pairs: this.#decodeOne(content, decodePairs) };
     }
     if (this.#open !== undefined) throw this.#wrong("attributes without their object");
     this.#last = undefined;
@@ -155,27 +165,25 @@ class Walk {
     }
     switch (entry.kind) {
       case "attrs": {
-        this.#open = { object: entry.object, offset, pages: 0 };
-        visitor.attributes(entry.object, this.#decodeOne(content, decodeAttributes), offset);
-        return;
+        const { object } = entry;
+        this.#open = { object, offset, pages: 0 };
+        const attributes = this.#decodeOne(content, decodeAttributes);
+        return { type: "attributes", object, attributes, offset };
       }
       case "records":
-        if (entry.number < this.#firstBatch) return;
-        visitor.records(this.#decode(content, decodeRecord), offset);
-        return;
+        if (entry.number < this.#firstBatch) return undefined;
+        return { type: "records", records: this.#decodeAll(content, decodeRecord), offset };
       case "leases":
-        visitor.leases(this.#decode(content, decodeLease));
-        return;
+        return { type: "leases", leases: this.#decodeAll(content, decodeLease) };
       case "tombstones":
-        visitor.tombstones(this.#decode(content, decodeTombstone));
-        return;
+        return { type: "tombstones", tombstones: this.#decodeAll(content, decodeTombstone) };
       case "data":
-        return;
+        return undefined;
     }
   }
 
   /** All items of a CBOR sequence. */
-  #decode<T>(content: Buffer, decode: (from: CborReader) => T): T[] {
+  #decodeAll<T>(content: Buffer, decode: (from: CborReader) => T): T[] {
     const items: T[] = [];
     const reader = new CborReader(content);
     try {
@@ -191,7 +199,7 @@ class Walk {
 
   /** The one item of an entry that is no sequence. */
   #decodeOne<T>(content: Buffer, decode: (from: CborReader) => T): T {
-    const [item, another] = this.#decode(content, decode);
+    const [item, another] = this.#decodeAll(content, decode);
     if (item !== undefined && another === undefined) return item;
     throw this.#wrong("an entry that is not one item of CBOR");
   }

@@ -23,7 +23,7 @@ export async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-/** Not mkdir's own `recursive`: Node 20 tries without end where a folder takes no new ones, as in /proc. */
+/** Without mkdir's own `recursive`: Node 20 never returns where no folder can be made, as in /proc. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -67,7 +67,7 @@ export class FolderTarget implements BackupTarget {
     } finally {
       await file.close();
     }
-    // The names of all files but this one must be on disk before it says that they are.
+    // The names of all other files must be durable before the manifest says so.
     await syncFolder(this.#folder);
     await rename(temporary, path);
     await syncFolder(this.#folder);

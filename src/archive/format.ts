@@ -19,13 +19,13 @@ export function archiveName(number: number): string {
   return `ARCHIVE${String(number).padStart(5, "0")}.bin`;
 }
 
-/** Whether a file of a backup is named so, or will be once it is whole. */
+/** Whether this is the name of a file of a backup, or of one that is being written. */
 export function isBackupFile(name: string): boolean {
   return /^\.?(ARCHIVE\d{5}\.bin|INDEX\.bin|METADATA\.bin|MANIFEST\.json)(\.partial)?$/.test(name);
 }
 
 export const DEFAULT_CHUNK_BYTES = 2 << 20;
-/** A header that asks for larger chunks is refused: a reader would have to hold them. */
+/** Larger chunks are rejected: a reader must hold several in memory. */
 export const MAX_CHUNK_BYTES = 64 << 20;
 export const DEFAULT_ARCHIVE_BYTES = 2 * 1024 ** 3;
 
@@ -36,7 +36,7 @@ export const MAC_BYTES = 32;
 export const BACKUP_ID_BYTES = 16;
 /** Bytes of a header before its slots. */
 export const HEADER_FIXED_BYTES = 38;
-/** A header, slots and MAC included, is never longer. */
+/** Most bytes of a header, slots and MAC included. */
 export const MAX_HEADER_BYTES = 64 << 10;
 /** Longest entry of a tar other than an object's data, and longest item of INDEX.bin: readers hold them whole. */
 export const MAX_ENTRY_BYTES = 80 << 20;

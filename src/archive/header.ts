@@ -33,7 +33,7 @@ export interface Header {
   readonly number: number;
   readonly backupId: Uint8Array;
   readonly chunkBytes: number;
-  /** All slots as they stand in the file. */
+  /** The bytes of all slots. */
   readonly slotBytes: Uint8Array;
   readonly passphraseSlots: readonly PassphraseSlot[];
   /** Every byte that the MAC covers. */
@@ -43,7 +43,7 @@ export interface Header {
   readonly length: number;
 }
 
-/** One slot as it stands in a header. */
+/** The bytes of one slot in a header. */
 export function encodePassphraseSlot(slot: PassphraseSlot): Uint8Array {
   const out = Buffer.alloc(3 + PASSPHRASE_SLOT_BYTES);
   out.writeUInt8(PASSPHRASE_SLOT, 0);
@@ -140,7 +140,7 @@ export function decodeHeader(bytes: Buffer, file: string): Header {
   };
 }
 
-/** The header of a file of a backup whose manifest says that it is of this version. Throws DAMAGED. */
+/** The header of a file of a backup whose manifest is of this version. Throws DAMAGED. */
 export async function readHeader(from: BackupFile, file: string): Promise<Header> {
   const bytes = Buffer.alloc(MAX_HEADER_BYTES);
   let length = 0;
@@ -152,7 +152,7 @@ export async function readHeader(from: BackupFile, file: string): Promise<Header
   try {
     return decodeHeader(bytes.subarray(0, length), file);
   } catch (error) {
-    // The manifest has said what version this is, so here it can only be damage.
+    // The manifest names the version, so any other error here is damage too.
     if (error instanceof ArchiveError && error.code !== "DAMAGED") {
       throw damaged("its header is not the one that was written", { file }, error);
     }

@@ -87,7 +87,7 @@ export function encodeMetadata(metadata: Metadata): Uint8Array {
   return encode(metadata);
 }
 
-/** Throws DAMAGED: only a broken writer could have sealed what is refused here. */
+/** Throws DAMAGED: only a broken writer could have sealed what is rejected here. */
 export function decodeMetadata(bytes: Uint8Array): Metadata {
   let value: unknown;
   try {
@@ -170,7 +170,7 @@ function isEtcd(value: unknown): boolean {
   );
 }
 
-/** What a full backup cannot have: it stands on nothing. */
+/** Counts that are zero in a full backup, which has no base. */
 const OVER_A_BASE: readonly (keyof BackupCounts)[] = [
   "unchangedObjects",
   "deletedObjects",

@@ -1,48 +1,57 @@
 import { UsageError } from "../errors.js";
-import type { Command } from "./command.js";
-import type { Flags } from "./flags.js";
 import { nearest } from "../nearest.js";
+import { quoted } from "../quoted.js";
+import type { Declaration, Declarations } from "../settings/kinds.js";
+import type { Setting, SettingValue } from "../settings/setting.js";
+import type { Command } from "./command.js";
 
-/** What yargs takes for something else: an empty value for the default, `constructor` for its own. */
-export function refuseUnparsable(words: readonly string[], chosen: Command, flags: Flags): void {
+/** Rejects words that yargs misreads: an empty value as the default, `constructor` as its own. @throws UsageError */
+export function checkWords(words: readonly string[], command: Command, flags: Declarations): void {
   for (const word of words) {
     const [, name = "", value] = /^--([^=]+)(=.*)?$/s.exec(word) ?? [];
-    if (name in Object.prototype) throw unknownFlag(name, chosen, flags);
+    if (name in Object.prototype) throw unknownFlag(name, command, flags);
     if (value === "=" && Object.hasOwn(flags, name)) throw new UsageError(`--${name} is empty`);
   }
 }
 
-/** What the command does not take, or takes only once or only with a value. */
-export function refuseUnknown(
+/** The typed settings among what yargs parsed. @throws UsageError for unknown flags and wrong values */
+export function typedSettings(
   parsed: Readonly<Record<string, unknown>>,
-  chosen: Command,
-  flags: Flags,
-): void {
-  const positional = parsed["_"];
-  const taken = chosen.argument === undefined ? 0 : 1;
-  if (Array.isArray(positional) && positional.length > taken) {
-    throw new UsageError(`${chosen.name} takes no argument ${JSON.stringify(positional[taken])}`, {
-      hint: `see backuptool ${chosen.name} --help`,
-    });
-  }
-  for (const [name, value] of Object.entries(parsed)) {
-    if (name === "_" || name === "$0") continue;
+  command: Command,
+  flags: Declarations,
+): Setting[] {
+  return Object.entries(parsed).flatMap(([name, value]): Setting[] => {
+    if (name === "_" || name === "$0" || value === undefined) return [];
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
-    if (flag === undefined) {
-      throw unknownFlag(name, chosen, flags);
-    }
-    if (!flag.array && Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
-    const texts = Array.isArray(value) ? value : [value];
-    if (flag.type === "string" && texts.includes(false)) {
-      throw new UsageError(`--no-${name} makes no sense: --${name} takes a value`);
-    }
-    if (flag.type === "string" && texts.includes("")) throw new UsageError(`--${name} is empty`);
-  }
+    if (flag === undefined) throw unknownFlag(name, command, flags);
+    return [{ name, value: typedValue(name, flag, value), source: "typed", shown: `--${name}` }];
+  });
 }
 
-function unknownFlag(name: string, chosen: Command, flags: Flags): UsageError {
+function typedValue(name: string, { type, array }: Declaration, value: unknown): SettingValue {
+  const items = Array.isArray(value) ? value : [value];
+  if (array !== true && Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
+  if (type === "boolean") return value === true;
+  if (items.includes(false)) {
+    throw new UsageError(`--no-${name} is not supported: --${name} takes a value`);
+  }
+  if (items.includes("")) throw new UsageError(`--${name} is empty`);
+  return array === true ? items.map(String) : String(value);
+}
+
+/** The words besides flags. @throws UsageError for more of them than the command takes */
+export function argumentsOf(words: unknown, { name, argument }: Command): string[] {
+  const given = Array.isArray(words) ? words.map(String) : [];
+  const extra = given[argument === undefined ? 0 : 1];
+  if (extra === undefined) return given;
+  throw new UsageError(`${name} takes no argument ${quoted(extra)}`, {
+    hint: `see backuptool ${name} --help`,
+  });
+}
+
+function unknownFlag(name: string, command: Command, flags: Declarations): UsageError {
   const near = nearest(name, Object.keys(flags));
-  return new UsageError(`${chosen.name} has no flag ${name.length === 1 ? "-" : "--"}${name}`, {
-    hint: near === undefined ? `see backuptool ${chosen.name} --help` : `did you mean --${near}?`,
+  return new UsageError(`${command.name} has no flag ${name.length === 1 ? "-" : "--"}${name}`, {
+    hint: near === undefined ? `see backuptool ${command.name} --help` : `did you mean --${near}?`,
   });
 }

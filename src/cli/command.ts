@@ -1,26 +1,25 @@
-import type { Options } from "yargs";
-import type { Flags } from "./flags.js";
+import { type Declaration, type Declarations, type Values, valuesOf } from "../settings/kinds.js";
+import type { Setting } from "../settings/setting.js";
 import type { Session } from "./session.js";
-import type { Values } from "./values.js";
 
 /** Flags by the heading of the help that lists them. */
-export type FlagGroups = Readonly<Record<string, Flags>>;
+export type FlagGroups = Readonly<Record<string, Declarations>>;
 
 /** What a file of `commands/` says of its command. */
-interface Definition<G extends FlagGroups, Args> {
+interface Definition<G extends FlagGroups> {
   /** The argument besides flags, for the help: `NAME`. At most one word. */
   readonly argument?: string;
   /** In the order of the help: the common ones first. */
   readonly groups: G;
   /** Command lines that work as typed, each with what it does. */
   readonly examples: readonly (readonly [string, string])[];
-  /** Resolves with the exit code. */
-  run(args: Args, session: Session): Promise<number>;
 }
 
-export interface CommandDefinition extends Definition<FlagGroups, unknown> {
+export interface CommandDefinition extends Definition<FlagGroups> {
   /** The flags of all groups. */
-  readonly flags: Flags;
+  readonly flags: Declarations;
+  /** Resolves with the exit code. @throws UsageError for a setting with a wrong value */
+  run(settings: readonly Setting[], session: Session, words: readonly string[]): Promise<number>;
 }
 
 /** One thing that can be typed after `backuptool`. */
@@ -30,28 +29,29 @@ export interface Command extends CommandDefinition {
   readonly describe: string;
 }
 
-/** Words of the command line besides flags. */
-export interface Words {
-  readonly _: readonly unknown[];
-}
-
 type KeyOf<U> = U extends unknown ? keyof U : never;
-type FlagOf<U, Name> = U extends { readonly [K in Name & string]: infer F extends Options }
+type FlagOf<U, Name> = U extends { readonly [K in Name & string]: infer F extends Declaration }
   ? F
   : never;
 /** The flags of all groups in one object. */
-export type Merged<G extends FlagGroups> = {
+type Merged<G extends FlagGroups> = {
   readonly [Name in KeyOf<G[keyof G]> & string]: FlagOf<G[keyof G], Name>;
 };
 
-/** Ties the flags of a command to the arguments of its `run`. */
-export function command<const G extends FlagGroups>(
-  definition: Definition<G, Values<Merged<G>> & Words>,
-): CommandDefinition {
+/** Ties the flags of a command to the values that its `run` gets, and the words besides flags. */
+export function command<const G extends FlagGroups>({
+  run,
+  ...definition
+}: Definition<G> & {
+  run(values: Values<Merged<G>>, session: Session, words: readonly string[]): Promise<number>;
+}): CommandDefinition {
+  // The type of entries does not tell which flag has which name.
+  const flags = Object.fromEntries(
+    Object.values(definition.groups).flatMap((group) => Object.entries(group)),
+  ) as Merged<G>;
   return {
     ...definition,
-    flags: Object.fromEntries(Object.values<Flags>(definition.groups).flatMap(Object.entries)),
-    // yargs has parsed these very flags; it types them by command only when it also runs the command.
-    run: (args, session) => definition.run(args as Values<Merged<G>> & Words, session),
+    flags,
+    run: (settings, session, words) => run(valuesOf(flags, settings), session, words),
   };
 }

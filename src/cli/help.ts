@@ -1,6 +1,7 @@
+import { commonSettings } from "../settings/declarations.js";
+import { toggle } from "../settings/kinds.js";
 import type { Command } from "./command.js";
 import type { CommandEntry } from "./commands.js";
-import { commonFlags, toggle } from "./flags.js";
 import { parserOf } from "./parser.js";
 
 /** The widest line of the help. */
@@ -58,7 +59,7 @@ export async function commandHelp(
   columns = MAX_COLUMNS,
 ): Promise<string> {
   const words = ["backuptool", name, ...(argument === undefined ? [] : [argument]), "[flags]"];
-  const general = { ...commonFlags, ...ANSWERED };
+  const general = { ...commonSettings, ...ANSWERED };
   const parser = parserOf({ ...flags, ...general })
     .usage(`${describe}\n\nUsage: ${words.join(" ")}`)
     .wrap(Math.min(MAX_COLUMNS, columns));

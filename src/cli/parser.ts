@@ -1,5 +1,5 @@
 import yargs, { type Argv, type Options } from "yargs";
-import type { Flags } from "./flags.js";
+import type { Declarations } from "../settings/kinds.js";
 
 declare module "yargs" {
   // The published types are those of yargs 17.
@@ -8,16 +8,11 @@ declare module "yargs" {
   }
 }
 
-/** yargs as this program uses it: it neither prints nor ends the process. */
-export function parserOf(flags: Flags): Argv {
+/** yargs for the help alone; it neither prints nor ends the process. */
+export function parserOf(flags: Declarations): Argv {
   return yargs()
     .scriptName("")
     .locale("en")
-    .parserConfiguration({
-      "camel-case-expansion": false,
-      "dot-notation": false,
-      "greedy-arrays": false,
-    })
     .usageConfiguration({ "hide-types": true })
     .version(false)
     .help(false)
@@ -27,7 +22,7 @@ export function parserOf(flags: Flags): Argv {
 }
 
 /** The values that a flag takes, and its default, as a part of its description. */
-function described(flags: Flags): Record<string, Options> {
+function described(flags: Declarations): Record<string, Options> {
   return Object.fromEntries(
     Object.entries(flags).map(([name, flag]) => {
       const parts = flag.choices === undefined ? [] : [flag.choices.join(", ")];

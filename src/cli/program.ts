@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { COMMANDS, commandsOfGroup, findCommand, unknownCommand } from "./commands.js";
 import { ExitCode, exitCodeOf } from "./exit-codes.js";
-import { failureLine, failureStack } from "./output/failure.js";
+import { failureLine, failureStack, type SettingNames } from "./output/failure.js";
 import { jsonFailure } from "./output/json-event.js";
 import type { Terminal } from "./process/terminal.js";
 import type { Session } from "./session.js";
@@ -33,19 +33,19 @@ export async function runProgram(
     if (command === undefined) throw unknownCommand(argv);
     const { parseArguments } = await import("./arguments.js");
     const words = argv.slice(command.name.split(" ").length);
-    const { args, env } = await parseArguments(words, command, terminal.env);
-    verbose = args["verbose"] === true;
-    json = args["json"] === true;
+    const given = await parseArguments(words, command, terminal.env);
     const { Session } = await import("./session.js");
-    session = new Session(args, { ...terminal, env }, version);
-    const code = await command.run(args, session);
+    session = new Session(given.settings, terminal, version);
+    ({ verbose, json } = session);
+    const code = await command.run(given.settings, session, given.words);
     // Errors of a write arrive on the next turn.
     await nextTurn();
     if (terminal.output.failure !== undefined) throw terminal.output.failure;
     return code;
   } catch (cause) {
     session?.end();
-    return reportFailure(actualError(cause, terminal), terminal, { json, verbose });
+    const names = session?.names;
+    return reportFailure(actualError(cause, terminal), terminal, { json, verbose, names });
   } finally {
     session?.end();
   }
@@ -81,13 +81,13 @@ async function informationFor(
 function reportFailure(
   error: unknown,
   { stdout, stderr, output }: Terminal,
-  { json, verbose }: { readonly json: boolean; readonly verbose: boolean },
+  { json, verbose, names }: { json: boolean; verbose: boolean; names: SettingNames | undefined },
 ): number {
   const code = exitCodeOf(error);
   // `| head` has read what it wants: only an unfinished result is worth a message.
   if (output.closed && code === ExitCode.interrupted && !hintOf(error)) return code;
-  if (json) stdout.write(`${jsonFailure(error, code)}\n`);
-  stderr.write(`${failureLine(error)}\n`);
+  if (json) stdout.write(`${jsonFailure(error, code, names)}\n`);
+  stderr.write(`${failureLine(error, names)}\n`);
   const expected = error instanceof BackupToolError;
   if (verbose || !expected) stderr.write(`${failureStack(error)}\n`);
   return code;
@@ -101,7 +101,7 @@ function actualError(error: unknown, { signal, output }: Terminal): unknown {
   if (failure !== undefined && (interrupted || error === failure)) {
     return new BackupToolError("OUTPUT", `standard output cannot be written: ${failure.message}`, {
       cause: failure,
-      hint: hintOf(error),
+      advice: error instanceof BackupToolError ? error.advice : [],
     });
   }
   return interrupted && aborted ? new InterruptedError("interrupted", { cause: error }) : error;

@@ -1,22 +1,27 @@
+import type { Warn } from "../files/secret-files.js";
 import type { OperationContext } from "../operations/context.js";
 import type { OperationEvent } from "../operations/events.js";
 import type { StateFolder } from "../operations/open/state-file.js";
-import { escapeActing, escapeActingJson, namingFlags, printable } from "./output/failure.js";
-import type { commonFlags, newPassphraseFlags, passphraseFlags } from "./flags.js";
+import { escapeActing, escapeActingJson, printable } from "../printable.js";
+import {
+  commonSettings,
+  newPassphraseSettings,
+  passphraseSettings,
+} from "../settings/declarations.js";
+import { type Values, valuesOf } from "../settings/kinds.js";
+import type { Setting } from "../settings/setting.js";
+import { readPassphrase } from "./input/passphrase.js";
+import { namingSettings, type SettingNames, settingNames } from "./output/failure.js";
 import { jsonEvent } from "./output/json-event.js";
 import { linesOf } from "./output/lines.js";
-import { NEW_PASSPHRASE, PASSPHRASE, readPassphrase } from "./input/passphrase.js";
 import { ProgressView } from "./output/progress.js";
-import { stateFolder } from "./state-folder.js";
 import type { Terminal } from "./process/terminal.js";
-import type { Values } from "./values.js";
+import { stateFolder } from "./state-folder.js";
 
-type SessionArgs = Partial<
-  Values<typeof commonFlags> & Values<typeof passphraseFlags> & Values<typeof newPassphraseFlags>
->;
+const SETTINGS = { ...commonSettings, ...passphraseSettings, ...newPassphraseSettings };
 
 const JSON_PROGRESS_EVERY_MS = 1000;
-/** Told on standard error whatever the flags. */
+/** Reported on standard error even with --quiet or --json. */
 const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
   "warning",
   "missing",
@@ -26,17 +31,20 @@ const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
   "store-retrying",
 ] as const);
 
-/** One run of a command: where its events go and where its passphrase comes from. */
+/** One run of a command: the receiver of its events and the source of its passphrases. */
 export class Session implements OperationContext {
   readonly terminal: Terminal;
   readonly toolVersion: string;
   readonly stateFolder: StateFolder | undefined;
-  readonly #args: SessionArgs;
+  /** How messages name settings. */
+  readonly names: SettingNames;
+  readonly #values: Values<typeof SETTINGS>;
   readonly #progress: ProgressView;
   #lastProgress = 0;
 
-  constructor(args: SessionArgs, terminal: Terminal, toolVersion: string) {
-    this.#args = args;
+  constructor(settings: readonly Setting[], terminal: Terminal, toolVersion: string) {
+    this.#values = valuesOf(SETTINGS, settings);
+    this.names = settingNames(settings);
     this.terminal = terminal;
     this.toolVersion = toolVersion;
     this.stateFolder = stateFolder(terminal.env);
@@ -47,34 +55,40 @@ export class Session implements OperationContext {
     return this.terminal.signal;
   }
 
-  get json(): boolean {
-    return this.#args.json === true;
+  get env(): Terminal["env"] {
+    return this.terminal.env;
   }
 
-  passphrase = (): Promise<Uint8Array> =>
-    readPassphrase(PASSPHRASE, this.#args, this.terminal, this.warn);
+  get json(): boolean {
+    return this.#values.json === true;
+  }
 
-  /** Of the backup that a command makes out of another. */
-  newPassphrase = (): Promise<Uint8Array> =>
-    readPassphrase(NEW_PASSPHRASE, this.#args, this.terminal, this.warn);
+  get verbose(): boolean {
+    return this.#values.verbose === true;
+  }
 
-  warn = (message: string): void => this.report({ type: "warning", message });
+  passphrase = (): Promise<Uint8Array> => readPassphrase("passphrase", this.#values, this);
+
+  /** Of the backup that a command makes from another one. */
+  newPassphrase = (): Promise<Uint8Array> => readPassphrase("new-passphrase", this.#values, this);
+
+  warn: Warn = (message, settings) => this.report({ type: "warning", message, settings });
 
   report = (reported: OperationEvent): void => {
-    const event = namingFlags(reported);
+    const event = namingSettings(reported, this.names);
     if (event.type === "progress") {
       this.#showProgress(event);
       return;
     }
-    if (event.type === "note" && !this.#args.verbose) return;
+    if (event.type === "note" && !this.verbose) return;
     const important = IMPORTANT.has(event.type);
     const { out = [], err = [] } = linesOf(event);
     if (this.json) this.write("stdout", [jsonEvent(event)]);
     else this.write("stdout", out);
-    if (important || !(this.#args.quiet || this.json)) this.write("stderr", err);
+    if (important || !(this.#values.quiet || this.json)) this.write("stderr", err);
   };
 
-  /** Whole lines, with the progress out of their way. */
+  /** Writes whole lines; the progress does not mix with them. */
   write(stream: "stdout" | "stderr", lines: readonly string[]): void {
     if (lines.length === 0) return;
     this.#progress.hide();
@@ -93,7 +107,7 @@ export class Session implements OperationContext {
       if (now - this.#lastProgress < JSON_PROGRESS_EVERY_MS) return;
       this.#lastProgress = now;
       this.write("stdout", [jsonEvent(event)]);
-    } else if (!this.#args.quiet) {
+    } else if (!this.#values.quiet) {
       this.#progress.update(event);
     }
   }

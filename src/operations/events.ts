@@ -1,4 +1,4 @@
-/** What an operation has to say while it runs. Facts only: `src/cli` turns them into lines. */
+/** What an operation reports while it runs: facts, which the front doors turn into words. */
 import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
 import type { DoctorEvent } from "./doctor/events.js";
 import type { SnapshotEvent } from "./snapshots/events.js";
@@ -8,7 +8,7 @@ export interface BackupDetails {
   /** The backup's id, as in its manifest. */
   id: string;
   kind: "full" | "incremental";
-  /** Id of the backup that an incremental stands on. */
+  /** Id of the base of an incremental. */
   base?: string;
   /** RFC 3339. */
   startedAt: string;
@@ -30,16 +30,16 @@ export interface BackupDetails {
   checked: "quick" | "full";
 }
 
-/** Which object. */
+/** An object, for messages. */
 export interface ObjectPlace {
   readonly pool: string;
   readonly namespace: Uint8Array;
   readonly name: Uint8Array;
 }
 
-/** The same of an archive of the original tool. */
+/** What `inspect` knows of an archive of the original tool. */
 export interface OriginalDetails {
-  /** Files on disk but pools.txt. */
+  /** Files on disk, without pools.txt. */
   files: number;
   /** Their bytes. */
   sealedBytes: number;
@@ -52,7 +52,7 @@ export type OperationEvent =
   | DoctorEvent
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
-  /** Before more is spent on the key slots of a header, not yet known to be authentic, than `create` asks for. */
+  /** Sent before the key slots of a header that is not verified yet cost more than any that `create` writes. */
   | ({ type: "key-slots" } & KdfDemand)
   /** The backup that is read. */
   | {

@@ -13,7 +13,7 @@ import { writeSample } from "../support/archive/sample.js";
 import type { SeededChoice } from "../support/seeded-choice.js";
 import { SEED_NAME, type Seeds } from "./fuzz-decoders.js";
 
-/** A small backup that is spoiled and mended again, and what a reader made of it when it was whole. */
+/** A small backup that is corrupted and restored again and again, and what a reader got from it when intact. */
 export class FuzzedBackup {
   readonly #folder: string;
   readonly #passphrase: PassphraseKeys;
@@ -76,9 +76,9 @@ export class FuzzedBackup {
     };
   }
 
-  /** Spoils files as a hostile store can. Undefined when the outcome is as it must be. */
+  /** Corrupts files like a hostile store. Undefined when the outcome is right. */
   async store(choice: SeededChoice, twin: FuzzedBackup): Promise<string | undefined> {
-    const how = this.#spoil(choice, twin);
+    const how = this.#corrupt(choice, twin);
     return this.#outcome(how, ({ lines, error }) => {
       const same = lines.every((line, i) => line === this.#good.lines[i]);
       if (!same) return "handed on what was never written";
@@ -87,7 +87,7 @@ export class FuzzedBackup {
     });
   }
 
-  /** Seals spoiled plaintext, as someone with the keys can: any end will do but an untyped error. */
+  /** Seals corrupt plaintext, like an attacker with the keys: any outcome but an untyped error is right. */
   async forge(choice: SeededChoice): Promise<string | undefined> {
     const forger = new Forger(this.#folder, this.#keys, this.#metadata);
     const { index, tars } = this.#plain;
@@ -119,7 +119,7 @@ export class FuzzedBackup {
     }
   }
 
-  #spoil(choice: SeededChoice, twin: FuzzedBackup): string {
+  #corrupt(choice: SeededChoice, twin: FuzzedBackup): string {
     const names = [...this.#files.keys()];
     const name = choice.of(names);
     const other = choice.of(names);

@@ -36,7 +36,7 @@ export interface Decoder {
   readonly name: string;
   readonly seed: keyof Seeds;
   run(bytes: Buffer): void | Promise<void>;
-  /** Whether this is how the decoder refuses. */
+  /** Whether this is an error that the decoder rejects input with. */
   refuses(error: unknown): boolean;
 }
 
@@ -56,7 +56,7 @@ function sequence(name: string, seed: keyof Seeds, decode: (from: CborReader) =>
   };
 }
 
-/** The name that the metadata of {@link Seeds} says. */
+/** The name in the metadata of {@link Seeds}. */
 export const SEED_NAME = snapshotName({
   kind: "full",
   firstRevision: 0,
@@ -70,7 +70,7 @@ export const DECODERS: readonly Decoder[] = [
     name: "manifest",
     seed: "manifest",
     refuses: archive,
-    // What is read is what was written: no other bytes are.
+    // Only the bytes that were written are read as this.
     run: (bytes) => {
       if (encodeManifest(decodeManifest(bytes)) !== bytes.toString("latin1")) {
         throw new Error("bytes were read that no manifest has");

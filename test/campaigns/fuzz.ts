@@ -1,5 +1,5 @@
 /**
- * Feeds spoiled backups and random bytes to every reader of the archive, for as long as it is told:
+ * Feeds corrupt backups and random bytes to every reader of the archive, for a given time:
  * scripts/fuzz [--seed SEED] [--seconds SECONDS] [--iteration N]
  */
 import { randomBytes } from "node:crypto";

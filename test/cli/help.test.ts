@@ -2,7 +2,7 @@ import test from "ava";
 import { parseArguments } from "../../src/cli/arguments.js";
 import { COMMANDS, findCommand } from "../../src/cli/commands.js";
 import type { Command } from "../../src/cli/command.js";
-import { commonFlags } from "../../src/cli/flags.js";
+import { commonSettings } from "../../src/settings/declarations.js";
 import { commandHelp, programHelp } from "../../src/cli/help.js";
 
 async function load(name: string): Promise<Command> {
@@ -33,9 +33,9 @@ for (const { name } of COMMANDS) {
     const command = await load(name);
     const help = await commandHelp(command);
     const listed = [...help.matchAll(/^ {2}--([\w-]+)/gm)].map(([, flag]) => flag);
-    const flags = Object.keys({ ...command.flags, ...commonFlags });
+    const flags = Object.keys({ ...command.flags, ...commonSettings });
     t.deepEqual(listed, [...flags, "help", "version"]);
-    for (const [heading, group] of Object.entries({ ...command.groups, General: commonFlags })) {
+    for (const [heading, group] of Object.entries({ ...command.groups, General: commonSettings })) {
       const lines = section(help, heading);
       for (const flag of Object.keys(group)) t.true(lines.some((line) => line.includes(flag)));
     }

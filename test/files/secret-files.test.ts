@@ -7,7 +7,7 @@ import { newFolder } from "../support/folders.js";
 import { runProcess } from "../support/program/processes.js";
 
 const NONE = { BACKUPTOOL_PASSPHRASE: undefined };
-/** Reads its passphrase first, and finds no backup then. */
+/** A command that reads its passphrase first, and then finds no backup. */
 const COMMAND = ["inspect", "--outputdir", "/nonexistent/backup"];
 const NO_BACKUP = /\/nonexistent\/backup/;
 
@@ -22,7 +22,7 @@ function run(args: readonly string[], env: Record<string, string | undefined> = 
   return backuptool([...COMMAND, ...args], { env: { ...NONE, ...env } });
 }
 
-test("a passphrase file that every user may read or change is warned of, and is used", async (t) => {
+test("a passphrase file that every user may read or change is used, with a warning", async (t) => {
   for (const [mode, may] of [
     [0o644, "read"],
     [0o604, "read"],
@@ -41,7 +41,7 @@ test("a passphrase file that every user may read or change is warned of, and is 
   }
 });
 
-test("a passphrase file for its owner or its group is not warned of", async (t) => {
+test("a passphrase file for its owner or its group alone gives no warning", async (t) => {
   for (const mode of [0o600, 0o400, 0o640, 0o440]) {
     const { stderr } = await run(["--passphrase-file", file(mode)]);
     t.notRegex(stderr, /mode/);
@@ -49,7 +49,7 @@ test("a passphrase file for its owner or its group is not warned of", async (t) 
   }
 });
 
-test("credentials that every user may read are warned of, whichever way they are given", async (t) => {
+test("credentials that every user may read give a warning, whichever way they are named", async (t) => {
   const json = JSON.stringify({ accessKeyID: "AKIA", secretAccessKey: "s3cr3t" });
   const open = file(0o644, json);
   const folder = newFolder();
@@ -74,7 +74,7 @@ test("credentials that every user may read are warned of, whichever way they are
   }
 });
 
-test("a key of etcd and a keyring that every user may read are warned of", async (t) => {
+test("an etcd key and a keyring that every user may read give warnings", async (t) => {
   const key = file(0o644);
   const { stderr } = await backuptool(
     [
@@ -94,12 +94,12 @@ test("a key of etcd and a keyring that every user may read are warned of", async
     ],
     {},
   );
-  t.true(stderr.includes(`--key "${key}" has mode 0644`), stderr);
-  t.true(stderr.includes(`--keyring "${key}" has mode 0644`), stderr);
+  t.true(stderr.includes(`the key of the etcd client "${key}" has mode 0644`), stderr);
+  t.true(stderr.includes(`the keyring "${key}" has mode 0644`), stderr);
   t.false(stderr.includes("--cert"), "a certificate is no secret");
 });
 
-test("a passphrase comes through a pipe, in pieces and with a name or without", async (t) => {
+test("a passphrase is read from a pipe, named or not, in pieces", async (t) => {
   const { stdout, stderr } = await sh(
     `"$0" "$@" --passphrase-file <(printf secret; sleep 0.3; printf 'more\\n') 2>&1`,
   );
@@ -111,12 +111,12 @@ test("a passphrase comes through a pipe, in pieces and with a name or without", 
   t.regex((await run(["--passphrase-file", fifo])).stderr, NO_BACKUP);
 });
 
-test("a pipe that ends without a word is an empty passphrase", async (t) => {
+test("a pipe without data is an empty passphrase", async (t) => {
   const { stdout } = await sh(`"$0" "$@" --passphrase-file <(true) 2>&1`);
   t.regex(stdout, /the passphrase is empty/);
 });
 
-test("a pipe without a writer, and what has no end, are errors", async (t) => {
+test("a pipe without a writer and an endless file are errors", async (t) => {
   const fifo = join(newFolder(), "fifo");
   execFileSync("mkfifo", [fifo]);
   const store = ["snapshot", "list", "--store", "s3://bucket"];
@@ -143,7 +143,7 @@ test("a pipe without a writer, and what has no end, are errors", async (t) => {
       t.is(code, 2);
       t.true(stderr.includes(why), stderr);
     }
-    // A folder of credentials is taken as one.
+    // Credentials may be a folder.
     t.is(credentials.code, 2);
     t.true(credentials.stderr.includes(path), credentials.stderr);
     t.is(key.code, 1);
@@ -154,7 +154,7 @@ test("a pipe without a writer, and what has no end, are errors", async (t) => {
 test("a signal ends the wait for a pipe whose writer is silent", async (t) => {
   const fifo = join(newFolder(), "fifo");
   execFileSync("mkfifo", [fifo]);
-  // Opened for both, so that there is a writer, which says nothing.
+  // Opened for reading and writing, so that there is a writer, which is silent.
   const holder = spawn("sh", ["-c", 'exec 3<>"$0"; echo ready; exec sleep 600', fifo]);
   t.teardown(() => holder.kill());
   await new Promise((resolve) => holder.stdout.once("data", resolve));
@@ -170,7 +170,7 @@ test("a signal ends the wait for a pipe whose writer is silent", async (t) => {
   });
   t.is(signal, null);
   t.is(code, 130);
-  // Settings are read before anything else can run: the wait for them has an end.
+  // Settings are read before anything else runs: that wait must end too.
   const settings = await backuptool([...COMMAND, "--config", fifo], { env: NONE });
   t.is(settings.code, 2);
   t.regex(settings.stderr, /nothing comes out of the pipe/);
@@ -181,12 +181,12 @@ function hasOpen(pid: number | undefined, path: string): boolean {
   try {
     return readdirSync(folder).some((fd) => readlinkSync(join(folder, fd)) === path);
   } catch {
-    // It has ended, or closed one meanwhile.
+    // The process has ended, or closed the file meanwhile.
     return false;
   }
 }
 
-/** Runs the program by a line of bash, as `"$0" "$@"`. */
+/** Runs the program as `"$0" "$@"` of a line of bash. */
 async function sh(line: string): Promise<{ stdout: string; stderr: string }> {
   const run = `program() { "${process.execPath}" "${PROGRAM}" "$@"; }; ${line.replace('"$0"', "program")}`;
   const { stdout, stderr } = await runProcess("bash", ["-c", run, "bash", ...COMMAND], {

@@ -12,12 +12,15 @@ test.before(async () => {
 test.after.always(() => dropPools(pools));
 
 for (const [what, claim] of [
-  ["throw", "a callback that throws is an uncaught exception, and no other callback is lost"],
-  ["throw at close", "callbacks that throw while the connection is closed are all called"],
-  ["close", "a callback may close the connection, and every other is still called once"],
-  ["start after close", "what is started after the close is answered with ECANCELED at once"],
+  [
+    "throw",
+    "an exception of a callback is an uncaught exception, and all other callbacks are called",
+  ],
+  ["throw at close", "callbacks that throw during a close are all called"],
+  ["close", "a callback may close the connection, and all others are called once"],
+  ["start after close", "a call after the close ends with ECANCELED at once"],
   ["start from a callback", "a callback may start the next call"],
-  ["lose the buffers", "buffers live until the operation on them is over"],
+  ["lose the buffers", "buffers are kept until the operation on them is over"],
 ] as const) {
   test(claim, async (t) => {
     for (let run = 0; run < 3; run++) {

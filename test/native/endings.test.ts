@@ -25,7 +25,7 @@ for (const [ending, code, said] of [
   ["workers terminated beside a load", 0, /^$/],
   ["exit beside workers", 7, /^$/],
 ] as const) {
-  test.serial(`in the middle of thousands of operations, no crash: ${ending}`, async (t) => {
+  test.serial(`no crash in the middle of thousands of operations: ${ending}`, async (t) => {
     for (let run = 0; run < RUNS; run++) {
       const end = await runProcess(process.execPath, [PROGRAM, pools[0] ?? "", ending]);
       t.is(end.code, code, end.stderr);

@@ -109,7 +109,7 @@ export class PassphraseKeys {
     return most;
   }
 
-  /** What was spent so far was asked for by someone who knows the passphrase. */
+  /** The header proved to be authentic, so what it cost does not count as a demand of an attacker. */
   proveDemand(): void {
     this.#spent.sum = 0;
   }

@@ -14,7 +14,7 @@ interface SlotCopy {
 /**
  * Why no key slot of METADATA.bin opened. Every sealed file has a copy of the slots, and what is the same in several is not
  * damaged: then the passphrase is wrong. Where a copy differs, one of the two is damaged, and it is METADATA.bin's if the
- * other opens. It is named, not used: whoever changed the slots and the manifest may have changed more.
+ * other opens. It is reported, not used: the attacker who changed the slots and the manifest may have changed more.
  */
 export async function whyNotOpened(
   error: unknown,
@@ -87,7 +87,7 @@ async function readCopies(
         await opened.close();
       }
     } catch (error) {
-      // Damaged or missing itself, it tells nothing of METADATA.bin.
+      // Damaged or missing, it says nothing about METADATA.bin.
       if (!(error instanceof ArchiveError)) throw error;
     }
   }

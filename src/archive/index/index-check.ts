@@ -16,7 +16,7 @@ export class IndexCheck {
   #restarts = 0;
   #lastKey: Uint8Array | undefined;
   #lastPlace: (Place & { readonly kind: "object" | "key" }) | undefined;
-  /** Items before the one at hand. */
+  /** Items before the current one. */
   #items = 0;
 
   constructor(metadata: Metadata) {
@@ -126,7 +126,7 @@ export class IndexCheck {
     else this.#keys.kept++;
   }
 
-  /** Checks where bytes are said to lie; whether it is in this backup. */
+  /** Checks a place; returns whether it is in this backup. */
   #place(item: Place & { readonly kind: "object" | "key" }): boolean {
     const { kind, backup, file, offset } = item;
     if (backup >= this.#ids.size) throw this.#wrong("a place in a backup that is not in the chain");

@@ -1,5 +1,5 @@
 import type { BackupReader } from "../backup-reader.js";
-import { currentKeys } from "./last-records.js";
+import { lastRecords } from "./last-records.js";
 import { type EntryName, isSameObject } from "../tar/entry-path.js";
 import { damaged } from "../errors.js";
 import { INDEX_NAME } from "../format.js";
@@ -7,18 +7,18 @@ import type { IndexedKey, IndexedObject, IndexItem } from "./index-items.js";
 import { RecordDigester } from "../record-digest.js";
 import type { ArchivedRecord } from "../records.js";
 
-/** Compares what a backup holds with its index, both read in the archive's order. */
+/** Compares the contents of a backup with its index, both read in the order of the archive. */
 export class IndexComparison {
   readonly #index: AsyncGenerator<readonly IndexItem[]>;
   readonly #poolNames: string[] = [];
   readonly #digester = new RecordDigester();
-  /** Objects and keys that the index says are in this backup. */
+  /** Objects and keys of this backup, not of its bases, in the index. */
   #expected: (IndexedObject | IndexedKey)[] = [];
   #at = 0;
   #ended = false;
 
   constructor(backup: BackupReader, signal: AbortSignal | undefined) {
-    this.#index = currentKeys(backup, signal);
+    this.#index = lastRecords(backup, signal);
   }
 
   /** Names of the pools in the index, as far as it was read. */
@@ -26,10 +26,10 @@ export class IndexComparison {
     return new Set(this.#poolNames);
   }
 
-  /** Takes the next object of the archive. Throws DAMAGED when the next item is not its own. */
+  /** Takes the next object of the archive. Throws DAMAGED when the next item of the index differs. */
   async object(
     found: {
-      readonly name: EntryName;
+      readonly object: EntryName;
       readonly size: number;
       readonly mtime: bigint;
       readonly offset: number;
@@ -45,11 +45,11 @@ export class IndexComparison {
       item.size === found.size &&
       item.mtime === found.mtime &&
       pool !== undefined &&
-      isSameObject({ ...item, pool }, found.name);
+      isSameObject({ ...item, pool }, found.object);
     if (!same) throw wrong("the index and the archive differ in an object");
   }
 
-  /** Takes the next record of the archive. Throws DAMAGED when the next item is not its own. */
+  /** Takes the next record of the archive. Throws DAMAGED when the next item of the index differs. */
   async record(
     record: ArchivedRecord,
     { file, offset }: { readonly file: number; readonly offset: number },

@@ -1,9 +1,9 @@
 import { CborError, type CborReader, type CborWriter } from "../cbor.js";
 import { RECORD_DIGEST_BYTES } from "../record-digest.js";
 
-/** Items of INDEX.bin: docs/format.md, "METADATA.bin and INDEX.bin". */
+/** Items of INDEX.bin: docs/format.md, "INDEX.bin". */
 
-/** Where bytes lie: a backup of the chain by its ordinal, an ARCHIVE file, an offset in its plaintext. */
+/** Where bytes are: a backup of the chain by its ordinal, an ARCHIVE file, an offset in its plaintext. */
 export interface Place {
   /** 0 is the backup that the index belongs to. */
   readonly backup: number;

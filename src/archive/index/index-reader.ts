@@ -4,7 +4,7 @@ import { damaged } from "../errors.js";
 import { INDEX_NAME, MAX_ENTRY_BYTES } from "../format.js";
 import { decodeIndexItem, type IndexItem } from "./index-items.js";
 
-/** Items that are handed out at once. */
+/** Items of one batch. */
 const BATCH = 4096;
 
 /**
@@ -14,7 +14,7 @@ const BATCH = 4096;
 export async function* readIndexItems(
   chunks: AsyncIterable<Chunk>,
 ): AsyncGenerator<readonly IndexItem[]> {
-  /** Of an item that goes on in the next chunk: copied once more only when it is whole. */
+  /** Parts of an item that continues in the next chunk: joined once, when it is complete. */
   let begun: Buffer[] = [];
   let begunBytes = 0;
   let needed = 0;
@@ -25,7 +25,7 @@ export async function* readIndexItems(
       chunk.release();
       continue;
     }
-    // A copy that is used for nothing else, so that whoever gets an item may keep it.
+    // A copy of its own, so that consumers may keep items.
     const bytes = Buffer.concat([...begun, chunk.bytes]);
     chunk.release();
     let items: IndexItem[] = [];
@@ -37,7 +37,7 @@ export async function* readIndexItems(
       } catch (error) {
         if (!(error instanceof CborEnd)) throw notAnItem(error);
         needed = error.end - done;
-        // An item that claims to be longer than any must not gather the whole file in memory.
+        // An item with an absurd length must not collect the whole file in memory.
         if (needed > MAX_ENTRY_BYTES) throw notAnItem(error);
         break;
       }

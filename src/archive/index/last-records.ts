@@ -2,10 +2,10 @@ import type { BackupReader } from "../backup-reader.js";
 import type { IndexItem } from "./index-items.js";
 
 /**
- * The index of a backup without what a restart of the etcd part made void: keys count only after the
- * last restart.
+ * The items of a backup's index without the keys that a restart of the etcd part made void: those before the last
+ * restart.
  */
-export async function* currentKeys(
+export async function* lastRecords(
   backup: BackupReader,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly IndexItem[]> {

@@ -5,12 +5,12 @@ import { keyedHashes } from "../crypto/keyed-hashes.js";
 /**
  * A set of objects with their state, for a base of millions of objects: open addressing over typed
  * arrays, 55 bytes a slot at a load of at most 0.9, so 61 bytes an object, and no strings. Names are
- * kept as 128-bit keyed fingerprints under a key of this process: nobody can choose names that
- * collide, and by chance two of ten million do with a probability of 10^-25.
+ * kept as 128-bit keyed fingerprints under a key of this process: an attacker cannot choose names
+ * that collide, and by chance two of ten million do with a probability of 10^-25.
  */
 
 const MAX_LOAD = 0.9;
-/** Backups of a chain that an entry can tell apart. */
+/** Most backups of a chain that an entry can refer to. */
 const MAX_CHAIN = 0x10000;
 
 /** State and place of one object. */
@@ -121,7 +121,7 @@ export class ObjectTable {
     };
   }
 
-  /** Remembers that the object was seen again. */
+  /** Marks the object as seen again. */
   mark(slot: number): void {
     if (this.#state[slot] !== 1) return;
     this.#state[slot] = 2;

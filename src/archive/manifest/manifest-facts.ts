@@ -9,13 +9,13 @@ export interface FileFacts {
 
 export type BackupKind = "full" | "incremental";
 
-/** MANIFEST.json: what a copier may know of a backup. Open, and not trusted by who has the passphrase. */
+/** MANIFEST.json: what a copier may know of a backup. Not encrypted, and not trusted by readers with the passphrase. */
 export interface Manifest {
   readonly format: number;
   /** 32 hex digits. */
   readonly id: string;
   readonly kind: BackupKind;
-  /** Id of the backup that an incremental stands on. */
+  /** Id of the base of an incremental. */
   readonly base: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string;

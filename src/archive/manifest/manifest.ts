@@ -10,7 +10,7 @@ export type { BackupKind, FileFacts, Manifest } from "./manifest-facts.js";
 export const FIRST_READ_BYTES = 256 << 10;
 const NEXT_READ_BYTES = 1 << 20;
 
-/** The one way to write a manifest: a reader refuses any other, so no byte of it can change unseen. */
+/** The only form of a manifest: readers reject any other, so every changed byte is found. */
 export function encodeManifest(m: Manifest): string {
   const files = m.files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
   const { format, id, kind, base, startedAt, finishedAt } = m;

@@ -10,7 +10,7 @@ export interface FrameJob {
   readonly nonce: Uint8Array;
   readonly key: Uint8Array;
   /** The frame holds an object: say what its content begins with. */
-  readonly likeness: boolean;
+  readonly withPrefixes: boolean;
 }
 
 /** What the content of an object begins with: digests of its first so many bytes. */

@@ -36,7 +36,7 @@ export class FrameOpener {
   /** The frames of a file in order, opened ahead. Throws DAMAGED. */
   async *open(
     file: FrameFile,
-    options: { likeness?: boolean; signal?: AbortSignal | undefined } = {},
+    options: { withPrefixes?: boolean; signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<OpenedFrame> {
     const pending: { frame: Frame; opened: Promise<OpenedFrame> }[] = [];
     let bytes = 0;
@@ -52,7 +52,7 @@ export class FrameOpener {
           yield await next.opened;
           bytes -= next.frame.length;
         }
-        const opened = this.#open(file, frame, options.likeness === true);
+        const opened = this.#open(file, frame, options.withPrefixes === true);
         // A failure is thrown when its turn comes; until then it is not unhandled.
         opened.catch(() => {});
         pending.push({ frame, opened });
@@ -76,20 +76,25 @@ export class FrameOpener {
     return (await this.#open(file, frame, false)).plain;
   }
 
-  async #open(file: FrameFile, frame: Frame, likeness: boolean): Promise<OpenedFrame> {
-    const { plain, prefixes, error } = await this.#call(file, frame, likeness);
+  async #open(file: FrameFile, frame: Frame, withPrefixes: boolean): Promise<OpenedFrame> {
+    const { plain, prefixes, error } = await this.#call(file, frame, withPrefixes);
     if (plain === undefined) {
       throw damaged(error ?? "it cannot be read", { file: file.name, chunk: frame.number });
     }
     return { frame, plain: Buffer.from(plain), prefixes: prefixes ?? [] };
   }
 
-  async #call(file: FrameFile, frame: Frame, likeness: boolean): Promise<FrameReply> {
+  async #call(file: FrameFile, frame: Frame, withPrefixes: boolean): Promise<FrameReply> {
     const sealed = await file.sealed(frame);
     const worker = this.#workers[frame.number % this.#workers.length];
     if (worker === undefined) throw new Error("a frame opener without threads");
     const { nonce, type } = frame;
-    const job = { sealed, nonce, key: this.#key, likeness: likeness && type === FrameType.object };
+    const job = {
+      sealed,
+      nonce,
+      key: this.#key,
+      withPrefixes: withPrefixes && type === FrameType.object,
+    };
     return worker.call(job, [sealed]);
   }
 }

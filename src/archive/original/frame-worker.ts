@@ -67,7 +67,7 @@ function open(job: FrameJob): Omit<FrameReply, "id"> {
   const block = decrypt(job);
   if (block === undefined) return { error: "it is not what was sealed", unsealed: true };
   const plain = decompress(block);
-  if (!job.likeness) return { plain };
+  if (!job.withPrefixes) return { plain };
   return { plain, prefixes: contentPrefixes(readObject(Buffer.from(plain)).content) };
 }
 

@@ -10,7 +10,7 @@ import {
   TAG_BYTES,
 } from "./format.js";
 
-/** The open part of a frame, and where its sealed part lies. */
+/** The header of a frame, and where its sealed part is. */
 export interface Frame {
   readonly type: FrameType;
   /** Number in its file, from 0. */
@@ -50,7 +50,7 @@ export class FrameFile {
     }
   }
 
-  /** The frame whose header stands at `from`. */
+  /** The frame whose header is at `from`. */
   async frame(from: number, number: number): Promise<Frame> {
     const wrong = (why: string) => damaged(why, { file: this.name, chunk: number });
     if (this.size - from < FRAME_HEADER_BYTES) throw wrong("truncated within a frame's header");

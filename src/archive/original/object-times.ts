@@ -4,7 +4,7 @@ import type { OriginalObject, OriginalTime } from "./payloads.js";
 const NO_LOCATOR = new Uint8Array(0);
 type Name = Pick<OriginalObject, "pool" | "namespace" | "name">;
 
-/** Where an object's frame stands. */
+/** Where the frame of an object is. */
 export interface FramePlace {
   /** Number of the ARCHIVE file. */
   readonly file: number;
@@ -14,7 +14,7 @@ export interface FramePlace {
   readonly offset: number;
 }
 
-/** The times of change that METADATA.bin has of a backup's objects, and which of them were met. */
+/** The times of change that METADATA.bin has of a backup's objects, and which of them the ARCHIVE files hold. */
 export class ObjectTimes {
   readonly #table: ObjectTable;
   readonly #pools = new Map<string, number>();
@@ -27,8 +27,8 @@ export class ObjectTimes {
     return this.#table.count;
   }
 
-  /** Objects that were never met. */
-  get unmet(): number {
+  /** Objects that were never marked as seen. */
+  get missing(): number {
     return this.#table.unmarked;
   }
 
@@ -52,8 +52,8 @@ export class ObjectTimes {
     return slot === undefined ? undefined : this.#table.entry(slot).mtime;
   }
 
-  /** Remembers where an object was met first; returns that place when it is met again. */
-  meet(object: Name, place: FramePlace): FramePlace | undefined {
+  /** Marks an object as seen; returns the place where it was seen first, when that was before. */
+  markSeen(object: Name, place: FramePlace): FramePlace | undefined {
     const slot = this.#slot(object);
     if (slot === undefined) return undefined;
     const entry = this.#table.entry(slot);
@@ -63,13 +63,13 @@ export class ObjectTimes {
     const { file, number, offset } = place;
     const ordinal = this.#pools.get(object.pool) as number;
     // The table is one for bases, whose objects have a size.
-    const met = { ...entry, file, size: number, offset };
-    this.#table.set(ordinal, object.namespace, NO_LOCATOR, object.name, met);
+    const seen = { ...entry, file, size: number, offset };
+    this.#table.set(ordinal, object.namespace, NO_LOCATOR, object.name, seen);
     this.#table.mark(slot);
     return undefined;
   }
 
-  isMet(object: Name): boolean {
+  isSeen(object: Name): boolean {
     const slot = this.#slot(object);
     return slot !== undefined && this.#table.isMarked(slot);
   }

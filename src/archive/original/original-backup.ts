@@ -1,6 +1,6 @@
 import type { PassphraseKeys } from "../crypto/backup-keys.js";
 import { Chunk } from "../seal/chunk-reader.js";
-import type { ContentsVisitor } from "../contents.js";
+import type { ArchiveItem, ArchiveItems } from "../contents.js";
 import { ArchiveError, type ArchivePlace, damaged } from "../errors.js";
 import { archiveName, METADATA_NAME } from "../format.js";
 import type { ArchivedPair, ArchivedRecord } from "../records.js";
@@ -16,13 +16,13 @@ import { type FramePlace, ObjectTimes } from "./object-times.js";
 import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
 import { readPools } from "./pools-file.js";
 
-/** Bytes of an object that are handed on at once. */
+/** Bytes of an object in one item. */
 const PIECE_BYTES = 1 << 20;
 const NO_LOCATOR = new Uint8Array(0);
 /** Objects that came again with other content: so many are named, the rest is counted. */
 const MOST_NAMED = 100;
 
-/** What stands in an ARCHIVE file. */
+/** The content of an ARCHIVE file. */
 export type OriginalItem =
   | {
       readonly kind: "object";
@@ -30,7 +30,7 @@ export type OriginalItem =
       /** Nanoseconds since 1970; undefined when METADATA.bin does not say. */
       readonly mtime: bigint | undefined;
       /** `same` and `other`: it came before, with the same in its frame or with something else. */
-      readonly met: "first" | "same" | "other";
+      readonly occurrence: "first" | "same" | "other";
       readonly prefixes: readonly ContentPrefix[];
       readonly offset: number;
     }
@@ -117,7 +117,7 @@ export class OriginalBackup {
       if (gap !== undefined) gaps.push(gap);
       if (metadata === undefined) {
         gaps.push(
-          `${METADATA_NAME} is not there: nobody can tell how many files and objects there were, and when the objects were changed`,
+          `${METADATA_NAME} is not there: how many files and objects there were, and when the objects were changed, is not known`,
         );
       } else {
         checkFiles(archives.length, metadata.files);
@@ -156,13 +156,13 @@ export class OriginalBackup {
   }
 
   /**
-   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `likeness`. Of an object that comes
+   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `withPrefixes`. Of an object that comes
    * more than once, the first counts. Once all files were read, `times` knows which objects never came, and
    * `findings` what else is wrong. Throws DAMAGED.
    */
   async *items(
     number: number,
-    options: { likeness?: boolean; signal?: AbortSignal | undefined } = {},
+    options: { withPrefixes?: boolean; signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<OriginalItem> {
     const name = archiveName(number);
     const handle = await openRegularFile(this.summary.folder, name);
@@ -184,8 +184,8 @@ export class OriginalBackup {
           }
           const mtime = this.times.of(object);
           const from = { file: number, number: frame.number, offset: offset - FRAME_HEADER_BYTES };
-          const met = await this.#meet(object, plain, from);
-          yield { kind: "object", object, mtime, met, prefixes, offset };
+          const occurrence = await this.#occurrence(object, plain, from);
+          yield { kind: "object", object, mtime, occurrence, prefixes, offset };
         }
       }
     } finally {
@@ -193,7 +193,7 @@ export class OriginalBackup {
     }
   }
 
-  async #meet(
+  async #occurrence(
     { pool, namespace, name }: OriginalObject,
     plain: Buffer,
     place: FramePlace,
@@ -205,7 +205,7 @@ export class OriginalBackup {
       known = this.#unnamed;
       if (known.of(object) === undefined) known.add({ ...object, mtime: 0n });
     }
-    const first = known.meet(object, place);
+    const first = known.markSeen(object, place);
     if (first === undefined) return "first";
     const { findings } = this;
     findings.again++;
@@ -235,60 +235,57 @@ export class OriginalBackup {
     }
   }
 
-  /** Objects that METADATA.bin names and that were not met, `most` of them. */
-  async unmet(most: number): Promise<OriginalTime[]> {
+  /** Objects that METADATA.bin names and the ARCHIVE files lack, at most `most` of them. */
+  async missing(most: number): Promise<OriginalTime[]> {
     const found: OriginalTime[] = [];
     await readMetadataFile(this.summary.folder, this.#opener, (time) => {
-      if (found.length < most && !this.times.isMet(time)) found.push(time);
+      if (found.length < most && !this.times.isSeen(time)) found.push(time);
     });
     return found;
   }
 
-  /** Shows `visitor` what the ARCHIVE file `number` holds. Throws DAMAGED; what the visitor throws passes through. */
-  async visit(
+  /** What the ARCHIVE file `number` holds, as items of this format: each object once. Throws DAMAGED. */
+  async *archiveItems(
     number: number,
-    visitor: ContentsVisitor,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): AsyncGenerator<ArchiveItems, void, void> {
     const now = BigInt(Date.now()) * 1_000_000n;
     for await (const item of this.items(number, { signal })) {
       if (item.kind === "records") {
         for (const page of item.pages) {
-          visitor.records(page.map(recordOf), item.offset);
-          await visitor.settle();
+          const records = page.map(recordOf);
+          yield { items: [{ type: "records", records, offset: item.offset }], chunk: NO_CHUNK };
         }
-      } else if (item.met === "first") {
-        await visitObject(item.object, item.mtime ?? now, item.offset, visitor);
+      } else if (item.occurrence === "first") {
+        yield* itemsOf(item.object, item.mtime ?? now, item.offset);
       }
     }
   }
 }
 
-async function visitObject(
-  object: OriginalObject,
+/** Of what is not a view on a chunk. */
+const NO_CHUNK = new Chunk(Buffer.alloc(0), () => {});
+
+function* itemsOf(
+  { pool, namespace, name, content, xattrs, omap: pages }: OriginalObject,
   mtime: bigint,
   offset: number,
-  visitor: ContentsVisitor,
-): Promise<void> {
-  const { pool, namespace, name, content, xattrs } = object;
-  const entry = { pool, namespace, locator: NO_LOCATOR, name };
-  const [omap = [], ...more] = object.omap();
-  visitor.attributes(entry, { xattrs, omapHeader: new Uint8Array(0), omap }, offset);
-  for (const page of more) {
-    visitor.omapPage(entry, page);
-    await visitor.settle();
-  }
-  visitor.beginObject(entry, content.length, mtime, offset);
+): Generator<ArchiveItems> {
+  const object = { pool, namespace, locator: NO_LOCATOR, name };
   const chunk = new Chunk(content, () => {});
+  const one = (...items: ArchiveItem[]): ArchiveItems => ({ items, chunk });
+  const [omap = [], ...more] = pages();
+  const attributes = { xattrs, omapHeader: new Uint8Array(0), omap };
+  yield one({ type: "attributes", object, attributes, offset });
+  for (const pairs of more) yield one({ type: "omap", object, pairs });
+  yield one({ type: "data-start", object, size: content.length, mtime, offset });
   for (let at = 0; at < content.length; at += PIECE_BYTES) {
-    visitor.data(content.subarray(at, at + PIECE_BYTES), chunk);
-    await visitor.settle();
+    yield one({ type: "data", bytes: content.subarray(at, at + PIECE_BYTES) });
   }
-  visitor.endObject();
-  await visitor.settle();
+  yield one({ type: "data-end" });
 }
 
-/** The original kept keys and values only. */
+/** The original tool kept keys and values only. */
 export function recordOf([key, value]: ArchivedPair): ArchivedRecord {
   return { key, value, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
 }
@@ -314,7 +311,7 @@ async function openerOf(
   throw wrong;
 }
 
-/** A frame that does not open says either; a frame of another file that opens tells. */
+/** A frame that does not open means a wrong passphrase or damage; one of another file that opens decides. */
 async function checkKey(
   folder: string,
   archives: readonly string[],
@@ -332,7 +329,7 @@ async function checkKey(
   }
   throw new ArchiveError("WRONG_PASSPHRASE", "the first frame does not open with this passphrase", {
     file: present[0] ?? METADATA_NAME,
-    hint: "check the passphrase; archives of the original tool cannot tell a wrong one from damage here",
+    hint: "check the passphrase; archives of the original tool do not distinguish a wrong one from damage here",
   });
 }
 

@@ -5,7 +5,7 @@ import { isMissing } from "./frames.js";
 
 const MAX_POOLS_BYTES = 1 << 20;
 
-/** pools.txt is open: whoever holds the archive could have written it. */
+/** pools.txt is not encrypted: anyone with access to the archive can change it. */
 export async function readPools(folder: string): Promise<{ pools: string[]; gap?: string }> {
   let file: BackupFile;
   try {

@@ -12,7 +12,7 @@ import {
   tarPadding,
 } from "./tar-header.js";
 
-/** What stands in an ARCHIVE file, in its order. Bytes are views on the chunk that comes with them. */
+/** The parts of the tar in an ARCHIVE file, in order. Bytes are views on the chunk that comes with them. */
 export type TarEvent =
   | {
       readonly type: "data-start";

@@ -1,9 +1,10 @@
 import { UsageError } from "../../errors.js";
 import type { OperationEvent } from "../../operations/events.js";
+import { backupLocation } from "../../settings/backup-location.js";
+import { passphraseSettings } from "../../settings/declarations.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { passphraseFlags } from "../flags.js";
-import { backupLocation, locationGroups } from "../input/chosen-backup.js";
+import { locationGroups } from "../flag-groups.js";
 
 /** What goes to standard error alone. */
 const TOLD: ReadonlySet<OperationEvent["type"]> = new Set([
@@ -11,7 +12,7 @@ const TOLD: ReadonlySet<OperationEvent["type"]> = new Set([
 ]);
 
 export const cat = command({
-  groups: { ...locationGroups, Passphrase: passphraseFlags },
+  groups: { ...locationGroups, Passphrase: passphraseSettings },
   examples: [
     ["$0 cat --outputdir my_backup | tar -t", "list it"],
     ["$0 cat --outputdir my_backup | tar -x -C empty_folder", "unpack it"],

@@ -1,22 +1,25 @@
 import type { ClearPlan } from "../../operations/clear/clear.js";
 import { quoted } from "../../quoted.js";
-import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js";
+import { cephOptions } from "../../settings/ceph.js";
+import { cephSettings, etcdSettings, skipSettings } from "../../settings/declarations.js";
+import { etcdOptions } from "../../settings/etcd.js";
+import { repeatable } from "../../settings/kinds.js";
+import { checkSomethingToDo } from "../../settings/pools.js";
 import { command } from "../command.js";
-import { counted } from "../output/counted.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, repeatable, skipFlags } from "../flags.js";
+import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js";
+import { counted } from "../output/counted.js";
 import type { Session } from "../session.js";
-import { cephOptions, etcdOptions, refuseNothingToDo } from "../input/targets.js";
 
 export const clear = command({
   groups: {
     "What to delete": {
       "include-pool": { ...repeatable, describe: "Pool to empty; repeatable (default: none)" },
-      ...skipFlags,
+      ...skipSettings,
       ...deletionFlags,
     },
-    etcd: etcdFlags,
-    Ceph: cephFlags,
+    etcd: etcdSettings,
+    Ceph: cephSettings,
   },
   examples: [
     ["$0 clear --etcd 127.0.0.1:2379 --skip-ceph --dry-run", "count the keys of etcd"],
@@ -24,7 +27,7 @@ export const clear = command({
   ],
   async run(args, session) {
     const { clearTarget } = await import("../../operations/clear/clear.js");
-    refuseNothingToDo(args);
+    checkSomethingToDo(args);
     const asks = asksFirst("clear", args, session);
     await clearTarget(
       {

@@ -11,9 +11,9 @@ export const completion = command({
     ["source <($0 completion bash)", "for this shell; in ~/.bashrc, for each"],
     ["source <($0 completion zsh)", "the same for zsh, after compinit"],
   ],
-  async run(args, session) {
+  async run(_args, session, [given]) {
     const { env, stdout } = session.terminal;
-    const shell = String(args._[0] ?? (env["SHELL"]?.endsWith("/zsh") ? "zsh" : "bash"));
+    const shell = given ?? (env["SHELL"]?.endsWith("/zsh") ? "zsh" : "bash");
     if (shell !== "bash" && shell !== "zsh") {
       throw new UsageError(`there is no completion for ${quoted(shell)}`, {
         hint: "write bash or zsh",

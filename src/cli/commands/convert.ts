@@ -1,23 +1,29 @@
 import { UsageError } from "../../errors.js";
+import { DEFAULT_FOLDER } from "../../settings/backup-location.js";
+import {
+  folderSettings,
+  newPassphraseSettings,
+  passphraseSettings,
+  sealSettings,
+} from "../../settings/declarations.js";
+import { text } from "../../settings/kinds.js";
+import { sealOptions } from "../../settings/new-backup.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { folderFlags, newPassphraseFlags, passphraseFlags, sealFlags, text } from "../flags.js";
-import { sealOptions } from "../input/seal-options.js";
-import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
 import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const convert = command({
   groups: {
     "What to convert, and where to": {
-      ...folderFlags,
+      ...folderSettings,
       to: { ...text, describe: "Folder of the new backup" },
       "incremental-over": {
         ...text,
         describe: "Base of an incremental: a folder converted before",
       },
     },
-    "Archive files": sealFlags,
-    Passphrase: { ...passphraseFlags, ...newPassphraseFlags },
+    "Archive files": sealSettings,
+    Passphrase: { ...passphraseSettings, ...newPassphraseSettings },
   },
   examples: [
     ["$0 convert --outputdir old_full --to new_full", "a full archive"],

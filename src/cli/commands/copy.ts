@@ -1,53 +1,54 @@
 import { InterruptedError, UsageError, withHint } from "../../errors.js";
-import type { StoreConfig } from "../../snapstore/config.js";
-import { parseAge } from "../output/ages.js";
-import { command } from "../command.js";
-import { parseDuration } from "../input/durations.js";
-import { ExitCode } from "../exit-codes.js";
-import { text } from "../flags.js";
+import { age, duration, unlimited, wholeNumber } from "../../settings/kinds.js";
+import { uploadOptions } from "../../settings/new-backup.js";
 import {
-  secondaryStoreFlags,
-  secondaryUploadFlags,
-  sourceStoreFlags,
-  storeFlags,
-  uploadFlags,
-} from "../store-flags.js";
+  secondaryStoreSettings,
+  secondaryUploadSettings,
+  sourceStoreSettings,
+  storeSettings,
+  uploadSettings,
+} from "../../settings/store-declarations.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import {
+  requiredStore,
+  type StoreSettings,
+  storeConfig,
+} from "../../snapstore/settings/store-settings.js";
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
 import type { Session } from "../session.js";
-import type { StoreRole } from "../../snapstore/settings/roles.js";
-import { requiredStore, storeConfig } from "../../snapstore/settings/store-settings.js";
-import { uploadSettings, wholeNumber } from "../input/upload-settings.js";
 
 export const copy = command({
   groups: {
     "What to copy": {
       "max-backups-to-copy": {
-        ...text,
+        ...unlimited(wholeNumber(1, 1e9)),
         default: "-1",
         describe:
           "Newest backups to copy, -1 for all; a full one counts once with its incrementals",
       },
       "max-backup-age": {
-        ...text,
+        ...unlimited(age),
         default: "-1",
         describe: "Copy nothing older: days, or a time such as 36h; -1 is no limit",
       },
     },
-    "Primary store": { ...storeFlags, ...uploadFlags },
-    "Secondary store": { ...secondaryStoreFlags, ...secondaryUploadFlags },
-    "Source store": sourceStoreFlags,
+    "Primary store": { ...storeSettings, ...uploadSettings },
+    "Secondary store": { ...secondaryStoreSettings, ...secondaryUploadSettings },
+    "Source store": sourceStoreSettings,
     "Parallel copies and retries": {
       "max-parallel-copy-operations": {
-        ...text,
+        ...wholeNumber(1, 100),
         default: "10",
         describe: "Files to copy at the same time",
       },
       "backup-sync-max-retries": {
-        ...text,
+        ...wholeNumber(0, 1000),
         default: "5",
         describe: "Retries of a file that could not be copied",
       },
       "backup-sync-retry-backoff": {
-        ...text,
+        ...duration,
         default: "1s",
         describe: "Longest wait before the first retry; doubles with each",
       },
@@ -66,34 +67,20 @@ export const copy = command({
   async run(args, session) {
     const { copySnapshots } = await import("../../operations/snapshots/copy.js");
     const { source, target, targetRole } = direction(args, session);
-    const { minChunkBytes, maxParallelChunks } = uploadSettings(args, targetRole);
-    const count = wholeNumber("max-backups-to-copy", args["max-backups-to-copy"], -1, 1e9);
-    if (count === 0) throw new UsageError("--max-backups-to-copy 0 leaves nothing to do");
-    const age = args["max-backup-age"];
+    const maxAge = args["max-backup-age"];
     const failed = await copySnapshots(
       {
         source,
         target,
         limits: {
-          maxBackups: count === -1 ? undefined : count,
-          since: age === "-1" ? undefined : new Date(Date.now() - parseAge("max-backup-age", age)),
+          maxBackups: args["max-backups-to-copy"],
+          since: maxAge === undefined ? undefined : new Date(Date.now() - maxAge),
         },
-        maxParallelCopies: wholeNumber(
-          "max-parallel-copy-operations",
-          args["max-parallel-copy-operations"],
-          1,
-          100,
-        ),
-        minChunkBytes,
-        maxParallelChunks,
+        maxParallelCopies: args["max-parallel-copy-operations"],
+        ...uploadOptions(args, targetRole),
         retries: {
-          maxRetries: wholeNumber(
-            "backup-sync-max-retries",
-            args["backup-sync-max-retries"],
-            0,
-            1000,
-          ),
-          backoffMs: parseDuration("backup-sync-retry-backoff", args["backup-sync-retry-backoff"]),
+          maxRetries: args["backup-sync-max-retries"],
+          backoffMs: args["backup-sync-retry-backoff"],
         },
       },
       session,
@@ -109,9 +96,9 @@ export const copy = command({
 
 /** From a source to the primary, as etcd-backup-restore copies; else from the primary to the secondary. */
 function direction(
-  args: object,
-  { terminal: { env }, warn }: Session,
-): { source: StoreConfig; target: StoreConfig; targetRole: StoreRole } {
+  args: StoreSettings,
+  { env, warn }: Session,
+): { source: StoreConfig; target: StoreConfig; targetRole: "primary" | "secondary" } {
   const primary = requiredStore(args, "primary", env, warn);
   const source = storeConfig(args, "source", env, warn);
   if (source === undefined) {

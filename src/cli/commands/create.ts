@@ -1,30 +1,26 @@
 import { UsageError } from "../../errors.js";
-import type { StoreDestination } from "../../operations/create/destination.js";
+import { baseLocation, DEFAULT_FOLDER } from "../../settings/backup-location.js";
+import { cephOptions } from "../../settings/ceph.js";
+import {
+  cephSettings,
+  etcdSettings,
+  folderSettings,
+  passphraseSettings,
+  sealSettings,
+  skipSettings,
+} from "../../settings/declarations.js";
+import { etcdOptions } from "../../settings/etcd.js";
+import { repeatable, text, toggle } from "../../settings/kinds.js";
+import { sealOptions, storeDestination } from "../../settings/new-backup.js";
+import { checkPoolLists, checkSomethingToDo } from "../../settings/pools.js";
+import {
+  secondaryStoreSettings,
+  secondaryUploadSettings,
+  storeSettings,
+  uploadSettings,
+} from "../../settings/store-declarations.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import {
-  cephFlags,
-  etcdFlags,
-  folderFlags,
-  passphraseFlags,
-  repeatable,
-  sealFlags,
-  skipFlags,
-  text,
-  toggle,
-} from "../flags.js";
-import { sealOptions } from "../input/seal-options.js";
-import type { Session } from "../session.js";
-import { baseLocation, DEFAULT_FOLDER } from "../input/chosen-backup.js";
-import {
-  secondaryStoreFlags,
-  secondaryUploadFlags,
-  storeFlags,
-  uploadFlags,
-} from "../store-flags.js";
-import { storeConfig } from "../../snapstore/settings/store-settings.js";
-import { uploadSettings } from "../input/upload-settings.js";
-import { cephOptions, etcdOptions, refuseNothingToDo } from "../input/targets.js";
 import { adviseOnUnfinished } from "../output/unfinished.js";
 
 export const create = command({
@@ -32,7 +28,7 @@ export const create = command({
     "What to back up": {
       "include-pool": { ...repeatable, describe: "Pool to back up; repeatable (default: all)" },
       "skip-pool": { ...repeatable, describe: "Pool to leave out; repeatable" },
-      ...skipFlags,
+      ...skipSettings,
       "incremental-over": {
         ...text,
         describe: "Base of an incremental: a folder, latest, or a name in the store",
@@ -42,12 +38,12 @@ export const create = command({
         describe: "Leave out what cannot be read, list it, and exit with 3",
       },
     },
-    "Where to": { ...folderFlags, ...storeFlags, ...uploadFlags },
-    "Secondary store": { ...secondaryStoreFlags, ...secondaryUploadFlags },
-    etcd: etcdFlags,
-    Ceph: cephFlags,
-    "Archive files": sealFlags,
-    Passphrase: passphraseFlags,
+    "Where to": { ...folderSettings, ...storeSettings, ...uploadSettings },
+    "Secondary store": { ...secondaryStoreSettings, ...secondaryUploadSettings },
+    etcd: etcdSettings,
+    Ceph: cephSettings,
+    "Archive files": sealSettings,
+    Passphrase: passphraseSettings,
   },
   examples: [
     ["$0 create --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],
@@ -66,17 +62,15 @@ export const create = command({
   ],
   async run(args, session) {
     const { createBackup } = await import("../../operations/create/create.js");
-    const pools = { "include-pool": args["include-pool"], "skip-pool": args["skip-pool"] };
-    refuseNothingToDo(args);
-    const both = pools["include-pool"].find((pool) => pools["skip-pool"].includes(pool));
-    if (both !== undefined) {
-      throw new UsageError(`--include-pool and --skip-pool both name ${JSON.stringify(both)}`);
-    }
-    const store = destination(args, "primary", session);
-    const secondaryStore = destination(args, "secondary", session);
+    const { "include-pool": includePools, "skip-pool": skipPools } = args;
+    checkSomethingToDo(args);
+    checkPoolLists(includePools, skipPools);
+    const store = storeDestination(args, "primary", session);
+    const secondaryStore = storeDestination(args, "secondary", session);
     if (store === undefined && secondaryStore !== undefined) {
       throw new UsageError("there is a secondary store and no primary one", {
-        hint: "use --store",
+        hint: "name a primary store",
+        settings: ["store"],
       });
     }
     const outputDir = args.outputdir ?? (store === undefined ? DEFAULT_FOLDER : undefined);
@@ -88,8 +82,8 @@ export const create = command({
           secondaryStore,
           etcd: etcdOptions(args, session.warn),
           ceph: cephOptions(args, session.warn),
-          includePools: pools["include-pool"],
-          skipPools: pools["skip-pool"],
+          includePools,
+          skipPools,
           incrementalOver: baseLocation(args["incremental-over"], store?.config),
           ...sealOptions(args),
           keepGoing: args["keep-going"] === true,
@@ -106,12 +100,3 @@ export const create = command({
     return missing > 0 || secondaryBehind ? ExitCode.incomplete : ExitCode.done;
   },
 });
-
-function destination(
-  args: object,
-  role: "primary" | "secondary",
-  { terminal, warn }: Session,
-): StoreDestination | undefined {
-  const config = storeConfig(args, role, terminal.env, warn);
-  return config && { config, ...uploadSettings(args, role) };
-}

@@ -1,13 +1,21 @@
+import { DEFAULT_FOLDER } from "../../settings/backup-location.js";
+import { cephOptions } from "../../settings/ceph.js";
+import {
+  cephSettings,
+  etcdSettings,
+  folderSettings,
+  skipSettings,
+} from "../../settings/declarations.js";
+import { etcdOptions } from "../../settings/etcd.js";
+import { repeatable } from "../../settings/kinds.js";
+import { poolMapping } from "../../settings/pools.js";
+import { secondaryStoreSettings, storeSettings } from "../../settings/store-declarations.js";
 import type { StoreConfig } from "../../snapstore/config.js";
+import type { StoreRole } from "../../snapstore/settings/roles.js";
+import { type StoreSettings, storeConfig } from "../../snapstore/settings/store-settings.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, folderFlags, repeatable, skipFlags } from "../flags.js";
 import type { Session } from "../session.js";
-import { DEFAULT_FOLDER } from "../input/chosen-backup.js";
-import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
-import type { StoreRole } from "../../snapstore/settings/roles.js";
-import { storeConfig } from "../../snapstore/settings/store-settings.js";
-import { cephOptions, etcdOptions, poolMapping } from "../input/targets.js";
 
 export const doctor = command({
   groups: {
@@ -17,12 +25,12 @@ export const doctor = command({
         ...repeatable,
         describe: "FROM:TO as for restore: try to write to TO; repeatable",
       },
-      ...skipFlags,
+      ...skipSettings,
     },
-    "Where to": { ...folderFlags, ...storeFlags },
-    "Secondary store": secondaryStoreFlags,
-    etcd: etcdFlags,
-    Ceph: cephFlags,
+    "Where to": { ...folderSettings, ...storeSettings },
+    "Secondary store": secondaryStoreSettings,
+    etcd: etcdSettings,
+    Ceph: cephSettings,
   },
   examples: [
     ["$0 doctor --etcd 127.0.0.1:2379 --include-pool btrdbhot", "what create would need"],
@@ -58,9 +66,9 @@ export const doctor = command({
 
 /** Undefined when nothing names one. What is wrong with one that is named shows when it is asked for. */
 function storeNamed(
-  args: object,
+  args: StoreSettings,
   role: StoreRole,
-  { terminal: { env }, warn }: Session,
+  { env, warn }: Session,
 ): (() => StoreConfig) | undefined {
   // Files are read once: a pipe has nothing more the second time.
   try {

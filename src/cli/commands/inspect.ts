@@ -1,13 +1,15 @@
+import { backupLocation } from "../../settings/backup-location.js";
+import { passphraseSettings } from "../../settings/declarations.js";
+import { toggle } from "../../settings/kinds.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { passphraseFlags, toggle } from "../flags.js";
-import { backupLocation, locationGroups } from "../input/chosen-backup.js";
+import { locationGroups } from "../flag-groups.js";
 
 export const inspect = command({
   groups: {
     ...locationGroups,
     "What to check": { quick: { ...toggle, describe: "Read METADATA.bin and INDEX.bin only" } },
-    Passphrase: passphraseFlags,
+    Passphrase: passphraseSettings,
   },
   examples: [
     ["$0 inspect --outputdir my_backup", "check every byte"],

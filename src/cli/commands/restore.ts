@@ -1,8 +1,17 @@
+import { backupLocation } from "../../settings/backup-location.js";
+import { cephOptions } from "../../settings/ceph.js";
+import {
+  cephSettings,
+  etcdSettings,
+  passphraseSettings,
+  skipSettings,
+} from "../../settings/declarations.js";
+import { etcdOptions } from "../../settings/etcd.js";
+import { choice, repeatable, toggle } from "../../settings/kinds.js";
+import { checkSomethingToDo, poolMapping } from "../../settings/pools.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { cephFlags, etcdFlags, passphraseFlags, repeatable, skipFlags, toggle } from "../flags.js";
-import { backupLocation, locationGroups } from "../input/chosen-backup.js";
-import { cephOptions, etcdOptions, poolMapping, refuseNothingToDo } from "../input/targets.js";
+import { locationGroups } from "../flag-groups.js";
 
 export const restore = command({
   groups: {
@@ -11,16 +20,14 @@ export const restore = command({
         ...repeatable,
         describe: "FROM:TO, a pool of the backup and the pool to restore it to; repeatable",
       },
-      ...skipFlags,
+      ...skipSettings,
       "with-base": {
         ...repeatable,
         describe: "Folder of a base of this incremental; name each to restore all in one run",
       },
       leases: {
-        type: "string",
-        requiresArg: true,
-        choices: ["regrant", "drop", "keep-forever"] as const,
-        default: "regrant" as const,
+        ...choice(["regrant", "drop", "keep-forever"]),
+        default: "regrant",
         describe: "Keys with a lease: grant a new one, leave them out, or restore them without",
       },
       "check-first": {
@@ -30,9 +37,9 @@ export const restore = command({
       },
     },
     ...locationGroups,
-    etcd: etcdFlags,
-    Ceph: cephFlags,
-    Passphrase: passphraseFlags,
+    etcd: etcdSettings,
+    Ceph: cephSettings,
+    Passphrase: passphraseSettings,
   },
   examples: [
     ["$0 restore --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],
@@ -51,7 +58,7 @@ export const restore = command({
   ],
   async run(args, session) {
     const { restoreBackup } = await import("../../operations/restore/restore.js");
-    refuseNothingToDo(args);
+    checkSomethingToDo(args);
     const location = backupLocation(args, session);
     const { complete } = await restoreBackup(
       {

@@ -1,9 +1,10 @@
 import { UsageError } from "../../errors.js";
-import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js";
+import { chosenStore } from "../../settings/backup-location.js";
+import { formatSize } from "../../size-text.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { formatSize } from "../input/sizes.js";
-import { chosenStore, eitherStoreGroups } from "../input/chosen-store.js";
+import { eitherStoreGroups } from "../flag-groups.js";
+import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js";
 
 export const snapshotDelete = command({
   argument: "NAME",
@@ -18,21 +19,20 @@ export const snapshotDelete = command({
       "from a script",
     ],
   ],
-  async run(args, session) {
+  async run(args, session, [snapshot]) {
     const { deleteStoredSnapshot } = await import("../../operations/snapshots/delete.js");
-    const [given] = args._;
-    if (given === undefined) {
+    if (snapshot === undefined) {
       throw new UsageError("snapshot delete needs the name of a snapshot", {
         hint: "see backuptool snapshot list",
       });
     }
-    // What is newest changes while one types.
-    if (given === "latest") throw new UsageError("snapshot delete takes a name, not latest");
+    // The newest may be another by the time of the deletion.
+    if (snapshot === "latest") throw new UsageError("snapshot delete takes a name, not latest");
     const asks = asksFirst("snapshot delete", args, session);
     await deleteStoredSnapshot(
       {
         store: chosenStore(args, session),
-        snapshot: String(given),
+        snapshot,
         dryRun: args["dry-run"] === true,
         approve: asks
           ? ({ name, state, facts, left }, store) => {

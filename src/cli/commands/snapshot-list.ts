@@ -1,10 +1,10 @@
+import { secondaryStoreSettings, storeSettings } from "../../settings/store-declarations.js";
+import { requiredStore, storeConfig } from "../../snapstore/settings/store-settings.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { secondaryStoreFlags, storeFlags } from "../store-flags.js";
-import { requiredStore, storeConfig } from "../../snapstore/settings/store-settings.js";
 
 export const snapshotList = command({
-  groups: { "Primary store": storeFlags, "Secondary store": secondaryStoreFlags },
+  groups: { "Primary store": storeSettings, "Secondary store": secondaryStoreSettings },
   examples: [
     ["$0 snapshot list --store s3://bucket/prefix", "one store"],
     [
@@ -14,9 +14,9 @@ export const snapshotList = command({
   ],
   async run(args, session) {
     const { listStoredSnapshots } = await import("../../operations/snapshots/list.js");
-    const { env } = session.terminal;
-    const primary = requiredStore(args, "primary", env, session.warn);
-    const secondary = storeConfig(args, "secondary", env, session.warn);
+    const { env, warn } = session;
+    const primary = requiredStore(args, "primary", env, warn);
+    const secondary = storeConfig(args, "secondary", env, warn);
     const whole = await listStoredSnapshots({ primary, secondary, now: new Date() }, session);
     return whole ? ExitCode.done : ExitCode.incomplete;
   },

@@ -1,14 +1,14 @@
-import { parseAge } from "../output/ages.js";
+import { chosenStore } from "../../settings/backup-location.js";
+import { age, toggle } from "../../settings/kinds.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { text, toggle } from "../flags.js";
-import { chosenStore, eitherStoreGroups } from "../input/chosen-store.js";
+import { eitherStoreGroups } from "../flag-groups.js";
 
 export const snapshotPrune = command({
   groups: {
     "What to delete": {
       "grace-period": {
-        ...text,
+        ...age,
         default: "24h",
         describe: "Keep what was written to this recently: it may still be in progress",
       },
@@ -25,11 +25,10 @@ export const snapshotPrune = command({
   ],
   async run(args, session) {
     const { pruneStoredLeftOvers } = await import("../../operations/snapshots/prune.js");
-    const grace = parseAge("grace-period", args["grace-period"]);
     await pruneStoredLeftOvers(
       {
         store: chosenStore(args, session),
-        olderThan: new Date(Date.now() - grace),
+        olderThan: new Date(Date.now() - args["grace-period"]),
         dryRun: args["dry-run"] === true,
       },
       session,

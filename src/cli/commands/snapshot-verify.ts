@@ -1,10 +1,9 @@
-import { UsageError } from "../../errors.js";
-import { quoted } from "../../quoted.js";
-import type { ReadSelection } from "../../snapshots/read-selection.js";
+import { chosenStore } from "../../settings/backup-location.js";
+import { dataSubset } from "../../settings/data-subset.js";
+import { toggle } from "../../settings/kinds.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
-import { text, toggle } from "../flags.js";
-import { chosenStore, eitherStoreGroups } from "../input/chosen-store.js";
+import { eitherStoreGroups } from "../flag-groups.js";
 
 export const snapshotVerify = command({
   argument: "[NAME|latest]",
@@ -12,7 +11,7 @@ export const snapshotVerify = command({
     "What to check": {
       "read-data": { ...toggle, describe: "Read every file and check its SHA-256" },
       "read-data-subset": {
-        ...text,
+        ...dataSubset,
         describe: "Read some files: 5% at random, or 2/10, the second of ten groups",
       },
     },
@@ -26,31 +25,16 @@ export const snapshotVerify = command({
     ],
     ["$0 snapshot verify latest --store s3://bucket/prefix --read-data-subset 5%", "a sample"],
   ],
-  async run(args, session) {
+  async run(args, session, [snapshot = "latest"]) {
     const { verifyStoredSnapshot } = await import("../../operations/snapshots/verify.js");
-    const selection = readSelection(args["read-data"] === true, args["read-data-subset"]);
     const damaged = await verifyStoredSnapshot(
       {
         store: chosenStore(args, session),
-        snapshot: String(args._[0] ?? "latest"),
-        selection,
+        snapshot,
+        selection: args["read-data-subset"] ?? { kind: args["read-data"] ? "all" : "none" },
       },
       session,
     );
     return damaged === 0 ? ExitCode.done : ExitCode.damaged;
   },
 });
-
-function readSelection(all: boolean, subset: string | undefined): ReadSelection {
-  if (subset === undefined) return { kind: all ? "all" : "none" };
-  const [, percent] = /^(\d+(?:\.\d+)?)%$/.exec(subset) ?? [];
-  if (percent !== undefined && Number(percent) > 0 && Number(percent) <= 100) {
-    return { kind: "percent", percent: Number(percent) };
-  }
-  const [, slice, slices] = /^(\d+)\/(\d+)$/.exec(subset) ?? [];
-  const [n, t] = [Number(slice), Number(slices)];
-  if (n >= 1 && n <= t) return { kind: "slice", slice: n, slices: t };
-  throw new UsageError(`--read-data-subset ${quoted(subset)} is neither a share nor a group`, {
-    hint: "write 5%, or 2/10 for the second of ten groups",
-  });
-}

@@ -1,7 +1,8 @@
+import { commonSettings } from "../../settings/declarations.js";
+import type { Declarations } from "../../settings/kinds.js";
 import { PROVIDERS, SCHEMES } from "../../snapstore/settings/location.js";
 import type { Command } from "../command.js";
 import { COMMANDS, findCommand } from "../commands.js";
-import { commonFlags, type Flags } from "../flags.js";
 import type { Terminal } from "../process/terminal.js";
 
 /** Instead of candidates: the shell completes the name of a file or a folder. */
@@ -9,8 +10,14 @@ const FILES = [":files"];
 const FOLDERS = [":folders"];
 
 const FILE_FLAGS = [
-  ...["config", "passphrase-file", "new-passphrase-file"],
-  ...["cacert", "cert", "key", "cephconf", "keyring"],
+  "config",
+  "passphrase-file",
+  "new-passphrase-file",
+  "cacert",
+  "cert",
+  "key",
+  "cephconf",
+  "keyring",
 ];
 const FOLDER_FLAGS = ["outputdir", "to", "with-base"];
 const STORES = [...Object.keys(SCHEMES).map((scheme) => `${scheme}://`), "file://", "rclone:"];
@@ -31,7 +38,7 @@ export async function candidates(
   const current = words.at(-1) ?? "";
   const command = await findCommand(before);
   if (command === undefined) return beginning(current, nextWords(before));
-  const flags = { ...command.flags, ...commonFlags };
+  const flags = { ...command.flags, ...commonSettings };
   const given = before.slice(command.name.split(" ").length);
   const snapshots = async (typed: readonly string[]): Promise<string[]> => {
     // Loaded here: most completions need neither stores nor settings.
@@ -68,7 +75,7 @@ function nextWords(before: readonly string[]): string[] {
 async function valuesOf(
   flag: string,
   value: string,
-  flags: Flags,
+  flags: Declarations,
   snapshots: () => Promise<string[]>,
 ): Promise<readonly string[]> {
   const choices = flags[flag]?.choices;
@@ -89,7 +96,7 @@ async function valuesOf(
 async function argumentsOf(
   { argument }: Command,
   given: readonly string[],
-  flags: Flags,
+  flags: Declarations,
   snapshots: () => Promise<string[]>,
 ): Promise<readonly string[]> {
   const isTyped = given.some(
@@ -102,7 +109,7 @@ async function argumentsOf(
 }
 
 /** The flags that can still be typed. */
-function flagsLeft(flags: Flags, given: readonly string[]): string[] {
+function flagsLeft(flags: Declarations, given: readonly string[]): string[] {
   const typed = given.map((word) => word.split("=")[0]);
   const names = [...Object.keys(flags), "help"];
   return names
@@ -114,7 +121,7 @@ function isPath(found: readonly string[]): boolean {
   return found === FILES || found === FOLDERS;
 }
 
-function takesValue(flags: Flags, name: string): boolean {
+function takesValue(flags: Declarations, name: string): boolean {
   return Object.hasOwn(flags, name) && flags[name]?.type === "string";
 }
 

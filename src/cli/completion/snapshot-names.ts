@@ -1,9 +1,13 @@
 import { raceAbort } from "../../flow/race-abort.js";
 import type { OperationContext } from "../../operations/context.js";
+import { text, valuesOf } from "../../settings/kinds.js";
+import { secondaryStoreSettings, storeSettings } from "../../settings/store-declarations.js";
 import { storeConfig } from "../../snapstore/settings/store-settings.js";
 import { parseArguments } from "../arguments.js";
 import type { Command } from "../command.js";
 import type { Terminal } from "../process/terminal.js";
+
+const STORES = { ...storeSettings, ...secondaryStoreSettings };
 
 /** The names of the backups in the store that a command line names; none where it is slow or cannot be read. */
 export async function snapshotNames(
@@ -14,9 +18,9 @@ export async function snapshotNames(
 ): Promise<string[]> {
   const names: string[] = [];
   try {
-    const settled = await parseArguments(words, command, env);
-    const role = settled.args["from"] === "secondary" ? "secondary" : "primary";
-    const primary = storeConfig(settled.args, role, settled.env);
+    const { settings } = await parseArguments(words, command, env);
+    const { from, ...stores } = valuesOf({ ...STORES, from: text }, settings);
+    const primary = storeConfig(stores, from === "secondary" ? from : "primary", env);
     if (primary === undefined) return [];
     const { listStoredSnapshots } = await import("../../operations/snapshots/list.js");
     const signal = AbortSignal.timeout(withinMs);

@@ -1,7 +1,7 @@
 import { BackupToolError, UsageError } from "../../errors.js";
-import { toggle } from "../flags.js";
-import { confirm } from "./prompts.js";
+import { toggle } from "../../settings/kinds.js";
 import type { Session } from "../session.js";
+import { confirm } from "./prompts.js";
 
 /** Flags of a command that deletes. */
 export const deletionFlags = {
@@ -12,7 +12,7 @@ export const deletionFlags = {
   },
 } as const;
 
-/** Whether a deletion is asked for first. @throws UsageError where nobody can be asked and no flag answers */
+/** Whether to ask before deleting. @throws UsageError without a terminal to ask on and a flag that answers */
 export function asksFirst(
   name: string,
   args: { readonly "dry-run"?: boolean | undefined; readonly yes?: boolean | undefined },
@@ -23,13 +23,13 @@ export function asksFirst(
   if (!stdin.isTTY || !stderr.isTTY) {
     const stream = stdin.isTTY ? "standard error" : "standard input";
     throw new UsageError(`${name} cannot ask before it deletes: ${stream} is not a terminal`, {
-      hint: "use --yes to delete without being asked, or --dry-run to see what would be deleted",
+      hint: "use --yes to delete without a question, or --dry-run to see what would be deleted",
     });
   }
   return true;
 }
 
-/** Says what is about to be deleted and asks. Throws DECLINED. */
+/** Prints what would be deleted and asks. Throws DECLINED. */
 export async function approveDeletion(plan: readonly string[], session: Session): Promise<void> {
   session.write("stderr", ["about to delete, for good:", ...plan.map((line) => ` - ${line}`)]);
   if (!(await confirm("delete all of it?", session.terminal))) {

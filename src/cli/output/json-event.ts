@@ -1,6 +1,6 @@
 import { BackupToolError } from "../../errors.js";
 import type { OperationEvent } from "../../operations/events.js";
-import { adviceOf } from "./failure.js";
+import { adviceOf, flagName, messageOf } from "./failure.js";
 
 /**
  * An event as one line of JSON. A name that is not UTF-8 is under `<field>Base64` instead, so that no byte is lost.
@@ -28,13 +28,13 @@ function isRecord(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-export function jsonFailure(error: unknown, exitCode: number): string {
+export function jsonFailure(error: unknown, exitCode: number, names = flagName): string {
   const known = error instanceof BackupToolError;
-  const advice = adviceOf(error);
+  const advice = adviceOf(error, names);
   return line({
     type: "error",
     code: known ? error.code : "UNEXPECTED",
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error, names),
     ...(advice.length > 0 && { hint: advice.join("; ") }),
     exitCode,
   });

@@ -5,12 +5,12 @@ import type {
   OriginalDetails,
 } from "../../operations/events.js";
 import { quoted } from "../../quoted.js";
+import { formatSize } from "../../size-text.js";
 import { checkLines } from "./check-lines.js";
 import { counted } from "./counted.js";
 import type { EventLines } from "./event-lines.js";
+import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";
-import { printable } from "./failure.js";
-import { formatSize } from "../input/sizes.js";
 import { snapshotLines } from "./snapshot-lines.js";
 
 const NOTHING: EventLines = {};

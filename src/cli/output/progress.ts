@@ -1,6 +1,6 @@
 import type { SingleBar } from "cli-progress";
 import type { OperationEvent } from "../../operations/events.js";
-import { formatSize } from "../input/sizes.js";
+import { formatSize } from "../../size-text.js";
 
 type Progress = Extract<OperationEvent, { type: "progress" }>;
 

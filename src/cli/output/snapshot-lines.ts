@@ -1,8 +1,8 @@
 import type { SnapshotEvent, SnapshotRow } from "../../operations/snapshots/events.js";
+import { formatSize } from "../../size-text.js";
 import { ageText } from "./ages.js";
 import { counted } from "./counted.js";
 import type { EventLines } from "./event-lines.js";
-import { formatSize } from "../input/sizes.js";
 
 /** The lines of an event of a snapstore. */
 export function snapshotLines(event: SnapshotEvent): EventLines {

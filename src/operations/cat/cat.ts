@@ -1,15 +1,12 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
-import { SealPool } from "../../archive/seal/seal-pool.js";
 import { TAR_END } from "../../archive/tar/tar-header.js";
 import { throwIfAborted } from "../../errors.js";
-import { type BackupLocation, locateBackup, originalFolder } from "../open/backup-location.js";
+import type { BackupLocation } from "../open/backup-location.js";
 import { catOriginal } from "./original.js";
 import type { OperationContext } from "../context.js";
-import { openNamed } from "../open/open-named.js";
-import { openedEvent } from "../open/opened-event.js";
-import { passphraseKeys } from "../open/passphrase-keys.js";
+import { passphraseKeys } from "../open/derived-keys.js";
+import { openBackup, openedEvent } from "../open/open-backup.js";
 import { writeTo } from "./tar-output.js";
-import { timedKeys } from "../open/derived-keys.js";
 
 export interface CatOptions {
   readonly location: BackupLocation;
@@ -26,28 +23,24 @@ export async function catBackup(
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
   const passphrase = passphraseKeys(await context.passphrase(), report);
-  const { location } = options;
-  const original = await originalFolder(location);
-  if (original !== undefined) {
-    return catOriginal(original, options.output, passphrase, context);
-  }
-  const located = await locateBackup(location, context);
-  const pool = new SealPool();
+  const { location, output } = options;
+  const opened = await openBackup({ location, passphrase }, context);
   try {
-    const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
-    report(openedEvent(backup.metadata));
+    if (opened.kind === "original") return await catOriginal(opened.backup, output, context);
+    report(openedEvent(opened));
+    const { backup } = opened;
     for (let number = 0; number < backup.archives.length; number++) {
       throwIfAborted(signal);
-      await catArchive(backup, number, options.output, signal);
+      await catArchive(backup, number, output, signal);
     }
-    await writeTo(options.output, TAR_END, signal);
+    await writeTo(output, TAR_END, signal);
     return { complete: true };
   } finally {
-    await Promise.all([pool.close(), located.close()]);
+    await opened.close();
   }
 }
 
-/** Each ARCHIVE file ends its own tar; those ends are left out, the caller writes the last. */
+/** Without the end of the tar, which each ARCHIVE file has: the caller writes one for all. */
 async function catArchive(
   backup: BackupReader,
   number: number,
@@ -55,7 +48,7 @@ async function catArchive(
   signal: AbortSignal,
 ): Promise<void> {
   let held: Buffer = Buffer.alloc(0);
-  // Read as a tar, so that nothing comes out that the format does not allow: a link, or a path that leaves the folder.
+  // Parsed as a tar, so that it contains only what the format allows: no links, no paths that leave the folder.
   for await (const { chunk } of backup.readArchive(number, { signal })) {
     const bytes = Buffer.concat([held, chunk.bytes]);
     chunk.release();

@@ -17,7 +17,7 @@ export async function writeTo(
   }
 }
 
-/** Entries of the tar inside, written to a stream as they are. */
+/** Writes entries of the tar to a stream. */
 export class TarOutput extends EntryWriter {
   readonly #output: NodeJS.WritableStream;
   readonly #signal: AbortSignal;
@@ -31,7 +31,7 @@ export class TarOutput extends EntryWriter {
   }
 
   protected override append(bytes: Uint8Array): void {
-    // What it shows may be used again before the stream has taken it.
+    // A copy: the memory may be used again before the stream has taken it.
     this.#parts.push(Buffer.from(bytes));
     this.#position += bytes.length;
   }

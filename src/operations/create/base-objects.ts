@@ -1,10 +1,10 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import { mostIndexedObjects } from "../../archive/metadata.js";
 import { ObjectTable } from "../../archive/index/object-table.js";
-import type { CreateRun } from "./run.js";
+import type { BackupRun } from "./run.js";
 import { TombstonePages } from "./tombstones.js";
 
-/** The objects of the base that lie in `pools`, by the ordinal of their pool there. */
+/** The objects of the base in `pools`, by the ordinal of their pool there. */
 export async function loadBaseObjects(
   base: BackupReader,
   pools: readonly string[],
@@ -23,9 +23,9 @@ export async function loadBaseObjects(
   return table;
 }
 
-/** Records the base's objects that were not seen again; returns how many. */
+/** Writes tombstones of the objects of the base that were not marked; returns how many. */
 export async function writeObjectTombstones(
-  run: CreateRun,
+  run: BackupRun,
   table: ObjectTable,
   pools: readonly string[],
 ): Promise<number> {

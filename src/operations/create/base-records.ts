@@ -1,18 +1,18 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import type { IndexedKey, IndexItem } from "../../archive/index/index-items.js";
-import { currentKeys } from "../../archive/index/last-records.js";
+import { lastRecords } from "../../archive/index/last-records.js";
 
-/** The etcd keys in the base's index, walked in key order beside the keys of the cluster. */
-export class BaseKeys {
+/** The etcd records in the index of the base, walked in key order beside those of the cluster. */
+export class BaseRecords {
   readonly #keys: AsyncGenerator<IndexedKey>;
   #next: IndexedKey | undefined;
   #started = false;
 
   constructor(base: BackupReader, signal: AbortSignal) {
-    this.#keys = keysOf(currentKeys(base, signal));
+    this.#keys = keysOf(lastRecords(base, signal));
   }
 
-  /** Keys of the base before `key` that were not walked past yet: the cluster does not have them any more. */
+  /** Keys of the base before `key` that were not passed yet: the cluster no longer has them. */
   async before(key: Uint8Array): Promise<Uint8Array[]> {
     if (!this.#started) await this.#step();
     let gone: Uint8Array[] | undefined;
@@ -33,14 +33,14 @@ export class BaseKeys {
 
   #found: IndexedKey | undefined;
 
-  /** What the base has of `key`, after `before(key)`. */
+  /** The record of `key` in the base, after `before(key)`. */
   at(key: Uint8Array): IndexedKey | undefined {
     return this.#found !== undefined && Buffer.compare(this.#found.key, key) === 0
       ? this.#found
       : undefined;
   }
 
-  /** All keys that were not walked past. */
+  /** All keys that were not passed. */
   async rest(): Promise<Uint8Array[]> {
     if (!this.#started) await this.#step();
     const gone: Uint8Array[] = [];

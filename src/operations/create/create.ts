@@ -1,7 +1,6 @@
 import { BackupKeys, type PassphraseKeys } from "../../archive/crypto/backup-keys.js";
 import type { BackupReader } from "../../archive/backup-reader.js";
 import type { BackupTarget } from "../../archive/backup-target.js";
-import { BackupWriter } from "../../archive/backup-writer.js";
 import { FolderTarget, prepareFolder } from "../../archive/folder-target.js";
 import { KDF_COSTS, type KdfCost, type KdfName } from "../../archive/crypto/passphrase-key.js";
 import { SealPool } from "../../archive/seal/seal-pool.js";
@@ -10,50 +9,44 @@ import { quoted } from "../../quoted.js";
 import { firstRevisionOver } from "../../snapshots/name.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
 import type { EtcdOptions } from "../../sources/etcd/cluster.js";
-import { newCounts } from "./counts.js";
 import { type BackupLocation, locateBackup, originalFolder } from "../open/backup-location.js";
-import { chainOf } from "./chain-ids.js";
 import { Connections } from "../open/connections.js";
 import type { OperationContext } from "../context.js";
-import { archivePools, type PoolIdentities } from "./pools.js";
-import { archiveEtcd, type EtcdFacts } from "./records.js";
-import { CreateStores, type StoreDestination } from "./destination.js";
-import { openNamed } from "../open/open-named.js";
-import { passphraseKeys } from "../open/passphrase-keys.js";
-import { choosePools, covers } from "../open/pool-choice.js";
-import { timedKeys } from "../open/derived-keys.js";
+import { archivePools } from "./pools.js";
+import { archiveEtcd } from "./records.js";
+import { type BackupSettings, makeBackup } from "./run.js";
+import { BackupDestination, type StoreDestination } from "./destination.js";
+import { openNamedBackup } from "../open/named-backup.js";
+import { choosePools } from "../open/pool-choice.js";
+import { passphraseKeys, reportKeyDerivation } from "../open/derived-keys.js";
 
-export interface CreateOptions {
-  /** A folder that is empty or not there; may be absent when there is a store. */
+export interface CreateOptions extends BackupSettings {
+  /** A folder that is empty or does not exist; optional when there is a store. */
   readonly outputDir?: string | undefined;
   readonly store?: StoreDestination | undefined;
   readonly secondaryStore?: StoreDestination | undefined;
-  /** Absent: etcd is left out. */
+  /** Undefined: without etcd. */
   readonly etcd?: EtcdOptions | undefined;
-  /** Absent: Ceph is left out. */
+  /** Undefined: without Ceph. */
   readonly ceph?: CephOptions | undefined;
-  /** Pools to back up; none means all. */
+  /** Pools to back up; empty: all. */
   readonly includePools: readonly string[];
   readonly skipPools: readonly string[];
   readonly incrementalOver?: BackupLocation | undefined;
-  /** Sealed bytes after which another ARCHIVE file is started. */
-  readonly archiveSize: number;
-  readonly compressionLevel: number;
-  /** Cost of the passphrase, by its name or in numbers. */
+  /** Cost of the key derivation, by name or in numbers. */
   readonly kdf: KdfName | KdfCost;
-  /** Go on when an object cannot be read, and report it as missing. */
+  /** Report objects that cannot be read as missing, and go on. */
   readonly keepGoing: boolean;
-  readonly toolVersion: string;
 }
 
 export interface Created {
-  /** Objects that `keepGoing` had to leave out. */
+  /** Objects that `keepGoing` left out. */
   readonly missing: number;
-  /** Whether the secondary store lacks something of the backup. */
+  /** Whether the secondary store lacks a part of the backup. */
   readonly secondaryBehind: boolean;
 }
 
-/** Makes a backup. */
+/** Makes a backup, full or incremental. */
 export async function createBackup(
   options: CreateOptions,
   context: OperationContext,
@@ -71,14 +64,15 @@ export async function createBackup(
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const stores =
-      options.store && (await CreateStores.open(options.store, options.secondaryStore, context));
+      options.store &&
+      (await BackupDestination.open(options.store, options.secondaryStore, context));
     if (stores !== undefined) cleanups.push(() => stores.close());
-    // Threads and connections are ready when the key is.
+    // Threads start and connections are made while the key is derived.
     const sealPool = new SealPool();
     cleanups.push(() => sealPool.close());
     const connections = new Connections(options, signal);
     cleanups.push(() => connections.close());
-    const { base, keys } = await timedKeys(context, async () => {
+    const { base, keys } = await reportKeyDerivation(context, async () => {
       const over = options.incrementalOver;
       const base =
         over && (await openBase(over, passphrase, { sealPool, stores, cleanups }, context));
@@ -101,60 +95,46 @@ export async function createBackup(
       base,
       await etcd?.currentRevision(signal),
     );
-    const writer = new BackupWriter({
-      target,
-      keys,
-      sealPool,
-      compressionLevel: options.compressionLevel,
-      archiveBytes: options.archiveSize,
-      onFile: (name) => report({ type: "file-created", name }),
-    });
-    cleanups.push(() => writer.close());
-    const startedAt = new Date().toISOString();
-    const counts = newCounts();
-    await writer.start(base === undefined ? [] : await chainOf(base));
-    const run = { writer, counts, base, context, keepGoing: options.keepGoing };
-    let identities: PoolIdentities = { poolIds: [], poolsCreated: [] };
-    if (ceph !== undefined) {
-      identities = await archivePools(run, ceph, pools, covers(options));
-      report({
-        type: "ceph-done",
-        included: counts.objects,
-        unchanged: counts.unchangedObjects,
-        vanished: counts.vanishedObjects,
-        deleted: counts.deletedObjects,
-      });
-    }
-    let etcdFacts: EtcdFacts | null = null;
-    if (etcd !== undefined) {
-      etcdFacts = await archiveEtcd(run, etcd);
-      report({ type: "etcd-done", included: counts.records, deleted: counts.deletedKeys });
-    }
-    throwIfAborted(signal);
-    const metadata = await writer.finish({
-      kind: base === undefined ? "full" : "incremental",
-      base: base?.metadata.id ?? null,
-      startedAt,
-      finishedAt: new Date().toISOString(),
-      toolVersion: options.toolVersion,
-      ...(snapshot === undefined ? {} : { snapshot }),
-      ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools, ...identities },
-      etcd: etcdFacts,
-      counts,
-    });
+    const metadata = await makeBackup(
+      { target, keys, sealPool, base },
+      options,
+      context,
+      async (run) => {
+        const { counts } = run;
+        const identities = ceph && (await archivePools(run, ceph, pools, options));
+        if (identities !== undefined) {
+          report({
+            type: "ceph-done",
+            included: counts.objects,
+            unchanged: counts.unchangedObjects,
+            vanished: counts.vanishedObjects,
+            deleted: counts.deletedObjects,
+          });
+        }
+        const etcdFacts = etcd && (await archiveEtcd(run, etcd));
+        if (etcdFacts !== undefined) {
+          report({ type: "etcd-done", included: counts.records, deleted: counts.deletedKeys });
+        }
+        return {
+          ...(snapshot === undefined ? {} : { snapshot }),
+          ceph: ceph === undefined ? null : { fsid: ceph.fsid, pools, ...identities },
+          etcd: etcdFacts ?? null,
+        };
+      },
+    );
     await stores?.reportStored(metadata);
-    return { missing: counts.missingObjects, secondaryBehind: stores?.behind ?? false };
+    return { missing: metadata.counts.missingObjects, secondaryBehind: stores?.behind ?? false };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
 }
 
 /**
- * The snapshot is named before etcd is read, by the revision at that time: METADATA.bin has the one that
- * was read.
+ * The snapshot is named before etcd is read, by the revision at that time; METADATA.bin holds the revision that was
+ * read.
  */
 async function openTarget(
-  stores: CreateStores | undefined,
+  stores: BackupDestination | undefined,
   options: CreateOptions,
   base: BackupReader | undefined,
   revision = 0,
@@ -165,7 +145,7 @@ async function openTarget(
     const firstRevision =
       base === undefined || revision === 0
         ? 0
-        : // Where nothing was written since, the range is empty, but it is not turned round.
+        : // Clamp, so that first <= last where nothing was written since the base.
           Math.min(firstRevisionOver(base.metadata.etcd?.revision ?? 0), revision);
     return stores.target({ kind, firstRevision, lastRevision: revision }, outputDir, archiveSize);
   }
@@ -178,7 +158,7 @@ async function openBase(
   passphrase: PassphraseKeys,
   run: {
     readonly sealPool: SealPool;
-    readonly stores: CreateStores | undefined;
+    readonly stores: BackupDestination | undefined;
     readonly cleanups: (() => Promise<void>)[];
   },
   context: OperationContext,
@@ -191,10 +171,10 @@ async function openBase(
   }
   const located = await locateBackup(location, context, run.stores?.seen);
   run.cleanups.push(() => located.close());
-  if (located.name !== undefined) run.stores?.standsOn(located.name.text);
-  // The chain below it is looked at while the key is derived. Both end before anything is closed.
+  if (located.name !== undefined) run.stores?.checkBase(located.name.text);
+  // The bases are looked up while the key is derived. Both must end before the store is closed.
   const [opened, whole] = await Promise.allSettled([
-    openNamed(located, passphrase, run.sealPool, context),
+    openNamedBackup(located, passphrase, run.sealPool, context),
     located.requireBases?.(),
   ]);
   if (opened.status === "rejected") throw opened.reason;

@@ -25,19 +25,19 @@ export interface StoreDestination {
   readonly maxParallelChunks: number;
 }
 
-/** Tries of one call: hours of reading should not be lost to a store that is away for minutes. */
+/** Tries of one call: a backup of hours must survive a store that is down for minutes. */
 const ATTEMPTS = 8;
-/** Added to an ARCHIVE file's size for what is being sealed when it is full. */
+/** Added to the size of an ARCHIVE file for what is being sealed when it is full. */
 const SLACK_BYTES = 256 << 20;
-/** A name ahead of the clock by no more is not worth a word. */
+/** Names that are ahead of the clock by less cause no warning. */
 const NOTICED_SECONDS = 60;
 
-/** The stores of a new backup. */
-export class CreateStores {
+/** The stores that a new backup goes to. */
+export class BackupDestination {
   readonly #primary: Destination & StoreDestination;
   readonly #secondary: SecondaryDestination | undefined;
   readonly #context: OperationContext;
-  /** Shared with who looks for the base, so that each store is warned of once. */
+  /** Shared with the search for the base, so that there is one warning for each store. */
   readonly seen: SeenSnapshots;
   readonly #closed = new AbortController();
   #thread: FileThread | undefined;
@@ -59,12 +59,12 @@ export class CreateStores {
     this.#greetSecondary();
   }
 
-  /** Throws UsageError for the same place twice; a secondary that cannot be opened is warned of. */
+  /** Throws UsageError for the same place twice; warns of a secondary that cannot be opened. */
   static async open(
     primary: StoreDestination,
     secondary: StoreDestination | undefined,
     context: OperationContext,
-  ): Promise<CreateStores> {
+  ): Promise<BackupDestination> {
     const onRetry = retryNotes(context.report);
     const store = await openRetrying(primary.config, { attempts: ATTEMPTS, onRetry });
     const first = { ...primary, store };
@@ -82,7 +82,7 @@ export class CreateStores {
         hint: "a second copy has to be somewhere else",
       });
     }
-    return new CreateStores(first, second, behind, context);
+    return new BackupDestination(first, second, behind, context);
   }
 
   get primary(): SnapStore {
@@ -94,10 +94,10 @@ export class CreateStores {
   }
 
   /**
-   * Finds out, while other things are done, whether the secondary has the base too: what stands on it could not be
-   * restored from there.
+   * Checks in the background whether the secondary has the base too: without it, the incremental could not be restored
+   * from there.
    */
-  standsOn(snapshot: string): void {
+  checkBase(snapshot: string): void {
     const { report } = this.#context;
     const lacking = (found: unknown): void => {
       if (found !== undefined) return;
@@ -107,11 +107,11 @@ export class CreateStores {
         message: `the secondary store does not have ${snapshot}, the base of this backup: copy it there`,
       });
     };
-    // A secondary that does not answer is told of by the files that it does not take.
+    // A secondary that does not answer is reported when it takes no files.
     this.#secondary?.store.head(manifestKey(snapshot), this.#whileOpen).then(lacking, () => {});
   }
 
-  /** Where the files of the backup go, with `folder` there too, and its name in the stores. */
+  /** The target for the files of the backup (stores, and `folder` when there is one), and its name in the stores. */
   async target(
     name: Omit<SnapshotName, "text" | "time">,
     folder: string | undefined,
@@ -138,7 +138,7 @@ export class CreateStores {
     return { target, snapshot: free.text };
   }
 
-  /** Says where the backup is, once it is there, and remembers it. */
+  /** Reports and remembers where the backup is, once it is complete. */
   async reportStored({ id, finishedAt }: Metadata): Promise<void> {
     if (this.#name === undefined) return;
     const made = { name: this.#name, id, finishedAt };
@@ -163,11 +163,11 @@ export class CreateStores {
   }
 
   /**
-   * While keys are derived and clusters are connected, the secondary makes its connection and gets its
-   * token. One that does not answer even then is known when files come, and costs them no time.
+   * Lets the secondary connect and get its token while keys are derived and clusters are connected. If it does not
+   * answer, that is known before the first file, which then loses no time.
    */
   #greetSecondary(): void {
-    // What is wrong with it the first file will show.
+    // The first file reports the failure.
     this.#secondary?.store.head(MANIFEST_NAME, this.#whileOpen).catch(() => {});
   }
 
@@ -176,8 +176,8 @@ export class CreateStores {
   }
 
   /**
-   * Nothing is ever written below a name that is taken: the next second is. Nor before another name:
-   * `latest` would not be the backup that was made last, if the clock was set back.
+   * A name that is not taken and comes after all others, one second later where it must: otherwise `latest` would not be
+   * the last backup when the clock was set back.
    */
   async #freeName(name: Omit<SnapshotName, "text" | "time">): Promise<SnapshotName> {
     const { signal } = this.#context;
@@ -186,7 +186,7 @@ export class CreateStores {
       const wanted = snapshotName({ ...name, time });
       const { objects } = await this.primary.list(`${wanted.text}/`, { limit: 1, signal });
       if (objects.length > 0) continue;
-      // An object of another tool that has the name: of a large one of Swift, all that is below it may be a part.
+      // An object with the very name is of another tool: in Swift, all objects below it may be its parts.
       if ((await this.primary.head(wanted.text, signal)) === undefined) return wanted;
     }
   }
@@ -196,7 +196,7 @@ export class CreateStores {
     const { signal, report } = this.#context;
     const newest = await newestName(this.primary, signal);
     await this.seen.checkNames(this.primary, newest);
-    // After the listing, which may take long: the name's time should not be far before the start.
+    // After the listing, which may be slow: the time in the name should be close to the start.
     const now = Math.floor(Date.now() / 1000);
     if (newest === undefined || newest.time < now) return now;
     if (newest.time > now + NOTICED_SECONDS) {
@@ -210,7 +210,7 @@ export class CreateStores {
   }
 }
 
-/** Nobody waits for it, so nothing is said of its tries before it is given up. */
+/** The backup does not wait for it, so its retries are not reported; its failure is. */
 async function openSecondary(secondary: StoreDestination): Promise<SecondaryDestination> {
   const recentFailure = new RecentFailure();
   const policy = { attempts: ATTEMPTS, onRetry: recentFailure.note };

@@ -8,9 +8,9 @@ import type { CephPool } from "../../sources/ceph/pool.js";
 import type { Pair, ReadObject } from "../../sources/ceph/types.js";
 import { byBytes } from "../../flow/by-bytes.js";
 
-/** An object that changes this often while it is read is given up. */
+/** Reads of an object that changes each time, before it counts as unreadable. */
 const ATTEMPTS = 10;
-/** Pairs of one entry, about. */
+/** Approximate bytes of pairs in one entry. */
 const OMAP_PAGE_BYTES = 4 << 20;
 
 export interface ArchivedState {

@@ -10,13 +10,15 @@ import { nameAt, packNames } from "../../sources/ceph/name-batch.js";
 import type { CephPool } from "../../sources/ceph/pool.js";
 import type { NameBatch, ObjectName, ReadObject } from "../../sources/ceph/types.js";
 import { archiveLargeObject, hasLongOmap } from "./large-object.js";
-import type { CreateRun } from "./run.js";
+import type { BackupRun } from "./run.js";
 import { loadBaseObjects, writeObjectTombstones } from "./base-objects.js";
 import { orderedWindow } from "../../flow/ordered-window.js";
+import { isCovered, type PoolChoice } from "../open/pool-choice.js";
+import { isPoolOfBase, isUnchanged } from "./unchanged-objects.js";
 
 const SLICES = 4;
 const LIST_PAGE = 1024;
-/** Batches of names whose state is asked for at once. */
+/** Batches of names that are stated at once. */
 const STAT_WINDOW = 3;
 const READ_MEMORY = 64 << 20;
 
@@ -26,18 +28,17 @@ export type PoolIdentities = Required<
 >;
 
 /**
- * Backs up the objects of `pools`, each pool with parallel listing and a window of reads. `isCovered` tells of a pool
- * of the base whether this backup speaks for it too: one that it covers and that is not there any more was deleted.
- * Returns what tells the pools from others of their names.
+ * Backs up the objects of `pools`, each pool with parallel listing and a window of reads. A pool of the base that
+ * `choice` covers and that is not in `pools` was deleted. Returns what tells the pools from others of their names.
  */
 export async function archivePools(
-  run: CreateRun,
+  run: BackupRun,
   ceph: CephCluster,
   pools: readonly string[],
-  isCovered: (pool: string) => boolean,
+  { keepGoing, ...choice }: PoolChoice & { readonly keepGoing: boolean },
 ): Promise<PoolIdentities> {
   const created = await ceph.poolsCreated();
-  const gone = basePools(run).filter((pool) => !pools.includes(pool) && isCovered(pool));
+  const gone = basePools(run).filter((pool) => !pools.includes(pool) && isCovered(pool, choice));
   const known = [...pools, ...gone];
   const table = run.base && (await loadBaseObjects(run.base, known, run.context.signal));
   for (const [ordinal, name] of known.entries()) run.writer.indexPool(ordinal, name);
@@ -52,9 +53,9 @@ export async function archivePools(
       const made = created.get(pool.id) ?? 0;
       identities.poolIds.push(pool.id);
       identities.poolsCreated.push(made);
-      const comparable = isPoolOfBase(run, ceph, pool, made);
+      const comparable = isPoolOfBase(run.base, ceph, pool, made);
       const vanished = run.counts.vanishedObjects;
-      await new PoolArchiver(run, pool, ordinal, table, { comparable, total }).run();
+      await new PoolArchiver(run, pool, ordinal, table, { comparable, keepGoing, total }).run();
       if (run.counts.vanishedObjects > vanished) await requireSamePool(ceph, pool);
     } finally {
       pool.close();
@@ -66,38 +67,20 @@ export async function archivePools(
   return identities;
 }
 
-/**
- * Whether this is the very pool that the base knows by its name. In one that was made again since, versions began
- * anew, and a restore gives objects the times that they had before. Ids begin anew as well in a cluster that was made
- * again under its old fsid, but not the time at which the pool was made.
- */
-function isPoolOfBase(
-  run: CreateRun,
-  { fsid }: CephCluster,
-  { name, id }: CephPool,
-  created: number,
-): boolean {
-  const known = run.base?.metadata.ceph;
-  const ordinal = known?.pools.indexOf(name) ?? -1;
-  if (known?.fsid !== fsid || known.poolIds?.[ordinal] !== id) return false;
-  const before = known.poolsCreated?.[ordinal] ?? 0;
-  return before === 0 || created === 0 || before === created;
-}
-
-/** The objects of a pool that is deleted meanwhile vanish too, and that is no backup of it. */
+/** Objects vanish also when their pool is deleted, and then the backup would lack the pool. */
 async function requireSamePool(ceph: CephCluster, pool: CephPool): Promise<void> {
   const now = await ceph.openPool(pool.name);
   now.close();
   if (now.id === pool.id) return;
   throw new CephError(
     "CEPH_POOL_NOT_FOUND",
-    `ceph: the pool ${quoted(pool.name)} was removed, and made again, while it was read`,
+    `ceph: the pool ${quoted(pool.name)} was removed and created again while it was read`,
     { operation: "read", pool: pool.name },
     { hint: "run it again: this backup would lack what the pool held" },
   );
 }
 
-/** For progress: the cluster's own count, where it has one. */
+/** The cluster's own count, for progress; 0 where it has none. */
 async function expectedObjects(
   ceph: CephCluster,
   pools: readonly string[],
@@ -107,33 +90,36 @@ async function expectedObjects(
   return stats.reduce((sum, { objects }) => sum + objects, 0);
 }
 
-function basePools(run: CreateRun): readonly string[] {
+function basePools(run: BackupRun): readonly string[] {
   return run.base?.metadata.ceph?.pools ?? [];
 }
 
 class PoolArchiver {
-  readonly #run: CreateRun;
+  readonly #run: BackupRun;
   readonly #pool: CephPool;
   readonly #ordinal: number;
   readonly #table: ObjectTable | undefined;
-  /** Versions of another pool say nothing here. */
+  /** Whether the base holds this very pool: versions of another one say nothing. */
   readonly #comparable: boolean;
-  /** Objects of all pools, about; 0 when nobody knows. */
+  /** Go on without an object that cannot be read. */
+  readonly #keepGoing: boolean;
+  /** Objects of all pools, approximately; 0 when not known. */
   readonly #total: number;
 
   constructor(
-    run: CreateRun,
+    run: BackupRun,
     pool: CephPool,
     ordinal: number,
     table: ObjectTable | undefined,
-    { comparable, total }: { comparable: boolean; total: number },
+    options: { comparable: boolean; keepGoing: boolean; total: number },
   ) {
     this.#run = run;
     this.#pool = pool;
     this.#ordinal = ordinal;
     this.#table = table;
-    this.#comparable = comparable;
-    this.#total = total;
+    this.#comparable = options.comparable;
+    this.#keepGoing = options.keepGoing;
+    this.#total = options.total;
   }
 
   async run(): Promise<void> {
@@ -144,8 +130,8 @@ class PoolArchiver {
     for await (const group of this.#pool.read(wanted, { memoryBytes: READ_MEMORY, signal })) {
       throwIfAborted(signal);
       for (const object of group.objects) await this.#archive(object);
-      if (table === undefined) await this.#notThere(group.vanished);
-      // They were there when they were stated.
+      if (table === undefined) await this.#vanished(group.vanished);
+      // They existed when they were stated.
       else this.#run.counts.vanishedObjects += group.vanished.length;
       for (const failure of group.failures) {
         this.#missing(failure, failure.error);
@@ -155,7 +141,7 @@ class PoolArchiver {
     }
   }
 
-  /** Indexes what is as in the base, and passes on the names of the rest. */
+  /** Indexes unchanged objects, and yields the names of the others. */
   async *#changed(listed: AsyncIterable<NameBatch>, table: ObjectTable): AsyncGenerator<NameBatch> {
     const { signal } = this.#run.context;
     const { counts, writer } = this.#run;
@@ -171,11 +157,7 @@ class PoolArchiver {
         const slot = table.find(this.#ordinal, name.namespace, name.locator, name.name);
         if (slot !== undefined && stat.errno[i] === 0) {
           const entry = table.entry(slot);
-          if (
-            entry.size === stat.size[i] &&
-            entry.mtime === stat.mtime[i] &&
-            entry.version === stat.version[i]
-          ) {
+          if (isUnchanged(entry, stat, i)) {
             table.mark(slot);
             counts.unchangedObjects++;
             writer.indexObject({
@@ -189,10 +171,10 @@ class PoolArchiver {
             continue;
           }
         }
-        // Also those that could not be stated: reading them says why.
+        // Also objects that could not be stated: reading them gives the error.
         (stat.errno[i] === ENOENT ? gone : changed).push(name);
       }
-      await this.#notThere(gone);
+      await this.#vanished(gone);
       await writer.ready();
       this.#progress();
       if (changed.length > 0) yield packNames(changed);
@@ -225,7 +207,7 @@ class PoolArchiver {
     const { counts, context, writer } = this.#run;
     try {
       const state = await archiveLargeObject(writer, this.#pool, name, object, {
-        keepGoing: this.#run.keepGoing,
+        keepGoing: this.#keepGoing,
         signal: context.signal,
       });
       if (state === undefined) counts.vanishedObjects++;
@@ -260,8 +242,8 @@ class PoolArchiver {
     });
   }
 
-  /** Counts what was deleted since it was listed. A listing also names what was deleted before, and is kept by a snapshot. */
-  async #notThere(names: readonly ObjectName[]): Promise<void> {
+  /** Counts objects that were deleted since the listing, which also names objects that only a pool snapshot still holds. */
+  async #vanished(names: readonly ObjectName[]): Promise<void> {
     if (names.length === 0) return;
     const { counts, context } = this.#run;
     const only = await this.#pool.countOnlyClones(packNames(names), context.signal);
@@ -269,7 +251,7 @@ class PoolArchiver {
   }
 
   #missing({ namespace, locator, name }: ObjectName, error: CephError): void {
-    if (!this.#run.keepGoing) throw error;
+    if (!this.#keepGoing) throw error;
     this.#run.counts.missingObjects++;
     this.#run.context.report({
       type: "missing",
@@ -278,7 +260,7 @@ class PoolArchiver {
       name,
       reason: error.message,
     });
-    // What the base has of it is better than nothing, and it is not deleted.
+    // Keep what the base has: the object was not deleted.
     const slot = this.#table?.find(this.#ordinal, namespace, locator, name);
     if (slot === undefined || this.#table === undefined) return;
     this.#table.mark(slot);
@@ -289,7 +271,7 @@ class PoolArchiver {
       locator,
       name,
       ...entry,
-      // No object has version 0: what another pool held must not pass for what this one holds, next time.
+      // Version 0, which no object has: the next incremental must not take it for unchanged.
       version: this.#comparable ? entry.version : 0n,
       backup: entry.backup + 1,
     });

@@ -6,27 +6,27 @@ import { BackupToolError, throwIfAborted } from "../../errors.js";
 import type { EtcdCluster } from "../../sources/etcd/cluster.js";
 import { EtcdError } from "../../sources/etcd/errors.js";
 import type { EtcdRecord } from "../../sources/etcd/types.js";
-import { BaseKeys } from "./base-records.js";
-import type { CreateRun } from "./run.js";
+import { BaseRecords } from "./base-records.js";
+import type { BackupRun } from "./run.js";
 import { TombstonePages } from "./tombstones.js";
 
-/** Encoded records of one tar entry, about. */
+/** Approximate bytes of encoded records in one tar entry. */
 const BATCH_BYTES = 1 << 20;
-/** Compactions in the middle that are taken before the run gives up. */
+/** Restarts because of a compaction before the run fails. */
 const MAX_RESTARTS = 20;
 
-/** What METADATA.bin says of etcd. */
+/** The facts of METADATA.bin about etcd. */
 export interface EtcdFacts {
   readonly clusterId: string;
   readonly revision: number;
-  /** `etcd/records/` entries with a lower number are void: a compaction made the reading start again. */
+  /** `etcd/records/` entries with a lower number are void: a compaction forced a restart. */
   readonly firstBatch: number;
-  /** How often the keys in INDEX.bin start again; only those after the last restart count. */
+  /** Restarts in INDEX.bin; only keys after the last one count. */
   readonly restarts: number;
 }
 
 /** Backs up etcd at one revision; starts again at a later one when that revision is compacted away. */
-export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<EtcdFacts> {
+export async function archiveEtcd(run: BackupRun, etcd: EtcdCluster): Promise<EtcdFacts> {
   const { counts, context, writer } = run;
   const tombstones = new TombstonePages(writer);
   for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
@@ -37,7 +37,7 @@ export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<Et
     tombstones.restart();
     try {
       await new EtcdArchiver(run, etcd, { revision, tombstones }).run();
-      // Also those of readings that were cut off: what they say of a key is overruled or still true.
+      // Also those of the attempts before: a tombstone in them is still true, or a later record overrides it.
       counts.deletedKeys = tombstones.written;
       return { clusterId: etcd.clusterId, revision, firstBatch, restarts };
     } catch (error) {
@@ -57,7 +57,7 @@ export async function archiveEtcd(run: CreateRun, etcd: EtcdCluster): Promise<Et
 }
 
 class EtcdArchiver {
-  readonly #run: CreateRun;
+  readonly #run: BackupRun;
   readonly #etcd: EtcdCluster;
   readonly #revision: number;
   readonly #batch = new CborWriter(2 * BATCH_BYTES);
@@ -67,7 +67,7 @@ class EtcdArchiver {
   readonly #tombstones: TombstonePages;
 
   constructor(
-    run: CreateRun,
+    run: BackupRun,
     etcd: EtcdCluster,
     reading: { revision: number; tombstones: TombstonePages },
   ) {
@@ -78,35 +78,35 @@ class EtcdArchiver {
   }
 
   async run(): Promise<void> {
-    const baseKeys =
+    const baseRecords =
       this.#run.base === undefined
         ? undefined
-        : new BaseKeys(this.#run.base, this.#run.context.signal);
+        : new BaseRecords(this.#run.base, this.#run.context.signal);
     try {
-      await this.#records(baseKeys);
-      if (baseKeys !== undefined) await this.#gone(await baseKeys.rest());
+      await this.#records(baseRecords);
+      if (baseRecords !== undefined) await this.#deleted(await baseRecords.rest());
       await this.#tombstones.flush();
     } finally {
-      await baseKeys?.close();
+      await baseRecords?.close();
     }
   }
 
-  /** Walks the records and the base's keys side by side, both in key order. */
-  async #records(baseKeys: BaseKeys | undefined): Promise<void> {
+  /** Merges the records of etcd with those of the base, both in key order. */
+  async #records(baseRecords: BaseRecords | undefined): Promise<void> {
     const { report, signal } = this.#run.context;
     for await (const page of this.#etcd.readRecords({ revision: this.#revision, signal })) {
       throwIfAborted(signal);
       const { records, unchangedKeys } = this.#run.counts;
       const done = records + unchangedKeys;
       report({ type: "progress", phase: "etcd", done, unit: "records" });
-      if (baseKeys === undefined) {
+      if (baseRecords === undefined) {
         await this.#archive(page);
         continue;
       }
       let changed: EtcdRecord[] = [];
       for (const record of page) {
-        await this.#gone(await baseKeys.before(record.key));
-        const inBase = baseKeys.at(record.key);
+        await this.#deleted(await baseRecords.before(record.key));
+        const inBase = baseRecords.at(record.key);
         if (inBase === undefined || !this.#isUnchanged(record, inBase)) {
           changed.push(record);
           continue;
@@ -121,8 +121,8 @@ class EtcdArchiver {
   }
 
   /**
-   * Revisions alone do not tell: an etcd that was restored from a snapshot counts on from there, and gives
-   * them again to other values. A base without a digest says nothing.
+   * Equal revisions are not enough: an etcd that was restored from a snapshot counts on from there, and gives the same
+   * revisions to other values. A base without a digest says nothing.
    */
   #isUnchanged(record: EtcdRecord, { modRevision, version, digest }: IndexedKey): boolean {
     return (
@@ -168,7 +168,7 @@ class EtcdArchiver {
     }
   }
 
-  /** Leases stand before the first records that refer to them, so a restore never looks ahead. */
+  /** Leases are written before the first records that refer to them, so a restore never looks ahead. */
   async #writeLeases(): Promise<void> {
     if (this.#newLeases.size === 0) return;
     const leases = await this.#etcd.readLeases(this.#newLeases, this.#run.context.signal);
@@ -177,7 +177,7 @@ class EtcdArchiver {
     this.#run.writer.leases(leases);
   }
 
-  async #gone(keys: readonly Uint8Array[]): Promise<void> {
+  async #deleted(keys: readonly Uint8Array[]): Promise<void> {
     for (const key of keys) await this.#tombstones.add({ kind: "key", key });
   }
 }

@@ -5,12 +5,12 @@ const PAGE_ENTRIES = 4096;
 /** Keys of etcd can be as long as a request. */
 const PAGE_BYTES = 4 << 20;
 
-/** Gathers tombstones into entries of the archive. */
+/** Collects tombstones into entries of the archive. */
 export class TombstonePages {
   readonly #writer: BackupWriter;
   #page: Tombstone[] = [];
   #bytes = 0;
-  /** Tombstones that the archive has. */
+  /** Tombstones in the archive. */
   written = 0;
 
   constructor(writer: BackupWriter) {
@@ -26,7 +26,7 @@ export class TombstonePages {
     if (this.#page.length >= PAGE_ENTRIES || this.#bytes >= PAGE_BYTES) await this.flush();
   }
 
-  /** Forgets what is not written yet. */
+  /** Drops what is not written yet. */
   restart(): void {
     this.#page = [];
     this.#bytes = 0;

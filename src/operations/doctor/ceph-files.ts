@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { readInputFile } from "../../files/input-file.js";
 import { quoted } from "../../quoted.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
-import type { AreaChecks } from "./check.js";
-import { STEP_MS, within } from "./within.js";
+import { STEP_MS, type AreaChecks } from "./check.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 const OTHERS_READ = 0o004;
 
@@ -14,7 +14,7 @@ export async function checkConf(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await within(STEP_MS, signal, (inner) => readInputFile(path, inner));
+    await withDeadline(STEP_MS, signal, (inner) => readInputFile(path, inner));
     checks.ok("ceph.conf", quoted(path));
     return true;
   } catch (error) {
@@ -35,13 +35,13 @@ export async function checkKeyring(
   }
   const name = user.includes(".") ? user : `client.${user}`;
   try {
-    const bytes = await within(STEP_MS, signal, (inner) => readInputFile(keyring, inner));
-    const { mode } = await within(STEP_MS, signal, () => stat(keyring));
+    const bytes = await withDeadline(STEP_MS, signal, (inner) => readInputFile(keyring, inner));
+    const { mode } = await withDeadline(STEP_MS, signal, () => stat(keyring));
     const users = [...bytes.toString().matchAll(/^\s*\[([^\]\n]+)\]/gm)].map(([, one = ""]) =>
       one.trim(),
     );
     if (!users.includes(name)) {
-      const those = users.map(quoted).join(", ") || "nobody";
+      const those = users.map(quoted).join(", ") || "no user";
       checks.failed(
         "keyring",
         `${quoted(keyring)} has no key of ${quoted(name)}, only of ${those}`,

@@ -5,8 +5,8 @@ import { CephError, errnoNameOf } from "../../sources/ceph/errors.js";
 import { packNames, sliceNames } from "../../sources/ceph/name-batch.js";
 import type { CephPool } from "../../sources/ceph/pool.js";
 import type { NameBatch, ObjectName, Pair, WriteObject } from "../../sources/ceph/types.js";
-import { type AreaChecks, wordsOf } from "./check.js";
-import { ANSWER_MS, STEP_MS, within } from "./within.js";
+import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 interface PoolContext {
   readonly cluster: CephCluster;
@@ -26,12 +26,14 @@ export async function checkPool(
 ): Promise<void> {
   const name = `pool ${quoted(pool)}`;
   await withPool(checks, name, pool, "r", context, async (opened) => {
-    const listed = await within(STEP_MS, context.signal, (signal) => firstNames(opened, signal));
+    const listed = await withDeadline(STEP_MS, context.signal, (signal) =>
+      firstNames(opened, signal),
+    );
     if (listed === undefined) {
       checks.ok(name, "can be listed, and is empty");
       return;
     }
-    await within(STEP_MS, context.signal, (signal) => readFirst(opened, listed, signal));
+    await withDeadline(STEP_MS, context.signal, (signal) => readFirst(opened, listed, signal));
     checks.ok(name, "can be listed and read");
   });
 }
@@ -81,7 +83,7 @@ async function withPool(
     return;
   }
   try {
-    const opened = await within(STEP_MS, signal, () => cluster.openPool(pool));
+    const opened = await withDeadline(STEP_MS, signal, () => cluster.openPool(pool));
     try {
       await work(opened);
     } finally {
@@ -94,7 +96,7 @@ async function withPool(
 }
 
 /**
- * Without the pool, which the line names already. Of a refusal without where to look, either: what an
+ * Without the pool, which the check names already, and without the hint of a denied call: what an
  * administrator has to do is better said whole.
  */
 function withoutPool(error: CephError, pool: string): CephError {
@@ -155,7 +157,7 @@ function write(
     omapHeader: NOTHING,
     omap,
   };
-  return within(STEP_MS, signal, (inner) => pool.write([object], inner));
+  return withDeadline(STEP_MS, signal, (inner) => pool.write([object], inner));
 }
 
 /** Also after an interruption. */
@@ -166,9 +168,9 @@ async function remove(
   probe: ObjectName,
 ): Promise<void> {
   try {
-    await within(ANSWER_MS, undefined, (signal) => pool.remove(packNames([probe]), signal));
+    await withDeadline(ANSWER_MS, undefined, (signal) => pool.remove(packNames([probe]), signal));
   } catch (error) {
-    // Who may not write has written nothing.
+    // The write was denied, so there is nothing to clean up.
     if (error instanceof CephError && error.code === "CEPH_DENIED") return;
     const { detail, hint, settings } = wordsOf(error, "ceph");
     const more = `remove the object ${quoted(probe.name)} by hand`;

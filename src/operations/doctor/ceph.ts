@@ -3,8 +3,8 @@ import { CephCluster, type CephOptions } from "../../sources/ceph/cluster.js";
 import { libradosVersion } from "../../sources/ceph/librados.js";
 import { checkConf, checkKeyring } from "./ceph-files.js";
 import { checkPool, checkTarget } from "./ceph-pool.js";
-import type { AreaChecks } from "./check.js";
-import { ANSWER_MS, STEP_MS, within } from "./within.js";
+import { ANSWER_MS, STEP_MS, type AreaChecks } from "./check.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 export interface CephChecks {
   readonly ceph: CephOptions;
@@ -61,7 +61,7 @@ async function connect(
   };
   try {
     // Its own signal: that of a step ends with the step, and this one stays for all that follows.
-    return await within(STEP_MS, signal, () => CephCluster.connect(quick, signal));
+    return await withDeadline(STEP_MS, signal, () => CephCluster.connect(quick, signal));
   } catch (error) {
     checks.failedBy("connection", error, "ceph");
     return undefined;
@@ -76,7 +76,7 @@ async function checkPools(
 ): Promise<void> {
   let existing: readonly string[];
   try {
-    existing = await within(STEP_MS, signal, () => cluster.listPools());
+    existing = await withDeadline(STEP_MS, signal, () => cluster.listPools());
     checks.ok("pools", existing.length === 0 ? "there are none" : `${existing.length} there`);
   } catch (error) {
     checks.failedBy("pools", error, "ceph", "the user needs the capability mon 'allow r'");

@@ -1,6 +1,11 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { inOrder } from "./in-order.js";
 
+/** Longest wait for one answer of a server, ms: a slow server is not down. */
+export const ANSWER_MS = 10_000;
+/** Longest wait for a step, ms: both tries of its calls, and work that does not observe its signal. */
+export const STEP_MS = 30_000;
+
 /** What was looked at, how it is, and what to do about it. */
 export interface Check {
   /** `ceph`, `etcd`, `primary store` and so on. */
@@ -48,7 +53,7 @@ export class AreaChecks {
     this.#report({ area: this.#area, name, state: "skipped", detail });
   }
 
-  /** Runs parts of the area at the same time; they are told of in their order. */
+  /** Runs parts of the area at the same time; their checks are reported in order. */
   together(parts: readonly ((checks: AreaChecks) => Promise<void>)[]): Promise<void> {
     return inOrder<Check>(
       parts.map((part) => (report) => part(new AreaChecks(this.#area, report))),

@@ -40,8 +40,8 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
   const { etcd, ceph, outputDir, toolVersion } = options;
   const area =
     (name: string, run: (checks: AreaChecks) => Promise<void>): Part<Check> =>
-    (tell) =>
-      run(new AreaChecks(name, tell));
+    (report) =>
+      run(new AreaChecks(name, report));
   const areas = [area("program", async (checks) => checkProgram(checks, toolVersion))];
   areas.push(
     ceph === undefined
@@ -71,8 +71,8 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
 }
 
 function leftOut(area: string, setting: string): Part<Check> {
-  return async (tell) => {
-    tell({ area, name: "all", state: "skipped", detail: "left out", settings: [setting] });
+  return async (report) => {
+    report({ area, name: "all", state: "skipped", detail: "left out", settings: [setting] });
   };
 }
 

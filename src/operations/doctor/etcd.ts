@@ -2,8 +2,8 @@ import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { type Alarm, EtcdMember, type MemberStatus } from "../../sources/etcd/member.js";
 import { formatSize } from "../../size-text.js";
-import { type AreaChecks, wordsOf } from "./check.js";
-import { ANSWER_MS, STEP_MS, within } from "./within.js";
+import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 /** Versions that this program is tested with begin here. */
 const OLDEST = [3, 4] as const;
@@ -50,15 +50,15 @@ async function ask(
   options: Omit<EtcdOptions, "endpoints">,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const member = await within(STEP_MS, signal, (inner) =>
+  const member = await withDeadline(STEP_MS, signal, (inner) =>
     EtcdMember.connect(endpoint, options, inner),
   );
   try {
-    const status = await within(ANSWER_MS, signal, (inner) => member.status(inner));
+    const status = await withDeadline(ANSWER_MS, signal, (inner) => member.status(inner));
     const findings = newFindings(endpoint, status);
     judgeStatus(findings, status);
     try {
-      judgeAlarms(findings, await within(ANSWER_MS, signal, (inner) => member.alarms(inner)));
+      judgeAlarms(findings, await withDeadline(ANSWER_MS, signal, (inner) => member.alarms(inner)));
     } catch (error) {
       const { detail } = wordsOf(error, aboutOf(endpoint));
       findings.warnings.push(`alarms unknown (${detail})`);

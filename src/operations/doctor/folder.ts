@@ -2,9 +2,9 @@ import { access, constants } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { quoted } from "../../quoted.js";
 import { spaceAt } from "../../snapstore/local/space.js";
-import type { AreaChecks } from "./check.js";
+import { STEP_MS, type AreaChecks } from "./check.js";
 import { checkSpace } from "./space.js";
-import { STEP_MS, within } from "./within.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 /** The folder that a backup would be written to, which need not be there yet. */
 export async function checkFolder(
@@ -14,8 +14,8 @@ export async function checkFolder(
 ): Promise<void> {
   const name = quoted(folder);
   try {
-    await within(STEP_MS, signal, () => mayWrite(resolve(folder)));
-    checkSpace(checks, name, await within(STEP_MS, signal, () => spaceAt(resolve(folder))));
+    await withDeadline(STEP_MS, signal, () => mayWrite(resolve(folder)));
+    checkSpace(checks, name, await withDeadline(STEP_MS, signal, () => spaceAt(resolve(folder))));
   } catch (error) {
     checks.failedBy(name, error, "", "use another folder, or let this user write there", [
       "outputdir",

@@ -1,19 +1,19 @@
-/** Something that tells what it finds as it goes. */
-export type Part<T> = (tell: (found: T) => void) => Promise<void>;
+/** Work that reports what it finds as it goes. */
+export type Part<T> = (report: (found: T) => void) => Promise<void>;
 
-/** Runs parts at the same time and tells of them one after the other, each as far as it has come. */
+/** Runs parts at the same time, and reports their findings one part after the other, each finding as soon as it can. */
 export async function inOrder<T>(
   parts: readonly Part<T>[],
-  tell: (found: T) => void,
+  report: (found: T) => void,
 ): Promise<void> {
   const running = parts.map((part) => new RunningPart(part));
   try {
     for (const part of running) {
-      part.letOut(tell);
+      part.forward(report);
       await part.done;
     }
   } finally {
-    // Also those that are not waited for any more have something to remove.
+    // After a failure too: the other parts have probes to remove.
     await Promise.allSettled(running.map(({ done }) => done));
   }
 }
@@ -21,19 +21,19 @@ export async function inOrder<T>(
 class RunningPart<T> {
   readonly done: Promise<void>;
   readonly #held: T[] = [];
-  #tell: ((found: T) => void) | undefined;
+  #report: ((found: T) => void) | undefined;
 
   constructor(part: Part<T>) {
     this.done = part((found) => {
-      if (this.#tell === undefined) this.#held.push(found);
-      else this.#tell(found);
+      if (this.#report === undefined) this.#held.push(found);
+      else this.#report(found);
     });
     // Awaited later.
     this.done.catch(() => {});
   }
 
-  letOut(tell: (found: T) => void): void {
-    this.#tell = tell;
-    for (const found of this.#held.splice(0)) tell(found);
+  forward(report: (found: T) => void): void {
+    this.#report = report;
+    for (const found of this.#held.splice(0)) report(found);
   }
 }

@@ -4,7 +4,7 @@ import type { AreaChecks } from "./check.js";
 /** One archive file of the default size. */
 const LITTLE_BYTES = 2 * 2 ** 30;
 
-/** Whether there is room for a backup at all; how large it will be nobody knows. */
+/** Whether there is room for any backup; its size is not known. */
 export function checkSpace(
   checks: AreaChecks,
   name: string,

@@ -1,10 +1,10 @@
 import type { StoreFacts } from "../../snapstore/store.js";
 import type { AreaChecks } from "./check.js";
 
-/** S3 refuses requests that are 15 minutes off; backups have the time in their names long before. */
+/** Well below the 15 minutes at which S3 rejects requests: names of snapshots have the time in them. */
 const MUCH_MS = 60_000;
 
-/** @param aheadMs undefined where it cannot be told */
+/** @param aheadMs undefined where it is not known */
 export function checkClock(
   checks: AreaChecks,
   aheadMs: number | undefined,
@@ -24,7 +24,7 @@ export function checkClock(
   checks.warning(
     "clock",
     `the store's is ${seconds} s ${which} this machine's`,
-    "set this machine's clock, best by NTP; some stores refuse requests that are 15 minutes off",
+    "set this machine's clock, best by NTP; some stores reject requests that are 15 minutes off",
   );
 }
 

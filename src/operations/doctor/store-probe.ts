@@ -3,8 +3,8 @@ import { quoted } from "../../quoted.js";
 import { probeKey } from "../../snapshots/own-keys.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
-import { type AreaChecks, wordsOf } from "./check.js";
-import { ANSWER_MS, STEP_MS, within } from "./within.js";
+import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 const PROBE_BYTES = 1024;
 
@@ -28,7 +28,7 @@ export async function probeStore(
   try {
     const sent = Date.now();
     try {
-      await within(STEP_MS, signal, (inner) => store.put(key, bytes, { signal: inner }));
+      await withDeadline(STEP_MS, signal, (inner) => store.put(key, bytes, { signal: inner }));
       there = true;
     } catch (error) {
       // It may have come about all the same, unless it was refused.
@@ -54,7 +54,7 @@ async function checkHead(
   signal: AbortSignal,
 ): Promise<Date | undefined> {
   try {
-    const found = await within(STEP_MS, signal, (inner) => store.head(key, inner));
+    const found = await withDeadline(STEP_MS, signal, (inner) => store.head(key, inner));
     if (found?.size === PROBE_BYTES) {
       checks.ok("head", `${found.size} bytes`);
       return found.modified;
@@ -79,7 +79,7 @@ async function checkGet(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const read = await within(STEP_MS, signal, async (inner) => {
+    const read = await withDeadline(STEP_MS, signal, async (inner) => {
       const pieces: Uint8Array[] = [];
       for await (const piece of store.get(key, { signal: inner })) pieces.push(piece);
       return Buffer.concat(pieces);
@@ -101,8 +101,8 @@ async function checkGet(
 /** Also after an interruption: nothing is to stay behind. */
 async function checkDelete(checks: AreaChecks, store: SnapStore, key: string): Promise<void> {
   try {
-    await within(STEP_MS, undefined, (inner) => store.delete(key, inner));
-    const left = await within(ANSWER_MS, undefined, (inner) => store.head(key, inner));
+    await withDeadline(STEP_MS, undefined, (inner) => store.delete(key, inner));
+    const left = await withDeadline(ANSWER_MS, undefined, (inner) => store.head(key, inner));
     if (left === undefined) checks.ok("delete", "the probe is gone");
     else checks.failed("delete", `${quoted(key)} is still there`, "remove it by hand");
   } catch (error) {

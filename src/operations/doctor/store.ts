@@ -3,11 +3,11 @@ import { StoreError } from "../../snapstore/errors.js";
 import { openStore } from "../../snapstore/open-store.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
-import { type AreaChecks, wordsOf } from "./check.js";
+import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
 import { checkSpace } from "./space.js";
 import { checkClock, checkLock, checkVersioning } from "./store-facts.js";
 import { probeStore } from "./store-probe.js";
-import { ANSWER_MS, STEP_MS, within } from "./within.js";
+import { withDeadline } from "../../flow/deadline.js";
 
 /**
  * Whether backups can be kept in a store. Resolves with its place, where it could be opened.
@@ -23,7 +23,7 @@ export async function checkStore(
   let opened: SnapStore;
   try {
     config = configure();
-    opened = await within(STEP_MS, signal, () => openStore(config));
+    opened = await withDeadline(STEP_MS, signal, () => openStore(config));
   } catch (error) {
     checks.failedBy("settings", error, "", "check the settings and credentials of the store");
     return undefined;
@@ -49,7 +49,7 @@ async function look(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const page = await within(STEP_MS, signal, (inner) =>
+    const page = await withDeadline(STEP_MS, signal, (inner) =>
       store.list("", { shallow: true, limit: 100, signal: inner }),
     );
     const count = page.objects.length + page.folders.length;
@@ -85,7 +85,11 @@ async function factsOf(
   signal: AbortSignal,
 ): Promise<StoreFacts | undefined> {
   try {
-    return await within(STEP_MS, signal, async (inner) => (await store.describe?.(inner)) ?? {});
+    return await withDeadline(
+      STEP_MS,
+      signal,
+      async (inner) => (await store.describe?.(inner)) ?? {},
+    );
   } catch (error) {
     const { detail } = wordsOf(error, store.name);
     checks.skipped("facts", `the store does not say how it keeps things: ${detail}`);

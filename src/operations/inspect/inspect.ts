@@ -1,15 +1,12 @@
-import type { BackupReader, ReadOptions } from "../../archive/backup-reader.js";
-import type { ContentsVisitor } from "../../archive/contents.js";
+import type { BackupReader } from "../../archive/backup-reader.js";
 import { ContentsCheck } from "../../archive/contents-check.js";
 import { FileThread } from "../../threads/file-thread.js";
-import { SealPool } from "../../archive/seal/seal-pool.js";
 import { throwIfAborted, UsageError } from "../../errors.js";
-import { type BackupLocation, locateBackup, originalFolder } from "../open/backup-location.js";
+import { type BackupLocation, originalFolder } from "../open/backup-location.js";
 import type { OperationContext } from "../context.js";
 import { inspectOriginal } from "./original.js";
-import { openNamed } from "../open/open-named.js";
-import { passphraseKeys } from "../open/passphrase-keys.js";
-import { timedKeys } from "../open/derived-keys.js";
+import { passphraseKeys } from "../open/derived-keys.js";
+import { openBackup } from "../open/open-backup.js";
 
 export interface InspectOptions {
   readonly location: BackupLocation;
@@ -24,20 +21,18 @@ export async function inspectBackup(
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
   const { location } = options;
-  const original = await originalFolder(location);
-  if (original !== undefined && options.quick) {
+  if (options.quick && (await originalFolder(location)) !== undefined) {
     throw new UsageError("an archive of the original tool has no index for a quick inspection", {
       hint: "inspect all of it",
       settings: ["no-quick"],
     });
   }
   const passphrase = passphraseKeys(await context.passphrase(), report);
-  if (original !== undefined) return inspectOriginal(original, passphrase, context);
-  const located = await locateBackup(location, context);
-  const pool = new SealPool();
+  const opened = await openBackup({ location, passphrase }, context);
   try {
-    const backup = await timedKeys(context, () => openNamed(located, passphrase, pool, context));
-    if (options.quick) await readWholeIndex(backup, { signal });
+    if (opened.kind === "original") return await inspectOriginal(opened.backup, context);
+    const { backup } = opened;
+    if (options.quick) await backup.checkIndex({ signal });
     else await checkContents(backup, context);
     const { metadata, manifest } = backup;
     const { counts } = metadata;
@@ -66,7 +61,7 @@ export async function inspectBackup(
     throwIfAborted(signal);
     return { complete: true };
   } finally {
-    await Promise.all([pool.close(), located.close()]);
+    await opened.close();
   }
 }
 
@@ -79,45 +74,17 @@ export async function checkContents(
   const reading = { hashOn: thread, signal };
   const check = new ContentsCheck(backup, reading);
   const { objects, records } = backup.metadata.counts;
-  const progress = () =>
-    report({
-      type: "progress",
-      phase: "inspect",
-      done: check.items,
-      total: objects + records,
-      unit: "items",
-    });
   try {
-    // The index is walked beside the archives; its digest is checked on a pass of its own.
-    await readWholeIndex(backup, reading);
+    // The comparison reads the index beside the archives; its digest is checked on a pass of its own.
+    await backup.checkIndex(reading);
     for (let number = 0; number < backup.archives.length; number++) {
-      await check.visit(number, {
-        ...NOTHING,
-        settle: async () => {
-          throwIfAborted(signal);
-          progress();
-        },
-      });
+      for await (const _ of check.items(number)) {
+        throwIfAborted(signal);
+        const total = objects + records;
+        report({ type: "progress", phase: "inspect", done: check.count, total, unit: "items" });
+      }
     }
   } finally {
     await Promise.all([check.close(), thread.close()]);
   }
 }
-
-/** Checks all of INDEX.bin. Throws DAMAGED. */
-export async function readWholeIndex(backup: BackupReader, reading: ReadOptions): Promise<void> {
-  for await (const _ of backup.readIndex(reading)) throwIfAborted(reading.signal);
-}
-
-/** Does nothing with what a backup holds. */
-const NOTHING: Omit<ContentsVisitor, "settle"> = {
-  beginObject: () => {},
-  attributes: () => {},
-  omapPage: () => {},
-  data: () => {},
-  endObject: () => {},
-  torn: () => {},
-  records: () => {},
-  leases: () => {},
-  tombstones: () => {},
-};

@@ -4,49 +4,42 @@ import { OriginalBackup } from "../../archive/original/original-backup.js";
 import { throwIfAborted } from "../../errors.js";
 import type { OperationContext } from "../context.js";
 import type { OperationEvent } from "../events.js";
-import { Likeness } from "./similar-contents.js";
+import { SimilarContents } from "./similar-contents.js";
 import { MOST_LINES, placeOf, reportFindings } from "../open/original-objects.js";
-import { timedKeys } from "../open/derived-keys.js";
 
-/** What nobody can find out by reading such an archive. */
+/** What reading such an archive cannot find out. */
 export const ORIGINAL_DOUBT =
   "a pass says that the archive is as it was written, not that the original tool wrote what Ceph held: it can seal one object's bytes under another's name, which nothing in the archive shows; take a new backup with this program";
 
-/** Decrypts all of an archive of the original tool, and says what of it can be doubted. */
+/** Decrypts all of an archive of the original tool, and reports what of it can be doubted. */
 export async function inspectOriginal(
-  folder: string,
-  passphrase: PassphraseKeys,
+  backup: OriginalBackup,
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
-  const { report, signal } = context;
-  const backup = await timedKeys(context, () => OriginalBackup.open(folder, passphrase, signal));
-  try {
-    const found = await readEverything(backup, context);
-    report({
-      type: "inspected",
-      objects: found.objects,
-      records: found.records,
-      pools: [...backup.summary.pools],
-      original: {
-        files: backup.summary.archives.length + (backup.summary.hasMetadata ? 1 : 0),
-        sealedBytes: backup.summary.sealedBytes,
-        objectBytes: found.objectBytes,
-      },
-    });
-    const warn = (message: string) => report({ type: "warning", message });
-    for (const gap of backup.summary.gaps) warn(gap);
-    if (found.unknown > 0) {
-      warn(`${METADATA_NAME} does not name ${found.unknown} of the objects in it`);
-    }
-    const whole = await reportFindings(backup, report);
-    if (found.suspects > MOST_LINES) {
-      warn(`${found.suspects - MOST_LINES} more objects begin like another`);
-    }
-    warn(ORIGINAL_DOUBT);
-    return { complete: backup.summary.gaps.length === 0 && whole };
-  } finally {
-    await backup.close();
+  const { report } = context;
+  const found = await readEverything(backup, context);
+  report({
+    type: "inspected",
+    objects: found.objects,
+    records: found.records,
+    pools: [...backup.summary.pools],
+    original: {
+      files: backup.summary.archives.length + (backup.summary.hasMetadata ? 1 : 0),
+      sealedBytes: backup.summary.sealedBytes,
+      objectBytes: found.objectBytes,
+    },
+  });
+  const warn = (message: string) => report({ type: "warning", message });
+  for (const gap of backup.summary.gaps) warn(gap);
+  if (found.unknown > 0) {
+    warn(`${METADATA_NAME} does not name ${found.unknown} of the objects in it`);
   }
+  const whole = await reportFindings(backup, report);
+  if (found.suspects > MOST_LINES) {
+    warn(`${found.suspects - MOST_LINES} more objects begin like another`);
+  }
+  warn(ORIGINAL_DOUBT);
+  return { complete: backup.summary.gaps.length === 0 && whole };
 }
 
 /** Reads all of an archive of the original tool, as {@link inspectOriginal} does. Throws ArchiveError. */
@@ -58,7 +51,7 @@ export async function checkOriginal(
   const { signal } = context;
   const backup = await OriginalBackup.open(folder, passphrase, signal);
   try {
-    // What only looks suspicious is said once, by the restore itself or by inspect.
+    // Doubts are reported once, by the restore itself or by inspect.
     const report = (event: OperationEvent) => {
       if (event.type === "progress") context.report(event);
     };
@@ -89,20 +82,20 @@ async function readEverything(
     unknown: 0,
     suspects: 0,
   };
-  const likeness = new Likeness();
+  const similar = new SimilarContents();
   for (let number = 0; number < backup.summary.archives.length; number++) {
-    for await (const item of backup.items(number, { likeness: true, signal })) {
+    for await (const item of backup.items(number, { withPrefixes: true, signal })) {
       throwIfAborted(signal);
       if (item.kind === "records") {
         for (const page of item.pages) found.records += page.length;
       } else {
-        const { object, prefixes, met, mtime } = item;
+        const { object, prefixes, occurrence, mtime } = item;
         found.objects++;
         found.objectBytes += object.content.length;
         if (backup.summary.hasMetadata && mtime === undefined) found.unknown++;
         const place = placeOf(object);
-        // One that came before is no other object.
-        const alike = met === "first" ? likeness.find(place, prefixes) : undefined;
+        // A repetition is not another object.
+        const alike = occurrence === "first" ? similar.find(place, prefixes) : undefined;
         if (alike !== undefined && ++found.suspects <= MOST_LINES) {
           report({ type: "suspects", objects: [alike.other, place], bytes: alike.bytes });
         }

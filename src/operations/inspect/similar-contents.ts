@@ -1,21 +1,21 @@
 import type { ContentPrefix } from "../../archive/original/frame-jobs.js";
 import type { ObjectPlace } from "../events.js";
 
-/** Prefixes that are remembered, about 200 bytes each; the oldest are forgotten. */
+/** Prefixes that are kept, about 200 bytes each; the oldest are dropped. */
 const REMEMBERED = 500_000;
 
 /**
- * Finds objects that begin with the same bytes: the original tool, sealing a read buffer that was in
- * use again, wrote one object's content under the name of another. The lengths stay as they were, so one
- * of the two is a beginning of the other.
+ * Finds objects that begin with the same bytes: the original tool sealed a read buffer that was in use again, and so
+ * wrote the content of one object under the name of another. The lengths stay as they were, so one of the two contents
+ * is a prefix of the other.
  */
-export class Likeness {
+export class SimilarContents {
   /** The first object that had a prefix. */
   readonly #all = new Map<string, ObjectPlace>();
   /** The first object of which the prefix is more than half. */
   readonly #longest = new Map<string, ObjectPlace>();
 
-  /** An object before this one that begins alike, over more than half of the shorter one. */
+  /** An earlier object with the same first bytes, over more than half of the shorter one. */
   find(
     object: ObjectPlace,
     prefixes: readonly ContentPrefix[],

@@ -10,7 +10,7 @@ import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { chooseSnapshot } from "./choose-snapshot.js";
 import type { StoreContext } from "../context.js";
-import type { NamedFiles } from "./open-named.js";
+import type { NamedFiles } from "./named-backup.js";
 import { SeenSnapshots } from "./seen-snapshots.js";
 import { openRetrying } from "./stores.js";
 
@@ -19,13 +19,13 @@ export type BackupLocation =
   | { readonly kind: "folder"; readonly folder: string }
   | {
       readonly kind: "snapshot";
-      /** One store; or two, of which the one with the newest complete snapshot is taken. */
+      /** One store, or two: the one with the newest complete snapshot is read. */
       readonly stores: readonly StoreConfig[];
       /** A name, or `latest`. */
       readonly snapshot: string;
     };
 
-/** The folder, when an archive of the original tool is in it. */
+/** The folder, when it holds an archive of the original tool. */
 export async function originalFolder(location: BackupLocation): Promise<string | undefined> {
   if (location.kind !== "folder" || !(await isOriginal(location.folder))) return undefined;
   return location.folder;
@@ -33,16 +33,16 @@ export async function originalFolder(location: BackupLocation): Promise<string |
 
 /** A backup that was found. */
 export interface LocatedBackup extends NamedFiles {
-  /** The backups that it stands on, its base first, where the store knows them; undefined for a folder. */
+  /** Its bases, its own base first; undefined for a folder, which does not know them. */
   bases?(): Promise<NamedFiles[]>;
-  /** Throws NO_BASE unless the store has all of them, whole; undefined for a folder. */
+  /** Throws NO_BASE unless the store has all of them complete; undefined for a folder. */
   requireBases?(): Promise<void>;
-  /** Whether it is on this machine, as far as can be told: reading it twice takes no network. */
+  /** Whether it is in a folder or a Local store, so that reading it twice is cheap. */
   readonly local: boolean;
   close(): Promise<void>;
 }
 
-/** Throws StoreError, NO_SNAPSHOT. Whether a folder holds a backup is found out when it is read. */
+/** Throws StoreError, NO_SNAPSHOT. Does not look into a folder. */
 export async function locateBackup(
   location: BackupLocation,
   context: StoreContext,
@@ -89,7 +89,7 @@ interface Found {
   readonly found: StoredSnapshot;
 }
 
-/** The newest over all stores; of two that are alike the first. A store that cannot be asked is warned of while another can. */
+/** The newest of all stores, the first of two equal ones. Warns of a store that fails while another answers. */
 async function newest(
   stores: readonly SnapStore[],
   snapshot: string,

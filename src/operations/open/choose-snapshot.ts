@@ -4,8 +4,8 @@ import type { SnapStore } from "../../snapstore/store.js";
 import { type SeenSnapshots, seenSnapshot } from "./seen-snapshots.js";
 
 /**
- * The snapshot that a user means by a name, or by `latest`; `seen` compares it with what the store showed before.
- * Throws UsageError for what is no name, NO_SNAPSHOT.
+ * The snapshot with a name, or the newest for `latest`; `seen` compares it with what the store has shown before.
+ * Throws UsageError for an invalid name, NO_SNAPSHOT.
  */
 export async function chooseSnapshot(
   store: SnapStore,

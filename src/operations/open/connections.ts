@@ -2,8 +2,8 @@ import { CephCluster, type CephOptions } from "../../sources/ceph/cluster.js";
 import { EtcdCluster, type EtcdOptions } from "../../sources/etcd/cluster.js";
 
 /**
- * Connections that are made while something else takes its time: deriving keys takes as long. A failure is told to
- * who asks for the connection.
+ * Connections that are made while keys are derived, which takes as long. Awaiting a connection throws what making it
+ * threw.
  */
 export class Connections {
   readonly etcd: Promise<EtcdCluster> | undefined;
@@ -21,7 +21,7 @@ export class Connections {
     this.ceph?.catch(() => {});
   }
 
-  /** Closes what is there, and gives up what is still on its way. */
+  /** Closes connections, and aborts those that are being made. */
   async close(): Promise<void> {
     this.#abort.abort();
     await this.ceph?.then(

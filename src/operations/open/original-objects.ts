@@ -6,16 +6,16 @@ import { quoted } from "../../quoted.js";
 import type { OperationContext } from "../context.js";
 import type { ObjectPlace } from "../events.js";
 
-/** Lines for each kind of thing that is wrong; the rest is counted. */
+/** Messages for each kind of fault; further ones are counted. */
 export const MOST_LINES = 100;
 
-/** Bytes that are written before the writer is asked for room. */
+/** Bytes that are written before waiting for the writer. */
 const PIECE_BYTES = 1 << 20;
 const NONE = new Uint8Array(0);
 
 type ObjectItem = Extract<OriginalItem, { kind: "object" }>;
 
-/** The name of an object of the original tool, which kept no locators. */
+/** The name of an object; the original tool kept no locators. */
 export function entryNameOf({ object }: ObjectItem): EntryName {
   return { pool: object.pool, namespace: object.namespace, locator: NONE, name: object.name };
 }
@@ -47,8 +47,8 @@ export async function writeOriginalObject(
 }
 
 /**
- * Says what was found to be wrong, once all was read. Returns whether all came that the archive should
- * hold, and nothing was passed over that it holds.
+ * Reports the faults that were found, once all was read. Returns whether the archive held every object that it should,
+ * and none with two different contents.
  */
 export async function reportFindings(
   backup: OriginalBackup,
@@ -64,7 +64,7 @@ export async function reportFindings(
   }
   for (const object of findings.others) {
     warn(
-      `${folder} holds the ceph object ${pathOf(object)} again with other contents: the first that came counts, and nobody can tell which is right`,
+      `${folder} holds the ceph object ${pathOf(object)} again with other contents: the first one counts, and either may be the right one`,
     );
   }
   if (findings.otherwise > findings.others.length) {
@@ -74,10 +74,11 @@ export async function reportFindings(
     warn(`the etcd records of ${folder} are not in order: frames were repeated or changed places`);
   }
   const reason = `${METADATA_NAME} of ${folder} names it`;
-  const unmet = times.unmet === 0 ? [] : await backup.unmet(MOST_LINES);
-  for (const object of unmet) report({ type: "missing", ...placeOf(object), reason });
-  if (times.unmet > unmet.length) warn(`${times.unmet - unmet.length} more objects are missing`);
-  return findings.otherwise === 0 && times.unmet === 0;
+  const missing = times.missing === 0 ? [] : await backup.missing(MOST_LINES);
+  for (const object of missing) report({ type: "missing", ...placeOf(object), reason });
+  if (times.missing > missing.length)
+    warn(`${times.missing - missing.length} more objects are missing`);
+  return findings.otherwise === 0 && times.missing === 0;
 }
 
 function pathOf({ pool, namespace, name }: ObjectPlace): string {

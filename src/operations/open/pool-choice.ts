@@ -2,32 +2,28 @@ import { UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { CephCluster } from "../../sources/ceph/cluster.js";
 
+export interface PoolChoice {
+  /** None: all. */
+  readonly includePools: readonly string[];
+  readonly skipPools: readonly string[];
+}
+
 /**
  * The pools to back up: all of `includePools`, or all there are, less `skipPools`. Throws UsageError, and CephError when
  * one of them cannot be read whole.
  */
-export async function choosePools(
-  ceph: CephCluster,
-  options: { includePools: readonly string[]; skipPools: readonly string[] },
-): Promise<string[]> {
+export async function choosePools(ceph: CephCluster, choice: PoolChoice): Promise<string[]> {
   const existing = await ceph.listPools();
-  requirePools(existing, [...options.includePools, ...options.skipPools]);
-  const named = options.includePools.length > 0 ? [...new Set(options.includePools)] : existing;
-  const pools = named.filter(covers(options));
+  requirePools(existing, [...choice.includePools, ...choice.skipPools]);
+  const named = choice.includePools.length > 0 ? [...new Set(choice.includePools)] : existing;
+  const pools = named.filter((pool) => isCovered(pool, choice));
   await ceph.requireNoTiers(pools, "read");
   return pools;
 }
 
-/** Whether a pool would be chosen, were it there. */
-export function covers({
-  includePools,
-  skipPools,
-}: {
-  includePools: readonly string[];
-  skipPools: readonly string[];
-}): (pool: string) => boolean {
-  return (pool) =>
-    (includePools.length === 0 || includePools.includes(pool)) && !skipPools.includes(pool);
+/** Whether a pool would be chosen if it existed. */
+export function isCovered(pool: string, { includePools, skipPools }: PoolChoice): boolean {
+  return (includePools.length === 0 || includePools.includes(pool)) && !skipPools.includes(pool);
 }
 
 /** Throws UsageError when the cluster has no pool of one of these names. */

@@ -1,12 +1,12 @@
 import type { FailedCall } from "../../snapstore/layers/retry-policy.js";
 import type { OperationContext } from "../context.js";
 
-/** One failed try is nothing to speak of, unless the wait for the next is one that a user notices. */
+/** A first failure is not reported unless the wait before the retry is as long as this. */
 const NOTICED_MS = 1_000;
-/** Of one store is spoken no more often than this. */
+/** Least time between two reports about one store. */
 const EVERY_MS = 30_000;
 
-/** For `RetryPolicy.onRetry` of one store: says that its calls are tried again, early and seldom. */
+/** For `RetryPolicy.onRetry` of one store: reports that its calls are retried: early, and seldom. */
 export function retryNotes(report: OperationContext["report"]): (failed: FailedCall) => void {
   let next = Number.NEGATIVE_INFINITY;
   return ({ error, failures, delayMs, mostDelaysMs }) => {

@@ -9,10 +9,10 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { StateFile, StateFileError } from "./state-file.js";
 
-/** A time is shorter; a manifest that a store made up may have any text there. */
+/** Longer than any time; a forged manifest may hold any text. */
 const MOST_TIME_CHARACTERS = 64;
 
-/** A complete snapshot that a store showed. */
+/** A complete snapshot that a store has shown. */
 export interface SeenSnapshot {
   readonly name: SnapshotName;
   /** Of the backup. */
@@ -23,7 +23,7 @@ export interface SeenSnapshot {
 
 /**
  * The newest complete snapshot that each store has shown to this user, in a file for each store. A store that shows an
- * older state later is warned of: deleting snapshots, or bringing back an old copy of a store, breaks no seal.
+ * older state later causes a warning: deleting snapshots, or restoring an old copy of a store, breaks no seal.
  */
 export class SeenSnapshots {
   readonly #context: StoreContext;
@@ -44,7 +44,7 @@ export class SeenSnapshots {
     });
   }
 
-  /** The same where only the names in a store are known, some of them perhaps of unfinished snapshots. */
+  /** Like `check`, where only names are known, perhaps of unfinished snapshots. */
   async checkNames(store: SnapStore, newest: SnapshotName | undefined): Promise<void> {
     await this.#update(store, (before) => {
       if (before === undefined) return before;
@@ -64,7 +64,7 @@ export class SeenSnapshots {
     });
   }
 
-  /** Before this program deletes a snapshot: from now on `left` is the newest one that is expected. */
+  /** To be called before this program deletes a snapshot: from now on it expects `left` as the newest. */
   async forget(
     store: SnapStore,
     deleted: SnapshotName,
@@ -117,7 +117,7 @@ export class SeenSnapshots {
     } catch (error) {
       if (!(error instanceof StateFileError)) throw error;
       const message = `what ${store.name} shows is not remembered: ${error.message}`;
-      // In a container a home often cannot be written to; who names a folder wants it written.
+      // A home in a container is often read-only; a folder that the user named must be writable.
       if (this.#context.stateFolder?.named) this.#context.report({ type: "warning", message });
       else this.#note(message);
     }
@@ -133,7 +133,7 @@ export class SeenSnapshots {
   }
 }
 
-/** The newest complete one of a listing. */
+/** The newest complete snapshot of a listing. */
 export function newestComplete(listed: readonly StoredSnapshot[]): SeenSnapshot | undefined {
   return listed
     .map(seenSnapshot)
@@ -142,7 +142,7 @@ export function newestComplete(listed: readonly StoredSnapshot[]): SeenSnapshot 
     .at(-1);
 }
 
-/** Undefined for what is not complete. */
+/** Undefined unless it is complete. */
 export function seenSnapshot({ name, state, facts }: StoredSnapshot): SeenSnapshot | undefined {
   if (state !== "complete" || facts === undefined) return undefined;
   return { name, id: facts.id, finishedAt: facts.finishedAt.slice(0, MOST_TIME_CHARACTERS) };

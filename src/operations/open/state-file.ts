@@ -2,29 +2,29 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Where this user's state is kept. */
+/** The folder of this user's state. */
 export interface StateFolder {
   readonly path: string;
-  /** Whether the user named this very folder. */
+  /** Whether the user named it. */
   readonly named: boolean;
 }
 
-/** A file of state cannot be read, understood or written. */
+/** A state file cannot be read, parsed or written. */
 export class StateFileError extends Error {}
 
-/** A small file about one store. It is replaced as a whole, so that runs side by side never see half of one. */
+/** A small file about one store. It is replaced atomically, so that concurrent runs never read half of it. */
 export class StateFile {
   readonly path: string;
   readonly #folder: string;
 
-  /** @param about what it is about; a store's place */
+  /** @param about the place of a store */
   constructor(folder: string, about: string) {
     const digest = createHash("sha256").update(about).digest("hex");
     this.#folder = folder;
     this.path = join(folder, `store-${digest.slice(0, 32)}.json`);
   }
 
-  /** Undefined when it is not there. Throws StateFileError. */
+  /** Undefined when it does not exist. Throws StateFileError. */
   async read(): Promise<string | undefined> {
     try {
       return await readFile(this.path, "utf8");

@@ -5,10 +5,10 @@ import type { StoreRetryPolicy } from "../../snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore } from "../../snapstore/store.js";
 
-/** Tries of one call, the first included: who waits for an answer would rather hear why there is none. */
+/** Tries of one call, the first included: few, since a user waits for the answer. */
 const ATTEMPTS = 4;
 
-/** A store whose calls are tried again where that may help. The caller closes it. */
+/** Opens a store that retries its calls where that may help. The caller closes it. */
 export async function openRetrying(
   config: StoreConfig,
   policy: Partial<StoreRetryPolicy> = {},
@@ -16,7 +16,7 @@ export async function openRetrying(
   return new RetryingStore(await openStore(config), { attempts: ATTEMPTS, ...policy });
 }
 
-/** Opens one store for the time of `work`; its calls are tried again where that may help. */
+/** Opens a store that retries its calls, for the duration of `work`. */
 export async function withStore<T>(
   config: StoreConfig,
   work: (store: SnapStore) => Promise<T>,
@@ -30,7 +30,7 @@ export async function withStore<T>(
   }
 }
 
-/** Opens two, which must not be the same place. @throws UsageError */
+/** Opens two stores. Throws UsageError when they are the same place. */
 export function withTwoStores<T>(
   one: StoreConfig,
   other: StoreConfig,

@@ -6,8 +6,8 @@ import { mostIndexedObjects } from "../../archive/metadata.js";
 import { ObjectTable } from "../../archive/index/object-table.js";
 
 /**
- * Where the last state of each object of a chain lies, so that a restore writes each object once. A
- * backup of some pools only says nothing of the others: for those an older one speaks.
+ * Where the last state of each object of a chain is, so that a restore writes each object once. Of a pool that the
+ * newest backup does not cover, the next older backup that covers it decides.
  */
 export class FinalState {
   readonly #table: ObjectTable;
@@ -17,16 +17,24 @@ export class FinalState {
     this.#table = new ObjectTable(size);
   }
 
-  /** `chain` is newest first. Throws DAMAGED when an index refers to another chain. */
-  static async load(chain: readonly BackupReader[], signal: AbortSignal): Promise<FinalState> {
+  /**
+   * `chain` is newest first. Reads the indexes that it needs, mostly the newest alone, and with `all` the others too, to
+   * check them. Throws DAMAGED, also when an index refers to another chain.
+   */
+  static async load(
+    chain: readonly BackupReader[],
+    { all, signal }: { readonly all: boolean; readonly signal: AbortSignal },
+  ): Promise<FinalState> {
     const pools = new Set(chain.flatMap(({ metadata }) => metadata.ceph?.pools ?? []));
     const final = new FinalState(
       Math.max(...chain.map(({ metadata }) => mostIndexedObjects(metadata.counts))) *
-        speakers(chain),
+        decidingBackups(chain),
     );
     for (const [ordinal, member] of chain.entries()) {
-      if ([...pools].every((pool) => final.#pools.has(pool))) break;
-      if (member.metadata.ceph !== null) await final.#add(chain, ordinal, member, signal);
+      const complete = [...pools].every((pool) => final.#pools.has(pool));
+      if (!complete && member.metadata.ceph !== null) {
+        await final.#add(chain, ordinal, member, signal);
+      } else if (all) await member.checkIndex({ signal });
     }
     return final;
   }
@@ -61,7 +69,7 @@ export class FinalState {
     }
   }
 
-  /** Whether the object is there at the end of the chain. */
+  /** Whether the object exists at the end of the chain. */
   has(object: EntryName): boolean {
     return this.#slot(object) !== undefined;
   }
@@ -80,8 +88,8 @@ export class FinalState {
   }
 }
 
-/** How many backups of a chain may speak for some pool: mostly the newest alone. */
-function speakers(chain: readonly BackupReader[]): number {
+/** How many backups of a chain decide on some pool: mostly the newest alone. */
+function decidingBackups(chain: readonly BackupReader[]): number {
   const seen = new Set<string>();
   let count = 0;
   for (const { metadata } of chain) {

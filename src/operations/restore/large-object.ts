@@ -1,69 +1,45 @@
+import type { ArchiveItem } from "../../archive/contents.js";
 import type { ArchivedPair, ObjectAttributes } from "../../archive/records.js";
-import { BackupToolError } from "../../errors.js";
 import type { CephPool } from "../../sources/ceph/pool.js";
 import type { ObjectName } from "../../sources/ceph/types.js";
-import { Channel } from "../../flow/channel.js";
+import type { ItemCursor } from "./item-cursor.js";
+
+/** The object changed while it was backed up: what was read of it is void. */
+export class TornObject extends Error {}
 
 /**
- * An object that is written in pieces while the archive is read: pages of its omap, then its time, then its
- * data. Holds a page and a piece at most.
+ * Writes an object while it is read: its further pages of omap from `first` on, then its time and its data. Holds a page
+ * and a piece at most. Throws TornObject where the archive says that what was written is void.
  */
-export class LargeObjectRestore {
-  readonly #pages = new Channel<readonly ArchivedPair[]>();
-  readonly #data = new Channel<Uint8Array[]>();
-  readonly #written: Promise<void>;
-  #setMtime: (ns: bigint) => void = () => {};
-
-  constructor(
-    pool: CephPool,
-    name: ObjectName,
-    { xattrs, omapHeader, omap }: ObjectAttributes,
-    signal: AbortSignal,
-  ) {
-    const mtime = new Promise<bigint>((resolve) => {
-      this.#setMtime = resolve;
-    });
-    const pages = following(omap, this.#pages);
-    const data = this.#data;
-    this.#written = pool.writeLarge(name, { mtime, xattrs, omapHeader, omap: pages, data, signal });
-    this.#written.catch((error: unknown) => this.#fail(error));
+export async function restoreLargeObject(
+  pool: CephPool,
+  name: ObjectName,
+  { xattrs, omapHeader, omap }: ObjectAttributes,
+  from: {
+    readonly first: Extract<ArchiveItem, { type: "omap" | "data-start" }>;
+    readonly cursor: ItemCursor;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { first, cursor, signal } = from;
+  let setMtime: (ns: bigint) => void = () => {};
+  const mtime = new Promise<bigint>((resolve) => {
+    setMtime = resolve;
+  });
+  async function* pages(): AsyncGenerator<readonly ArchivedPair[]> {
+    yield omap;
+    let item: ArchiveItem | undefined = first;
+    for (; item?.type === "omap"; item = await cursor.next()) yield item.pairs;
+    if (item?.type !== "data-start") throw new TornObject("the object changed while it was read");
+    setMtime(item.mtime);
   }
-
-  /** A further page of the omap. Resolves when the one before is on its way. */
-  page(pairs: readonly ArchivedPair[]): Promise<void> {
-    return this.#pages.send(pairs);
+  async function* pieces(): AsyncGenerator<Uint8Array[]> {
+    for (;;) {
+      const item = await cursor.next();
+      if (item?.type !== "data") return;
+      // A copy: the chunk may be used again before the cluster has the piece.
+      yield [Buffer.from(item.bytes)];
+    }
   }
-
-  /** The omap is complete. */
-  endPages(mtime: bigint): void {
-    this.#setMtime(mtime);
-    this.#pages.end();
-  }
-
-  piece(bytes: Uint8Array): Promise<void> {
-    return this.#data.send([bytes]);
-  }
-
-  /** Resolves when the cluster has all of it. */
-  end(): Promise<void> {
-    this.#data.end();
-    return this.#written;
-  }
-
-  /** Stops half-way; what was written stays. */
-  async giveUp(): Promise<void> {
-    this.#fail(new BackupToolError("GIVEN_UP", "the rest of the object does not come"));
-    await this.#written.catch(() => {});
-  }
-
-  #fail(error: unknown): void {
-    this.#pages.fail(error);
-    this.#data.fail(error);
-    this.#setMtime(0n);
-  }
-}
-
-async function* following<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {
-  yield first;
-  yield* rest;
+  await pool.writeLarge(name, { mtime, xattrs, omapHeader, omap: pages(), data: pieces(), signal });
 }

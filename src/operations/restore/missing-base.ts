@@ -1,15 +1,17 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
+import { ArchiveError } from "../../archive/errors.js";
+import { INDEX_NAME } from "../../archive/format.js";
 import type { IndexedKey, IndexedObject } from "../../archive/index/index-items.js";
 import { quoted } from "../../quoted.js";
 import { ENOENT } from "../../sources/ceph/errors.js";
 import { packNames } from "../../sources/ceph/name-batch.js";
-import { currentKeys } from "../../archive/index/last-records.js";
+import { lastRecords } from "../../archive/index/last-records.js";
 import { type RestoreTarget, unlessDenied } from "./target.js";
 
-/** Objects of each pool, and keys, that are looked for in the target. */
+/** Objects of each pool, and keys, that are looked up in the target. */
 const SAMPLE = 256;
 
-/** That a restore of an incremental alone does not bring back what the backup is of. */
+/** The target lacks what an incremental leaves to its base. */
 export interface MissingBase {
   readonly message: string;
   /** Names of the settings that the message is about. */
@@ -19,16 +21,30 @@ export interface MissingBase {
 }
 
 /**
- * What an incremental leaves to its base is looked for in the target: a sample of the objects and keys of its index that
- * only the base holds. Undefined when the target holds them.
+ * Looks in the target for what an incremental leaves to its base: a sample of the objects and keys of its index that
+ * only the base holds. Undefined when the target holds them. Throws DAMAGED for the index, unless `withIndex` is false.
  */
 export async function missingBase(
+  backup: BackupReader,
+  target: RestoreTarget,
+  { withIndex, signal }: { readonly withIndex: boolean; readonly signal: AbortSignal },
+): Promise<MissingBase | undefined> {
+  try {
+    return await lookForBase(backup, target, signal);
+  } catch (error) {
+    const indexDamaged = error instanceof ArchiveError && error.file === INDEX_NAME;
+    if (withIndex || !indexDamaged) throw error;
+    const message = `${backup.where} is an incremental; whether the target holds its base is not known, since ${INDEX_NAME} is damaged: ${error.message}`;
+    return { message, certain: false };
+  }
+}
+
+async function lookForBase(
   backup: BackupReader,
   target: RestoreTarget,
   signal: AbortSignal,
 ): Promise<MissingBase | undefined> {
   const { base } = backup.metadata;
-  if (base === null) return undefined;
   const { objects, keys } = await sampleOf(backup, target, signal);
   const missing: string[] = [];
   let denied = false;
@@ -50,7 +66,7 @@ export async function missingBase(
   }
   const wanted = keys.items.map(({ key }) => key);
   const there = await unlessDenied(() => target.etcd?.countExisting(wanted, signal));
-  // Some go by themselves: their leases expire.
+  // Keys also vanish when their leases expire.
   if (there !== undefined && there < wanted.length / 2) {
     missing.push(`${wanted.length - there} of ${wanted.length} keys`);
   }
@@ -62,11 +78,11 @@ export async function missingBase(
     return { message, settings, certain: true };
   }
   if (!denied) return undefined;
-  const message = `${backup.where} is an incremental, and only what changed since its base ${base} is restored; whether the target holds the base cannot be told, as it may not be read; ${hint}`;
+  const message = `${backup.where} is an incremental, and only what changed since its base ${base} is restored; whether the target holds the base is not known, since it may not be read; ${hint}`;
   return { message, settings, certain: false };
 }
 
-/** So many of the items that come, each with the same chance. */
+/** A uniform random sample of the items that are added. */
 class Sample<T> {
   readonly items: T[] = [];
   #seen = 0;
@@ -90,7 +106,7 @@ async function sampleOf(
   const objects = new Map<string, Sample<IndexedObject>>();
   const keys = new Sample<IndexedKey>();
   const names = new Map<number, string>();
-  for await (const items of currentKeys(backup, signal)) {
+  for await (const items of lastRecords(backup, signal)) {
     for (const item of items) {
       if (item.kind === "pool") names.set(item.pool, item.name);
       if (item.kind === "key" && item.backup > 0 && etcd !== undefined) keys.add(item);

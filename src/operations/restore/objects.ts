@@ -1,18 +1,19 @@
 import { throwIfAborted } from "../../errors.js";
+import { CallWindow } from "../../flow/call-window.js";
 import type { CephCluster } from "../../sources/ceph/cluster.js";
 import { packNames } from "../../sources/ceph/name-batch.js";
 import { memoryOf } from "../../sources/ceph/pairs.js";
 import type { CephPool } from "../../sources/ceph/pool.js";
 import type { ObjectName, WriteObject } from "../../sources/ceph/types.js";
 
-/** Bytes of objects that may be on their way to the cluster. */
+/** Bytes of objects in flight to the cluster. */
 const WINDOW_BYTES = 24 << 20;
-/** Objects that may be on their way to the cluster. */
+/** Objects in flight to the cluster. */
 const WINDOW_OBJECTS = 256;
 /** A batch is sent when it holds this much. */
 const BATCH_OBJECTS = 32;
 const BATCH_BYTES = 4 << 20;
-/** What an object counts for beside its data and attributes: its names and the operation itself. */
+/** Counted for each object besides its data and attributes: its names and the operation itself. */
 const OVERHEAD_BYTES = 2048;
 
 interface Batch {
@@ -26,10 +27,11 @@ export class PoolTargets {
   readonly #pools: ReadonlyMap<string, CephPool>;
   readonly #signal: AbortSignal;
   readonly #batches = new Map<CephPool, Batch>();
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #window = new CallWindow(
+    () => this.#bytes >= WINDOW_BYTES || this.#objects >= WINDOW_OBJECTS,
+  );
   #bytes = 0;
   #objects = 0;
-  #failure: unknown;
   /** Objects that the cluster has confirmed. */
   written = 0;
 
@@ -74,31 +76,23 @@ export class PoolTargets {
       this.#send(pool, batch);
   }
 
-  /** Resolves when there is room for more; throws what a write has failed with. */
+  /** Resolves when there is room for more; throws what a write failed with. */
   async ready(): Promise<void> {
     throwIfAborted(this.#signal);
-    while (
-      this.#failure === undefined &&
-      this.#inFlight.size > 0 &&
-      (this.#bytes >= WINDOW_BYTES || this.#objects >= WINDOW_OBJECTS)
-    ) {
-      await Promise.race(this.#inFlight);
-    }
-    if (this.#failure !== undefined) throw this.#failure;
+    await this.#window.room();
   }
 
   /** Sends what is queued and waits for all of it. */
   async drain(): Promise<void> {
     for (const [pool, batch] of this.#batches) this.#send(pool, batch);
-    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
-    if (this.#failure !== undefined) throw this.#failure;
+    await this.#window.drain();
   }
 
-  /** Waits for what is on its way, and sends nothing more. Never throws. */
+  /** Waits for the writes in flight, and sends nothing more. Never throws. */
   async abandon(): Promise<void> {
     for (const { done } of this.#batches.values()) for (const release of done) release();
     this.#batches.clear();
-    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+    await this.#window.settled();
   }
 
   /** Removes objects, after everything queued before. Returns how many there were. */
@@ -111,23 +105,16 @@ export class PoolTargets {
     this.#batches.delete(pool);
     this.#bytes += batch.bytes;
     this.#objects += batch.objects.length;
-    const sent = pool
-      .write(batch.objects, this.#signal)
-      .then(
-        () => {
-          this.written += batch.objects.length;
-          // After a failure the memory is left alone: an operation may still be taking its bytes from it.
-          for (const done of batch.done) done();
-        },
-        (error) => {
-          this.#failure ??= error;
-        },
-      )
-      .finally(() => {
+    this.#window.start(async () => {
+      try {
+        await pool.write(batch.objects, this.#signal);
+      } finally {
         this.#bytes -= batch.bytes;
         this.#objects -= batch.objects.length;
-        this.#inFlight.delete(sent);
-      });
-    this.#inFlight.add(sent);
+      }
+      this.written += batch.objects.length;
+      // Not after a failure: an operation may still be taking its bytes from the memory.
+      for (const done of batch.done) done();
+    });
   }
 }

@@ -1,68 +1,43 @@
 import type { PassphraseKeys } from "../../archive/crypto/backup-keys.js";
-import { isOriginal } from "../../archive/original/folder.js";
-import { OriginalBackup } from "../../archive/original/original-backup.js";
-import { UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import { checkOriginal } from "../inspect/original.js";
+import type { OpenedOriginal } from "../open/open-backup.js";
 import { reportFindings } from "../open/original-objects.js";
 import type { RestorePlan, RestoreStep } from "./plan.js";
 
-/**
- * Archives of the original tool, one after the other: they do not say which of them stands on which, so
- * `bases` are taken in their order, the oldest first.
- */
-export async function planOriginals(
-  folder: string,
-  bases: readonly string[],
+/** A restore of archives of the original tool, one after the other: they do not say which is the base of which. */
+export function planOriginals(
+  { backup, bases }: OpenedOriginal,
   passphrase: PassphraseKeys,
-  signal: AbortSignal,
-): Promise<RestorePlan> {
-  const opened: OriginalBackup[] = [];
-  const close = async () => {
-    await Promise.all(opened.map((backup) => backup.close()));
-  };
-  try {
-    for (const path of [...bases, folder]) {
-      if (!(await isOriginal(path))) {
-        throw new UsageError(
-          `${quoted(folder)} is an archive of the original tool, and ${quoted(path)} is none`,
-          { hint: "a chain is of one kind: convert the archives of the original tool first" },
-        );
-      }
-      opened.push(await OriginalBackup.open(path, passphrase, signal));
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
+): RestorePlan {
+  const backups = [backup, ...bases].reverse();
   // Each holds all records that etcd had, so the newest with any says all.
-  const etcd = opened.findLastIndex((backup) => backup.summary.holdsEtcd);
+  const etcd = backups.findLastIndex(({ summary }) => summary.holdsEtcd);
   return {
-    pools: [...new Set(opened.flatMap(({ summary }) => summary.pools))],
-    steps: opened.map(
-      (backup, at): RestoreStep => ({
-        ordinal: opened.length - 1 - at,
-        archives: backup.summary.archives.length,
+    pools: [...new Set(backups.flatMap(({ summary }) => summary.pools))],
+    steps: backups.map(
+      (member, at): RestoreStep => ({
+        ordinal: backups.length - 1 - at,
+        archives: member.summary.archives.length,
         incremental: at > 0,
         withEtcd: at === etcd,
-        visit: (number, visitor, signal) => backup.visit(number, visitor, signal),
+        items: (number, signal) => member.archiveItems(number, signal),
       }),
     ),
-    gaps: opened.flatMap((backup) =>
-      backup.summary.gaps.map((gap) => `${quoted(backup.summary.folder)}: ${gap}`),
+    gaps: backups.flatMap(({ summary }) =>
+      summary.gaps.map((gap) => `${quoted(summary.folder)}: ${gap}`),
     ),
-    items: (wanted) =>
-      wanted.ceph ? opened.reduce((sum, { summary }) => sum + summary.objects, 0) : 0,
-    finalState: async () => undefined,
+    local: true,
+    count: (wanted) =>
+      wanted.ceph ? backups.reduce((sum, { summary }) => sum + summary.objects, 0) : 0,
+    check: async (context) => {
+      for (const { summary } of backups) await checkOriginal(summary.folder, passphrase, context);
+    },
     reportFindings: async (report) => {
       let whole = true;
-      for (const backup of opened) whole = (await reportFindings(backup, report)) && whole;
+      for (const member of backups) whole = (await reportFindings(member, report)) && whole;
       return whole;
     },
-    local: true,
-    check: async (context) => {
-      for (const path of [...bases, folder]) await checkOriginal(path, passphrase, context);
-    },
-    close,
+    close: async () => {},
   };
 }

@@ -1,4 +1,4 @@
-import type { ContentsVisitor } from "../../archive/contents.js";
+import type { ArchiveItems } from "../../archive/contents.js";
 import type { OperationContext } from "../context.js";
 import type { OperationEvent } from "../events.js";
 import type { FinalState } from "./final-state.js";
@@ -15,21 +15,30 @@ export interface RestorePlan {
   readonly steps: readonly RestoreStep[];
   /** What the backups are known to lack, for the user. */
   readonly gaps: readonly string[];
-  /** Objects and records that will come, for progress: as far as they are known. */
-  items(wanted: { etcd: boolean; ceph: boolean }): number;
-  /** Where the last state of each object is, when the backups know it. */
-  finalState(signal: AbortSignal): Promise<FinalState | undefined>;
-  /** Says what reading has shown to be wrong, once all was read; returns whether all came. */
-  reportFindings?(report: OperationContext["report"]): Promise<boolean>;
   /** Whether the backups are on this machine. */
   readonly local: boolean;
+  /** Objects and records that will come, for progress: as far as they are known. */
+  count(wanted: { etcd: boolean; ceph: boolean }): number;
   /** Reads and checks every byte of all backups, and writes nothing. Throws ArchiveError. */
   check(context: OperationContext): Promise<void>;
-  /** Reads and checks the indexes alone, which are small beside the archives. Throws ArchiveError. */
-  checkIndexes?(signal: AbortSignal): Promise<void>;
-  /** Says what the target should hold already, and does not; see {@link missingBase}. */
-  missingBase?(target: RestoreTarget, signal: AbortSignal): Promise<MissingBase | undefined>;
+  /**
+   * Reads each index once before anything is written: they are small beside the archives. `checked` tells that
+   * {@link check} has found them sound. Throws ArchiveError.
+   */
+  readIndexes?(
+    target: RestoreTarget,
+    options: { readonly checked: boolean; readonly signal: AbortSignal },
+  ): Promise<IndexFindings>;
+  /** Reports what reading has shown to be wrong, once all was read; returns whether all came. */
+  reportFindings?(report: OperationContext["report"]): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** What the indexes of a chain say. */
+export interface IndexFindings {
+  /** Where the last state of each object is; undefined where every object comes once. */
+  readonly final?: FinalState;
+  readonly missingBase?: MissingBase | undefined;
 }
 
 /** One backup of a {@link RestorePlan}. */
@@ -37,9 +46,10 @@ export interface RestoreStep {
   /** 0 is the newest. */
   readonly ordinal: number;
   readonly archives: number;
-  /** Whether it stands on the one before. */
+  /** Whether it is based on the one before. */
   readonly incremental: boolean;
   /** Whether its records are part of what etcd held last. */
   readonly withEtcd: boolean;
-  visit(number: number, visitor: ContentsVisitor, signal: AbortSignal): Promise<void>;
+  /** What the ARCHIVE file `number` holds; the files are read in their order. Throws ArchiveError. */
+  items(number: number, signal: AbortSignal): AsyncIterable<ArchiveItems>;
 }

@@ -4,7 +4,7 @@ import { isLeftOut } from "../../sources/etcd/record-puts.js";
 import type { EtcdRecord, LeasePolicy } from "../../sources/etcd/types.js";
 import { Channel } from "../../flow/channel.js";
 
-/** Puts records back through one pipeline of transactions, in the order of the archive. */
+/** Writes records into etcd through one pipeline of transactions, in the order of the archive. */
 export class EtcdTarget {
   readonly #etcd: EtcdCluster;
   readonly #policy: LeasePolicy;
@@ -27,20 +27,20 @@ export class EtcdTarget {
     for (const { id, grantedTtl } of leases) this.#leases.set(id, grantedTtl);
   }
 
-  /** Waits until the pipeline takes them; throws what it has failed with. */
+  /** Resolves when the pipeline has taken them; throws what the pipeline failed with. */
   async put(records: readonly ArchivedRecord[]): Promise<void> {
     const channel = this.#channel ?? this.#start();
     await channel.send([...records]);
   }
 
   /**
-   * Removes the keys of records that {@link put} leaves out: what a base put there is not what etcd held at the
-   * time of the backup. Returns how many there were.
+   * Removes the keys of records that {@link put} leaves out: a base may have put other values there. Returns how many
+   * there were.
    */
   async removeLeftOut(records: readonly ArchivedRecord[]): Promise<number> {
     const settings = { policy: this.#policy, leases: this.#leases };
     const keys = records.filter((record) => isLeftOut(record, settings)).map(({ key }) => key);
-    // Nothing on its way is about these keys: a backup has each once, and bases are drained before it.
+    // No put of these keys is in flight: a backup has each key once, and its bases are drained.
     return keys.length === 0 ? 0 : await this.#etcd.deleteKeys(keys, this.#signal);
   }
 
@@ -49,7 +49,7 @@ export class EtcdTarget {
     return this.#etcd.deleteKeys(keys, this.#signal);
   }
 
-  /** Waits for everything that was put. */
+  /** Resolves when everything that was put is in etcd. */
   async drain(): Promise<void> {
     this.#channel?.end();
     this.#channel = undefined;

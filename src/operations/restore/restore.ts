@@ -1,6 +1,5 @@
 import { ArchiveError } from "../../archive/errors.js";
 import { INDEX_NAME } from "../../archive/format.js";
-import { SealPool } from "../../archive/seal/seal-pool.js";
 import { BackupToolError, UsageError, withHint } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
@@ -9,15 +8,16 @@ import type { LeasePolicy } from "../../sources/etcd/types.js";
 import type { BackupLocation } from "../open/backup-location.js";
 import { Connections } from "../open/connections.js";
 import type { OperationContext } from "../context.js";
-import { passphraseKeys } from "../open/passphrase-keys.js";
-import { planRestore } from "./chain-plan.js";
+import { openBackup } from "../open/open-backup.js";
+import { planChain } from "./chain.js";
+import { planOriginals } from "./original.js";
 import { requirePools } from "../open/pool-choice.js";
 import { EtcdTarget } from "./records.js";
 import type { RestorePlan } from "./plan.js";
 import { PoolTargets } from "./objects.js";
 import { isTargetEmpty } from "./target.js";
-import { RestoreVisitor } from "./visitor.js";
-import { timedKeys } from "../open/derived-keys.js";
+import { Restorer } from "./restorer.js";
+import { passphraseKeys } from "../open/derived-keys.js";
 
 export interface RestoreOptions {
   readonly location: BackupLocation;
@@ -38,7 +38,7 @@ export interface RestoreOptions {
   readonly checkFirst?: boolean | undefined;
 }
 
-/** Brings a backup, or a chain of them, back. `complete` is false when the backup is known to lack something. */
+/** Restores a backup, or a chain of them. `complete` is false when the backup is known to lack something. */
 export async function restoreBackup(
   options: RestoreOptions,
   context: OperationContext,
@@ -50,15 +50,17 @@ export async function restoreBackup(
   const passphrase = passphraseKeys(await context.passphrase(), report);
   const cleanups: (() => Promise<void>)[] = [];
   try {
-    const sealPool = new SealPool();
-    cleanups.push(() => sealPool.close());
+    // Connected while the keys are derived.
     const connections = new Connections(options, signal);
     cleanups.push(() => connections.close());
-    const { location, withBase } = options;
+    const { location, withBase: bases } = options;
+    const opened = await openBackup({ location, passphrase, bases }, context);
+    cleanups.push(() => opened.close());
     const withIndex = options.checkFirst !== false;
-    const plan = await timedKeys(context, () =>
-      planRestore({ location, withBase, passphrase, sealPool, withIndex }, context),
-    );
+    const plan =
+      opened.kind === "original"
+        ? planOriginals(opened, passphrase)
+        : planChain(opened, { withIndex, signal });
     cleanups.push(() => plan.close());
     if (plan.opened !== undefined) report(plan.opened);
     for (const message of plan.gaps) report({ type: "warning", message });
@@ -77,45 +79,36 @@ export async function restoreBackup(
     const { checkFirst = plan.local && !(await beforeWriting(isTargetEmpty(target, signal))) } =
       options;
     if (checkFirst) await checkPlan(plan, context);
-    else await beforeWriting(plan.checkIndexes?.(signal));
-    const missing = await beforeWriting(plan.missingBase?.(target, signal));
-    if (missing !== undefined) {
-      const { message, settings } = missing;
+    const { final, missingBase } =
+      (await beforeWriting(plan.readIndexes?.(target, { checked: checkFirst, signal }))) ?? {};
+    if (missingBase !== undefined) {
+      const { message, settings } = missingBase;
       report({ type: "warning", message, settings });
     }
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
-    const visitor = new RestoreVisitor(
-      targets,
-      keyTarget,
-      await plan.finalState(signal),
+    const restorer = new Restorer(
+      { pools: targets, etcd: keyTarget },
+      final,
       context,
-      plan.items({ etcd: etcd !== undefined, ceph: targets !== undefined }),
+      plan.count({ etcd: etcd !== undefined, ceph: targets !== undefined }),
     );
     try {
-      for (const step of plan.steps) {
-        for (let number = 0; number < step.archives; number++) {
-          visitor.enter(step, number);
-          await step.visit(number, visitor, signal);
-          await visitor.settle();
-        }
-        // What a later backup says of a key or an object must come after what an earlier one says.
-        await visitor.finish();
-      }
+      for (const step of plan.steps) await restorer.restore(step);
     } catch (error) {
-      await visitor.abandon(error);
-      throw howFar(error, visitor);
+      await restorer.abandon(error);
+      throw howFar(error, restorer);
     }
     const whole = (await plan.reportFindings?.(report)) ?? true;
     report({
       type: "restored",
-      objects: visitor.objects,
-      skippedObjects: visitor.skippedObjects,
-      records: visitor.restoredRecords,
-      removedObjects: visitor.removedObjects,
-      removedKeys: visitor.removedKeys,
-      expiredRecords: visitor.expiredRecords,
+      objects: restorer.objects,
+      skippedObjects: restorer.skippedObjects,
+      records: restorer.restoredRecords,
+      removedObjects: restorer.removedObjects,
+      removedKeys: restorer.removedKeys,
+      expiredRecords: restorer.expiredRecords,
     });
-    return { complete: plan.gaps.length === 0 && whole && missing?.certain !== true };
+    return { complete: plan.gaps.length === 0 && whole && missingBase?.certain !== true };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
@@ -144,7 +137,7 @@ function requireArchivedPools(held: readonly string[], mapped: readonly string[]
   });
 }
 
-/** Resolves with `work`; its errors say that nothing was restored yet. */
+/** Resolves with `work`; adds to its errors that nothing was restored yet. */
 async function beforeWriting<T>(work: Promise<T> | undefined): Promise<T | undefined> {
   try {
     return await work;
@@ -155,7 +148,7 @@ async function beforeWriting<T>(work: Promise<T> | undefined): Promise<T | undef
 
 function howFar(
   error: unknown,
-  { objects, restoredRecords: records }: Pick<RestoreVisitor, "objects" | "restoredRecords">,
+  { objects, restoredRecords: records }: Pick<Restorer, "objects" | "restoredRecords">,
 ): unknown {
   const done = `${objects} ceph objects and ${records} etcd records had been restored`;
   const index = error instanceof ArchiveError && error.file === INDEX_NAME;

@@ -3,13 +3,13 @@ import type { EtcdCluster } from "../../sources/etcd/cluster.js";
 import { EtcdError } from "../../sources/etcd/errors.js";
 import type { PoolTargets } from "./objects.js";
 
-/** What a restore writes into; each part is absent when it is skipped. */
+/** What a restore writes into; a part that is skipped is undefined. */
 export interface RestoreTarget {
   readonly etcd?: EtcdCluster | undefined;
   readonly pools?: PoolTargets | undefined;
 }
 
-/** Whether etcd has no key, and none of the pools an object. A target that may not be read counts as not empty. */
+/** Whether etcd and all pools are empty. A target that may not be read counts as not empty. */
 export async function isTargetEmpty(
   { etcd, pools }: RestoreTarget,
   signal: AbortSignal,
@@ -22,7 +22,7 @@ export async function isTargetEmpty(
   return true;
 }
 
-/** Undefined where the user may write, but not read: a restore needs no more. */
+/** Undefined where reading is denied: a restore needs to write only. */
 export async function unlessDenied<T>(work: () => Promise<T> | undefined): Promise<T | undefined> {
   try {
     return await work();

@@ -17,7 +17,7 @@ export interface SnapshotRow {
   /** Of the manifest, where it can be read. */
   id?: string;
   finishedAt?: string;
-  /** Id of the backup that an incremental stands on. */
+  /** Id of the base of an incremental. */
   base?: string;
   /** Its name in the stores, or `missing`. */
   baseName?: string;
@@ -30,7 +30,7 @@ export interface SnapshotRow {
 }
 
 export type SnapshotEvent =
-  /** A call of a store failed, and is tried again: waits come to `forMs` milliseconds at most. */
+  /** A call of a store failed and is retried, with waits of at most `forMs` milliseconds in sum. */
   | { type: "store-retrying"; store: string; reason: string; forMs: number }
   /** A new backup goes to a store under this name. */
   | { type: "snapshot-begun"; snapshot: string; store: string }
@@ -71,7 +71,7 @@ export type SnapshotEvent =
   | {
       type: "snapshot-copied";
       snapshot: string;
-      /** Repaired: something else stood under its name, or only some of it. */
+      /** Repaired: its name held something else, or only a part. */
       outcome: "copied" | "repaired" | "present";
       files: number;
       bytes: number;

@@ -5,7 +5,6 @@ import {
   credentialFields,
   variableFields,
 } from "../settings/credential-fields.js";
-import { endpointUrl } from "../settings/endpoint-url.js";
 import type { StoreEnvironment } from "../settings/roles.js";
 
 const FIELDS = [
@@ -37,7 +36,7 @@ export function absSettings(
   const credentials = absCredentials(fields, account);
   const given = override ?? fields.text("endpoint") ?? emulator(env, fields, account);
   if (credentials?.kind === "connection-string") {
-    refuseBeside(credentials.text, fields, { account, given });
+    checkBeside(credentials.text, fields, { account, given });
   }
   if (credentials?.kind !== "connection-string" && account === undefined && given === undefined) {
     const variable = env.nameOf("AZURE_APPLICATION_CREDENTIALS_JSON");
@@ -50,7 +49,7 @@ export function absSettings(
   return {
     account,
     credentials,
-    endpoint: given === undefined ? undefined : endpointUrl(given, fields.where),
+    endpoint: fields.endpointUrl(given),
     domain: fields.text("domain"),
   };
 }
@@ -73,8 +72,8 @@ function absCredentials(
   return { kind: "shared-key", account: account ?? fields.required("storageAccount"), key };
 }
 
-/** A connection string says all of this itself, and the SDK would listen to nothing else. */
-function refuseBeside(
+/** A connection string has all of this itself, and the SDK would ignore anything else. @throws UsageError */
+function checkBeside(
   text: string,
   fields: CredentialFields,
   { account, given }: { account: string | undefined; given: string | undefined },
@@ -87,7 +86,7 @@ function refuseBeside(
   if (fields.text("domain") !== undefined) {
     throw new UsageError(`${fields.nameOf("domain")} contradicts ${string}`, { hint });
   }
-  // Many have both in their environment; only another account is a contradiction.
+  // Environments often have both; only another account is a contradiction.
   if (account !== undefined && accountIn(text) !== account) {
     throw new UsageError(`${fields.nameOf("storageAccount")} is not the account of ${string}`, {
       hint,
@@ -95,7 +94,7 @@ function refuseBeside(
   }
 }
 
-/** With a SAS it is in the endpoint alone: `https://account.blob…`. */
+/** A connection string with a SAS has the account only in its endpoint: `https://account.blob…`. */
 function accountIn(text: string): string | undefined {
   const parts = new Map<string, string>();
   for (const part of text.split(";")) {

@@ -1,12 +1,11 @@
 import { UsageError } from "../../errors.js";
+import type { Warn } from "../../files/secret-files.js";
 import { quoted } from "../../quoted.js";
 import type { GcsConfig } from "../config.js";
-import type { Warn } from "../../files/secret-files.js";
 import { readJsonObject, variableFields } from "../settings/credential-fields.js";
-import { endpointUrl } from "../settings/endpoint-url.js";
 import type { StoreEnvironment } from "../settings/roles.js";
 
-/** Kinds of key files that Google's library reads. */
+/** Types of key files that Google's library reads. */
 const TYPES = [
   "service_account",
   "external_account",
@@ -15,7 +14,7 @@ const TYPES = [
   "external_account_authorized_user",
 ];
 
-/** Google Cloud Storage. With nothing said the SDK's own chain finds the way in. */
+/** Google Cloud Storage. By default the SDK finds credentials by its own chain. */
 export function gcsSettings(
   env: StoreEnvironment,
   override: string | undefined,
@@ -28,11 +27,11 @@ export function gcsSettings(
   const anonymous = settings.toggle("emulator");
   const variable = "GOOGLE_APPLICATION_CREDENTIALS";
   const path = env.get(variable);
-  const url = endpoint === undefined ? undefined : endpointUrl(endpoint, settings.where);
+  const url = settings.endpointUrl(endpoint);
   const apart = env.role === "primary" ? undefined : { variable: env.nameOf(variable) };
   if (apart !== undefined && path === undefined && !anonymous && !isGoogles(url)) {
     throw new UsageError(`${apart.variable} is not set`, {
-      hint: `what the machine gives is for Google alone; an emulator needs ${env.nameOf("GOOGLE_EMULATOR_ENABLED")}=true`,
+      hint: `credentials of the machine are for Google alone; an emulator needs ${env.nameOf("GOOGLE_EMULATOR_ENABLED")}=true`,
     });
   }
   return {
@@ -50,9 +49,12 @@ function isGoogles(endpoint: string | undefined): boolean {
 function keyFile(path: string, variable: string, warn: Warn): Record<string, unknown> {
   const key = readJsonObject(path, variable, warn);
   if (!TYPES.includes(String(key["type"]))) {
-    throw new UsageError(`${quoted(path)}, named by ${variable}, is no key file of Google Cloud`, {
-      hint: `its type is none of ${TYPES.join(", ")}`,
-    });
+    throw new UsageError(
+      `${quoted(path)}, named by ${variable}, is not a key file of Google Cloud`,
+      {
+        hint: `its type is none of ${TYPES.join(", ")}`,
+      },
+    );
   }
   return key;
 }

@@ -1,7 +1,7 @@
 import { UsageError } from "../../errors.js";
 import type { RcloneConfig } from "../config.js";
-import { allowedVariables } from "./environment.js";
 import type { StoreEnvironment } from "../settings/roles.js";
+import { allowedVariables } from "./environment.js";
 
 /** Backends whose options can come from variables, `RCLONE_S3_REGION` for example. Names as in rclone's source. */
 const BACKENDS = [

@@ -5,10 +5,9 @@ import {
   credentialFields,
   variableFields,
 } from "../settings/credential-fields.js";
-import { endpointUrl } from "../settings/endpoint-url.js";
 import type { StoreEnvironment } from "../settings/roles.js";
 
-/** What a file of S3 credentials may say; the names are those of etcd-backup-restore, and ours after them. */
+/** Fields of a file with S3 credentials: those of etcd-backup-restore, then those of this program. */
 const FIELDS = [
   "accessKeyID",
   "secretAccessKey",
@@ -33,7 +32,7 @@ const FIELDS = [
 
 type Settings = Omit<S3Config, "provider" | "container" | "prefix">;
 
-/** Amazon S3, or what speaks as it does. With nothing said the SDK's own chain finds the way in. */
+/** Amazon S3 or a compatible server. By default the SDK finds credentials by its own chain. */
 export function s3Settings(env: StoreEnvironment, endpoint: string | undefined): Settings {
   const fields =
     credentialFields(env, "AWS_APPLICATION_CREDENTIALS", FIELDS) ??
@@ -48,18 +47,18 @@ export function s3Settings(env: StoreEnvironment, endpoint: string | undefined):
   return { ...settings, region, ...ownAccess(env, settings, fields), sse: encryption(fields) };
 }
 
-/** The SDK knows the first alone; aws-cli and boto have always read the second. */
+/** The SDK reads only the first variable; aws-cli and boto also read the second. */
 function regionOf(
   env: StoreEnvironment,
   fields: CredentialFields,
   endpoint: string | undefined,
 ): string | undefined {
-  // A credential file is complete where it leads to another server than Amazon's.
+  // A credential file for another server than Amazon's is complete.
   if (fields.isFile && !isAmazons(endpoint)) return undefined;
   return env.get("AWS_REGION") ?? env.get("AWS_DEFAULT_REGION");
 }
 
-/** The SDK would find it by itself, but then neither the store's name nor its region knew of it. */
+/** The SDK would find it too, but the name and the region of the store depend on it. */
 function sdkEndpoint(env: StoreEnvironment): string | undefined {
   const fields = variableFields(env, {
     endpoint: "AWS_ENDPOINT_URL_S3",
@@ -70,7 +69,7 @@ function sdkEndpoint(env: StoreEnvironment): string | undefined {
   return fields.text("endpoint") ?? fields.text("ofAll");
 }
 
-/** How a store that is not the primary gets in: by nothing that the primary's variables say. */
+/** Access to a store that is not the primary: nothing of the primary's variables. */
 function ownAccess(
   env: StoreEnvironment,
   settings: Settings,
@@ -97,14 +96,14 @@ function ownAccess(
   if (identity !== undefined && settings.roleArn === undefined && apart.profile === undefined) {
     return { apart, roleArn: variables.required("roleArn"), webIdentityTokenFile: identity };
   }
-  const hint = `or ${env.nameOf("AWS_PROFILE")}: what the machine gives is for Amazon alone, and the primary's keys are for the primary`;
+  const hint = `or ${env.nameOf("AWS_PROFILE")}: credentials of the machine are for Amazon alone, and the primary's keys are for the primary`;
   if (apart.profile === undefined && !isAmazons(settings.endpoint)) {
     throw fields.lacking("accessKeyID", hint);
   }
   return { apart };
 }
 
-/** The servers of ECS, OCS and OSS know no keys but those that were given for them. */
+/** Servers of ECS, OCS and OSS need keys of their own. */
 function ownKeys(
   env: StoreEnvironment,
   settings: Settings,
@@ -117,7 +116,7 @@ function ownKeys(
   return { apart: { variable: fields.nameOf("accessKeyID") } };
 }
 
-/** Dell EMC ECS: variables alone, and no regions. */
+/** Dell EMC ECS: configured by variables only; no regions. */
 export function ecsSettings(env: StoreEnvironment, endpoint: string | undefined): Settings {
   const fields = variableFields(env, {
     endpoint: "ECS_ENDPOINT",
@@ -147,7 +146,7 @@ export function ocsSettings(env: StoreEnvironment, endpoint: string | undefined)
   return { ...settings, ...ownKeys(env, settings, fields), pathStyle: true };
 }
 
-/** Alibaba Cloud's OSS, which refuses the path style. */
+/** Alibaba Cloud's OSS, which rejects path-style addresses. */
 export function ossSettings(env: StoreEnvironment, endpoint: string | undefined): Settings {
   const known = ["storageEndpoint", "accessKeyID", "accessKeySecret", "bucketName", "region"];
   const fields =
@@ -158,7 +157,7 @@ export function ossSettings(env: StoreEnvironment, endpoint: string | undefined)
       accessKeySecret: "ALICLOUD_ACCESS_KEY_SECRET",
     });
   const keys = fields.together("accessKeyID", "accessKeySecret");
-  const url = endpointUrl(endpoint ?? fields.required("storageEndpoint"), fields.where);
+  const url = fields.endpointUrl(endpoint ?? fields.required("storageEndpoint"));
   const settings = {
     endpoint: url,
     region: fields.text("region") ?? /^https?:\/\/(oss-[a-z0-9-]+?)(?:-internal)?\./.exec(url)?.[1],
@@ -180,7 +179,7 @@ function fromFields(fields: CredentialFields, override: string | undefined): Set
   const endpoint = override ?? fields.text("endpoint");
   const scheme = fields.toggle("disableSSL") === true ? "http" : "https";
   return {
-    endpoint: endpoint === undefined ? undefined : endpointUrl(endpoint, fields.where, scheme),
+    endpoint: fields.endpointUrl(endpoint, scheme),
     region: fields.text("region"),
     credentials: keys && {
       accessKeyId: keys.accessKeyID,
@@ -232,7 +231,7 @@ function encryption(fields: CredentialFields): S3Encryption | undefined {
   return kms === undefined && kind === undefined ? undefined : { kind: "kms", keyId: kms };
 }
 
-/** 32 bytes: as they are (so has etcd-backup-restore), or in base64 or hex. */
+/** 32 bytes: as they are, like in etcd-backup-restore, or in base64 or hex. */
 function customerKey(fields: CredentialFields, given: string): Uint8Array {
   const asIs = Buffer.from(given, "utf8");
   if (asIs.length === 32) return asIs;

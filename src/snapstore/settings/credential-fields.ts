@@ -2,25 +2,26 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
 import { readInputFileSync } from "../../files/input-file.js";
-import { quoted } from "../../quoted.js";
-import { nearest } from "../../nearest.js";
 import { type Warn, warnIfOpenToOthers } from "../../files/secret-files.js";
+import { nearest } from "../../nearest.js";
+import { quoted } from "../../quoted.js";
+import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
 
-/** Names of fields that hold what others should not read; the rest says where the store is. */
+/** Names of fields with secrets; the others hold addresses and options. */
 const SECRET_FIELD = /(key|secret|password|token|connectionString)$/i;
 
 /**
- * Named values of one store's credentials, wherever they came from: a JSON file, a folder with a file
- * for each, or variables. A message names the place and the field and never a value.
+ * Credentials of one store by field, from a JSON file, a folder with a file for each field, or variables. Messages name
+ * the source and the field and never a value.
  */
 export class CredentialFields {
-  /** For messages: the file, the folder or the variables. */
+  /** The source for messages: a file, a folder or the environment. */
   readonly where: string;
   readonly #values: ReadonlyMap<string, unknown>;
   readonly #variables: Readonly<Record<string, string>> | undefined;
 
-  /** @param variables whole names of the variables by field, where the values came from such */
+  /** @param variables whole names of the variables by field, if those are the source */
   constructor(
     where: string,
     values: ReadonlyMap<string, unknown>,
@@ -31,7 +32,7 @@ export class CredentialFields {
     this.#variables = variables;
   }
 
-  /** Whether they come from a file or a folder. */
+  /** Whether the source is a file or a folder. */
   get isFile(): boolean {
     return this.#variables === undefined;
   }
@@ -49,14 +50,14 @@ export class CredentialFields {
     return value;
   }
 
-  /** Either all of them or none. */
+  /** All of them or none. */
   together<K extends string>(...names: readonly K[]): Record<K, string> | undefined {
     if (names.every((name) => this.text(name) === undefined)) return undefined;
     const entries = names.map((name) => [name, this.required(name)] as const);
     return Object.fromEntries(entries) as Record<K, string>;
   }
 
-  /** True or false, as JSON has it or as a word. */
+  /** A boolean of JSON, or one as text. */
   toggle(name: string): boolean | undefined {
     const value = this.#values.get(name);
     if (value === undefined || value === null || value === "") return undefined;
@@ -65,7 +66,17 @@ export class CredentialFields {
     throw this.wrong(name, "is neither true nor false");
   }
 
-  /** For messages: the variable, or the field of the file. */
+  /** The endpoint as a URL; the scheme is for `host:port` alone. */
+  endpointUrl(given: string, scheme?: "http" | "https"): string;
+  endpointUrl(given: string | undefined, scheme?: "http" | "https"): string | undefined;
+  endpointUrl(given: string | undefined, scheme?: "http" | "https"): string | undefined {
+    if (given === undefined) return undefined;
+    const reject = (problem: string): UsageError =>
+      new UsageError(`the endpoint of ${this.where} ${problem}`);
+    return endpointUrl(given, reject, scheme);
+  }
+
+  /** The variable, or the field of the file, for messages. */
   nameOf(name: string): string {
     return this.#variables?.[name] ?? `${name} of ${this.where}`;
   }
@@ -82,10 +93,10 @@ export class CredentialFields {
 }
 
 /**
- * What `<variable>_JSON` (a file) or `<variable>` (a folder, or a JSON file) leads to; undefined when
- * neither is set. The file goes before the folder.
+ * The credentials in the file of `<variable>_JSON`, or else in the folder or JSON file of `<variable>`; undefined when
+ * neither is set.
  *
- * @param known names of fields; others are left alone, but for one that looks like a slip
+ * @param known names of fields; others are ignored, except for one that looks like a typing error
  * @throws UsageError
  */
 export function credentialFields(
@@ -101,7 +112,7 @@ export function credentialFields(
     : fromFolder(folder, env.nameOf(variable), known, env.warn);
 }
 
-/** Values of variables under the names that the fields have elsewhere. */
+/** The values of variables, by the names of the fields that they stand for. */
 export function variableFields(
   env: StoreEnvironment,
   variables: Readonly<Record<string, string>>,
@@ -144,7 +155,7 @@ export function readJsonObject(
     value = JSON.parse(readInputFileSync(path).toString());
     warnIfOpenToOthers(`the file of ${variable}`, path, warn);
   } catch (cause) {
-    // The parser's own message quotes what it found, which may be a key.
+    // The message of the parser quotes the file, which may hold a key.
     const why = cause instanceof SyntaxError ? "is not JSON" : `cannot be read: ${reasonOf(cause)}`;
     throw new UsageError(`${quoted(path)}, named by ${variable}, ${why}`);
   }
@@ -163,7 +174,7 @@ function fromJson(
   const object = readJsonObject(path, variable, warn);
   for (const name of Object.keys(object)) {
     if (known.includes(name)) continue;
-    // A misspelt sseCustomerKey must not mean: no encryption.
+    // A misspelt sseCustomerKey must not turn encryption off.
     const near = nearest(name, known);
     if (near !== undefined) {
       throw new UsageError(`${quoted(path)}, named by ${variable}, has a field ${quoted(name)}`, {
@@ -174,7 +185,7 @@ function fromJson(
   return new CredentialFields(`${quoted(path)} (${variable})`, new Map(Object.entries(object)));
 }
 
-/** As a mounted Kubernetes secret is: a file for each field. A JSON file among them holds them all. */
+/** A file for each field, as in a mounted Kubernetes secret; or a JSON file with all fields. */
 function fromFolder(
   path: string,
   variable: string,
@@ -197,9 +208,10 @@ function fromFolder(
     if (!names.includes(name)) continue;
     try {
       const bytes = readInputFileSync(join(path, name));
-      if (SECRET_FIELD.test(name))
+      if (SECRET_FIELD.test(name)) {
         warnIfOpenToOthers(`${name} of ${variable}`, join(path, name), warn);
-      // An editor leaves a line end behind.
+      }
+      // Editors add a line end.
       values.set(name, bytes.toString("utf8").replace(/\r?\n$/, ""));
     } catch (cause) {
       throw new UsageError(

@@ -1,24 +1,20 @@
-import { UsageError } from "../../errors.js";
-import { quoted } from "../../quoted.js";
+import type { UsageError } from "../../errors.js";
 
-/** An endpoint as a URL; `host:port` alone gets a scheme. Refuses credentials in it. */
+/**
+ * An endpoint as a URL; `host:port` alone gets the scheme.
+ *
+ * @param reject makes the error from what is wrong with the endpoint, which never repeats a password
+ */
 export function endpointUrl(
   given: string,
-  where: string,
+  reject: (problem: string) => UsageError,
   scheme: "http" | "https" = "https",
 ): string {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? given : `${scheme}://${given}`;
-  let url: URL | undefined;
-  try {
-    url = new URL(text);
-  } catch {
-    // Told below.
-  }
-  if (url?.username || url?.password) {
-    throw new UsageError(`the endpoint of ${where} holds credentials`);
-  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.username || url?.password) throw reject("holds credentials");
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === "") {
-    throw new UsageError(`the endpoint ${quoted(given)} of ${where} is no http or https URL`);
+    throw reject("is not an http or https URL");
   }
   return text.replace(/\/+$/, "");
 }

@@ -1,15 +1,18 @@
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../../errors.js";
+import { SettingError, type UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { StoreProvider } from "../config.js";
 
-/** Where a store is, without how to get in. */
+/** The place of a store, without credentials. */
 export interface StoreLocation {
   readonly provider: StoreProvider;
   readonly container: string;
   /** Segments without `/` at either end. */
   readonly prefix: string;
 }
+
+/** Makes the error from what is wrong with the text. */
+type Reject = (problem: string) => UsageError;
 
 export const SCHEMES: Readonly<Record<string, StoreProvider>> = {
   s3: "S3",
@@ -33,35 +36,34 @@ export const PROVIDERS: readonly StoreProvider[] = [
   "Rclone",
 ] as const satisfies readonly StoreProvider[];
 
-/** The short form of a store. */
-export function parseLocation(flag: string, given: string): StoreLocation {
-  const wrong = (why: string): UsageError =>
-    new UsageError(`--${flag} ${quoted(withoutSecret(given))} ${why}`, {
+/** Parses the short form of a store. */
+export function parseLocation(setting: string, given: string): StoreLocation {
+  const reject: Reject = (problem) =>
+    new SettingError(setting, `${quoted(withoutSecret(given))} ${problem}`, {
       hint: "write s3://bucket/prefix, azblob://, gs://, swift://, oss://, file:///path or rclone:remote:path",
     });
-  if (given.startsWith("rclone:")) return rclone(given.slice("rclone:".length), wrong);
+  if (given.startsWith("rclone:")) return rclone(given.slice("rclone:".length), reject);
   const [, scheme = "", rest = ""] = /^([a-z0-9]+):\/\/(.*)$/is.exec(given) ?? [];
-  if (scheme.toLowerCase() === "file") return folder(given, rest, wrong);
+  if (scheme.toLowerCase() === "file") return folder(given, rest, reject);
   const provider = SCHEMES[scheme.toLowerCase()];
-  if (provider === undefined) throw wrong("names no kind of store that is known");
+  if (provider === undefined) throw reject("has no known scheme");
   // `?versions` and the like would go into the name of the container.
-  if (/[?#]/.test(rest)) throw wrong("has a query, which no store takes");
-  if (rest.includes("@")) throw wrong("holds credentials, which belong into a file or a variable");
+  if (/[?#]/.test(rest)) throw reject("has a query, which no store supports");
+  if (rest.includes("@")) throw reject("holds credentials, which belong into a file or a variable");
   const [container = "", ...path] = rest.split("/");
-  if (container === "") throw wrong("names no container");
-  return { provider, container, prefix: checkedPrefix(path.join("/"), wrong) };
+  if (container === "") throw reject("names no container");
+  return { provider, container, prefix: checkedPrefix(path.join("/"), reject) };
 }
 
-/** `--storage-provider`, `--store-container` and `--store-prefix`. */
-export function parseProvider(where: string, given: string): StoreProvider {
+export function parseProvider(setting: string, given: string): StoreProvider {
   const provider = PROVIDERS.find((one) => one.toLowerCase() === given.toLowerCase());
   if (provider !== undefined) return provider;
-  throw new UsageError(`${where} ${quoted(given)} is no kind of store`, {
+  throw new SettingError(setting, `${quoted(given)} is not a provider`, {
     hint: `write one of ${PROVIDERS.join(", ")}`,
   });
 }
 
-/** The provider that a short form or the name of a provider means; undefined where it is neither. */
+/** The provider of a short form, or of a provider's name; undefined for anything else. */
 export function providerNamed(given: string): StoreProvider | undefined {
   const [, scheme = given] = /^([a-z0-9]+):/i.exec(given) ?? [];
   const word = scheme.toLowerCase();
@@ -69,49 +71,49 @@ export function providerNamed(given: string): StoreProvider | undefined {
   return SCHEMES[word] ?? PROVIDERS.find((one) => one.toLowerCase() === word);
 }
 
-export function parsePrefix(flag: string, given: string): string {
+export function parsePrefix(setting: string, given: string): string {
+  const hint = "write a path such as a/b";
   return checkedPrefix(
     given,
-    (why) =>
-      new UsageError(`--${flag} ${quoted(given)} ${why}`, { hint: "write a path such as a/b" }),
+    (problem) => new SettingError(setting, `${quoted(given)} ${problem}`, { hint }),
   );
 }
 
-function checkedPrefix(given: string, wrong: (why: string) => UsageError): string {
+function checkedPrefix(given: string, reject: Reject): string {
   const trimmed = given.replace(/^\/+|\/+$/g, "");
   const segments = trimmed.split("/");
   if (trimmed !== "" && segments.some((one) => one === "" || one === "." || one === "..")) {
-    throw wrong("has an empty, . or .. part in its path");
+    throw reject("has an empty, . or .. part in its path");
   }
-  if (/\p{Cc}/u.test(trimmed)) throw wrong("has a control character in its path");
+  if (/\p{Cc}/u.test(trimmed)) throw reject("has a control character in its path");
   return trimmed;
 }
 
-/** A path with a space or a percent sign may be written as it is, or as a URL has it. */
-function folder(given: string, rest: string, wrong: (why: string) => UsageError): StoreLocation {
-  if (!rest.startsWith("/")) throw wrong("is no absolute path: file:// is followed by /path");
+/** A path with a space or a percent sign may be written as it is, or as in a URL. */
+function folder(given: string, rest: string, reject: Reject): StoreLocation {
+  if (!rest.startsWith("/")) throw reject("is not absolute: write file:///path");
   let path: string;
   try {
     path = /%[0-9a-f]{2}/i.test(rest) ? fileURLToPath(given) : rest;
   } catch {
-    throw wrong("is no path");
+    throw reject("is not a path");
   }
-  if (path === "/") throw wrong("is the root of the file system");
+  if (path === "/") throw reject("is the root of the file system");
   return { provider: "Local", container: path.replace(/\/+$/, ""), prefix: "" };
 }
 
-function rclone(rest: string, wrong: (why: string) => UsageError): StoreLocation {
-  // What rclone makes up on the fly (`:s3,key=…:`) holds secrets, and names of stores are printed.
-  if (!isRcloneRemote(rest)) throw wrong("names no remote: rclone: is followed by remote:path");
+function rclone(rest: string, reject: Reject): StoreLocation {
+  // A connection string (`:s3,key=…:`) may hold secrets, and names of stores are printed.
+  if (!isRcloneRemote(rest)) throw reject("names no remote: write rclone:remote:path");
   return { provider: "Rclone", container: rest.replace(/(?<=[^:/])\/+$/, ""), prefix: "" };
 }
 
-/** `remote:` or `remote:path`, of a remote that has a name in the configuration. */
+/** Whether a text is `remote:` or `remote:path`, with a remote of the rclone.conf. */
 export function isRcloneRemote(text: string): boolean {
   return /^[^:/,]+:/.test(text);
 }
 
-/** What looks like `user:password@` is not repeated. */
+/** Without what looks like `user:password@`. */
 function withoutSecret(given: string): string {
   return given.replace(/(:\/\/)[^/]*@/, "$1…@");
 }

@@ -1,11 +1,17 @@
 import type { Warn } from "../../files/secret-files.js";
 
-/** Which of a command's stores is meant: its flags and variables begin with the role. */
+/** Variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One of the stores of an operation: its settings and variables begin with the role. */
 export type StoreRole = "primary" | "secondary" | "source";
 
-/** `--store` of the primary is `--secondary-store` of the secondary. */
-export function flagOf(role: StoreRole, name: string): string {
-  return role === "primary" ? name : `${role}-${name}`;
+/** The name of a store's setting for each role. */
+export type OfRole<Name extends string> = Name | `${Exclude<StoreRole, "primary">}-${Name}`;
+
+/** `store` of the primary is `secondary-store` of the secondary. */
+export function settingOf<Name extends string>(role: StoreRole, name: Name): OfRole<Name> {
+  return role === "primary" ? name : (`${role}-${name}` as const);
 }
 
 /** `STORAGE_PROVIDER` of the primary is `SECONDARY_STORAGE_PROVIDER` of the secondary. */
@@ -13,25 +19,20 @@ export function variableOf(role: StoreRole, name: string): string {
   return role === "primary" ? name : `${role.toUpperCase()}_${name}`;
 }
 
-/** The environment as one store sees it: nothing of another store's. */
+/** The variables of one store: those of another store are invisible. */
 export class StoreEnvironment {
   readonly role: StoreRole;
-  readonly #env: Readonly<Record<string, string | undefined>>;
-
-  /** Of what is found in its files. */
+  readonly #env: Environment;
+  /** Receives warnings about files that variables name. */
   readonly warn: Warn;
 
-  constructor(
-    role: StoreRole,
-    env: Readonly<Record<string, string | undefined>>,
-    warn: Warn = () => {},
-  ) {
+  constructor(role: StoreRole, env: Environment, warn: Warn = () => {}) {
     this.role = role;
     this.#env = env;
     this.warn = warn;
   }
 
-  /** The variable's whole name, for messages. */
+  /** The whole name of a variable, for messages. */
   nameOf(name: string): string {
     return variableOf(this.role, name);
   }
@@ -41,8 +42,9 @@ export class StoreEnvironment {
     const value = this.#env[this.nameOf(name)];
     return value === "" ? undefined : value;
   }
-  /** Every variable of this store, by its name without the role. */
-  own(): Readonly<Record<string, string | undefined>> {
+
+  /** All variables of this store, by name without the role. */
+  own(): Environment {
     if (this.role === "primary") return this.#env;
     const start = variableOf(this.role, "");
     return Object.fromEntries(

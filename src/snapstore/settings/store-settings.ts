@@ -1,9 +1,12 @@
-import { UsageError } from "../../errors.js";
-import type { StoreConfig } from "../config.js";
-import { absSettings } from "../abs/settings.js";
+import { SettingError, UsageError } from "../../errors.js";
 import type { Warn } from "../../files/secret-files.js";
-import { endpointUrl } from "./endpoint-url.js";
+import { absSettings } from "../abs/settings.js";
+import type { StoreConfig } from "../config.js";
 import { gcsSettings } from "../gcs/settings.js";
+import { rcloneSettings } from "../rclone/settings.js";
+import { ecsSettings, ocsSettings, ossSettings, s3Settings } from "../s3/settings.js";
+import { swiftSettings } from "../swift/settings.js";
+import { endpointUrl } from "./endpoint-url.js";
 import {
   isRcloneRemote,
   parseLocation,
@@ -11,47 +14,75 @@ import {
   parseProvider,
   type StoreLocation,
 } from "./location.js";
-import { rcloneSettings } from "../rclone/settings.js";
-import { flagOf, StoreEnvironment, type StoreRole } from "./roles.js";
-import { ecsSettings, ocsSettings, ossSettings, s3Settings } from "../s3/settings.js";
+import {
+  type Environment,
+  type OfRole,
+  StoreEnvironment,
+  type StoreRole,
+  settingOf,
+} from "./roles.js";
 import { secretInTheClear } from "./secret-in-the-clear.js";
-import { swiftSettings } from "../swift/settings.js";
 
-/** Values of flags by their names as typed. */
-type Given = Readonly<Record<string, unknown>>;
+/** The settings that name a store, by their names for the primary. */
+export const STORE_SETTINGS = [
+  "store",
+  "storage-provider",
+  "store-container",
+  "store-prefix",
+  "store-endpoint-override",
+] as const;
+
+/** The settings of the stores of an operation. */
+export type StoreSettings = {
+  readonly [Name in OfRole<(typeof STORE_SETTINGS)[number]>]?: string | undefined;
+};
 
 /**
- * One store of a command from its flags, its variables and its credential files; undefined when
- * nothing names it.
+ * One store of an operation, from settings, variables and credential files; undefined when no setting names it.
  *
- * @param flags values by their names as typed
- * @param warn hears of secrets that others can read, in a file or on the way
- * @throws UsageError that names the flag, variable, file and field, and never a secret
+ * @param warn receives warnings about secrets that others can read, in a file or on the network
+ * @throws UsageError that names the setting, variable, file and field, and never a secret
  */
 export function storeConfig(
-  flags: object,
+  settings: StoreSettings,
   role: StoreRole,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   warn: Warn = () => {},
 ): StoreConfig | undefined {
-  const args: Given = Object.fromEntries(Object.entries(flags));
   const own = new StoreEnvironment(role, env, warn);
-  const location = locationOf(args, role, own);
+  const location = locationOf(settings, role);
   if (location === undefined) return undefined;
-  const flag = flagOf(role, "store-endpoint-override");
-  const given = textOf(args, flag);
-  const endpoint = given === undefined ? undefined : endpointUrl(given, `--${flag}`);
+  const override = settingOf(role, "store-endpoint-override");
+  const given = settings[override];
+  const endpoint = given && endpointUrl(given, (problem) => new SettingError(override, problem));
   if (endpoint !== undefined && ["Local", "Rclone"].includes(location.provider)) {
-    throw new UsageError(`--${flag} makes no sense: a ${location.provider} store has no endpoint`);
+    throw new SettingError(override, `is not supported by ${location.provider} stores`);
   }
   const config = configOf(location, own, endpoint, env["RCLONE_CONFIG"]);
   const secret = secretInTheClear(config);
   if (secret !== undefined) {
     warn(
-      `${secret} of the ${role} store is sent over http://, where everyone on the way can read it`,
+      `${secret} of the ${role} store is sent over http://, where others can read it on its way`,
     );
   }
   return config;
+}
+
+/** The same for a store that the operation needs. */
+export function requiredStore(
+  settings: StoreSettings,
+  role: StoreRole,
+  env: Environment,
+  warn: Warn = () => {},
+): StoreConfig {
+  const config = storeConfig(settings, role, env, warn);
+  if (config !== undefined) return config;
+  throw new UsageError(`there is no ${role} store`, {
+    hint: "name it in short, or by provider and container",
+    settings: (["store", "storage-provider", "store-container"] as const).map((name) =>
+      settingOf(role, name),
+    ),
+  });
 }
 
 function configOf(
@@ -83,67 +114,41 @@ function configOf(
   }
 }
 
-/** The same, where the command cannot do without. */
-export function requiredStore(
-  flags: object,
-  role: StoreRole,
-  env: Readonly<Record<string, string | undefined>>,
-  warn: Warn = () => {},
-): StoreConfig {
-  const config = storeConfig(flags, role, env, warn);
-  if (config !== undefined) return config;
-  throw new UsageError(`there is no ${role} store`, {
-    hint: `use --${flagOf(role, "store")}, or --${flagOf(role, "storage-provider")} and --${flagOf(role, "store-container")}`,
-  });
-}
-
-function locationOf(
-  args: Given,
-  role: StoreRole,
-  env: StoreEnvironment,
-): StoreLocation | undefined {
-  const names = ["store", "storage-provider", "store-container", "store-prefix"] as const;
-  const [storeFlag, providerFlag, containerFlag, prefixFlag] = names.map((one) =>
-    flagOf(role, one),
-  );
-  const short = textOf(args, storeFlag);
-  const provider = textOf(args, providerFlag);
-  const container = textOf(args, containerFlag);
-  const prefixText = textOf(args, prefixFlag);
-  const prefix = prefixText === undefined ? "" : parsePrefix(prefixFlag ?? "", prefixText);
+function locationOf(settings: StoreSettings, role: StoreRole): StoreLocation | undefined {
+  const names = {
+    short: settingOf(role, "store"),
+    provider: settingOf(role, "storage-provider"),
+    container: settingOf(role, "store-container"),
+    prefix: settingOf(role, "store-prefix"),
+    endpoint: settingOf(role, "store-endpoint-override"),
+  };
+  const {
+    [names.short]: short,
+    [names.provider]: provider,
+    [names.container]: container,
+  } = settings;
+  const prefix = parsePrefix(names.prefix, settings[names.prefix] ?? "");
   if (short !== undefined) {
-    const location = parseLocation(storeFlag ?? "", short);
+    const location = parseLocation(names.short, short);
     return { ...location, prefix: [location.prefix, prefix].filter((one) => one !== "").join("/") };
   }
-  const providerText = provider ?? env.get("STORAGE_PROVIDER");
-  const containerText = container ?? env.get("STORAGE_CONTAINER");
-  if (providerText === undefined && containerText === undefined) {
-    const [lonely] = [prefixFlag, flagOf(role, "store-endpoint-override")].filter(
-      (flag) => textOf(args, flag) !== undefined,
-    );
-    if (lonely === undefined) return undefined;
-    throw new UsageError(`--${lonely} is given, but no store: --${storeFlag} is missing`);
+  if (provider === undefined && container === undefined) {
+    const alone = [names.prefix, names.endpoint].find((name) => settings[name] !== undefined);
+    if (alone === undefined) return undefined;
+    throw new SettingError(alone, "needs a store", { hint: "name it", settings: [names.short] });
   }
-  const variables = `${env.nameOf("STORAGE_PROVIDER")} and ${env.nameOf("STORAGE_CONTAINER")} stand for these flags`;
-  if (providerText === undefined) {
-    throw new UsageError(`--${containerFlag} is given without --${providerFlag}`, {
-      hint: variables,
-    });
+  if (provider === undefined) throw incomplete(names.container, names.provider);
+  if (container === undefined) throw incomplete(names.provider, names.container);
+  const kind = parseProvider(names.provider, provider);
+  if (kind === "Rclone" && !isRcloneRemote(container)) {
+    throw new SettingError(names.container, "of an Rclone store is remote:path");
   }
-  if (containerText === undefined) {
-    throw new UsageError(`--${providerFlag} is given without --${containerFlag}`, {
-      hint: variables,
-    });
-  }
-  const where = provider === undefined ? env.nameOf("STORAGE_PROVIDER") : `--${providerFlag}`;
-  const kind = parseProvider(where, providerText);
-  if (kind === "Rclone" && !isRcloneRemote(containerText)) {
-    throw new UsageError(`--${containerFlag} of an Rclone store is remote:path`);
-  }
-  return { provider: kind, container: containerText, prefix };
+  return { provider: kind, container, prefix };
 }
 
-function textOf(args: Given, flag: string | undefined): string | undefined {
-  const value = flag === undefined ? undefined : args[flag];
-  return typeof value === "string" ? value : undefined;
+function incomplete(given: string, missing: string): SettingError {
+  return new SettingError(given, "names half of a store", {
+    hint: "set the other half, too",
+    settings: [missing],
+  });
 }

@@ -6,7 +6,6 @@ import {
   credentialFields,
   variableFields,
 } from "../settings/credential-fields.js";
-import { endpointUrl } from "../settings/endpoint-url.js";
 import type { StoreEnvironment } from "../settings/roles.js";
 
 const FIELDS = [
@@ -27,7 +26,7 @@ const FIELDS = [
   "insecureSkipVerify",
 ];
 
-/** OpenStack Swift, or what speaks as it does. */
+/** OpenStack Swift or a compatible server. */
 export function swiftSettings(
   env: StoreEnvironment,
   override: string | undefined,
@@ -39,11 +38,11 @@ export function swiftSettings(
     const variable = env.nameOf("OPENSTACK_APPLICATION_CREDENTIALS_JSON");
     throw fields.lacking("authURL", `or set ${variable} to a file with it`);
   }
-  refuseUnsupported(fields, override);
+  checkInterface(fields, override);
   return {
     auth: authOf(fields),
     region: fields.text("region"),
-    endpoint: override === undefined ? undefined : endpointUrl(override, fields.where),
+    endpoint: fields.endpointUrl(override),
     caCertificate: certificate(fields),
     insecureSkipVerify: fields.toggle("insecureSkipVerify"),
   };
@@ -70,30 +69,30 @@ function openStackVariables(env: StoreEnvironment): CredentialFields {
   });
 }
 
-/** What would lead elsewhere than it says; an openrc file has these, and mostly with these values. */
-function refuseUnsupported(fields: CredentialFields, override: string | undefined): void {
+/** The catalog is searched for public endpoints only, and openrc files mostly ask for these. @throws UsageError */
+function checkInterface(fields: CredentialFields, override: string | undefined): void {
   const wanted = fields.text("interface") ?? "public";
   if (override === undefined && !/^public(URL)?$/i.test(wanted)) {
-    const why = `is ${quoted(wanted)}, and only the public endpoint is looked for in the catalog`;
-    throw fields.wrong("interface", why, "give the endpoint itself as an override");
+    const why = `is ${quoted(wanted)}, and only public endpoints are looked up in the catalog`;
+    throw fields.wrong("interface", why, "set the endpoint itself");
   }
 }
 
-/** A domain by its name; by its id only the one that every Keystone has. */
+/** The name of a domain; by id only the domain that every Keystone has. */
 function domainOf(fields: CredentialFields, which: "userDomain" | "projectDomain"): string {
   const name = fields.text(`${which}Name`) ?? fields.text("domainName");
   const id = fields.text(`${which}ID`);
   if (name !== undefined) return name;
   if (id !== undefined && id !== "default") {
     const hint = `set ${fields.nameOf(`${which}Name`)}`;
-    throw fields.wrong(`${which}ID`, "is an id, and a domain is known by its name here", hint);
+    throw fields.wrong(`${which}ID`, "is an id, and only names of domains are supported", hint);
   }
   return "Default";
 }
 
 function authOf(fields: CredentialFields): SwiftAuth {
-  const url = endpointUrl(fields.required("authURL"), fields.where);
-  // The old protocol's address says so: https://host/auth/v1.0.
+  const url = fields.endpointUrl(fields.required("authURL"));
+  // Addresses of the old protocol: https://host/auth/v1.0.
   if (/\/v1(\.0)?$/.test(url)) {
     return {
       kind: "v1",
@@ -119,7 +118,7 @@ function applicationCredential(fields: CredentialFields, url: string, secret: st
   const kind = "v3-application-credential";
   const id = fields.text("applicationCredentialID");
   if (id !== undefined) return { kind, url, id, secret };
-  // A name is one of many users': it needs whose.
+  // A name needs its user: several users may have it.
   return {
     kind,
     url,

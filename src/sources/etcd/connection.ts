@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError, throwIfAborted, UsageError } from "../../errors.js";
+import { sleep } from "../../flow/sleep.js";
 import { AuthToken } from "./auth-token.js";
 import { callFailure } from "./call-failure.js";
 import { channelCredentials } from "./credentials.js";
@@ -156,7 +156,7 @@ export class EtcdConnection {
         if (failures >= this.#hosts.length && performance.now() >= deadline) throw error;
         if (failures % this.#hosts.length === 0) {
           const round = failures / this.#hosts.length;
-          await pause(Math.min(1000, FIRST_PAUSE_MS * 2 ** round), signal);
+          await sleep(Math.min(1000, FIRST_PAUSE_MS * 2 ** round), signal);
         }
       }
     }
@@ -218,11 +218,3 @@ export class EtcdConnection {
 
 /** Linearizable, touches one key at most, and needs the same permission as a backup. */
 const PROBE = { key: ZERO_KEY, limit: 1, keys_only: true };
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch {
-    throw new InterruptedError();
-  }
-}

@@ -1,8 +1,10 @@
 import { throwIfAborted } from "../../errors.js";
+import { CallWindow } from "../../flow/call-window.js";
 import { quoted } from "../../quoted.js";
 import type { EtcdConnection } from "./connection.js";
 import { EtcdError } from "./errors.js";
 import { LeaseGrants } from "./lease-grants.js";
+import { encodePutTxn, type Put } from "./put-txn.js";
 import { PUT, TXN } from "./rpc.js";
 import type { EtcdRecord, LeasePolicy } from "./types.js";
 
@@ -13,13 +15,6 @@ export interface PutOptions {
   readonly signal: AbortSignal;
   /** Called with the number of records that etcd has confirmed since the last call. */
   readonly onPut?: (records: number) => void;
-}
-
-/** A `PutRequest`; the lease is decimal, "0" for none. */
-interface Put {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  readonly lease: string;
 }
 
 /** etcd's own limits are 128 operations (--max-txn-ops) and 1.5 MiB (--max-request-bytes). */
@@ -45,10 +40,7 @@ export class RecordPuts {
   readonly #connection: EtcdConnection;
   readonly #options: PutOptions;
   readonly #grants: LeaseGrants;
-  readonly #inFlight = new Set<Promise<void>>();
-  #failure: { error: unknown } | undefined;
-  /** The highest key since no transaction was in flight. */
-  #highest: Uint8Array | undefined;
+  readonly #inFlight = new CallWindow(IN_FLIGHT);
   #records = 0;
   #expired = 0;
 
@@ -63,14 +55,15 @@ export class RecordPuts {
   ): Promise<{ records: number; expired: number }> {
     let txn: EtcdRecord[] = [];
     let bytes = 0;
+    let highest: Uint8Array | undefined;
     const flush = async (): Promise<void> => {
       if (txn.length === 0) return;
-      while (this.#inFlight.size >= IN_FLIGHT) await Promise.race(this.#inFlight);
-      if (this.#failure !== undefined) throw this.#failure.error;
-      throwIfAborted(this.#options.signal);
-      this.#send(txn);
+      const records = txn;
       txn = [];
       bytes = 0;
+      await this.#inFlight.room();
+      throwIfAborted(this.#options.signal);
+      this.#inFlight.start(() => this.#send(records));
     };
     try {
       for await (const batch of batches) {
@@ -81,11 +74,11 @@ export class RecordPuts {
           }
           // A transaction may hold a key once, and transactions overtake each other. Backups are in the order of
           // their keys, so a key that may be in flight already is not above the highest one.
-          if (this.#highest !== undefined && Buffer.compare(record.key, this.#highest) <= 0) {
+          if (highest !== undefined && Buffer.compare(record.key, highest) <= 0) {
             await flush();
-            await this.#settled();
+            await this.#inFlight.drain();
           }
-          this.#highest = record.key;
+          highest = record.key;
           const size = record.key.length + record.value.length + PUT_OVERHEAD;
           if (txn.length >= TXN_RECORDS || bytes + size > TXN_BYTES) await flush();
           txn.push(record);
@@ -93,31 +86,17 @@ export class RecordPuts {
         }
       }
       await flush();
+      await this.#inFlight.drain();
     } finally {
-      await this.#settled();
+      await this.#inFlight.settled();
     }
-    if (this.#failure !== undefined) throw this.#failure.error;
     return { records: this.#records, expired: this.#expired };
   }
 
-  /** Resolves when no transaction is in flight. */
-  async #settled(): Promise<void> {
-    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
-  }
-
-  #send(records: readonly EtcdRecord[]): void {
-    const sent = this.#put(records)
-      .then(
-        () => {
-          this.#records += records.length;
-          this.#options.onPut?.(records.length);
-        },
-        (error: unknown) => {
-          this.#failure ??= { error };
-        },
-      )
-      .finally(() => this.#inFlight.delete(sent));
-    this.#inFlight.add(sent);
+  async #send(records: readonly EtcdRecord[]): Promise<void> {
+    await this.#put(records);
+    this.#records += records.length;
+    this.#options.onPut?.(records.length);
   }
 
   async #put(records: readonly EtcdRecord[]): Promise<void> {
@@ -133,8 +112,9 @@ export class RecordPuts {
         const [only] = puts;
         if (puts.length === 1 && only !== undefined) await this.#putAlone(only);
         else {
-          const success = puts.map((put) => ({ request_put: put }));
-          await this.#connection.call(TXN, { success }, { signal });
+          const request = encodePutTxn(puts);
+          // The response repeats the header for each put: it is not worth decoding.
+          await this.#connection.callRaw(TXN.name, request, { signal });
         }
         return;
       } catch (error) {

@@ -152,6 +152,6 @@ test("a second file of 2 GiB and an object of 49 MiB are read in bounded memory"
   t.is(found.code, "read", found.message);
   t.is(found.objects, 1 + frames);
   t.is(found.contentBytes, large.length + frames * piece.content.length);
-  t.is(found.unmet, 0);
+  t.is(found.missing, 0);
   t.true(found.residentKiB < 400 << 10, `${found.residentKiB >> 10} MiB`);
 });

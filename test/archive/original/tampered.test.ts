@@ -30,9 +30,9 @@ async function small(): Promise<string> {
 test("what the original tool wrote is read, whole and without gaps", async (t) => {
   for (const set of ["intact", "damaged"] as const) {
     const full = await readOriginal(originalFixture(set, "full"));
-    t.like(full, { code: "read", objects: 11, records: 121, gaps: [], unmet: 0 }, full.message);
+    t.like(full, { code: "read", objects: 11, records: 121, gaps: [], missing: 0 }, full.message);
     const incremental = await readOriginal(originalFixture(set, "incremental"));
-    t.like(incremental, { code: "read", objects: 2, records: 120, gaps: [], unmet: 0 });
+    t.like(incremental, { code: "read", objects: 2, records: 120, gaps: [], missing: 0 });
   }
 });
 
@@ -65,13 +65,13 @@ test("a file cut off within a frame is damage; at the end of one, objects are mi
   }, 0);
   for (let length = 0; length < bytes.length; length++) {
     writeFileSync(path, bytes.subarray(0, length));
-    const { code, message, gaps, unmet } = await readOriginal(folder);
+    const { code, message, gaps, missing } = await readOriginal(folder);
     const frames = ends.get(length);
     if (frames === undefined) {
       t.is(code, "DAMAGED", `${length}: ${message}`);
     } else if (frames < OBJECTS.length) {
       t.is(code, "read");
-      t.is(unmet, OBJECTS.length - frames);
+      t.is(missing, OBJECTS.length - frames);
       t.regex(gaps.join(), /names 3 objects, but the ARCHIVE files hold/);
     }
   }
@@ -87,9 +87,9 @@ test("frames that are dropped, repeated or moved elsewhere", async (t) => {
     writeFileSync(path, Buffer.concat(frames));
     return readOriginal(folder);
   };
-  t.is((await read(one, three, records)).unmet, 1);
-  t.like(await read(two, one, three, records), { code: "read", unmet: 0, objects: 3 });
-  t.like(await read(one, one, two, three, records), { code: "read", unmet: 0, objects: 4 });
+  t.is((await read(one, three, records)).missing, 1);
+  t.like(await read(two, one, three, records), { code: "read", missing: 0, objects: 3 });
+  t.like(await read(one, one, two, three, records), { code: "read", missing: 0, objects: 4 });
   t.like(await read(one, facts), { code: "DAMAGED" });
   // The type is not sealed: a frame that says it is another does not hold what it should.
   const disguised = Buffer.from(one);
@@ -115,7 +115,7 @@ test("an object that comes again is told from one that comes again with somethin
     { objects: [three, other, other, one], records: RECORDS },
   ]);
   const found = { code: "read", objects: 8, again: 5, others: ["two", "two"], backwards: 1 };
-  t.like(await readOriginal(folder), { ...found, unmet: 0 });
+  t.like(await readOriginal(folder), { ...found, missing: 0 });
   // Without its names and times too.
   rmSync(join(folder, "METADATA.bin"));
   t.like(await readOriginal(folder), found);

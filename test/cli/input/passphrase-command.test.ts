@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { CommandComplaints } from "../../../src/cli/input/command-complaints.js";
+import { CommandComplaints } from "../../../src/settings/command-complaints.js";
 import { backuptool } from "../../support/program/backuptool.js";
 import { newFolder } from "../../support/folders.js";
 
@@ -26,7 +26,7 @@ test("no error repeats the words of a command that fails", async (t) => {
     for (const args of [[], ["--verbose"], ["--json"]]) {
       const { code, stdout, stderr } = await run(command, args);
       t.is(code, 1);
-      t.true(stderr.includes(`the command of --passphrase-command ${how}`), stderr);
+      t.true(stderr.includes(`the passphrase command ${how}`), stderr);
       t.false(stderr.includes(SECRET), stderr);
       t.false(stdout.includes(SECRET));
     }
@@ -48,7 +48,7 @@ test("what the command itself has to say is passed on, with nothing that acts on
   const { stderr } = await run("printf 'the vault is \\033[31mlocked\\n' >&2; exit 7");
   t.is(
     stderr,
-    "the vault is \\x1b[31mlocked\nbackuptool: the command of --passphrase-command failed with exit code 7; run it by hand to see what is wrong with it\n",
+    "the vault is \\x1b[31mlocked\nbackuptool: the passphrase command failed with exit code 7; run it by hand to see what is wrong with it (--passphrase-command)\n",
   );
 });
 

@@ -1,7 +1,8 @@
 import test from "ava";
 import fc from "fast-check";
 import { BackupToolError } from "../../../src/errors.js";
-import { escapeActingJson, failureLine, printable } from "../../../src/cli/output/failure.js";
+import { failureLine } from "../../../src/cli/output/failure.js";
+import { escapeActingJson, printable } from "../../../src/printable.js";
 
 test("no character that acts on a terminal or hides is printed", (t) => {
   t.is(

@@ -134,5 +134,5 @@ test.serial("a pool that is removed and made again while it is read is an error"
     },
   );
   const error = await t.throwsAsync(creating, { code: "CEPH_POOL_NOT_FOUND" });
-  t.regex(error?.message ?? "", /removed, and made again/);
+  t.regex(error?.message ?? "", /removed and created again/);
 });

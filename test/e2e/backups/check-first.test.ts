@@ -150,7 +150,7 @@ test.serial("a backup alone is restored though its index is damaged, if asked", 
     const { code, stderr } = await backuptool([...restore, "--no-check-first"]);
     t.is(code, 0, stderr);
     t.is((await held()).objects, 4);
-    const cannotTell = /cannot be told, as INDEX\.bin is damaged/.test(stderr);
+    const cannotTell = /is not known, since INDEX\.bin is damaged/.test(stderr);
     t.is(cannotTell, i === 1, stderr);
   }
 });

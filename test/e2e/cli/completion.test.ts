@@ -135,8 +135,14 @@ test("completion does not wait for a store that does not answer", async (t) => {
   const started = performance.now();
   const { code, stdout, stderr } = await backuptool(
     [
-      ...["__complete", "snapshot", "verify", "--store", "s3://b"],
-      ...["--store-endpoint-override", `http://127.0.0.1:${address.port}`, ""],
+      "__complete",
+      "snapshot",
+      "verify",
+      "--store",
+      "s3://b",
+      "--store-endpoint-override",
+      `http://127.0.0.1:${address.port}`,
+      "",
     ],
     { env: { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" } },
   );

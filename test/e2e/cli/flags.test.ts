@@ -11,6 +11,9 @@ test.before(async () => {
 });
 test.after.always(() => etcd?.stop());
 
+const NOTHING_TO_DO =
+  "with etcd and Ceph left out, nothing is left to do; include one of them (--skip-etcd, --skip-ceph)";
+
 const WRONG: readonly (readonly [args: string, stderr: string])[] = [
   ["creat", 'there is no command "creat"; did you mean create?'],
   ["frobnicate", 'there is no command "frobnicate"; see backuptool --help'],
@@ -33,15 +36,18 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
   ["create --outputdir --skip-ceph", "--outputdir needs a value; see backuptool create --help"],
   ["create --outputdir=", "--outputdir is empty"],
   ["create --outputdir a --outputdir b", "--outputdir is given twice"],
-  ["create --no-outputdir", "--no-outputdir makes no sense: --outputdir takes a value"],
-  ["create --skip-ceph --skip-etcd", "--skip-etcd and --skip-ceph together leave nothing to do"],
-  ["restore --skip-ceph --skip-etcd", "--skip-etcd and --skip-ceph together leave nothing to do"],
-  ["clear --skip-ceph --skip-etcd", "--skip-etcd and --skip-ceph together leave nothing to do"],
+  ["create --no-outputdir", "--no-outputdir is not supported: --outputdir takes a value"],
+  ["create --skip-ceph --skip-etcd", NOTHING_TO_DO],
+  ["restore --skip-ceph --skip-etcd", NOTHING_TO_DO],
+  ["clear --skip-ceph --skip-etcd", NOTHING_TO_DO],
   ["create --skip-ceph --include-pool a", '--include-pool "a" contradicts --skip-ceph'],
   ["create --skip-ceph --skip-pool a", '--skip-pool "a" contradicts --skip-ceph'],
   ["clear --skip-ceph --include-pool a", '--include-pool "a" contradicts --skip-ceph'],
   ["restore --skip-ceph --restore-pool a:b", '--restore-pool "a:b" contradicts --skip-ceph'],
-  ["create --include-pool a --skip-pool a", '--include-pool and --skip-pool both name "a"'],
+  [
+    "create --include-pool a --skip-pool a",
+    'the pool "a" is both included and skipped; name it once (--include-pool, --skip-pool)',
+  ],
   ...["inspect", "restore", "cat"].flatMap((command) => [
     [
       `${command} --outputdir x --storage-provider Local --store-container /y`,
@@ -57,7 +63,7 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
     ] as const,
     [
       `${command} --secondary-store nonsense://b`,
-      "--secondary-store is given, but the secondary store is not to be read; use --from secondary",
+      "only a secondary store is named, but the primary store is chosen; choose the secondary (--from secondary)",
     ] as const,
   ]),
   ["create --quiet --verbose", "--quiet contradicts --verbose"],
@@ -70,7 +76,7 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
     "create --archive-size 2XB",
     '--archive-size "2XB" is not a size; write a number and a unit, such as 512MiB or 2GiB',
   ],
-  ["create --archive-size 5k", "--archive-size 5k is under 1MiB"],
+  ["create --archive-size 5k", '--archive-size "5k" is under 1MiB'],
   [
     "create --skip-ceph --etcd-timeout 5d",
     '--etcd-timeout "5d" is not a time; write a number and a unit, such as 30s or 2m',
@@ -92,7 +98,7 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
   ["restore --restore-pool a:b --restore-pool a:c", '--restore-pool names "a" twice'],
   [
     "restore --restore-pool a:c --restore-pool b:c",
-    '--restore-pool sends "a" and "b" into one pool, "c"; objects of the same name would overwrite each other',
+    '--restore-pool restores "a" and "b" into one pool, "c"; objects of the same name would overwrite each other',
   ],
 ];
 
@@ -116,7 +122,7 @@ test("a choice that is none is told with the choices, in one line", async (t) =>
   const { code, stderr } = await backuptool(["restore", "--leases", "kep"]);
   t.is(code, 2);
   t.is(stderr.trim().split("\n").length, 1);
-  t.regex(stderr, /^backuptool: --leases is "kep", not one of "regrant", "drop", "keep-forever"; /);
+  t.regex(stderr, /^backuptool: --leases "kep" is not one of "regrant", "drop", "keep-forever"$/m);
 });
 
 /** The endpoint that a dry run reaches tells which setting won. */
@@ -159,7 +165,10 @@ test("a mistake in a configuration or a variable names its place", async (t) => 
     t.is(code, 2);
     return stderr.trimEnd().replaceAll(config, "C");
   };
-  t.is(await said("ectd: x"), 'backuptool: "C" sets "ectd", which is no flag; did you mean etcd?');
+  t.is(
+    await said("ectd: x"),
+    'backuptool: "C" sets "ectd", which is not a setting; did you mean etcd?',
+  );
   t.is(await said("skip-ceph: maybe"), 'backuptool: "C": skip-ceph is true or false, not "maybe"');
   t.is(await said("cephconf: [a, b]"), 'backuptool: "C": cephconf needs one value, not ["a","b"]');
   t.is(await said("cephconf:"), 'backuptool: "C": cephconf is empty');

@@ -167,7 +167,7 @@ test("a file that is not there, and a command that fails, are named", async (t) 
   t.is(failed.code, 1);
   t.is(
     failed.stderr,
-    "locked\nbackuptool: the command of --passphrase-command failed with exit code 7; run it by hand to see what is wrong with it\n",
+    "locked\nbackuptool: the passphrase command failed with exit code 7; run it by hand to see what is wrong with it (--passphrase-command)\n",
   );
 });
 

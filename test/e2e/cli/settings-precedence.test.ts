@@ -201,11 +201,11 @@ test("yes in a variable or in a file answers for no deletion", async (t) => {
     t.is(variable.code, 2);
     t.is(
       variable.stderr,
-      "backuptool: BACKUPTOOL_YES does not count: --yes must be typed; type --yes, or remove the setting\n",
+      "backuptool: BACKUPTOOL_YES has no effect: this setting must be typed; type it, or remove it there (--yes)\n",
     );
     const file = await backuptool([...args, "--config", config]);
     t.is(file.code, 2);
-    t.regex(file.stderr, /yes of ".*" does not count: --yes must be typed/);
+    t.regex(file.stderr, /yes of ".*" has no effect: this setting must be typed/);
   }
   t.is((await own.pairs()).length, 1);
   t.deepEqual(readdirSync(store), [name]);

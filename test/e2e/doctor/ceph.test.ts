@@ -9,11 +9,11 @@ import { type Check, doctor, failed } from "../../support/program/doctor.js";
 import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
 
-// One after the other: each runs a program of its own, and some look at how long it took.
+// Serial: each test runs the program, and some measure its time.
 
 const CEPH_ALONE = ["--skip-etcd", "--outputdir", "."];
 
-/** One with an object, one empty. */
+/** The first pool has an object, the second is empty. */
 let pools: string[];
 test.before(async () => {
   pools = await makePools(2);
@@ -29,13 +29,16 @@ const keyring = (user: string): string => {
   return path;
 };
 
-test.serial("a ceph.conf that is not there fails, and what needs it is skipped", async (t) => {
-  const checks = await doctor(t, 1, [...CEPH_ALONE, "--cephconf", "/no/such/ceph.conf"]);
-  failed(t, checks.get("ceph ceph.conf"), /ENOENT/, /--cephconf/);
-  t.is(checks.get("ceph connection")?.state, "skipped");
-});
+test.serial(
+  "a ceph.conf that does not exist fails, and the checks that need it are skipped",
+  async (t) => {
+    const checks = await doctor(t, 1, [...CEPH_ALONE, "--cephconf", "/no/such/ceph.conf"]);
+    failed(t, checks.get("ceph ceph.conf"), /ENOENT/, /--cephconf/);
+    t.is(checks.get("ceph connection")?.state, "skipped");
+  },
+);
 
-test.serial("a keyring without the user fails, and says whom it is of", async (t) => {
+test.serial("a keyring without the user fails, and the check names its users", async (t) => {
   const files = ["--cephconf", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_BACKUP")];
   const checks = await doctor(t, 1, [...CEPH_ALONE, ...files]);
   const detail = /has no key of "client.admin", only of "client.backup"$/;
@@ -43,7 +46,7 @@ test.serial("a keyring without the user fails, and says whom it is of", async (t
 });
 
 test.serial(
-  "a keyring that everybody may read is a warning, and a wrong key a failure",
+  "a keyring that all users may read is a warning, and a wrong key a failure",
   async (t) => {
     const path = join(newFolder(), "open");
     writeFileSync(path, "[client.admin]\n\tkey = AQBz6h1ZAAAAABAAPeKqh0n0yWvYTbPAVOZgkQ==\n", {
@@ -65,7 +68,7 @@ test.serial(
   },
 );
 
-test.serial("a pool that is not there fails beside one that is", async (t) => {
+test.serial("a pool that does not exist fails, and one that exists passes", async (t) => {
   const [pool = ""] = pools;
   const args = ["--include-pool", "no\x1bsuch", "--include-pool", pool, "--restore-pool", "a:gone"];
   const checks = await doctor(t, 1, [...CEPH_ALONE, ...cephFlags(), ...args]);
@@ -74,21 +77,24 @@ test.serial("a pool that is not there fails beside one that is", async (t) => {
   t.is(checks.get(`ceph pool "${pool}"`)?.state, "ok");
 });
 
-test.serial("a user without capabilities on a pool hears which are missing", async (t) => {
-  const [pool = ""] = pools;
-  const user = ["--ceph-user", "backup", "--keyring", env("CEPH_KEYRING_BACKUP")];
-  const named = ["--include-pool", pool, "--restore-pool", `a:${pool}`];
-  const conf = ["--cephconf", env("CEPH_CONF")];
-  const checks = await doctor(t, 1, [...CEPH_ALONE, ...conf, ...user, ...named]);
-  t.is(checks.get("ceph connection")?.state, "ok");
-  const read = new RegExp(`"client.backup" the capability osd 'allow r pool=${pool}'`);
-  failed(t, checks.get(`ceph pool "${pool}"`), /^list objects: not allowed/, read);
-  const write = new RegExp(`osd 'allow rw pool=${pool}'`);
-  failed(t, checks.get(`ceph target pool "${pool}"`), /^write .*: not allowed/, write);
-  t.is((await dumpPool(pool)).length, 1);
-});
+test.serial(
+  "a user without capabilities on a pool fails, and the check names those that are missing",
+  async (t) => {
+    const [pool = ""] = pools;
+    const user = ["--ceph-user", "backup", "--keyring", env("CEPH_KEYRING_BACKUP")];
+    const named = ["--include-pool", pool, "--restore-pool", `a:${pool}`];
+    const conf = ["--cephconf", env("CEPH_CONF")];
+    const checks = await doctor(t, 1, [...CEPH_ALONE, ...conf, ...user, ...named]);
+    t.is(checks.get("ceph connection")?.state, "ok");
+    const read = new RegExp(`"client.backup" the capability osd 'allow r pool=${pool}'`);
+    failed(t, checks.get(`ceph pool "${pool}"`), /^list objects: not allowed/, read);
+    const write = new RegExp(`osd 'allow rw pool=${pool}'`);
+    failed(t, checks.get(`ceph target pool "${pool}"`), /^write .*: not allowed/, write);
+    t.is((await dumpPool(pool)).length, 1);
+  },
+);
 
-test.serial("a target that takes no omap is a warning, and the probe goes", async (t) => {
+test.serial("a target without omaps is a warning, and the probe is removed", async (t) => {
   const [pool = ""] = await makePools(1, "erasure");
   t.teardown(() => dropPools([pool]));
   const args = [...CEPH_ALONE, ...cephFlags(), "--restore-pool", `a:${pool}`];
@@ -111,7 +117,7 @@ test.serial("OSDs that do not answer fail the check of each pool", async (t) => 
   failed(t, checks.get('ceph probe in target pool "three"'), /no answer/, /by hand/);
 });
 
-test.serial("without librados it says what to install", async (t) => {
+test.serial("without librados, doctor names the packages to install", async (t) => {
   const folder = newFolder();
   const root = fileURLToPath(new URL("../../../../", import.meta.url));
   cpSync(join(root, "dist/src"), join(folder, "src"), { recursive: true });

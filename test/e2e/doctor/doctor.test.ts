@@ -11,10 +11,10 @@ import { EtcdServer } from "../../support/servers/etcd-server.js";
 import { newFolder } from "../../support/folders.js";
 import { newBucket, plainClient, storeVariables } from "../../support/stores/s3-buckets.js";
 
-// One after the other: each runs a program of its own, and some look at how long it took.
+// Serial: each test runs the program, and some measure its time.
 
 let etcd: EtcdServer;
-/** One with an object, one empty. */
+/** The first pool has an object, the second is empty. */
 let pools: string[];
 test.before(async () => {
   etcd = await EtcdServer.start();
@@ -26,7 +26,7 @@ test.after.always(async () => {
   await dropPools(pools);
 });
 
-/** A server that takes connections and never says a word; and when the first was made. */
+/** A server that accepts connections and never answers; and the time of the first one. */
 async function silentServer(
   t: ExecutionContext,
 ): Promise<{ silent: string; connected: Promise<unknown> }> {
@@ -42,7 +42,7 @@ async function silentServer(
 }
 
 test.serial(
-  "where all is well, every line says so in the order of the areas, and nothing is left behind",
+  "with nothing wrong, every check passes, in the order of the areas, and nothing is left behind",
   async (t) => {
     const bucket = await newBucket();
     const folder = newFolder();
@@ -113,14 +113,14 @@ test.serial(
   },
 );
 
-test.serial("what is skipped says by which flag, and skipping is no failure", async (t) => {
+test.serial("a skipped check names the flag that skips it, and is no failure", async (t) => {
   const checks = await doctor(t, 0, ["--skip-ceph", "--skip-etcd", "--outputdir", "."]);
   t.deepEqual(checks.get("ceph all"), { state: "skipped", detail: "left out (--skip-ceph)" });
   t.deepEqual(checks.get("etcd all"), { state: "skipped", detail: "left out (--skip-etcd)" });
   t.false([...checks.keys()].some((name) => name.includes("store")));
 });
 
-test.serial("servers that hang are given up, each by name", async (t) => {
+test.serial("checks of servers that hang fail in time, each by name", async (t) => {
   const { silent } = await silentServer(t);
   const conf = join(newFolder(), "ceph.conf");
   writeFileSync(conf, `[global]\nmon host = ${silent}\n`);
@@ -153,7 +153,7 @@ test.serial("servers that hang are given up, each by name", async (t) => {
   t.is(checks.get("secondary store get")?.state, "ok");
 });
 
-test.serial("an interruption ends it, with 130", async (t) => {
+test.serial("an interrupted doctor exits with 130", async (t) => {
   const { silent, connected } = await silentServer(t);
   const { code } = await backuptool(["doctor", "--skip-ceph", "--etcd", silent], {
     onStart: async (child) => {
@@ -164,7 +164,7 @@ test.serial("an interruption ends it, with 130", async (t) => {
   t.is(code, 130);
 });
 
-test.serial("flags that contradict each other are wrong usage", async (t) => {
+test.serial("conflicting flags are rejected", async (t) => {
   const args = ["doctor", "--skip-ceph", "--include-pool", "p"];
   const { code, stderr } = await backuptool(args);
   t.is(code, 2);

@@ -2,7 +2,7 @@ import test from "ava";
 import { doctor, failed } from "../../support/program/doctor.js";
 import { EtcdServer, freePort } from "../../support/servers/etcd-server.js";
 
-// One after the other: each runs a program of its own, and some look at how long it took.
+// Serial: each test runs the program, and some measure its time.
 
 const ETCD_ALONE = ["--skip-ceph", "--outputdir", "."];
 
@@ -12,21 +12,21 @@ test.before(async () => {
 });
 test.after.always(() => etcd?.stop());
 
-test.serial("an etcd that is down fails beside one that answers", async (t) => {
+test.serial("an etcd that is down fails, and one that answers passes", async (t) => {
   const down = `127.0.0.1:${await freePort()}`;
   const checks = await doctor(t, 1, [...ETCD_ALONE, "--etcd", `${down},${etcd.endpoint}`]);
   failed(t, checks.get(`etcd ${down}`), /^cannot connect: .*ECONNREFUSED/, /is etcd running there/);
   t.is(checks.get(`etcd ${etcd.endpoint}`)?.state, "ok");
 });
 
-test.serial("TLS where there is none fails with what to write", async (t) => {
+test.serial("TLS to a server without it fails, with the endpoint to use", async (t) => {
   const endpoint = `https://${etcd.endpoint}`;
   const checks = await doctor(t, 1, [...ETCD_ALONE, "--etcd", endpoint]);
   failed(t, checks.get(`etcd ${endpoint}`), /cannot connect/, /write http:\/\//);
 });
 
 test.serial(
-  "an etcd that wants a login says which flags, and never what the password was",
+  "an etcd that needs a login fails, with the flags, and without the password",
   async (t) => {
     const guarded = await EtcdServer.start(["--bcrypt-cost", "4"], ["--user=root:secret"]);
     t.teardown(() => guarded.stop());
@@ -43,7 +43,7 @@ test.serial(
   },
 );
 
-test.serial("an alarm fails, and says how to end it", async (t) => {
+test.serial("an alarm fails, with the command that disarms it", async (t) => {
   const full = await EtcdServer.start(["--quota-backend-bytes", "1000000"]);
   t.teardown(() => full.stop());
   const fill = async (): Promise<void> => {
@@ -54,7 +54,7 @@ test.serial("an alarm fails, and says how to end it", async (t) => {
   failed(t, checks.get(`etcd ${full.endpoint}`), /alarm NOSPACE of member [0-9a-f]+/, /disarm/);
 });
 
-test.serial("endpoints of two clusters are told apart", async (t) => {
+test.serial("endpoints of two clusters fail", async (t) => {
   const other = await EtcdServer.start(["--initial-cluster-token", "another"]);
   t.teardown(() => other.stop());
   const both = ["--etcd", etcd.endpoint, "--etcd", other.endpoint];

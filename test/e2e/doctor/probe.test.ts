@@ -10,11 +10,11 @@ import {
   storeVariables,
 } from "../../support/stores/s3-buckets.js";
 
-// One after the other: each runs a program of its own, and some look at how long it took.
+// Serial: each test runs the program, and some measure its time.
 
 const STORES_ALONE = ["--skip-ceph", "--skip-etcd", "--outputdir", "."];
 
-/** A proxy in front of radosgw, and doctor's arguments and variables for a new bucket behind it. */
+/** A proxy in front of radosgw, and the arguments and variables of doctor for a new bucket behind it. */
 async function throughProxy(t: ExecutionContext, plan: Plan) {
   const bucket = await newBucket();
   const proxy = await FaultyProxy.start(radosgw().endpoint, plan);
@@ -33,7 +33,7 @@ async function keysIn(bucket: string): Promise<(string | undefined)[]> {
 const ofProbe = ({ method, url }: Asked, wanted: string): boolean =>
   method === wanted && url.includes("/.backuptool-probe-");
 
-test.serial("a store that gives back other bytes than were put fails", async (t) => {
+test.serial("a store that returns other bytes than it got fails", async (t) => {
   const { bucket, args, variables } = await throughProxy(t, (asked) =>
     ofProbe(asked, "GET") ? { kind: "spoil-answer", at: 500 } : undefined,
   );
@@ -43,7 +43,7 @@ test.serial("a store that gives back other bytes than were put fails", async (t)
   t.deepEqual(await keysIn(bucket), []);
 });
 
-test.serial("a store that refuses to delete fails, and the probe is named", async (t) => {
+test.serial("a store that rejects deletion fails, and the check names the probe", async (t) => {
   const { bucket, args, variables } = await throughProxy(t, (asked) =>
     ofProbe(asked, "DELETE") ? { kind: "status", status: 403 } : undefined,
   );
@@ -64,7 +64,7 @@ test.serial("a probe whose answers are lost is removed", async (t) => {
   t.deepEqual(await keysIn(bucket), []);
 });
 
-test.serial("an interruption in the middle of a probe removes it", async (t) => {
+test.serial("a probe is removed when doctor is interrupted", async (t) => {
   let reached = (): void => {};
   const reading = new Promise<void>((resolve) => {
     reached = resolve;

@@ -14,24 +14,21 @@ import { runProcess } from "../../support/program/processes.js";
 import { newBucket, plainClient, storeVariables } from "../../support/stores/s3-buckets.js";
 import { newSwiftContainer } from "../../support/stores/swift-auth.js";
 
-// One after the other: each runs a program of its own, and some look at how long it took.
+// Serial: each test runs the program, and some measure its time.
 
 const STORES_ALONE = ["--skip-ceph", "--skip-etcd", "--outputdir", "."];
 
-test.serial(
-  "a bucket that is not there fails, and the other store is looked at all the same",
-  async (t) => {
-    const stores = ["--store", "s3://no-such-bucket", "--secondary-store", `file://${newFolder()}`];
-    const checks = await doctor(t, 1, [...STORES_ALONE, ...stores], storeVariables());
-    for (const name of ["list", "put"]) {
-      failed(t, checks.get(`primary store ${name}`), /NoSuchBucket/, /make the bucket/);
-    }
-    t.is(checks.get("primary store object lock")?.state, "skipped");
-    t.is(checks.get("secondary store delete")?.state, "ok");
-  },
-);
+test.serial("a bucket that does not exist fails, and the other store is checked", async (t) => {
+  const stores = ["--store", "s3://no-such-bucket", "--secondary-store", `file://${newFolder()}`];
+  const checks = await doctor(t, 1, [...STORES_ALONE, ...stores], storeVariables());
+  for (const name of ["list", "put"]) {
+    failed(t, checks.get(`primary store ${name}`), /NoSuchBucket/, /make the bucket/);
+  }
+  t.is(checks.get("primary store object lock")?.state, "skipped");
+  t.is(checks.get("secondary store delete")?.state, "ok");
+});
 
-test.serial("a wrong secret key fails with where to look, and is not shown", async (t) => {
+test.serial("a wrong secret key fails, with what to check, and is not printed", async (t) => {
   const bucket = await newBucket();
   const secretAccessKey = "a-very-wrong-secret";
   const args = [...STORES_ALONE, "--store", `s3://${bucket}`];
@@ -47,7 +44,7 @@ test.serial("a wrong secret key fails with where to look, and is not shown", asy
   t.false(JSON.stringify([...checks]).includes(secretAccessKey));
 });
 
-test.serial("a bucket of another user can be told from one that is not there", async (t) => {
+test.serial("the bucket of another user fails unlike one that does not exist", async (t) => {
   const bucket = await newBucket({ user: "two" });
   const checks = await doctor(
     t,
@@ -58,7 +55,7 @@ test.serial("a bucket of another user can be told from one that is not there", a
   failed(t, checks.get("primary store list"), /AccessDenied/, /what they are allowed to do/);
 });
 
-test.serial("credentials that make no store fail as a check, and the rest goes on", async (t) => {
+test.serial("invalid credentials fail as one check, and the others run", async (t) => {
   const stores = ["--store", "s3://bucket", "--secondary-store", `file://${newFolder()}`];
   const checks = await doctor(
     t,
@@ -70,7 +67,7 @@ test.serial("credentials that make no store fail as a check, and the rest goes o
   t.is(checks.get("secondary store delete")?.state, "ok");
 });
 
-test.serial("a bucket that locks every object is not given a probe that would stay", async (t) => {
+test.serial("a bucket that locks every object gets no probe", async (t) => {
   const bucket = await newBucket({ objectLock: true });
   const client = plainClient();
   const args = [...STORES_ALONE, "--store", `s3://${bucket}`];
@@ -99,7 +96,7 @@ test.serial("a bucket that locks every object is not given a probe that would st
   t.is(Versions.length, old.length);
 });
 
-test.serial("versioning that was suspended is told", async (t) => {
+test.serial("suspended versioning is reported", async (t) => {
   const bucket = await newBucket();
   const client = plainClient();
   await client.send(
@@ -132,7 +129,7 @@ test.serial("a clock that is two minutes wrong is a warning", async (t) => {
 });
 
 test.serial(
-  "a Swift store is looked at as any other, its clock by the time of the probe",
+  "a Swift store is checked like any other, its clock by the time of the probe",
   async (t) => {
     const name = `test-${randomBytes(8).toString("hex")}`;
     await newSwiftContainer(name);
@@ -149,14 +146,14 @@ test.serial(
   },
 );
 
-test.serial("the same place for both stores fails", async (t) => {
+test.serial("two stores in the same place fail", async (t) => {
   const url = `file://${newFolder()}`;
   const stores = ["--store", url, "--secondary-store", `${url}/`];
   const checks = await doctor(t, 1, [...STORES_ALONE, ...stores]);
   failed(t, checks.get("stores places"), /the same place/, /elsewhere/);
 });
 
-/** In a small file system of its own: even root cannot write there after `mount`. */
+/** Runs doctor on a small file system, where after `mount` even root cannot write. */
 async function inSmallFolder(t: ExecutionContext, code: number, mount: string) {
   const folder = newFolder();
   mkdirSync(join(folder, "store"));
@@ -181,7 +178,7 @@ test.serial("a read-only folder fails, as a store and for a backup", async (t) =
   failed(t, of("folder", `"${folder}/b"`), /EROFS/, /another folder.*--outputdir/);
 });
 
-test.serial("little room is a warning, and none a failure", async (t) => {
+test.serial("little free space is a warning, and none a failure", async (t) => {
   const little = await inSmallFolder(t, 0, "true");
   t.is(little.of("primary store", "space")?.state, "warning");
   t.is(little.of("folder", `"${little.folder}/b"`)?.state, "warning");

@@ -13,13 +13,13 @@ async function run(t: ExecutionContext, code: number, args: readonly string[]) {
   return { out: lines(result.stdout), err: result.stderr };
 }
 
-/** A folder of another tool, that has the name of a snapshot. */
+/** A folder of another tool with the name of a snapshot. */
 function foreign(folder: string, name: string): void {
   mkdirSync(join(folder, name));
   writeFileSync(join(folder, name, "0000000001"), "another's");
 }
 
-test("a new backup avoids the names of other tools' folders and files, and is not named after them", async (t) => {
+test("a new backup gets a name that no folder or file of another tool has, and ignores their times", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   await etcd.put(Buffer.from("k"), Buffer.from("v"));
@@ -27,7 +27,7 @@ test("a new backup avoids the names of other tools' folders and files, and is no
   const now = Math.floor(Date.now() / 1000);
   const nameAt = (time: number) =>
     snapshotName({ kind: "full", firstRevision: 0, lastRevision: 2, time }).text;
-  // A run here takes seconds, and one beside other work may take many.
+  // A run takes seconds, and many on a busy machine.
   const taken = 600;
   for (let i = 0; i < taken; i++) {
     const name = nameAt(now + i);

@@ -9,7 +9,7 @@ import { age, forgeSnapshot } from "../../support/stores/forged-snapshots.js";
 const WARNING =
   /^warning: .* shows an older state than before: it had (\S+) \(backup .*\), and its newest is (\S+)/m;
 
-/** A Local store with a snapshot for each time, and a folder for what it has shown. */
+/** A Local store with a snapshot for each time, and a folder for the memory of its snapshots. */
 function storeWith(...times: number[]) {
   const [store, state] = [newFolder(), newFolder()];
   const snapshots = times.map((time) => forgeSnapshot(store, { time }));
@@ -27,7 +27,7 @@ function remove(snapshot: { readonly folder: string } | undefined): void {
   rmSync(snapshot?.folder ?? "", { recursive: true });
 }
 
-test("a store that shows an older newest snapshot than before is warned of by every command that looks, until its memory is removed", async (t) => {
+test("every command warns of a store whose newest snapshot is older than before, until the memory is removed", async (t) => {
   const { store, state, snapshots, run, list } = storeWith(1000, 2000);
   const [old, newest] = snapshots;
   const seen = await list();
@@ -59,7 +59,7 @@ test("a store that shows an older newest snapshot than before is warned of by ev
   t.is((await list()).stderr, "");
 });
 
-test("a store that shows nothing any more, or another backup under a name, is warned of", async (t) => {
+test("a store that became empty, or has another backup under a name, gives a warning", async (t) => {
   const { store, snapshots, run, list } = storeWith(1000);
   const [only] = snapshots;
   await list();
@@ -78,14 +78,14 @@ test("a store that shows nothing any more, or another backup under a name, is wa
   t.regex((await list()).stderr, /its newest is no complete snapshot now/);
 });
 
-test("a snapshot that lost its manifest or a file is as good as gone", async (t) => {
+test("a snapshot without its manifest or a file counts as lost", async (t) => {
   const { snapshots, list } = storeWith(1000, 2000);
   await list();
   rmSync(join(snapshots[1]?.folder ?? "", "ARCHIVE00000.bin"));
   t.deepEqual((await list()).warned?.slice(1), [snapshots[1]?.name, snapshots[0]?.name]);
 });
 
-test("deletion and pruning by this program cause no warning, and newer snapshots are taken note of", async (t) => {
+test("deletion and pruning by this program cause no warning, and newer snapshots are remembered", async (t) => {
   const { store, snapshots, run, list } = storeWith(1000, 2000, 3000);
   const at = ["--store", `file://${store}`];
   const [first, second, third] = snapshots;
@@ -101,7 +101,7 @@ test("deletion and pruning by this program cause no warning, and newer snapshots
   t.is((await list()).stderr, "");
   forgeSnapshot(store, { time: 3500 });
   t.is((await list()).stderr, "");
-  // As a deletion leaves it that was broken off.
+  // As an interrupted deletion leaves it.
   rmSync(join(next.folder, "MANIFEST.json"));
   for (const file of readdirSync(next.folder)) age(join(next.folder, file), 4000);
   t.truthy((await list()).warned);
@@ -109,7 +109,7 @@ test("deletion and pruning by this program cause no warning, and newer snapshots
   t.is((await list()).stderr, "");
 });
 
-test("what cannot be read is warned of and replaced, and nothing fails for it", async (t) => {
+test("a memory that cannot be read gives a warning and is replaced, and no command fails", async (t) => {
   const { state, snapshots, list } = storeWith(1000, 2000);
   await list();
   const [name = ""] = readdirSync(state);
@@ -134,7 +134,7 @@ test("what cannot be read is warned of and replaced, and nothing fails for it", 
   t.deepEqual(readdirSync(state), [name]);
 });
 
-test("runs side by side leave one whole file", async (t) => {
+test("parallel runs leave one complete file", async (t) => {
   const { store, state, run, list } = storeWith(1000, 2000);
   const at = ["--store", `file://${store}`];
   const results = await Promise.all(
@@ -145,7 +145,7 @@ test("runs side by side leave one whole file", async (t) => {
   t.is((await list()).stderr, "");
 });
 
-test("the folder is the user's own, or that of XDG; without a home nothing is remembered", async (t) => {
+test("the memory is in the state folder of XDG or of the user; without a home there is none", async (t) => {
   const { store, state } = storeWith(1000);
   const run = (args: string[], env: Readonly<Record<string, string | undefined>>) =>
     backuptool(["snapshot", "list", "--store", `file://${store}`, ...args], {
@@ -161,14 +161,14 @@ test("the folder is the user's own, or that of XDG; without a home nothing is re
   t.deepEqual([silent.code, silent.stderr], [0, ""]);
   const told = await run(["--verbose"], absent);
   t.regex(told.stderr, /there is no folder for what stores have shown/);
-  // A home that cannot be written to: a file is in the way.
+  // A home that cannot be written: a file is in its place.
   writeFileSync(join(state, "home", "file"), "");
   const unwritable = { XDG_STATE_HOME: join(state, "home", "file") };
   t.is((await run([], unwritable)).stderr, "");
   t.regex((await run(["--verbose"], unwritable)).stderr, /is not remembered: /);
 });
 
-test("create takes note of what it made, and warns of a store that lost it", async (t) => {
+test("create remembers its snapshot, and warns of a store that lost it", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   const { store, run, list } = storeWith();

@@ -33,7 +33,7 @@ async function make(store: string, ...flags: string[]): Promise<string> {
   return /^SNAPSHOT DONE; ([^:]+):/.exec(lines(stdout).at(-1) ?? "")?.[1] ?? "";
 }
 
-/** Puts a copy of the snapshot `from` in the place of `to`. */
+/** Replaces the snapshot `to` by a copy of `from`. */
 function replace(store: string, to: string, from: string): void {
   rmSync(join(store, to), { recursive: true, force: true });
   cpSync(join(store, from), join(store, to), { recursive: true });
@@ -77,7 +77,7 @@ test.serial(
   },
 );
 
-test.serial("a base under another name than it was made under is rejected", async (t) => {
+test.serial("a renamed base is rejected", async (t) => {
   const store = newFolder();
   await etcd.ctl("put", "state", "base");
   const full = await make(store);

@@ -11,7 +11,7 @@ import { DEADLINES, s3Client } from "../../../src/snapstore/s3/client.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
 import { newFolder } from "../../support/folders.js";
 
-/** What the libraries would find by themselves, and what is the primary's alone. */
+/** Variables that libraries would read by themselves, and variables of the primary. */
 const PRIMARY = {
   AWS_ACCESS_KEY_ID: "PRIMARYKEY",
   AWS_SECRET_ACCESS_KEY: "primary-secret",
@@ -22,7 +22,7 @@ const PRIMARY = {
 };
 Object.assign(process.env, PRIMARY, { AWS_EC2_METADATA_DISABLED: "true" });
 
-/** The request for a listing, signed, as it would go out. */
+/** The signed request of a listing. */
 async function signed(client: S3Client): Promise<{ host: string; said: string }> {
   let request: unknown;
   client.middlewareStack.add(
@@ -50,7 +50,7 @@ function secondary(env: Readonly<Record<string, string>>): S3Client {
   return s3Client(config, DEADLINES);
 }
 
-test("a secondary with keys goes to its own server, wherever the primary's variables point", async (t) => {
+test("a secondary with keys uses its own server, whatever the variables of the primary are", async (t) => {
   const keys = { SECONDARY_AWS_ACCESS_KEY_ID: "OWNKEY", SECONDARY_AWS_SECRET_ACCESS_KEY: "x" };
   const amazon = await signed(secondary(keys));
   t.is(amazon.host, "bucket.s3.us-east-1.amazonaws.com");
@@ -61,7 +61,7 @@ test("a secondary with keys goes to its own server, wherever the primary's varia
   t.is(own.host, "second.invalid");
 });
 
-test("a secondary without keys takes those of the shared files, by its own profile", async (t) => {
+test("a secondary without keys uses those of the shared files, by its own profile", async (t) => {
   const file = join(newFolder(), "credentials");
   const profile = (name: string, key: string) =>
     `[${name}]\naws_access_key_id = ${key}\naws_secret_access_key = x\n`;
@@ -85,19 +85,19 @@ test("a secondary without keys takes those of the shared files, by its own profi
   t.notRegex(chosen.said, /PRIMARYKEY|primary-/);
 });
 
-test("a secondary that finds no keys says which variable would hold them", async (t) => {
+test("the error of a secondary without keys names the variable", async (t) => {
   const nothing = { SECONDARY_AWS_SHARED_CREDENTIALS_FILE: join(newFolder(), "none") };
   await t.throwsAsync(signed(secondary(nothing)), { message: /SECONDARY_AWS_ACCESS_KEY_ID/ });
 });
 
-test("a secondary at Google asks neither the primary's key file nor its emulator", async (t) => {
+test("a secondary at Google uses neither the key file of the primary nor its emulator", async (t) => {
   const file = join(newFolder(), "primary.json");
   const key = { type: "service_account", client_email: "primary@x", private_key: "primary" };
   writeFileSync(file, JSON.stringify(key));
   const PRIMARYS = {
     GOOGLE_APPLICATION_CREDENTIALS: file,
     STORAGE_EMULATOR_HOST: "http://primary.invalid",
-    // No server of this machine's would answer, and the library waits for one.
+    // No metadata server answers here, and the library waits for one.
     METADATA_SERVER_DETECTION: "none",
   };
   Object.assign(process.env, PRIMARYS);
@@ -113,7 +113,7 @@ test("a secondary at Google asks neither the primary's key file nor its emulator
   t.regex((error as StoreError).hint ?? "", /SECONDARY_GOOGLE_APPLICATION_CREDENTIALS/);
 });
 
-test("a token service that never answers keeps neither a deadline nor a signal waiting", async (t) => {
+test("a deadline and a signal end the wait for a token service that never answers", async (t) => {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);

@@ -13,7 +13,7 @@ import { newSwiftContainer } from "../../support/stores/swift-auth.js";
 import { TlsFront } from "../../support/network/tls-front.js";
 import { WebProxy } from "../../support/network/web-proxy.js";
 
-/** Names that nothing but the proxy knows (RFC 6761). */
+/** Names that only the proxy resolves (RFC 6761). */
 const NAMES = ["s3", "swift", "azure", "gcs"] as const;
 type Name = (typeof NAMES)[number];
 
@@ -22,7 +22,7 @@ const certificate = authority.sign(
   "server",
   `IP:127.0.0.1,${NAMES.map((name) => `DNS:${name}.test`).join(",")}`,
 );
-/** Of the proxy alone: it has none of the stores' names. */
+/** The certificate of the proxy; it has no name of a store. */
 const ofProxy = authority.sign("proxy", "IP:127.0.0.1,DNS:localhost");
 const trusted = { NODE_EXTRA_CA_CERTS: authority.cacert };
 
@@ -39,7 +39,7 @@ test.before(async () => {
     Azurite.start(),
     GcsEmulator.start(),
   ]);
-  // More than 2 MiB for one upload: the SDK of S3 then expects "100 Continue".
+  // More than 2 MiB in one upload: the SDK of S3 then expects "100 Continue".
   for (let i = 0; i < 3; i++) await etcd.put(Buffer.from(`key-${i}`), randomBytes(1_000_000));
   const servers: Record<Name, string> = {
     s3: radosgw().endpoint,
@@ -67,7 +67,7 @@ interface Store {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A new, empty place at the provider, under the name that only the proxy knows. */
+/** A new, empty place at the provider, under a name that only the proxy resolves. */
 const PROVIDERS: Readonly<Record<Name, (scheme: string) => Promise<Store>>> = {
   s3: async (scheme) => s3Store(await newBucket(), `${scheme}://s3.test`),
   swift: async (scheme) => {
@@ -133,12 +133,12 @@ for (const name of NAMES) {
   test(`${name}: HTTPS goes through a tunnel of the proxy in HTTPS_PROXY`, async (t) => {
     const web = await proxy(t);
     const store = await PROVIDERS[name]("https");
-    // The variable of the other scheme leads nowhere.
+    // The variable of the other scheme names no proxy.
     const elsewhere = { HTTP_PROXY: "http://127.0.0.1:9" };
     await createsAndReads(t, store, { HTTPS_PROXY: web.url(), ...elsewhere });
     t.deepEqual(new Set(web.tunnels), new Set([`${name}.test:443`]));
     t.deepEqual(web.calls, []);
-    // A tunnel serves many calls.
+    // One tunnel serves many calls.
     t.true(web.tunnels.length < 20, `${web.tunnels.length}`);
   });
 
@@ -163,7 +163,7 @@ for (const name of NAMES) {
     t.true(web.calls.length > 0);
   });
 
-  test(`${name}: a proxy with a certificate that is the store's is not taken for one`, async (t) => {
+  test(`${name}: a proxy with the certificate of the store is rejected`, async (t) => {
     const web = await proxy(t, authority.sign(`not-${name}`, `DNS:${name}.test`));
     for (const scheme of ["http", "https"]) {
       const store = await PROVIDERS[name](scheme);
@@ -176,7 +176,7 @@ for (const name of NAMES) {
   });
 
   for (const scheme of ["http", "https"]) {
-    test(`${name}: an error over ${scheme} names the proxy that refuses, and no password`, async (t) => {
+    test(`${name}: an error over ${scheme} names the proxy that rejects the request, and no password`, async (t) => {
       const web = await proxy(t);
       const store = await PROVIDERS[name](scheme);
       const list = async () => {
@@ -205,7 +205,7 @@ for (const name of NAMES) {
 
 const unreachable = { HTTPS_PROXY: "http://127.0.0.1:9", HTTP_PROXY: "http://127.0.0.1:9" };
 
-test("a loopback address is connected directly, whatever the variables say", async (t) => {
+test("a loopback address is connected directly, whatever the variables are", async (t) => {
   await createsAndReads(t, s3Store(await newBucket(), radosgw().endpoint), unreachable);
   const azure = await PROVIDERS.azure("http");
   const flags = [...azure.flags.slice(0, 3), azurite.endpoint];
@@ -216,7 +216,7 @@ test("a loopback address is connected directly, whatever the variables say", asy
   await createsAndReads(t, rclone, unreachable);
 });
 
-test("rclone goes through the proxy that ALL_PROXY names, too", async (t) => {
+test("rclone uses the proxy in ALL_PROXY too", async (t) => {
   const web = await proxy(t);
   const { accessKeyId, secretAccessKey } = radosgw().credentials;
   const conf = join(newFolder(), "rclone.conf");
@@ -229,7 +229,7 @@ test("rclone goes through the proxy that ALL_PROXY names, too", async (t) => {
   t.true(web.calls.length > 0);
 });
 
-test("tokens of an impersonated account are asked for through the proxy, too", async (t) => {
+test("tokens of an impersonated account are requested through the proxy too", async (t) => {
   const web = await proxy(t);
   const file = join(newFolder(), "gcs.json");
   const key = {
@@ -253,7 +253,7 @@ test("tokens of an impersonated account are asked for through the proxy, too", a
   t.is(web.tunnels[0], "oauth2.googleapis.com:443");
 });
 
-test("a value that is no URL of an HTTP proxy is a wrong usage that names the variable", async (t) => {
+test("the error of a value that is not the URL of an HTTP proxy names the variable", async (t) => {
   for (const name of NAMES) {
     const store = await PROVIDERS[name]("https");
     for (const [value, words] of [

@@ -10,7 +10,7 @@ import { newFolder } from "../../support/folders.js";
 import { judgeStore } from "../../support/stores/judge-store.js";
 import { folderStore } from "../../support/stores/flags.js";
 
-test("where rclone is killed in the middle, create says so, and nothing looks complete", async (t) => {
+test("a create whose rclone is killed fails, and nothing looks complete", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   for (let i = 0; i < 8; i++) await etcd.put(Buffer.from(`key-${i}`), randomBytes(1_400_000));
@@ -29,7 +29,7 @@ test("where rclone is killed in the middle, create says so, and nothing looks co
       `rclone:disk:${remote}`,
     ],
     {
-      // Slow, so that there is a middle.
+      // Slow, so that it can be killed in the middle.
       env: { RCLONE_CONFIG: config, RCLONE_BWLIMIT: "2M" },
       onStart: (child) => {
         killing = killOnceItWrites(remote, child);
@@ -46,7 +46,7 @@ test("where rclone is killed in the middle, create says so, and nothing looks co
   t.deepEqual([whole, lies], [[], []]);
 });
 
-/** Kills the program's rclone when something has reached the folder. */
+/** Kills the rclone of the program when the first bytes have reached the folder. */
 async function killOnceItWrites(folder: string, program: ChildProcess): Promise<void> {
   const written = (): boolean =>
     readdirSync(folder, { recursive: true, encoding: "utf8" }).some((name) => {

@@ -9,7 +9,7 @@ import { newFolder } from "../../support/folders.js";
 type Env = Readonly<Record<string, string>>;
 const KEYS = { AWS_ACCESS_KEY_ID: "k", AWS_SECRET_ACCESS_KEY: "s" };
 
-/** The region that the client of one store signs for; `AWS_…` of this process as in `env`. */
+/** The region that the client of a store signs for, with the `AWS_…` variables of `env`. */
 async function regionOf(
   env: Env,
   role: "primary" | "secondary" | "source" = "primary",
@@ -49,7 +49,7 @@ test.serial(
 );
 
 test.serial(
-  "a credentials file without a region takes it from the variables at Amazon alone",
+  "a credentials file without a region takes that of the variables, but only at Amazon",
   async (t) => {
     const file = join(newFolder(), "credentials.json");
     writeFileSync(file, JSON.stringify({ accessKeyID: "k", secretAccessKey: "s" }));
@@ -59,7 +59,7 @@ test.serial(
   },
 );
 
-test.serial("the region of a profile counts, also at another server", async (t) => {
+test.serial("the region of a profile is used at any server", async (t) => {
   const file = join(newFolder(), "config");
   const keys = "aws_access_key_id = k\naws_secret_access_key = s\n";
   writeFileSync(file, `[profile mine]\nregion = fr-par\n${keys}`);
@@ -69,7 +69,7 @@ test.serial("the region of a profile counts, also at another server", async (t) 
   t.is(await regionOf({ ...env, AWS_DEFAULT_REGION: "nl-ams" }), "nl-ams");
 });
 
-test("doctor names the variables of a region that is missing", async (t) => {
+test("doctor names the variables of a missing region", async (t) => {
   const folder = newFolder();
   const { code, stdout, stderr } = await backuptool(
     ["doctor", "--skip-etcd", "--skip-ceph", "--store", "s3://bucket"],

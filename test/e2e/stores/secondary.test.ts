@@ -40,7 +40,7 @@ const QUIET = { onProgress: () => {}, onCopied: () => {}, onFailed: () => {} };
 /** Files of two parts and more. */
 const create = () => createOfEtcd(etcd, "--archive-size", "6MiB");
 
-/** From the `nth` request that writes on, this befalls all of them. */
+/** A fault of all requests that write, from the `nth` on. */
 function deadFrom(nth: number, fault: ReturnType<Plan>): Plan {
   let writes = 0;
   return ({ method }) => {
@@ -50,11 +50,11 @@ function deadFrom(nth: number, fault: ReturnType<Plan>): Plan {
 }
 
 interface Broken {
-  /** The store as it is broken. */
+  /** The store with its fault. */
   readonly store: NamedStore;
-  /** The same place, well again. */
+  /** The same place without the fault. */
   mend(): Promise<NamedStore>;
-  /** What the warning says. */
+  /** The text of the warning. */
   readonly says: RegExp;
 }
 
@@ -124,7 +124,7 @@ const BROKEN: Readonly<Record<string, (t: ExecutionContext) => Promise<Broken | 
 };
 
 for (const [what, breakIt] of Object.entries(BROKEN)) {
-  test(`where the secondary ${what}, the primary is complete, and copy brings the rest`, async (t) => {
+  test(`when the secondary ${what}, the primary is complete, and copy completes the secondary`, async (t) => {
     const broken = await breakIt(t);
     if (broken === undefined) {
       t.pass();
@@ -178,7 +178,7 @@ const DEAD_PRIMARIES: Readonly<Record<string, (t: ExecutionContext) => Promise<B
 };
 
 for (const [what, breakIt] of Object.entries(DEAD_PRIMARIES)) {
-  test(`where the primary ${what}, the run fails and nothing looks complete`, async (t) => {
+  test(`when the primary ${what}, the run fails and nothing looks complete`, async (t) => {
     const { store, mend, says } = await breakIt(t);
     const secondary = folderStore(newFolder());
     const both = bothStores(store, secondary);
@@ -193,7 +193,7 @@ for (const [what, breakIt] of Object.entries(DEAD_PRIMARIES)) {
   });
 }
 
-test("uploads to a primary that fails, or of a run that is interrupted, are aborted", async (t) => {
+test("uploads are aborted when the primary fails or the run is interrupted", async (t) => {
   const name = await newBucket();
   const plan = deadFrom(Number.POSITIVE_INFINITY, undefined);
   const proxy = await FaultyProxy.start(radosgw().endpoint, plan);
@@ -201,16 +201,16 @@ test("uploads to a primary that fails, or of a run that is interrupted, are abor
   const primary = bucketStore(name, { endpoint: proxy.url });
   const secondary = bucketStore(name, { prefix: "second" });
   const both = bothStores(primary, secondary);
-  // Those of a secondary that was silent for a while are not waited for.
+  // A run does not wait for those of a secondary that was silent for a while.
   const ofPrimary = async () =>
     (await openUploads(name)).filter((key) => !key.startsWith("second/"));
-  // Parts are refused; the rest is done.
+  // Only parts are rejected.
   proxy.plan = ({ method, url }) =>
     method === "PUT" && url.includes("partNumber=2") ? denied : undefined;
   const failed = await backuptool([...create(), ...both.flags], { env: both.env });
   t.is(failed.code, 1, failed.stderr);
   t.deepEqual(await ofPrimary(), []);
-  // A part hangs, and the user has enough.
+  // A part hangs until the user interrupts.
   let child:
     | Parameters<NonNullable<Parameters<typeof backuptool>[1]>["onStart"] & {}>[0]
     | undefined;
@@ -231,7 +231,7 @@ test("uploads to a primary that fails, or of a run that is interrupted, are abor
   t.deepEqual((await judgeStore(bucketStore(name).open())).whole, []);
 });
 
-test("the same place twice is refused, and a secondary alone", async (t) => {
+test("two stores in the same place are rejected, and a secondary without a primary", async (t) => {
   const folder = newFolder();
   const one = folderStore(folder);
   const twice = await backuptool([
@@ -247,7 +247,7 @@ test("the same place twice is refused, and a secondary alone", async (t) => {
   t.deepEqual(readdirSync(join(folder)), []);
 });
 
-test("an interruption while only the secondary is waited for leaves it behind, and says so", async (t) => {
+test("a run that is interrupted while it waits only for the secondary leaves it behind, and reports it", async (t) => {
   const name = await newBucket();
   const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method, url }) =>
     method === "PUT" && url.includes("MANIFEST") ? { kind: "hang" } : undefined,

@@ -23,7 +23,7 @@ test.before(async (t) => {
 
 test.after.always(() => cluster?.down());
 
-/** Kills a daemon as soon as the program has said a line; once that is over, starts it again. */
+/** Kills a daemon as soon as the program has printed a line, and starts it again afterwards. */
 async function withKill(daemon: "osd.0" | "etcd", line: RegExp, args: readonly string[]) {
   let killed = false;
   const result = await backuptool([...args, ...cluster.flags, "--ceph-timeout", "10s"], {
@@ -40,7 +40,7 @@ async function withKill(daemon: "osd.0" | "etcd", line: RegExp, args: readonly s
   return result;
 }
 
-test.serial("an OSD that stops in the middle of a create is an error", async (t) => {
+test.serial("a create fails when an OSD stops in the middle", async (t) => {
   const outputdir = join(newFolder(), "backup");
   const create = ["create", "--outputdir", outputdir, "--include-pool", "btrdbhot"];
   const { code, stderr } = await withKill("osd.0", /creating new file/, create);
@@ -71,7 +71,7 @@ test.serial(
       ...create,
       "--skip-etcd",
     ]);
-    // When the listing itself fails there is nothing to go on with.
+    // The run cannot go on when the listing itself fails.
     t.true(code === 3 || (code === 1 && /list objects/.test(stderr)), stderr);
     if (code === 3) {
       t.regex(stderr, /missing: ceph object "btrdbhot"\/"object-\d+": .*no answer in time/);
@@ -82,7 +82,7 @@ test.serial(
 );
 
 test.serial(
-  "an OSD that stops in the middle of a restore is an error that says how far it came",
+  "a restore fails when an OSD stops in the middle, and reports how far it came",
   async (t) => {
     const outputdir = join(newFolder(), "backup");
     const include = ["--include-pool", "btrdbhot"];

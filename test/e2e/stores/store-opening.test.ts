@@ -6,7 +6,7 @@ import { FaultyProxy } from "../../support/network/faulty-proxy.js";
 import { newBucket, radosgw } from "../../support/stores/s3-buckets.js";
 import { bucketStore } from "../../support/stores/flags.js";
 
-test("the files of a backup in a store are looked at several at a time, and the first that lacks is told", async (t) => {
+test("files of a backup in a store are checked in parallel, and the error names the first that is missing", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   for (let i = 0; i < 12; i++) await etcd.put(Buffer.from(`key-${i}`), randomBytes(1_400_000));

@@ -21,7 +21,7 @@ test.after.always(() => etcd?.stop());
 
 const create = () => createOfEtcd(etcd, "--archive-size", "6MiB");
 
-test("azurite is a secondary: create fills it, and copy brings what it missed", async (t) => {
+test("with azurite as the secondary, create fills it, and copy completes it", async (t) => {
   const azurite = await Azurite.start();
   t.teardown(() => azurite.stop());
   const { account, key, endpoint } = azurite;
@@ -60,7 +60,7 @@ test("azurite is a secondary: create fills it, and copy brings what it missed", 
   t.deepEqual(await judgeStore(await open("late")), all);
 });
 
-test("creates into one place in the same second take other names or fail, and overwrite nothing", async (t) => {
+test("creates into one place in the same second get separate names or fail, and overwrite nothing", async (t) => {
   const bucket = await newBucket();
   const store = bucketStore(bucket);
   const runs = await Promise.all(

@@ -13,7 +13,7 @@ test.before(async () => {
 
 test.after.always(() => etcd?.stop());
 
-/** A create that is interrupted as soon as it says that it tries again. */
+/** A create that is interrupted as soon as it reports a retry. */
 async function untilRetry(store: NamedStore, ...more: string[]) {
   const flags = ["--skip-ceph", "--etcd", etcd.endpoint, ...store.flags(), ...more];
   return await backuptool(["create", ...flags], {
@@ -31,7 +31,7 @@ async function refusing(): Promise<NamedStore> {
   return bucketStore(await newBucket(), { endpoint });
 }
 
-test("a create to a store that refuses connections says so long before it gives up", async (t) => {
+test("a create to a store that refuses connections reports its retries before it fails", async (t) => {
   const { code, stderr } = await untilRetry(await refusing(), "--quiet");
   t.is(code, 130, stderr);
   t.regex(
@@ -40,7 +40,7 @@ test("a create to a store that refuses connections says so long before it gives 
   );
 });
 
-test("with --json that is an event, too", async (t) => {
+test("with --json a retry is an event", async (t) => {
   const { code, stdout } = await untilRetry(await refusing(), "--json");
   t.is(code, 130);
   const events = lines(stdout).map((line) => JSON.parse(line));
@@ -52,7 +52,7 @@ test("with --json that is an event, too", async (t) => {
   t.true(Number.isInteger(forMs) && forMs > 20_000 && forMs < 26_000, `${forMs}`);
 });
 
-test("one try that fails is not worth a word, a long wait for the next is", async (t) => {
+test("one failed try is not reported, a long wait for the next one is", async (t) => {
   const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method, nth }) =>
     method === "PUT" && nth === 0 ? { kind: "status", status: 500 } : undefined,
   );

@@ -9,11 +9,11 @@ import { newBucket } from "../../support/stores/s3-buckets.js";
 import { SeededChoice } from "../../support/seeded-choice.js";
 import { bothStores, bucketStore } from "../../support/stores/flags.js";
 
-/** More of them by `npm run faults`, which sets both. */
+/** `npm run faults` sets more. */
 const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 3);
 const SEED = Number(process.env["BACKUPTOOL_TEST_SEED"] ?? 20_261_121);
 
-test("a create into two stores that is killed leaves nothing that looks complete, and the next one is", async (t) => {
+test("a killed create into two stores leaves nothing that looks complete, and the next create succeeds", async (t) => {
   t.timeout(3_600_000);
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
@@ -27,7 +27,7 @@ test("a create into two stores that is killed leaves nothing that looks complete
   const choice = new SeededChoice(`stores ${SEED}`);
   let killed = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    // Some time after the first file was begun, or before.
+    // Before or after the first file is started.
     const ms = choice.below(800);
     const from = choice.below(4) === 0 ? /done/ : /creating new file/;
     const { signal } = await backuptool(create, {
@@ -50,7 +50,7 @@ test("a create into two stores that is killed leaves nothing that looks complete
   await createInBoth(t, args, { flags, env });
   const copied = await backuptool(["copy", ...flags], { env });
   t.is(copied.code, 0, copied.stderr);
-  // Servers know the second, not more.
+  // Times of servers have a resolution of a second.
   await sleep(1100);
   for (const role of ["primary", "secondary"]) {
     const prune = [

@@ -38,7 +38,7 @@ test.after.always(async () => {
   await dropPools(pools);
 });
 
-/** Runs the program with both stores, which must end with `code`. */
+/** Runs the program with both stores; it must exit with `code`. */
 async function run(
   t: { is(a: unknown, b: unknown, message?: string): void },
   code: number,
@@ -76,12 +76,12 @@ function folderDigests(path: string): Record<string, string> {
   );
 }
 
-/** The name in `SNAPSHOT DONE; site/a/Full-…:0-9 is in …`. */
+/** The snapshot's name in `SNAPSHOT DONE; site/a/Full-…:0-9 is in …`. */
 function nameIn(out: readonly string[]): string {
   return /^SNAPSHOT DONE; site\/a\/([^:]+):/.exec(out.at(-1) ?? "")?.[1] ?? "";
 }
 
-test.serial("a chain goes to two stores and comes back from each of them", async (t) => {
+test.serial("a chain is written to two stores and restored from each of them", async (t) => {
   const [from = "", to = ""] = pools;
   const source = ["--etcd", etcd.endpoint, ...cephFlags(), "--include-pool", from];
   await writeObjects(from, [
@@ -110,7 +110,7 @@ test.serial("a chain goes to two stores and comes back from each of them", async
   await writeObjects(from, [{ name: "changes", data: "in between" }]);
   await removeObjects(from, [{ name: "goes" }]);
   await etcd.ctl("del", "goes");
-  // Into a folder as well: the same files, with the same bytes, in three places.
+  // And to a folder: the same files, with the same bytes, in three places.
   const outputdir = join(newFolder(), "third");
   const second = await run(t, 0, [
     "create",
@@ -151,7 +151,7 @@ test.serial("a chain goes to two stores and comes back from each of them", async
   };
   t.regex(await restored(), new RegExp(`^reading snapshot ${names[2]} from s3://`, "m"));
   t.regex(await restored("--from", "secondary"), /^reading snapshot Incr-.* from file:\/\//m);
-  // The newest of the secondary is not complete any more: that of the primary is newer.
+  // The newest snapshot of the secondary is made incomplete: that of the primary is newer.
   rmSync(join(local, names[2] ?? "", "MANIFEST.json"));
   t.regex(await restored("--from", "newest-complete"), /^reading snapshot Incr-.* from s3:\/\//m);
   const older = await run(t, 0, ["inspect", "--from", "secondary"]);
@@ -166,7 +166,7 @@ test.serial("a chain goes to two stores and comes back from each of them", async
   ]);
   t.regex(unfinished.err, new RegExp(`${names[2]}.* is unfinished`));
 
-  // What a folder says, a store says too.
+  // Inspect prints the same for a folder and a store.
   const inStore = await run(t, 0, ["inspect", "--snapshot", names[1] ?? ""]);
   const inFolder = await backuptool(["inspect", "--outputdir", outputdir]);
   t.deepEqual(inStore.out.slice(2), lines(inFolder.stdout).slice(2));
@@ -179,7 +179,7 @@ test.serial("a chain goes to two stores and comes back from each of them", async
   await run(t, 10, ["create", ...source, "--incremental-over", "latest"], wrong);
 });
 
-test.serial("an incremental over a folder, or over nothing new, is made and told of", async (t) => {
+test.serial("an incremental over a folder, or without changes, is made and reported", async (t) => {
   const source = ["--etcd", etcd.endpoint, "--skip-ceph"];
   const base = join(newFolder(), "base");
   await backuptool(["create", ...source, "--outputdir", base]);
@@ -189,7 +189,7 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   t.true((await judgeStore(folder.open())).whole.includes(over));
   const onIt = await run(t, 1, ["create", ...source, "--incremental-over", over]);
   t.regex(onIt.err, new RegExp(`${over} stands on the backup [0-9a-f]{32}, which is not in s3:`));
-  // Its base is in no store, which an error says before anything is written.
+  // Its base is in no store: an error before anything is written.
   const { err } = await run(t, 1, [
     "restore",
     "--snapshot",
@@ -210,34 +210,31 @@ test.serial("an incremental over a folder, or over nothing new, is made and told
   t.regex(missing.err, /holds no snapshot Full-00000000-00000001-1000000000/);
 });
 
-test.serial(
-  "after a clock that was set back, latest is the backup that was made last",
-  async (t) => {
-    const path = newFolder();
-    const ahead = folderStore(path);
-    const time = Math.floor(Date.now() / 1000) + 7200;
-    forgeSnapshot(path, { time });
-    const create = async (...more: string[]) => {
-      const flags = ["--skip-ceph", "--etcd", etcd.endpoint, ...ahead.flags()];
-      const { code, stdout, stderr } = await backuptool(["create", ...flags, ...more]);
-      t.is(code, 0, stderr);
-      t.regex(
-        stderr,
-        /^warning: \S+ in file:\S+ is named by a time that has not come yet \(.*Z\): this one is named after it/m,
-      );
-      return /^SNAPSHOT DONE; ([^:]+):/m.exec(stdout.toString())?.[1] ?? "";
-    };
-    t.regex(await create(), new RegExp(`^Full-.*-${time + 1}$`));
-    t.regex(await create("--incremental-over", "latest"), new RegExp(`^Incr-.*-${time + 2}$`));
-    const into = ["--skip-ceph", "--etcd", fresh.endpoint];
-    await backuptool(["clear", ...into, "--yes"]);
-    const restored = await backuptool(["restore", ...into, ...ahead.flags()]);
-    t.is(restored.code, 0, restored.stderr);
-    t.deepEqual(await fresh.pairs(), await etcd.pairs());
-  },
-);
+test.serial("after the clock was set back, latest is the backup that was made last", async (t) => {
+  const path = newFolder();
+  const ahead = folderStore(path);
+  const time = Math.floor(Date.now() / 1000) + 7200;
+  forgeSnapshot(path, { time });
+  const create = async (...more: string[]) => {
+    const flags = ["--skip-ceph", "--etcd", etcd.endpoint, ...ahead.flags()];
+    const { code, stdout, stderr } = await backuptool(["create", ...flags, ...more]);
+    t.is(code, 0, stderr);
+    t.regex(
+      stderr,
+      /^warning: \S+ in file:\S+ is named by a time that has not come yet \(.*Z\): this one is named after it/m,
+    );
+    return /^SNAPSHOT DONE; ([^:]+):/m.exec(stdout.toString())?.[1] ?? "";
+  };
+  t.regex(await create(), new RegExp(`^Full-.*-${time + 1}$`));
+  t.regex(await create("--incremental-over", "latest"), new RegExp(`^Incr-.*-${time + 2}$`));
+  const into = ["--skip-ceph", "--etcd", fresh.endpoint];
+  await backuptool(["clear", ...into, "--yes"]);
+  const restored = await backuptool(["restore", ...into, ...ahead.flags()]);
+  t.is(restored.code, 0, restored.stderr);
+  t.deepEqual(await fresh.pairs(), await etcd.pairs());
+});
 
-test.serial("nothing is built on a chain that a store has lost a part of", async (t) => {
+test.serial("an incremental over a chain with a missing part fails", async (t) => {
   const nights = newFolder();
   const kept = folderStore(nights);
   const create = (...more: string[]) =>
@@ -265,7 +262,7 @@ test.serial("nothing is built on a chain that a store has lost a part of", async
 });
 
 test.serial(
-  "a secondary that does not have the base is told of, until it is copied there",
+  "a secondary without the base gives a warning, until the base is copied there",
   async (t) => {
     const [first, second] = [folderStore(newFolder()), folderStore(newFolder())];
     const source = ["--skip-ceph", "--etcd", etcd.endpoint];
@@ -286,7 +283,7 @@ test.serial(
 );
 
 test.serial(
-  "a folder that is complete when the store fails is not called unfinished",
+  "a folder that is complete when the store fails is not reported as unfinished",
   async (t) => {
     const refused = await newBucket();
     const failing = async (file: string) => {
@@ -328,7 +325,7 @@ test.serial("a backup of nothing is complete in both stores", async (t) => {
   }
 });
 
-test.serial("a byte that changed in a store is found by whoever reads it", async (t) => {
+test.serial("every command that reads a changed byte of a store finds it", async (t) => {
   const source = ["--etcd", etcd.endpoint, "--skip-ceph"];
   const name = nameIn((await run(t, 0, ["create", ...source])).out);
   const bytesOf = async (file: string): Promise<Buffer> => {
@@ -346,7 +343,7 @@ test.serial("a byte that changed in a store is found by whoever reads it", async
     await bucket.open().put(`${name}/${file}`, good);
   }
   await run(t, 0, ["inspect", "--snapshot", name]);
-  // Shorter, and gone.
+  // A file that is shorter, and one that is missing.
   const path = join(local, name, "INDEX.bin");
   writeFileSync(path, readFileSync(path).subarray(0, -1));
   t.regex((await run(t, 11, ["inspect", "--from", "secondary", "--snapshot", name])).err, /INDEX/);

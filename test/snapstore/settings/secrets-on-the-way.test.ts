@@ -1,19 +1,17 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { etcdFlags } from "../../../src/cli/flags.js";
+import { etcdSettings, skipSettings } from "../../../src/settings/declarations.js";
+import { valuesOf } from "../../../src/settings/kinds.js";
 import { storeConfig } from "../../../src/snapstore/settings/store-settings.js";
-import { etcdOptions } from "../../../src/cli/input/targets.js";
+import { etcdOptions } from "../../../src/settings/etcd.js";
 import { parseEndpoint } from "../../../src/sources/etcd/endpoint.js";
 import { newFolder } from "../../support/folders.js";
 
 function ofEtcd(args: Partial<Parameters<typeof etcdOptions>[0]>): string[] {
   const warnings: string[] = [];
-  const defaults = { etcd: etcdFlags.etcd.default, "etcd-timeout": "30s" };
-  const all = { "skip-etcd": undefined, cacert: undefined, cert: undefined, key: undefined };
-  etcdOptions({ ...all, user: undefined, password: undefined, ...defaults, ...args }, (message) =>
-    warnings.push(message),
-  );
+  const defaults = valuesOf({ ...etcdSettings, ...skipSettings }, []);
+  etcdOptions({ ...defaults, ...args }, (message) => warnings.push(message));
   return warnings;
 }
 

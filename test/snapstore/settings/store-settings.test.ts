@@ -2,15 +2,46 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
-import { storeConfig } from "../../../src/snapstore/settings/store-settings.js";
-import { uploadSettings } from "../../../src/cli/input/upload-settings.js";
+import { failureLine, flagName, settingNames } from "../../../src/cli/output/failure.js";
 import { UsageError } from "../../../src/errors.js";
+import { settingsOfEnvironment } from "../../../src/settings/environment.js";
+import { valuesOf } from "../../../src/settings/kinds.js";
+import { uploadOptions } from "../../../src/settings/new-backup.js";
+import { effectiveSettings } from "../../../src/settings/precedence.js";
+import {
+  secondaryStoreSettings,
+  secondaryUploadSettings,
+  sourceStoreSettings,
+  storeSettings,
+  uploadSettings,
+} from "../../../src/settings/store-declarations.js";
 import type { StoreConfig } from "../../../src/snapstore/config.js";
+import type { StoreRole } from "../../../src/snapstore/settings/roles.js";
+import { storeConfig as configOf } from "../../../src/snapstore/settings/store-settings.js";
 import { newFolder } from "../../support/folders.js";
 
 type Env = Readonly<Record<string, string>>;
 
-function primary(flags: object, env: Env = {}): StoreConfig | undefined {
+type Flags = Readonly<Record<string, string>>;
+
+const typed = (flags: Flags) =>
+  Object.entries(flags).map(([name, value]) => {
+    return { name, value, source: "typed" as const, shown: `--${name}` };
+  });
+
+/** How the last error names its settings. */
+let names = flagName;
+
+/** The store that a command gets from flags and variables. */
+function storeConfig(flags: Flags, role: StoreRole, env: Env): StoreConfig | undefined {
+  const declared = { ...storeSettings, ...secondaryStoreSettings, ...sourceStoreSettings };
+  const levels = [typed(flags), settingsOfEnvironment(declared, env)];
+  const settings = effectiveSettings("snapshot list", levels);
+  names = settingNames(settings);
+  return configOf(valuesOf(declared, settings), role, env);
+}
+
+function primary(flags: Flags, env: Env = {}): StoreConfig | undefined {
   const config = storeConfig(flags, "primary", env);
   return config === undefined ? undefined : withoutUndefined(config);
 }
@@ -42,7 +73,7 @@ function refused(
   const error = t.throws(run);
   t.true(error instanceof UsageError, String(error));
   if (!(error instanceof UsageError)) return;
-  const message = `${error.message}; ${error.hint ?? ""}`;
+  const message = failureLine(error, names);
   for (const word of words) t.true(message.includes(word), `${message} lacks ${word}`);
   for (const secret of secrets) t.true(!message.includes(secret), `${message} tells ${secret}`);
   t.true(error.cause === undefined, "a cause may quote what it read");
@@ -586,8 +617,18 @@ test("what an openrc file says beside names is honoured or refused", (t) => {
 });
 
 test("sizes and counts of uploads have bounds", (t) => {
-  const given = { "min-chunk-size": "5MiB", "max-parallel-chunk-uploads": "5" };
-  t.deepEqual(uploadSettings(given, "primary"), { minChunkBytes: 5 << 20, maxParallelChunks: 5 });
+  const of = (flags: Flags) => {
+    const declared = { ...uploadSettings, ...secondaryUploadSettings };
+    const values = valuesOf(declared, typed(flags));
+    return [uploadOptions(values, "primary"), uploadOptions(values, "secondary")];
+  };
+  const usual = { minChunkBytes: 5 << 20, maxParallelChunks: 5 };
+  const given = { "secondary-min-chunk-size": "64MiB", "max-parallel-chunk-uploads": "7" };
+  t.deepEqual(of({}), [usual, usual]);
+  t.deepEqual(of(given), [
+    { ...usual, maxParallelChunks: 7 },
+    { ...usual, minChunkBytes: 64 << 20 },
+  ]);
   for (const [flag, value] of [
     ["min-chunk-size", "1MiB"],
     ["min-chunk-size", "1GiB"],
@@ -595,6 +636,6 @@ test("sizes and counts of uploads have bounds", (t) => {
     ["max-parallel-chunk-uploads", "1.5"],
     ["max-parallel-chunk-uploads", "many"],
   ] as const) {
-    refused(t, () => uploadSettings({ ...given, [flag]: value }, "primary"), [`--${flag}`]);
+    refused(t, () => of({ [flag]: value }), [`--${flag}`]);
   }
 });

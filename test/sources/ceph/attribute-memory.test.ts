@@ -18,7 +18,7 @@ interface Peaks {
   bytes: number;
 }
 
-/** A pool whose object `i` has `pairs(i)` pairs in its omap; counts what is asked for and not yet consumed. */
+/** A pool whose object `i` has an omap of `pairs(i)` pairs. Counts what was asked for and is not yet consumed. */
 class PoolOfOmaps {
   readonly peak: Peaks = { objects: 0, bytes: 0 };
   readonly #out: Peaks = { objects: 0, bytes: 0 };
@@ -30,7 +30,7 @@ class PoolOfOmaps {
     this.#pairs = pairs;
   }
 
-  /** Reads all; returns the pairs that each object came with, as many as a page has. */
+  /** Reads all objects. Returns how many pairs each came with; a page at most. */
   async read(count: number): Promise<Map<string, number>> {
     const seen = new Map<string, number>();
     const native = { read: this.#answer.bind(this) } as Partial<LibradosCluster> as LibradosCluster;
@@ -44,7 +44,7 @@ class PoolOfOmaps {
       yield names;
     };
     for await (const { objects } of reads.run(batches())) {
-      // Longer than an answer takes, so that answers pile up when they may.
+      // Slower than the answers, which pile up if the reader lets them.
       await sleep(3);
       for (const object of objects) {
         const name = Buffer.from(object.name).toString();
@@ -103,20 +103,20 @@ for (const [what, count, valueBytes, pairs] of [
     t.is(seen.size, count);
     for (const [name, found] of seen) {
       const has = pairs(Number(name));
-      // What is more than a few MiB is handed out in part, and read page by page.
+      // An omap of more than a few MiB comes with its first page.
       if (found !== has && found * valueBytes < 1 << 20) t.fail(`${name}: ${found} of ${has}`);
     }
     t.true(pool.peak.bytes < 2 * MEMORY, `${pool.peak.bytes >> 20} MiB`);
   });
 }
 
-test("objects without attributes are read as many at once as ever", async (t) => {
+test("objects without attributes are read 512 at a time", async (t) => {
   const pool = new PoolOfOmaps(0, () => 0);
   t.is((await pool.read(5000)).size, 5000);
   t.true(pool.peak.objects >= 512, `${pool.peak.objects} objects`);
 });
 
-test("writing counts attributes", async (t) => {
+test("the memory of writes includes attributes", async (t) => {
   let [out, peak, written] = [0, 0, 0];
   const pool = {
     write: async (objects: readonly WriteObject[]) => {

@@ -21,23 +21,23 @@ function file(text: string): string {
 const keyFile = (user: string): string =>
   file(`[client.${user}]\n\tkey = AQBz6h1ZAAAAABAAPeKqh0n0yWvYTbPAVOZgkQ==\n`);
 
-const REFUSED: Readonly<Record<string, [() => Promise<Partial<CephOptions>>, RegExp, RegExp]>> = {
-  "a conf file that is not there": [
+const FAILURES: Readonly<Record<string, [() => Promise<Partial<CephOptions>>, RegExp, RegExp]>> = {
+  "a configuration file that does not exist": [
     async () => ({ conf: "/no/such/ceph.conf" }),
     /configuration file "\/no\/such\/ceph.conf" cannot be read/,
     /--skip-ceph/,
   ],
-  "a keyring that is not there": [
+  "a keyring that does not exist": [
     async () => ({ keyring: "/no/such/keyring" }),
     /keyring "\/no\/such\/keyring" cannot be read/,
     /permissions/,
   ],
-  "a key that is not the user's": [
+  "a wrong key": [
     async () => ({ keyring: keyFile("admin") }),
     /as "client.admin" with ".*ceph.conf": the key is not accepted/,
     /--keyring/,
   ],
-  "a user that the cluster does not know": [
+  "a user that does not exist": [
     async () => ({ user: "stranger", keyring: keyFile("stranger") }),
     /as "client.stranger"/,
     /--ceph-user/,
@@ -47,7 +47,7 @@ const REFUSED: Readonly<Record<string, [() => Promise<Partial<CephOptions>>, Reg
     /as "client.nobody"/,
     /--keyring/,
   ],
-  "a conf file that is no conf file": [
+  "a configuration file that is binary": [
     async () => ({ conf: file("\0\x01 this is [ not\n= a conf") }),
     /cannot connect/,
     /--cephconf|--keyring/,
@@ -60,15 +60,15 @@ const REFUSED: Readonly<Record<string, [() => Promise<Partial<CephOptions>>, Reg
     /no monitor answers/,
     /mon_host/,
   ],
-  "a conf file without monitors": [
+  "a configuration file without monitors": [
     async () => ({ conf: file("[global]\n"), connectTimeoutSeconds: 2 }),
     /cannot connect/,
     /ceph.conf|--keyring/,
   ],
 };
 
-for (const [what, [options, message, hint]] of Object.entries(REFUSED)) {
-  test(`is refused, with a hint: ${what}`, async (t) => {
+for (const [what, [options, message, hint]] of Object.entries(FAILURES)) {
+  test(`a connect fails, with a hint, with ${what}`, async (t) => {
     const { error } = await fateOf(CephCluster.connect(cephOptions(await options()), NEVER));
     t.true(error instanceof CephError, `${error}`);
     if (!(error instanceof CephError)) return;
@@ -78,14 +78,14 @@ for (const [what, [options, message, hint]] of Object.entries(REFUSED)) {
   });
 }
 
-test("a pool that there is not is an error that names it", async (t) => {
+test("the error of a pool that does not exist names the pool", async (t) => {
   const cluster = await CephCluster.connect(cephOptions(), NEVER);
   t.teardown(() => cluster.close());
   const error = await t.throwsAsync(cluster.openPool("no\nsuch"), { code: "CEPH_POOL_NOT_FOUND" });
   t.is(error?.message, 'ceph: there is no pool "no\\nsuch"');
 });
 
-test("a user that may only read cannot write or remove, and is told so", async (t) => {
+test("a user that may only read gets CEPH_DENIED from writes and removals", async (t) => {
   const name = "only-read";
   await writeObjects("btrdbcold", [{ name, data: "data" }]);
   const options = cephOptions({ user: "backup", keyring: env("CEPH_KEYRING_BACKUP") });
@@ -99,7 +99,7 @@ test("a user that may only read cannot write or remove, and is told so", async (
   t.deepEqual([...(await pool.stat(batch, NEVER)).size], [4]);
 });
 
-test("a user that may not read a pool is told so by a listing and by a read", async (t) => {
+test("a user that may not read a pool gets CEPH_DENIED from a listing, and EPERM from a read", async (t) => {
   const options = cephOptions({ user: "backup", keyring: env("CEPH_KEYRING_BACKUP") });
   const cluster = await CephCluster.connect(options, NEVER);
   t.teardown(() => cluster.close());
@@ -111,14 +111,14 @@ test("a user that may not read a pool is told so by a listing and by a read", as
   t.is(value?.failures[0]?.error.errnoName, "EPERM");
 });
 
-test("the counts of pools are of those that there are", async (t) => {
+test("pool counts leave out pools that do not exist", async (t) => {
   const pools = await makePools(1);
   const cluster = await CephCluster.connect(cephOptions(), NEVER);
   t.teardown(async () => {
     await cluster.close();
     await dropPools(pools);
   });
-  // Without a manager nothing may be counted: this shows the way, not the numbers.
+  // Without a manager the cluster may have no counts: this checks the form, not the numbers.
   const stats = await cluster.poolStats([...pools, "no such pool"], NEVER);
   t.true(stats.length <= 1);
   for (const { name, objects, bytes } of stats) {

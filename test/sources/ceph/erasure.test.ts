@@ -22,11 +22,11 @@ test.after.always(async () => {
 
 const PAIR: readonly Pair[] = [[Buffer.from("key"), Buffer.from("value")]];
 
-test("an erasure-coded pool gives back data, xattrs and times", async (t) => {
+test("data, xattrs and mtimes are read from an erasure-coded pool as they were written", async (t) => {
   const objects = [0, 1, 4095, 8192, 100_001, (4 << 20) + 1].map((size) =>
     objectOf(`${size}`, { data: [randomBytes(size)], xattrs: PAIR }),
   );
-  // Twice: the second time each replaces what is there.
+  // Twice: the second write replaces the first.
   for (let i = 0; i < 2; i++) await pool.write(objects, NEVER);
   const { objects: read, failures } = await readAll(pool, objects);
   t.deepEqual(failures, []);
@@ -41,7 +41,7 @@ test("an erasure-coded pool gives back data, xattrs and times", async (t) => {
   }
 });
 
-test("a large object goes into an erasure-coded pool by many writes", async (t) => {
+test("a large object is written to an erasure-coded pool by many operations", async (t) => {
   const pieces = Array.from({ length: 11 }, () => randomBytes(1_000_003));
   const object = objectOf("large", { xattrs: PAIR });
   const data = async function* (): AsyncGenerator<readonly Uint8Array[]> {
@@ -57,7 +57,7 @@ for (const [what, more] of [
   ["an omap", { omap: PAIR }],
   ["an omap header", { omapHeader: Buffer.from("header") }],
 ] as const) {
-  test(`${what} for an erasure-coded pool is refused, and nothing of the object is written`, async (t) => {
+  test(`an erasure-coded pool rejects ${what}, and nothing of the object is written`, async (t) => {
     const object = objectOf(what, { data: [Buffer.from("data")], ...more });
     const error = await t.throwsAsync(pool.write([object], NEVER), { code: "CEPH_NO_OMAP" });
     t.regex(error?.message ?? "", /^ceph: write "an omap.*" in pool "test-.*an erasure-coded pool/);

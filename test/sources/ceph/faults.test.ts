@@ -29,13 +29,13 @@ test.before(async () => {
 });
 test.after.always(() => dev?.down());
 
-/** A process ends while it waits for this cluster, and does not crash. */
+/** A process that waits for this cluster ends without a crash. */
 async function endsSoon(t: ExecutionContext, ending: string, code: number): Promise<void> {
   const result = await runProcess(process.execPath, [ENDINGS, "faults", ending], { env: dev.env });
   t.deepEqual({ ...result, stdout: "" }, { code, signal: null, stdout: "", stderr: "" });
 }
 
-test.serial("an OSD that is down is a timeout, for every call", async (t) => {
+test.serial("with the OSD down, every call times out", async (t) => {
   const cluster = await CephCluster.connect(dev.options({ opTimeoutSeconds: 5 }), NEVER);
   const pool = await cluster.openPool("faults");
   t.teardown(() => dev.start("osd.0"));
@@ -68,50 +68,47 @@ test.serial("an OSD that is down is a timeout, for every call", async (t) => {
   await cluster.close();
 });
 
-test.serial(
-  "with the OSD down, an abort and the close of the connection do not wait",
-  async (t) => {
-    const cluster = await CephCluster.connect(dev.options(STUCK), NEVER);
-    const pool = await cluster.openPool("faults");
-    t.teardown(() => dev.start("osd.0"));
-    await dev.stop("osd.0");
+test.serial("with the OSD down, an abort or a close ends calls at once", async (t) => {
+  const cluster = await CephCluster.connect(dev.options(STUCK), NEVER);
+  const pool = await cluster.openPool("faults");
+  t.teardown(() => dev.start("osd.0"));
+  await dev.stop("osd.0");
 
-    // What was sent may still be done once the OSD is back: other objects than those of other tests.
-    const late = packNames(NAMES.map((name) => objectName(`late ${name}`)));
-    const stop = new AbortController();
-    const { signal } = stop;
-    setMaxListeners(0, signal);
-    const read = async (): Promise<void> => {
-      for await (const _ of pool.read([BATCH], { memoryBytes: 64 << 20, signal })) t.fail();
-    };
-    const fates = [
-      fateOf(read()),
-      fateOf(pool.list({ slices: 8, pageSize: 100, signal }).next()),
-      fateOf(
-        pool.write(
-          NAMES.map((name) => objectOf(`late ${name}`)),
-          signal,
-        ),
+  // The OSD may still do these when it is back: on objects that no other test uses.
+  const late = packNames(NAMES.map((name) => objectName(`late ${name}`)));
+  const stop = new AbortController();
+  const { signal } = stop;
+  setMaxListeners(0, signal);
+  const read = async (): Promise<void> => {
+    for await (const _ of pool.read([BATCH], { memoryBytes: 64 << 20, signal })) t.fail();
+  };
+  const fates = [
+    fateOf(read()),
+    fateOf(pool.list({ slices: 8, pageSize: 100, signal }).next()),
+    fateOf(
+      pool.write(
+        NAMES.map((name) => objectOf(`late ${name}`)),
+        signal,
       ),
-      fateOf(pool.stat(BATCH, signal)),
-      fateOf(pool.remove(late, signal)),
-    ];
-    setTimeout(() => stop.abort(), 500);
-    for (const { error } of await Promise.all(fates)) {
-      t.true(error instanceof InterruptedError, `${error}`);
-    }
+    ),
+    fateOf(pool.stat(BATCH, signal)),
+    fateOf(pool.remove(late, signal)),
+  ];
+  setTimeout(() => stop.abort(), 500);
+  for (const { error } of await Promise.all(fates)) {
+    t.true(error instanceof InterruptedError, `${error}`);
+  }
 
-    await endsSoon(t, "close while stuck", 0);
-    await endsSoon(t, "exit while stuck", 7);
+  await endsSoon(t, "close while stuck", 0);
+  await endsSoon(t, "exit while stuck", 7);
 
-    const stat = fateOf(pool.stat(BATCH, NEVER));
-    const close = await fateOf(cluster.close());
-    t.is(close.error, undefined);
-    t.true((await stat).error instanceof InterruptedError);
-  },
-);
+  const stat = fateOf(pool.stat(BATCH, NEVER));
+  const close = await fateOf(cluster.close());
+  t.is(close.error, undefined);
+  t.true((await stat).error instanceof InterruptedError);
+});
 
-test.serial("without a monitor, a connect fails and an abort ends it", async (t) => {
+test.serial("with the monitor down, a connect times out, and an abort ends it", async (t) => {
   t.teardown(() => dev.start("mon.a"));
   await dev.stop("mon.a");
   const options = dev.options({ connectTimeoutSeconds: 2 });
@@ -128,7 +125,7 @@ test.serial("without a monitor, a connect fails and an abort ends it", async (t)
   await endsSoon(t, "exit while connecting", 7);
 });
 
-test.serial("a pool that is removed meanwhile is an error of the listing", async (t) => {
+test.serial("a listing of a pool that is removed meanwhile fails", async (t) => {
   await tellMonitors(
     { prefix: "osd pool create", pool: "brief", pg_num: 4, pool_type: "replicated", size: 1 },
     dev.env,
@@ -154,8 +151,8 @@ test.serial("a pool that is removed meanwhile is an error of the listing", async
   t.regex((error as CephError).message, /"brief"/);
 });
 
-test.serial("a full cluster refuses writes at once, still reads and removes", async (t) => {
-  // The OSD takes the highest of them.
+test.serial("a full cluster rejects writes at once; reads and removals succeed", async (t) => {
+  // The OSD applies the highest of them.
   for (const level of ["nearfull", "backfillfull", "full"]) {
     await tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.00001 }, dev.env);
     t.teardown(() => tellMonitors({ prefix: `osd set-${level}-ratio`, ratio: 0.9 }, dev.env));
@@ -163,7 +160,7 @@ test.serial("a full cluster refuses writes at once, still reads and removes", as
   const cluster = await CephCluster.connect(dev.options(STUCK), NEVER);
   t.teardown(() => cluster.close());
   const pool = await cluster.openPool("faults");
-  // The OSD tells the monitors that it is full when it next reports. Writing over what is there goes on.
+  // The OSD reports to the monitors from time to time. Overwriting still succeeds when it is full.
   let error: unknown;
   for (let i = 0; i < 200 && error === undefined; i++) {
     const write = await fateOf(pool.write([objectOf(`more ${i}`, { data: [BATCH.bytes] })], NEVER));

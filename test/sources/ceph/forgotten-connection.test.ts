@@ -17,7 +17,7 @@ const SESSION = fileURLToPath(new URL("../../support/ceph/session.js", import.me
 const library = join(newFolder(), "redirected-connect.so");
 
 const TIMEOUT_SECONDS = 24;
-/** More than half of the time that an operation has. */
+/** More than half of the timeout of an operation. */
 const IDLE_MS = 14_000;
 
 let pools: string[] = [];
@@ -29,7 +29,7 @@ test.before(async () => {
 });
 test.after.always(() => dropPools(pools));
 
-/** The port of the one monitor or OSD, where clients of the second messenger protocol connect. */
+/** The port of the only monitor or OSD for messenger protocol 2. */
 async function portOf(daemon: "mon" | "osd"): Promise<number> {
   const ceph = ["-c", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN"), daemon, "dump"];
   const { code, stdout, stderr } = await runProcess("ceph", [...ceph, "--format", "json"]);
@@ -66,13 +66,13 @@ async function session(t: ExecutionContext, daemon: "mon" | "osd", timeoutSecond
 }
 
 for (const daemon of ["osd", "mon"] as const) {
-  test(`a connection to the ${daemon} that was forgotten while it was idle is replaced`, async (t) => {
+  test(`a connection to the ${daemon} that a firewall dropped while it was idle is replaced`, async (t) => {
     const { proxy, use } = await session(t, daemon, TIMEOUT_SECONDS);
     for (let round = 0; round < 2; round++) {
       t.is(await use(), "done");
       const { connections } = proxy;
       t.true(connections > 0);
-      // A firewall forgets what was idle for longer than it remembers.
+      // A firewall drops connections that are idle.
       await sleep(IDLE_MS);
       proxy.forget();
       t.is(await use(), "done");

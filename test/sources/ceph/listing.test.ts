@@ -44,7 +44,7 @@ for (const [slices, pageSize] of [
   [7, 1024],
   [64, 10],
 ] as const) {
-  test(`${slices} slices in pages of ${pageSize} give each object once`, async (t) => {
+  test(`a listing by ${slices} slices in pages of ${pageSize} has each object once`, async (t) => {
     const seen = new Set<string>();
     let count = 0;
     for await (const batch of full.list({ slices, pageSize, signal: NEVER })) {
@@ -57,7 +57,7 @@ for (const [slices, pageSize] of [
   });
 }
 
-test("an empty pool gives nothing", async (t) => {
+test("a listing of an empty pool is empty", async (t) => {
   for await (const _ of empty.list({ slices: 4, pageSize: 100, signal: NEVER })) t.fail();
   t.pass();
 });

@@ -19,7 +19,7 @@ test.before(async () => {
   pools = await makePools(1);
   cluster = await CephCluster.connect(cephOptions(), NEVER);
   pool = await cluster.openPool(pools[0] ?? "");
-  // Sizes around every border: what is asked for first, what is learned, a slab, and more than a slab.
+  // Sizes around each limit: the length of the first reads, the length learned, and a slab.
   const small = Array.from({ length: 1500 }, (_, i) => i % 200);
   const mixed = [
     65_535,
@@ -45,7 +45,7 @@ const written = (read: ReadObject): Buffer =>
   Buffer.concat(objects[Number(Buffer.from(read.name).toString())]?.data ?? []);
 
 for (const memoryBytes of [1, 3 * SLAB, 64 << 20]) {
-  test(`objects of mixed sizes come once each, whole up to a slab, in ${memoryBytes} bytes`, async (t) => {
+  test(`objects of mixed sizes are read once each, whole up to a slab, with ${memoryBytes} bytes of memory`, async (t) => {
     const seen = new Set<string>();
     const memories = new Set<SharedArrayBuffer>();
     let largest = 0;
@@ -67,18 +67,18 @@ for (const memoryBytes of [1, 3 * SLAB, 64 << 20]) {
     }
     t.is(seen.size, objects.length);
     t.is(largest, 1);
-    // One above the limit may be taken when all wait for it.
+    // One slab above the limit may be taken when nothing else is left to wait for.
     if (memoryBytes === 3 * SLAB) t.true(memories.size <= 4, `${memories.size} slabs`);
   });
 }
 
-test("reading goes on while the consumer holds many objects for long", async (t) => {
+test("a consumer that holds many objects does not stop the reads", async (t) => {
   const held: ReadObject[] = [];
   let count = 0;
   for await (const group of pool.read([packNames(objects)], { memoryBytes: 1, signal: NEVER })) {
     held.push(...group.objects);
     count += group.objects.length;
-    // Later than the reader would like.
+    // Late.
     while (held.length > 900) held.shift()?.release();
     await sleep(0);
   }
@@ -97,7 +97,7 @@ test("an abort ends a read, also while the consumer holds all memory", async (t)
   await t.throwsAsync(rest(), { instanceOf: InterruptedError });
 });
 
-test("a consumer that stops early ends the listing behind it", async (t) => {
+test("a consumer that stops early ends the listing", async (t) => {
   let ended = false;
   const names = async function* () {
     try {
@@ -113,7 +113,7 @@ test("a consumer that stops early ends the listing behind it", async (t) => {
   t.true(ended);
 });
 
-test("an error of the listing is the error of the read", async (t) => {
+test("a read throws the error of its listing", async (t) => {
   const names = async function* () {
     yield packNames(objects.slice(0, 10));
     throw new Error("the listing broke");

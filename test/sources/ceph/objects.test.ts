@@ -25,7 +25,7 @@ test.after.always(async () => {
 const ANY_BYTES = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 const WITHOUT_ZERO = ANY_BYTES.subarray(1);
 
-/** Pairs in one order, short enough to be printed. */
+/** Pairs sorted, and short enough to print. */
 const sorted = (pairs: readonly Pair[]): string[] =>
   pairs.map(([key, value]) => `${shown(key)}=${shown(value)}`).sort();
 
@@ -77,7 +77,7 @@ const OBJECTS: Readonly<Record<string, WriteObject>> = {
   },
 };
 for (const [what, object] of Object.entries(OBJECTS)) {
-  test(`comes back as it was written: ${what}`, async (t) => {
+  test(`an object is read as it was written: ${what}`, async (t) => {
     await pool.write([object], NEVER);
     const read = await readBack(object);
     t.deepEqual(Buffer.from(read.name), Buffer.from(object.name));
@@ -94,7 +94,7 @@ for (const [what, object] of Object.entries(OBJECTS)) {
   });
 }
 
-test("an omap of 25,000 entries comes in pages, each entry once", async (t) => {
+test("an omap of 25,000 entries is read in pages, each entry once", async (t) => {
   const omap = Array.from(
     { length: 25_000 },
     (_, i): Pair => [Buffer.from(`\0${i}\0`), Buffer.from(i % 7 === 0 ? "" : `value ${i}`)],
@@ -135,7 +135,7 @@ test("a write replaces all that the object had", async (t) => {
   t.is((await dataOf(pool, read)).toString(), "new");
 });
 
-test("the same name in other namespaces and under other locators is another object", async (t) => {
+test("objects of one name in two namespaces or under two locators are separate", async (t) => {
   const bytes = (text: string): Buffer => Buffer.from(text);
   const objects = ["", "a", "b"].flatMap((namespace) =>
     ["", "l", "m"].map((locator) => ({
@@ -154,7 +154,7 @@ test("the same name in other namespaces and under other locators is another obje
   }
 });
 
-test("a stat says size, time and version of each, and ENOENT of what is not there", async (t) => {
+test("a stat has size, mtime and version of each object, and ENOENT for one that does not exist", async (t) => {
   const objects = Array.from({ length: 600 }, (_, i) =>
     objectOf(`stat ${i}`, { data: [Buffer.alloc(i)], mtime: BigInt(i) * 1_000_000_007n }),
   );
@@ -176,7 +176,7 @@ test("a stat says size, time and version of each, and ENOENT of what is not ther
   }
 });
 
-test("what is removed is gone, and what was not there is not counted", async (t) => {
+test("a removal returns the objects that existed, and they are gone", async (t) => {
   const objects = Array.from({ length: 300 }, (_, i) => objectOf(`removed ${i}`));
   await pool.write(objects.slice(100), NEVER);
   t.is((await pool.remove(packNames(objects), NEVER)).length, 200);
@@ -185,7 +185,7 @@ test("what is removed is gone, and what was not there is not counted", async (t)
   t.deepEqual(failures, []);
 });
 
-test("an object over the cluster's limit is too large, and the error names it", async (t) => {
+test("the error of an object above the cluster's size limit names the object", async (t) => {
   const piece = Buffer.alloc(16 << 20);
   const data = async function* (): AsyncGenerator<readonly Uint8Array[]> {
     for (let i = 0; i < 9; i++) yield [piece];
@@ -203,7 +203,7 @@ test("an object over the cluster's limit is too large, and the error names it", 
   await pool.remove(packNames([object]), NEVER);
 });
 
-test("data that changed between two pages is noticed", async (t) => {
+test("a change between two pages of data is detected", async (t) => {
   const object = objectOf("changes", { data: [Buffer.alloc(30 << 20)] });
   await pool.write([object], NEVER);
   const { size, version } = await readBack(object);
@@ -217,7 +217,7 @@ test("data that changed between two pages is noticed", async (t) => {
   t.regex(error?.message ?? "", /"changes"/);
 });
 
-test("an omap that changed between two pages is noticed, and so is an object that went", async (t) => {
+test("a change or a removal between two pages of an omap is detected", async (t) => {
   const omap = Array.from(
     { length: 3000 },
     (_, i): Pair => [Buffer.from(`${i}`), Buffer.from("v")],

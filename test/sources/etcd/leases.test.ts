@@ -14,8 +14,8 @@ test.before(async () => {
 });
 test.beforeEach(async () => {
   await cluster.deleteAll(signal);
-  const [, ...ids] = (await etcd.ctl("lease", "list")).trim().split("\n");
-  for (const id of ids) await etcd.ctl("lease", "revoke", id);
+  const { leases } = await etcd.client.leaseClient.leaseLeases();
+  for (const { ID } of leases) await etcd.client.leaseClient.leaseRevoke({ ID });
 });
 test.after.always(async () => {
   cluster?.close();

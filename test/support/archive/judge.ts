@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { FolderFiles } from "../../../src/archive/backup-files.js";
 import type { PassphraseKeys } from "../../../src/archive/crypto/backup-keys.js";
 import { BackupReader } from "../../../src/archive/backup-reader.js";
-import type { ContentsVisitor } from "../../../src/archive/contents.js";
+import type { ArchiveItem } from "../../../src/archive/contents.js";
 import { ContentsCheck } from "../../../src/archive/contents-check.js";
 import type { EntryName } from "../../../src/archive/tar/entry-path.js";
 import { ArchiveError, type ArchiveErrorCode } from "../../../src/archive/errors.js";
@@ -35,7 +35,7 @@ export async function readAll(
     const check = new ContentsCheck(backup);
     try {
       for (let number = 0; number < backup.archives.length; number++) {
-        await check.visit(number, collector(lines));
+        for await (const { items } of check.items(number)) lines.push(...items.map(lineOf));
       }
     } finally {
       await check.close();
@@ -81,20 +81,27 @@ export function readingDigest({ lines }: Reading): string {
   return createHash("sha256").update(lines.join("\n")).digest("hex");
 }
 
-function collector(lines: string[]): ContentsVisitor {
-  return {
-    attributes: (object, attributes) => lines.push(`attrs ${name(object)} ${plain(attributes)}`),
-    omapPage: (object, pairs) => lines.push(`omap ${name(object)} ${plain(pairs)}`),
-    beginObject: (object, size, mtime, offset) =>
-      lines.push(`object ${name(object)} ${size} ${mtime} ${offset}`),
-    data: (bytes) => lines.push(`data ${bytes.toString("hex")}`),
-    endObject: () => lines.push("end"),
-    torn: (object) => lines.push(`torn ${name(object)}`),
-    records: (records, offset) => lines.push(`records ${offset} ${plain(records)}`),
-    leases: (leases) => lines.push(`leases ${plain(leases)}`),
-    tombstones: (tombstones) => lines.push(`tombstones ${plain(tombstones)}`),
-    settle: async () => {},
-  };
+function lineOf(item: ArchiveItem): string {
+  switch (item.type) {
+    case "attributes":
+      return `attrs ${name(item.object)} ${plain(item.attributes)}`;
+    case "omap":
+      return `omap ${name(item.object)} ${plain(item.pairs)}`;
+    case "data-start":
+      return `object ${name(item.object)} ${item.size} ${item.mtime} ${item.offset}`;
+    case "data":
+      return `data ${item.bytes.toString("hex")}`;
+    case "data-end":
+      return "end";
+    case "torn":
+      return `torn ${name(item.object)}`;
+    case "records":
+      return `records ${item.offset} ${plain(item.records)}`;
+    case "leases":
+      return `leases ${plain(item.leases)}`;
+    case "tombstones":
+      return `tombstones ${plain(item.tombstones)}`;
+  }
 }
 
 function name({ pool, namespace, locator, name: own }: EntryName): string {

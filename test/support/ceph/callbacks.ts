@@ -1,8 +1,7 @@
 /**
- * A program for what callbacks of the binding may do, named by its second argument. Exits with 0 when all
- * went as it should.
+ * Runs one case of what callbacks of the binding may do. Exits with 0 when it holds.
  *
- *     node --expose-gc ceph/callbacks.js POOL WHAT
+ *     node --expose-gc ceph/callbacks.js POOL CASE
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -43,7 +42,7 @@ async function read(
   return { dataLength: dataLength[0], memory };
 }
 
-const DEEDS: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
+const CASES: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
   async throw(pool) {
     let thrown = 0;
     let called = 0;
@@ -100,7 +99,7 @@ const DEEDS: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
     });
     pool.native.close();
   },
-  /** Nothing but the binding knows the buffers while operations are under way. */
+  /** Only the binding refers to the buffers while operations are under way. */
   async "lose the buffers"(pool) {
     const { gc } = globalThis as { gc?: () => void };
     assert.ok(gc);
@@ -109,7 +108,7 @@ const DEEDS: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
       gc();
       assert.deepEqual(await Promise.all(writes), Array(8).fill(0));
       const reads = Array.from({ length: 8 }, (_, i) => read(pool, `gc-${i}`));
-      // Memory that was freed is soon used again by these.
+      // Reuses memory that was freed.
       for (let i = 0; i < 20; i++) Buffer.alloc(100_000, 0xff);
       gc();
       for (const { dataLength, memory } of await Promise.all(reads)) {
@@ -123,6 +122,6 @@ const DEEDS: Readonly<Record<string, (pool: NativePool) => Promise<void>>> = {
 };
 
 const [pool = "", what = ""] = process.argv.slice(2);
-const deed = DEEDS[what];
-if (deed === undefined) throw new Error(`no deed ${what}`);
-await deed(await nativePool(pool));
+const run = CASES[what];
+if (run === undefined) throw new Error(`no case ${what}`);
+await run(await nativePool(pool));

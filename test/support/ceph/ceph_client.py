@@ -1,4 +1,4 @@
-"""A client of Ceph that shares nothing with the project: ctypes over librados' C interface, so that
+"""A Ceph client that shares no code with the program: ctypes over the C interface of librados, where
 names and keys are bytes (python3-rados takes text). Reads CEPH_CONF and CEPH_KEYRING_ADMIN.
 
     ceph_client.py make POOL… | drop POOL… | write POOL | remove POOL | dump POOL
@@ -60,7 +60,7 @@ THRICE = """rule thrice {
 
 
 def make_erasure(cluster, pool):
-    """Ceph takes no k below 2, so three shards; the one OSD of a dev cluster holds all of them."""
+    """Ceph needs k of at least 2, so three shards; the one OSD of a dev cluster has all of them."""
     with tempfile.TemporaryDirectory() as folder:
         crush, text = f"{folder}/crush", f"{folder}/text"
         with open(crush, "wb") as file:
@@ -155,7 +155,7 @@ def read_xattrs(io, name):
 
 
 def read_empty_key(io, name):
-    """The entry that paging cannot reach: it begins after the empty key."""
+    """The entry under the empty key. Pages begin after a key, so they never have it."""
     op, iterator, code = P(lib.rados_create_read_op()), P(), c.c_int()
     keys, sizes = (c.c_char_p * 1)(b""), (SIZE * 1)(0)
     lib.rados_read_op_omap_get_vals_by_keys2(op, keys, SIZE(1), sizes, c.byref(iterator), c.byref(code))
@@ -177,7 +177,7 @@ def read_omap(io, name):
     while True:
         op = P(lib.rados_create_read_op())
         iterator, more, code = P(), c.c_ubyte(), c.c_int()
-        # The "start after" of this call is text; none of the keys in these tests holds a zero byte there.
+        # The "start after" of this call is text: no key of the tests may have a zero byte there.
         lib.rados_read_op_omap_get_vals2(op, after, b"", c.c_uint64(1000), c.byref(iterator), c.byref(more), c.byref(code))
         check(lib.rados_read_op_operate(op, io, name, 0), "omap")
         check(code.value, "omap")

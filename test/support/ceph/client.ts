@@ -3,21 +3,21 @@ import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { runProcess } from "../program/processes.js";
 
-/** An object as the independent client writes and reads it. Bytes are hexadecimal. */
+/** An object as the independent client writes it. */
 export interface ObjectToWrite {
   readonly namespace?: string | Uint8Array;
   readonly locator?: string | Uint8Array;
   readonly name: string | Uint8Array;
-  /** Random bytes; or `data`. */
+  /** So many random bytes, in place of `data`. */
   readonly size?: number;
   readonly data?: string | Uint8Array;
-  /** Seconds since 1970, where the client gives the object a time itself; then it has data alone. */
+  /** Seconds since 1970. An object with an mtime has only data. */
   readonly mtime?: number;
-  /** Where the data begins; before it is a hole. */
+  /** Where the data begins, after a hole. */
   readonly offset?: number;
   readonly xattrs?: readonly (readonly [string | Uint8Array, string | Uint8Array])[];
   readonly omap?: readonly (readonly [string | Uint8Array, string | Uint8Array])[];
-  /** This many entries made by the client. */
+  /** So many entries, made by the client. */
   readonly omapEntries?: number;
 }
 
@@ -41,12 +41,12 @@ async function client(
   return stdout.toString();
 }
 
-/** Makes pools with names that no other test has. */
+/** Makes pools under names of their own. */
 export async function makePools(
   count: number,
   kind: "replicated" | "erasure" = "replicated",
 ): Promise<string[]> {
-  // Test files share one process: its id would not tell them apart.
+  // Not the process id: test files share one process.
   const names = Array.from({ length: count }, () => `test-${randomUUID()}`);
   await client(kind === "erasure" ? "make-erasure" : "make", names);
   return names;
@@ -56,14 +56,14 @@ export async function dropPools(names: readonly string[]): Promise<void> {
   await client("drop", names);
 }
 
-/** Removes a pool and makes an empty one of its name, while nothing else of this process happens. */
+/** Replaces a pool by an empty one of the same name, synchronously. */
 export function remakePoolNow(name: string): void {
   for (const command of ["drop", "make"]) {
     execFileSync("/usr/bin/python3", [CLIENT, command, name]);
   }
 }
 
-/** Tells the monitors something, as the `ceph` program would; of another cluster with `env`. */
+/** Sends a command to the monitors, like the `ceph` program. @param env of another cluster */
 export async function tellMonitors(
   command: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string>> = {},
@@ -101,7 +101,7 @@ export async function removeObjects(
   await client("remove", [pool], lines.join("\n"));
 }
 
-/** Writes the first byte of an object again and again, until the function that it returns is called. */
+/** Writes the first byte of an object again and again, until the returned function is called. */
 export function keepChanging(pool: string, name: string): () => Promise<void> {
   const child = spawn("/usr/bin/python3", [CLIENT, "write", pool], {
     stdio: ["pipe", "ignore", "inherit"],
@@ -121,7 +121,7 @@ export function keepChanging(pool: string, name: string): () => Promise<void> {
   };
 }
 
-/** Everything that a pool holds, a line of JSON for each object, in one order. */
+/** All objects of a pool, sorted, each as a line of JSON. */
 export async function dumpPool(
   pool: string,
   env: Readonly<Record<string, string>> = {},

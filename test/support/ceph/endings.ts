@@ -1,5 +1,5 @@
 /**
- * A program that ends in the middle of a load on Ceph, in the way that its second argument names.
+ * Ends in the middle of a load on Ceph, in one of several ways.
  *
  *     node ceph/endings.js POOL ENDING
  */
@@ -60,7 +60,7 @@ const ENDINGS: Readonly<Record<string, (pool: string) => Promise<void>>> = {
     void load.cluster.close();
     process.exit(7);
   },
-  /** The connection is open when the event loop runs dry. */
+  /** The event loop becomes empty while the connection is open. */
   async "nothing left to do"(pool) {
     (await busy(pool)).end();
   },

@@ -6,17 +6,17 @@ import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { ObjectName, WriteObject } from "../../../src/sources/ceph/types.js";
 import { env } from "../program/backuptool.js";
 
-/** The test cluster, as its administrator unless told. */
+/** Options for the test cluster; by default as its administrator. */
 export function cephOptions(more: Partial<CephOptions> = {}): CephOptions {
   return { conf: env("CEPH_CONF"), keyring: env("CEPH_KEYRING_ADMIN"), ...more };
 }
 
-/** Timeouts longer than ava's: only something else can end what waits with them. */
+/** Timeouts longer than those of ava: they never expire in a test. */
 export const STUCK = { opTimeoutSeconds: 1200, connectTimeoutSeconds: 1200 };
 
-/** A signal that does not fire. */
+/** A signal that never aborts. */
 export const NEVER: AbortSignal = new AbortController().signal;
-// Each call under way listens to it.
+// Each call under way adds a listener.
 setMaxListeners(0, NEVER);
 
 export function objectName(name: string | Uint8Array): ObjectName {
@@ -39,10 +39,10 @@ export function objectOf(name: string | Uint8Array, more: Partial<WriteObject> =
   };
 }
 
-/** A load that never ends by itself, of everything that the binding does. */
+/** An endless load of all operations on objects. */
 export class Load {
   readonly cluster: CephCluster;
-  /** Calls that have come back, and those that the end of the connection cut off. */
+  /** Calls that were answered, and calls that a close interrupted. */
   answered = 0;
   interrupted = 0;
   underWay = 0;
@@ -61,12 +61,12 @@ export class Load {
     return load;
   }
 
-  /** Starts nothing more. */
+  /** Starts no more calls. */
   end(): void {
     this.#ended = true;
   }
 
-  /** Each lane keeps a few hundred objects under way. */
+  /** Each lane keeps some hundred objects under way. */
   #fill(lane: number): void {
     const names = Array.from({ length: 200 }, (_, i) => `load-${lane}-${i}`);
     const batch = packNames(names.map(objectName));

@@ -3,7 +3,7 @@ import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { ObjectName, Pair, ReadFailure, ReadObject } from "../../../src/sources/ceph/types.js";
 import { NEVER } from "./load.js";
 
-/** Reads objects with memory for all of them; nothing is released. */
+/** Reads objects, with memory for all of them. Releases none. */
 export async function readAll(
   pool: CephPool,
   names: readonly ObjectName[],
@@ -24,7 +24,7 @@ export async function readAll(
   return all;
 }
 
-/** All data of an object that was read. */
+/** All data of an object: what it came with, and its other pages. */
 export async function dataOf(pool: CephPool, object: ReadObject): Promise<Buffer> {
   const { data, size, version } = object;
   const pieces = [Buffer.from(Buffer.from(data.memory, data.offset, data.length))];
@@ -36,7 +36,7 @@ export async function dataOf(pool: CephPool, object: ReadObject): Promise<Buffer
   return Buffer.concat(pieces);
 }
 
-/** All of the omap of an object that was read. */
+/** Likewise its whole omap. */
 export async function omapOf(pool: CephPool, object: ReadObject): Promise<Pair[]> {
   const pairs = [...object.omap];
   const after = pairs.at(-1)?.[0];

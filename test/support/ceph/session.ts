@@ -1,8 +1,8 @@
 /**
- * A program that keeps one connection to Ceph. For each line `osd` on standard input it writes an object and looks at it,
- * for each line `mon` it asks the monitors. It prints "done", or the code of what failed.
+ * Keeps one connection to Ceph. For each line `osd` on standard input it writes and stats an object, for each line `mon`
+ * it queries the monitors. Prints `done`, or the code of the error.
  *
- *     node ceph-session.js POOL TIMEOUT-SECONDS
+ *     node ceph/session.js POOL TIMEOUT-SECONDS
  */
 import { createInterface } from "node:readline";
 import { CephCluster } from "../../../src/sources/ceph/cluster.js";

@@ -15,7 +15,7 @@ export interface OriginalReading {
   readonly gaps: readonly string[];
   readonly pools: readonly string[];
   /** Objects that METADATA.bin names and that are not there. */
-  readonly unmet: number;
+  readonly missing: number;
   /** Frames of objects that came before. */
   readonly again: number;
   /** Names of those that came again with something else. */
@@ -38,7 +38,7 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
     omapPairs: 0,
     gaps: [] as readonly string[],
     pools: [] as readonly string[],
-    unmet: 0,
+    missing: 0,
     again: 0,
     others: [] as readonly string[],
     backwards: 0,
@@ -49,7 +49,7 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
     reading.gaps = backup.summary.gaps;
     reading.pools = backup.summary.pools;
     for (let number = 0; number < backup.summary.archives.length; number++) {
-      for await (const item of backup.items(number, { likeness: true })) {
+      for await (const item of backup.items(number, { withPrefixes: true })) {
         if (item.kind === "records") {
           for (const page of item.pages) reading.records += page.length;
           continue;
@@ -59,7 +59,7 @@ export async function readOriginal(folder: string, passphrase = keys): Promise<O
         for (const page of item.object.omap()) reading.omapPairs += page.length;
       }
     }
-    reading.unmet = backup.times.unmet;
+    reading.missing = backup.times.missing;
     const { again, others, backwards } = backup.findings;
     Object.assign(reading, { again, others: others.map(({ name }) => `${name}`), backwards });
   } catch (error) {

@@ -4,16 +4,16 @@ import { type Result, type RunOptions, runProcess } from "./processes.js";
 export const PROGRAM = fileURLToPath(new URL("../../../src/cli/main.js", import.meta.url));
 export const PASSPHRASE = "correct horse battery staple";
 
-/** Runs the built program; without a terminal, with the passphrase of the tests in the environment. */
+/** Runs the built program without a terminal, with the passphrase of the tests in the environment. */
 export function backuptool(args: readonly string[], options: RunOptions = {}): Promise<Result> {
   return runProcess(process.execPath, [PROGRAM, ...args], {
     ...options,
-    // With the default cost a fifth of the time of tests like these would go into keys (measured on eleven files).
+    // At the default cost, keys would take a fifth of the time of these tests (measured on eleven files).
     env: { BACKUPTOOL_PASSPHRASE: PASSPHRASE, BACKUPTOOL_KDF: "low-memory", ...options.env },
   });
 }
 
-/** A create of an etcd alone. */
+/** Arguments of a create of an etcd alone. */
 export function createOfEtcd(
   etcd: { readonly endpoint: string },
   ...args: readonly string[]
@@ -21,7 +21,7 @@ export function createOfEtcd(
   return ["create", "--skip-ceph", "--etcd", etcd.endpoint, ...args];
 }
 
-/** The flags that lead to the test cluster as its administrator. */
+/** Flags for the test cluster as its administrator. */
 export function cephFlags(): string[] {
   return ["--cephconf", env("CEPH_CONF"), "--keyring", env("CEPH_KEYRING_ADMIN")];
 }

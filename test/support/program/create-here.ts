@@ -2,7 +2,7 @@ import type { OperationContext } from "../../../src/operations/context.js";
 import { type CreateOptions, createBackup } from "../../../src/operations/create/create.js";
 import { PASSPHRASE } from "./backuptool.js";
 
-/** Makes a backup in this process, so that what it reports can be answered at once. */
+/** Makes a backup in this process, so that a test can act on its events at once. */
 export async function createHere(
   source: Partial<CreateOptions> & Pick<CreateOptions, "outputDir">,
   report: OperationContext["report"],

@@ -2,8 +2,8 @@ import type { ExecutionContext } from "ava";
 import { backuptool } from "./backuptool.js";
 
 /**
- * A create into two stores that is whole in both. On a machine that is very busy the secondary may be
- * given up for being slow, and for nothing else: then a copy brings the rest.
+ * A create that is complete in both stores. On a very busy machine the run may leave a slow secondary behind, and for
+ * no other reason: then a copy completes it.
  */
 export async function createInBoth(
   t: ExecutionContext,

@@ -4,7 +4,7 @@ import type { Result } from "./processes.js";
 
 const MOST_TRIES = 5;
 
-/** Runs a program that something disturbs: again, where it was over before, on a busy machine. */
+/** Runs a program that a test disturbs; again when it ended before that, as on a busy machine. */
 export async function disturbed(run: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     const result = await run();
@@ -12,7 +12,7 @@ export async function disturbed(run: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** Looks every few milliseconds; also ends when the program has. */
+/** Polls every few milliseconds, until the program has ended. */
 export async function until(
   child: ChildProcess,
   come: () => boolean | Promise<boolean>,

@@ -1,14 +1,14 @@
 import type { ExecutionContext } from "ava";
 import { backuptool, lines } from "./backuptool.js";
 
-/** One check as `doctor --json` has it. */
+/** One check in `doctor --json`. */
 export interface Check {
   readonly state: string;
   readonly detail: string;
   readonly advice?: string;
 }
 
-/** Runs doctor, which must end with `code`; its checks by area and name. */
+/** Runs doctor, which must exit with `code`. Returns its checks by area and name. */
 export async function doctor(
   t: ExecutionContext,
   code: number,
@@ -22,7 +22,7 @@ export async function doctor(
   t.is(result.code, code, `${args.join(" ")}: ${said}${result.stderr}`);
   const events = lines(result.stdout).map((line) => JSON.parse(line));
   t.is(events.at(-1)?.type, "checked", said);
-  // A secret that others can read is warned of as in every command.
+  // Every command warns of a secret that others can read.
   const checks = events.slice(0, -1).filter(({ type }) => type !== "warning");
   t.true(
     checks.every(({ type }) => type === "check"),
@@ -31,7 +31,7 @@ export async function doctor(
   return new Map(checks.map(({ type: _, area, name, ...check }) => [`${area} ${name}`, check]));
 }
 
-/** Asserts that a check failed, with what it says and what it advises. */
+/** Asserts that a check failed, with this text and advice. */
 export function failed(
   t: ExecutionContext,
   check: Check | undefined,

@@ -1,6 +1,6 @@
-/* Loaded before libc: the first fsync or fdatasync, as FAILING_SYNC says, of a file of a megabyte or more fails with
- * EIO. Like a disk that loses what it was given, of which Linux tells once. With FAILING_FOLDER_SYNC, each fsync of a
- * folder fails with that errno. */
+/* Preloaded before libc. Fails the first fsync or fdatasync (FAILING_SYNC) of a file of a megabyte or more with EIO, like
+ * a disk that loses data, which Linux reports once. With FAILING_FOLDER_SYNC each fsync of a folder fails with that
+ * errno. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * The most memory that this process ever had, resident or asked for, in KiB. From proc(5): unlike
- * getrusage, it does not count what the parent had before exec.
+ * The peak of the memory of this process, resident or virtual, in KiB. From proc(5): getrusage would count the parent
+ * before exec.
  */
 export function peakKiB(field: "VmHWM" | "VmPeak"): number {
   const status = readFileSync("/proc/self/status", "utf8");

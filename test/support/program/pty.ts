@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { PROGRAM } from "./backuptool.js";
 import { runProcess } from "./processes.js";
 
-/** What the user waits for on the terminal, as a regular expression of Python, and then does. */
+/** What to wait for on the terminal, as a regular expression of Python, and what the user does then. */
 export interface Step {
   readonly expect: string;
   readonly type?: string;
@@ -11,20 +11,20 @@ export interface Step {
 
 export interface TerminalResult {
   readonly code: number;
-  /** The lines that the user sees at the end. */
+  /** The lines on the screen at the end. */
   readonly screen: string[];
   /** Every byte that was sent to the terminal. */
   readonly raw: Buffer;
-  /** What went to standard output, which is not the terminal unless `merge` says so. */
+  /** What went to standard output, which is the terminal only with `merge`. */
   readonly stdout: Buffer;
-  /** The terminal's settings (echo, line mode) are as they were. */
+  /** Whether the settings of the terminal (echo, line mode) are as they were. */
   readonly restored: boolean;
 }
 
 interface Options {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Standard output is the terminal too. */
+  /** Whether standard output is the terminal too. */
   readonly merge?: boolean;
   /** A command of the shell that runs the program, `"$0" "$@"`. */
   readonly shell?: string;
@@ -65,8 +65,8 @@ export async function onTerminal(
 }
 
 /**
- * What a terminal shows after it has printed `text`: the few escape sequences that prompts and bars
- * use (ECMA-48: CUU, CUD, CUF, CUB, CHA, ED, EL). Any other one stays visible, so a test sees it.
+ * The screen of a terminal that has printed `text`. Knows the few escape sequences that prompts and bars use (ECMA-48:
+ * CUU, CUD, CUF, CUB, CHA, ED, EL). Any other stays visible, so a test sees it.
  */
 export function screenOf(text: string): string[] {
   const rows: string[][] = [];

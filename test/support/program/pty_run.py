@@ -1,4 +1,4 @@
-"""Runs a program on a pseudo-terminal and plays the user.
+"""Runs a program on a pseudo-terminal in the place of the user.
 
 Standard input is JSON: argv, env, merge (stdout on the terminal too), and steps, each with what to
 expect on the terminal and then what to type or which signal to send. Standard output is JSON: the exit

@@ -9,9 +9,9 @@ const SCRIPT = fileURLToPath(new URL("../../../../scripts/dev-cluster", import.m
 
 type Daemon = "mon.a" | "osd.0" | "etcd";
 
-/** A Ceph and an etcd of its own for a test that stops their daemons. */
+/** A Ceph and an etcd for one test, which may stop their daemons. */
 export class DevCluster {
-  /** As `scripts/dev-cluster env` has it. */
+  /** The variables of `scripts/dev-cluster env`. */
   readonly env: Readonly<Record<string, string>>;
   readonly #folder: string;
 
@@ -38,7 +38,7 @@ export class DevCluster {
     return script(["stop", daemon, this.#folder]);
   }
 
-  /** Ends a daemon this very moment. What is left of it goes with `stop`. */
+  /** Kills a daemon at once. `stop` removes what is left of it. */
   kill(daemon: Daemon): void {
     const [pid = ""] = readFileSync(join(this.#folder, "pids", daemon), "utf8").split(" ");
     process.kill(Number(pid), "SIGKILL");
@@ -48,17 +48,17 @@ export class DevCluster {
     return script(["start", daemon, this.#folder]);
   }
 
-  /** Does not fail when nothing is up. */
+  /** Succeeds when nothing is up, too. */
   down(): Promise<void> {
     return script(["down", this.#folder]);
   }
 
-  /** Flags that lead there. */
+  /** Flags for this Ceph and etcd. */
   get flags(): string[] {
     return [...this.cephFlags, "--etcd", this.env["ETCD_ENDPOINT"] ?? ""];
   }
 
-  /** Those that lead to Ceph. */
+  /** Flags for this Ceph. */
   get cephFlags(): string[] {
     const { conf, keyring = "" } = this.options();
     return ["--cephconf", conf, "--keyring", keyring];

@@ -4,20 +4,11 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Etcd3 } from "etcd3";
 import { newFolder } from "../folders.js";
 import { runProcess } from "../program/processes.js";
 
-/** A record as etcdctl prints it. Key and value are base64. */
-export interface PrintedRecord {
-  readonly key: string;
-  readonly value?: string;
-  readonly create_revision: number;
-  readonly mod_revision: number;
-  readonly version: number;
-  readonly lease?: number;
-}
-
-/** An etcd of its own for a test, which may then clear, stop or fill it. */
+/** An etcd for one test, which may clear, stop or fill it. */
 export class EtcdServer {
   readonly endpoint: string;
   readonly #scheme: string;
@@ -26,6 +17,7 @@ export class EtcdServer {
   readonly #flags: readonly string[];
   readonly #ctlFlags: readonly string[];
   #process: ChildProcess | undefined;
+  #client: Etcd3 | undefined;
 
   private constructor(ports: number[], flags: readonly string[], ctlFlags: readonly string[]) {
     this.endpoint = `127.0.0.1:${ports[0]}`;
@@ -37,7 +29,7 @@ export class EtcdServer {
   }
 
   /**
-   * On a busy machine one may not come up: others are tried, each with ports and a folder of its own.
+   * On a busy machine an etcd may fail to start: then another one is tried, with new ports and a new folder.
    *
    * @param ctlFlags what etcdctl needs to get in
    */
@@ -99,6 +91,8 @@ export class EtcdServer {
   }
 
   async stop(): Promise<void> {
+    this.#client?.close();
+    this.#client = undefined;
     const running = this.#process;
     if (running === undefined || hasEnded(running)) return;
     const ended = new Promise((resolve) => running.once("exit", resolve));
@@ -106,7 +100,7 @@ export class EtcdServer {
     await ended;
   }
 
-  /** Begins anew with what a snapshot of it holds, as after a disaster: it keeps the id of its cluster. */
+  /** Starts again from its own snapshot, as after a disaster. The cluster keeps its id. */
   async restoreFrom(snapshot: string): Promise<void> {
     await this.stop();
     rmSync(this.#folder, { recursive: true });
@@ -130,7 +124,7 @@ export class EtcdServer {
     return (await this.ctlWith("", ...args)).toString();
   }
 
-  /** etcdctl with something on its standard input. */
+  /** Runs etcdctl with this standard input. */
   async ctlWith(input: string | Uint8Array, ...args: string[]): Promise<Buffer> {
     const run = async (): Promise<Buffer> => {
       const { code, stdout, stderr } = await runProcess("etcdctl", [...this.#ctl(), ...args], {
@@ -143,67 +137,58 @@ export class EtcdServer {
     return MAY_BE_REPEATED.test(args.join(" ")) ? await patiently(run) : await run();
   }
 
-  /** Puts bytes that a command line cannot hold, through etcd's JSON gateway. */
-  async put(key: Uint8Array, value: Uint8Array): Promise<void> {
-    await this.#post("put", { key: base64(key), value: base64(value) });
+  /** etcd3's client, for a server without TLS and login: a second opinion on what is in etcd. */
+  get client(): Etcd3 {
+    this.#client ??= new Etcd3({
+      hosts: `http://${this.endpoint}`,
+      grpcOptions: { "grpc.max_receive_message_length": -1 },
+    });
+    return this.#client;
+  }
+
+  /** Puts bytes that a command line cannot hold. */
+  async put(key: Buffer, value: Buffer): Promise<void> {
+    await patiently(() => this.client.kv.put({ key, value }));
   }
 
   /** Puts many keys, in transactions of 100. */
   async putMany(pairs: readonly (readonly [key: string, value: string])[]): Promise<void> {
     for (let at = 0; at < pairs.length; at += 100) {
       const success = pairs.slice(at, at + 100).map(([key, value]) => ({
-        request_put: { key: base64(Buffer.from(key)), value: base64(Buffer.from(value)) },
+        request_put: { key: Buffer.from(key), value: Buffer.from(value) },
       }));
-      await this.#post("txn", { success });
+      await patiently(() => this.client.kv.txn({ success }));
     }
   }
 
-  /** Grants a lease; its id in hexadecimal. */
+  /** Grants a lease. Returns its id in hexadecimal. */
   async grant(seconds: number): Promise<string> {
-    const said = await this.ctl("lease", "grant", `${seconds}`);
-    return /lease ([0-9a-f]+) granted/.exec(said)?.[1] ?? "";
+    const { ID } = await this.client.leaseClient.leaseGrant({ TTL: seconds });
+    return BigInt(ID).toString(16);
   }
 
-  /** What every living lease was granted for, seconds, and its keys. */
+  /** The granted TTL, seconds, and the keys of every lease. */
   async leases(): Promise<{ ttl: number; keys: string[] }[]> {
-    const [, ...ids] = (await this.ctl("lease", "list")).trim().split("\n");
-    const said = ids.map((id) => this.ctl("lease", "timetolive", id, "--keys"));
-    const leases = (await Promise.all(said)).map((line) => {
-      const [, ttl, keys = ""] = /TTL\((\d+)s\).*keys\(\[(.*)\]\)/.exec(line) ?? [];
-      const sorted = keys
-        .split(" ")
-        .filter((key) => key !== "")
-        .sort();
-      return { ttl: Number(ttl), keys: sorted };
-    });
-    return leases.sort((a, b) => a.ttl - b.ttl);
+    const { leases } = await patiently(() => this.client.leaseClient.leaseLeases());
+    const details = leases.map(({ ID }) =>
+      patiently(() => this.client.leaseClient.leaseTimeToLive({ ID, keys: true })),
+    );
+    return (await Promise.all(details))
+      .map(({ grantedTTL, keys }) => ({ ttl: Number(grantedTTL), keys: keys.map(String).sort() }))
+      .sort((a, b) => a.ttl - b.ttl);
   }
 
   /** The latest revision. Quick, for a test that waits for the first write. */
   async revision(): Promise<number> {
-    const answer = await this.#post("range", { key: base64(Buffer.from("none")) });
-    return Number((answer as { header: { revision: string } }).header.revision);
+    const { header } = await patiently(() => this.client.kv.range({ key: Buffer.from("none") }));
+    return Number(header.revision);
   }
 
-  /** For reads and puts alone: it may be repeated. */
-  #post(method: string, body: unknown): Promise<unknown> {
-    const url = `http://${this.endpoint}/v3/kv/${method}`;
-    return patiently(async () => {
-      const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
-      if (!answer.ok) throw new Error(`${method}: ${await answer.text()}`);
-      return await answer.json();
-    });
-  }
-
-  /** Every record, as etcdctl reads it. */
-  async dump(): Promise<PrintedRecord[]> {
-    const { kvs = [] } = JSON.parse(await this.ctl("get", "", "--prefix", "-w", "json"));
-    return kvs;
-  }
-
-  /** Keys and values alone: what a restore brings back. */
-  async pairs(): Promise<[string, string][]> {
-    return (await this.dump()).map(({ key, value = "" }) => [key, value]);
+  /** Every key and value as etcd3's client reads them, base64; those of `revision` where it is given. */
+  async pairs(revision = 0): Promise<[string, string][]> {
+    const all = { key: Buffer.of(0), range_end: Buffer.of(0), revision };
+    const { kvs } = await patiently(() => this.client.kv.range(all));
+    return kvs.map(({ key, value }) => [key.toString("base64"), value.toString("base64")]);
   }
 
   #ctl(): string[] {
@@ -219,30 +204,26 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** Repeats what etcd was too busy to answer: its elections are short. */
+/** Repeats a call that etcd was too busy to answer: elections are short. */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await call();
     } catch (error) {
-      const busy = /timed out|leader changed|no leader|deadline exceeded/.test(`${error}`);
+      const busy = /timed out|leader changed|no leader|deadline exceeded|circuit/i.test(`${error}`);
       if (!busy || tries === CALLS) throw error;
       await sleep(100);
     }
   }
 }
 
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("base64");
-}
-
 const CTL_ENV = { env: { ETCDCTL_API: "3" } };
 const STARTS = 5;
 const MOST_START_MS = 120_000;
 const CALLS = 20;
-/** What does no harm when etcdctl had been heard the first time. */
+/** Commands that do no harm when etcd has executed them the first time. */
 const MAY_BE_REPEATED = /^(put|get|del|endpoint|lease (list|timetolive))\b/;
-/** Below what the kernel gives to clients, so that none takes it meanwhile, and what scripts/dev-cluster takes. */
+/** Below the ports that the kernel gives to clients and those of scripts/dev-cluster, so that none is taken meanwhile. */
 const PORTS = { first: 10_000, count: 10_000 };
 
 export async function freePort(): Promise<number> {

@@ -1,7 +1,11 @@
-import { text } from "./flags.js";
+import { size, text, wholeNumber } from "./kinds.js";
+
+/** Parts of an upload: S3 allows none under 5 MiB. */
+const partSize = size("5MiB", "64MiB");
+const partCount = wholeNumber(1, 100);
 
 /** The primary store. */
-export const storeFlags = {
+export const storeSettings = {
   store: {
     ...text,
     describe:
@@ -16,16 +20,16 @@ export const storeFlags = {
   "store-endpoint-override": { ...text, describe: "URL of the provider's API" },
 } as const;
 
-export const uploadFlags = {
-  "min-chunk-size": { ...text, default: "5MiB", describe: "Smallest part of an upload" },
+export const uploadSettings = {
+  "min-chunk-size": { ...partSize, default: "5MiB", describe: "Smallest part of an upload" },
   "max-parallel-chunk-uploads": {
-    ...text,
+    ...partCount,
     default: "5",
     describe: "Parts of one file to upload at the same time",
   },
 } as const;
 
-export const secondaryStoreFlags = {
+export const secondaryStoreSettings = {
   "secondary-store": { ...text, describe: "URL of the secondary store, as for --store" },
   "secondary-storage-provider": { ...text, describe: "Provider, instead of --secondary-store" },
   "secondary-store-container": { ...text, describe: "Bucket, container, folder or REMOTE:PATH" },
@@ -33,16 +37,20 @@ export const secondaryStoreFlags = {
   "secondary-store-endpoint-override": { ...text, describe: "URL of the provider's API" },
 } as const;
 
-export const secondaryUploadFlags = {
-  "secondary-min-chunk-size": { ...text, default: "5MiB", describe: "Smallest part of an upload" },
+export const secondaryUploadSettings = {
+  "secondary-min-chunk-size": {
+    ...partSize,
+    default: "5MiB",
+    describe: "Smallest part of an upload",
+  },
   "secondary-max-parallel-chunk-uploads": {
-    ...text,
+    ...partCount,
     default: "5",
     describe: "Parts of one file to upload at the same time",
   },
 } as const;
 
-export const sourceStoreFlags = {
+export const sourceStoreSettings = {
   "source-store": { ...text, describe: "URL of a store to copy into the primary one" },
   "source-storage-provider": { ...text, describe: "Provider, instead of --source-store" },
   "source-store-container": { ...text, describe: "Bucket, container, folder or REMOTE:PATH" },

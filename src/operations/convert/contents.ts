@@ -8,26 +8,35 @@ import {
 } from "../../archive/original/original-backup.js";
 import { type ArchivedPair, encodeRecord } from "../../archive/records.js";
 import { throwIfAborted } from "../../errors.js";
-import { BaseKeys } from "../create/base-records.js";
-import type { CreateRun } from "../create/run.js";
+import { BaseRecords } from "../create/base-records.js";
+import type { BackupRun } from "../create/run.js";
 import { loadBaseObjects } from "../create/base-objects.js";
 import { entryNameOf, writeOriginalObject } from "../open/original-objects.js";
 import { TombstonePages } from "../create/tombstones.js";
 
 type ObjectItem = Extract<OriginalItem, { kind: "object" }>;
 
-/** Moves what an archive of the original tool holds into a backup of this format. */
-export class Conversion {
-  /** Names of the pools, in the order of their ordinals. */
+/** Writes what an archive of the original tool holds into a backup of this format. Returns the names of its pools. */
+export async function convertContents(
+  backup: OriginalBackup,
+  run: BackupRun,
+): Promise<readonly string[]> {
+  const converter = new ContentsConverter(backup, run);
+  await converter.run();
+  return converter.pools;
+}
+
+class ContentsConverter {
+  /** In the order of their ordinals. */
   readonly pools: readonly string[];
   readonly #backup: OriginalBackup;
-  readonly #run: CreateRun;
+  readonly #run: BackupRun;
   readonly #batch = new CborWriter();
   readonly #tombstones: TombstonePages;
-  #baseKeys: BaseKeys | undefined;
+  #baseRecords: BaseRecords | undefined;
   #lastKey: Uint8Array | undefined;
 
-  constructor(backup: OriginalBackup, run: CreateRun) {
+  constructor(backup: OriginalBackup, run: BackupRun) {
     this.#backup = backup;
     this.#run = run;
     this.pools = [...new Set([...backup.summary.pools, ...(run.base?.metadata.ceph?.pools ?? [])])];
@@ -39,7 +48,7 @@ export class Conversion {
     const { signal } = context;
     const table = base && (await loadBaseObjects(base, this.pools, signal));
     if (base !== undefined && this.#backup.summary.holdsEtcd)
-      this.#baseKeys = new BaseKeys(base, signal);
+      this.#baseRecords = new BaseRecords(base, signal);
     try {
       for (const [ordinal, name] of this.pools.entries()) writer.indexPool(ordinal, name);
       for (let number = 0; number < this.#backup.summary.archives.length; number++) {
@@ -56,17 +65,17 @@ export class Conversion {
           this.#progress();
         }
       }
-      await this.#gone(await this.#baseKeys?.rest());
+      await this.#deleted(await this.#baseRecords?.rest());
       await this.#tombstones.flush();
       this.#run.counts.deletedKeys = this.#tombstones.written;
     } finally {
-      await this.#baseKeys?.close();
+      await this.#baseRecords?.close();
     }
     if (table !== undefined) await this.#keepUnmarked(table);
   }
 
   async #object(item: ObjectItem): Promise<void> {
-    if (item.met !== "first") return;
+    if (item.occurrence !== "first") return;
     const { writer, counts } = this.#run;
     const entry = entryNameOf(item);
     const { content } = item.object;
@@ -83,7 +92,7 @@ export class Conversion {
       name,
       size: content.length,
       mtime,
-      // The original did not keep it, so a later incremental takes the object again.
+      // The original tool did not keep it, so a later incremental takes the object again.
       version: 0n,
       ...place,
     });
@@ -101,7 +110,7 @@ export class Conversion {
         });
       }
       this.#lastKey = key;
-      await this.#gone(await this.#baseKeys?.before(key));
+      await this.#deleted(await this.#baseRecords?.before(key));
       encodeRecord(this.#batch, recordOf(pair));
     }
     const place = await writer.place(this.#batch.length);
@@ -111,13 +120,13 @@ export class Conversion {
     await writer.ready();
   }
 
-  async #gone(keys: readonly Uint8Array[] = []): Promise<void> {
+  async #deleted(keys: readonly Uint8Array[] = []): Promise<void> {
     for (const key of keys) {
       await this.#tombstones.add({ kind: "key", key });
     }
   }
 
-  /** The original did not record deletions: what it did not write again is as in the base. */
+  /** The original tool did not record deletions: objects that it did not write again are as in the base. */
   async #keepUnmarked(table: Awaited<ReturnType<typeof loadBaseObjects>>): Promise<void> {
     const { base, counts, writer, context } = this.#run;
     if (base === undefined) return;

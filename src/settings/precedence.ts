@@ -3,19 +3,22 @@ import { quoted } from "../quoted.js";
 import {
   CONTRADICTIONS,
   type Contradiction,
-  type Surroundings,
+  type RuleContext,
   TYPED_ONLY,
 } from "./contradictions.js";
 import type { Setting } from "./setting.js";
 
 /**
- * The settings of a command that have an effect. What one source says replaces, in the sources after it,
- * the same flag and whatever contradicts it.
+ * The effective settings of a command. A setting of one source replaces, in the sources after it, the same setting and
+ * those that contradict it.
  *
- * @param levels what each source says, the one that goes first first
+ * @param levels the settings of each source, in order of precedence
  * @throws UsageError for a contradiction within one source
  */
-export function settle(command: string, levels: readonly (readonly Setting[])[]): Setting[] {
+export function effectiveSettings(
+  command: string,
+  levels: readonly (readonly Setting[])[],
+): Setting[] {
   const rules = CONTRADICTIONS.filter(({ commands }) => commands?.includes(command) ?? true);
   const all = levels.flat();
   const kept: Setting[] = [];
@@ -31,23 +34,24 @@ export function settle(command: string, levels: readonly (readonly Setting[])[])
     }
     for (const { name, source, shown, value } of own) {
       if (source !== "typed" && TYPED_ONLY.includes(name) && value !== false) {
-        throw new UsageError(`${shown} does not count: --${name} must be typed`, {
-          hint: `type --${name}, or remove the setting`,
+        throw new UsageError(`${shown} has no effect: this setting must be typed`, {
+          hint: "type it, or remove it there",
+          settings: [name],
         });
       }
     }
-    kept.push(...consistent(rules, own));
+    kept.push(...checkConsistent(rules, own));
   }
   return kept;
 }
 
-function replacedBy(rule: Contradiction, low: Setting, surroundings: Surroundings): boolean {
-  const { high } = surroundings;
+function replacedBy(rule: Contradiction, low: Setting, context: RuleContext): boolean {
+  const { high } = context;
   const { one, other } = rule;
-  const meet =
+  const contradict =
     (isPart(one, high) && isPart(other, low)) ||
     (rule.oneWay !== true && isPart(other, high) && isPart(one, low));
-  return meet && (rule.applies?.(surroundings) ?? true);
+  return contradict && (rule.applies?.(context) ?? true);
 }
 
 function isPart(parts: Contradiction["one"], setting: Setting): boolean {
@@ -55,20 +59,20 @@ function isPart(parts: Contradiction["one"], setting: Setting): boolean {
 }
 
 /** @throws UsageError */
-function consistent(rules: readonly Contradiction[], settings: readonly Setting[]): Setting[] {
+function checkConsistent(rules: readonly Contradiction[], settings: readonly Setting[]): Setting[] {
   let kept = [...settings];
   for (const { one, other, error } of rules) {
     if (error === undefined) continue;
     const first = kept.find((setting) => isPart(one, setting));
-    // The order of the rule, so that the message is the same whatever the order of the flags.
+    // In the order of the rule, so that the message does not depend on the order of the settings.
     const second = other
       .map((part) => kept.find((setting) => isPart([part], setting)))
       .find((setting) => setting !== undefined);
     if (first === undefined || second === undefined) continue;
     if (first.borrowed === undefined && second.borrowed === undefined) {
-      throw new UsageError(`${told(first)} contradicts ${told(second)}${error}`);
+      throw new UsageError(`${nameOf(first)} contradicts ${nameOf(second)}${error}`);
     }
-    // The variables of another tool may be set for that one.
+    // A variable of another tool may be set for that tool.
     const [parts, winner] = first.borrowed === undefined ? [other, first] : [one, second];
     kept = kept.filter(
       (setting) => setting === winner || setting.borrowed === undefined || !isPart(parts, setting),
@@ -77,13 +81,13 @@ function consistent(rules: readonly Contradiction[], settings: readonly Setting[
   return kept;
 }
 
-function told({ shown, value, source }: Setting): string {
-  return source === "typed" && Array.isArray(value)
-    ? `${shown} ${quoted(String(value[0]))}`
+function nameOf({ shown, value, source }: Setting): string {
+  return source === "typed" && typeof value === "object"
+    ? `${shown} ${quoted(value[0] ?? "")}`
     : shown;
 }
 
-/** The user of `user:password` where the password comes from a source that goes first. */
+/** `user:password` without the password, where a source with precedence has one. */
 function withoutPassword(setting: Setting, above: readonly Setting[]): Setting {
   if (setting.name !== "user" || !above.some(({ name }) => name === "password")) return setting;
   const [user = ""] = String(setting.value).split(":");
@@ -95,17 +99,18 @@ const OPPOSITE: Readonly<Record<string, string>> = {
   "skip-pool": "include-pool",
 };
 
-/** A list of pools without those that a source that goes first asks the opposite for. */
+/** A list of pools without those that a source with precedence has in the opposite list. */
 function withoutOpposite(command: string, setting: Setting, above: readonly Setting[]): Setting[] {
   const opposite =
     command === "create" ? above.find(({ name }) => name === OPPOSITE[setting.name]) : undefined;
-  if (opposite === undefined || !Array.isArray(setting.value)) return [setting];
-  const gone: unknown[] = Array.isArray(opposite.value) ? opposite.value : [];
-  const left = setting.value.filter((pool) => !gone.includes(pool));
+  if (typeof opposite?.value !== "object" || typeof setting.value !== "object") return [setting];
+  const { value: removed } = opposite;
+  const left = setting.value.filter((pool) => !removed.includes(pool));
   if (left.length > 0) return [{ ...setting, value: left }];
   if (setting.name === "skip-pool") return [];
-  // Without any pool it would mean all of them.
-  throw new UsageError(`${told(opposite)} leaves out all that ${setting.shown} names`, {
-    hint: "type --include-pool with the pools that are wanted",
+  // An empty list would mean all pools.
+  throw new UsageError(`${nameOf(opposite)} leaves out all that ${setting.shown} names`, {
+    hint: "type the pools to include",
+    settings: ["include-pool"],
   });
 }

@@ -18,7 +18,7 @@ const warned = new WeakSet<PassphraseKeys>();
 /**
  * Opens a backup, and checks that it is the one that its name in the store names. Throws ArchiveError of every code.
  */
-export async function openNamed(
+export async function openNamedBackup(
   { files, name }: NamedFiles,
   passphrase: PassphraseKeys,
   pool: SealPool,

@@ -1,22 +1,13 @@
-import type { Options } from "yargs";
+import { choice, duration, list, size, text, toggle, wholeNumber } from "./kinds.js";
 
-/** Flags by name, as yargs takes them. */
-export type Flags = Readonly<Record<string, Options>>;
-
-export const text = { type: "string", requiresArg: true } as const;
-export const list = { type: "string", array: true, nargs: 1, requiresArg: true } as const;
-export const toggle = { type: "boolean" } as const;
-/** A list that is empty by default. */
-export const repeatable = { ...list, default: [] as string[] } as const;
-
-export const commonFlags = {
+export const commonSettings = {
   config: { ...text, describe: "YAML file of settings, whose keys are names of flags" },
   json: { ...toggle, describe: "Print one JSON object per event on standard output" },
   quiet: { ...toggle, describe: "Print no progress and no remarks on standard error" },
   verbose: { ...toggle, describe: "Print more, and the stack of an error" },
 } as const;
 
-export const passphraseFlags = {
+export const passphraseSettings = {
   "passphrase-file": { ...text, describe: "File whose only line is the passphrase" },
   "passphrase-command": {
     ...text,
@@ -25,34 +16,36 @@ export const passphraseFlags = {
 } as const;
 
 /** Of the backup that a command makes from another one. */
-export const newPassphraseFlags = {
+export const newPassphraseSettings = {
   "new-passphrase-file": { ...text, describe: "File whose only line is the new passphrase" },
   "new-passphrase-command": { ...text, describe: "Shell command that prints the new passphrase" },
 } as const;
 
 /** How the archive files of a new backup are made. */
-export const sealFlags = {
-  "archive-size": { ...text, default: "2GiB", describe: "Size at which the next file begins" },
-  "compression-level": { ...text, default: "3", describe: "Level of zstd, 1 to 19" },
+export const sealSettings = {
+  "archive-size": {
+    ...size("1MiB"),
+    default: "2GiB",
+    describe: "Size at which the next file begins",
+  },
+  "compression-level": { ...wholeNumber(1, 19), default: "3", describe: "Level of zstd, 1 to 19" },
   kdf: {
-    type: "string",
-    requiresArg: true,
-    choices: ["low-memory", "moderate", "sensitive"] as const,
-    default: "moderate" as const,
+    ...choice(["low-memory", "moderate", "sensitive"]),
+    default: "moderate",
     describe: "Cost of guessing the passphrase",
   },
 } as const;
 
-export const folderFlags = {
+export const folderSettings = {
   outputdir: { ...text, describe: "Folder of the backup (default: backup.dir)" },
 } as const;
 
-export const skipFlags = {
+export const skipSettings = {
   "skip-etcd": { ...toggle, describe: "Leave etcd out" },
   "skip-ceph": { ...toggle, describe: "Leave Ceph out" },
 } as const;
 
-export const etcdFlags = {
+export const etcdSettings = {
   etcd: {
     ...list,
     default: ["127.0.0.1:2379"],
@@ -63,10 +56,10 @@ export const etcdFlags = {
   cacert: { ...text, describe: "PEM file of the CA that signed the certificate of etcd" },
   cert: { ...text, describe: "PEM file of the client certificate" },
   key: { ...text, describe: "PEM file of the client certificate's key" },
-  "etcd-timeout": { ...text, default: "30s", describe: "Longest wait for one response" },
+  "etcd-timeout": { ...duration, default: "30s", describe: "Longest wait for one response" },
 } as const;
 
-export const cephFlags = {
+export const cephSettings = {
   cephconf: { ...text, default: "/etc/ceph/ceph.conf", describe: "Configuration file of Ceph" },
   "ceph-user": {
     ...text,
@@ -74,5 +67,5 @@ export const cephFlags = {
     describe: "User of Ceph, such as admin or client.backup",
   },
   keyring: { ...text, describe: "Keyring file of that user (default: as ceph.conf says)" },
-  "ceph-timeout": { ...text, default: "2m", describe: "Longest wait for one operation" },
+  "ceph-timeout": { ...duration, default: "2m", describe: "Longest wait for one operation" },
 } as const;

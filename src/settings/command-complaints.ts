@@ -1,12 +1,12 @@
 import { StringDecoder } from "node:string_decoder";
-import { printable } from "../output/failure.js";
+import { printable } from "../printable.js";
 
-/** Room for what a command has to ask or to complain about, characters. */
+/** Longest output to pass on, characters. */
 const MAX_CHARACTERS = 64 << 10;
 
 /**
- * Passes on what a shell command prints on its standard error, as it comes, escaped and bounded. Lines of the shell
- * itself are left out: they quote the words of the command, which may hold a secret.
+ * Passes on the standard error of a shell command at once, escaped and bounded. Lines of the shell itself are left out:
+ * they quote the command, which may hold a secret.
  */
 export class CommandComplaints {
   readonly #ofShell: string;
@@ -16,7 +16,7 @@ export class CommandComplaints {
   #lineBegun = false;
   #room = MAX_CHARACTERS;
 
-  /** @param shell path under which the shell was started: its lines begin with it */
+  /** @param shell the path it was started by, which its lines begin with */
   constructor(shell: string, write: (text: string) => void) {
     this.#ofShell = `${shell}: `;
     this.#write = write;
@@ -26,7 +26,7 @@ export class CommandComplaints {
     const lines = (this.#rest + this.#decoder.write(bytes)).split("\n");
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.#endLine(line);
-    // A question has no line end. What may become a line of the shell waits for more.
+    // A question has no line end. The beginning of a possible line of the shell waits for the rest.
     const { length } = this.#ofShell;
     if (this.#rest === "") return;
     if (!this.#lineBegun && this.#ofShell.startsWith(this.#rest.slice(0, length))) return;

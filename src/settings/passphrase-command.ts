@@ -1,34 +1,33 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
-import { BackupToolError, InterruptedError } from "../../errors.js";
+import type { Readable, Writable } from "node:stream";
+import { BackupToolError, InterruptedError } from "../errors.js";
 import { CommandComplaints } from "./command-complaints.js";
-import type { Terminal } from "../process/terminal.js";
 
 const SHELL = "/bin/sh";
 /** Longer than any passphrase. */
 const MAX_PRINTED_BYTES = 1 << 20;
-/** How long standard error is read on when the command has ended and a process of its own keeps it open, ms. */
+/** How long to read standard error after the end of the command, when a process it started keeps it open, ms. */
 const LINGER_MS = 500;
 
 /**
- * What a shell command prints. It has no standard input to wait for; its standard error is passed on, so that it can
- * ask or complain. No error repeats the command, which may hold a secret. Throws `PASSPHRASE_COMMAND`,
- * InterruptedError.
+ * The output of a shell command. It has no standard input; its standard error is passed on to `stderr`. No error repeats
+ * the command, which may hold a secret. Throws `PASSPHRASE_COMMAND`, InterruptedError.
  */
 export function passphraseFromCommand(
-  flag: string,
+  setting: string,
   command: string,
-  { signal, stderr }: Pick<Terminal, "signal" | "stderr">,
+  { signal, stderr }: { readonly signal: AbortSignal; readonly stderr: Pick<Writable, "write"> },
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const failed = (why: string): Error =>
       signal.aborted
         ? new InterruptedError()
-        : new BackupToolError("PASSPHRASE_COMMAND", `the command of --${flag} ${why}`, {
+        : new BackupToolError("PASSPHRASE_COMMAND", `the passphrase command ${why}`, {
             hint: "run it by hand to see what is wrong with it",
+            settings: [setting],
           });
     let child: ChildProcessByStdio<null, Readable, Readable>;
-    // Node's own errors hold the command, in their words or in fields: their code is enough.
+    // Errors of Node hold the command in their message or fields; only the code is safe.
     try {
       child = spawn(SHELL, ["-c", command], { signal, stdio: ["ignore", "pipe", "pipe"] });
     } catch (error) {
@@ -64,7 +63,7 @@ export function passphraseFromCommand(
   });
 }
 
-/** What the shell says in words that quote the command, it also says by these codes (POSIX, 2.8.2). */
+/** By the exit codes of the shell itself (POSIX, 2.8.2), whose messages quote the command. */
 function wordsOf(code: number | null): string {
   if (code === 126) return "names a program that cannot be run (exit code 126)";
   if (code === 127) return "names a program that does not exist (exit code 127)";

@@ -1,23 +1,23 @@
-import type { Setting } from "./setting.js";
-import { secondaryStoreFlags, sourceStoreFlags, storeFlags } from "./store-flags.js";
 import { providerNamed } from "../snapstore/settings/location.js";
-import { flagOf, type StoreRole } from "../snapstore/settings/roles.js";
+import { type StoreRole, settingOf } from "../snapstore/settings/roles.js";
+import { STORE_SETTINGS } from "../snapstore/settings/store-settings.js";
+import type { Setting, SettingValue } from "./setting.js";
 
-/** A flag that takes part in a contradiction, with any value or only where `when` holds. */
+/** One side of a contradiction: a setting with any value, or only where `when` holds. */
 interface Part {
   readonly name: string;
   readonly when?: (setting: Setting) => boolean;
 }
 
-/** What a rule can look at besides the two settings. */
-export interface Surroundings {
-  /** The setting of the source that goes first. */
+/** What a rule can depend on besides the two settings. */
+export interface RuleContext {
+  /** The setting of the source with precedence. */
   readonly high: Setting;
-  /** All that the other setting's source says. */
+  /** All settings of the other setting's source. */
   readonly level: readonly Setting[];
-  /** What is kept of the sources that go before it. */
+  /** The effective settings of the sources with precedence over it. */
   readonly above: readonly Setting[];
-  /** What every source says. */
+  /** The settings of all sources. */
   readonly all: readonly Setting[];
 }
 
@@ -29,19 +29,13 @@ export interface Contradiction {
   readonly other: readonly Part[];
   /** Only `one` replaces `other`; by default each replaces the other. */
   readonly oneWay?: true;
-  readonly applies?: (surroundings: Surroundings) => boolean;
-  /** Both from one source are an error, which ends with these words. Without it the command decides. */
+  readonly applies?: (context: RuleContext) => boolean;
+  /** Both from one source are an error, which ends with this text. Absent: the command decides. */
   readonly error?: string;
 }
 
-/** Flags that a variable or a file cannot set: they answer for this one run. */
+/** Settings that a variable or a file cannot turn on: they answer a question of one run. */
 export const TYPED_ONLY: readonly string[] = ["yes"];
-
-/** A passphrase in a variable, which no flag can be: by the name that rules use, and its variable. */
-export const PASSPHRASE_VARIABLES = [
-  { name: "passphrase", variable: "BACKUPTOOL_PASSPHRASE", besides: "passphrase-file" },
-  { name: "new-passphrase", variable: "BACKUPTOOL_NEW_PASSPHRASE", besides: "new-passphrase-file" },
-] as const;
 
 const READING = ["inspect", "restore", "cat"];
 const OF_ONE_STORE = [
@@ -50,7 +44,7 @@ const OF_ONE_STORE = [
   "snapshot delete",
   "snapshot prune-incomplete",
 ];
-/** Both a folder and stores can be used at once. */
+/** Commands that can use a folder and stores at once. */
 const OF_BOTH = ["create", "doctor"];
 
 const any = (...names: readonly string[]): Part[] => names.map((name) => ({ name }));
@@ -62,16 +56,16 @@ const is = (name: string, wanted: string): Part => ({
   when: ({ value }) => value === wanted,
 });
 
-const PRIMARY = Object.keys(storeFlags);
-const SECONDARY = Object.keys(secondaryStoreFlags);
-const SOURCE = Object.keys(sourceStoreFlags);
-/** What says which store it is, and not only where in it or how to get there. */
+const [PRIMARY = [], SECONDARY = [], SOURCE = []] = (
+  ["primary", "secondary", "source"] as const
+).map((role) => STORE_SETTINGS.map((name) => settingOf(role, name)));
+/** The settings that name the store, and not only a path in it or its address. */
 const naming = (role: StoreRole): string[] =>
-  ["store", "storage-provider", "store-container"].map((name) => flagOf(role, name));
+  ["store", "storage-provider", "store-container"].map((name) => settingOf(role, name));
 
 const POOLS = any("include-pool", "skip-pool", "restore-pool");
 
-/** Every way in which settings contradict each other; docs/settings.md says the same in words. */
+/** All contradictions between settings; docs/settings.md has the same in words. */
 export const CONTRADICTIONS: readonly Contradiction[] = [
   { one: [on("quiet")], other: [on("verbose")], error: "" },
   { commands: ["cat"], one: any("cat"), other: [on("json")], oneWay: true },
@@ -79,7 +73,7 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
     { one: any(`${name}-file`), other: any(`${name}-command`), error: "" },
     { one: any(name), other: any(`${name}-file`, `${name}-command`), error: "" },
   ]),
-  // Where etcd and Ceph are, and as whom, does not ask for them unless it is typed: a variable may be set for all jobs.
+  // An address or a user of etcd or Ceph asks for them only when typed: a variable may be set for all jobs.
   { one: [on("skip-etcd")], other: typed("etcd", "cacert", "cert", "key", "user", "password") },
   { one: [on("skip-ceph")], other: typed("cephconf", "ceph-user", "keyring") },
   { one: POOLS, other: [on("skip-ceph")], error: "" },
@@ -88,7 +82,7 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
     one: [on("skip-etcd")],
     other: [on("skip-ceph")],
   },
-  // A password belongs to the user beside it, and `user:password` brings its own.
+  // A password belongs to the user beside it, and `user:password` has its own.
   {
     one: any("user"),
     other: any("password"),
@@ -126,7 +120,7 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
   ...(["primary", "secondary", "source"] as const).flatMap(withinStore),
   { commands: OF_ONE_STORE, one: any(...PRIMARY), other: [is("from", "secondary")] },
   { commands: OF_ONE_STORE, one: any(...SECONDARY), other: [is("from", "primary")] },
-  // The command then says that --from is missing, instead of working on the store that was not typed.
+  // The command then reports a missing `from`, instead of working on the store that was not typed.
   {
     commands: OF_ONE_STORE,
     one: any(...SECONDARY),
@@ -145,11 +139,11 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
   },
 ];
 
-/** The short form of a store names all of it; the long form can come in pieces. */
+/** The short form of a store names all of it; the parts of the long form can come from several sources. */
 function withinStore(role: StoreRole): Contradiction[] {
   const [short = "", provider = "", container = ""] = naming(role);
-  const prefix = flagOf(role, "store-prefix");
-  const endpoint = flagOf(role, "store-endpoint-override");
+  const prefix = settingOf(role, "store-prefix");
+  const endpoint = settingOf(role, "store-endpoint-override");
   return [
     { one: any(short), other: any(provider, container), error: "" },
     {
@@ -182,8 +176,8 @@ function has(settings: readonly Setting[], names: readonly string[]): boolean {
   return settings.some(({ name }) => names.includes(name));
 }
 
-function textsOf(value: unknown): string[] {
-  return (Array.isArray(value) ? value : [value]).flatMap((text) => String(text).split(","));
+function textsOf(value: SettingValue): string[] {
+  return [value].flat().flatMap((text) => String(text).split(","));
 }
 
 function isWithoutTls(endpoint: string): boolean {

@@ -1,10 +1,10 @@
 import test from "ava";
 import fc from "fast-check";
-import { settle } from "../../src/cli/precedence.js";
-import type { Setting } from "../../src/cli/setting.js";
+import { effectiveSettings } from "../../src/settings/precedence.js";
+import type { Setting, SettingValue } from "../../src/settings/setting.js";
 import { UsageError } from "../../src/errors.js";
 
-type Values = Readonly<Record<string, unknown>>;
+type Values = Readonly<Record<string, SettingValue>>;
 type Source = Setting["source"];
 
 const ORDER: readonly Source[] = ["typed", "environment", "file"];
@@ -21,7 +21,9 @@ function level(source: Source, values: Values): Setting[] {
 /** What has an effect, by its flag, when the sources say this. */
 function settled(command: string, given: Partial<Record<Source, Values>>): Values {
   const levels = ORDER.map((source) => level(source, given[source] ?? {}));
-  return Object.fromEntries(settle(command, levels).map(({ name, value }) => [name, value]));
+  return Object.fromEntries(
+    effectiveSettings(command, levels).map(({ name, value }) => [name, value]),
+  );
 }
 
 interface Row {
@@ -406,7 +408,7 @@ test("yes counts only when it is typed", (t) => {
     for (const source of ["environment", "file"] as const) {
       t.throws(() => settled(command, { [source]: { yes: true } }), {
         instanceOf: UsageError,
-        message: `yes@${source} does not count: --yes must be typed`,
+        message: `yes@${source} has no effect: this setting must be typed`,
       });
       t.deepEqual(settled(command, { typed: { yes: true }, [source]: { yes: true } }), {
         yes: true,
@@ -416,9 +418,11 @@ test("yes counts only when it is typed", (t) => {
 });
 
 test("variables of etcd-backup-restore yield to the tool's own", (t) => {
-  const borrowed = level("environment", long).map((one) => ({ ...one, borrowed: one.shown }));
+  const borrowed = level("environment", long).map((one) => ({ ...one, borrowed: true as const }));
   const kept = (command: string, own: Values) =>
-    settle(command, [[], [...level("environment", own), ...borrowed]]).map(({ name }) => name);
+    effectiveSettings(command, [[], [...level("environment", own), ...borrowed]]).map(
+      ({ name }) => name,
+    );
   t.deepEqual(kept("snapshot list", s3), ["store"]);
   t.deepEqual(kept("inspect", { outputdir: "d" }), ["outputdir"]);
   t.deepEqual(kept("create", { outputdir: "d" }), ["outputdir", ...Object.keys(long)]);

@@ -1,0 +1,112 @@
+import type { FileThread, HashedFile } from "../threads/file-thread.js";
+import type { BackupFile, BackupFiles } from "./backup-files.js";
+import type { BackupKeys } from "./crypto/backup-keys.js";
+import { ArchiveError, damaged } from "./errors.js";
+import type { FileType } from "./format.js";
+import { type Header, readHeader } from "./header.js";
+import type { Manifest } from "./manifest/manifest.js";
+import { type Chunk, readChunks } from "./seal/chunk-reader.js";
+import type { SealPool } from "./seal/seal-pool.js";
+
+/** How a file is read. */
+export interface ReadOptions {
+  /** Where the SHA-256 of the file is checked on the way; without it, it is not. */
+  readonly hashOn?: FileThread | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The sealed files of one backup, and the keys that open them. */
+export class SealedFiles {
+  /** Where they are, for messages. */
+  readonly where: string;
+  readonly manifest: Manifest;
+  readonly keys: BackupKeys;
+  readonly #files: BackupFiles;
+  readonly #pool: SealPool;
+  readonly #contentBytes = new Map<string, number>();
+
+  constructor(files: BackupFiles, manifest: Manifest, keys: BackupKeys, pool: SealPool) {
+    this.where = files.where;
+    this.manifest = manifest;
+    this.keys = keys;
+    this.#files = files;
+    this.#pool = pool;
+  }
+
+  /** Throws MISSING_FILE. */
+  open(name: string): Promise<BackupFile> {
+    return this.#files.open(name);
+  }
+
+  /** Bytes of content in a file that was read to its end. */
+  contentBytes(name: string): number | undefined {
+    return this.#contentBytes.get(name);
+  }
+
+  /** The content of a file, as {@link readChunks} has it. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
+  async *chunks(
+    name: string,
+    type: FileType,
+    number: number,
+    options: ReadOptions = {},
+  ): AsyncGenerator<Chunk> {
+    const facts = this.manifest.files.find((file) => file.name === name);
+    if (facts === undefined)
+      throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
+    const file = await this.#files.open(name);
+    let hash: HashedFile | undefined;
+    try {
+      hash = await options.hashOn?.open();
+      const header = await this.header(file, name, type, number);
+      const { signal } = options;
+      let content = 0;
+      for await (const chunk of readChunks({
+        name,
+        file,
+        size: facts.size,
+        headerBytes: header.length,
+        key: this.keys.fileKey(type, number),
+        chunkBytes: header.chunkBytes,
+        pool: this.#pool,
+        ...(hash === undefined ? {} : { hash }),
+        ...(signal === undefined ? {} : { signal }),
+      })) {
+        content += chunk.bytes.length;
+        yield chunk;
+      }
+      this.#contentBytes.set(name, content);
+      if (hash === undefined) return;
+      const { sha256, size } = await hash.finish();
+      if (sha256 !== facts.sha256 || size !== facts.size) {
+        throw damaged("its SHA-256 is not the one in MANIFEST.json", { file: name });
+      }
+    } finally {
+      await file.close();
+      await hash?.abandon();
+    }
+  }
+
+  /** The file's header, authentic and of this very file. */
+  async header(from: BackupFile, file: string, type: FileType, number: number): Promise<Header> {
+    const header = await readHeader(from, file);
+    if (!this.keys.headerIsAuthentic(header)) {
+      const ours = this.keys.headerSlots;
+      const sameBackup =
+        Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
+        Buffer.compare(header.slotBytes, ours) === 0;
+      if (!sameBackup)
+        throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", { file });
+      throw damaged("its header is not the one that was written", { file });
+    }
+    if (header.type !== type || header.number !== number) {
+      throw new ArchiveError(
+        "DOES_NOT_BELONG",
+        "it is another file of this backup under this name",
+        {
+          file,
+        },
+      );
+    }
+    return header;
+  }
+}
