@@ -7,13 +7,13 @@ export interface Destination {
   readonly store: SnapStore;
   /** Bytes of each part but the last. */
   readonly minChunkBytes: number;
-  /** Parts of one file on their way at once. */
+  /** Parts of one file in flight. */
   readonly maxParallelChunks: number;
 }
 
-/** The second one, which is given up when it gets nowhere. */
+/** The second one, which is abandoned when it is too slow. */
 export interface SecondaryDestination extends Destination {
   readonly store: MeteredStore;
-  /** Of the tries of its calls, for what is said then. */
+  /** The last failure of its calls, for the message then. */
   readonly recentFailure: RecentFailure;
 }

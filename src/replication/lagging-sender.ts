@@ -1,12 +1,12 @@
 import type { Part } from "../snapstore/parts/part.js";
 import type { PartSender } from "../snapstore/parts/upload.js";
 
-/** Bytes that wait for a store that is slower than the other one, of all files together. */
+/** Bytes queued for a store that is slower than the other one, of all files together. */
 export class Lag {
   bytes = 0;
 }
 
-/** A file on its way to a store that nobody waits for: what is offered stands in a queue. */
+/** Sends a file to a store that its producer does not wait for: offered parts are queued. */
 export class LaggingSender {
   readonly #sender: PartSender;
   readonly #lag: Lag;
@@ -19,7 +19,7 @@ export class LaggingSender {
     this.#lag = lag;
   }
 
-  /** Takes the part over. Throws what it has failed with. */
+  /** Takes the part over. Throws the first failure. */
   offer(part: Part): void {
     if (this.#failure !== undefined) {
       part.release();

@@ -15,22 +15,22 @@ import { requireStored } from "../snapshots/file-check.js";
 const LAG_BYTES = 64 << 20;
 /** Files that may wait for their last parts, each with its parts, before the primary waits. */
 const LAG_FILES = 8;
-/** The window that a slow secondary has: so much of the run the primary waits for it, all waits together. */
+/** The share of the run that the primary waits for a slow secondary, all waits together. */
 const PATIENCE_SHARE = 0.05;
-/** And so much longer while something comes back from it. */
+/** It waits so much longer while calls of the secondary succeed, ms. */
 const PATIENCE_MS = 1_000;
-/** Nothing does any more when nothing did for so long. */
+/** After so long without a success they count as failing, ms. */
 const QUIET_MS = 500;
-/** Once the primary is complete, the secondary is waited for while it gets anywhere: never longer than this. */
+/** Longest wait for the secondary once the primary is complete, ms. */
 const MOST_WAIT_MS = 60_000;
-/** And no longer once nothing has come back for so long. */
+/** That wait ends early after so long without a success, ms. */
 const SILENT_MS = 10_000;
-/** When it is given up, parts that it has are taken back; no longer than this. */
+/** Longest wait for the uploads of an abandoned secondary to be aborted, ms. */
 const MOST_ABORT_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 const LOOK_FOR_ROOM_MS = 10;
 
-/** One file on its way to the secondary. None of these calls throws. */
+/** A file that is being sent to the secondary. None of these calls throws. */
 export interface SecondaryFile {
   /** Takes the part over at once; resolves when more may come. */
   offer(part: Part): Promise<void>;
@@ -41,18 +41,18 @@ export interface SecondaryFile {
 interface SecondaryOptions {
   /** Its name. */
   readonly snapshot: string;
-  /** So long may an ARCHIVE file become. */
+  /** The longest that an ARCHIVE file may become. */
   readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
   /** How long a listing may be behind, ms. */
   readonly listingLateMs?: number | undefined;
-  /** Told once, when the secondary is given up. */
+  /** Called once, when the secondary is abandoned. */
   onSecondaryFailed(error: unknown): void;
 }
 
 /**
- * The second store of a new backup. Whatever goes wrong with it is told once and ends the sending to it;
- * the primary never waits for it longer than a stated window.
+ * The second store of a new backup. Its first failure is reported once, and nothing more is sent to it; the primary
+ * never waits for it longer than a stated window.
  */
 export class Secondary {
   readonly #destination: SecondaryDestination;
@@ -77,7 +77,7 @@ export class Secondary {
     this.#destination = destination;
     this.#options = options;
     this.#folderFree = requireNoForeign(destination.store, options.snapshot, this.#signal);
-    // The first file fails by it.
+    // The first file throws the error.
     this.#folderFree.catch(() => {});
   }
 
@@ -95,7 +95,7 @@ export class Secondary {
     }
   }
 
-  /** Starts a file; undefined once the secondary is given up. */
+  /** Starts a file; undefined once the secondary is abandoned. */
   async open(key: string, partBytes: number): Promise<SecondaryFile | undefined> {
     await this.#room();
     if (this.failed) return undefined;
@@ -128,7 +128,7 @@ export class Secondary {
     };
   }
 
-  /** Waits for what is under way, and then makes the backup whole there too. */
+  /** Waits for the files in flight, and then completes the backup there too. */
   async finish(manifest: Uint8Array): Promise<void> {
     this.#primaryComplete = true;
     const ended = async () => {
@@ -149,9 +149,9 @@ export class Secondary {
   }
 
   async close(): Promise<void> {
-    // What ends now has not failed: nobody needs it any more.
+    // Calls that end now have not failed: their results are not needed any more.
     this.#closed = true;
-    this.#giveUp();
+    this.#abandon();
     await this.#aborting;
   }
 
@@ -164,7 +164,7 @@ export class Secondary {
     return this.#lag.bytes > LAG_BYTES || this.#finishing.size > LAG_FILES;
   }
 
-  /** Resolves when what waits has become less, or the secondary is given up for it. Never throws. */
+  /** Resolves when there is room in the queue, or the secondary was too slow and is abandoned. Never throws. */
   async #room(): Promise<void> {
     if (!this.#full) return;
     this.#waiting ??= this.#waitForRoom();
@@ -175,7 +175,7 @@ export class Secondary {
     const begun = performance.now();
     for (;;) {
       await sleep(LOOK_FOR_ROOM_MS);
-      // On a machine that is busy, answers may lie there: they are heard first.
+      // On a busy machine answers may be queued: handle them first.
       await immediate();
       const now = performance.now();
       if (!this.#full) break;
@@ -202,7 +202,7 @@ export class Secondary {
     this.#open.delete(file);
   }
 
-  /** The tries that are under way end with this: what made them necessary is lost unless it is told here. */
+  /** It ends the retries in progress, so it reports the failure behind them. */
   #behind(message: string): StoreError {
     const { store, recentFailure } = this.#destination;
     const cause = recentFailure.error;
@@ -213,29 +213,28 @@ export class Secondary {
   #fail(error: unknown): void {
     if (this.failed || this.#closed) return;
     this.failed = true;
-    this.#giveUp();
-    // An interruption ends the whole run, unless only this store is waited for.
+    this.#abandon();
+    // An interruption ends the whole run, unless this store alone is left.
     if (this.#options.signal.aborted && !this.#primaryComplete) return;
     this.#options.onSecondaryFailed(error);
   }
 
-  /** Frees at once what waits to be sent. */
-  #giveUp(): void {
+  /** Releases the queued parts at once. */
+  #abandon(): void {
     this.#stop.abort();
     const aborts = [...this.#open].map((file) => this.#abort(file));
     this.#aborting = Promise.all([this.#aborting, ...aborts]).then(() => {});
   }
 
   /**
-   * A store that does not answer must not hold up who gives up. What is left there `snapshot prune-incomplete`
-   * finds.
+   * Waits for a limited time: the store may not answer. What is left there is for `snapshot prune-incomplete`.
    */
   async #abort(file: LaggingSender): Promise<void> {
     this.#open.delete(file);
     await this.#inTime(file.abort(), MOST_ABORT_MS, QUIET_MS);
   }
 
-  /** Whether `work` ended within `mostMs`, while something came back from the store every `silentMs`. */
+  /** Whether `work` ended within `mostMs`, while a call of the store succeeded every `silentMs`. */
   async #inTime(work: Promise<void>, mostMs: number, silentMs: number): Promise<boolean> {
     const begun = performance.now();
     const watch = new AbortController();

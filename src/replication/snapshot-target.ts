@@ -16,19 +16,19 @@ export interface SnapshotTargetOptions {
   readonly secondary?: SecondaryDestination | undefined;
   /** A folder that gets the same files. */
   readonly folder?: BackupTarget | undefined;
-  /** Hashes what no folder does. */
+  /** Hashes files where no folder does. */
   readonly thread: FileThread;
-  /** So long may an ARCHIVE file become. */
+  /** The longest that an ARCHIVE file may become. */
   readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
   /** How long a listing may be behind, ms; a minute by default. */
   readonly listingLateMs?: number | undefined;
-  /** Told once, when the secondary is given up. */
+  /** Called once, when the secondary is abandoned. */
   onSecondaryFailed(error: unknown): void;
 }
 
 /**
- * A new backup on its way to a store, and to a second one beside it: each file is sealed and hashed
+ * Writes a new backup to a store, and to a second one beside it: each file is sealed and hashed
  * once and sent to both in parts. The primary decides how fast it goes and whether it succeeds; the secondary
  * gets what it can take.
  */
@@ -37,7 +37,7 @@ export class SnapshotTarget implements BackupTarget {
   readonly #secondary: Secondary | undefined;
   readonly #memory = new PartMemory();
   readonly #open = new Set<DualOutput>();
-  /** What the primary has been sent, and has. */
+  /** Files that the primary has. */
   readonly #files: FileFacts[] = [];
 
   constructor(options: SnapshotTargetOptions) {
@@ -82,7 +82,7 @@ export class SnapshotTarget implements BackupTarget {
   async finish(manifest: string): Promise<void> {
     const { snapshot, primary, folder, signal, listingLateMs: lateMs } = this.#options;
     const bytes = Buffer.from(manifest);
-    // First: it can be restored from even when the primary fails now.
+    // The folder first: it is complete even when the primary fails now.
     await folder?.finish(manifest);
     await finishSnapshot(primary.store, snapshot, {
       files: this.#files,
@@ -108,7 +108,7 @@ export class SnapshotTarget implements BackupTarget {
   }
 }
 
-/** One file on its way to everywhere. */
+/** One file that is sent to all of them. */
 class DualOutput implements SealedOutput {
   readonly #local: SealedOutput;
   readonly #splitter: PartSplitter;
@@ -156,7 +156,7 @@ class DualOutput implements SealedOutput {
 
   async abandon(): Promise<void> {
     await Promise.all([
-      // What waits for a store that hangs ends with it.
+      // Ends sends that wait for a store that hangs.
       this.#primary.abort().then(() => this.#sent.catch(() => {})),
       this.#secondary?.abort(),
       this.#local.abandon().catch(() => {}),

@@ -5,12 +5,12 @@ import { withManifest } from "./manifest.js";
 import { compareSnapshotNames, type SnapshotName } from "./name.js";
 import { readSnapshot, type StoredSnapshot, snapshotNames } from "./catalog.js";
 
-/** Bases looked at at the same time. */
+/** Bases read at the same time. */
 const WINDOW = 8;
 
 /**
- * Names of the snapshots that `snapshot` stands on, its base first and the full one last. Throws
- * NO_SNAPSHOT when one is not there.
+ * The chain below `snapshot`: the names of its bases, its own base first and the full backup last. Throws NO_SNAPSHOT
+ * when one is missing.
  */
 export async function findBases(
   store: SnapStore,
@@ -31,8 +31,8 @@ export async function findBases(
 }
 
 /**
- * Throws NO_BASE unless all that `snapshot` stands on is in the store, each file in its size: what
- * would be built on it could not be restored from there.
+ * Throws NO_BASE unless the whole chain below `snapshot` is in the store, each file in its size: an incremental over it
+ * could not be restored from there.
  */
 export async function requireBases(
   store: SnapStore,
@@ -57,12 +57,12 @@ export async function requireBases(
 type BaseOf =
   | {
       readonly name: SnapshotName;
-      /** Name of the one that stands on it. */
+      /** Name of the incremental that is based on it. */
       readonly above: string;
     }
   | { readonly name?: undefined; readonly missing: string };
 
-/** What `snapshot` stands on, its base first; the last one is a full backup, or missing. */
+/** The chain below `snapshot`, its own base first; the last one is a full backup, or missing. */
 async function* basesOf(
   store: SnapStore,
   snapshot: StoredSnapshot,
@@ -124,8 +124,8 @@ class BaseSearch {
 }
 
 /**
- * The newest before it first: mostly that is the base. Then what is named later: the clock may have been
- * set back in between.
+ * The newest snapshot before `above` first, which mostly is its base. Then those with later names: the clock may have
+ * been set back in between.
  */
 function* outwardsFrom(
   above: SnapshotName,

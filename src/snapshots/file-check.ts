@@ -7,8 +7,8 @@ import { ownObjects } from "./foreign-files.js";
 
 /** Files asked for at the same time. */
 const WINDOW = 8;
-/** Files of a snapshot that are asked for and found missing before its listing is believed. */
-const ASKED_FOR = 8;
+/** After so many files are asked for and missing, the listing is trusted. */
+const MISSING_BEFORE_TRUST = 8;
 
 /** What is wrong with a file of a snapshot. */
 export interface FileDamage {
@@ -17,9 +17,9 @@ export interface FileDamage {
 }
 
 /**
- * Holds what a store has of a snapshot against the sizes of its manifest. A file that the listing does
- * not show is asked for by name: a listing may be late. Once some of those are truly missing the listing is believed: a
- * manifest can name 100,000 files that never were. Keys of other programs' files go to `onForeign`.
+ * Compares the files of a snapshot in a store with the manifest, without reading them. A file that the listing lacks is
+ * asked for by name, since a listing may be late, until some are truly missing: a manifest can name 100,000 files that
+ * never existed. Keys of other programs' files go to `onForeign`.
  */
 export async function findMismatches(
   store: SnapStore,
@@ -39,14 +39,14 @@ export async function findMismatches(
   }
   const found: FileDamage[] = [];
   await inParallel(waiting, WINDOW, async ([key, file]) => {
-    const believed = found.length >= ASKED_FOR;
+    const believed = found.length >= MISSING_BEFORE_TRUST;
     const reason = fileMismatch(file, believed ? listed.get(key) : await store.head(key, signal));
     if (reason !== undefined) found.push({ file: file.name, reason });
   });
   return found.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
-/** Why an object is not the file of the manifest, as far as can be told without reading it. */
+/** Why an object is not the file of the manifest, as far as the store knows without reading it. */
 export function fileMismatch(
   file: FileFacts,
   object: StoredObject | undefined,
@@ -61,7 +61,7 @@ export function fileMismatch(
   return undefined;
 }
 
-/** Throws STORE_FAILED when what was just sent is not there as it was sent, as far as the store can tell. */
+/** Throws STORE_FAILED unless the store has the file that was just sent, as far as it knows without reading it. */
 export async function requireStored(
   store: SnapStore,
   key: string,

@@ -8,7 +8,7 @@ import { manifestKey } from "./manifest.js";
 import { snapshotNames } from "./catalog.js";
 import { fileMismatch } from "./file-check.js";
 
-/** Listings of some stores come later than what they list: so long is waited for one, ms. */
+/** Longest wait for a listing that is behind, ms. */
 const LATE_MS = 60_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
@@ -54,7 +54,7 @@ export async function requireSnapshotListed(
   });
 }
 
-/** Asks until nothing is missing. */
+/** Lists again until nothing is missing. */
 async function untilListed(
   store: SnapStore,
   signal: AbortSignal,

@@ -33,8 +33,7 @@ export interface VerifyResult {
 const WINDOW = 8;
 
 /**
- * Holds a snapshot against its manifest: every file there, in its size, and the chosen ones read and
- * hashed. Throws UNFINISHED_BACKUP and as `decodeManifest`.
+ * Compares a snapshot with its manifest: every file exists in its size, and the chosen ones are read and hashed. Throws UNFINISHED_BACKUP and as `decodeManifest`.
  */
 export async function verifySnapshot(
   store: SnapStore,

@@ -37,21 +37,26 @@ test("no more calls than the limit are in flight, however many callers add them"
   );
 });
 
-test("the first failure wins: nothing starts after it, and calls in flight end before drain throws", async (t) => {
+test("the first failure wins: nothing starts after it, and drain waits for calls in flight", async (t) => {
   const window = new CallWindow(3);
   const ended: string[] = [];
-  const call = (name: string, ms: number, fails: boolean) => async () => {
-    await sleep(ms);
+  const ends = new Map<string, () => void>();
+  const call = (name: string, fails: boolean) => async () => {
+    await new Promise<void>((resolve) => ends.set(name, resolve));
     ended.push(name);
     if (fails) throw new Error(name);
   };
-  await window.add(call("slow failure", 40, true));
-  await window.add(call("fast failure", 1, true));
-  await window.add(call("success", 60, false));
-  await t.throwsAsync(window.add(call("never", 0, false)), { message: "fast failure" });
-  await t.throwsAsync(window.room(), { message: "fast failure" });
-  await t.throwsAsync(window.drain(), { message: "fast failure" });
-  t.deepEqual(ended, ["fast failure", "slow failure", "success"]);
+  for (const name of ["late failure", "first failure", "success"]) {
+    await window.add(call(name, name !== "success"));
+  }
+  ends.get("first failure")?.();
+  await t.throwsAsync(window.add(call("never", false)), { message: "first failure" });
+  await t.throwsAsync(window.room(), { message: "first failure" });
+  const drained = t.throwsAsync(window.drain(), { message: "first failure" });
+  ends.get("late failure")?.();
+  ends.get("success")?.();
+  await drained;
+  t.deepEqual(ended, ["first failure", "late failure", "success"]);
 });
 
 test("a failure from outside wakes every waiting caller", async (t) => {

@@ -19,7 +19,7 @@ export interface CopyTools {
   readonly signal: AbortSignal;
 }
 
-/** What came from the source, or what then stood in the target, was not what the manifest says. */
+/** A file of the source, or its copy in the target, differs from the manifest. */
 export class CopyMismatch extends BackupToolError {
   constructor(store: SnapStore, key: string, reason: string) {
     super("COPY_MISMATCH", `${store.name}: ${key}: ${reason}`, {
@@ -30,14 +30,14 @@ export class CopyMismatch extends BackupToolError {
 }
 
 export interface FileCopyOptions extends CopyTools {
-  /** Something else stands there and is to be overwritten. */
+  /** Another object of that name is to be overwritten. */
   readonly replace: boolean;
   onBytes(bytes: number): void;
 }
 
 /**
- * Copies one file of a snapshot and holds both ends against the manifest. Nothing appears in the
- * target unless the bytes were right. Throws StoreError, COPY_MISMATCH, InterruptedError.
+ * Copies one file of a snapshot and compares both ends with the manifest. Nothing appears in the target unless the
+ * bytes are right. Throws StoreError, COPY_MISMATCH, InterruptedError.
  */
 export async function copyFile(
   source: SnapStore,

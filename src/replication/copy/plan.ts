@@ -1,15 +1,15 @@
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 
 export interface CopyLimits {
-  /** A full backup and all that stands on it count as one; the newest ones. All without it. */
+  /** The newest ones; a full backup and its incrementals count as one. All by default. */
   readonly maxBackups?: number | undefined;
-  /** Nothing made before, unless something newer stands on it. */
+  /** None made before, but the bases of newer ones. */
   readonly since?: Date | undefined;
 }
 
 /**
- * Which complete snapshots of the source are copied, a base always before what stands on it. Bases of
- * chosen ones are chosen too.
+ * The complete snapshots of the source to copy, each base before its incrementals. The bases of chosen snapshots are
+ * chosen too.
  */
 export function copyPlan(
   snapshots: readonly StoredSnapshot[],

@@ -19,15 +19,15 @@ import { wrongContent } from "../../snapshots/verify.js";
 
 export interface CopyOptions extends CopyTools {
   readonly retries: RetrySettings;
-  /** Files on their way at the same time, of all snapshots together; `slots` counts them. */
+  /** Files in flight, of all snapshots together; `slots` counts them. */
   readonly maxParallelCopies: number;
   readonly slots: Budget;
-  /** Bytes that are in the target, or on their way; negative when a file begins anew. */
+  /** Bytes that are in the target, or in flight; negative when a file starts again. */
   onBytes(bytes: number): void;
 }
 
 export interface CopyResult {
-  /** Repaired: the target had something else under the name, or only some of it. */
+  /** Repaired: the target had another backup under the name, or only some of its files. */
   readonly outcome: "copied" | "repaired" | "present";
   readonly files: number;
   readonly bytes: number;
@@ -52,13 +52,13 @@ export async function copySnapshot(
   );
   if (held === undefined) throw unfinishedSnapshot(source, snapshot);
   try {
-    return await bringAll(source, target, snapshot, held.manifest, options);
+    return await copyFiles(source, target, snapshot, held.manifest, options);
   } finally {
     held.release();
   }
 }
 
-async function bringAll(
+async function copyFiles(
   source: SnapStore,
   target: SnapStore,
   snapshot: string,
@@ -73,14 +73,14 @@ async function bringAll(
   const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
   if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
   await again(() => requireNoForeign(target, snapshot, signal));
-  // First of all it must no longer look complete.
+  // Until it is repaired it must not look complete.
   if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
   let copiedFiles = 0;
   let copiedBytes = 0;
   await inParallel(files, options.maxParallelCopies, async (file) => {
     await options.slots.take(1);
     try {
-      const copied = await again(() => bring(source, target, snapshot, file, options));
+      const copied = await again(() => copyUnlessPresent(source, target, snapshot, file, options));
       if (!copied) return;
       copiedFiles++;
       copiedBytes += file.size;
@@ -99,7 +99,7 @@ function bytesOf(manifest: Manifest): Buffer {
   return Buffer.from(encodeManifest(manifest));
 }
 
-/** Nothing vouches for the bytes of a manifest but the manifest itself, so two reads have to agree. */
+/** No digest covers the manifest itself, so two reads must agree. */
 async function readTwice(
   store: SnapStore,
   snapshot: string,
@@ -125,7 +125,7 @@ async function mustHold(
   throw new CopyMismatch(store, manifestKey(snapshot), "it is not what it should be");
 }
 
-/** How the target's snapshot stands to the source's. */
+/** How the target's snapshot compares with the source's. */
 type TargetState = "absent" | "same" | "lacking" | "other";
 
 async function state(
@@ -157,7 +157,7 @@ async function removeManifest(
 }
 
 /** Copies a file unless it is there, whole. True when it was copied. */
-async function bring(
+async function copyUnlessPresent(
   source: SnapStore,
   target: SnapStore,
   snapshot: string,
@@ -168,7 +168,7 @@ async function bring(
   const key = `${snapshot}/${file.name}`;
   const there = await target.head(key, signal);
   if (there !== undefined && fileMismatch(file, there) === undefined) {
-    // Where the store keeps no digest, only reading tells.
+    // Where the store keeps no digest, the file must be read.
     const known = there.sha256 !== undefined;
     const reading = { thread: options.thread, signal };
     if (known || (await wrongContent(target, snapshot, file, reading)) === undefined) {
@@ -191,7 +191,7 @@ async function bring(
   return true;
 }
 
-/** Never over another one: if somebody else was faster, theirs must be the same. */
+/** Overwrites none: if another copy was faster, its manifest must be the same. */
 async function putManifest(
   target: SnapStore,
   snapshot: string,
