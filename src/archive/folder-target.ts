@@ -6,7 +6,7 @@ import type { BackupTarget, SealedOutput } from "./backup-target.js";
 import { FileThread } from "../threads/file-thread.js";
 import { MANIFEST_NAME } from "./format.js";
 
-/** Makes the folder when it is not there. @throws UsageError when it holds anything */
+/** Makes the folder if it does not exist. @throws UsageError when it is not empty */
 export async function prepareFolder(folder: string): Promise<void> {
   let names: string[];
   try {
@@ -23,7 +23,7 @@ export async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-/** Without mkdir's own `recursive`: Node 20 never returns where no folder can be made, as in /proc. */
+/** Without `recursive` of mkdir: where no folder can be made, as in /proc, it never returns in Node 20. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -67,7 +67,7 @@ export class FolderTarget implements BackupTarget {
     } finally {
       await file.close();
     }
-    // The names of all other files must be durable before the manifest says so.
+    // The names of all other files must be durable before the manifest is.
     await syncFolder(this.#folder);
     await rename(temporary, path);
     await syncFolder(this.#folder);

@@ -10,14 +10,14 @@ import type { SealPool } from "./seal/seal-pool.js";
 
 /** How a file is read. */
 export interface ReadOptions {
-  /** Where the SHA-256 of the file is checked on the way; without it, it is not. */
+  /** The thread that checks the SHA-256 of the file; undefined: it is not checked. */
   readonly hashOn?: FileThread | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The sealed files of one backup, and the keys that open them. */
 export class SealedFiles {
-  /** Where they are, for messages. */
+  /** The folder or snapshot, for messages. */
   readonly where: string;
   readonly manifest: Manifest;
   readonly keys: BackupKeys;
@@ -43,7 +43,7 @@ export class SealedFiles {
     return this.#contentBytes.get(name);
   }
 
-  /** The content of a file, as {@link readChunks} has it. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
+  /** The chunks of a file: see {@link readChunks}. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
   async *chunks(
     name: string,
     type: FileType,
@@ -86,7 +86,7 @@ export class SealedFiles {
     }
   }
 
-  /** The file's header, authentic and of this very file. */
+  /** The header of a file, checked to be authentic and of this file. */
   async header(from: BackupFile, file: string, type: FileType, number: number): Promise<Header> {
     const header = await readHeader(from, file);
     if (!this.keys.headerIsAuthentic(header)) {
@@ -94,19 +94,16 @@ export class SealedFiles {
       const sameBackup =
         Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
         Buffer.compare(header.slotBytes, ours) === 0;
-      if (!sameBackup)
-        throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", { file });
+      if (!sameBackup) throw doesNotBelong("it is a file of another backup", file);
       throw damaged("its header is not the one that was written", { file });
     }
     if (header.type !== type || header.number !== number) {
-      throw new ArchiveError(
-        "DOES_NOT_BELONG",
-        "it is another file of this backup under this name",
-        {
-          file,
-        },
-      );
+      throw doesNotBelong("it is another file of this backup under this name", file);
     }
     return header;
   }
+}
+
+function doesNotBelong(message: string, file: string): ArchiveError {
+  return new ArchiveError("DOES_NOT_BELONG", message, { file });
 }

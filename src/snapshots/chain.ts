@@ -34,7 +34,7 @@ export async function findBases(
  * Throws NO_BASE unless the whole chain below `snapshot` is in the store, each file in its size: an incremental over it
  * could not be restored from there.
  */
-export async function requireBases(
+export async function checkBases(
   store: SnapStore,
   snapshot: StoredSnapshot,
   signal: AbortSignal,

@@ -1,7 +1,7 @@
 import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { findBases, requireBases } from "../../src/snapshots/chain.js";
+import { findBases, checkBases } from "../../src/snapshots/chain.js";
 import { findSnapshot } from "../../src/snapshots/catalog.js";
 import { LocalStore } from "../../src/snapstore/local/store.js";
 import { newFolder } from "../support/folders.js";
@@ -17,7 +17,7 @@ function newChain() {
   const middle = forgeSnapshot(folder, { time: 2000, base: full });
   const top = forgeSnapshot(folder, { time: 3000, base: middle });
   const require = async (name: string) =>
-    requireBases(store, await findSnapshot(store, name, signal), signal);
+    checkBases(store, await findSnapshot(store, name, signal), signal);
   return { folder, store, full, middle, top, require };
 }
 
@@ -95,7 +95,7 @@ test("a chain is found whatever the clock was set to between its snapshots", asy
       [middle.name, full.name],
     );
     t.true(store.keysOf("get").length <= 7, `${store.keysOf("get")}`);
-    await t.notThrowsAsync(requireBases(store, found, signal));
+    await t.notThrowsAsync(checkBases(store, found, signal));
   }
 });
 

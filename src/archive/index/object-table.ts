@@ -3,10 +3,9 @@ import { BackupToolError } from "../../errors.js";
 import { keyedHashes } from "../crypto/keyed-hashes.js";
 
 /**
- * A set of objects with their state, for a base of millions of objects: open addressing over typed
- * arrays, 55 bytes a slot at a load of at most 0.9, so 61 bytes an object, and no strings. Names are
- * kept as 128-bit keyed fingerprints under a key of this process: an attacker cannot choose names
- * that collide, and by chance two of ten million do with a probability of 10^-25.
+ * A hash table of millions of objects with their state: open addressing over typed arrays, 55 bytes a slot at a load of
+ * at most 0.9, so 61 bytes an object. Names are stored as 128-bit fingerprints under a key of this process: an attacker
+ * cannot choose names that collide, and two of ten million collide with a probability of 10^-25.
  */
 
 const MAX_LOAD = 0.9;
@@ -33,7 +32,7 @@ export class ObjectTable {
   readonly #offset: Float64Array;
   readonly #file: Uint32Array;
   readonly #backup: Uint16Array;
-  /** 1 when the slot is taken, 2 when it was marked too. */
+  /** 0: free, 1: taken, 2: taken and marked. */
   readonly #state: Uint8Array;
   #count = 0;
   #marked = 0;
@@ -66,12 +65,12 @@ export class ObjectTable {
     return this.#count;
   }
 
-  /** Entries that were never marked. */
+  /** Entries without a mark. */
   get unmarked(): number {
     return this.#count - this.#marked;
   }
 
-  /** Slot of an object; undefined when it is not in the table. */
+  /** The slot of an object; undefined when it is not in the table. */
   find(
     pool: number,
     namespace: Uint8Array,
@@ -83,8 +82,8 @@ export class ObjectTable {
   }
 
   /**
-   * Adds an object, or replaces its entry. Throws RangeError when the table is full or the chain of
-   * backups too long: a wrapped ordinal would point into another backup.
+   * Adds an object, or replaces its entry. Throws RangeError when the table is full, or the chain too long: the ordinal
+   * would wrap around to another backup.
    */
   set(
     pool: number,
@@ -121,7 +120,7 @@ export class ObjectTable {
     };
   }
 
-  /** Marks the object as seen again. */
+  /** Marks the object as seen. */
   mark(slot: number): void {
     if (this.#state[slot] !== 1) return;
     this.#state[slot] = 2;

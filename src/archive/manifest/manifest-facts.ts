@@ -9,7 +9,7 @@ export interface FileFacts {
 
 export type BackupKind = "full" | "incremental";
 
-/** MANIFEST.json: what a copier may know of a backup. Not encrypted, and not trusted by readers with the passphrase. */
+/** MANIFEST.json: the facts for copying a backup. It is not encrypted, and readers with the passphrase do not trust it. */
 export interface Manifest {
   readonly format: number;
   /** 32 hex digits. */

@@ -4,7 +4,7 @@ import { archiveName, MANIFEST_NAME, MAX_ARCHIVE_FILES, METADATA_NAME } from "..
 import { openRegularFile } from "../regular-file.js";
 import { FRAME_MAGIC } from "./format.js";
 
-/** Whether `folder` holds an archive of the original tool; it need not be there at all. */
+/** Whether `folder` holds an archive of the original tool; false when it does not exist. */
 export async function isOriginal(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch((): string[] => []);
   if (names.includes(MANIFEST_NAME)) return false;
@@ -25,7 +25,7 @@ async function beginsWithFrame(folder: string, name: string): Promise<boolean> {
   }
 }
 
-/** Names of the ARCHIVE files, up to the first that is missing. Throws MISSING_FILE when others follow. */
+/** Names of the ARCHIVE files. Throws MISSING_FILE when one before the last is missing. */
 export async function listArchives(folder: string): Promise<string[]> {
   const names = new Set(await readdir(folder));
   const archives: string[] = [];

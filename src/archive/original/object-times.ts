@@ -4,7 +4,7 @@ import type { OriginalObject, OriginalTime } from "./payloads.js";
 const NO_LOCATOR = new Uint8Array(0);
 type Name = Pick<OriginalObject, "pool" | "namespace" | "name">;
 
-/** Where the frame of an object is. */
+/** The place of the frame of an object. */
 export interface FramePlace {
   /** Number of the ARCHIVE file. */
   readonly file: number;
@@ -14,7 +14,7 @@ export interface FramePlace {
   readonly offset: number;
 }
 
-/** The times of change that METADATA.bin has of a backup's objects, and which of them the ARCHIVE files hold. */
+/** The mtimes of objects in METADATA.bin, and marks for those that the ARCHIVE files hold. */
 export class ObjectTimes {
   readonly #table: ObjectTable;
   readonly #pools = new Map<string, number>();
@@ -27,7 +27,7 @@ export class ObjectTimes {
     return this.#table.count;
   }
 
-  /** Objects that were never marked as seen. */
+  /** Objects that were not marked as seen. */
   get missing(): number {
     return this.#table.unmarked;
   }
@@ -52,7 +52,7 @@ export class ObjectTimes {
     return slot === undefined ? undefined : this.#table.entry(slot).mtime;
   }
 
-  /** Marks an object as seen; returns the place where it was seen first, when that was before. */
+  /** Marks an object as seen; returns its first place when it was seen before. */
   markSeen(object: Name, place: FramePlace): FramePlace | undefined {
     const slot = this.#slot(object);
     if (slot === undefined) return undefined;
@@ -62,7 +62,7 @@ export class ObjectTimes {
     }
     const { file, number, offset } = place;
     const ordinal = this.#pools.get(object.pool) as number;
-    // The table is one for bases, whose objects have a size.
+    // The table is one for objects with a size, which holds the number here.
     const seen = { ...entry, file, size: number, offset };
     this.#table.set(ordinal, object.namespace, NO_LOCATOR, object.name, seen);
     this.#table.mark(slot);

@@ -39,7 +39,7 @@ class Block extends RefCounted {
 }
 
 /** A sealed file, and how to open it. */
-export interface SealedFileSource {
+interface SealedFileSource {
   readonly name: string;
   readonly file: BackupFile;
   /** Bytes of the whole file. */
@@ -61,8 +61,8 @@ interface Opening {
 }
 
 /**
- * The chunks of a sealed file in their order. The consumer releases each. Throws DAMAGED before any
- * byte of a damaged chunk is handed out.
+ * The chunks of a sealed file in their order. The consumer releases each. Throws DAMAGED before it yields a byte of a
+ * damaged chunk.
  */
 export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chunk, void, void> {
   const { memory } = source.pool;
@@ -132,7 +132,7 @@ async function openFrame(
       return damaged("a chunk in the middle is short", { file, chunk: index });
     }
     if (length === 0 && index > 0) {
-      return damaged("a chunk without content behind others", { file, chunk: index });
+      return damaged("a chunk without content after others", { file, chunk: index });
     }
     return length;
   } catch (cause) {

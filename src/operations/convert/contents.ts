@@ -16,7 +16,7 @@ import { TombstonePages } from "../create/tombstones.js";
 
 type ObjectItem = Extract<OriginalItem, { kind: "object" }>;
 
-/** Writes what an archive of the original tool holds into a backup of this format. Returns the names of its pools. */
+/** Writes the contents of an archive of the original tool into a backup of this format. Returns the names of its pools. */
 export async function convertContents(
   backup: OriginalBackup,
   run: BackupRun,
@@ -47,8 +47,9 @@ class ContentsConverter {
     const { base, context, writer } = this.#run;
     const { signal } = context;
     const table = base && (await loadBaseObjects(base, this.pools, signal));
-    if (base !== undefined && this.#backup.summary.holdsEtcd)
+    if (base !== undefined && this.#backup.summary.holdsEtcd) {
       this.#baseRecords = new BaseRecords(base, signal);
+    }
     try {
       for (const [ordinal, name] of this.pools.entries()) writer.indexPool(ordinal, name);
       for (let number = 0; number < this.#backup.summary.archives.length; number++) {
@@ -92,7 +93,7 @@ class ContentsConverter {
       name,
       size: content.length,
       mtime,
-      // The original tool did not keep it, so a later incremental takes the object again.
+      // The original tool did not store it, so a later incremental reads the object again.
       version: 0n,
       ...place,
     });
@@ -121,12 +122,10 @@ class ContentsConverter {
   }
 
   async #deleted(keys: readonly Uint8Array[] = []): Promise<void> {
-    for (const key of keys) {
-      await this.#tombstones.add({ kind: "key", key });
-    }
+    for (const key of keys) await this.#tombstones.add({ kind: "key", key });
   }
 
-  /** The original tool did not record deletions: objects that it did not write again are as in the base. */
+  /** The original tool did not record deletions: other objects are as in the base. */
   async #keepUnmarked(table: Awaited<ReturnType<typeof loadBaseObjects>>): Promise<void> {
     const { base, counts, writer, context } = this.#run;
     if (base === undefined) return;

@@ -4,7 +4,7 @@ import { ObjectTable } from "../../archive/index/object-table.js";
 import type { BackupRun } from "./run.js";
 import { TombstonePages } from "./tombstones.js";
 
-/** The objects of the base in `pools`, by the ordinal of their pool there. */
+/** The objects of the base in `pools`, under the ordinal of their pool in that list. */
 export async function loadBaseObjects(
   base: BackupReader,
   pools: readonly string[],
@@ -23,7 +23,7 @@ export async function loadBaseObjects(
   return table;
 }
 
-/** Writes tombstones of the objects of the base that were not marked; returns how many. */
+/** Writes tombstones of the objects of the base without a mark; returns how many. */
 export async function writeObjectTombstones(
   run: BackupRun,
   table: ObjectTable,

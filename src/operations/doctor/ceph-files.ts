@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { readInputFile } from "../../files/input-file.js";
 import { quoted } from "../../quoted.js";
-import type { CephOptions } from "../../sources/ceph/cluster.js";
+import { type CephOptions, userName } from "../../sources/ceph/connect-settings.js";
 import { STEP_MS, type AreaChecks } from "./check.js";
 import { withDeadline } from "../../flow/deadline.js";
 
@@ -23,17 +23,17 @@ export async function checkConf(
   }
 }
 
-/** Whether the keyring can be read, and has the user. False when connecting cannot succeed. */
+/** Whether the keyring can be read, and has the user. False when a connect cannot succeed. */
 export async function checkKeyring(
   checks: AreaChecks,
-  { keyring, user = "admin" }: CephOptions,
+  { keyring, user }: CephOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (keyring === undefined) {
     checks.skipped("keyring", "none is named; librados looks where ceph.conf says");
     return true;
   }
-  const name = user.includes(".") ? user : `client.${user}`;
+  const name = userName(user);
   try {
     const bytes = await withDeadline(STEP_MS, signal, (inner) => readInputFile(keyring, inner));
     const { mode } = await withDeadline(STEP_MS, signal, () => stat(keyring));

@@ -18,7 +18,7 @@ interface PoolContext {
 
 const NOTHING = new Uint8Array();
 
-/** Whether a backup can read a pool: its names, and an object with all that it has. */
+/** Whether a backup can read a pool: its names, and an object with its attributes. */
 export async function checkPool(
   checks: AreaChecks,
   pool: string,
@@ -38,7 +38,7 @@ export async function checkPool(
   });
 }
 
-/** Whether a restore can write into a pool, by an object that is removed again. */
+/** Whether a restore can write into a pool: writes an object and removes it. */
 export async function checkTarget(
   checks: AreaChecks,
   pool: string,
@@ -90,14 +90,14 @@ async function withPool(
       opened.close();
     }
   } catch (error) {
-    const said = error instanceof CephError ? withoutPool(error, pool) : error;
-    checks.failedBy(name, said, "ceph", adviceFor(error, user, rights, pool));
+    const reported = error instanceof CephError ? withoutPool(error, pool) : error;
+    checks.failedBy(name, reported, "ceph", adviceFor(error, user, rights, pool));
   }
 }
 
 /**
- * Without the pool, which the check names already, and without the hint of a denied call: what an
- * administrator has to do is better said whole.
+ * The error without the pool, which the check names already, and without the hint of a denied call: {@link adviceFor} has
+ * the command to run.
  */
 function withoutPool(error: CephError, pool: string): CephError {
   const message = error.message.replace(` in pool ${quoted(pool)}`, "");
@@ -117,7 +117,7 @@ async function firstNames(pool: CephPool, signal: AbortSignal): Promise<NameBatc
   return undefined;
 }
 
-/** Objects that are gone by now are no failure. */
+/** Reads an object; one that was deleted meanwhile is no failure. */
 async function readFirst(pool: CephPool, names: NameBatch, signal: AbortSignal): Promise<void> {
   const one = sliceNames(names, 0, 1);
   const { errno } = await pool.stat(one, signal);
@@ -132,7 +132,7 @@ async function readFirst(pool: CephPool, names: NameBatch, signal: AbortSignal):
   }
 }
 
-/** False of an erasure-coded pool. */
+/** Whether the pool has omaps; an erasure-coded pool has none. */
 async function takesOmap(pool: CephPool, probe: ObjectName, signal: AbortSignal): Promise<boolean> {
   try {
     await write(pool, probe, [[Buffer.from("probe"), Buffer.from("omap")]], signal);
@@ -160,7 +160,7 @@ function write(
   return withDeadline(STEP_MS, signal, (inner) => pool.write([object], inner));
 }
 
-/** Also after an interruption. */
+/** Removes the probe, even after an interruption. */
 async function remove(
   checks: AreaChecks,
   name: string,

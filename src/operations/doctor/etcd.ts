@@ -5,13 +5,13 @@ import { formatSize } from "../../size-text.js";
 import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
 import { withDeadline } from "../../flow/deadline.js";
 
-/** Versions that this program is tested with begin here. */
+/** The oldest version that this program is tested with. */
 const OLDEST = [3, 4] as const;
 /** etcd's default. */
 const DEFAULT_QUOTA_BYTES = 2 * 2 ** 30;
 const NEARLY_FULL = 0.8;
 
-/** What there is to say about one endpoint. */
+/** The findings about one endpoint. */
 interface Findings {
   /** As it was given. */
   readonly endpoint: string;
@@ -22,7 +22,7 @@ interface Findings {
   readonly advice: string[];
 }
 
-/** Each endpoint by itself, and whether they are of one cluster. */
+/** Checks each endpoint, and that all are of one cluster. */
 export async function checkEtcd(
   checks: AreaChecks,
   options: EtcdOptions,
@@ -30,22 +30,22 @@ export async function checkEtcd(
 ): Promise<void> {
   const { endpoints, ...rest } = options;
   const quick = { ...rest, timeoutMs: Math.min(rest.timeoutMs ?? ANSWER_MS, ANSWER_MS) };
-  const asked = endpoints.map((endpoint) => ask(endpoint, quick, signal));
+  const examined = endpoints.map((endpoint) => examineEndpoint(endpoint, quick, signal));
   const answered: Findings[] = [];
-  for (const [i, findings] of (await Promise.allSettled(asked)).entries()) {
+  for (const [i, findings] of (await Promise.allSettled(examined)).entries()) {
     const endpoint = endpoints[i] ?? "";
     if (findings.status === "rejected") {
       checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "check the endpoint", ["etcd"]);
       continue;
     }
     answered.push(findings.value);
-    tell(checks, findings.value);
+    reportFindings(checks, findings.value);
   }
   if (answered.length > 1) compare(checks, answered);
 }
 
-/** Throws when the endpoint does not let us read. */
-async function ask(
+/** Throws when the endpoint cannot be read. */
+async function examineEndpoint(
   endpoint: string,
   options: Omit<EtcdOptions, "endpoints">,
   signal: AbortSignal,
@@ -71,7 +71,7 @@ async function ask(
   }
 }
 
-/** What errors of the endpoint begin with. */
+/** The start of error messages about the endpoint. */
 function aboutOf(endpoint: string): string {
   return `etcd ${parseEndpoint(endpoint).address}`;
 }
@@ -125,9 +125,9 @@ function judgeSize(findings: Findings, { databaseBytes, quotaBytes }: MemberStat
   findings.advice.push("compact and defragment etcd, or raise --quota-backend-bytes");
 }
 
-function tell(checks: AreaChecks, findings: Findings): void {
+function reportFindings(checks: AreaChecks, findings: Findings): void {
   const { endpoint, details, warnings, failures } = findings;
-  // The same may be right for two things.
+  // Two findings may have the same advice.
   const advice = [...new Set(findings.advice)].join("; ");
   const detail = [...details, ...failures, ...warnings].join(", ");
   if (failures.length > 0) checks.failed(endpoint, detail, advice);

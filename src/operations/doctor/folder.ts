@@ -6,7 +6,7 @@ import { STEP_MS, type AreaChecks } from "./check.js";
 import { checkSpace } from "./space.js";
 import { withDeadline } from "../../flow/deadline.js";
 
-/** The folder that a backup would be written to, which need not be there yet. */
+/** Checks the folder for a backup, which may not exist yet. */
 export async function checkFolder(
   checks: AreaChecks,
   folder: string,
@@ -14,7 +14,7 @@ export async function checkFolder(
 ): Promise<void> {
   const name = quoted(folder);
   try {
-    await withDeadline(STEP_MS, signal, () => mayWrite(resolve(folder)));
+    await withDeadline(STEP_MS, signal, () => checkWritable(resolve(folder)));
     checkSpace(checks, name, await withDeadline(STEP_MS, signal, () => spaceAt(resolve(folder))));
   } catch (error) {
     checks.failedBy(name, error, "", "use another folder, or let this user write there", [
@@ -23,8 +23,8 @@ export async function checkFolder(
   }
 }
 
-/** In the folder, or where it would be made. */
-async function mayWrite(path: string): Promise<void> {
+/** Checks write permission in the folder, or where it would be made. */
+async function checkWritable(path: string): Promise<void> {
   for (let at = path; ; at = dirname(at)) {
     try {
       await access(at, constants.W_OK | constants.X_OK);

@@ -10,9 +10,9 @@ import { probeStore } from "./store-probe.js";
 import { withDeadline } from "../../flow/deadline.js";
 
 /**
- * Whether backups can be kept in a store. Resolves with its place, where it could be opened.
+ * Checks whether a store can keep backups. Resolves with its place; undefined when it cannot be opened.
  *
- * @param configure throws when flags, variables and files do not make one
+ * @param configure throws when the settings are not those of a store
  */
 export async function checkStore(
   checks: AreaChecks,
@@ -31,18 +31,18 @@ export async function checkStore(
   const store = new RetryingStore(opened, {
     attempts: 2,
     callMs: ANSWER_MS,
-    // One that does not answer at all is not waited for twice.
+    // A store that does not answer gets no second try.
     totalMs: ANSWER_MS,
   });
   try {
-    await look(checks, store, config, signal);
+    await examineStore(checks, store, config, signal);
   } finally {
     await store.close();
   }
   return store.place;
 }
 
-async function look(
+async function examineStore(
   checks: AreaChecks,
   store: SnapStore,
   { provider }: StoreConfig,
@@ -63,19 +63,18 @@ async function look(
     }
   }
   const facts = await factsOf(checks, store, signal);
-  const s3 = ["S3", "ECS", "OCS", "OSS"].includes(provider);
   const modified = await probeStore(checks, store, facts, signal);
   const ahead = facts?.clockAheadMs ?? (HAS_A_CLOCK.includes(provider) ? modified : undefined);
   checkClock(checks, ahead, provider);
   if (facts === undefined) return;
-  if (s3) {
+  if (["S3", "ECS", "OCS", "OSS"].includes(provider)) {
     checkVersioning(checks, facts);
     checkLock(checks, facts);
   }
   if (facts.space !== undefined) checkSpace(checks, "space", facts.space);
 }
 
-/** Those whose time of an object is the server's. */
+/** Providers whose mtime of an object is the time of the server. */
 const HAS_A_CLOCK: readonly string[] = ["ABS", "GCS", "Swift"];
 
 /** Undefined when the store does not answer. */

@@ -5,10 +5,10 @@ import type { StoreRetryPolicy } from "../../snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore } from "../../snapstore/store.js";
 
-/** Tries of one call, the first included: few, since a user waits for the answer. */
+/** Tries of one call, with the first: few, since a user waits for the answer. */
 const ATTEMPTS = 4;
 
-/** Opens a store that retries its calls where that may help. The caller closes it. */
+/** Opens a store that retries its calls. The caller closes it. */
 export async function openRetrying(
   config: StoreConfig,
   policy: Partial<StoreRetryPolicy> = {},
@@ -30,7 +30,7 @@ export async function withStore<T>(
   }
 }
 
-/** Opens two stores. Throws UsageError when they are the same place. */
+/** Likewise with two stores. Throws UsageError when they are in the same place. */
 export function withTwoStores<T>(
   one: StoreConfig,
   other: StoreConfig,

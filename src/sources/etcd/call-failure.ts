@@ -3,17 +3,17 @@ import type { Advice } from "../../errors.js";
 import { EtcdError, type EtcdErrorCode } from "./errors.js";
 
 /** What can be done about a failed call. */
-export type Remedy =
+type Remedy =
   /** Nothing: the same call fails again. */
   | "none"
   /** The same call can succeed on another endpoint or a moment later. */
   | "retry"
-  /** The token is old: authenticate again. */
+  /** The token has expired: authenticate again. */
   | "token"
-  /** Less at once: the answer or the request is over a limit. */
+  /** Ask for less: the answer or the request is over a limit. */
   | "smaller";
 
-export interface CallFailure {
+interface CallFailure {
   readonly remedy: Remedy;
   readonly error: EtcdError;
 }
@@ -29,7 +29,7 @@ interface Rule {
 const LOGIN = ["user", "password"];
 const TLS_FILES = ["cacert", "cert", "key"];
 
-/** The server's own words, from etcd's `api/v3rpc/rpctypes/error.go`; gRPC codes alone are too coarse. */
+/** By messages of the server, from etcd's `api/v3rpc/rpctypes/error.go`: gRPC codes alone are too coarse. */
 const RULES: readonly Rule[] = [
   { pattern: /has been compacted/, code: "ETCD_COMPACTED", remedy: "none" },
   {
@@ -47,7 +47,7 @@ const RULES: readonly Rule[] = [
     pattern: /user name is empty/,
     code: "ETCD_AUTH",
     remedy: "none",
-    hint: "this etcd wants a user and a password",
+    hint: "this etcd needs a user and a password",
     settings: LOGIN,
   },
   {
@@ -93,9 +93,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/**
- * Reads a failed call as a remedy and as an error to report; `secure` when the call went over TLS.
- */
+/** The remedy for a failed call, and the error to report. `secure` is whether the call went over TLS. */
 export function callFailure(
   cause: unknown,
   endpoint: string,
@@ -104,9 +102,9 @@ export function callFailure(
 ): CallFailure {
   if (cause instanceof EtcdError) return { remedy: "none", error: cause };
   const grpcCode = grpcStatus(cause);
-  const words = detailsOf(cause);
-  const error = (code: EtcdErrorCode, advice: Partial<Advice> = {}, said = words): EtcdError =>
-    new EtcdError(code, `etcd ${endpoint}${duringOf(operation, said)}: ${said}`, {
+  const details = detailsOf(cause);
+  const error = (code: EtcdErrorCode, advice: Partial<Advice> = {}, why = details): EtcdError =>
+    new EtcdError(code, `etcd ${endpoint}${operationText(operation, why)}: ${why}`, {
       cause,
       ...advice,
       endpoint,
@@ -123,15 +121,13 @@ export function callFailure(
     };
   }
   for (const rule of RULES) {
-    if (rule.pattern.test(words)) {
-      return { remedy: rule.remedy, error: error(rule.code, rule) };
-    }
+    if (rule.pattern.test(details)) return { remedy: rule.remedy, error: error(rule.code, rule) };
   }
   switch (grpcCode) {
     case status.UNAVAILABLE:
       return {
         remedy: "retry",
-        // A server that expects the other scheme may just close the connection.
+        // A server that expects the other scheme may close the connection without an answer.
         error: error("ETCD_UNAVAILABLE", {
           hint: secure
             ? "is etcd running there? If it does not use TLS, write http://"
@@ -156,9 +152,9 @@ export function callFailure(
   }
 }
 
-/** The call that failed, where it says more than that nobody was reached. */
-function duringOf(operation: string, said: string): string {
-  return /^cannot connect|^Name resolution/.test(said) ? "" : `, ${operation}`;
+/** The failed call, for messages; empty when no server was reached. */
+function operationText(operation: string, why: string): string {
+  return /^cannot connect|^Name resolution/.test(why) ? "" : `, ${operation}`;
 }
 
 function grpcStatus(cause: unknown): number | undefined {
@@ -167,7 +163,7 @@ function grpcStatus(cause: unknown): number | undefined {
   return undefined;
 }
 
-/** What went wrong without what gRPC and OpenSSL put around it. */
+/** The message of an error without the text that gRPC and OpenSSL add. */
 function detailsOf(cause: unknown): string {
   let words = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof Error && "details" in cause && typeof cause.details === "string") {

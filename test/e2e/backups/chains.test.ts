@@ -120,7 +120,7 @@ test.serial(
     const chain = ["--with-base", full, "--with-base", first, "--with-base", other];
     const stranger = await backuptool([...restore, ...mapping, ...chain]);
     t.is(stranger.code, 11, stranger.stderr);
-    t.regex(stranger.stderr, /is no base of/);
+    t.regex(stranger.stderr, /is not a base of/);
     const unknown = await backuptool([...restore, "--restore-pool", `typo:${hotAgain}`]);
     t.is(unknown.code, 2, unknown.stderr);
     t.regex(unknown.stderr, /the backup has no pool "typo"/);

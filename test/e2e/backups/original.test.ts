@@ -352,11 +352,11 @@ test("what cannot be done with such an archive is said at once", async (t) => {
     { env },
   );
   t.is(created.code, 2, created.stderr);
-  t.regex(created.stderr, /take a full backup/);
+  t.regex(created.stderr, /make a full backup/);
   const nothing = await backuptool(
     ["convert", "--outputdir", newFolder(), "--to", join(newFolder(), "new")],
     { env },
   );
   t.is(nothing.code, 2, nothing.stderr);
-  t.regex(nothing.stderr, /no archive of the original tool/);
+  t.regex(nothing.stderr, /not an archive of the original tool/);
 });
