@@ -22,11 +22,7 @@ export interface BackupFile {
 
 /** A backup in a folder. */
 export class FolderFiles implements BackupFiles {
-  readonly where: string;
-
-  constructor(folder: string) {
-    this.where = folder;
-  }
+  constructor(readonly where: string) {}
 
   async list(): Promise<string[]> {
     return await readdir(this.where);

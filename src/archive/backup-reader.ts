@@ -31,7 +31,7 @@ export class BackupReader {
   readonly #files: SealedFiles;
 
   private constructor(files: SealedFiles, metadata: Metadata) {
-    this.where = files.where;
+    this.where = files.files.where;
     this.manifest = files.manifest;
     this.keys = files.keys;
     this.metadata = metadata;
@@ -115,8 +115,7 @@ async function readMetadata(files: SealedFiles, header: Header): Promise<Metadat
 /** Checks size and header of a file. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
 async function checkFile(files: SealedFiles, facts: FileFacts, metadata: Metadata): Promise<void> {
   const { name } = facts;
-  const file = await files.open(name);
-  try {
+  await withFile(files.files, name, async (file) => {
     const { size } = file;
     if (size !== facts.size) {
       const how = size < facts.size ? "truncated" : "longer than it was";
@@ -126,9 +125,7 @@ async function checkFile(files: SealedFiles, facts: FileFacts, metadata: Metadat
     const number = isIndex ? 0 : Number(/\d+/.exec(name)?.[0]);
     const type = isIndex ? FileType.index : FileType.archive;
     checkChunkBytes(await files.header(file, name, type, number), metadata, name);
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 /** Throws DAMAGED where the chunk size of a file is not that of its backup. */

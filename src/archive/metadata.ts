@@ -12,34 +12,24 @@ import {
 import { type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest/manifest.js";
 import { isTime } from "./manifest/manifest-scanner.js";
 
-/** How many things a backup holds, and leaves out. */
-export interface BackupCounts {
+/** How many things a backup holds, and leaves out: zeros, for a backup that is empty. */
+export const NO_COUNTS = {
   /** Objects whose data is in this backup. */
-  readonly objects: number;
-  /** Their data, bytes. */
-  readonly objectBytes: number;
-  readonly unchangedObjects: number;
-  readonly deletedObjects: number;
-  /** Deleted between listing and reading. */
-  readonly vanishedObjects: number;
-  /** Could not be read, with `--keep-going`. */
-  readonly missingObjects: number;
-  readonly records: number;
-  readonly unchangedKeys: number;
-  readonly deletedKeys: number;
-}
-
-export const NO_COUNTS: BackupCounts = {
   objects: 0,
+  /** Their data, bytes. */
   objectBytes: 0,
   unchangedObjects: 0,
   deletedObjects: 0,
+  /** Deleted between listing and reading. */
   vanishedObjects: 0,
+  /** Could not be read, with `--keep-going`. */
   missingObjects: 0,
   records: 0,
   unchangedKeys: 0,
   deletedKeys: 0,
 };
+
+export type BackupCounts = { readonly [Name in keyof typeof NO_COUNTS]: number };
 
 const COUNTS = Object.keys(NO_COUNTS) as (keyof BackupCounts)[];
 

@@ -17,26 +17,14 @@ export interface ReadOptions {
 
 /** The sealed files of one backup, and the keys that open them. */
 export class SealedFiles {
-  /** The folder or snapshot, for messages. */
-  readonly where: string;
-  readonly manifest: Manifest;
-  readonly keys: BackupKeys;
-  readonly #files: BackupFiles;
-  readonly #pool: SealPool;
   readonly #contentBytes = new Map<string, number>();
 
-  constructor(files: BackupFiles, manifest: Manifest, keys: BackupKeys, pool: SealPool) {
-    this.where = files.where;
-    this.manifest = manifest;
-    this.keys = keys;
-    this.#files = files;
-    this.#pool = pool;
-  }
-
-  /** Throws MISSING_FILE. */
-  open(name: string): Promise<BackupFile> {
-    return this.#files.open(name);
-  }
+  constructor(
+    readonly files: BackupFiles,
+    readonly manifest: Manifest,
+    readonly keys: BackupKeys,
+    readonly pool: SealPool,
+  ) {}
 
   /** Bytes of content in a file that was read to its end. */
   contentBytes(name: string): number | undefined {
@@ -53,7 +41,7 @@ export class SealedFiles {
     const facts = this.manifest.files.find((file) => file.name === name);
     if (facts === undefined)
       throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
-    const file = await this.#files.open(name);
+    const file = await this.files.open(name);
     let hash: HashedFile | undefined;
     try {
       hash = await options.hashOn?.open();
@@ -67,7 +55,7 @@ export class SealedFiles {
         headerBytes: header.length,
         key: this.keys.fileKey(type, number),
         chunkBytes: header.chunkBytes,
-        pool: this.#pool,
+        pool: this.pool,
         ...(hash === undefined ? {} : { hash }),
         ...(signal === undefined ? {} : { signal }),
       })) {

@@ -90,29 +90,20 @@ export function nativeCipher(): ChunkCipher | undefined {
 }
 
 export async function portableCipher(): Promise<ChunkCipher> {
-  const sodium = await wrappers();
+  const {
+    crypto_aead_xchacha20poly1305_ietf_encrypt: encrypt,
+    crypto_aead_xchacha20poly1305_ietf_decrypt: decrypt,
+  } = await wrappers();
   const gather = gatherer();
   return {
     name: "libsodium-wrappers",
     seal(out, pieces, nonce, key) {
-      const sealed = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
-        gather(pieces),
-        null,
-        null,
-        nonce,
-        key,
-      );
+      const sealed = encrypt(gather(pieces), null, null, nonce, key);
       out.set(sealed);
       return sealed.length;
     },
     open(out, pieces, nonce, key) {
-      const plain = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-        null,
-        gather(pieces),
-        null,
-        nonce,
-        key,
-      );
+      const plain = decrypt(null, gather(pieces), null, nonce, key);
       out.set(plain);
       return plain.length;
     },

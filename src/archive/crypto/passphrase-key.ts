@@ -1,6 +1,6 @@
 import { argon2id, hash } from "argon2";
 import { BackupToolError } from "../../errors.js";
-import { ArchiveError } from "../errors.js";
+import { damaged } from "../errors.js";
 import { KEY_BYTES } from "../format.js";
 
 /** Costs of Argon2id (RFC 9106). */
@@ -33,8 +33,7 @@ export function checkKdfCost(cost: KdfCost, file: string): void {
     cost.memoryKiB >= 8 * cost.lanes &&
     cost.memoryKiB <= KDF_CEILING.memoryKiB;
   if (within) return;
-  throw new ArchiveError(
-    "DAMAGED",
+  throw damaged(
     `its key slot asks for ${cost.memoryKiB} KiB of memory, ${cost.passes} passes and ${cost.lanes} lanes of Argon2id, outside of what this program accepts (${KDF_CEILING.memoryKiB} KiB, ${KDF_CEILING.passes}, ${KDF_CEILING.lanes})`,
     { file },
   );
@@ -59,8 +58,7 @@ export function checkKdfCosts(costs: readonly KdfCost[], file: string, unproven 
   const sum = once + unproven;
   if (sum <= ceiling) return Math.floor((ceiling - unproven) / once);
   const before = unproven === 0 ? "" : `, after ${unproven} already spent`;
-  throw new ArchiveError(
-    "DAMAGED",
+  throw damaged(
     `its ${costs.length} key slots together ask for ${sum - unproven} KiB of memory times passes of Argon2id${before}, outside of what this program accepts (${ceiling})`,
     { file },
   );

@@ -27,29 +27,19 @@ export async function whyNotOpened(
   if (error.code !== "WRONG_PASSPHRASE" && error.code !== "NOT_ENOUGH_MEMORY") return error;
   const copies = await readCopies(files, manifest, header);
   const differing = copies.filter((copy) => !sameSlots(copy.header, header));
-  for (const { file, header: copy } of differing) {
-    if (!(await opens(passphrase, copy, file))) continue;
-    return new ArchiveError(
-      "DAMAGED",
-      `${differingSlot(header, copy)} is not the one of ${file}, which opens with this passphrase`,
-      {
-        file: METADATA_NAME,
-        cause: error,
-        hint: "take METADATA.bin from another copy of the backup",
-      },
-    );
+  const damagedSlot = ({ file, header: copy }: SlotCopy, what: string, hint: string) => {
+    const message = `${differingSlot(header, copy)} is not the one of ${file}, ${what}`;
+    return new ArchiveError("DAMAGED", message, { file: METADATA_NAME, cause: error, hint });
+  };
+  for (const copy of differing) {
+    if (!(await opens(passphrase, copy.header, copy.file))) continue;
+    const hint = "take METADATA.bin from another copy of the backup";
+    return damagedSlot(copy, "which opens with this passphrase", hint);
   }
   const [other] = differing;
   if (other !== undefined) {
-    return new ArchiveError(
-      "DAMAGED",
-      `${differingSlot(header, other.header)} is not the one of ${other.file}, and neither opens with this passphrase`,
-      {
-        file: METADATA_NAME,
-        cause: error,
-        hint: "one of the two files is damaged; check the passphrase too",
-      },
-    );
+    const hint = "one of the two files is damaged; check the passphrase too";
+    return damagedSlot(other, "and neither opens with this passphrase", hint);
   }
   if (error.code !== "WRONG_PASSPHRASE") return error;
   const [same] = copies;

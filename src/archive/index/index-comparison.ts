@@ -79,7 +79,7 @@ export class IndexComparison {
   }
 
   async #next(): Promise<IndexedObject | IndexedKey | undefined> {
-    while (this.#at === this.#expected.length && !this.#ended) {
+    while (this.#at >= this.#expected.length && !this.#ended) {
       this.#expected = [];
       this.#at = 0;
       const next = await this.#index.next();

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { BackupToolError } from "../../errors.js";
 import { keyedHashes } from "../crypto/keyed-hashes.js";
+import type { EntryName } from "../tar/entry-path.js";
 
 /**
  * A hash table of millions of objects with their state: open addressing over typed arrays, 55 bytes a slot at a load of
@@ -11,6 +12,9 @@ import { keyedHashes } from "../crypto/keyed-hashes.js";
 const MAX_LOAD = 0.9;
 /** Most backups of a chain that an entry can refer to. */
 const MAX_CHAIN = 0x10000;
+
+/** The name of an object in its pool. */
+type ObjectName = Omit<EntryName, "pool">;
 
 /** State and place of one object. */
 export interface TableEntry {
@@ -71,13 +75,8 @@ export class ObjectTable {
   }
 
   /** The slot of an object; undefined when it is not in the table. */
-  find(
-    pool: number,
-    namespace: Uint8Array,
-    locator: Uint8Array,
-    name: Uint8Array,
-  ): number | undefined {
-    const slot = this.#probe(pool, namespace, locator, name);
+  find(pool: number, object: ObjectName): number | undefined {
+    const slot = this.#probe(pool, object);
     return this.#state[slot] === 0 ? undefined : slot;
   }
 
@@ -85,16 +84,11 @@ export class ObjectTable {
    * Adds an object, or replaces its entry. Throws RangeError when the table is full, or the chain too long: the ordinal
    * would wrap around to another backup.
    */
-  set(
-    pool: number,
-    namespace: Uint8Array,
-    locator: Uint8Array,
-    name: Uint8Array,
-    entry: TableEntry,
-  ): void {
-    if (entry.backup >= MAX_CHAIN)
+  set(pool: number, object: ObjectName, entry: TableEntry): void {
+    if (entry.backup >= MAX_CHAIN) {
       throw new RangeError(`a chain of more than ${MAX_CHAIN} backups`);
-    const slot = this.#probe(pool, namespace, locator, name);
+    }
+    const slot = this.#probe(pool, object);
     if (this.#state[slot] === 0) {
       if (this.#count + 1 >= this.#slots) throw new RangeError("the object table is full");
       this.#count++;
@@ -131,7 +125,7 @@ export class ObjectTable {
     return this.#state[slot] === 2;
   }
 
-  #probe(pool: number, namespace: Uint8Array, locator: Uint8Array, name: Uint8Array): number {
+  #probe(pool: number, { namespace, locator, name }: ObjectName): number {
     const length = 12 + namespace.length + locator.length + name.length;
     if (this.#input.length < length) this.#input = Buffer.alloc(2 * length);
     const input = this.#input;

@@ -1,10 +1,9 @@
 import type { BackupFiles } from "../backup-files.js";
 import { ArchiveError } from "../errors.js";
 import { isBackupFile, MANIFEST_NAME } from "../format.js";
-import type { FileFacts, Manifest } from "./manifest-facts.js";
-import { ManifestScanner } from "./manifest-scanner.js";
+import { type FileFacts, type Manifest, ManifestScanner } from "./manifest-scanner.js";
 
-export type { BackupKind, FileFacts, Manifest } from "./manifest-facts.js";
+export type { BackupKind, FileFacts, Manifest } from "./manifest-scanner.js";
 
 /** Bytes of the first read: most manifests whole (about 1,600 files). Further reads are larger. */
 export const FIRST_READ_BYTES = 256 << 10;

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
+import { FolderFiles, readStart, withFile } from "../backup-files.js";
 import { ArchiveError } from "../errors.js";
 import { archiveName, MANIFEST_NAME, MAX_ARCHIVE_FILES, METADATA_NAME } from "../format.js";
-import { openRegularFile } from "../regular-file.js";
 import { FRAME_MAGIC } from "./format.js";
 
 /** Whether `folder` holds an archive of the original tool; false when it does not exist. */
@@ -15,14 +15,8 @@ export async function isOriginal(folder: string): Promise<boolean> {
 }
 
 async function beginsWithFrame(folder: string, name: string): Promise<boolean> {
-  const handle = await openRegularFile(folder, name);
-  try {
-    const bytes = Buffer.alloc(4);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
-    return bytesRead === bytes.length && bytes.readUInt32BE() === FRAME_MAGIC;
-  } finally {
-    await handle.close();
-  }
+  const start = await withFile(new FolderFiles(folder), name, (file) => readStart(file, 4));
+  return start.length === 4 && start.readUInt32BE() === FRAME_MAGIC;
 }
 
 /** Names of the ARCHIVE files. Throws MISSING_FILE when one before the last is missing. */

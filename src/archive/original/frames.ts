@@ -28,15 +28,15 @@ const WINDOW_BYTES = 1 << 20;
 
 /** The frames of one file, in order. Throws DAMAGED. */
 export class FrameFile {
-  readonly name: string;
-  readonly size: number;
   readonly #handle: FileHandle;
   #window: Buffer = Buffer.alloc(0);
   #windowAt = 0;
 
-  constructor(name: string, size: number, handle: FileHandle) {
-    this.name = name;
-    this.size = size;
+  constructor(
+    readonly name: string,
+    readonly size: number,
+    handle: FileHandle,
+  ) {
     this.#handle = handle;
   }
 

@@ -43,7 +43,7 @@ export class ObjectTimes {
       this.#pools.set(pool, ordinal);
     }
     const entry = { size: 0, mtime, version: 0n, backup: 0, file: 0, offset: 0 };
-    this.#table.set(ordinal, namespace, NO_LOCATOR, name, entry);
+    this.#table.set(ordinal, { namespace, locator: NO_LOCATOR, name }, entry);
   }
 
   /** Nanoseconds since 1970. */
@@ -61,10 +61,11 @@ export class ObjectTimes {
       return { file: entry.file, number: entry.size, offset: entry.offset };
     }
     const { file, number, offset } = place;
+    const { namespace, name } = object;
     const ordinal = this.#pools.get(object.pool) as number;
     // The table is one for objects with a size, which holds the number here.
     const seen = { ...entry, file, size: number, offset };
-    this.#table.set(ordinal, object.namespace, NO_LOCATOR, object.name, seen);
+    this.#table.set(ordinal, { namespace, locator: NO_LOCATOR, name }, seen);
     this.#table.mark(slot);
     return undefined;
   }
@@ -76,8 +77,7 @@ export class ObjectTimes {
 
   #slot({ pool, namespace, name }: Name): number | undefined {
     const ordinal = this.#pools.get(pool);
-    return ordinal === undefined
-      ? undefined
-      : this.#table.find(ordinal, namespace, NO_LOCATOR, name);
+    if (ordinal === undefined) return undefined;
+    return this.#table.find(ordinal, { namespace, locator: NO_LOCATOR, name });
   }
 }

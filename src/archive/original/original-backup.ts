@@ -78,18 +78,18 @@ interface OriginalFindings {
 
 /** An archive of the original tool, whose frames were counted and whose METADATA.bin was opened. */
 export class OriginalBackup {
-  readonly summary: OriginalSummary;
-  /** The mtimes of objects in METADATA.bin. */
-  readonly times: ObjectTimes;
   readonly findings: OriginalFindings = { again: 0, otherwise: 0, others: [], backwards: 0 };
   /** Objects that METADATA.bin does not name; undefined until there is one. */
   #unnamed: ObjectTimes | undefined;
   #lastKey: Uint8Array | undefined;
   readonly #opener: FrameOpener;
 
-  private constructor(summary: OriginalSummary, times: ObjectTimes, opener: FrameOpener) {
-    this.summary = summary;
-    this.times = times;
+  private constructor(
+    readonly summary: OriginalSummary,
+    /** The mtimes of objects in METADATA.bin. */
+    readonly times: ObjectTimes,
+    opener: FrameOpener,
+  ) {
     this.#opener = opener;
   }
 

@@ -16,25 +16,23 @@ const MAX_UNHASHED = 4;
 
 /** Plaintext of one chunk. */
 export class Chunk extends RefCounted {
-  readonly bytes: Buffer;
-
-  constructor(bytes: Buffer, recycle: () => void) {
+  constructor(
+    readonly bytes: Buffer,
+    recycle: () => void,
+  ) {
     super(recycle);
-    this.bytes = bytes;
   }
 }
 
 /** A part of the file in memory, held by the frames and the hash that still read it. */
 class Block extends RefCounted {
-  readonly memory: SharedArrayBuffer;
-  readonly start: number;
-  readonly length: number;
-
-  constructor(memory: SharedArrayBuffer, start: number, length: number, recycle: () => void) {
+  constructor(
+    readonly memory: SharedArrayBuffer,
+    readonly start: number,
+    readonly length: number,
+    recycle: () => void,
+  ) {
     super(recycle);
-    this.memory = memory;
-    this.start = start;
-    this.length = length;
   }
 }
 

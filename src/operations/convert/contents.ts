@@ -59,14 +59,14 @@ class ContentsConverter {
             for (const page of item.pages) await this.#records(page, archiveName(number));
           } else {
             await this.#object(item);
-            const { pool, namespace, locator, name } = entryNameOf(item);
-            const slot = table?.find(this.pools.indexOf(pool), namespace, locator, name);
+            const entry = entryNameOf(item);
+            const slot = table?.find(this.pools.indexOf(entry.pool), entry);
             if (slot !== undefined) table?.mark(slot);
           }
           this.#progress();
         }
       }
-      await this.#deleted(await this.#baseRecords?.rest());
+      await this.#tombstones.addKeys((await this.#baseRecords?.rest()) ?? []);
       await this.#tombstones.flush();
       this.#run.counts.deletedKeys = this.#tombstones.written;
     } finally {
@@ -111,7 +111,7 @@ class ContentsConverter {
         });
       }
       this.#lastKey = key;
-      await this.#deleted(await this.#baseRecords?.before(key));
+      await this.#tombstones.addKeys((await this.#baseRecords?.before(key)) ?? []);
       encodeRecord(this.#batch, recordOf(pair));
     }
     const place = await writer.place(this.#batch.length);
@@ -119,10 +119,6 @@ class ContentsConverter {
     for (const [key] of page) writer.indexKey({ key, modRevision: 0, version: 0, ...place });
     counts.records += page.length;
     await writer.ready();
-  }
-
-  async #deleted(keys: readonly Uint8Array[] = []): Promise<void> {
-    for (const key of keys) await this.#tombstones.add({ kind: "key", key });
   }
 
   /** The original tool did not record deletions: other objects are as in the base. */
@@ -135,7 +131,7 @@ class ContentsConverter {
         if (item.kind === "pool") ordinals.set(item.pool, this.pools.indexOf(item.name));
         if (item.kind !== "object") continue;
         const pool = ordinals.get(item.pool) ?? -1;
-        const slot = table.find(pool, item.namespace, item.locator, item.name);
+        const slot = table.find(pool, item);
         if (slot === undefined || table.isMarked(slot)) continue;
         writer.indexObject({ ...item, pool, backup: item.backup + 1 });
         counts.unchangedObjects++;

@@ -17,7 +17,7 @@ export async function loadBaseObjects(
       if (item.kind === "pool") ordinals.set(item.pool, pools.indexOf(item.name));
       if (item.kind !== "object") continue;
       const pool = ordinals.get(item.pool) ?? -1;
-      if (pool >= 0) table.set(pool, item.namespace, item.locator, item.name, item);
+      if (pool >= 0) table.set(pool, item, item);
     }
   }
   return table;
@@ -39,7 +39,7 @@ export async function writeObjectTombstones(
       const pool = names.get(item.pool) ?? "";
       const ordinal = pools.indexOf(pool);
       if (ordinal < 0) continue;
-      const slot = table.find(ordinal, item.namespace, item.locator, item.name);
+      const slot = table.find(ordinal, item);
       if (slot === undefined || table.isMarked(slot)) continue;
       const { namespace, locator, name } = item;
       await tombstones.add({ kind: "object", pool, namespace, locator, name });

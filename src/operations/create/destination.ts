@@ -3,7 +3,7 @@ import { FileThread } from "../../threads/file-thread.js";
 import { FolderTarget } from "../../archive/folder-target.js";
 import { MANIFEST_NAME } from "../../archive/format.js";
 import type { Metadata } from "../../archive/metadata.js";
-import { throwIfAborted, UsageError } from "../../errors.js";
+import { throwIfAborted } from "../../errors.js";
 import type { Destination, SecondaryDestination } from "../../replication/destination.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { type SnapshotName, snapshotKey, snapshotName } from "../../snapshots/name.js";
@@ -16,7 +16,7 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { OperationContext } from "../context.js";
 import { retryNotes } from "../open/retry-notes.js";
 import { SeenSnapshots } from "../open/seen-snapshots.js";
-import { openRetrying } from "../open/stores.js";
+import { checkDistinct, openRetrying } from "../open/stores.js";
 
 /** A store for a backup, and how to upload files to it. */
 export interface StoreDestination {
@@ -76,11 +76,11 @@ export class BackupDestination {
       behind = true;
       context.report({ type: "warning", message: leftBehind(error) });
     }
-    if (second?.store.place === first.store.place) {
-      await Promise.all([first.store.close(), second.store.close()]);
-      throw new UsageError(`both stores are the same place: ${first.store.name}`, {
-        hint: "a second copy has to be somewhere else",
-      });
+    try {
+      checkDistinct(store, second?.store);
+    } catch (error) {
+      await Promise.all([store.close(), second?.store.close()]);
+      throw error;
     }
     return new BackupDestination(first, second, behind, context);
   }

@@ -150,7 +150,7 @@ class PoolArchiver {
       const gone: ObjectName[] = [];
       for (let i = 0; i < batch.count; i++) {
         const name = nameAt(batch, i);
-        const slot = table.find(this.#ordinal, name.namespace, name.locator, name.name);
+        const slot = table.find(this.#ordinal, name);
         if (slot !== undefined && stat.errno[i] === 0) {
           const entry = table.entry(slot);
           if (isUnchanged(entry, stat, i)) {
@@ -213,7 +213,7 @@ class PoolArchiver {
     place: Place,
   ): void {
     const { counts, writer } = this.#run;
-    const slot = this.#table?.find(this.#ordinal, name.namespace, name.locator, name.name);
+    const slot = this.#table?.find(this.#ordinal, name);
     if (slot !== undefined) this.#table?.mark(slot);
     counts.objects++;
     counts.objectBytes += state.size;
@@ -248,13 +248,13 @@ class PoolArchiver {
 
   #missing(object: ObjectName, error: CephError): void {
     if (!this.#keepGoing) throw error;
-    const { namespace, locator, name } = object;
+    const { namespace, name } = object;
     const { counts, context } = this.#run;
     const pool = this.#pool.name;
     counts.missingObjects++;
     context.report({ type: "missing", pool, namespace, name, reason: error.message });
     // The object was not deleted: keep that of the base.
-    const slot = this.#table?.find(this.#ordinal, namespace, locator, name);
+    const slot = this.#table?.find(this.#ordinal, object);
     if (slot === undefined || this.#table === undefined) return;
     this.#table.mark(slot);
     const entry = this.#table.entry(slot);

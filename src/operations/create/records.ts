@@ -76,7 +76,7 @@ class EtcdArchiver {
     const baseRecords = base && new BaseRecords(base, context.signal);
     try {
       await this.#records(baseRecords);
-      if (baseRecords !== undefined) await this.#deleted(await baseRecords.rest());
+      if (baseRecords !== undefined) await this.#tombstones.addKeys(await baseRecords.rest());
       await this.#tombstones.flush();
     } finally {
       await baseRecords?.close();
@@ -97,7 +97,7 @@ class EtcdArchiver {
       }
       let changed: EtcdRecord[] = [];
       for (const record of page) {
-        await this.#deleted(await baseRecords.before(record.key));
+        await this.#tombstones.addKeys(await baseRecords.before(record.key));
         const inBase = baseRecords.at(record.key);
         if (inBase === undefined || !this.#isUnchanged(record, inBase)) {
           changed.push(record);
@@ -167,9 +167,5 @@ class EtcdArchiver {
     this.#newLeases = new Set();
     await this.#run.writer.place(0);
     this.#run.writer.leases(leases);
-  }
-
-  async #deleted(keys: readonly Uint8Array[]): Promise<void> {
-    for (const key of keys) await this.#tombstones.add({ kind: "key", key });
   }
 }

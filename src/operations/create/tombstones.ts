@@ -26,6 +26,10 @@ export class TombstonePages {
     if (this.#page.length >= PAGE_ENTRIES || this.#bytes >= PAGE_BYTES) await this.flush();
   }
 
+  async addKeys(keys: readonly Uint8Array[]): Promise<void> {
+    for (const key of keys) await this.add({ kind: "key", key });
+  }
+
   /** Drops tombstones that are not written yet. */
   restart(): void {
     this.#page = [];

@@ -5,8 +5,7 @@ import { CephError, errnoNameOf } from "../../sources/ceph/errors.js";
 import { packNames, sliceNames } from "../../sources/ceph/name-batch.js";
 import type { CephPool } from "../../sources/ceph/pool.js";
 import type { NameBatch, ObjectName, Pair, WriteObject } from "../../sources/ceph/types.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { answer, type AreaChecks, step, wordsOf } from "./check.js";
 
 interface PoolContext {
   readonly cluster: CephCluster;
@@ -26,14 +25,12 @@ export async function checkPool(
 ): Promise<void> {
   const name = `pool ${quoted(pool)}`;
   await withPool(checks, name, pool, "r", context, async (opened) => {
-    const listed = await withDeadline(STEP_MS, context.signal, (signal) =>
-      firstNames(opened, signal),
-    );
+    const listed = await step(context.signal, (signal) => firstNames(opened, signal));
     if (listed === undefined) {
       checks.ok(name, "can be listed, and is empty");
       return;
     }
-    await withDeadline(STEP_MS, context.signal, (signal) => readFirst(opened, listed, signal));
+    await step(context.signal, (signal) => readFirst(opened, listed, signal));
     checks.ok(name, "can be listed and read");
   });
 }
@@ -83,7 +80,7 @@ async function withPool(
     return;
   }
   try {
-    const opened = await withDeadline(STEP_MS, signal, () => cluster.openPool(pool));
+    const opened = await step(signal, () => cluster.openPool(pool));
     try {
       await work(opened);
     } finally {
@@ -157,7 +154,7 @@ function write(
     omapHeader: NOTHING,
     omap,
   };
-  return withDeadline(STEP_MS, signal, (inner) => pool.write([object], inner));
+  return step(signal, (inner) => pool.write([object], inner));
 }
 
 /** Removes the probe, even after an interruption. */
@@ -168,7 +165,7 @@ async function remove(
   probe: ObjectName,
 ): Promise<void> {
   try {
-    await withDeadline(ANSWER_MS, undefined, (signal) => pool.remove(packNames([probe]), signal));
+    await answer(undefined, (signal) => pool.remove(packNames([probe]), signal));
   } catch (error) {
     // The write was denied, so there is nothing to clean up.
     if (error instanceof CephError && error.code === "CEPH_DENIED") return;

@@ -4,8 +4,7 @@ import { userName } from "../../sources/ceph/connect-settings.js";
 import { libradosVersion } from "../../sources/ceph/librados.js";
 import { checkConf, checkKeyring } from "./ceph-files.js";
 import { checkPool, checkTarget } from "./ceph-pool.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { ANSWER_MS, type AreaChecks, step } from "./check.js";
 
 export interface CephChecks {
   readonly ceph: CephOptions;
@@ -62,7 +61,7 @@ async function connect(
   };
   try {
     // Not the signal of the step, which ends with it: the connection keeps its signal.
-    return await withDeadline(STEP_MS, signal, () => CephCluster.connect(quick, signal));
+    return await step(signal, () => CephCluster.connect(quick, signal));
   } catch (error) {
     checks.failedBy("connection", error, "ceph");
     return undefined;
@@ -77,7 +76,7 @@ async function checkPools(
 ): Promise<void> {
   let existing: readonly string[];
   try {
-    existing = await withDeadline(STEP_MS, signal, () => cluster.listPools());
+    existing = await step(signal, () => cluster.listPools());
     checks.ok("pools", existing.length === 0 ? "there are none" : `${existing.length} there`);
   } catch (error) {
     checks.failedBy("pools", error, "ceph", "the user needs the capability mon 'allow r'");

@@ -1,10 +1,23 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
+import { withDeadline } from "../../flow/deadline.js";
 import { inOrder } from "./in-order.js";
 
 /** Longest wait for one answer of a server, ms: a slow server is not down. */
 export const ANSWER_MS = 10_000;
 /** Longest wait for a step, ms: two tries of its calls, and work that ignores its signal. */
-export const STEP_MS = 30_000;
+const STEP_MS = 30_000;
+
+type Work<T> = (signal: AbortSignal) => Promise<T>;
+
+/** Runs a step of a check, for {@link STEP_MS} at most. */
+export function step<T>(signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
+  return withDeadline(STEP_MS, signal, work);
+}
+
+/** Waits for one answer, for {@link ANSWER_MS} at most. */
+export function answer<T>(signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
+  return withDeadline(ANSWER_MS, signal, work);
+}
 
 /** The result of one check, and what to do about it. */
 export interface Check {

@@ -2,8 +2,7 @@ import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { type Alarm, EtcdMember, type MemberStatus } from "../../sources/etcd/member.js";
 import { formatSize } from "../../size-text.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { answer, ANSWER_MS, type AreaChecks, step, wordsOf } from "./check.js";
 
 /** The oldest version that this program is tested with. */
 const OLDEST = [3, 4] as const;
@@ -50,15 +49,13 @@ async function examineEndpoint(
   options: Omit<EtcdOptions, "endpoints">,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const member = await withDeadline(STEP_MS, signal, (inner) =>
-    EtcdMember.connect(endpoint, options, inner),
-  );
+  const member = await step(signal, (inner) => EtcdMember.connect(endpoint, options, inner));
   try {
-    const status = await withDeadline(ANSWER_MS, signal, (inner) => member.status(inner));
+    const status = await answer(signal, (inner) => member.status(inner));
     const findings = newFindings(endpoint, status);
     judgeStatus(findings, status);
     try {
-      judgeAlarms(findings, await withDeadline(ANSWER_MS, signal, (inner) => member.alarms(inner)));
+      judgeAlarms(findings, await answer(signal, (inner) => member.alarms(inner)));
     } catch (error) {
       const { detail } = wordsOf(error, aboutOf(endpoint));
       findings.warnings.push(`alarms unknown (${detail})`);

@@ -3,8 +3,7 @@ import { quoted } from "../../quoted.js";
 import { probeKey } from "../../snapshots/own-keys.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { answer, type AreaChecks, step, wordsOf } from "./check.js";
 
 const PROBE_BYTES = 1024;
 
@@ -28,7 +27,7 @@ export async function probeStore(
   try {
     const sent = Date.now();
     try {
-      await withDeadline(STEP_MS, signal, (inner) => store.put(key, bytes, { signal: inner }));
+      await step(signal, (inner) => store.put(key, bytes, { signal: inner }));
       mayExist = true;
     } catch (error) {
       // The object may exist all the same, unless the store rejected it.
@@ -53,7 +52,7 @@ async function checkHead(
   signal: AbortSignal,
 ): Promise<Date | undefined> {
   try {
-    const found = await withDeadline(STEP_MS, signal, (inner) => store.head(key, inner));
+    const found = await step(signal, (inner) => store.head(key, inner));
     if (found?.size === PROBE_BYTES) {
       checks.ok("head", `${found.size} bytes`);
       return found.modified;
@@ -77,7 +76,7 @@ async function checkGet(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const read = await withDeadline(STEP_MS, signal, async (inner) => {
+    const read = await step(signal, async (inner) => {
       const pieces: Uint8Array[] = [];
       for await (const piece of store.get(key, { signal: inner })) pieces.push(piece);
       return Buffer.concat(pieces);
@@ -98,8 +97,8 @@ async function checkGet(
 /** Removes the probe, even after an interruption. */
 async function checkDelete(checks: AreaChecks, store: SnapStore, key: string): Promise<void> {
   try {
-    await withDeadline(STEP_MS, undefined, (inner) => store.delete(key, inner));
-    const left = await withDeadline(ANSWER_MS, undefined, (inner) => store.head(key, inner));
+    await step(undefined, (inner) => store.delete(key, inner));
+    const left = await answer(undefined, (inner) => store.head(key, inner));
     if (left === undefined) checks.ok("delete", "the probe is gone");
     else checks.failed("delete", `${quoted(key)} is still there`, "remove it by hand");
   } catch (error) {

@@ -3,11 +3,10 @@ import { StoreError } from "../../snapstore/errors.js";
 import { openStore } from "../../snapstore/open-store.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
+import { ANSWER_MS, type AreaChecks, step, wordsOf } from "./check.js";
 import { checkSpace } from "./space.js";
 import { checkClock, checkLock, checkVersioning } from "./store-facts.js";
 import { probeStore } from "./store-probe.js";
-import { withDeadline } from "../../flow/deadline.js";
 
 /**
  * Checks whether a store can keep backups. Resolves with its place; undefined when it cannot be opened.
@@ -23,7 +22,7 @@ export async function checkStore(
   let opened: SnapStore;
   try {
     config = configure();
-    opened = await withDeadline(STEP_MS, signal, () => openStore(config));
+    opened = await step(signal, () => openStore(config));
   } catch (error) {
     checks.failedBy("settings", error, "", "check the settings and credentials of the store");
     return undefined;
@@ -49,7 +48,7 @@ async function examineStore(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const page = await withDeadline(STEP_MS, signal, (inner) =>
+    const page = await step(signal, (inner) =>
       store.list("", { shallow: true, limit: 100, signal: inner }),
     );
     const count = page.objects.length + page.folders.length;
@@ -84,11 +83,7 @@ async function factsOf(
   signal: AbortSignal,
 ): Promise<StoreFacts | undefined> {
   try {
-    return await withDeadline(
-      STEP_MS,
-      signal,
-      async (inner) => (await store.describe?.(inner)) ?? {},
-    );
+    return await step(signal, async (inner) => (await store.describe?.(inner)) ?? {});
   } catch (error) {
     const { detail } = wordsOf(error, store.name);
     checks.skipped("facts", `the store does not say how it keeps things: ${detail}`);

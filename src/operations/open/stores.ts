@@ -37,13 +37,22 @@ export function withTwoStores<T>(
   work: (one: SnapStore, other: SnapStore) => Promise<T>,
   policy?: Partial<StoreRetryPolicy>,
 ): Promise<T> {
-  const distinct = (first: SnapStore, second: SnapStore): Promise<T> => {
-    if (first.place !== second.place) return work(first, second);
-    throw new UsageError(`both stores are the same place: ${first.name}`, {
-      hint: "a second copy has to be somewhere else",
-    });
-  };
   const withOther = (first: SnapStore) =>
-    withStore(other, (second) => distinct(first, second), policy);
+    withStore(
+      other,
+      (second) => {
+        checkDistinct(first, second);
+        return work(first, second);
+      },
+      policy,
+    );
   return withStore(one, withOther, policy);
+}
+
+/** Throws UsageError when two stores are in the same place. */
+export function checkDistinct(one: SnapStore, other: SnapStore | undefined): void {
+  if (one.place !== other?.place) return;
+  throw new UsageError(`both stores are the same place: ${one.name}`, {
+    hint: "a second copy has to be somewhere else",
+  });
 }

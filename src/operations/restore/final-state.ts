@@ -59,11 +59,7 @@ export class FinalState {
         } else if (item.kind === "object") {
           const pool = known.get(item.pool);
           if (pool === undefined) continue;
-          const { namespace, locator, name } = item;
-          this.#table.set(pool, namespace, locator, name, {
-            ...item,
-            backup: ordinal + item.backup,
-          });
+          this.#table.set(pool, item, { ...item, backup: ordinal + item.backup });
         }
       }
     }
@@ -82,9 +78,9 @@ export class FinalState {
     return entry.backup === backup && entry.file === file && entry.offset === offset;
   }
 
-  #slot({ pool, namespace, locator, name }: EntryName): number | undefined {
-    const ordinal = this.#pools.get(pool);
-    return ordinal === undefined ? undefined : this.#table.find(ordinal, namespace, locator, name);
+  #slot(object: EntryName): number | undefined {
+    const ordinal = this.#pools.get(object.pool);
+    return ordinal === undefined ? undefined : this.#table.find(ordinal, object);
   }
 }
 

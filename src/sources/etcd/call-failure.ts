@@ -18,8 +18,7 @@ interface CallFailure {
   readonly error: EtcdError;
 }
 
-interface Rule {
-  readonly pattern: RegExp;
+interface Meaning {
   readonly code: EtcdErrorCode;
   readonly remedy: Remedy;
   readonly hint?: string;
@@ -27,10 +26,11 @@ interface Rule {
 }
 
 const LOGIN = ["user", "password"];
+const CHECK_LOGIN = "check user and password";
 const TLS_FILES = ["cacert", "cert", "key"];
 
 /** By messages of the server, from etcd's `api/v3rpc/rpctypes/error.go`: gRPC codes alone are too coarse. */
-const RULES: readonly Rule[] = [
+const RULES: readonly (Meaning & { readonly pattern: RegExp })[] = [
   { pattern: /has been compacted/, code: "ETCD_COMPACTED", remedy: "none" },
   {
     pattern: /database space exceeded/,
@@ -54,7 +54,7 @@ const RULES: readonly Rule[] = [
     pattern: /authentication failed|invalid user|user name not found/,
     code: "ETCD_AUTH",
     remedy: "none",
-    hint: "check user and password",
+    hint: CHECK_LOGIN,
     settings: LOGIN,
   },
   {
@@ -120,35 +120,26 @@ export function callFailure(
       ),
     };
   }
-  for (const rule of RULES) {
-    if (rule.pattern.test(details)) return { remedy: rule.remedy, error: error(rule.code, rule) };
-  }
+  const rule = RULES.find(({ pattern }) => pattern.test(details)) ?? ruleOfStatus(grpcCode, secure);
+  return { remedy: rule.remedy, error: error(rule.code, rule) };
+}
+
+function ruleOfStatus(grpcCode: number | undefined, secure: boolean): Meaning {
   switch (grpcCode) {
-    case status.UNAVAILABLE:
-      return {
-        remedy: "retry",
-        // A server that expects the other scheme may close the connection without an answer.
-        error: error("ETCD_UNAVAILABLE", {
-          hint: secure
-            ? "is etcd running there? If it does not use TLS, write http://"
-            : "is etcd running there? If it uses TLS, write https://",
-          settings: ["etcd"],
-        }),
-      };
+    case status.UNAVAILABLE: {
+      // A server that expects the other scheme may close the connection without an answer.
+      const scheme = secure ? "does not use TLS, write http://" : "uses TLS, write https://";
+      const hint = `is etcd running there? If it ${scheme}`;
+      return { code: "ETCD_UNAVAILABLE", remedy: "retry", hint, settings: ["etcd"] };
+    }
     case status.UNAUTHENTICATED:
-      return {
-        remedy: "token",
-        error: error("ETCD_AUTH", { hint: "check user and password", settings: LOGIN }),
-      };
+      return { code: "ETCD_AUTH", remedy: "token", hint: CHECK_LOGIN, settings: LOGIN };
     case status.PERMISSION_DENIED:
-      return {
-        remedy: "none",
-        error: error("ETCD_AUTH", { hint: "the user needs a role such as root" }),
-      };
+      return { code: "ETCD_AUTH", remedy: "none", hint: "the user needs a role such as root" };
     case status.RESOURCE_EXHAUSTED:
-      return { remedy: "smaller", error: error("ETCD_TOO_LARGE") };
+      return { code: "ETCD_TOO_LARGE", remedy: "smaller" };
     default:
-      return { remedy: "none", error: error("ETCD_IO") };
+      return { code: "ETCD_IO", remedy: "none" };
   }
 }
 

@@ -21,7 +21,7 @@ import { type Forger, joinSealed, splitSealed } from "./forge.js";
 import { object, record, type SampleContents } from "./sample.js";
 import { fixedSlot } from "./fixed-keys.js";
 
-/** Statements of docs/format.md, each broken by someone who has the passphrase. */
+/** Violations of docs/format.md, each sealed with the passphrase. */
 
 type Rest = Partial<Omit<Fault, "code" | "spoil">>;
 
@@ -44,7 +44,7 @@ function write(item: IndexItem): Buffer {
   return Buffer.from(out.view());
 }
 
-/** INDEX.bin with other items; bytes stand for an item that our writer cannot make. */
+/** INDEX.bin with other items; bytes are an item that the writer cannot make. */
 function index(
   reason: RegExp,
   change: (items: IndexItem[]) => readonly (IndexItem | Buffer)[],
@@ -66,7 +66,7 @@ function index(
   );
 }
 
-/** The items, with what `change` makes of each of a kind. */
+/** The items, with `change` applied to each of a kind. */
 function each<K extends IndexItem["kind"]>(
   kind: K,
   change: (item: Extract<IndexItem, { kind: K }>) => IndexItem | Buffer,
@@ -113,7 +113,7 @@ function changedTar(reason: RegExp, change: (tar: Buffer) => Buffer): Fault {
   });
 }
 
-/** A header block with `bytes` at `at`, and the sum that it then has. */
+/** A header block with `bytes` at `at`, and a valid checksum. */
 function header(block: Buffer, at: number, bytes: string): Buffer {
   const out = Buffer.from(block);
   out.write(bytes, at, "latin1");
