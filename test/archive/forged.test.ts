@@ -29,7 +29,7 @@ async function forger(): Promise<Forger> {
 }
 
 /** Asserts that the backup is rejected as damaged in `file`, in the memory of a valid one. */
-async function refused(
+async function rejected(
   t: ExecutionContext,
   forged: Forger,
   what: string,
@@ -56,13 +56,13 @@ for (const [name, type] of [
     const forged = await forger();
     const frames = [bomb(MIB - 1024)];
     await forged.replace(name, forged.sealFrames(type, 0, frames));
-    await refused(t, forged, "a bomb", name);
+    await rejected(t, forged, "a bomb", name);
   });
 
   test(`${name}: a frame that claims 2^60 bytes is rejected without allocating their memory`, async (t) => {
     const forged = await forger();
     await forged.replace(name, forged.sealFrames(type, 0, [boast(1n << 60n)]));
-    await refused(t, forged, "a boast", name);
+    await rejected(t, forged, "a boast", name);
   });
 
   test(`${name}: a header that asks for chunks above 64 MiB is rejected without allocating their memory`, async (t) => {
@@ -70,7 +70,7 @@ for (const [name, type] of [
       const forged = await forger();
       const file = forged.sealFrames(type, 0, [compress(Buffer.from("x"))], chunkBytes);
       await forged.replace(name, file);
-      await refused(t, forged, `${chunkBytes}`, name);
+      await rejected(t, forged, `${chunkBytes}`, name);
     }
   });
 }
@@ -85,7 +85,7 @@ test("METADATA.bin: bombs, forged sizes and absurd chunk sizes are rejected with
   for (const [what, frames, chunkBytes] of cases) {
     const forged = await forger();
     await forged.setMetadataFile(forged.sealFrames(FileType.metadata, 0, frames, chunkBytes));
-    await refused(t, forged, what, METADATA_NAME);
+    await rejected(t, forged, what, METADATA_NAME);
   }
 });
 
@@ -101,7 +101,7 @@ test("METADATA.bin: facts of absurd lengths or depth are rejected without alloca
   for (const [what, plain] of Object.entries(absurd)) {
     const forged = await forger();
     await forged.setMetadataPlain(plain);
-    await refused(t, forged, what, METADATA_NAME);
+    await rejected(t, forged, what, METADATA_NAME);
   }
 });
 
@@ -109,7 +109,7 @@ test("INDEX.bin: an item of an absurd length does not bring the file into memory
   for (const claim of ["5b0000ffffffffffff", "8300005b0000ffffffffffff", "8300005a05000001"]) {
     const forged = await forger();
     await forged.replace("INDEX.bin", forged.sealFrames(FileType.index, 0, beginningWith(claim)));
-    await refused(t, forged, claim, "INDEX.bin");
+    await rejected(t, forged, claim, "INDEX.bin");
   }
 });
 
@@ -117,7 +117,7 @@ test("INDEX.bin: the largest item is in memory twice at most", async (t) => {
   const forged = await forger();
   const frames = beginningWith("8300005a04ffff00");
   await forged.replace("INDEX.bin", forged.sealFrames(FileType.index, 0, frames));
-  await refused(t, forged, "80 MiB", "INDEX.bin", ALLOWED_KIB + (160 << 10));
+  await rejected(t, forged, "80 MiB", "INDEX.bin", ALLOWED_KIB + (160 << 10));
 });
 
 /** 512 MiB in chunks of 1 MiB that take a few bytes each: what `hex` says, and zeros. */
@@ -139,7 +139,7 @@ test("a tar entry of an absurd size is rejected without allocating memory", asyn
   for (const [what, header] of Object.entries(sizes)) {
     const forged = await forger();
     await forged.replaceArchive(ARCHIVE, 0, Buffer.concat([header, Buffer.alloc(4096)]));
-    await refused(t, forged, what, ARCHIVE);
+    await rejected(t, forged, what, ARCHIVE);
   }
 });
 
@@ -158,7 +158,7 @@ test("CBOR of absurd counts and lengths in the tar is rejected without allocatin
     content.set(bytes);
     const tar = Buffer.concat([encodeTarHeader(path, bytes.length), content, TAR_END]);
     await forged.replaceArchive(ARCHIVE, 0, tar);
-    await refused(t, forged, `${path} ${hex}`, ARCHIVE);
+    await rejected(t, forged, `${path} ${hex}`, ARCHIVE);
   }
 });
 
@@ -178,7 +178,7 @@ test("entries of millions of small items are rejected without allocating memory"
     const rest = Buffer.alloc(-content.length & 511);
     const tar = Buffer.concat([encodeTarHeader(path, content.length), content, rest, TAR_END]);
     await forged.replaceArchive(ARCHIVE, 0, tar);
-    await refused(t, forged, path, ARCHIVE, 350 << 10);
+    await rejected(t, forged, path, ARCHIVE, 350 << 10);
   }
 });
 
@@ -218,6 +218,6 @@ test("MANIFEST.json and METADATA.bin of 10 GiB are rejected before they are read
     const path = join(forged.folder, name);
     writeFileSync(path, "{");
     truncateSync(path, 10 * 2 ** 30);
-    await refused(t, forged, name, name);
+    await rejected(t, forged, name, name);
   }
 });

@@ -37,7 +37,7 @@ export interface Decoder {
   readonly seed: keyof Seeds;
   run(bytes: Buffer): void | Promise<void>;
   /** Whether this is an error that the decoder rejects input with. */
-  refuses(error: unknown): boolean;
+  rejects(error: unknown): boolean;
 }
 
 const archive = (error: unknown) => error instanceof ArchiveError;
@@ -48,7 +48,7 @@ function sequence(name: string, seed: keyof Seeds, decode: (from: CborReader) =>
   return {
     name,
     seed,
-    refuses: cbor,
+    rejects: cbor,
     run: (bytes) => {
       const reader = new CborReader(bytes);
       while (!reader.atEnd) decode(reader);
@@ -65,11 +65,11 @@ export const SEED_NAME = snapshotName({
 });
 
 export const DECODERS: readonly Decoder[] = [
-  { name: "header", seed: "header", refuses: archive, run: (b) => void decodeHeader(b, "f") },
+  { name: "header", seed: "header", rejects: archive, run: (b) => void decodeHeader(b, "f") },
   {
     name: "manifest",
     seed: "manifest",
-    refuses: archive,
+    rejects: archive,
     // Only the bytes that were written are decoded to this.
     run: (bytes) => {
       if (encodeManifest(decodeManifest(bytes)) !== bytes.toString("latin1")) {
@@ -77,11 +77,11 @@ export const DECODERS: readonly Decoder[] = [
       }
     },
   },
-  { name: "metadata", seed: "metadata", refuses: archive, run: (b) => void decodeMetadata(b) },
+  { name: "metadata", seed: "metadata", rejects: archive, run: (b) => void decodeMetadata(b) },
   {
     name: "own name",
     seed: "metadata",
-    refuses: archive,
+    rejects: archive,
     run: (bytes) => void checkBackupName(SEED_NAME, decodeMetadata(bytes), "f"),
   },
   sequence("index items", "index", decodeIndexItem),
@@ -93,14 +93,14 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: "tar block",
     seed: "tar",
-    refuses: tar,
+    rejects: tar,
     run: (bytes) => void decodeTarBlock(Buffer.concat([bytes, Buffer.alloc(TAR_BLOCK)])),
   },
-  { name: "pax", seed: "tar", refuses: tar, run: (b) => void decodePax(b.subarray(TAR_BLOCK)) },
+  { name: "pax", seed: "tar", rejects: tar, run: (b) => void decodePax(b.subarray(TAR_BLOCK)) },
   {
     name: "path",
     seed: "tar",
-    refuses: () => false,
+    rejects: () => false,
     run: (bytes) => {
       parsePath(bytes.toString("latin1", 0, 100));
       decodePart(bytes.toString("latin1", 0, 100));
@@ -109,7 +109,7 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: "tar",
     seed: "tar",
-    refuses: archive,
+    rejects: archive,
     run: async (bytes) => {
       for await (const { chunk } of readTar(chunksOf(bytes), "f")) chunk.release();
     },

@@ -23,7 +23,7 @@ async function decodeOne(choice: SeededChoice, seeds: Seeds): Promise<string | u
   try {
     await decoder.run(bytes);
   } catch (error) {
-    if (decoder.refuses(error)) return undefined;
+    if (decoder.rejects(error)) return undefined;
     const stack = error instanceof Error ? error.stack : String(error);
     return `${decoder.name} of ${bytes.toString("hex").slice(0, 2000)} (${how}): ${stack}`;
   }

@@ -159,7 +159,7 @@ export function decodePax(bytes: Buffer): PaxRecords {
     if (key !== "path" && key !== "size" && key !== "mtime") {
       throw new TarError("a pax record that is not of this format");
     }
-    if (records[key] !== undefined) throw new TarError("a pax record that comes twice");
+    if (records[key] !== undefined) throw new TarError("a duplicate pax record");
     if (key === "path") records.path = parsePaxPath(value);
     else if (key === "size") records.size = parseSize(value);
     else records.mtime = parseTime(value);

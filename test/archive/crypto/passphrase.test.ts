@@ -97,8 +97,8 @@ test("headers that are not authentic share one limit, whatever their salts are",
 });
 
 test("a header that costs more than create offers is reported before the cost is spent", async (t) => {
-  const told: KdfDemand[] = [];
-  const keys = new PassphraseKeys(Buffer.from("p"), (demand) => told.push(demand));
+  const reported: KdfDemand[] = [];
+  const keys = new PassphraseKeys(Buffer.from("p"), (demand) => reported.push(demand));
   for (const costs of [
     [CHEAP_KDF],
     [KDF_COSTS.moderate],
@@ -106,20 +106,20 @@ test("a header that costs more than create offers is reported before the cost is
     [1, 2, 3, 4].map(() => KDF_COSTS.moderate),
   ]) {
     keys.checkDemand(costs, "METADATA.bin");
-    t.deepEqual(told, []);
+    t.deepEqual(reported, []);
   }
   const { sensitive } = KDF_COSTS;
   keys.checkDemand([{ ...sensitive, memoryKiB: sensitive.memoryKiB + 1, passes: 1 }], "f");
   keys.checkDemand([{ ...sensitive, passes: 5 }], "f");
   keys.checkDemand([sensitive, KDF_COSTS.moderate], "METADATA.bin");
-  t.deepEqual(told, [
+  t.deepEqual(reported, [
     { file: "f", slots: 1, memoryKiB: sensitive.memoryKiB + 1, passes: 1 },
     { file: "f", slots: 1, memoryKiB: sensitive.memoryKiB, passes: 5 },
     { file: "METADATA.bin", slots: 2, memoryKiB: sensitive.memoryKiB, passes: 7 },
   ]);
   // Rejected costs are not reported: they are not spent.
   t.throws(() => keys.checkDemand([{ ...KDF_CEILING, passes: 9 }], "f"));
-  t.is(told.length, 3);
+  t.is(reported.length, 3);
 });
 
 test("a reader accepts the costs of create and the ceiling", (t) => {

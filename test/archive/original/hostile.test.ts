@@ -31,7 +31,7 @@ async function measured(folder: string): Promise<Measured> {
 
 let honest: Promise<Measured> | undefined;
 
-async function refused(t: ExecutionContext, what: string, folder: string): Promise<void> {
+async function rejected(t: ExecutionContext, what: string, folder: string): Promise<void> {
   honest ??= (async () => {
     const sample = newFolder();
     await writeOriginal(sample, [{ records: [["k", Buffer.from("v")]] }]);
@@ -59,7 +59,7 @@ test("frames of absurd lengths are rejected without allocating memory", async (t
   for (const length of [0n, 15n, 2n ** 30n, 2n ** 30n + 1n, 2n ** 62n, 2n ** 64n - 1n]) {
     const bytes = Buffer.from(whole);
     bytes.writeBigUInt64BE(length, 8);
-    await refused(t, `${length}`, await oneFrame(bytes));
+    await rejected(t, `${length}`, await oneFrame(bytes));
   }
 });
 
@@ -76,7 +76,7 @@ test("invalid snappy blocks and absurd lengths are rejected without allocating m
   };
   for (const [what, hex] of Object.entries(blocks)) {
     const block = Buffer.from(hex, "hex");
-    await refused(t, what, await oneFrame(await frame(10, Buffer.alloc(0), { block })));
+    await rejected(t, what, await oneFrame(await frame(10, Buffer.alloc(0), { block })));
   }
 });
 
@@ -97,10 +97,10 @@ test("MessagePack of absurd counts and depths is rejected without allocating mem
     "more after it": Buffer.concat([recordsPayload([]), Buffer.from([0])]),
   };
   for (const [what, payload] of Object.entries(payloads)) {
-    await refused(t, what, await oneFrame(await frame(10, payload)));
+    await rejected(t, what, await oneFrame(await frame(10, payload)));
   }
   const object = encode({ OMAPData: [], XATTRData: {}, Content: "", Name: "", Namespace: "" });
-  await refused(t, "an object without a pool", await oneFrame(await frame(20, object)));
+  await rejected(t, "an object without a pool", await oneFrame(await frame(20, object)));
 });
 
 test("METADATA.bin that claims a billion objects is rejected without allocating a table", async (t) => {
@@ -111,7 +111,7 @@ test("METADATA.bin that claims a billion objects is rejected without allocating 
     "hex",
   );
   writeFileSync(join(folder, "METADATA.bin"), await frame(30, claims));
-  await refused(t, "a billion times", folder);
+  await rejected(t, "a billion times", folder);
 });
 
 test("millions of records in one frame are read a page at a time", async (t) => {

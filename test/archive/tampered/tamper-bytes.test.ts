@@ -25,7 +25,7 @@ for (const name of SEALED) {
       const changed = Buffer.from(bytes);
       changed[at] = (changed[at] as number) ^ (1 + (at % 255));
       // The header with the type or number of another file is not authentic either.
-      await backup.refuses(t, { [name]: changed }, ["DAMAGED"], `${name} byte ${at}`);
+      await backup.rejects(t, { [name]: changed }, ["DAMAGED"], `${name} byte ${at}`);
     }
     t.true(bytes.length > 200);
   });
@@ -36,7 +36,7 @@ for (const name of SEALED) {
     for (let length = 0; length < bytes.length; length++) {
       const changed = bytes.subarray(0, length);
       const what = `${name} of ${length} bytes`;
-      const { lines } = await backup.refuses(t, { [name]: changed }, ["DAMAGED"], what);
+      const { lines } = await backup.rejects(t, { [name]: changed }, ["DAMAGED"], what);
       if (lines.length > 0) t.fail(`${what}: handed on before the length was compared`);
     }
     t.true(bytes.length > 200);
@@ -47,7 +47,7 @@ for (const name of SEALED) {
     const bytes = backup.bytesOf(name);
     for (const more of [Buffer.alloc(1), Buffer.alloc(4), bytes.subarray(-40), bytes]) {
       const changed = Buffer.concat([bytes, more]);
-      await backup.refuses(t, { [name]: changed }, ["DAMAGED"], `${more.length} more`);
+      await backup.rejects(t, { [name]: changed }, ["DAMAGED"], `${more.length} more`);
     }
     t.pass();
   });
@@ -82,7 +82,7 @@ test("MANIFEST.json: truncation at each length is found", async (t) => {
   const bytes = backup.bytesOf(MANIFEST);
   for (let length = 0; length < bytes.length; length++) {
     const changed = bytes.subarray(0, length);
-    await backup.refuses(t, { [MANIFEST]: changed }, ["DAMAGED"], `${length} bytes`);
+    await backup.rejects(t, { [MANIFEST]: changed }, ["DAMAGED"], `${length} bytes`);
   }
   t.true(bytes.length > 200);
 });

@@ -35,7 +35,7 @@ test("any two swapped chunks are found", async (t) => {
       swapped[j] = chunks[i] as Buffer;
       const changed = joinSealed({ header, chunks: swapped });
       const what = `chunks ${i} and ${j}`;
-      const { error } = await backup.refuses(t, { [FIRST]: changed }, ["DAMAGED"], what);
+      const { error } = await backup.rejects(t, { [FIRST]: changed }, ["DAMAGED"], what);
       t.is(error?.chunk, i, what);
     }
   }
@@ -50,7 +50,7 @@ test("a chunk in the place of another is found, and the error names the place", 
       if (i === j || one.length !== other.length) continue;
       ofOneLength++;
       const changed = joinSealed({ header, chunks: chunks.with(i, other) });
-      const { error } = await backup.refuses(t, { [FIRST]: changed }, ["DAMAGED"], `${j} at ${i}`);
+      const { error } = await backup.rejects(t, { [FIRST]: changed }, ["DAMAGED"], `${j} at ${i}`);
       t.is(error?.chunk, i);
       t.is(error?.file, FIRST);
     }
@@ -64,14 +64,14 @@ test("a removed or repeated chunk is found", async (t) => {
     const { header, chunks } = chunksOf(backup, name);
     for (const [i, chunk] of chunks.entries()) {
       const without = joinSealed({ header, chunks: chunks.toSpliced(i, 1) });
-      await backup.refuses(t, { [name]: without }, ["DAMAGED"], `${name} without ${i}`);
+      await backup.rejects(t, { [name]: without }, ["DAMAGED"], `${name} without ${i}`);
       const twice = joinSealed({ header, chunks: chunks.toSpliced(i, 0, chunk) });
-      await backup.refuses(t, { [name]: twice }, ["DAMAGED"], `${name} with ${i} twice`);
+      await backup.rejects(t, { [name]: twice }, ["DAMAGED"], `${name} with ${i} twice`);
     }
     // The same length as before: one chunk is replaced by the one before it.
     for (let i = 1; i < chunks.length; i++) {
       const changed = joinSealed({ header, chunks: chunks.with(i, chunks[i - 1] as Buffer) });
-      await backup.refuses(t, { [name]: changed }, ["DAMAGED"], `${name} ${i - 1} for ${i}`);
+      await backup.rejects(t, { [name]: changed }, ["DAMAGED"], `${name} ${i - 1} for ${i}`);
     }
   }
   t.pass();
@@ -81,10 +81,10 @@ test("reversed or rotated chunks are found", async (t) => {
   const backup = await make(t);
   const { header, chunks } = chunksOf(backup, FIRST);
   const reversed = joinSealed({ header, chunks: chunks.toReversed() });
-  await backup.refuses(t, { [FIRST]: reversed }, ["DAMAGED"], "reversed");
+  await backup.rejects(t, { [FIRST]: reversed }, ["DAMAGED"], "reversed");
   for (let by = 1; by < chunks.length; by++) {
     const moved = joinSealed({ header, chunks: [...chunks.slice(by), ...chunks.slice(0, by)] });
-    const { lines } = await backup.refuses(t, { [FIRST]: moved }, ["DAMAGED"], `by ${by}`);
+    const { lines } = await backup.rejects(t, { [FIRST]: moved }, ["DAMAGED"], `by ${by}`);
     t.false(lines.some((line) => line.startsWith("data ")));
   }
 });
@@ -99,7 +99,7 @@ test("a chunk of another file of the backup is found in the same place", async (
     if (other === undefined || other.length !== chunk.length) continue;
     ofOneLength++;
     const changed = joinSealed({ header, chunks: chunks.with(i, other) });
-    const { error } = await backup.refuses(t, { [FIRST]: changed }, ["DAMAGED"], `chunk ${i}`);
+    const { error } = await backup.rejects(t, { [FIRST]: changed }, ["DAMAGED"], `chunk ${i}`);
     t.is(error?.chunk, i);
   }
   t.true(ofOneLength > 2);
@@ -113,7 +113,7 @@ test("a chunk of another backup with the same passphrase is found in the same pl
   for (const [i, other] of chunksOf(twin, FIRST).chunks.entries()) {
     t.is(chunks[i]?.length, other.length, "the two hold the same");
     const changed = joinSealed({ header, chunks: chunks.with(i, other) });
-    const { error } = await backup.refuses(t, { [FIRST]: changed }, ["DAMAGED"], `chunk ${i}`);
+    const { error } = await backup.rejects(t, { [FIRST]: changed }, ["DAMAGED"], `chunk ${i}`);
     t.is(error?.chunk, i);
   }
 });
@@ -125,7 +125,7 @@ test("a wrong chunk length is found", async (t) => {
   for (const length of [0, 1, 15, 16, 17, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff]) {
     const changed = Buffer.from(bytes);
     changed.writeUInt32LE(length, header.length);
-    const { error } = await backup.refuses(t, { [FIRST]: changed }, ["DAMAGED"], `${length}`);
+    const { error } = await backup.rejects(t, { [FIRST]: changed }, ["DAMAGED"], `${length}`);
     t.is(error?.chunk, 0);
   }
 });

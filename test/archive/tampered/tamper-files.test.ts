@@ -84,8 +84,8 @@ test("each sealed file under the name of another is found", async (t) => {
       if (name === other) continue;
       const changed = { [name]: backup.bytesOf(other) };
       const what = `${other} as ${name}`;
-      await backup.refuses(t, changed, ["DAMAGED", "DOES_NOT_BELONG"], what);
-      await backup.refuses(
+      await backup.rejects(t, changed, ["DAMAGED", "DOES_NOT_BELONG"], what);
+      await backup.rejects(
         t,
         { ...changed, [other]: backup.bytesOf(name) },
         ["DAMAGED", "DOES_NOT_BELONG"],
@@ -101,7 +101,7 @@ test("two swapped ARCHIVE files of one length are DOES_NOT_BELONG", async (t) =>
   const [first, second] = ["ARCHIVE00000.bin", "ARCHIVE00001.bin"];
   t.is(backup.bytesOf(first).length, backup.bytesOf(second).length, "lengths give nothing away");
   const changed = { [first]: backup.bytesOf(second), [second]: backup.bytesOf(first) };
-  const { lines } = await backup.refuses(t, changed, ["DOES_NOT_BELONG"], "swapped");
+  const { lines } = await backup.rejects(t, changed, ["DOES_NOT_BELONG"], "swapped");
   t.deepEqual(lines, []);
 });
 
@@ -116,16 +116,16 @@ test("each file of another backup with the same passphrase is found, also of the
   for (const name of [...SEALED, "MANIFEST.json"]) {
     const other = twin.bytesOf(name);
     if (name !== "METADATA.bin") t.is(other.length, backup.bytesOf(name).length, name);
-    await backup.refuses(t, { [name]: other }, expected[name] ?? ["DOES_NOT_BELONG"], name);
+    await backup.rejects(t, { [name]: other }, expected[name] ?? ["DOES_NOT_BELONG"], name);
   }
   const both = {
     "MANIFEST.json": twin.bytesOf("MANIFEST.json"),
     "METADATA.bin": twin.bytesOf("METADATA.bin"),
   };
-  await backup.refuses(t, both, ["DOES_NOT_BELONG"], "its facts and manifest");
+  await backup.rejects(t, both, ["DOES_NOT_BELONG"], "its facts and manifest");
   for (const name of SEALED.slice(0, 3)) {
     const rest = { ...both, [name]: twin.bytesOf(name) };
-    await backup.refuses(t, rest, ["DOES_NOT_BELONG"], `its facts, manifest and ${name}`);
+    await backup.rejects(t, rest, ["DOES_NOT_BELONG"], `its facts, manifest and ${name}`);
   }
 });
 
@@ -146,6 +146,6 @@ test("a file of a backup of an incremental's base, which shares its salt, is fou
   for (const name of ["ARCHIVE00000.bin", "ARCHIVE00001.bin"]) {
     const other = readFileSync(join(baseFolder, name));
     t.is(other.length, backup.bytesOf(name).length);
-    await backup.refuses(t, { [name]: other }, ["DOES_NOT_BELONG"], name);
+    await backup.rejects(t, { [name]: other }, ["DOES_NOT_BELONG"], name);
   }
 });

@@ -171,7 +171,7 @@ test("only a block of zeros is the end of a tar", (t) => {
 });
 
 test("any block and any pax records are read or rejected with a TarError", (t) => {
-  const refusedOrRead = (read: () => unknown) => {
+  const rejectedOrRead = (read: () => unknown) => {
     try {
       read();
     } catch (error) {
@@ -184,8 +184,8 @@ test("any block and any pax records are read or rejected with a TarError", (t) =
     fc.property(mutation, fc.uint8Array({ maxLength: 60 }), (changes, pax) => {
       const block = Buffer.from(template);
       for (const [at, value] of changes) block[at] = value;
-      refusedOrRead(() => decodeTarBlock(block));
-      refusedOrRead(() => decodePax(Buffer.from(pax)));
+      rejectedOrRead(() => decodeTarBlock(block));
+      rejectedOrRead(() => decodePax(Buffer.from(pax)));
     }),
     { numRuns: 2000 },
   );

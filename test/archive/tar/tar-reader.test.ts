@@ -27,7 +27,7 @@ function entry(path: string, content: Uint8Array, mtime?: bigint): Buffer {
   return Buffer.concat([encodeTarHeader(path, content.length, mtime), content, padding]);
 }
 
-async function refused(tar: Buffer): Promise<string> {
+async function rejected(tar: Buffer): Promise<string> {
   try {
     await read(tar);
     return "read";
@@ -71,27 +71,27 @@ test("entries are the same, however the tar is cut into chunks", async (t) => {
 test("a tar ends with two blocks of zeros, no fewer and no more", async (t) => {
   const one = entry("ceph/p/-/o", Buffer.from("data"), 5n);
   const zeros = (blocks: number) => Buffer.alloc(blocks * TAR_BLOCK);
-  t.is(await refused(Buffer.concat([one, zeros(2)])), "read");
-  t.regex(await refused(Buffer.concat([one, zeros(3)])), /after the end/);
-  t.regex(await refused(Buffer.concat([one, zeros(2), Buffer.alloc(1)])), /after the end/);
-  t.regex(await refused(Buffer.concat([one, zeros(1)])), /has no end/);
-  t.regex(await refused(one), /has no end/);
-  t.regex(await refused(Buffer.alloc(0)), /has no end/);
-  t.regex(await refused(Buffer.concat([zeros(1), one, zeros(2)])), /after the end/);
-  t.regex(await refused(Buffer.concat([zeros(2), one])), /after the end/);
+  t.is(await rejected(Buffer.concat([one, zeros(2)])), "read");
+  t.regex(await rejected(Buffer.concat([one, zeros(3)])), /after the end/);
+  t.regex(await rejected(Buffer.concat([one, zeros(2), Buffer.alloc(1)])), /after the end/);
+  t.regex(await rejected(Buffer.concat([one, zeros(1)])), /has no end/);
+  t.regex(await rejected(one), /has no end/);
+  t.regex(await rejected(Buffer.alloc(0)), /has no end/);
+  t.regex(await rejected(Buffer.concat([zeros(1), one, zeros(2)])), /after the end/);
+  t.regex(await rejected(Buffer.concat([zeros(2), one])), /after the end/);
 });
 
 test("a tar cut off at any byte has no end", async (t) => {
   const tar = Buffer.concat([entry("ceph/p/-/o", Buffer.from("data"), -1n), TAR_END]);
   for (let length = 0; length < tar.length; length++) {
-    t.regex(await refused(tar.subarray(0, length)), /has no end/, `${length}`);
+    t.regex(await rejected(tar.subarray(0, length)), /has no end/, `${length}`);
   }
 });
 
 test("pax records belong to the entry right after them", async (t) => {
   const whole = encodeTarHeader("ceph/p/-/o", 0, 5n);
   const pax = whole.subarray(0, 2 * TAR_BLOCK);
-  t.is(await refused(Buffer.concat([whole, TAR_END])), "read");
-  t.regex(await refused(Buffer.concat([pax, TAR_END])), /pax header without its entry/);
-  t.regex(await refused(Buffer.concat([pax, whole, TAR_END])), /pax header without its entry/);
+  t.is(await rejected(Buffer.concat([whole, TAR_END])), "read");
+  t.regex(await rejected(Buffer.concat([pax, TAR_END])), /pax header without its entry/);
+  t.regex(await rejected(Buffer.concat([pax, whole, TAR_END])), /pax header without its entry/);
 });

@@ -143,9 +143,9 @@ test.serial("a backup alone is restored though its index is damaged, if asked", 
     const folder = join(damaged(name, "INDEX"), name);
     const restore = ["restore", "--outputdir", folder, ...into()];
     await emptyTarget();
-    const refused = await backuptool(restore);
-    t.is(refused.code, 11, refused.stderr);
-    t.regex(refused.stderr, /a backup alone is restored without its index \(--no-check-first\)/);
+    const rejected = await backuptool(restore);
+    t.is(rejected.code, 11, rejected.stderr);
+    t.regex(rejected.stderr, /a backup alone is restored without its index \(--no-check-first\)/);
     t.deepEqual(await held(), { objects: 0, keys: "" });
     const { code, stderr } = await backuptool([...restore, "--no-check-first"]);
     t.is(code, 0, stderr);

@@ -280,7 +280,7 @@ test("the first of a repeated object counts everywhere, and other contents are r
   });
   const first = [named("one", "first"), named("two", "same"), named("cold", "", "btrdbcold")];
   const opened = { env: { BACKUPTOOL_PASSPHRASE: env.BACKUPTOOL_NEW_PASSPHRASE } };
-  const told = /^warning: .*holds the ceph object "btrdbhot"\/"one" again with other contents/m;
+  const warning = /^warning: .*holds the ceph object "btrdbhot"\/"one" again with other contents/m;
   for (const [kind, again, code] of [
     ["other", [named("one", "other"), named("two", "same")], 3],
     ["same", [named("one", "first"), named("two", "same")], 0],
@@ -292,7 +292,7 @@ test("the first of a repeated object counts everywhere, and other contents are r
     const restored = await backuptool(["restore", "--outputdir", old, ...into], { env });
     for (const run of [inspected, converted, restored]) {
       t.is(run.code, code, run.stderr);
-      t.is(told.test(run.stderr), kind === "other", run.stderr);
+      t.is(warning.test(run.stderr), kind === "other", run.stderr);
       t.regex(run.stderr, /holds objects more than once: 2 frames/);
     }
     const content = async () => (await poolState(hot)) as { path: string; sha256: string }[];

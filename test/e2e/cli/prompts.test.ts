@@ -129,9 +129,9 @@ test.serial("clear deletes after a yes, and with --yes it does not ask", async (
   t.is(asked.stdout.toString(), "deleted etcd keys\ndone\n");
   t.deepEqual(await etcd.pairs(), []);
   await etcd.ctl("put", "key", "value");
-  const told = await onTerminal([...args, "--yes"], []);
-  t.is(told.code, 0);
-  t.false(told.raw.includes("?"));
+  const withYes = await onTerminal([...args, "--yes"], []);
+  t.is(withYes.code, 0);
+  t.false(withYes.raw.includes("?"));
   t.deepEqual(await etcd.pairs(), []);
   await etcd.ctl("put", "key", "value");
 });

@@ -159,8 +159,8 @@ test("the memory is in the state folder of XDG or of the user; without a home th
   const absent = { HOME: join(state, "absent") };
   const silent = await run([], absent);
   t.deepEqual([silent.code, silent.stderr], [0, ""]);
-  const told = await run(["--verbose"], absent);
-  t.regex(told.stderr, /there is no folder for what stores have shown/);
+  const verbose = await run(["--verbose"], absent);
+  t.regex(verbose.stderr, /there is no folder for what stores have shown/);
   // A home that cannot be written: a file is in its place.
   writeFileSync(join(state, "home", "file"), "");
   const unwritable = { XDG_STATE_HOME: join(state, "home", "file") };

@@ -26,13 +26,13 @@ async function untilRetry(store: NamedStore, ...more: string[]) {
   });
 }
 
-async function refusing(): Promise<NamedStore> {
+async function closedStore(): Promise<NamedStore> {
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   return bucketStore(await newBucket(), { endpoint });
 }
 
 test("a create to a store that refuses connections reports its retries before it fails", async (t) => {
-  const { code, stderr } = await untilRetry(await refusing(), "--quiet");
+  const { code, stderr } = await untilRetry(await closedStore(), "--quiet");
   t.is(code, 130, stderr);
   t.regex(
     stderr,
@@ -41,12 +41,12 @@ test("a create to a store that refuses connections reports its retries before it
 });
 
 test("with --json a retry is an event", async (t) => {
-  const { code, stdout } = await untilRetry(await refusing(), "--json");
+  const { code, stdout } = await untilRetry(await closedStore(), "--json");
   t.is(code, 130);
   const events = lines(stdout).map((line) => JSON.parse(line));
-  const told = events.filter(({ type }) => type === "store-retrying");
-  t.is(told.length, 1);
-  const [{ store, reason, forMs }] = told;
+  const retries = events.filter(({ type }) => type === "store-retrying");
+  t.is(retries.length, 1);
+  const [{ store, reason, forMs }] = retries;
   t.regex(store, /^s3:\/\/test-/);
   t.regex(reason, /ECONNREFUSED/);
   t.true(Number.isInteger(forMs) && forMs > 20_000 && forMs < 26_000, `${forMs}`);

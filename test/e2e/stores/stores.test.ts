@@ -247,13 +247,13 @@ test.serial("an incremental over a chain with a missing part fails", async (t) =
   renameSync(join(nights, full), aside);
   const outputdir = join(newFolder(), "new");
   for (const base of ["latest", names[2] ?? ""]) {
-    const refused = await create("--incremental-over", base, "--outputdir", outputdir);
-    t.is(refused.code, 1, refused.stderr);
+    const failed = await create("--incremental-over", base, "--outputdir", outputdir);
+    t.is(failed.code, 1, failed.stderr);
     t.regex(
-      refused.stderr,
+      failed.stderr,
       new RegExp(`${names[1]} stands on the backup [0-9a-f]{32}, which is not in file:`),
     );
-    t.regex(refused.stderr, /; make a full backup, or copy the missing one there\n$/);
+    t.regex(failed.stderr, /; make a full backup, or copy the missing one there\n$/);
     t.deepEqual(readdirSync(nights).sort(), names.slice(1).sort());
     t.deepEqual(readdirSync(outputdir), []);
   }
@@ -273,8 +273,8 @@ test.serial(
     const create = ["create", ...source, ...stores, "--incremental-over", "latest"];
     const made = await backuptool(create);
     t.is(made.code, 3, made.stderr);
-    const told = `warning: the secondary store does not have ${name}, which this backup stands on: backuptool copy`;
-    t.true(made.stderr.includes(told), made.stderr);
+    const warning = `warning: the secondary store does not have ${name}, the base of this backup: copy it there`;
+    t.true(made.stderr.includes(warning), made.stderr);
     t.is((await judgeStore(second.open())).whole.length, 1);
     t.is((await backuptool(["copy", ...stores])).code, 0);
     const next = await backuptool(create);
@@ -285,13 +285,13 @@ test.serial(
 test.serial(
   "a folder that is complete when the store fails is not reported as unfinished",
   async (t) => {
-    const refused = await newBucket();
+    const rejecting = await newBucket();
     const failing = async (file: string) => {
       const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method, url }) =>
         method === "PUT" && url.includes(file) ? { kind: "status", status: 403 } : undefined,
       );
       t.teardown(() => proxy.close());
-      const store = bucketStore(refused, { endpoint: proxy.url });
+      const store = bucketStore(rejecting, { endpoint: proxy.url });
       const outputdir = join(newFolder(), "kept");
       const made = await backuptool(
         createOfEtcd(etcd, "--outputdir", outputdir, ...store.flags()),

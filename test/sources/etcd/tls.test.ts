@@ -43,7 +43,7 @@ async function revisionOf(options: EtcdOptions): Promise<number> {
   }
 }
 
-async function refused(t: ExecutionContext, options: EtcdOptions): Promise<EtcdError> {
+async function rejected(t: ExecutionContext, options: EtcdOptions): Promise<EtcdError> {
   const error = await t.throwsAsync(revisionOf(options), { instanceOf: EtcdError });
   t.is(error.code, "ETCD_TLS", error.message);
   t.truthy(error.hint);
@@ -59,12 +59,12 @@ test("etcd answers with the CA and a client certificate, with and without https:
 });
 
 test("a server certificate of another CA is rejected", async (t) => {
-  const error = await refused(t, { endpoints: [etcd.endpoint], ...client, cacert: other.cacert });
+  const error = await rejected(t, { endpoints: [etcd.endpoint], ...client, cacert: other.cacert });
   t.true(error.message.includes(etcd.endpoint));
 });
 
 test("a server certificate without its CA is rejected", async (t) => {
-  await refused(t, { endpoints: [`https://${etcd.endpoint}`] });
+  await rejected(t, { endpoints: [`https://${etcd.endpoint}`] });
 });
 
 test("a server whose certificate is for another name is rejected", async (t) => {
@@ -74,7 +74,7 @@ test("a server whose certificate is for another name is rejected", async (t) => 
     "--insecure-skip-tls-verify",
   ]);
   t.teardown(() => wrong.stop());
-  await refused(t, { endpoints: [wrong.endpoint], cacert, ...client });
+  await rejected(t, { endpoints: [wrong.endpoint], cacert, ...client });
 });
 
 test("without a client certificate, or with one of another CA, the server ends the handshake", async (t) => {
@@ -105,16 +105,16 @@ test("the error of https to a server without TLS has advice", async (t) => {
 
 test("the error of a missing or invalid PEM file names it", async (t) => {
   const gone = join(folder, "gone.pem");
-  const error = await refused(t, { endpoints: [etcd.endpoint], cacert: gone });
+  const error = await rejected(t, { endpoints: [etcd.endpoint], cacert: gone });
   t.true(error.message.includes(gone));
   const noPem = join(folder, "no.pem");
   writeFileSync(noPem, "no certificate");
-  await refused(t, { endpoints: [etcd.endpoint], cacert: noPem });
-  await refused(t, { endpoints: [etcd.endpoint], cacert, cert: noPem, key: client.key });
+  await rejected(t, { endpoints: [etcd.endpoint], cacert: noPem });
+  await rejected(t, { endpoints: [etcd.endpoint], cacert, cert: noPem, key: client.key });
 });
 
 test("a key of another certificate is rejected before anything is sent", async (t) => {
-  await refused(t, { endpoints: [etcd.endpoint], cacert, cert: client.cert, key: stranger.key });
+  await rejected(t, { endpoints: [etcd.endpoint], cacert, cert: client.cert, key: stranger.key });
 });
 
 test("half a client certificate, and TLS files for http://, are wrong usage", async (t) => {

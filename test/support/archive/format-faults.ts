@@ -486,7 +486,10 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     paxEntry("11 mtime=1\n17 linkpath=/etc\n", OBJECT),
     TAR_END,
   ]),
-  "pax-record-twice": tarOf(/comes twice/, [paxEntry("11 mtime=1\n11 mtime=2\n", OBJECT), TAR_END]),
+  "pax-record-twice": tarOf(/duplicate pax record/, [
+    paxEntry("11 mtime=1\n11 mtime=2\n", OBJECT),
+    TAR_END,
+  ]),
   "pax-path-short": tarOf(/has room for/, [
     paxEntry("22 path=ceph/pool/-/b\n11 mtime=1\n", OBJECT),
     TAR_END,

@@ -54,7 +54,7 @@ export class TamperedBackup {
   }
 
   /** Asserts that the change is rejected with one of `codes`, after only unchanged items. */
-  async refuses(
+  async rejects(
     t: ExecutionContext,
     changed: Readonly<Record<string, Buffer>>,
     codes: readonly ArchiveErrorCode[],
