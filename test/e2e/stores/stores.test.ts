@@ -285,13 +285,13 @@ test.serial(
 test.serial(
   "a folder that is complete when the store fails is not reported as unfinished",
   async (t) => {
-    const bucket = await newBucket();
+    const rejectingBucket = await newBucket();
     const failing = async (file: string) => {
       const proxy = await FaultyProxy.start(radosgw().endpoint, ({ method, url }) =>
         method === "PUT" && url.includes(file) ? { kind: "status", status: 403 } : undefined,
       );
       t.teardown(() => proxy.close());
-      const store = bucketStore(bucket, { endpoint: proxy.url });
+      const store = bucketStore(rejectingBucket, { endpoint: proxy.url });
       const outputdir = join(newFolder(), "kept");
       const made = await backuptool(
         createOfEtcd(etcd, "--outputdir", outputdir, ...store.flags()),
