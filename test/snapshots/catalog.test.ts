@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync
 import { join } from "node:path";
 import test from "ava";
 import { FileThread } from "../../src/threads/file-thread.js";
-import { deleteSnapshot, refuseNeeded } from "../../src/snapshots/delete.js";
+import { deleteSnapshot, checkNotNeeded } from "../../src/snapshots/delete.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import type { ReadSelection } from "../../src/snapshots/read-selection.js";
 import { findSnapshot, listSnapshots } from "../../src/snapshots/catalog.js";
@@ -106,7 +106,7 @@ test("the base of another snapshot is not deleted, also of one that is just bein
   });
   const code = async (name: string): Promise<string> => {
     try {
-      refuseNeeded(await findSnapshot(store, name, signal), await listSnapshots(store, signal));
+      checkNotNeeded(await findSnapshot(store, name, signal), await listSnapshots(store, signal));
       return "free";
     } catch (error) {
       return error instanceof Error && "code" in error ? String(error.code) : "?";
@@ -138,7 +138,7 @@ test("the base of an incremental that is being written is not deleted, whatever 
       if (spoilt) writeFileSync(join(writing.folder, "MANIFEST.json"), "{}");
       const all = await listSnapshots(store, signal);
       const refuse = async (name: string) =>
-        refuseNeeded(await findSnapshot(store, name, signal), all);
+        checkNotNeeded(await findSnapshot(store, name, signal), all);
       await t.throwsAsync(refuse(base.name), { code: "SNAPSHOT_NEEDED" }, what);
       await t.notThrowsAsync(refuse(after.name), what);
     }
@@ -151,7 +151,7 @@ test("what ends after the first revision of an incremental that is being written
   const base = forgeSnapshot(folder, { time: 1500, last: 9 });
   forgeSnapshot(folder, { time: 2000, first: 10, last: 30, base, unfinished: true });
   const found = await findSnapshot(store, other.name, signal);
-  await t.notThrowsAsync(async () => refuseNeeded(found, await listSnapshots(store, signal)));
+  await t.notThrowsAsync(async () => checkNotNeeded(found, await listSnapshots(store, signal)));
 });
 
 test("a deletion that is broken off leaves nothing that looks complete, and can be done again", async (t) => {

@@ -1,7 +1,7 @@
 import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { findBases, requireBases } from "../../src/snapshots/chain.js";
+import { findBases, checkBases } from "../../src/snapshots/chain.js";
 import { findSnapshot } from "../../src/snapshots/catalog.js";
 import { LocalStore } from "../../src/snapstore/local/store.js";
 import { newFolder } from "../support/folders.js";
@@ -17,7 +17,7 @@ function newChain() {
   const middle = forgeSnapshot(folder, { time: 2000, base: full });
   const top = forgeSnapshot(folder, { time: 3000, base: middle });
   const require = async (name: string) =>
-    requireBases(store, await findSnapshot(store, name, signal), signal);
+    checkBases(store, await findSnapshot(store, name, signal), signal);
   return { folder, store, full, middle, top, require };
 }
 
@@ -35,23 +35,23 @@ test("a chain that lacks something in a store cannot be built on, and what it is
   const breaks: readonly [(chain: ReturnType<typeof newChain>) => void, RegExp][] = [
     [
       ({ full }) => rmSync(full.folder, { recursive: true }),
-      /^Incr-\S+-2000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-2000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ middle }) => rmSync(middle.folder, { recursive: true }),
-      /^Incr-\S+-3000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-3000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ full }) => rmSync(join(full.folder, "MANIFEST.json")),
-      /^Incr-\S+-2000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-2000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ full }) => writeFileSync(join(full.folder, "MANIFEST.json"), "{}"),
-      /^Incr-\S+-2000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-2000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ full }) => rmSync(join(full.folder, "ARCHIVE00000.bin")),
-      /^Incr-\S+-2000 stands on Full-\S+-1000, which is damaged in file:\S+ ARCHIVE00000\.bin: it is not there$/,
+      /^Incr-\S+-2000 is based on Full-\S+-1000, which is damaged in file:\S+ ARCHIVE00000\.bin: it is not there$/,
     ],
     [
       ({ full }) => {
@@ -59,7 +59,7 @@ test("a chain that lacks something in a store cannot be built on, and what it is
           truncateSync(join(full.folder, file), 5);
         }
       },
-      /^Incr-\S+-2000 stands on Full-\S+-1000, .*has 5 bytes, not the 20 of the manifest \(and 1 more\)$/,
+      /^Incr-\S+-2000 is based on Full-\S+-1000, .*has 5 bytes, not the 20 of the manifest \(and 1 more\)$/,
     ],
   ];
   for (const [spoil, message] of breaks) {
@@ -95,7 +95,7 @@ test("a chain is found whatever the clock was set to between its snapshots", asy
       [middle.name, full.name],
     );
     t.true(store.keysOf("get").length <= 7, `${store.keysOf("get")}`);
-    await t.notThrowsAsync(requireBases(store, found, signal));
+    await t.notThrowsAsync(checkBases(store, found, signal));
   }
 });
 

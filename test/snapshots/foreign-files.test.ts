@@ -4,7 +4,7 @@ import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from "@aws-
 import test, { type ExecutionContext } from "ava";
 import { encodeManifest } from "../../src/archive/manifest/manifest.js";
 import { copyStore } from "../../src/replication/copy/store.js";
-import { deleteSnapshot, refuseNeeded } from "../../src/snapshots/delete.js";
+import { deleteSnapshot, checkNotNeeded } from "../../src/snapshots/delete.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import { parseSnapshotName } from "../../src/snapshots/name.js";
 import { findSnapshot, listSnapshots, newestName } from "../../src/snapshots/catalog.js";
@@ -81,7 +81,7 @@ async function staysAlone(t: ExecutionContext, store: SnapStore, before: readonl
   }
   t.deepEqual(await prune(store), { removed: [DEAD], foreign: [], aborted: 0 });
   // An unfinished incremental of another tool needs no base of this one.
-  refuseNeeded(await findSnapshot(store, FULL, signal), await listSnapshots(store, signal));
+  checkNotNeeded(await findSnapshot(store, FULL, signal), await listSnapshots(store, signal));
   await deleteSnapshot(store, FULL, { dryRun: false, signal });
   t.deepEqual(await keys(store), [...before].sort());
   t.is(await newestName(store, signal), undefined);
@@ -136,8 +136,8 @@ for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
         [DEAD, "unfinished"],
       ],
     );
-    t.true(listed[0]?.problem?.startsWith(`${FULL}/notes.txt is another program's`));
-    t.true(listed[1]?.problem?.startsWith(`${DEAD}/0000000001 is another program's`));
+    t.true(listed[0]?.problem?.startsWith(`${FULL}/notes.txt belongs to another program`));
+    t.true(listed[1]?.problem?.startsWith(`${DEAD}/0000000001 belongs to another program`));
     t.is((await findSnapshot(store, "latest", signal)).name.text, FULL);
     for (const name of [FULL, DEAD]) {
       const refused = deleteSnapshot(store, name, { dryRun: false, signal });

@@ -175,7 +175,7 @@ async function openBase(
   // The bases are looked up while the key is derived. Both must end before the store is closed.
   const [opened, whole] = await Promise.allSettled([
     openNamedBackup(located, passphrase, run.sealPool, context),
-    located.requireBases?.(),
+    located.checkBases?.(),
   ]);
   if (opened.status === "rejected") throw opened.reason;
   if (whole.status === "rejected") throw whole.reason;

@@ -1,7 +1,7 @@
 import { FolderFiles } from "../../archive/backup-files.js";
 import { isOriginal } from "../../archive/original/folder.js";
 import { BackupToolError } from "../../errors.js";
-import { findBases, requireBases } from "../../snapshots/chain.js";
+import { findBases, checkBases } from "../../snapshots/chain.js";
 import { compareSnapshotNames } from "../../snapshots/name.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { SnapshotFiles } from "../../snapshots/snapshot-files.js";
@@ -36,7 +36,7 @@ export interface LocatedBackup extends NamedFiles {
   /** Its bases, its own base first; undefined for a folder, which does not know them. */
   bases?(): Promise<NamedFiles[]>;
   /** Throws NO_BASE unless the store has all of them complete; undefined for a folder. */
-  requireBases?(): Promise<void>;
+  checkBases?(): Promise<void>;
   /** Whether it is in a folder or a Local store, so that reading it twice is cheap. */
   readonly local: boolean;
   close(): Promise<void>;
@@ -75,7 +75,7 @@ export async function locateBackup(
           files: new SnapshotFiles(store, name.text, signal),
           name,
         })),
-      requireBases: () => requireBases(store, found, signal),
+      checkBases: () => checkBases(store, found, signal),
       close,
     };
   } catch (error) {

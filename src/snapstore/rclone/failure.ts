@@ -1,31 +1,31 @@
 import type { StoreError, StoreErrorCode } from "../errors.js";
-import type { HttpAnswer } from "../http/client.js";
-import { refusalError } from "../http/failure.js";
+import type { HttpResponse } from "../http/client.js";
+import { responseError } from "../http/failure.js";
 
-/** The error for an answer that is no success. Leaves out its `input`, which is what this program sent. */
+/** The error for a response with an error status. It leaves out `input`, which repeats the request. */
 export async function rcloneFailure(
-  answer: HttpAnswer,
+  response: HttpResponse,
   context: { store: string; key: string },
 ): Promise<StoreError> {
-  const text = await answer.text();
-  let words = text;
+  const text = await response.text();
+  let detail = text;
   try {
-    words = String(JSON.parse(text).error);
+    detail = String(JSON.parse(text).error);
   } catch {}
-  return rcloneError(answer.status, words, context);
+  return rcloneError(response.status, detail, context);
 }
 
 export function rcloneError(
   status: number,
-  words: string,
+  detail: string,
   context: { store: string; key: string },
 ): StoreError {
-  const rule = RULES.find(({ pattern }) => pattern.test(words));
+  const rule = RULES.find(({ pattern }) => pattern.test(detail));
   const code = rule?.code ?? (status === 404 ? "STORE_NOT_FOUND" : "STORE_FAILED");
-  return refusalError({ status, words, code }, context);
+  return responseError({ status, detail, code }, context);
 }
 
-/** rclone answers 500 to all but a missing file; its remotes choose the words. */
+/** rclone responds with status 500 to every failure but a missing file. The text is that of the remote. */
 const RULES: readonly { pattern: RegExp; code: StoreErrorCode }[] = [
   { pattern: /not a directory/, code: "STORE_NOT_FOUND" },
   {

@@ -155,5 +155,5 @@ test("credentials in the process's variables are another store's", (t) => {
   t.teardown(() => {
     delete process.env["AZURE_STORAGE_CONNECTION_STRING"];
   });
-  t.throws(() => new AbsStore(without), { message: /no credentials are given/ });
+  t.throws(() => new AbsStore(without), { message: /no credentials are set/ });
 });

@@ -125,7 +125,7 @@ test.serial("and by Google's, which asks for a token", async (t) => {
     }),
   );
   // The answer came: it has no token.
-  t.regex(error?.message ?? "", /no access token could be had/);
+  t.regex(error?.message ?? "", /cannot get an access token/);
 });
 
 test.serial("a proxy's name is given the same time", async (t) => {

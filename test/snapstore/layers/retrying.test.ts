@@ -6,7 +6,7 @@ import { LocalStore } from "../../../src/snapstore/local/store.js";
 import type { FailedCall, StoreRetryPolicy } from "../../../src/snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
-import { uploadStream } from "../../../src/snapstore/parts/upload.js";
+import { uploadStream } from "../../support/stores/upload-stream.js";
 import {
   type Fault,
   FaultyProxy,

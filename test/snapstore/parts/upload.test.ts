@@ -6,10 +6,11 @@ import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { MeteredStore } from "../../../src/snapstore/layers/metered.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
 import type { SnapStore, StoreCapabilities, StoreUpload } from "../../../src/snapstore/store.js";
-import { PartWriter, uploadStream } from "../../../src/snapstore/parts/upload.js";
+import { PartWriter } from "../../../src/snapstore/parts/upload.js";
 import { FaultyProxy } from "../../support/network/faulty-proxy.js";
 import { newFolder } from "../../support/folders.js";
 import { newBucket, radosgw, s3Config } from "../../support/stores/s3-buckets.js";
+import { uploadStream } from "../../support/stores/upload-stream.js";
 import { readAll, refused } from "../conformance.js";
 
 const TOMORROW = new Date(Date.now() + 86_400_000);

@@ -75,5 +75,5 @@ test("a store that is closed starts no rclone again", async (t) => {
   await upload.part(0, Buffer.alloc(5 << 20));
   await store.close();
   await upload.abort();
-  await t.throwsAsync(store.head("k"), { message: /it is closed/ });
+  await t.throwsAsync(store.head("k"), { message: /the store is closed/ });
 });

@@ -12,7 +12,7 @@ import test, { type ExecutionContext } from "ava";
 import type { S3Config } from "../../../src/snapstore/config.js";
 import { StoreError } from "../../../src/snapstore/errors.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
-import { uploadStream } from "../../../src/snapstore/parts/upload.js";
+import { uploadStream } from "../../support/stores/upload-stream.js";
 import { env } from "../../support/program/backuptool.js";
 import { Authority } from "../../support/network/certificates.js";
 import { FaultyProxy } from "../../support/network/faulty-proxy.js";

@@ -337,7 +337,7 @@ test("a store that is not the primary never goes to another server with the prim
     };
     refused(t, () => storeConfig(flags, role, env), [`${before}_AWS_ACCESS_KEY_ID`], ["hunter"]);
     const profile = { ...env, [`${before}_AWS_PROFILE`]: "minio" };
-    t.like(storeConfig(flags, role, profile), { apart: { profile: "minio" } });
+    t.like(storeConfig(flags, role, profile), { isolated: { profile: "minio" } });
     const identity = {
       [`${before}_AWS_ROLE_ARN`]: "arn:x",
       [`${before}_AWS_WEB_IDENTITY_TOKEN_FILE`]: "/run/token",
@@ -518,7 +518,7 @@ test("what Google's library and rclone find in variables is the primary's", (t) 
   const second = (store: string, more: Env = {}, flags = {}) =>
     storeConfig({ "secondary-store": store, ...flags }, "secondary", { ...env, ...more });
   const variable = "SECONDARY_GOOGLE_APPLICATION_CREDENTIALS";
-  t.like(second("gs://b"), { credentials: undefined, apart: { variable } });
+  t.like(second("gs://b"), { credentials: undefined, isolated: { variable } });
   const elsewhere = { "secondary-store-endpoint-override": "http://gcs:1" };
   refused(t, () => second("gs://b", {}, elsewhere), [variable], ["/primary"]);
   const emulator = { SECONDARY_GOOGLE_EMULATOR_ENABLED: "true" };
