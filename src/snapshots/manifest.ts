@@ -3,6 +3,7 @@ import { MANIFEST_NAME } from "../archive/format.js";
 import { FIRST_READ_BYTES, type Manifest } from "../archive/manifest/manifest.js";
 import { ManifestScanner } from "../archive/manifest/manifest-scanner.js";
 import { StoreError } from "../snapstore/errors.js";
+import { hasContent } from "../snapstore/object-checks.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { Budget } from "../flow/budget.js";
 
@@ -70,17 +71,12 @@ export async function hasManifest(
   bytes: Buffer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  let at = 0;
   try {
-    for await (const piece of store.get(manifestKey(snapshot), { signal })) {
-      if (!bytes.subarray(at, at + piece.length).equals(piece)) return false;
-      at += piece.length;
-    }
+    return await hasContent(store, manifestKey(snapshot), bytes, signal);
   } catch (error) {
     if (error instanceof StoreError && error.code === "STORE_NOT_FOUND") return false;
     throw error;
   }
-  return at === bytes.length;
 }
 
 /** The error for a snapshot without a manifest. */

@@ -34,12 +34,7 @@ export function isBelow(key: string, prefixes: readonly string[] = []): boolean 
   return prefixes.some((prefix) => key.startsWith(prefix));
 }
 
-/** For a read of no bytes, since HTTP has no empty ranges: throws STORE_NOT_FOUND if the object does not exist. */
-export async function checkExists(
-  store: SnapStore,
-  key: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if ((await store.head(key, signal)) !== undefined) return;
-  throw new StoreError("STORE_NOT_FOUND", `${key}: not found`, { store: store.name });
+/** Start of a message about a key; empty for the container. */
+export function subjectOf(key: string): string {
+  return key === "" ? "" : `${key}: `;
 }

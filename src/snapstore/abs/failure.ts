@@ -1,7 +1,8 @@
 import { RestError } from "@azure/storage-blob";
 import { type BackupToolError, InterruptedError } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { type CallContext, callError, responseError, subjectOf } from "../http/failure.js";
+import { type CallContext, callError, responseError } from "../http/failure.js";
+import { subjectOf } from "../key.js";
 
 /** Maps an error of the SDK to one of this program. */
 export function absFailure(error: unknown, context: CallContext): BackupToolError {

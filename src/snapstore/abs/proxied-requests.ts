@@ -3,8 +3,7 @@ import type {
   RequestPolicyFactory,
   StoragePipelineOptions,
 } from "@azure/storage-blob";
-import { KEPT_CONNECTIONS } from "../http/kept-connections.js";
-import { ProxyAgents } from "../proxy/agents.js";
+import { KEPT_CONNECTIONS, ProxyAgents } from "../proxy/agents.js";
 import { forwardingError, rejectedByProxy } from "../proxy/failure.js";
 
 /** Milliseconds until a connection through a proxy is set up. */

@@ -3,7 +3,8 @@ import { Readable } from "node:stream";
 import { RestError } from "@azure/storage-blob";
 import { bodyPieces } from "../http/body.js";
 import type { AbsConfig } from "../config.js";
-import { checkExists, checkKey, checkPrefix } from "../key.js";
+import { checkKey, checkPrefix } from "../key.js";
+import { checkExists } from "../object-checks.js";
 import type {
   GetOptions,
   ListOptions,

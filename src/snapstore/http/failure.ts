@@ -1,6 +1,7 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { type Deadline, TimeoutError } from "../../flow/deadline.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
+import { subjectOf } from "../key.js";
 import { networkFailure } from "./network-failure.js";
 
 export interface CallContext {
@@ -61,11 +62,6 @@ function retryAfterMs(header: string | undefined): number | undefined {
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
   const date = Date.parse(header);
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
-}
-
-/** Start of a message about a key; empty for the container. */
-export function subjectOf(key: string): string {
-  return key === "" ? "" : `${key}: `;
 }
 
 /** STORE_TRANSIENT for an error that the deadline caused; any other error unchanged. */

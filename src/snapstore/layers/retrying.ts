@@ -2,6 +2,7 @@ import { Deadline } from "../../flow/deadline.js";
 import { retry } from "../../flow/retry.js";
 import { deadlineError } from "../http/failure.js";
 import { StoreError } from "../errors.js";
+import { hasContent } from "../object-checks.js";
 import { StoreLayer } from "./layer.js";
 import { STORE_RETRIES, type StoreRetryPolicy } from "./retry-policy.js";
 import { retryingRead } from "./retrying-read.js";
@@ -34,7 +35,8 @@ export class RetryingStore extends StoreLayer implements SnapStore {
       } catch (error) {
         // An earlier attempt may have stored the object, and its response was lost.
         const exists = error instanceof StoreError && error.code === "STORE_EXISTS";
-        if (!exists || failures === 0 || !(await this.#hasContent(key, bytes, signal))) throw error;
+        if (!exists || failures === 0 || !(await hasContent(this.store, key, bytes, signal)))
+          throw error;
       }
     });
   }
@@ -96,14 +98,5 @@ export class RetryingStore extends StoreLayer implements SnapStore {
         deadline.end();
       }
     });
-  }
-
-  async #hasContent(key: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
-    let at = 0;
-    for await (const piece of this.store.get(key, { signal })) {
-      if (Buffer.compare(piece, bytes.subarray(at, at + piece.length)) !== 0) return false;
-      at += piece.length;
-    }
-    return at === bytes.length;
   }
 }

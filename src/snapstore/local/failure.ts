@@ -1,6 +1,6 @@
 import { BackupToolError } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { subjectOf } from "../http/failure.js";
+import { subjectOf } from "../key.js";
 
 /** EACCES has different codes for a read and for a write. */
 export type LocalAction = "read" | "write";

@@ -5,6 +5,13 @@ import { SecureProxyAgent } from "./secure-proxy-agent.js";
 import { bareHost, type WebProxy, ProxySettings } from "./settings.js";
 import { TunnelAgent } from "./tunnel-agent.js";
 
+/**
+ * Options of an agent that keeps connections open for the next call. An idle connection is closed after `timeout` ms,
+ * long before a firewall or a load balancer silently drops it: a call on a dropped connection would wait for its whole
+ * deadline.
+ */
+export const KEPT_CONNECTIONS = { keepAlive: true, timeout: 15_000 } as const;
+
 /** How a plain HTTP request is sent to a proxy (absolute form, RFC 9112 3.2.2). */
 export interface Forwarding {
   readonly proxy: WebProxy;

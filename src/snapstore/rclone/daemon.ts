@@ -7,7 +7,7 @@ import { StoreError } from "../errors.js";
 import { HttpClient } from "../http/client.js";
 import { callError } from "../http/failure.js";
 import { machineVariables } from "./environment.js";
-import { rcloneFailure } from "./failure.js";
+import { rcloneError } from "./failure.js";
 import { ProcessOutput } from "./process-output.js";
 
 /** Timeout for the start of rclone, milliseconds: it is a large program, and the machine may be busy. */
@@ -70,7 +70,7 @@ export class RcloneDaemon {
         body: [Buffer.from(JSON.stringify(parameters))],
         signal: about.signal,
       });
-      if (!response.ok) throw await rcloneFailure(response, context);
+      if (!response.ok) throw rcloneError(response.status, await response.text(), context);
       return (await response.json()) as Record<string, unknown>;
     } catch (error) {
       throw await this.explained(callError(error, context));
@@ -94,7 +94,7 @@ export class RcloneDaemon {
         headers: { authorization, range: `bytes=${range.first}-${range.last}` },
         signal: about.signal,
       });
-      if (!response.ok) throw await rcloneFailure(response, context);
+      if (!response.ok) throw rcloneError(response.status, await response.text(), context);
       yield* response.pieces();
     } catch (error) {
       throw await this.explained(callError(error, context));

@@ -1,25 +1,16 @@
 import type { StoreError, StoreErrorCode } from "../errors.js";
-import type { HttpResponse } from "../http/client.js";
 import { responseError } from "../http/failure.js";
 
 /** The error for a response with an error status. It leaves out `input`, which repeats the request. */
-export async function rcloneFailure(
-  response: HttpResponse,
-  context: { store: string; key: string },
-): Promise<StoreError> {
-  const text = await response.text();
-  let detail = text;
-  try {
-    detail = String(JSON.parse(text).error);
-  } catch {}
-  return rcloneError(response.status, detail, context);
-}
-
 export function rcloneError(
   status: number,
-  detail: string,
+  body: string,
   context: { store: string; key: string },
 ): StoreError {
+  let detail = body;
+  try {
+    detail = String(JSON.parse(body).error);
+  } catch {}
   const rule = RULES.find(({ pattern }) => pattern.test(detail));
   const code = rule?.code ?? (status === 404 ? "STORE_NOT_FOUND" : "STORE_FAILED");
   return responseError({ status, detail, code }, context);

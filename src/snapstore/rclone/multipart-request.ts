@@ -29,8 +29,7 @@ export class MultipartRequest {
           for await (const piece of response) pieces.push(piece);
           const text = Buffer.concat(pieces).toString();
           if (response.statusCode === 200) return resolve();
-          const detail = String(JSON.parse(text).error);
-          reject(rcloneError(response.statusCode ?? 0, detail, context));
+          reject(rcloneError(response.statusCode ?? 0, text, context));
         } catch (error) {
           reject(error);
         }

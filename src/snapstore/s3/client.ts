@@ -13,8 +13,7 @@ import {
   fromTokenFile,
 } from "@aws-sdk/credential-providers";
 import { isAwsEndpoint, type S3IsolatedCredentials, type S3Config } from "../config.js";
-import { KEPT_CONNECTIONS } from "../http/kept-connections.js";
-import { ProxyAgents } from "../proxy/agents.js";
+import { KEPT_CONNECTIONS, ProxyAgents } from "../proxy/agents.js";
 import { signWithDigests } from "./digests.js";
 import { ProxiedHandler } from "./proxied-handler.js";
 

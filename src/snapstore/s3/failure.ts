@@ -7,9 +7,9 @@ import {
   codeOfStatus,
   HINTS,
   responseError,
-  subjectOf,
 } from "../http/failure.js";
 import { networkFailure } from "../http/network-failure.js";
+import { subjectOf } from "../key.js";
 
 /** Maps an error of the SDK to one of this program. Errors of this program pass through. */
 export function s3Failure(error: unknown, context: CallContext): BackupToolError {

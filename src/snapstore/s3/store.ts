@@ -10,7 +10,8 @@ import {
 import { bodyPieces } from "../http/body.js";
 import type { S3Config } from "../config.js";
 import { StoreError } from "../errors.js";
-import { checkExists, checkKey, checkPrefix, isAbortable } from "../key.js";
+import { checkKey, checkPrefix, isAbortable } from "../key.js";
+import { checkExists } from "../object-checks.js";
 import type {
   GetOptions,
   ListOptions,

@@ -105,11 +105,13 @@ export function credentialFields(
   known: readonly string[],
 ): CredentialFields | undefined {
   const file = env.get(`${variable}_JSON`);
-  if (file !== undefined) return fromJson(file, env.nameOf(`${variable}_JSON`), known, env.warn);
+  const { warn } = env;
+  if (file !== undefined) {
+    return fromJson({ path: file, variable: env.nameOf(`${variable}_JSON`), known, warn });
+  }
   const folder = env.get(variable);
-  return folder === undefined
-    ? undefined
-    : fromFolder(folder, env.nameOf(variable), known, env.warn);
+  if (folder === undefined) return undefined;
+  return fromFolder({ path: folder, variable: env.nameOf(variable), known, warn });
 }
 
 /** The values of variables, by field. */
@@ -165,12 +167,15 @@ export function readJsonObject(
   return Object.fromEntries(Object.entries(value));
 }
 
-function fromJson(
-  path: string,
-  variable: string,
-  known: readonly string[],
-  warn: Warn,
-): CredentialFields {
+/** A file or folder with credentials, and the variable that names it. */
+interface Source {
+  readonly path: string;
+  readonly variable: string;
+  readonly known: readonly string[];
+  readonly warn: Warn;
+}
+
+function fromJson({ path, variable, known, warn }: Source): CredentialFields {
   const object = readJsonObject(path, variable, warn);
   for (const name of Object.keys(object)) {
     if (known.includes(name)) continue;
@@ -186,23 +191,19 @@ function fromJson(
 }
 
 /** A file for each field, as in a mounted Kubernetes secret; or a JSON file with all fields. */
-function fromFolder(
-  path: string,
-  variable: string,
-  known: readonly string[],
-  warn: Warn,
-): CredentialFields {
+function fromFolder(source: Source): CredentialFields {
+  const { path, variable, known, warn } = source;
   let names: string[];
   try {
     names = readdirSync(path);
   } catch (cause) {
-    if (codeOf(cause) === "ENOTDIR") return fromJson(path, variable, known, warn);
+    if (codeOf(cause) === "ENOTDIR") return fromJson(source);
     throw new UsageError(
       `${quoted(path)}, named by ${variable}, cannot be read: ${reasonOf(cause)}`,
     );
   }
   const json = names.find((name) => name.endsWith(".json"));
-  if (json !== undefined) return fromJson(join(path, json), variable, known, warn);
+  if (json !== undefined) return fromJson({ ...source, path: join(path, json) });
   const values = new Map<string, unknown>();
   for (const name of known) {
     if (!names.includes(name)) continue;

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { SwiftAuth, SwiftConfig } from "../config.js";
 import { RANGE_STATUSES, rangeHeader, rangePieces } from "../http/range.js";
-import { checkExists, checkKey, checkPrefix } from "../key.js";
+import { checkKey, checkPrefix } from "../key.js";
+import { checkExists } from "../object-checks.js";
 import type {
   GetOptions,
   ListOptions,

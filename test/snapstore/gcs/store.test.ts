@@ -65,7 +65,7 @@ test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async
   const store = new GcsStore({ ...config, endpoint: own.url });
   const bytes = randomBytes(PART + 7);
   const upload = await store.startUpload("k", { partBytes: PART });
-  // Half of a part arrives; its answer does not.
+  // Half of a part arrives, and the response is lost.
   await upload.part(0, bytes.subarray(0, PART));
   own.disturb = (question, answer) => {
     if (!question.headers["content-range"]?.startsWith(`bytes ${PART}-`)) return false;
@@ -83,7 +83,7 @@ test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async
   t.true((await readAll(store, "k")).equals(bytes));
 });
 
-test(`${NAME}: an answer that is cut short is worth another try`, async (t) => {
+test(`${NAME}: a truncated response is retryable`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const proxy = await FaultyProxy.start(own.url);
@@ -147,7 +147,7 @@ test(`${NAME}: an object under retention is immutable, and says until when`, asy
   await refused(t, "STORE_IMMUTABLE", () => store.put("kept", Buffer.from("y")));
 });
 
-test(`${NAME}: refusals are told apart`, async (t) => {
+test(`${NAME}: error responses have distinct codes`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const store = new GcsStore({ ...config, endpoint: own.url });
@@ -175,7 +175,7 @@ test(`${NAME}: a service account's key file signs, another is refused`, async (t
     type: "service_account",
     client_email: "backup@project.iam.example.org",
     private_key: privateKey,
-    // Outside of Google's own universe the signature itself is the token, and nobody is asked for one.
+    // Outside of Google's universe domain the signed JWT itself is the token: no request is made.
     universe_domain: "example.org",
   };
   const store = new GcsStore({ ...config, anonymous: false, credentials });
@@ -190,7 +190,7 @@ test(`${NAME}: a service account's key file signs, another is refused`, async (t
   t.false(`${error.message} ${error.hint}`.includes("nonsense"));
 });
 
-/** A file that says where a token of somebody else is exchanged for one of Google's. */
+/** Credentials of an external account, whose token is exchanged for one of Google. */
 function externalAccount({ url }: GcsEmulator) {
   const file = join(newFolder(), "subject-token");
   writeFileSync(file, "subject");
