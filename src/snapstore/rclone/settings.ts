@@ -4,70 +4,16 @@ import type { StoreEnvironment } from "../settings/roles.js";
 import { allowedVariables } from "./environment.js";
 
 /** Backends whose options can be set by variables, such as `RCLONE_S3_REGION`. Names as in rclone's source. */
-const BACKENDS = [
-  "ALIAS",
-  "AZUREBLOB",
-  "AZUREFILES",
-  "B2",
-  "BOX",
-  "CHUNKER",
-  "CLOUDINARY",
-  "COMBINE",
-  "COMPRESS",
-  "CRYPT",
-  "DOI",
-  "DRIVE",
-  "DROPBOX",
-  "FICHIER",
-  "FILEFABRIC",
-  "FILELU",
-  "FILESCOM",
-  "FTP",
-  "GCS",
-  "GOFILE",
-  "GPHOTOS",
-  "HASHER",
-  "HDFS",
-  "HIDRIVE",
-  "ICLOUDDRIVE",
-  "IMAGEKIT",
-  "INTERNETARCHIVE",
-  "JOTTACLOUD",
-  "KOOFR",
-  "LINKBOX",
-  "LOCAL",
-  "MAILRU",
-  "MEGA",
-  "MEMORY",
-  "NETSTORAGE",
-  "ONEDRIVE",
-  "OOS",
-  "OPENDRIVE",
-  "PCLOUD",
-  "PIKPAK",
-  "PIXELDRAIN",
-  "PREMIUMIZEME",
-  "PROTONDRIVE",
-  "PUTIO",
-  "QINGSTOR",
-  "QUATRIX",
-  "S3",
-  "SEAFILE",
-  "SFTP",
-  "SHAREFILE",
-  "SIA",
-  "SMB",
-  "STORJ",
-  "SUGARSYNC",
-  "SWIFT",
-  "TARDIGRADE",
-  "ULOZTO",
-  "UNION",
-  "UPTOBOX",
-  "WEBDAV",
-  "YANDEX",
-  "ZOHO",
-];
+const BACKENDS = `
+  ALIAS AZUREBLOB AZUREFILES B2 BOX CHUNKER CLOUDINARY COMBINE COMPRESS CRYPT DOI DRIVE DROPBOX
+  FICHIER FILEFABRIC FILELU FILESCOM FTP GCS GOFILE GPHOTOS HASHER HDFS HIDRIVE ICLOUDDRIVE
+  IMAGEKIT INTERNETARCHIVE JOTTACLOUD KOOFR LINKBOX LOCAL MAILRU MEGA MEMORY NETSTORAGE ONEDRIVE
+  OOS OPENDRIVE PCLOUD PIKPAK PIXELDRAIN PREMIUMIZEME PROTONDRIVE PUTIO QINGSTOR QUATRIX S3
+  SEAFILE SFTP SHAREFILE SIA SMB STORJ SUGARSYNC SWIFT TARDIGRADE ULOZTO UNION UPTOBOX WEBDAV
+  YANDEX ZOHO
+`
+  .trim()
+  .split(/\s+/);
 
 /** Variables of a store that its rclone gets, without those that change its log or its remote control. */
 const STORE_VARIABLES: readonly RegExp[] = [
