@@ -61,7 +61,7 @@ export function storeConfig(
   const config = configOf(location, own, endpoint, env["RCLONE_CONFIG"]);
   const secret = cleartextSecret(config);
   if (secret !== undefined) {
-    warn(`${secret} of the ${role} store is sent unencrypted over http://`);
+    warn(`${secret} of the ${role} store is sent over http:// without encryption`);
   }
   return config;
 }
