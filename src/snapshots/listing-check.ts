@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FileFacts } from "../archive/manifest/manifest.js";
-import { InterruptedError } from "../errors.js";
+import { sleep } from "../flow/sleep.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { ownObjects } from "./foreign-files.js";
@@ -72,10 +71,6 @@ async function untilListed(
         { store: store.name, hint: "was something of the store replaced, or moved, meanwhile?" },
       );
     }
-    try {
-      await sleep(wait, undefined, { signal });
-    } catch (cause) {
-      throw new InterruptedError("interrupted while a listing was waited for", { cause });
-    }
+    await sleep(wait, signal);
   }
 }

@@ -103,15 +103,15 @@ class RangedFile implements BackupFile {
     let filled = 0;
     const options = { offset, length, ifTag: tag, signal: this.#signal };
     for await (const piece of this.#store.get(key, options)) {
-      if (filled + piece.length > length) throw this.#fileMismatch(offset, length);
+      if (filled + piece.length > length) throw this.#wrongLength(offset, length);
       bytes.set(piece, filled);
       filled += piece.length;
     }
-    if (filled < length) throw this.#fileMismatch(offset, length);
+    if (filled < length) throw this.#wrongLength(offset, length);
     return bytes;
   }
 
-  #fileMismatch(offset: number, length: number): Error {
+  #wrongLength(offset: number, length: number): Error {
     const message = `${this.#object.key}: not the ${length} bytes asked for at ${offset} came`;
     return new StoreError("STORE_TRANSIENT", message, { store: this.#store.name });
   }

@@ -1,6 +1,6 @@
 import type { FileThread } from "../../threads/file-thread.js";
 import type { FileFacts } from "../../archive/manifest/manifest.js";
-import { BackupToolError, throwIfAborted } from "../../errors.js";
+import { BackupToolError } from "../../errors.js";
 import { partSize } from "../../snapstore/parts/part-size.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { PartWriter } from "../../snapstore/parts/upload.js";
@@ -48,9 +48,8 @@ export async function copyFile(
 ): Promise<void> {
   const { signal, memory } = options;
   const held = memoryOf(target, file.size, options);
-  await memory.take(held);
+  await memory.take(held, signal);
   try {
-    throwIfAborted(signal);
     await sendFile(source, target, key, file, options);
   } finally {
     memory.giveBack(held);

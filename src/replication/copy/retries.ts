@@ -13,12 +13,14 @@ export interface RetrySettings {
 
 const LONGEST_WAIT_MS = 5 * 60_000;
 
+/** Tries of one call at least, as in every other operation on a store. */
+const LEAST_ATTEMPTS = 4;
+
 /** The policy of the calls to both stores of a copy, to open them with ({@link RetryingStore}). */
 export function copyRetryPolicy({ maxRetries, backoffMs }: RetrySettings): StoreRetryPolicy {
   return {
     ...STORE_RETRIES,
-    attempts: maxRetries + 1,
-    totalMs: Number.POSITIVE_INFINITY,
+    attempts: Math.max(LEAST_ATTEMPTS, maxRetries + 1),
     firstDelayMs: backoffMs,
     maxDelayMs: LONGEST_WAIT_MS,
   };
@@ -31,7 +33,12 @@ export function repeatWrongStep<T>(
   step: () => Promise<T>,
 ): Promise<T> {
   const advise = (error: unknown) => (isPassing(error) ? { error } : undefined);
-  return retry({ ...copyRetryPolicy(settings), advise, onRetry: () => {} }, signal, step);
+  const policy = {
+    ...copyRetryPolicy(settings),
+    attempts: settings.maxRetries + 1,
+    totalMs: Number.POSITIVE_INFINITY,
+  };
+  return retry({ ...policy, advise, onRetry: () => {} }, signal, step);
 }
 
 /** Wrong bytes, which a network may have made, and a file that another program has put there meanwhile. */

@@ -232,10 +232,7 @@ test("two stores in the same place, a missing store and a wrong name are rejecte
   t.regex((await run(t, 2, ["snapshot", "list", ...twice])).err, /both stores are the same place/);
   t.regex((await run(t, 2, ["copy", "--store", url(folder)])).err, /there is no secondary store/);
   t.regex((await run(t, 2, ["snapshot", "list"])).err, /there is no primary store; .*--store/);
-  t.regex(
-    (await run(t, 2, ["snapshot", "verify", "../../x", "--store", url(folder)])).err,
-    /no name/,
-  );
+  t.regex((await run(t, 2, ["snapshot", "verify", "../x", "--store", url(folder)])).err, /no name/);
   t.regex((await run(t, 2, ["snapshot"])).err, /needs one more word/);
   t.regex((await run(t, 2, ["snapshot", "lst"])).err, /did you mean snapshot list\?/);
   t.regex(
