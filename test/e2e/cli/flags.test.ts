@@ -66,6 +66,7 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
       "--secondary-store is set, but no primary store; choose the secondary one (--from secondary)",
     ] as const,
   ]),
+  ["clear --dry-run=1", "--dry-run takes no value but true or false"],
   ["create --quiet --verbose", "--quiet contradicts --verbose"],
   [
     "inspect --passphrase-file a --passphrase-command b",
