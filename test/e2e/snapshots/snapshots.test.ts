@@ -449,7 +449,7 @@ test("a killed copy leaves nothing that looks complete, and the next copy comple
   let killed = 0;
   for (let i = 0; i < 6; i++) {
     const { signal } = await backuptool(args, {
-      onStart: (child) => setTimeout(() => child.kill("SIGKILL"), (longest * (i + 2)) / 8),
+      onStart: (child) => setTimeout(() => child.kill("SIGKILL"), (longest * (i + 1)) / 8),
     });
     if (signal === "SIGKILL") killed++;
     for (const { name } of made) {
