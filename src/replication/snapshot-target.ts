@@ -28,8 +28,9 @@ export interface SnapshotTargetOptions {
 }
 
 /**
- * Writes a new backup to a primary and a secondary store. Each file is sealed and hashed once, and sent to both in parts.
- * The primary determines the speed and whether the backup succeeds. The secondary is abandoned if it falls behind.
+ * Writes a new backup to a primary and a secondary store. Each file is sealed and hashed once, and sent to both in
+ * parts. The primary determines the speed and whether the backup succeeds. The secondary is abandoned if it falls
+ * behind.
  */
 export class SnapshotTarget implements BackupTarget {
   readonly #options: SnapshotTargetOptions;

@@ -30,8 +30,8 @@ export async function findBases(
 }
 
 /**
- * Throws NO_BASE unless all bases of `snapshot` are complete in the store. Otherwise an incremental over it could not be
- * restored from there.
+ * Throws NO_BASE unless all bases of `snapshot` are complete in the store. Otherwise an incremental over it could not
+ * be restored from there.
  */
 export async function checkBases(
   store: SnapStore,

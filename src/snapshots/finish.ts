@@ -4,8 +4,8 @@ import { checkFilesListed, checkSnapshotListed } from "./listing-check.js";
 import { manifestKey } from "./manifest.js";
 
 /**
- * Completes a new snapshot: stores its manifest once the store lists all of its files, and then checks that it lists the
- * manifest. Throws StoreError, STORE_FAILED for an incomplete listing.
+ * Completes a new snapshot: stores its manifest once the store lists all of its files, and then checks that it lists
+ * the manifest. Throws StoreError, STORE_FAILED for an incomplete listing.
  */
 export async function finishSnapshot(
   store: SnapStore,

@@ -68,10 +68,7 @@ async function untilListed(
       throw new StoreError(
         "STORE_FAILED",
         `${missing} was written, but the store does not list it as it was written`,
-        {
-          store: store.name,
-          hint: "check whether files of the store were replaced or moved in the meantime",
-        },
+        { store: store.name, hint: "were files of the store replaced or moved meanwhile?" },
       );
     }
     await sleep(wait, signal);

@@ -33,7 +33,7 @@ export async function holdManifest(
     const start = new ManifestScanner();
     const read = await scan(store, snapshot, start, { length: FIRST_READ_BYTES, signal });
     if (read < FIRST_READ_BYTES) return { manifest: start.end(), release: () => {} };
-    await large.take(1);
+    await large.take(1, signal);
     try {
       const whole = new ManifestScanner();
       await scan(store, snapshot, whole, { signal });

@@ -18,8 +18,8 @@ export function kindMismatch(
 }
 
 /**
- * How the start of a backup contradicts the time in `name`. A name may be ahead of the clock, so only an early name is a
- * mismatch.
+ * How the start of a backup contradicts the time in `name`. A name may be ahead of the clock, so only an early name is
+ * a mismatch.
  */
 export function timeMismatch(
   name: SnapshotName,
@@ -30,8 +30,8 @@ export function timeMismatch(
 }
 
 /**
- * Checks that an opened backup belongs to its name in a store. METADATA.bin has the name in `snapshot`; for older backups
- * without it, kind, revisions and times must match the name.
+ * Checks that an opened backup belongs to its name in a store. METADATA.bin has the name in `snapshot`; for older
+ * backups without it, kind, revisions and times must match the name.
  *
  * @param where location of the backup, for messages
  * @returns a warning where `snapshot` would be needed to decide

@@ -31,8 +31,8 @@ export interface SnapStore {
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
 
   /**
-   * One page of the objects whose keys start with `prefix` (empty, or whole path segments with a `/` at the end), in the
-   * order of the UTF-8 bytes of their keys. Unfinished uploads and folder markers are not listed.
+   * One page of the objects whose keys start with `prefix` (empty, or whole path segments with a `/` at the end), in
+   * the order of the UTF-8 bytes of their keys. Unfinished uploads and folder markers are not listed.
    */
   list(prefix: string, options?: ListOptions): Promise<ListPage>;
 

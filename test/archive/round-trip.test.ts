@@ -177,7 +177,7 @@ test("a backup that was not finished is told as such, and its folder is not writ
   await writer.start([]);
   await writer.close();
   t.is(await inspect(folder, SAMPLE_PASSPHRASE), "UNFINISHED_BACKUP");
-  await t.throwsAsync(prepareFolder(folder), { instanceOf: UsageError });
+  await t.throwsAsync(prepareFolder(folder, "outputdir"), { instanceOf: UsageError });
 });
 
 test("an entry that no reader would take is not written", async (t) => {

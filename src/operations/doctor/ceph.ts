@@ -60,7 +60,7 @@ async function connect(
     connectTimeoutSeconds: Math.min(ceph.connectTimeoutSeconds ?? seconds, seconds),
   };
   try {
-    // Its own signal: that of a step ends with the step, and this one stays for all that follows.
+    // Not the signal of the step: the connection is used after it.
     return await withDeadline(STEP_MS, signal, () => CephCluster.connect(quick, signal));
   } catch (error) {
     checks.failedBy("connection", error, "ceph");

@@ -4,11 +4,14 @@ import type { Chunk } from "../../archive/seal/chunk-reader.js";
 /** The items of an ARCHIVE file one at a time: within a batch without waiting, since small objects come by the thousand. */
 export class ItemCursor {
   readonly #batches: AsyncIterator<ArchiveItems>;
+  readonly #afterBatch: () => Promise<void>;
   #batch: ArchiveItems | undefined;
   #at = 0;
 
-  constructor(batches: AsyncIterable<ArchiveItems>) {
+  /** @param afterBatch awaited when a batch is used up: the place to wait for writes, and to report */
+  constructor(batches: AsyncIterable<ArchiveItems>, afterBatch: () => Promise<void>) {
     this.#batches = batches[Symbol.asyncIterator]();
+    this.#afterBatch = afterBatch;
   }
 
   /** Of the item that was taken last. */
@@ -19,6 +22,7 @@ export class ItemCursor {
 
   /** Goes on to the next batch; false at the end of the file. The chunk of the batch before is released. */
   async advance(): Promise<boolean> {
+    if (this.#batch !== undefined) await this.#afterBatch();
     const next = await this.#batches.next();
     this.#batch = next.done ? undefined : next.value;
     this.#at = 0;

@@ -1,6 +1,6 @@
 import type { FileThread } from "../../threads/file-thread.js";
 import type { FileFacts } from "../../archive/manifest/manifest.js";
-import { BackupToolError, throwIfAborted } from "../../errors.js";
+import { BackupToolError } from "../../errors.js";
 import { partSize } from "../../snapstore/parts/part-size.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { PartWriter } from "../../snapstore/parts/upload.js";
@@ -35,8 +35,8 @@ export interface FileCopyOptions extends CopyTools {
 }
 
 /**
- * Copies a file of a snapshot and compares source and target with the manifest. The object appears in the target only if
- * the bytes match. Throws StoreError, COPY_MISMATCH, InterruptedError.
+ * Copies a file of a snapshot and compares source and target with the manifest. The object appears in the target only
+ * if the bytes match. Throws StoreError, COPY_MISMATCH, InterruptedError.
  */
 export async function copyFile(
   source: SnapStore,
@@ -47,9 +47,8 @@ export async function copyFile(
 ): Promise<void> {
   const { signal, memory } = options;
   const held = memoryOf(target, file.size, options);
-  await memory.take(held);
+  await memory.take(held, signal);
   try {
-    throwIfAborted(signal);
     await sendFile(source, target, key, file, options);
   } finally {
     memory.giveBack(held);

@@ -13,12 +13,14 @@ export interface RetrySettings {
 
 const MAX_WAIT_MS = 5 * 60_000;
 
+/** Minimum attempts of a call, as in every other operation on a store. */
+const MIN_ATTEMPTS = 4;
+
 /** The retry policy for calls to both stores of a copy ({@link RetryingStore}). */
 export function copyRetryPolicy({ maxRetries, backoffMs }: RetrySettings): StoreRetryPolicy {
   return {
     ...STORE_RETRIES,
-    attempts: maxRetries + 1,
-    totalMs: Number.POSITIVE_INFINITY,
+    attempts: Math.max(MIN_ATTEMPTS, maxRetries + 1),
     firstDelayMs: backoffMs,
     maxDelayMs: MAX_WAIT_MS,
   };
@@ -31,7 +33,12 @@ export function retryStep<T>(
   step: () => Promise<T>,
 ): Promise<T> {
   const advise = (error: unknown) => (isRetryable(error) ? { error } : undefined);
-  return retry({ ...copyRetryPolicy(settings), advise, onRetry: () => {} }, signal, step);
+  const policy = {
+    ...copyRetryPolicy(settings),
+    attempts: settings.maxRetries + 1,
+    totalMs: Number.POSITIVE_INFINITY,
+  };
+  return retry({ ...policy, advise, onRetry: () => {} }, signal, step);
 }
 
 /** Wrong bytes, perhaps corrupted on the network, and an object that a concurrent copy has created. */

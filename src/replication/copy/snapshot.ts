@@ -76,7 +76,7 @@ async function copyFiles(
   let copiedFiles = 0;
   let copiedBytes = 0;
   await inParallel(files, options.maxParallelCopies, async (file) => {
-    await options.slots.take(1);
+    await options.slots.take(1, options.signal);
     try {
       const copied = await again(() => copyUnlessPresent(source, target, snapshot, file, options));
       if (!copied) return;

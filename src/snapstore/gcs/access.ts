@@ -49,7 +49,7 @@ function transportersOf(client: unknown): object[] {
   return [...own, ...others.flatMap(transportersOf)];
 }
 
-/** Makes the library ignore GOOGLE_APPLICATION_CREDENTIALS, which belongs to another store. It has no option for that. */
+/** Makes the library ignore GOOGLE_APPLICATION_CREDENTIALS, which belongs to another store: it has no option for it. */
 export function ignoreCredentialsVariable(auth: Auth): void {
   auth._tryGetApplicationCredentialsFromEnvironmentVariable = async () => null;
 }

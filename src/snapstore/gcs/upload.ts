@@ -10,8 +10,8 @@ import type { ObjectResource } from "./resource.js";
 export const GRANULE = 256 << 10;
 
 /**
- * A resumable upload session: bytes are sent in order, and the object appears with the last request. The bytes of a short
- * part beyond a multiple of {@link GRANULE} wait for `complete`, which has the size of the object.
+ * A resumable upload session: bytes are sent in order, and the object appears with the last request. The bytes of a
+ * short part beyond a multiple of {@link GRANULE} wait for `complete`, which has the size of the object.
  * https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
 export class GcsUpload extends PartedUpload<void> {

@@ -37,8 +37,8 @@ function notRegular({ store, key }: Where, cause?: unknown): StoreError {
 }
 
 /**
- * Whether no folder between `root` and `path` is a symbolic link. The root itself may be one. True if the folders do not
- * exist.
+ * Whether no folder between `root` and `path` is a symbolic link. The root itself may be one. True if the folders do
+ * not exist.
  */
 export async function isBelowRoot(root: string, path: string): Promise<boolean> {
   const folder = dirname(path);

@@ -116,7 +116,9 @@ export abstract class PartedUpload<R> implements StoreUpload {
       if (part?.length !== length) throw this.failure(`part ${number} is missing or incomplete`);
       receipts.push(part.receipt);
     }
-    if (size > parts * this.partBytes) throw this.failure("parts are missing");
+    if (size > parts * this.partBytes || parts !== this.#sent.size) {
+      throw this.failure("the parts do not make the object");
+    }
     return receipts;
   }
 }

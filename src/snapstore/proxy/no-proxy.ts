@@ -2,8 +2,8 @@ import { BlockList, isIP } from "node:net";
 import { domainToASCII } from "node:url";
 
 /**
- * Parses NO_PROXY by the rules of Go's httpproxy, as rclone does. `*` excludes all hosts; a name excludes itself and its
- * subdomains; `.name` and `*.name` exclude the subdomains; an address, or a network such as `10.0.0.0/8`, excludes
+ * Parses NO_PROXY by the rules of Go's httpproxy, as rclone does. `*` excludes all hosts; a name excludes itself and
+ * its subdomains; `.name` and `*.name` exclude the subdomains; an address, or a network such as `10.0.0.0/8`, excludes
  * addresses. A name or an address may have a port.
  */
 export function noProxy(value: string): (host: string, port: number) => boolean {

@@ -13,8 +13,8 @@ type ConnectOptions = Parameters<Connect>[0];
 type Connected = NonNullable<Parameters<Connect>[1]>;
 
 /**
- * Connects to HTTPS servers, directly or through the proxy for their URL (CONNECT, RFC 9110 9.3.6). A connection through
- * a proxy is returned once its TLS is set up, and pooled like any other.
+ * Connects to HTTPS servers, directly or through the proxy for their URL (CONNECT, RFC 9110 9.3.6). A connection
+ * through a proxy is returned once its TLS is set up, and pooled like any other.
  */
 export class TunnelAgent extends HttpsAgent {
   readonly #proxies: ProxySettings;
