@@ -244,20 +244,20 @@ test("a secondary that hangs is abandoned, with many files and with a large one"
   }
 });
 
-const TRIED_AGAIN: Readonly<Record<string, { fault?: Fault; last: RegExp }>> = {
+const RETRIED: Readonly<Record<string, { fault?: Fault; last: RegExp }>> = {
   "refuses connections": { last: /ECONNREFUSED/ },
   "is unavailable": { fault: { kind: "status", status: 503 }, last: /503/ },
   "drops connections": { fault: { kind: "drop" }, last: /hang up|ECONNRESET/ },
-  "does not answer": { fault: { kind: "hang" }, last: /no answer within 0.5 seconds/ },
+  "does not respond": { fault: { kind: "hang" }, last: /no answer within 0.5 seconds/ },
 };
 
-for (const [what, { fault, last }] of Object.entries(TRIED_AGAIN)) {
+for (const [what, { fault, last }] of Object.entries(RETRIED)) {
   const sizes = {
     "it fell behind": { "ARCHIVE00000.bin": 90 << 20 },
     "nothing else is left": SMALL,
   };
   for (const [when, files] of Object.entries(sizes)) {
-    test(`a secondary that ${what} is given up once ${when}, and the last failure is told`, async (t) => {
+    test(`a secondary that ${what} is abandoned once ${when}, with the last failure in the error`, async (t) => {
       const { store: primary } = localStore();
       const proxy = await FaultyProxy.start(radosgw().endpoint, () => fault);
       const refused = `http://127.0.0.1:${await freePort()}`;

@@ -183,7 +183,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
   await Promise.all([primary.close(), secondary.close()]);
 }
 
-test(`creates and copies over a faulty network end complete, or say what is missing (seed ${SEED})`, async (t) => {
+test(`creates and copies over a faulty network complete, or report what is missing (seed ${SEED})`, async (t) => {
   t.timeout(24 * 3_600_000);
   let next = 0;
   const worker = async () => {

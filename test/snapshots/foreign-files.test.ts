@@ -114,14 +114,14 @@ test("Swift snapshots of etcd-backup-restore are ignored, and their segments nev
 });
 
 for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
-  test(`folders of other tools with names of snapshots are none, and stay (${provider})`, async (t) => {
+  test(`folders of other tools with snapshot names are ignored and kept (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     const before = [`${OTHERS}/0000000001`, `${OTHERS}/deep/er`, `${OTHERS_DELTA}/0000000001`];
     for (const key of before) await store.put(key, randomBytes(100));
     await staysAlone(t, store, before);
   });
 
-  test(`a snapshot with a file of another program is named, and neither deleted nor pruned (${provider})`, async (t) => {
+  test(`a snapshot with a file of another program is reported, and neither deleted nor pruned (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     await putSnapshot(store, FULL);
     await putSnapshot(store, DEAD, false);
@@ -155,7 +155,7 @@ for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
 }
 
 for (const provider of ["S3", "Swift", "ABS"]) {
-  test(`a snapshot beside an object of its name is named, and neither deleted nor pruned (${provider})`, async (t) => {
+  test(`a snapshot beside an object with its name is reported, and neither deleted nor pruned (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     await putSnapshot(store, FULL);
     await putSnapshot(store, DEAD, false);
@@ -218,7 +218,7 @@ test("pruning S3 only aborts uploads of snapshots of this store", async (t) => {
 });
 
 for (const provider of ["Local", "Swift", "ABS"]) {
-  test(`pruning a store leaves the uploads of a store below it alone (${provider})`, async (t) => {
+  test(`pruning a store keeps the uploads of a store below it (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     const begin = async (key: string) => {
       const upload = await store.startUpload(key, { partBytes: 1 << 20 });

@@ -133,7 +133,7 @@ test("large snapshots are copied unchanged", async (t) => {
   const [from, to] = [newStore(), newStore()];
   const sizes = Array.from({ length: 1800 }, (_, i) => 1 + (i % 7));
   const forged = [1000, 2000].map((time) => forgeSnapshot(from.folder, { time, sizes }));
-  // The files are there already; the manifests are what is copied.
+  // The files exist already; only the manifests are copied.
   cpSync(from.folder, to.folder, { recursive: true });
   for (const { name } of forged) rmSync(join(to.folder, name, "MANIFEST.json"));
   const totals = await copyStore(

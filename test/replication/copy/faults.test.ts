@@ -26,7 +26,7 @@ const SETTINGS: CopySettings = {
   retries: { maxRetries: 3, backoffMs: 10 },
 };
 
-test(`copies over a faulty network end complete, or say what is missing (seed ${SEED})`, async (t) => {
+test(`copies over a faulty network complete, or report what is missing (seed ${SEED})`, async (t) => {
   const bucket = await newBucket();
   const folder = newFolder();
   const full = forgeSnapshot(folder, { time: 1000, last: 5, sizes: [100, 6 << 20, 2 << 20] });

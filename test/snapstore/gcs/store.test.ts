@@ -32,7 +32,7 @@ conformance(NAME, async (prefix) => new GcsStore({ ...config, prefix }), {
 
 const PART = 512 << 10;
 
-test(`${NAME}: an upload goes on where the connection broke`, async (t) => {
+test(`${NAME}: an upload continues where the connection broke`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const store = new GcsStore({ ...config, endpoint: own.url });
@@ -59,7 +59,7 @@ test(`${NAME}: an upload goes on where the connection broke`, async (t) => {
   t.true((await readAll(store, "k")).equals(bytes));
 });
 
-test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async (t) => {
+test(`${NAME}: an upload completes although its last response was lost`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const store = new GcsStore({ ...config, endpoint: own.url });
@@ -137,7 +137,7 @@ test(`${NAME}: a truncated response is retryable`, async (t) => {
   t.true((await readAll(store, "u")).equals(bytes));
 });
 
-test(`${NAME}: an object under retention is immutable, and says until when`, async (t) => {
+test(`${NAME}: an object under retention is immutable, and has the end of its retention`, async (t) => {
   const store = new GcsStore(config);
   await store.put("kept", Buffer.from("x"));
   const until = "2099-01-01T00:00:00.000Z";
@@ -170,7 +170,7 @@ test(`${NAME}: error responses have distinct codes`, async (t) => {
   }
 });
 
-test(`${NAME}: a service account's key file signs, another is refused`, async (t) => {
+test(`${NAME}: a service account's key signs requests, and another key is rejected`, async (t) => {
   const credentials = {
     type: "service_account",
     client_email: "backup@project.iam.example.org",
@@ -204,14 +204,14 @@ function externalAccount({ url }: GcsEmulator) {
   };
 }
 
-test(`${NAME}: an external account's file gets a token from where it says`, async (t) => {
+test(`${NAME}: an external account gets its token from the endpoint in its file`, async (t) => {
   const credentials = externalAccount(emulator);
   const store = new GcsStore({ ...config, anonymous: false, credentials });
   await store.put("external", Buffer.from("x"));
   t.true(emulator.authorizations.has("Bearer emulated-token"));
 });
 
-test(`${NAME}: a missing bucket and a missing server are told`, async (t) => {
+test(`${NAME}: a missing bucket and a missing server have distinct codes`, async (t) => {
   const nowhere = new GcsStore({ ...config, container: "missing" });
   await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
@@ -221,7 +221,7 @@ test(`${NAME}: a missing bucket and a missing server are told`, async (t) => {
   t.is(error.code, "STORE_TRANSIENT");
 });
 
-test(`${NAME}: a token that does not come is asked for again, and the call for it ends`, async (t) => {
+test(`${NAME}: a token request that hangs is aborted and repeated`, async (t) => {
   let asked = 0;
   let ended = 0;
   const own = await GcsEmulator.start();
