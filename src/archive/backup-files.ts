@@ -11,7 +11,7 @@ export interface BackupFiles {
   open(name: string): Promise<BackupFile>;
 }
 
-/** A file that is open for reading, mostly front to back. */
+/** A file open for reading, mostly front to back. */
 export interface BackupFile {
   /** Bytes. */
   readonly size: number;
@@ -22,11 +22,7 @@ export interface BackupFile {
 
 /** A backup in a folder. */
 export class FolderFiles implements BackupFiles {
-  readonly where: string;
-
-  constructor(folder: string) {
-    this.where = folder;
-  }
+  constructor(readonly where: string) {}
 
   async list(): Promise<string[]> {
     return await readdir(this.where);
@@ -49,6 +45,20 @@ export class FolderFiles implements BackupFiles {
   }
 }
 
+/** Opens a file for `use`, and closes it. Throws MISSING_FILE. */
+export async function withFile<T>(
+  files: BackupFiles,
+  name: string,
+  use: (file: BackupFile) => Promise<T>,
+): Promise<T> {
+  const file = await files.open(name);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Reads a whole file. Throws what `tooLong` returns when it has more than `most` bytes. */
 export async function readWhole(
   file: BackupFile,
@@ -56,7 +66,12 @@ export async function readWhole(
   tooLong: () => Error,
 ): Promise<Buffer> {
   if (file.size > most) throw tooLong();
-  const bytes = Buffer.alloc(file.size);
+  return await readStart(file, file.size);
+}
+
+/** Reads the first `most` bytes of a file, or all of it. */
+export async function readStart(file: BackupFile, most: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(most);
   let length = 0;
   while (length < bytes.length) {
     const read = await file.read(bytes.subarray(length), length);

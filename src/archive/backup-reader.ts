@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { throwIfAborted } from "../errors.js";
 import { inParallel } from "../flow/in-parallel.js";
-import { type BackupFiles, readWhole } from "./backup-files.js";
+import { type BackupFiles, readWhole, withFile } from "./backup-files.js";
 import { BackupKeys, type PassphraseKeys } from "./crypto/backup-keys.js";
 import { ArchiveError, damaged } from "./errors.js";
 import { archiveName, FileType, INDEX_NAME, METADATA_NAME } from "./format.js";
@@ -16,14 +16,14 @@ import { type ReadOptions, SealedFiles } from "./sealed-files.js";
 import { whyNotOpened } from "./crypto/slot-copies.js";
 import { readTar, type TarEvents } from "./tar/tar-reader.js";
 
-/** METADATA.bin lists 100,000 files at most. */
+/** Enough for METADATA.bin with 100,000 files. */
 const MAX_METADATA_BYTES = 64 << 20;
-/** Files that are checked at the same time: each costs two round trips in a store. */
+/** Files to check at the same time: each costs two round trips in a store. */
 const CHECKED_AT_ONCE = 8;
 
-/** One complete backup; its manifest, facts and headers are checked. */
+/** A complete backup, whose manifest, metadata and headers are checked. */
 export class BackupReader {
-  /** Where it is, for messages. */
+  /** The folder or snapshot, for messages. */
   readonly where: string;
   readonly manifest: Manifest;
   readonly metadata: Metadata;
@@ -31,7 +31,7 @@ export class BackupReader {
   readonly #files: SealedFiles;
 
   private constructor(files: SealedFiles, metadata: Metadata) {
-    this.where = files.where;
+    this.where = files.files.where;
     this.manifest = files.manifest;
     this.keys = files.keys;
     this.metadata = metadata;
@@ -39,7 +39,7 @@ export class BackupReader {
   }
 
   /**
-   * Opens METADATA.bin and holds MANIFEST.json and the header and size of every file against it.
+   * Opens METADATA.bin, and checks MANIFEST.json and the header and size of every file against it.
    * Throws ArchiveError of every code.
    */
   static async open(
@@ -49,9 +49,7 @@ export class BackupReader {
   ): Promise<BackupReader> {
     const manifest = await readManifest(files);
     const { header, keys, intact } = await openMetadataHeader(files, manifest, passphrase);
-    if (!intact) {
-      throw damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME });
-    }
+    if (!intact) throw notTheNamedFile();
     const sealed = new SealedFiles(files, manifest, keys, pool);
     const metadata = await readMetadata(sealed, header);
     checkManifest(manifest, metadata);
@@ -66,7 +64,7 @@ export class BackupReader {
     return archiveFiles(this.metadata);
   }
 
-  /** What the ARCHIVE file `number` holds. Throws DAMAGED. */
+  /** The contents of the ARCHIVE file `number`. Throws DAMAGED. */
   async *readArchive(number: number, options: ReadOptions = {}): AsyncGenerator<TarEvents> {
     const name = archiveName(number);
     yield* readTar(this.#files.chunks(name, FileType.archive, number, options), name);
@@ -117,8 +115,7 @@ async function readMetadata(files: SealedFiles, header: Header): Promise<Metadat
 /** Checks size and header of a file. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
 async function checkFile(files: SealedFiles, facts: FileFacts, metadata: Metadata): Promise<void> {
   const { name } = facts;
-  const file = await files.open(name);
-  try {
+  await withFile(files.files, name, async (file) => {
     const { size } = file;
     if (size !== facts.size) {
       const how = size < facts.size ? "truncated" : "longer than it was";
@@ -128,21 +125,19 @@ async function checkFile(files: SealedFiles, facts: FileFacts, metadata: Metadat
     const number = isIndex ? 0 : Number(/\d+/.exec(name)?.[0]);
     const type = isIndex ? FileType.index : FileType.archive;
     checkChunkBytes(await files.header(file, name, type, number), metadata, name);
-  } finally {
-    await file.close();
-  }
+  });
 }
 
-/** Throws DAMAGED where a file is cut into other chunks than its backup. */
+/** Throws DAMAGED where the chunk size of a file is not that of its backup. */
 function checkChunkBytes(header: Header, { chunkBytes }: Metadata, file: string): void {
   if (header.chunkBytes === chunkBytes) return;
   throw damaged(
-    `its header says chunks of ${header.chunkBytes} bytes, and METADATA.bin ${chunkBytes}`,
+    `its header has chunks of ${header.chunkBytes} bytes, and METADATA.bin of ${chunkBytes}`,
     { file },
   );
 }
 
-/** Opens the keys from METADATA.bin. `intact` tells whether the file is the one that the manifest names. */
+/** Opens the keys in METADATA.bin. `intact` is whether the file has the size and digest in the manifest. */
 async function openMetadataHeader(
   files: BackupFiles,
   manifest: Manifest,
@@ -151,18 +146,12 @@ async function openMetadataHeader(
   const facts = manifest.files.find((file) => file.name === METADATA_NAME);
   if (facts === undefined)
     throw damaged("it does not name METADATA.bin", { file: "MANIFEST.json" });
-  const file = await files.open(METADATA_NAME);
-  let bytes: Buffer;
-  try {
-    const tooLong = () => damaged("it is too long", { file: METADATA_NAME });
-    bytes = await readWhole(file, MAX_METADATA_BYTES, tooLong);
-  } finally {
-    await file.close();
-  }
+  const tooLong = () => damaged("it is too long", { file: METADATA_NAME });
+  const bytes = await withFile(files, METADATA_NAME, (file) =>
+    readWhole(file, MAX_METADATA_BYTES, tooLong),
+  );
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const intact = sha256 === facts.sha256 && bytes.length === facts.size;
-  const notIntact = (cause: unknown) =>
-    damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME }, cause);
   try {
     const header = decodeHeader(bytes, METADATA_NAME);
     const keys = await BackupKeys.open(passphrase, header, METADATA_NAME).catch(
@@ -170,7 +159,7 @@ async function openMetadataHeader(
         throw intact ? await whyNotOpened(error, files, manifest, header, passphrase) : error;
       },
     );
-    if (!keys.headerIsAuthentic(header)) throw notIntact(undefined);
+    if (!keys.headerIsAuthentic(header)) throw notTheNamedFile();
     passphrase.proveDemand();
     if (manifest.id !== Buffer.from(header.backupId).toString("hex")) {
       throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", {
@@ -179,9 +168,13 @@ async function openMetadataHeader(
     }
     return { header, keys, intact };
   } catch (error) {
-    // A wrong passphrase and a damaged slot look alike; the manifest's digest decides.
+    // A wrong passphrase and a damaged slot look alike; the digest in the manifest decides.
     const doesNotBelong = error instanceof ArchiveError && error.code === "DOES_NOT_BELONG";
     if (intact || doesNotBelong) throw error;
-    throw notIntact(error);
+    throw notTheNamedFile(error);
   }
+}
+
+function notTheNamedFile(cause?: unknown): ArchiveError {
+  return damaged("it is not the file that MANIFEST.json names", { file: METADATA_NAME }, cause);
 }

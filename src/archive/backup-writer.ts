@@ -28,7 +28,7 @@ import type { SealPool } from "./seal/seal-pool.js";
 import { SealedFileWriter, type SharedSlice } from "./seal/sealed-file-writer.js";
 import { TAR_END } from "./tar/tar-header.js";
 
-/** Facts of METADATA.bin that are known at the end. */
+/** The part of METADATA.bin that is known only at the end. */
 export type BackupFacts = Omit<Metadata, "format" | "id" | "chunkBytes" | "plainBytes" | "files">;
 
 /** Writes one backup into an empty target, one entry after the other; `ready` gives back-pressure. */
@@ -71,21 +71,21 @@ export class BackupWriter extends EntryWriter {
     this.#index = await this.#open(FileType.index, 0, INDEX_NAME);
     await this.#nextArchive();
     [this.#keys.backupId, ...chain].forEach((id, ordinal) => {
-      encodeIndexedBackup(this.#emptyItem(), ordinal, id);
+      encodeIndexedBackup(this.#newItem(), ordinal, id);
       this.#appendToIndex();
     });
   }
 
   /** Resolves when there is room for more; rejects when the target cannot be written. */
   override async ready(): Promise<void> {
-    // Between two ARCHIVE files there is none; additions to the index need not wait for the next.
+    // Between two ARCHIVE files there is none; the index does not wait for the next.
     await this.#archive?.ready();
     await this.#current(this.#index).ready();
   }
 
   /**
-   * Where the next object or records will be. Starts another ARCHIVE file when `bytes` more would make this one too
-   * long: what follows, up to the next call, is in one file.
+   * The place of the next object or records. Starts another ARCHIVE file when `bytes` more would make this one too long:
+   * all entries up to the next call are in one file.
    */
   async place(bytes: number): Promise<Place> {
     const archive = this.#current(this.#archive);
@@ -95,12 +95,12 @@ export class BackupWriter extends EntryWriter {
     return { backup: 0, file: this.#archiveNumber, offset: this.#current(this.#archive).position };
   }
 
-  /** A part of the data, not copied; `release` is called when its memory is free again. */
+  /** A part of the data, without a copy; `release` is called when its memory is free again. */
   data(slice: SharedSlice, release: () => void): void {
     this.#current(this.#archive).appendShared(slice, release);
   }
 
-  /** Fills up the data of an object that changed while it was read: its size is already in the tar. */
+  /** Pads the data of an object that changed while it was read: its size is already in the tar. */
   async fill(bytes: number): Promise<void> {
     const zeros = Buffer.alloc(Math.min(bytes, this.#chunkBytes));
     for (let left = bytes; left > 0; left -= zeros.length) {
@@ -110,23 +110,23 @@ export class BackupWriter extends EntryWriter {
   }
 
   indexPool(pool: number, name: string): void {
-    encodeIndexedPool(this.#emptyItem(), pool, name);
+    encodeIndexedPool(this.#newItem(), pool, name);
     this.#appendToIndex();
   }
 
   /** Voids the keys indexed so far. */
   indexRestart(): void {
-    encodeIndexRestart(this.#emptyItem());
+    encodeIndexRestart(this.#newItem());
     this.#appendToIndex();
   }
 
   indexObject(item: Omit<IndexedObject, "kind">): void {
-    encodeIndexedObject(this.#emptyItem(), item);
+    encodeIndexedObject(this.#newItem(), item);
     this.#appendToIndex();
   }
 
   indexKey(item: Omit<IndexedKey, "kind">): void {
-    encodeIndexedKey(this.#emptyItem(), item);
+    encodeIndexedKey(this.#newItem(), item);
     this.#appendToIndex();
   }
 
@@ -168,12 +168,11 @@ export class BackupWriter extends EntryWriter {
     await this.#target.close();
   }
 
-  #emptyItem(): CborWriter {
+  #newItem(): CborWriter {
     this.#item.reset();
     return this.#item;
   }
 
-  /** Appends what was encoded into the item. */
   #appendToIndex(): void {
     this.#current(this.#index).append(this.#item.view());
   }

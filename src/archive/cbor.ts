@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 
 /**
- * The few CBOR forms (RFC 8949, definite lengths, shortest heads) that are written and read millions
- * of times: INDEX items, etcd records, attributes. METADATA.bin goes through a library.
+ * The few forms of CBOR (RFC 8949, definite lengths, shortest heads) of INDEX items, etcd records and attributes, which
+ * come by the million. METADATA.bin is read and written by a library.
  */
 
 const Major = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4 } as const;
@@ -71,8 +71,8 @@ export class CborWriter {
   }
 
   #head(major: number, value: number): void {
-    // It would come out as another item, in a backup that is called finished and cannot be read.
-    if (!(value >= 0)) throw new RangeError(`${value} has no head in CBOR`);
+    // It would be encoded as another item: the backup would be complete, and unreadable.
+    if (!(value >= 0)) throw new RangeError(`${value} cannot be the head of a CBOR item`);
     this.#room(9);
     const buffer = this.#buffer;
     const at = this.#length;
@@ -108,12 +108,12 @@ export class CborWriter {
   }
 }
 
-/** Thrown by {@link CborReader} when the item at hand is not the one asked for. */
+/** Thrown by {@link CborReader} when the next item is not of the requested type. */
 export class CborError extends Error {}
 
 /** Thrown by {@link CborReader} when the bytes end within an item. */
 export class CborEnd extends CborError {
-  /** `end` is how many bytes there must be, counted from the reader's first, for the item to go on. */
+  /** @param end offset from the reader's first byte that the item needs at least */
   constructor(readonly end: number) {
     super("ends within an item");
   }
@@ -125,7 +125,7 @@ function notShortest(): CborError {
   return new CborError("a number in more bytes than it needs");
 }
 
-/** Reads CBOR items one after the other. Bytes come out as views. */
+/** Reads CBOR items one after the other. Byte strings are views. */
 export class CborReader {
   readonly #buffer: Buffer;
   #at: number;
@@ -218,7 +218,7 @@ export class CborReader {
       return value;
     }
     const value = buffer.readUIntBE(at + 1, width);
-    // The half as wide would have held it; the least of one byte is what the head itself holds.
+    // Half the width would hold a smaller number; the head itself holds one below 24.
     if (value < (width === 1 ? 24 : 2 ** (4 * width))) throw notShortest();
     return value;
   }

@@ -9,19 +9,19 @@ import type { ArchivedLease, ArchivedRecord, Tombstone } from "./records.js";
 
 type DataStart = Extract<ArchiveItem, { type: "data-start" }>;
 
-/** A record, and where its entry begins. */
-interface IndexedRecord {
+/** A record, and the offset of its entry. */
+interface FoundRecord {
   readonly record: ArchivedRecord;
   readonly offset: number;
 }
 
-/** Counts of what the archive holds; the others are of what it leaves out. */
+/** Counts of what the archive holds; the other counts are of what it leaves out. */
 const COUNTED = ["objects", "objectBytes", "records", "deletedObjects", "deletedKeys"] as const;
 
 /**
- * Reads the ARCHIVE files of a backup, and checks every rule of docs/format.md on the way: of the entries, of the index
- * over them, of METADATA.bin over both. `inspect` and `restore` both read a backup here, so that a restore accepts what
- * `inspect` accepts. All items of a chunk are checked before the first is handed out.
+ * Reads the ARCHIVE files of a backup, and checks every rule of docs/format.md on the entries, the index and
+ * METADATA.bin. `inspect` and `restore` both read a backup here, so a restore accepts what `inspect` accepts. All items
+ * of a chunk are checked before the first is yielded.
  */
 export class ContentsCheck {
   readonly #backup: BackupReader;
@@ -29,12 +29,12 @@ export class ContentsCheck {
   readonly #rules: EntryRules;
   readonly #comparison: IndexComparison | undefined;
   readonly #numbers = new EntryNumbers();
-  /** An object whose entries may go on: a torn entry would make them void. */
+  /** The last object, which a torn entry can still make void. */
   #open: DataStart | undefined;
-  /** What is to be compared with the index, in the order of the archive. */
-  #found: (DataStart | IndexedRecord)[] = [];
+  /** Objects and records to compare with the index, in the order of the archive. */
+  #found: (DataStart | FoundRecord)[] = [];
 
-  /** `withIndex` false reads a backup whose INDEX.bin is damaged. */
+  /** `withIndex: false` reads a backup whose INDEX.bin is damaged. */
   constructor(backup: BackupReader, options: ReadOptions & { readonly withIndex?: boolean } = {}) {
     const { withIndex = true, ...read } = options;
     this.#backup = backup;
@@ -49,7 +49,7 @@ export class ContentsCheck {
     return objects + records;
   }
 
-  /** What the ARCHIVE file `number` holds, a batch for each chunk; the files are read in their order. Throws DAMAGED. */
+  /** The items of the ARCHIVE file `number`, a batch for each chunk. The files are read in order. Throws DAMAGED. */
   async *items(number: number): AsyncGenerator<ArchiveItems, void, void> {
     const name = archiveName(number);
     const options = { ...this.#options, numbers: this.#numbers };
@@ -68,36 +68,20 @@ export class ContentsCheck {
   }
 
   #check(item: ArchiveItem, file: string): void {
-    switch (item.type) {
-      case "attributes":
-        this.#endObject();
-        this.#rules.object(item.object, file);
-        return;
-      case "data-start":
-        this.#endObject();
-        this.#rules.object(item.object, file);
-        this.#open = item;
-        return;
-      case "torn":
-        this.#open = undefined;
-        return;
-      case "records":
-        this.#endObject();
-        this.#rules.records(item.records, file);
-        for (const record of item.records) this.#found.push({ record, offset: item.offset });
-        return;
-      case "leases":
-        this.#endObject();
-        this.#rules.leases(item.leases, file);
-        return;
-      case "tombstones":
-        this.#endObject();
-        this.#rules.tombstones(item.tombstones, file);
-        return;
-    }
+    const { type } = item;
+    if (type === "omap" || type === "data" || type === "data-end") return;
+    if (type === "torn") this.#open = undefined;
+    else this.#endObject();
+    if (type === "attributes" || type === "data-start") this.#rules.object(item.object, file);
+    if (type === "data-start") this.#open = item;
+    if (type === "leases") this.#rules.leases(item.leases, file);
+    if (type === "tombstones") this.#rules.tombstones(item.tombstones, file);
+    if (type !== "records") return;
+    this.#rules.records(item.records, file);
+    for (const record of item.records) this.#found.push({ record, offset: item.offset });
   }
 
-  /** The open object is complete. */
+  /** The open object is complete: no torn entry follows. */
   #endObject(): void {
     if (this.#open !== undefined) this.#found.push(this.#open);
     this.#open = undefined;
@@ -124,21 +108,18 @@ export class ContentsCheck {
     const { metadata } = this.#backup;
     const { counts, etcd, plainBytes } = metadata;
     const wrong = (message: string) => damaged(message, { file: METADATA_NAME });
-    const { found, unlistedPool } = this.#rules;
+    const { found } = this.#rules;
     for (const key of COUNTED) {
       if (found[key] !== counts[key]) {
         throw wrong(`it says ${counts[key]} ${key}, but the archive holds ${found[key]}`);
       }
     }
     if ((etcd?.firstBatch ?? 0) > this.#numbers.records) {
-      throw wrong("its firstBatch is behind the last entry of records");
+      throw wrong("its firstBatch is after the last entry of records");
     }
     this.#rules.forgetLeases();
     if (this.#comparison === undefined) return;
-    const pool = unlistedPool(this.#comparison.pools);
-    if (pool !== undefined) {
-      throw damaged("a tombstone of a pool that the index does not have", { file: pool });
-    }
+    this.#rules.checkTombstonePools(this.#comparison.pools);
     const names = [...this.#backup.archives.map(({ name }) => name), INDEX_NAME];
     const bytes = names.reduce((sum, name) => sum + (this.#backup.contentBytes(name) ?? 0), 0);
     if (bytes !== plainBytes) {
@@ -147,15 +128,15 @@ export class ContentsCheck {
   }
 }
 
-/** Rules on an entry of the archive and the entries before it. */
+/** Rules on the entries of the archive, in their order. */
 class EntryRules {
   readonly found = { objects: 0, objectBytes: 0, records: 0, deletedObjects: 0, deletedKeys: 0 };
   readonly #backup: BackupReader;
   #lastKey: Uint8Array | undefined;
-  /** Leases that records refer to, without an item before them. */
+  /** Leases that records refer to and that have no item yet. */
   readonly #leasesWithoutItem = new Set<bigint>();
   readonly #leases = new Set<bigint>();
-  /** Pools in tombstones, and the first file that names each. */
+  /** Pools in tombstones, and the first file with each. */
   readonly #tombstonePools = new Map<string, string>();
 
   constructor(backup: BackupReader) {
@@ -169,9 +150,9 @@ class EntryRules {
   }
 
   records(records: readonly ArchivedRecord[], file: string): void {
-    this.#requireEtcd(file);
+    this.#checkEtcd(file);
     for (const { key, lease } of records) {
-      if (key.length === 0) throw damaged("a record of a key without a byte", { file });
+      if (key.length === 0) throw damaged("a record with an empty key", { file });
       if (this.#lastKey !== undefined && Buffer.compare(this.#lastKey, key) >= 0) {
         throw damaged("etcd records that are not in key order", { file });
       }
@@ -181,12 +162,12 @@ class EntryRules {
   }
 
   leases(leases: readonly ArchivedLease[], file: string): void {
-    this.#requireEtcd(file);
+    this.#checkEtcd(file);
     for (const { id } of leases) {
-      if (id === 0n) throw damaged("a lease of the number 0, which means none", { file });
-      // A restore in the order of the archive would take its records for expired.
+      if (id === 0n) throw damaged("a lease with the id 0, which means no lease", { file });
+      // A restore, in the order of the archive, would treat its records as expired.
       if (this.#leasesWithoutItem.has(id)) {
-        throw damaged("a lease behind the first record that refers to it", { file });
+        throw damaged("a lease after the first record that refers to it", { file });
       }
       this.#leases.add(id);
     }
@@ -197,13 +178,11 @@ class EntryRules {
     if (base === null) throw damaged("tombstones in a full backup", { file });
     for (const tombstone of tombstones) {
       if (tombstone.kind === "key") {
-        this.#requireEtcd(file);
-        if (tombstone.key.length === 0)
-          throw damaged("a tombstone of a key without a byte", { file });
+        this.#checkEtcd(file);
+        if (tombstone.key.length === 0) throw damaged("a tombstone of an empty key", { file });
         this.found.deletedKeys++;
       } else {
-        if (ceph === null)
-          throw damaged("a tombstone of an object, and Ceph was left out", { file });
+        if (ceph === null) throw damaged("a tombstone of an object without Ceph", { file });
         const { pool } = tombstone;
         if (!this.#tombstonePools.has(pool)) this.#tombstonePools.set(pool, file);
         this.found.deletedObjects++;
@@ -211,11 +190,13 @@ class EntryRules {
     }
   }
 
-  /** The file that has a tombstone of a pool which is not one of these. */
-  readonly unlistedPool = (pools: ReadonlySet<string>): string | undefined => {
-    for (const [pool, file] of this.#tombstonePools) if (!pools.has(pool)) return file;
-    return undefined;
-  };
+  /** Throws DAMAGED for a tombstone of a pool that is not one of `pools`. */
+  checkTombstonePools(pools: ReadonlySet<string>): void {
+    for (const [pool, file] of this.#tombstonePools) {
+      if (!pools.has(pool))
+        throw damaged("a tombstone of a pool that is not in the index", { file });
+    }
+  }
 
   /** Frees memory at the end of the archive: backups of a chain are read one after the other. */
   forgetLeases(): void {
@@ -223,9 +204,8 @@ class EntryRules {
     this.#leasesWithoutItem.clear();
   }
 
-  #requireEtcd(file: string): void {
-    if (this.#backup.metadata.etcd === null) {
-      throw damaged("an entry of etcd, which was left out", { file });
-    }
+  #checkEtcd(file: string): void {
+    if (this.#backup.metadata.etcd !== null) return;
+    throw damaged("an etcd entry in a backup without etcd", { file });
   }
 }

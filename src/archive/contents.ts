@@ -20,9 +20,9 @@ import {
 import type { TarEvent } from "./tar/tar-reader.js";
 
 /**
- * What an ARCHIVE file holds, in its order. An object comes as `attributes` and further pages of its `omap`, when it has
- * any, then as `data-start`, its `data` in pieces and `data-end`. Bytes of `data` are views on the chunk that comes with
- * them, all others are copies.
+ * An item of an ARCHIVE file. An object is `attributes` and further pages of its `omap`, where it has any, then
+ * `data-start`, its `data` in pieces and `data-end`. Bytes of `data` are views on the chunk that comes with them, all
+ * others are copies.
  */
 export type ArchiveItem =
   | {
@@ -34,7 +34,7 @@ export type ArchiveItem =
     }
   | { readonly type: "omap"; readonly object: EntryName; readonly pairs: readonly ArchivedPair[] }
   | Exclude<TarEvent, { type: "entry" }>
-  /** The items of `object` directly before this one are void. */
+  /** The items of `object` just before this one are void. */
   | { readonly type: "torn"; readonly object: EntryName }
   | {
       readonly type: "records";
@@ -44,22 +44,22 @@ export type ArchiveItem =
   | { readonly type: "leases"; readonly leases: readonly ArchivedLease[] }
   | { readonly type: "tombstones"; readonly tombstones: readonly Tombstone[] };
 
-/** The items within one chunk. Retain the chunk to keep `data` beyond the next step. */
+/** The items of one chunk. Retain the chunk to use `data` after the next step. */
 export interface ArchiveItems {
   readonly items: readonly ArchiveItem[];
   readonly chunk: Chunk;
 }
 
-/** Numbers that the next entries of a backup must have: from 0 without gaps, through all of its ARCHIVE files. */
+/** The next entry numbers of a backup: from 0 without gaps, over all of its ARCHIVE files. */
 export class EntryNumbers {
   readonly #next = { records: 0, leases: 0, tombstones: 0 };
 
-  /** How many `etcd/records/` entries there were. */
+  /** Entries `etcd/records/` so far. */
   get records(): number {
     return this.#next.records;
   }
 
-  /** Whether `number` is the next of its kind, which it then was. */
+  /** Whether `number` is the next of its kind; counts it. */
   take(kind: "records" | "leases" | "tombstones", number: number): boolean {
     return this.#next[kind]++ === number;
   }
@@ -92,7 +92,7 @@ class ItemDecoder {
   readonly #numbers: EntryNumbers;
   /** The object whose attributes were read and whose data must follow. */
   #open: { object: EntryName; offset: number; pages: number } | undefined;
-  /** The object that a torn entry may void now. */
+  /** The object that a torn entry can make void here. */
   #last: EntryName | undefined;
 
   constructor(file: string, firstBatch: number, numbers: EntryNumbers) {
@@ -124,7 +124,7 @@ class ItemDecoder {
     if (this.#open !== undefined) throw this.#wrong("attributes without their object");
   }
 
-  /** Undefined for records that a restart of the etcd part made void. */
+  /** Undefined for records that an etcd restart made void. */
   #entry({
     entry,
     content,
@@ -132,9 +132,9 @@ class ItemDecoder {
   }: Extract<TarEvent, { type: "entry" }>): ArchiveItem | undefined {
     if (entry.kind === "torn") {
       const object = this.#open?.object ?? this.#last;
-      if (object === undefined) throw this.#wrong("a torn object that is not there");
+      if (object === undefined) throw this.#wrong("a torn entry without an object before it");
       this.#expect(object, entry.object);
-      if (content.length > 0) throw this.#wrong("a torn object with content");
+      if (content.length > 0) throw this.#wrong("a torn entry with content");
       this.#open = undefined;
       this.#last = undefined;
       return { type: "torn", object };
@@ -177,7 +177,8 @@ class ItemDecoder {
     const reader = new CborReader(content);
     try {
       while (!reader.atEnd) {
-        if (items.length === MAX_ENTRY_ITEMS) throw new CborError("more items than an entry has");
+        if (items.length === MAX_ENTRY_ITEMS)
+          throw new CborError("more items than an entry may have");
         items.push(decode(reader));
       }
     } catch (error) {
@@ -186,7 +187,7 @@ class ItemDecoder {
     return items;
   }
 
-  /** The one item of an entry that is no sequence. */
+  /** The only item of an entry. */
   #decodeOne<T>(content: Buffer, decode: (from: CborReader) => T): T {
     const [item, another] = this.#decodeAll(content, decode);
     if (item !== undefined && another === undefined) return item;
@@ -195,7 +196,7 @@ class ItemDecoder {
 
   #expect(a: EntryName, b: EntryName): void {
     if (isSameObject(a, b)) return;
-    throw this.#wrong("entries of one object that do not stand together");
+    throw this.#wrong("entries of one object that are not adjacent");
   }
 
   #wrong(message: string, cause?: unknown): Error {

@@ -1,6 +1,6 @@
 import { BackupToolError } from "../errors.js";
 
-/** Why an archive cannot be read; the words of docs/format.md, "Readers". */
+/** Why an archive cannot be read: the codes of docs/format.md, "Readers". */
 export type ArchiveErrorCode =
   | "NOT_A_BACKUP"
   | "UNFINISHED_BACKUP"
@@ -40,7 +40,7 @@ export class ArchiveError extends BackupToolError {
   }
 }
 
-/** A {@link ArchiveError} that says the bytes are not those that were written. */
+/** An {@link ArchiveError} for bytes that are not those that were written. */
 export function damaged(message: string, place: ArchivePlace = {}, cause?: unknown): ArchiveError {
   return new ArchiveError("DAMAGED", message, { ...place, cause });
 }

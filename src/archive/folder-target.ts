@@ -6,7 +6,7 @@ import type { BackupTarget, SealedOutput } from "./backup-target.js";
 import { FileThread } from "../threads/file-thread.js";
 import { MANIFEST_NAME } from "./format.js";
 
-/** Makes the folder of a backup where there is none. @throws UsageError when it is not empty; `setting` named it */
+/** Makes the folder if it does not exist. @throws UsageError when it is not empty; `setting` named it */
 export async function prepareFolder(folder: string, setting: string): Promise<void> {
   let names: string[];
   try {
@@ -24,7 +24,7 @@ export async function prepareFolder(folder: string, setting: string): Promise<vo
   }
 }
 
-/** Without mkdir's own `recursive`: Node 20 never returns where no folder can be made, as in /proc. */
+/** Without `recursive` of mkdir: where no folder can be made, as in /proc, it never returns in Node 20. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -68,7 +68,7 @@ export class FolderTarget implements BackupTarget {
     } finally {
       await file.close();
     }
-    // The names of all other files must be durable before the manifest says so.
+    // The names of all other files must be durable before the manifest is.
     await syncFolder(this.#folder);
     await rename(temporary, path);
     await syncFolder(this.#folder);

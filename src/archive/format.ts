@@ -19,7 +19,7 @@ export function archiveName(number: number): string {
   return `ARCHIVE${String(number).padStart(5, "0")}.bin`;
 }
 
-/** Whether this is the name of a file of a backup, or of one that is being written. */
+/** Whether this is the name of a file of a backup, finished or not. */
 export function isBackupFile(name: string): boolean {
   return /^\.?(ARCHIVE\d{5}\.bin|INDEX\.bin|METADATA\.bin|MANIFEST\.json)(\.partial)?$/.test(name);
 }
@@ -27,7 +27,6 @@ export function isBackupFile(name: string): boolean {
 export const DEFAULT_CHUNK_BYTES = 2 << 20;
 /** Larger chunks are rejected: a reader must hold several in memory. */
 export const MAX_CHUNK_BYTES = 64 << 20;
-export const DEFAULT_ARCHIVE_BYTES = 2 * 1024 ** 3;
 
 export const KEY_BYTES = 32;
 export const NONCE_BYTES = 24;
@@ -38,11 +37,11 @@ export const BACKUP_ID_BYTES = 16;
 export const HEADER_FIXED_BYTES = 38;
 /** Most bytes of a header, slots and MAC included. */
 export const MAX_HEADER_BYTES = 64 << 10;
-/** Longest entry of a tar other than an object's data, and longest item of INDEX.bin: readers hold them whole. */
+/** Longest entry of a tar other than data, and longest item of INDEX.bin: readers keep them in memory. */
 export const MAX_ENTRY_BYTES = 80 << 20;
-/** Items of one entry: readers make an object of each. */
+/** Most items of one entry: readers make an object of each. */
 export const MAX_ENTRY_ITEMS = 1 << 18;
-/** Longest text in METADATA.bin, UTF-8; only names of pools may be longer. */
+/** Longest text in METADATA.bin, bytes of UTF-8; only names of pools may be longer. */
 export const MAX_TEXT_BYTES = 256;
 /** Bytes of the length before each chunk. */
 export const FRAME_BYTES = 4;

@@ -1,4 +1,4 @@
-import type { BackupFile } from "./backup-files.js";
+import { type BackupFile, readStart } from "./backup-files.js";
 import { ArchiveError, damaged } from "./errors.js";
 import {
   BACKUP_ID_BYTES,
@@ -23,7 +23,7 @@ export interface PassphraseSlot {
   readonly sealedKey: Uint8Array;
 }
 
-export const PASSPHRASE_SLOT = 1;
+const PASSPHRASE_SLOT = 1;
 const SALT_BYTES = 16;
 const PASSPHRASE_SLOT_BYTES = SALT_BYTES + 12 + NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 
@@ -43,7 +43,7 @@ export interface Header {
   readonly length: number;
 }
 
-/** The bytes of one slot in a header. */
+/** A slot as it is in a header. */
 export function encodePassphraseSlot(slot: PassphraseSlot): Uint8Array {
   const out = Buffer.alloc(3 + PASSPHRASE_SLOT_BYTES);
   out.writeUInt8(PASSPHRASE_SLOT, 0);
@@ -142,15 +142,9 @@ export function decodeHeader(bytes: Buffer, file: string): Header {
 
 /** The header of a file of a backup whose manifest is of this version. Throws DAMAGED. */
 export async function readHeader(from: BackupFile, file: string): Promise<Header> {
-  const bytes = Buffer.alloc(MAX_HEADER_BYTES);
-  let length = 0;
-  while (length < bytes.length) {
-    const read = await from.read(bytes.subarray(length), length);
-    if (read === 0) break;
-    length += read;
-  }
+  const bytes = await readStart(from, MAX_HEADER_BYTES);
   try {
-    return decodeHeader(bytes.subarray(0, length), file);
+    return decodeHeader(bytes, file);
   } catch (error) {
     // The manifest names the version, so any other error here is damage too.
     if (error instanceof ArchiveError && error.code !== "DAMAGED") {

@@ -12,39 +12,28 @@ import {
 import { type FileFacts, isFileFacts, isHex, type Manifest } from "./manifest/manifest.js";
 import { isTime } from "./manifest/manifest-scanner.js";
 
-/** How much of what a backup holds and left out. */
-export interface BackupCounts {
-  /** Objects with their bytes in this backup. */
-  readonly objects: number;
-  /** Their data, bytes. */
-  readonly objectBytes: number;
-  readonly unchangedObjects: number;
-  readonly deletedObjects: number;
-  /** Gone between listing and reading. */
-  readonly vanishedObjects: number;
-  /** Could not be read, in a run that kept going. */
-  readonly missingObjects: number;
-  readonly records: number;
-  readonly unchangedKeys: number;
-  readonly deletedKeys: number;
-}
-
-/** The counts of a backup that holds nothing. */
-export const NO_COUNTS: BackupCounts = {
+/** How many things a backup holds, and leaves out: zeros, for a backup that is empty. */
+export const NO_COUNTS = {
+  /** Objects whose data is in this backup. */
   objects: 0,
+  /** Their data, bytes. */
   objectBytes: 0,
   unchangedObjects: 0,
   deletedObjects: 0,
+  /** Deleted between listing and reading. */
   vanishedObjects: 0,
+  /** Could not be read, with `--keep-going`. */
   missingObjects: 0,
   records: 0,
   unchangedKeys: 0,
   deletedKeys: 0,
 };
 
+export type BackupCounts = { readonly [Name in keyof typeof NO_COUNTS]: number };
+
 const COUNTS = Object.keys(NO_COUNTS) as (keyof BackupCounts)[];
 
-/** Items of objects that INDEX.bin has at most: what could not be read stays when the base has it. */
+/** The most objects in INDEX.bin: an object that could not be read is there when the base has it. */
 export function mostIndexedObjects(counts: BackupCounts): number {
   return counts.objects + counts.unchangedObjects + counts.missingObjects;
 }
@@ -52,7 +41,7 @@ export function mostIndexedObjects(counts: BackupCounts): number {
 /** METADATA.bin: the sealed facts of a backup. */
 export interface Metadata extends Manifest {
   readonly toolVersion: string;
-  /** The name that the backup was given in a store. Absent where it was made in a folder alone, or by an older program. */
+  /** The name of the backup in stores. Absent in a backup to a folder alone, or of an earlier version. */
   readonly snapshot?: string | undefined;
   readonly chunkBytes: number;
   /** Bytes before compression. */
@@ -60,15 +49,15 @@ export interface Metadata extends Manifest {
   readonly ceph: {
     readonly fsid: string;
     readonly pools: readonly string[];
-    /** Of `pools`, in their order. A converted archive has none, nor has one that was made before there were any. */
+    /** Of `pools`, in their order. Absent in a converted backup, or in one of an earlier version. */
     readonly poolIds?: readonly number[];
-    /** When the cluster made them, microseconds since 1970; 0 where it is not known. Likewise. */
+    /** Likewise: when they were created, microseconds since 1970; 0 where it is not known. */
     readonly poolsCreated?: readonly number[];
   } | null;
   readonly etcd: {
     readonly clusterId: string;
     readonly revision: number;
-    /** `etcd/records/` entries with a lower number are void: the etcd part was started again. */
+    /** `etcd/records/` entries with a lower number are void: etcd was read again from the start. */
     readonly firstBatch: number;
     /** Restart items in INDEX.bin; keys before the last of them are void. */
     readonly restarts: number;
@@ -87,7 +76,7 @@ export function encodeMetadata(metadata: Metadata): Uint8Array {
   return encode(metadata);
 }
 
-/** Throws DAMAGED: only a broken writer could have sealed what is rejected here. */
+/** Throws DAMAGED. */
 export function decodeMetadata(bytes: Uint8Array): Metadata {
   let value: unknown;
   try {
@@ -98,14 +87,14 @@ export function decodeMetadata(bytes: Uint8Array): Metadata {
     throw damaged("its facts are not CBOR", { file: METADATA_NAME }, error);
   }
   if (!isMap(value)) throw damaged("its facts are not complete", { file: METADATA_NAME });
-  const wrong = FACTS.find((fact) => !WELL_FORMED[fact](value[fact], value));
+  const wrong = FACTS.find((fact) => !VALID[fact](value[fact], value));
   if (wrong !== undefined) {
-    throw damaged(`its fact ${wrong} is not as the format has it`, { file: METADATA_NAME });
+    throw damaged(`its fact ${wrong} is not valid`, { file: METADATA_NAME });
   }
   return value as unknown as Metadata;
 }
 
-/** Throws where the same value has another form than the format's: floats for numbers, text that is not UTF-8. */
+/** Throws for another form of the same value: a float for an integer, text that is not UTF-8. */
 class OneFormTokenizer extends Tokenizer {
   override next() {
     const token = super.next();
@@ -121,8 +110,8 @@ class OneFormTokenizer extends Tokenizer {
 
 type Facts = Partial<Record<keyof Metadata, unknown>>;
 
-/** What the format allows for each fact, beside the others. Keys that are not here are ignored. */
-const WELL_FORMED: Record<keyof Metadata, (value: unknown, facts: Facts) => boolean> = {
+/** Whether a fact is valid, beside the others. Other keys are ignored. */
+const VALID: Record<keyof Metadata, (value: unknown, facts: Facts) => boolean> = {
   format: (value) => value === FORMAT_VERSION,
   id: (value) => isHex(value, 32),
   kind: (value) => value === "full" || value === "incremental",
@@ -140,7 +129,7 @@ const WELL_FORMED: Record<keyof Metadata, (value: unknown, facts: Facts) => bool
   files: isFiles,
 };
 
-const FACTS = Object.keys(WELL_FORMED) as (keyof Metadata)[];
+const FACTS = Object.keys(VALID) as (keyof Metadata)[];
 
 function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -170,8 +159,8 @@ function isEtcd(value: unknown): boolean {
   );
 }
 
-/** Counts that are zero in a full backup, which has no base. */
-const OVER_A_BASE: readonly (keyof BackupCounts)[] = [
+/** Counts that are zero without a base. */
+const INCREMENTAL_COUNTS: readonly (keyof BackupCounts)[] = [
   "unchangedObjects",
   "deletedObjects",
   "unchangedKeys",
@@ -180,7 +169,7 @@ const OVER_A_BASE: readonly (keyof BackupCounts)[] = [
 
 function isCounts(value: unknown, { kind }: Facts): boolean {
   if (!isMap(value) || !COUNTS.every((name) => isCount(value[name]))) return false;
-  return kind === "incremental" || OVER_A_BASE.every((name) => value[name] === 0);
+  return kind === "incremental" || INCREMENTAL_COUNTS.every((name) => value[name] === 0);
 }
 
 /** The ARCHIVE files from 0 without gaps, then INDEX.bin. */
@@ -206,7 +195,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Throws DAMAGED where the open manifest and the sealed facts differ. */
+/** Throws DAMAGED where MANIFEST.json and METADATA.bin differ. */
 export function checkManifest(manifest: Manifest, metadata: Metadata): void {
   const differs = (what: string) =>
     damaged(`MANIFEST.json and ${METADATA_NAME} differ in ${what}`, { file: "MANIFEST.json" });

@@ -1,11 +1,11 @@
 import { CborError, type CborReader, type CborWriter } from "./cbor.js";
 import { MAX_ENTRY_ITEMS } from "./format.js";
 
-/** Codecs of the CBOR inside the tar: docs/format.md, "The tar inside". */
+/** The CBOR in the entries of the tar: docs/format.md, "The tar inside". */
 
 export type ArchivedPair = readonly [key: Uint8Array, value: Uint8Array];
 
-/** An etcd record as `etcd/records/NNNNNNNN.cbor` holds it. */
+/** An etcd record in `etcd/records/NNNNNNNN.cbor`. */
 export interface ArchivedRecord {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -54,7 +54,7 @@ export function decodeLease(from: CborReader): ArchivedLease {
   return { id: from.int64(), grantedTtl: from.uint() };
 }
 
-/** What `ceph-attrs/….cbor` holds; `omap` goes on in `ceph-omap/…` when it is long. */
+/** The contents of `ceph-attrs/….cbor`; a long `omap` goes on in `ceph-omap/…`. */
 export interface ObjectAttributes {
   readonly xattrs: readonly ArchivedPair[];
   readonly omapHeader: Uint8Array;
@@ -73,7 +73,7 @@ export function encodePairs(out: CborWriter, pairs: readonly ArchivedPair[]): vo
 export function decodePairs(from: CborReader): ArchivedPair[] {
   const pairs: ArchivedPair[] = [];
   const count = from.array();
-  if (count > MAX_ENTRY_ITEMS) throw new CborError("more pairs than an entry has");
+  if (count > MAX_ENTRY_ITEMS) throw new CborError("more pairs than an entry may have");
   for (let left = count; left > 0; left--) {
     expectItems(from, 2);
     pairs.push([from.bytes(), from.bytes()]);
@@ -93,7 +93,7 @@ export function decodeAttributes(from: CborReader): ObjectAttributes {
   return { xattrs: decodePairs(from), omapHeader: from.bytes(), omap: decodePairs(from) };
 }
 
-/** Something that the base held and is gone. */
+/** An object or a key of the base that was deleted. */
 export type Tombstone =
   | {
       readonly kind: "object";
@@ -130,7 +130,7 @@ export function decodeTombstone(from: CborReader): Tombstone {
   };
 }
 
-export function expectItems(from: CborReader, items: number): void {
+function expectItems(from: CborReader, items: number): void {
   const found = from.array();
   if (found !== items) throw new CborError(`an array of ${found} items instead of ${items}`);
 }

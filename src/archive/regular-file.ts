@@ -5,8 +5,8 @@ import { BackupToolError } from "../errors.js";
 import { ArchiveError, damaged } from "./errors.js";
 
 /**
- * Opens a file of a backup for reading. Throws MISSING_FILE, and DAMAGED for what is there but is no
- * file: reading a folder fails with an error of its own, and opening a pipe would wait for ever.
+ * Opens a file of a backup for reading. Throws MISSING_FILE, or DAMAGED when it is not a regular file: reading a folder
+ * fails, and opening a pipe would wait forever.
  */
 export async function openRegularFile(folder: string, name: string): Promise<FileHandle> {
   let handle: FileHandle;

@@ -10,40 +10,28 @@ import type { SealPool } from "./seal/seal-pool.js";
 
 /** How a file is read. */
 export interface ReadOptions {
-  /** Where the SHA-256 of the file is checked on the way; without it, it is not. */
+  /** The thread that checks the SHA-256 of the file; undefined: it is not checked. */
   readonly hashOn?: FileThread | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The sealed files of one backup, and the keys that open them. */
 export class SealedFiles {
-  /** Where they are, for messages. */
-  readonly where: string;
-  readonly manifest: Manifest;
-  readonly keys: BackupKeys;
-  readonly #files: BackupFiles;
-  readonly #pool: SealPool;
   readonly #contentBytes = new Map<string, number>();
 
-  constructor(files: BackupFiles, manifest: Manifest, keys: BackupKeys, pool: SealPool) {
-    this.where = files.where;
-    this.manifest = manifest;
-    this.keys = keys;
-    this.#files = files;
-    this.#pool = pool;
-  }
-
-  /** Throws MISSING_FILE. */
-  open(name: string): Promise<BackupFile> {
-    return this.#files.open(name);
-  }
+  constructor(
+    readonly files: BackupFiles,
+    readonly manifest: Manifest,
+    readonly keys: BackupKeys,
+    readonly pool: SealPool,
+  ) {}
 
   /** Bytes of content in a file that was read to its end. */
   contentBytes(name: string): number | undefined {
     return this.#contentBytes.get(name);
   }
 
-  /** The content of a file, as {@link readChunks} has it. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
+  /** The chunks of a file: see {@link readChunks}. Throws DAMAGED, MISSING_FILE, DOES_NOT_BELONG. */
   async *chunks(
     name: string,
     type: FileType,
@@ -53,7 +41,7 @@ export class SealedFiles {
     const facts = this.manifest.files.find((file) => file.name === name);
     if (facts === undefined)
       throw new ArchiveError("MISSING_FILE", "it is not there", { file: name });
-    const file = await this.#files.open(name);
+    const file = await this.files.open(name);
     let hash: HashedFile | undefined;
     try {
       hash = await options.hashOn?.open();
@@ -67,7 +55,7 @@ export class SealedFiles {
         headerBytes: header.length,
         key: this.keys.fileKey(type, number),
         chunkBytes: header.chunkBytes,
-        pool: this.#pool,
+        pool: this.pool,
         ...(hash === undefined ? {} : { hash }),
         ...(signal === undefined ? {} : { signal }),
       })) {
@@ -86,7 +74,7 @@ export class SealedFiles {
     }
   }
 
-  /** The file's header, authentic and of this very file. */
+  /** The header of a file, checked to be authentic and of this file. */
   async header(from: BackupFile, file: string, type: FileType, number: number): Promise<Header> {
     const header = await readHeader(from, file);
     if (!this.keys.headerIsAuthentic(header)) {
@@ -94,19 +82,16 @@ export class SealedFiles {
       const sameBackup =
         Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
         Buffer.compare(header.slotBytes, ours) === 0;
-      if (!sameBackup)
-        throw new ArchiveError("DOES_NOT_BELONG", "it is a file of another backup", { file });
+      if (!sameBackup) throw doesNotBelong("it is a file of another backup", file);
       throw damaged("its header is not the one that was written", { file });
     }
     if (header.type !== type || header.number !== number) {
-      throw new ArchiveError(
-        "DOES_NOT_BELONG",
-        "it is another file of this backup under this name",
-        {
-          file,
-        },
-      );
+      throw doesNotBelong("it is another file of this backup under this name", file);
     }
     return header;
   }
+}
+
+function doesNotBelong(message: string, file: string): ArchiveError {
+  return new ArchiveError("DOES_NOT_BELONG", message, { file });
 }

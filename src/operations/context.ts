@@ -1,7 +1,7 @@
 import type { OperationEvent } from "./events.js";
 import type { StateFolder } from "./open/state-file.js";
 
-/** What an operation gets from its caller besides its own options. */
+/** What every operation gets from its caller, beside its options. */
 export interface OperationContext {
   /** When it aborts, the operation throws `InterruptedError` within seconds. */
   readonly signal: AbortSignal;
@@ -9,7 +9,7 @@ export interface OperationContext {
   report(event: OperationEvent): void;
   /** Called at most once by an operation, and only when it needs keys. */
   passphrase(): Promise<Uint8Array>;
-  /** Where the program keeps what stores have shown; undefined: it keeps nothing. */
+  /** The folder for what stores have shown; undefined: nothing is remembered. */
   readonly stateFolder?: StateFolder | undefined;
 }
 

@@ -1,9 +1,8 @@
-/** What an operation reports while it runs: facts, which the front doors turn into words. */
 import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
-import type { DoctorEvent } from "./doctor/events.js";
+import type { DoctorEvent } from "./doctor/check.js";
 import type { SnapshotEvent } from "./snapshots/events.js";
 
-/** What `inspect` knows beyond the counts of the original. */
+/** What `inspect` reports beyond the counts of the original tool. */
 export interface BackupDetails {
   /** The backup's id, as in its manifest. */
   id: string;
@@ -37,7 +36,7 @@ export interface ObjectPlace {
   readonly name: Uint8Array;
 }
 
-/** What `inspect` knows of an archive of the original tool. */
+/** What `inspect` reports of an archive of the original tool. */
 export interface OriginalDetails {
   /** Files on disk, without pools.txt. */
   files: number;
@@ -47,12 +46,13 @@ export interface OriginalDetails {
   objectBytes: number;
 }
 
+/** What an operation reports while it runs: facts, which the CLI turns into text. */
 export type OperationEvent =
   | SnapshotEvent
   | DoctorEvent
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
-  /** Sent before the key slots of a header that is not verified yet cost more than any that `create` writes. */
+  /** Comes before the key slots of an unverified header cost more than any that `create` writes. */
   | ({ type: "key-slots" } & KdfDemand)
   /** The backup that is read. */
   | {
@@ -64,7 +64,7 @@ export type OperationEvent =
       finishedAt: string;
       /** Absent without etcd. */
       etcdRevision?: number;
-      /** Ids of the backups below it that are read too, its base first. */
+      /** Ids of its bases that are read too, its own base first. */
       bases: string[];
     }
   | { type: "incremental-skipped" }
@@ -82,7 +82,7 @@ export type OperationEvent =
       details?: BackupDetails;
       original?: OriginalDetails;
     }
-  /** Two objects of an archive of the original tool whose first bytes are the same. */
+  /** Two objects of an archive of the original tool with the same first bytes. */
   | { type: "suspects"; objects: readonly [ObjectPlace, ObjectPlace]; bytes: number }
   | { type: "converted"; objects: number; records: number; unchanged: number; deleted: number }
   | { type: "etcd-keys-deleted"; count: number; dryRun: boolean }
@@ -103,7 +103,7 @@ export type OperationEvent =
       records: number;
       removedObjects: number;
       removedKeys: number;
-      /** Records left out because of their lease. */
+      /** Records that were left out because of their lease. */
       expiredRecords: number;
     }
   | {
@@ -114,11 +114,11 @@ export type OperationEvent =
       unit: "objects" | "records" | "items" | "bytes";
       bytes?: number;
     }
-  /** `settings`: those that the message is about. */
+  /** `settings` are those that the message is about. */
   | { type: "warning"; message: string; settings?: readonly string[] | undefined }
   /** Of interest when something goes wrong. */
   | { type: "note"; message: string }
-  /** One object that could not be read, in a run that keeps going. */
+  /** An object that could not be read, with `--keep-going`. */
   | {
       type: "missing";
       pool: string;

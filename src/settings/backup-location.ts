@@ -9,7 +9,7 @@ import {
   type StoreSettings,
   storeConfig,
 } from "../snapstore/settings/store-settings.js";
-import type { SettingsContext } from "./context.js";
+import type { SettingsContext } from "./setting.js";
 
 /** The default folder, as in the original tool. */
 export const DEFAULT_FOLDER = "backup.dir";

@@ -79,11 +79,7 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
   { one: [on("skip-etcd")], other: typed("etcd", "cacert", "cert", "key", "user", "password") },
   { one: [on("skip-ceph")], other: typed("cephconf", "ceph-user", "keyring") },
   { one: POOLS, other: [on("skip-ceph")], error: "" },
-  {
-    commands: ["create", "clear", "restore"],
-    one: [on("skip-etcd")],
-    other: [on("skip-ceph")],
-  },
+  { commands: ["create", "clear", "restore"], one: [on("skip-etcd")], other: [on("skip-ceph")] },
   // A password belongs to the user beside it, and `user:password` has its own.
   {
     one: any("user"),

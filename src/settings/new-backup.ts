@@ -1,6 +1,6 @@
 import type { StoreDestination } from "../operations/create/destination.js";
 import { type StoreSettings, storeConfig } from "../snapstore/settings/store-settings.js";
-import type { SettingsContext } from "./context.js";
+import type { SettingsContext } from "./setting.js";
 import type { sealSettings } from "./declarations.js";
 import type { Values } from "./kinds.js";
 import type { secondaryUploadSettings, uploadSettings } from "./store-declarations.js";

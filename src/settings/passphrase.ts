@@ -2,7 +2,7 @@ import { InterruptedError, UsageError } from "../errors.js";
 import { readInputFile } from "../files/input-file.js";
 import { warnIfOpenToOthers } from "../files/secret-files.js";
 import { quoted } from "../quoted.js";
-import type { SettingsContext } from "./context.js";
+import type { SettingsContext } from "./setting.js";
 import type { newPassphraseSettings, passphraseSettings } from "./declarations.js";
 import { settingVariable } from "./environment.js";
 import type { Values } from "./kinds.js";

@@ -1,3 +1,6 @@
+import type { Warn } from "../files/secret-files.js";
+import type { Environment } from "../snapstore/settings/roles.js";
+
 /** The text of a setting, its items, or whether it is on. */
 export type SettingValue = string | boolean | readonly string[];
 
@@ -11,4 +14,11 @@ export interface Setting {
   readonly shown: string;
   /** Whether the variable is one of etcd-backup-restore's and not `BACKUPTOOL_<SETTING>`. */
   readonly borrowed?: true;
+}
+
+/** What turning settings into options needs besides the settings. */
+export interface SettingsContext {
+  /** For the credentials of stores, which are not settings. */
+  readonly env: Environment;
+  readonly warn: Warn;
 }

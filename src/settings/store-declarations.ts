@@ -1,8 +1,5 @@
-import { size, text, wholeNumber } from "./kinds.js";
-
-/** Parts of an upload: S3 allows none under 5 MiB. */
-const partSize = size("5MiB", "64MiB");
-const partCount = wholeNumber(1, 100);
+import { settingOf } from "../snapstore/settings/roles.js";
+import { type Declarations, size, text, wholeNumber } from "./kinds.js";
 
 /** The primary store. */
 export const storeSettings = {
@@ -21,39 +18,45 @@ export const storeSettings = {
 } as const;
 
 export const uploadSettings = {
-  "min-chunk-size": { ...partSize, default: "5MiB", describe: "Smallest part of an upload" },
-  "max-parallel-chunk-uploads": {
-    ...partCount,
-    default: "5",
-    describe: "Parts of one file to upload at the same time",
-  },
-} as const;
-
-export const secondaryStoreSettings = {
-  "secondary-store": { ...text, describe: "URL of the secondary store, as for --store" },
-  "secondary-storage-provider": { ...text, describe: "Provider, instead of --secondary-store" },
-  "secondary-store-container": { ...text, describe: "Bucket, container, folder or REMOTE:PATH" },
-  "secondary-store-prefix": { ...text, describe: "Path in the container" },
-  "secondary-store-endpoint-override": { ...text, describe: "URL of the provider's API" },
-} as const;
-
-export const secondaryUploadSettings = {
-  "secondary-min-chunk-size": {
-    ...partSize,
+  // S3 allows no part under 5 MiB.
+  "min-chunk-size": {
+    ...size("5MiB", "64MiB"),
     default: "5MiB",
     describe: "Smallest part of an upload",
   },
-  "secondary-max-parallel-chunk-uploads": {
-    ...partCount,
+  "max-parallel-chunk-uploads": {
+    ...wholeNumber(1, 100),
     default: "5",
     describe: "Parts of one file to upload at the same time",
   },
 } as const;
 
-export const sourceStoreSettings = {
-  "source-store": { ...text, describe: "URL of a store to copy into the primary one" },
-  "source-storage-provider": { ...text, describe: "Provider, instead of --source-store" },
-  "source-store-container": { ...text, describe: "Bucket, container, folder or REMOTE:PATH" },
-  "source-store-prefix": { ...text, describe: "Path in the container" },
-  "source-store-endpoint-override": { ...text, describe: "URL of the provider's API" },
-} as const;
+export const secondaryStoreSettings = ofRole("secondary", {
+  ...storeSettings,
+  store: { ...text, describe: "URL of the secondary store, as for --store" },
+  "storage-provider": { ...text, describe: "Provider, instead of --secondary-store" },
+});
+
+export const secondaryUploadSettings = ofRole("secondary", uploadSettings);
+
+export const sourceStoreSettings = ofRole("source", {
+  ...storeSettings,
+  store: { ...text, describe: "URL of a store to copy into the primary one" },
+  "storage-provider": { ...text, describe: "Provider, instead of --source-store" },
+});
+
+type OfRole<Role extends string, D> = {
+  readonly [Name in keyof D & string as `${Role}-${Name}`]: D[Name];
+};
+
+/** The settings of the primary store under the names of another role. */
+function ofRole<Role extends "secondary" | "source", D extends Declarations>(
+  role: Role,
+  declarations: D,
+): OfRole<Role, D> {
+  const entries = Object.entries(declarations);
+  // Each name has its own declaration, which the type of entries cannot say.
+  return Object.fromEntries(
+    entries.map(([name, declaration]) => [settingOf(role, name), declaration]),
+  ) as OfRole<Role, D>;
+}

@@ -15,7 +15,7 @@ test.before(() => {
 });
 test.after.always(() => sealPool.close());
 
-/** A folder whose files are opened and written as `change` has it. */
+/** A folder target whose calls `change` replaces. */
 class ChangedFolder implements BackupTarget {
   readonly #folder = new FolderTarget(newFolder());
   readonly #change: (file: SealedOutput, name: string) => Promise<SealedOutput>;
@@ -45,7 +45,7 @@ async function writerTo(target: BackupTarget, archiveBytes: number): Promise<Bac
   return writer;
 }
 
-test("who only adds to the index need not wait for the next ARCHIVE file", async (t) => {
+test("additions to the index do not wait for the next ARCHIVE file", async (t) => {
   let reached = false;
   let open = (): void => {};
   const gate = new Promise<void>((resolve) => {
@@ -79,7 +79,7 @@ test("who only adds to the index need not wait for the next ARCHIVE file", async
   await writer.ready();
 });
 
-test("a chunk that could not be written fails the file, also when a later one was", async (t) => {
+test("a failed write of a chunk fails the file, even when a later write succeeds", async (t) => {
   const target = new ChangedFolder(async (file, name) => {
     if (name !== "ARCHIVE00000.bin") return file;
     let appends = 0;

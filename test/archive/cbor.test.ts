@@ -43,7 +43,7 @@ function encoded(items: readonly Item[]): Buffer {
   return Buffer.from(out.view());
 }
 
-test("what is written is read again, item by item, to the last byte", (t) => {
+test("all items are read as they were written, to the last byte", (t) => {
   fc.assert(
     fc.property(fc.array(item, { maxLength: 20 }), (items) => {
       const reader = new CborReader(encoded(items));
@@ -56,7 +56,7 @@ test("what is written is read again, item by item, to the last byte", (t) => {
   );
 });
 
-test("the bytes are those of another encoder of CBOR", (t) => {
+test("the bytes are those of another CBOR encoder", (t) => {
   const single = item.filter(({ kind }) => kind !== "array");
   fc.assert(
     fc.property(single, (one) => {
@@ -81,7 +81,7 @@ test("each length has its shortest head, on both sides of each step", (t) => {
   }
 });
 
-test("an item cut off anywhere says that the bytes end, and never something else", (t) => {
+test("a truncated item is always a CborEnd", (t) => {
   fc.assert(
     fc.property(item, (one) => {
       const bytes = encoded([one]);
@@ -95,7 +95,7 @@ test("an item cut off anywhere says that the bytes end, and never something else
   );
 });
 
-test("an item asked for as another kind is refused", (t) => {
+test("an item of another type than the requested one is rejected", (t) => {
   fc.assert(
     fc.property(item, item, (one, other) => {
       const integers = ["uint", "int64"];
@@ -122,7 +122,7 @@ test("any bytes give items or a CborError", (t) => {
   );
 });
 
-test("numbers above 2^53, indefinite lengths and reserved forms are refused", (t) => {
+test("numbers above 2^53, indefinite lengths and reserved forms are rejected", (t) => {
   const cases = ["1b0020000000000000", "1bffffffffffffffff", "1f", "1c"];
   for (const hex of cases) {
     t.throws(() => new CborReader(Buffer.from(hex, "hex")).uint(), { instanceOf: CborError }, hex);
@@ -131,7 +131,7 @@ test("numbers above 2^53, indefinite lengths and reserved forms are refused", (t
   t.throws(() => new CborReader(Buffer.from("9f", "hex")).array(), { instanceOf: CborError });
 });
 
-test("numbers in more bytes than they need, outside of 64 bits, and text that is no UTF-8 are rejected", (t) => {
+test("numbers in more bytes than they need, outside of 64 bits, and text that is not UTF-8 are rejected", (t) => {
   const cases: [string, (from: CborReader) => unknown][] = [
     ["1817", (from) => from.uint()],
     ["1900ff", (from) => from.uint()],
@@ -158,7 +158,7 @@ test("numbers in more bytes than they need, outside of 64 bits, and text that is
   t.is(new CborReader(Buffer.from("1bffffffffffffffff", "hex")).uint64(), 2n ** 64n - 1n);
 });
 
-test("a negative number is never written as something else", (t) => {
+test("a negative number is not written as another item", (t) => {
   const out = new CborWriter();
   t.throws(() => out.uint(-1), { instanceOf: RangeError });
   t.throws(() => out.array(-1), { instanceOf: RangeError });
@@ -166,7 +166,7 @@ test("a negative number is never written as something else", (t) => {
   t.is(out.length, 0);
 });
 
-test("a length far past the end is refused without room for it", (t) => {
+test("a length far past the end is rejected without allocating memory", (t) => {
   const before = process.memoryUsage().arrayBuffers;
   for (const hex of ["5a7fffffff00", "5b001fffffffffffff00", "7b001fffffffffffff00"]) {
     const reader = new CborReader(Buffer.from(hex, "hex"));

@@ -13,7 +13,7 @@ import { FEATURES } from "../support/archive/features.js";
 import { inspect, inspectError, readAll, readingDigest } from "../support/archive/judge.js";
 import { samplePassphrase } from "../support/archive/sample.js";
 
-/** The compiled test stands in dist/test/archive. */
+/** The compiled test is in dist/test/archive. */
 const ROOT = fileURLToPath(new URL("../../../fixtures", import.meta.url));
 
 function folders(kind: string): string[] {
@@ -41,7 +41,7 @@ test("there is a frozen backup for each feature and for each fault", (t) => {
 });
 
 for (const name of folders("good")) {
-  test(`good/${name} still reads as it did when it was made`, async (t) => {
+  test(`good/${name} is read as when it was made`, async (t) => {
     const { passphrase, kind, counts, digest } = expected("good", name);
     const folder = join(ROOT, "good", name, "backup");
     const pool = new SealPool(1);
@@ -62,7 +62,7 @@ for (const name of folders("good")) {
 
 for (const name of folders("bad")) {
   const { passphrase, code, file } = expected("bad", name);
-  test(`bad/${name} is refused as ${code}`, async (t) => {
+  test(`bad/${name} is rejected as ${code}`, async (t) => {
     const error = await inspectError(join(ROOT, "bad", name, "backup"), String(passphrase));
     t.is<unknown, unknown>(error?.code, code);
     t.is<unknown, unknown>(error?.file ?? null, file);

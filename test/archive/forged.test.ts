@@ -14,7 +14,7 @@ import { newFolder } from "../support/folders.js";
 
 const ARCHIVE = "ARCHIVE00000.bin";
 const MIB = 1 << 20;
-/** What refusing may cost above reading an honest backup. */
+/** Memory that a rejection may take above reading a valid backup. */
 const ALLOWED_KIB = 48 << 10;
 /** The same for address space, where threads leave some noise; each claim here is far larger. */
 const ALLOWED_ADDRESSES_KIB = 512 << 10;
@@ -28,7 +28,7 @@ async function forger(): Promise<Forger> {
   return new Forger(folder, keys, metadata);
 }
 
-/** Asserts that the backup is refused as damaged in `file`, in the memory that an honest one takes. */
+/** Asserts that the backup is rejected as damaged in `file`, in the memory of a valid one. */
 async function refused(
   t: ExecutionContext,
   forged: Forger,
@@ -52,20 +52,20 @@ for (const [name, type] of [
   ["INDEX.bin", FileType.index],
   [ARCHIVE, FileType.archive],
 ] as const) {
-  test(`${name}: a chunk of 1 MiB that unpacks to 32 GiB is refused without room for it`, async (t) => {
+  test(`${name}: a chunk of 1 MiB that unpacks to 32 GiB is rejected without allocating its memory`, async (t) => {
     const forged = await forger();
     const frames = [bomb(MIB - 1024)];
     await forged.replace(name, forged.sealFrames(type, 0, frames));
     await refused(t, forged, "a bomb", name);
   });
 
-  test(`${name}: a frame that claims 2^60 bytes is refused without room for them`, async (t) => {
+  test(`${name}: a frame that claims 2^60 bytes is rejected without allocating their memory`, async (t) => {
     const forged = await forger();
     await forged.replace(name, forged.sealFrames(type, 0, [boast(1n << 60n)]));
     await refused(t, forged, "a boast", name);
   });
 
-  test(`${name}: a header that asks for chunks above 64 MiB is refused without room for them`, async (t) => {
+  test(`${name}: a header that asks for chunks above 64 MiB is rejected without allocating their memory`, async (t) => {
     for (const chunkBytes of [64 * MIB + 1, 0xffffffff]) {
       const forged = await forger();
       const file = forged.sealFrames(type, 0, [compress(Buffer.from("x"))], chunkBytes);
@@ -75,7 +75,7 @@ for (const [name, type] of [
   });
 }
 
-test("METADATA.bin: bombs, boasts and absurd chunk sizes are refused without room for them", async (t) => {
+test("METADATA.bin: bombs, forged sizes and absurd chunk sizes are rejected without allocating memory", async (t) => {
   const small = compress(Buffer.from("x"));
   const cases: [string, Buffer[], number | undefined][] = [
     ["a bomb", [bomb(MIB - 1024)], undefined],
@@ -89,7 +89,7 @@ test("METADATA.bin: bombs, boasts and absurd chunk sizes are refused without roo
   }
 });
 
-test("METADATA.bin: facts of absurd lengths or depth are refused without room for them", async (t) => {
+test("METADATA.bin: facts of absurd lengths or depth are rejected without allocating memory", async (t) => {
   const absurd = {
     "2 GiB of bytes": Buffer.from("5a7fffffff", "hex"),
     "2^63 bytes": Buffer.from("5b7fffffffffffffff", "hex"),
@@ -105,7 +105,7 @@ test("METADATA.bin: facts of absurd lengths or depth are refused without room fo
   }
 });
 
-test("INDEX.bin: an item that claims more than any may have does not gather the file", async (t) => {
+test("INDEX.bin: an item of an absurd length does not bring the file into memory", async (t) => {
   for (const claim of ["5b0000ffffffffffff", "8300005b0000ffffffffffff", "8300005a05000001"]) {
     const forged = await forger();
     await forged.replace("INDEX.bin", forged.sealFrames(FileType.index, 0, beginningWith(claim)));
@@ -113,7 +113,7 @@ test("INDEX.bin: an item that claims more than any may have does not gather the 
   }
 });
 
-test("INDEX.bin: an item as large as any may be is in memory twice at most", async (t) => {
+test("INDEX.bin: the largest item is in memory twice at most", async (t) => {
   const forged = await forger();
   const frames = beginningWith("8300005a04ffff00");
   await forged.replace("INDEX.bin", forged.sealFrames(FileType.index, 0, frames));
@@ -128,7 +128,7 @@ function beginningWith(hex: string): Buffer[] {
   return [compress(first), ...Array.from({ length: 511 }, () => zeros)];
 }
 
-test("a tar entry of an absurd size is refused without room for it", async (t) => {
+test("a tar entry of an absurd size is rejected without allocating memory", async (t) => {
   const attrs = "ceph-attrs/pool/-/one.cbor";
   const sizes = {
     "8 GiB in octal": encodeTarHeader(attrs, 0o77777777777),
@@ -143,7 +143,7 @@ test("a tar entry of an absurd size is refused without room for it", async (t) =
   }
 });
 
-test("CBOR of absurd counts and lengths inside the tar is refused without room for it", async (t) => {
+test("CBOR of absurd counts and lengths in the tar is rejected without allocating memory", async (t) => {
   const entries: [string, string][] = [
     ["ceph-attrs/pool/-/one.cbor", "839affffffff"],
     ["ceph-attrs/pool/-/one.cbor", "83805bffffffffffffffff80"],
@@ -162,7 +162,7 @@ test("CBOR of absurd counts and lengths inside the tar is refused without room f
   }
 });
 
-test("entries of millions of small items are refused without room for them", async (t) => {
+test("entries of millions of small items are rejected without allocating memory", async (t) => {
   const record = Buffer.from("86404000000000", "hex");
   const pair = Buffer.from("824040", "hex");
   const count = Buffer.from("9a01000000", "hex");
@@ -182,7 +182,7 @@ test("entries of millions of small items are refused without room for them", asy
   }
 });
 
-test("cat lets nothing out that is no entry of a backup", async (t) => {
+test("cat writes nothing but entries of a backup", async (t) => {
   const context = {
     signal: new AbortController().signal,
     report: () => {},
@@ -212,7 +212,7 @@ test("cat lets nothing out that is no entry of a backup", async (t) => {
   }
 });
 
-test("MANIFEST.json and METADATA.bin of 10 GiB are refused before they are read", async (t) => {
+test("MANIFEST.json and METADATA.bin of 10 GiB are rejected before they are read", async (t) => {
   for (const name of ["MANIFEST.json", METADATA_NAME]) {
     const forged = await forger();
     const path = join(forged.folder, name);

@@ -19,7 +19,7 @@ const header = fc.record({
   chunkBytes: fc.integer({ min: 1, max: MAX_CHUNK_BYTES }),
   slots: fc.array(slot, { maxLength: 5 }),
 });
-/** A slot of a type of a later version. */
+/** A slot of an unknown type. */
 const foreignSlot = fc.tuple(fc.integer({ min: 2, max: 255 }), fc.uint8Array({ maxLength: 300 }));
 
 function foreign([type, payload]: [number, Uint8Array]): Uint8Array {
@@ -40,7 +40,7 @@ function code(bytes: Buffer): string {
   }
 }
 
-test("a header comes back as it was written, past slots of unknown types", (t) => {
+test("a header is read as it was written, with slots of unknown types", (t) => {
   fc.assert(
     fc.property(header, fc.array(foreignSlot, { maxLength: 3 }), exactly(32), (h, others, mac) => {
       const slots = [...others.map(foreign), ...h.slots.map(encodePassphraseSlot)];
@@ -72,7 +72,7 @@ test("a header comes back as it was written, past slots of unknown types", (t) =
   );
 });
 
-test("a header cut off anywhere is refused", (t) => {
+test("a truncated header is rejected", (t) => {
   fc.assert(
     fc.property(header, (h) => {
       const unsigned = encodeHeader({ ...h, slots: h.slots.map(encodePassphraseSlot) });
@@ -97,7 +97,7 @@ test("any bytes are a header or a typed error, with the magic before them too", 
   t.deepEqual([...codes].filter((one) => one !== "read").sort(), ["DAMAGED", "NOT_A_BACKUP"]);
 });
 
-test("a later version, absurd chunks, reserved bytes and slots that never end are told apart", (t) => {
+test("a later version, absurd chunks, reserved bytes and slots that never end have separate errors", (t) => {
   const good = Buffer.concat([
     encodeHeader({ type: 1, number: 0, backupId: Buffer.alloc(16), chunkBytes: 1, slots: [] }),
     Buffer.alloc(32),

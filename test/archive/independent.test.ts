@@ -12,8 +12,8 @@ import { SAMPLE_PASSPHRASE, writeSample } from "../support/archive/sample.js";
 import { newFolder } from "../support/folders.js";
 
 /**
- * A second reader, made of public libraries and the text of docs/format.md: nothing of src/archive is
- * used from here on but to write the backup.
+ * A second reader, made from public libraries and the text of docs/format.md. It uses src/archive only to write the
+ * backup.
  */
 const sodium = createRequire(import.meta.url)("libsodium-wrappers") as typeof Sodium;
 
@@ -106,7 +106,7 @@ function percent(bytes: Uint8Array): string {
     .join("");
 }
 
-test("a reader made from the text of the format alone reads everything that was written", async (t) => {
+test("a reader made from docs/format.md alone reads everything that was written", async (t) => {
   const folder = newFolder();
   await writeSample(folder, FULL_CONTENTS, { chunkBytes: 700, archiveBytes: 4000 });
   const file = (name: string) => readFileSync(join(folder, name));
@@ -169,7 +169,7 @@ test("a reader made from the text of the format alone reads everything that was 
   t.is(kinds.filter((tag) => tag === 3).length, held.length);
 });
 
-/** One text for equal values: bytes as hex, numbers of either kind in decimal. */
+/** The same text for equal values: bytes in hex, numbers and bigints in decimal. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
   if (Array.isArray(value)) return value.map(plain);

@@ -80,7 +80,7 @@ function holds<T>({ name: what, values, encode, decode }: Codec<T>): void {
     return out.view();
   };
 
-  test(`${what}: a sequence of any comes back as it was written`, (t) => {
+  test(`${what}: any sequence is read as it was written`, (t) => {
     fc.assert(
       fc.property(fc.array(values, { maxLength: 5 }), (items) => {
         const reader = new CborReader(bytesOf(items));
@@ -93,7 +93,7 @@ function holds<T>({ name: what, values, encode, decode }: Codec<T>): void {
     );
   });
 
-  test(`${what}: any bytes, and any change to good ones, are read or refused, never another error`, (t) => {
+  test(`${what}: any bytes, and any change to valid ones, are read or a CborError`, (t) => {
     const read = (encoded: Uint8Array) => {
       const reader = new CborReader(encoded);
       try {
@@ -154,7 +154,7 @@ holds({
   decode: decodeTombstone,
 });
 
-test("a digest of another length than 16 bytes is no item", (t) => {
+test("a digest that is not 16 bytes long is rejected", (t) => {
   for (const length of [0, 15, 17]) {
     const out = new CborWriter();
     const digest = Buffer.alloc(length);

@@ -58,7 +58,7 @@ function hex(value: Uint8Array): string {
   return Buffer.from(value).toString("hex");
 }
 
-test("objects come back whole: names, bytes, times, attributes and pages, over many files and chunks", async (t) => {
+test("objects are read as they were written, over many files and chunks", async (t) => {
   const pool = new SealPool(2);
   t.teardown(() => pool.close());
   const passphrase = samplePassphrase();
@@ -123,7 +123,7 @@ test("inspect finds that index, counts and contents agree, in a full and an incr
   t.is(await inspect(folder, SAMPLE_PASSPHRASE), "read");
 });
 
-test("ARCHIVE files stay near the length that was asked for, and an entry never spans two", async (t) => {
+test("ARCHIVE files stay near the requested size, and no entry spans two", async (t) => {
   const folder = newFolder();
   const objects = Array.from({ length: 40 }, (_, i) => object(`${i}`, noise(`${i}`, 3000)));
   await writeSample(folder, { objects }, { chunkBytes: 1024, archiveBytes: 10_000 });
@@ -133,7 +133,7 @@ test("ARCHIVE files stay near the length that was asked for, and an entry never 
   t.is(await inspect(folder, SAMPLE_PASSPHRASE), "read");
 });
 
-test("a chain shares one derivation, also under a passphrase of an earlier version that is no text", async (t) => {
+test("a chain shares one key derivation, also with a binary passphrase of an earlier version", async (t) => {
   const passphrase = new PassphraseBytes(randomBytes(64));
   const base = await writeSample(newFolder(), {}, { passphrase });
   const options = { passphrase, base: { id: base.metadata.id, keys: base.keys } };
@@ -142,7 +142,7 @@ test("a chain shares one derivation, also under a passphrase of an earlier versi
   t.notDeepEqual(Buffer.from(keys.slot.nonce), Buffer.from(base.keys.slot.nonce));
 });
 
-test("nothing of names, values and facts can be seen in any file", async (t) => {
+test("no file shows names, values or facts", async (t) => {
   const folder = newFolder();
   const secret = "seen-in-the-clear";
   await writeSample(folder, {
@@ -154,7 +154,7 @@ test("nothing of names, values and facts can be seen in any file", async (t) => 
   }
 });
 
-test("files are for their owner only, and nothing unfinished is left", async (t) => {
+test("files are for their owner only, and no temporary file is left", async (t) => {
   const folder = newFolder();
   await writeSample(folder, FULL_CONTENTS);
   const names = readdirSync(folder).sort();
@@ -162,7 +162,7 @@ test("files are for their owner only, and nothing unfinished is left", async (t)
   for (const name of names) t.is(statSync(join(folder, name)).mode & 0o777, 0o600, name);
 });
 
-test("a backup that was not finished is told as such, and its folder is not written again", async (t) => {
+test("an unfinished backup is UNFINISHED_BACKUP, and its folder is not written again", async (t) => {
   const folder = newFolder();
   const keys = await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF);
   const sealPool = new SealPool(1);
@@ -180,7 +180,7 @@ test("a backup that was not finished is told as such, and its folder is not writ
   await t.throwsAsync(prepareFolder(folder, "outputdir"), { instanceOf: UsageError });
 });
 
-test("an entry that no reader would take is not written", async (t) => {
+test("an entry that readers reject is not written", async (t) => {
   const folder = newFolder();
   const keys = await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF);
   const sealPool = new SealPool(1);
@@ -226,7 +226,7 @@ test("OpenSSL and both builds of libsodium read the same from a backup, and hash
   }
 });
 
-test("the memory of one file serves the next ones, and is not left to the collector", async (t) => {
+test("memory is reused from file to file", async (t) => {
   const folder = newFolder();
   const objects = Array.from({ length: 60 }, (_, i) => object(`o${i}`, noise(`o${i}`, 20_000)));
   await writeSample(folder, { objects }, { chunkBytes: 4096, archiveBytes: 40_000 });
@@ -245,7 +245,7 @@ test("the memory of one file serves the next ones, and is not left to the collec
   t.true(taken.size < 15, `${taken.size}`);
 });
 
-test("a reader that stops in the middle leaves no file open", async (t) => {
+test("a reader that stops early leaves no file open", async (t) => {
   const folder = newFolder();
   await writeSample(folder, { objects: [object("o", noise("o", 50_000))] }, { chunkBytes: 512 });
   const pool = new SealPool(1);

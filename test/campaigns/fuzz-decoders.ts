@@ -70,7 +70,7 @@ export const DECODERS: readonly Decoder[] = [
     name: "manifest",
     seed: "manifest",
     refuses: archive,
-    // Only the bytes that were written are read as this.
+    // Only the bytes that were written are decoded to this.
     run: (bytes) => {
       if (encodeManifest(decodeManifest(bytes)) !== bytes.toString("latin1")) {
         throw new Error("bytes were read that no manifest has");

@@ -1,4 +1,4 @@
-/** What docs/format.md, "Readers", says a reader answers. */
+/** The errors of a reader, by docs/format.md, "Readers". */
 export type AnswerCode =
   | "NOT_A_BACKUP"
   | "UNFINISHED_BACKUP"
@@ -19,6 +19,6 @@ export class Answer extends Error {
   }
 }
 
-export function requireIn(file: string, holds: boolean, why: string): asserts holds {
+export function checkIn(file: string, holds: boolean, why: string): asserts holds {
   if (!holds) throw new Answer("DAMAGED", file, why);
 }

@@ -1,7 +1,7 @@
 /** Deterministic CBOR, from docs/format.md and RFC 8949 alone. */
 export type Cbor = bigint | string | Buffer | null | Cbor[] | Map<string, Cbor>;
 
-/** Takes one item after the other; throws Error for any other form than the deterministic one. */
+/** Reads items one by one; throws Error for any other form than the deterministic one. */
 export class Items {
   #at = 0;
 

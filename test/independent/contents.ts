@@ -1,11 +1,11 @@
-import { requireIn } from "./answer.js";
+import { checkIn } from "./answer.js";
 import { type Cbor, fields, sequence } from "./cbor.js";
 import type { Facts } from "./facts.js";
 import { part, partBytes, type TarEntry } from "./tar.js";
 
-/** docs/format.md, "The tar inside": what the entries are, and their rules. */
+/** docs/format.md, "The tar inside": the entries and their rules. */
 export interface Found {
-  /** Objects and records in the archive's order, as INDEX.bin says them but for what only it knows. */
+  /** Objects and records in the archive's order, with the facts that are in INDEX.bin too. */
   readonly items: FoundItem[];
   readonly tombstonePools: Set<string>;
 }
@@ -32,7 +32,7 @@ interface Parsed {
 
 const OBJECT = /^ceph(-attrs|-omap|-torn|)(-located|)$/;
 
-/** What a path names; undefined when no entry has such a path. */
+/** The entry of a path; undefined when no entry has such a path. */
 function parse(path: string): Parsed | undefined {
   const numbered = /^(etcd\/records|etcd\/leases|tombstones)\/(\d{8}|[1-9]\d{8,})\.cbor$/.exec(
     path,
@@ -57,7 +57,7 @@ function parse(path: string): Parsed | undefined {
   if (parts.length !== (located === "" ? 3 : 4)) return undefined;
   const names = parts.map(partBytes);
   if (located !== "" && names[2]?.length === 0) return undefined;
-  // There is one way to write a path.
+  // Each entry has one path.
   const tail =
     kind === "-attrs" ? ".cbor" : kind === "-omap" ? path.slice(path.lastIndexOf("/")) : "";
   const again = `ceph${kind}${located}/${names.map(part).join("/")}${tail}`;
@@ -87,23 +87,23 @@ export class Contents {
   constructor(readonly facts: Facts) {}
 
   file(entries: readonly TarEntry[], file: number, name: string): void {
-    /** Attributes and pages that wait for their data. */
+    /** Attributes and pages whose data follows. */
     let begun: { id: string; offset: number; pages: number } | undefined;
-    /** The object whose data was last. */
+    /** The last object with data. */
     let last: { id: string; at: number; size: number } | undefined;
     for (const { path, content, mtime, offset } of entries) {
       const entry = parse(path);
-      requireIn(name, entry !== undefined, "path");
+      checkIn(name, entry !== undefined, "path");
       const { kind, id, pool, number } = entry;
-      requireIn(name, (mtime !== undefined) === (kind === "ceph"), "time");
+      checkIn(name, (mtime !== undefined) === (kind === "ceph"), "time");
       if (kind.startsWith("ceph")) {
-        requireIn(name, this.facts.pools?.includes(pool) ?? false, "pool");
+        checkIn(name, this.facts.pools?.includes(pool) ?? false, "pool");
       }
       if (kind !== "ceph" && kind !== "ceph-omap" && kind !== "ceph-torn") {
-        requireIn(name, begun === undefined, "attributes without their object");
+        checkIn(name, begun === undefined, "attributes without their object");
       }
       if (kind === "ceph") {
-        requireIn(name, begun === undefined || begun.id === id, "not together");
+        checkIn(name, begun === undefined || begun.id === id, "not together");
         last = { id, at: this.found.items.length, size: content.length };
         this.found.items.push({
           id,
@@ -118,9 +118,9 @@ export class Contents {
         continue;
       }
       if (kind === "ceph-torn") {
-        requireIn(name, content.length === 0, "torn with content");
+        checkIn(name, content.length === 0, "torn with content");
         const torn = begun ?? last;
-        requireIn(name, torn?.id === id, "torn of nothing");
+        checkIn(name, torn?.id === id, "torn of nothing");
         if (begun === undefined && last !== undefined) {
           this.found.items.splice(last.at, 1);
           this.counts.objects--;
@@ -132,16 +132,16 @@ export class Contents {
       }
       if (kind === "ceph-attrs") begun = { id, offset, pages: 0 };
       if (kind === "ceph-omap") {
-        requireIn(name, begun?.id === id && number === ++begun.pages, "page");
+        checkIn(name, begun?.id === id && number === ++begun.pages, "page");
       }
       last = undefined;
       try {
         this.#entry(kind, number, content, { file, offset, name });
       } catch (error) {
-        requireIn(name, false, `${path}: ${error}`);
+        checkIn(name, false, `${path}: ${error}`);
       }
     }
-    requireIn(name, begun === undefined, "attributes without their object");
+    checkIn(name, begun === undefined, "attributes without their object");
   }
 
   #entry(

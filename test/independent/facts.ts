@@ -1,4 +1,4 @@
-import { requireIn } from "./answer.js";
+import { checkIn } from "./answer.js";
 import { type Cbor, Items } from "./cbor.js";
 
 /** docs/format.md, "MANIFEST.json" and "METADATA.bin". */
@@ -62,27 +62,27 @@ export function factsIn(content: Buffer): Facts {
     root = items.next();
     if (!items.ended) throw new Error("more than a map");
   } catch (error) {
-    throw requireIn(file, false, String(error));
+    throw checkIn(file, false, String(error));
   }
   const at = (map: Cbor | undefined, key: string) =>
     map instanceof Map ? map.get(key) : undefined;
   const text = (map: Cbor | undefined, key: string): string => {
     const value = at(map, key);
-    requireIn(file, typeof value === "string", key);
+    checkIn(file, typeof value === "string", key);
     return value;
   };
   const shortText = (map: Cbor | undefined, key: string): string => {
     const value = text(map, key);
-    requireIn(file, Buffer.byteLength(value) <= 256, key);
+    checkIn(file, Buffer.byteLength(value) <= 256, key);
     return value;
   };
   const count = (map: Cbor | undefined, key: string): number => {
     const value = at(map, key);
-    requireIn(file, typeof value === "bigint" && value >= 0n && value < 2n ** 53n, key);
+    checkIn(file, typeof value === "bigint" && value >= 0n && value < 2n ** 53n, key);
     return Number(value);
   };
   const hex = (value: Cbor | undefined, digits: number, key: string): string => {
-    requireIn(
+    checkIn(
       file,
       typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value),
       key,
@@ -90,32 +90,32 @@ export function factsIn(content: Buffer): Facts {
     return value;
   };
   const list = (value: Cbor | undefined, key: string): Cbor[] => {
-    requireIn(file, Array.isArray(value), key);
+    checkIn(file, Array.isArray(value), key);
     return value;
   };
-  requireIn(file, count(root, "format") === 1, "format");
+  checkIn(file, count(root, "format") === 1, "format");
   const kind = text(root, "kind");
-  requireIn(file, kind === "full" || kind === "incremental", "kind");
+  checkIn(file, kind === "full" || kind === "incremental", "kind");
   const id = hex(at(root, "id"), 32, "id");
   const base = at(root, "base");
-  requireIn(file, kind === "full" ? base === null : hex(base, 32, "base") !== id, "base");
-  for (const key of ["startedAt", "finishedAt"]) requireIn(file, isTime(at(root, key)), key);
+  checkIn(file, kind === "full" ? base === null : hex(base, 32, "base") !== id, "base");
+  for (const key of ["startedAt", "finishedAt"]) checkIn(file, isTime(at(root, key)), key);
   shortText(root, "toolVersion");
   if (at(root, "snapshot") !== undefined) shortText(root, "snapshot");
   const chunkBytes = count(root, "chunkBytes");
-  requireIn(file, chunkBytes >= 1 && chunkBytes <= 64 << 20, "chunkBytes");
+  checkIn(file, chunkBytes >= 1 && chunkBytes <= 64 << 20, "chunkBytes");
   const ceph = at(root, "ceph");
   let pools: string[] | undefined;
   if (ceph !== null) {
     shortText(ceph, "fsid");
     pools = list(at(ceph, "pools"), "pools").map((name) => {
-      requireIn(file, typeof name === "string", "pools");
+      checkIn(file, typeof name === "string", "pools");
       return name;
     });
-    requireIn(file, new Set(pools).size === pools.length, "pools");
+    checkIn(file, new Set(pools).size === pools.length, "pools");
     for (const name of ["poolIds", "poolsCreated"]) {
       const facts = at(ceph, name);
-      if (facts !== undefined) requireIn(file, list(facts, name).length === pools.length, name);
+      if (facts !== undefined) checkIn(file, list(facts, name).length === pools.length, name);
     }
   }
   const etcd = at(root, "etcd");
@@ -125,18 +125,18 @@ export function factsIn(content: Buffer): Facts {
     shortText(etcd, "clusterId");
     count(etcd, "revision");
   }
-  requireIn(file, restarts > 0 || firstBatch === 0, "firstBatch");
+  checkIn(file, restarts > 0 || firstBatch === 0, "firstBatch");
   const held = at(root, "counts");
   const counts = Object.fromEntries(COUNTS.map((key) => [key, count(held, key)]));
   if (kind === "full") {
-    for (const key of OF_A_BASE) requireIn(file, counts[key] === 0, key);
+    for (const key of OF_A_BASE) checkIn(file, counts[key] === 0, key);
   }
   const files = list(at(root, "files"), "files").map((one) => ({
     name: text(one, "name"),
     size: count(one, "size"),
     sha256: hex(at(one, "sha256"), 64, "sha256"),
   }));
-  requireIn(file, areNamed(files, "INDEX.bin"), "files");
+  checkIn(file, areNamed(files, "INDEX.bin"), "files");
   return {
     id,
     incremental: kind === "incremental",

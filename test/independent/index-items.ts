@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 import { encode } from "cborg";
-import { requireIn } from "./answer.js";
+import { checkIn } from "./answer.js";
 import { type Cbor, fields, Items } from "./cbor.js";
 import type { Found, FoundItem } from "./contents.js";
 import type { Facts } from "./facts.js";
 
-/** docs/format.md, "INDEX.bin": its rules, and that it says what the archive holds. */
+/** docs/format.md, "INDEX.bin": its rules, and the comparison with the archive. */
 const FILE = "INDEX.bin";
 
 export function checkIndex(content: Buffer, facts: Facts, found: Found): void {
-  const holds = (right: boolean, why: string) => requireIn(FILE, right, why);
+  const holds = (right: boolean, why: string) => checkIn(FILE, right, why);
   const archives = facts.files.length - 1;
   const ids: string[] = [];
   const pools: string[] = [];
@@ -92,7 +92,7 @@ export function checkIndex(content: Buffer, facts: Facts, found: Found): void {
       restarts++;
       lastKey = undefined;
       kept = { ...kept, keys: 0 };
-      // The keys so far are void; there is nothing of them in the archive that counts.
+      // The keys so far are void, as are their records in the archive.
       digests = digests.filter((_, i) => own[i]?.kind === "object");
       own.splice(0, own.length, ...own.filter(({ kind }) => kind === "object"));
     }
@@ -101,7 +101,7 @@ export function checkIndex(content: Buffer, facts: Facts, found: Found): void {
   try {
     for (; !items.ended; before++) take(items.next());
   } catch (error) {
-    requireIn(FILE, false, `item ${before}: ${error}`);
+    checkIn(FILE, false, `item ${before}: ${error}`);
   }
   holds(ids.length >= (facts.incremental ? 2 : 1), "chain");
   holds(pools.length >= (facts.pools?.length ?? 0), "pools");
@@ -120,7 +120,7 @@ export function checkIndex(content: Buffer, facts: Facts, found: Found): void {
     holds(sha256.subarray(0, 16).equals(digest as Buffer), `digest of ${item.id}`);
   });
   for (const pool of found.tombstonePools) {
-    requireIn("ARCHIVE00000.bin", pools.includes(pool), "pool of a tombstone");
+    checkIn("ARCHIVE00000.bin", pools.includes(pool), "pool of a tombstone");
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Answer, requireIn } from "./answer.js";
+import { Answer, checkIn } from "./answer.js";
 import { Contents } from "./contents.js";
 import { areNamed, type Facts, type FileFact, factsIn, isTime } from "./facts.js";
 import { checkIndex } from "./index-items.js";
@@ -9,30 +9,30 @@ import { contentOf, dataKeyOf, type Head, headOf, macIsRight } from "./sealed-fi
 import { untar } from "./tar.js";
 
 /**
- * A second reader, made of public libraries and the text of docs/format.md: nothing of src is used. Small backups only.
- * Throws {@link Answer}.
+ * A second reader, made from public libraries and the text of docs/format.md, without src. For small backups only. Throws
+ * {@link Answer}.
  */
 export async function readBackup(folder: string, passphrase: string): Promise<Contents> {
   const manifest = manifestIn(folder);
   const metadataBytes = fileOf(folder, "METADATA.bin");
   const { head, dataKey } = await openMetadata(folder, metadataBytes, manifest, passphrase);
-  requireIn("METADATA.bin", head.type === 3 && head.number === 0, "another file");
+  checkIn("METADATA.bin", head.type === 3 && head.number === 0, "another file");
   const content = contentOf(metadataBytes, head, dataKey, "METADATA.bin");
   const facts = factsIn(content);
-  requireIn("METADATA.bin", facts.id === head.id.toString("hex"), "id");
-  requireIn("METADATA.bin", facts.chunkBytes === head.chunk, "chunk");
-  requireIn("MANIFEST.json", isSame(facts, manifest), "differs");
+  checkIn("METADATA.bin", facts.id === head.id.toString("hex"), "id");
+  checkIn("METADATA.bin", facts.chunkBytes === head.chunk, "chunk");
+  checkIn("MANIFEST.json", isSame(facts, manifest), "differs");
 
   const contents = new Contents(facts);
   let plain = 0;
   const heads = facts.files.map(({ name, size }, i) => {
     const bytes = fileOf(folder, name);
-    requireIn(name, bytes.length === size, "size");
+    checkIn(name, bytes.length === size, "size");
     const index = name === "INDEX.bin";
     const other = ownHead(bytes, name, head, dataKey);
     const own = other.type === (index ? 2 : 1) && other.number === (index ? 0 : i);
     if (!own) throw new Answer("DOES_NOT_BELONG", name, "another file of this backup");
-    requireIn(name, other.chunk === facts.chunkBytes, "chunk");
+    checkIn(name, other.chunk === facts.chunkBytes, "chunk");
     return { bytes, head: other };
   });
   const contentAt = (i: number, name: string) => {
@@ -47,12 +47,12 @@ export async function readBackup(folder: string, passphrase: string): Promise<Co
     contents.file(untar(contentAt(i, name), name), i, name);
   checkIndex(index, facts, contents.found);
   for (const [key, value] of Object.entries(contents.counts)) {
-    requireIn("METADATA.bin", facts.counts[key] === value, key);
+    checkIn("METADATA.bin", facts.counts[key] === value, key);
   }
-  requireIn("METADATA.bin", facts.plainBytes === plain, "plainBytes");
-  requireIn("METADATA.bin", facts.firstBatch <= contents.recordEntries, "firstBatch");
+  checkIn("METADATA.bin", facts.plainBytes === plain, "plainBytes");
+  checkIn("METADATA.bin", facts.firstBatch <= contents.recordEntries, "firstBatch");
   for (const [i, { name, sha256 }] of facts.files.entries()) {
-    requireIn(name, sha256Of(heads[i]?.bytes ?? Buffer.alloc(0)) === sha256, "SHA-256");
+    checkIn(name, sha256Of(heads[i]?.bytes ?? Buffer.alloc(0)) === sha256, "SHA-256");
   }
   return contents;
 }
@@ -86,9 +86,9 @@ function manifestIn(folder: string): Manifest {
   }
   const { id, kind, base, startedAt, finishedAt, files } = value;
   const ordered = { format: 1, id, kind, base, startedAt, finishedAt, files };
-  requireIn(file, text === `${JSON.stringify(ordered, null, 2)}\n`, "form");
-  requireIn(file, /^[0-9a-f]{32}$/.test(id) && isTime(startedAt) && isTime(finishedAt), "facts");
-  requireIn(file, areNamed(files, "INDEX.bin", "METADATA.bin"), "files");
+  checkIn(file, text === `${JSON.stringify(ordered, null, 2)}\n`, "form");
+  checkIn(file, /^[0-9a-f]{32}$/.test(id) && isTime(startedAt) && isTime(finishedAt), "facts");
+  checkIn(file, areNamed(files, "INDEX.bin", "METADATA.bin"), "files");
   return value;
 }
 

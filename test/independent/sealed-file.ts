@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { argon2id, hash } from "argon2";
 import type Sodium from "libsodium-wrappers";
 import { decompress } from "zstd-napi";
-import { Answer, requireIn } from "./answer.js";
+import { Answer, checkIn } from "./answer.js";
 
 /** docs/format.md, "A sealed file", with public libraries alone. */
 const sodium = createRequire(import.meta.url)("libsodium-wrappers") as typeof Sodium;
@@ -27,23 +27,23 @@ export interface Head {
 export function headOf(bytes: Buffer, file: string): Head {
   if (bytes.toString("latin1", 0, 7) !== "BKPTOOL") throw new Answer("NOT_A_BACKUP", file, "magic");
   if (bytes[7] !== 0x31) throw new Answer("UNSUPPORTED_VERSION", file, "version");
-  requireIn(file, bytes.length >= 38, "cut");
-  requireIn(file, bytes.readUIntBE(9, 3) === 0, "reserved");
+  checkIn(file, bytes.length >= 38, "cut");
+  checkIn(file, bytes.readUIntBE(9, 3) === 0, "reserved");
   const chunk = bytes.readUInt32LE(32);
-  requireIn(file, chunk >= 1 && chunk <= 64 * MIB, "chunk");
+  checkIn(file, chunk >= 1 && chunk <= 64 * MIB, "chunk");
   const slots: Buffer[] = [];
   let at = 38;
   for (let left = bytes.readUInt16LE(36); left > 0; left--) {
-    requireIn(file, at + 3 <= bytes.length, "cut");
+    checkIn(file, at + 3 <= bytes.length, "cut");
     const [type, length] = [bytes.readUInt8(at), bytes.readUInt16LE(at + 1)];
     const payload = bytes.subarray(at + 3, at + 3 + length);
     at += 3 + length;
-    requireIn(file, at + 32 <= Math.min(64 << 10, bytes.length), "slot");
+    checkIn(file, at + 32 <= Math.min(64 << 10, bytes.length), "slot");
     if (type !== 1) continue;
-    requireIn(file, length === 100, "length of a slot");
+    checkIn(file, length === 100, "length of a slot");
     slots.push(payload);
   }
-  requireIn(file, at + 32 <= bytes.length, "cut");
+  checkIn(file, at + 32 <= bytes.length, "cut");
   return {
     type: bytes.readUInt8(8),
     number: bytes.readUInt32LE(12),
@@ -71,10 +71,10 @@ export async function dataKeyOf(
   }));
   for (const { memoryCost, timeCost, parallelism } of tried) {
     const within = memoryCost <= 2 << 20 && timeCost >= 1 && timeCost <= 8 && parallelism >= 1;
-    requireIn(file, within && parallelism <= 16 && memoryCost >= 8 * parallelism, "costs");
+    checkIn(file, within && parallelism <= 16 && memoryCost >= 8 * parallelism, "costs");
   }
   const sum = tried.reduce((all, { memoryCost, timeCost }) => all + memoryCost * timeCost, 0);
-  requireIn(file, sum <= 16 << 20, "costs in sum");
+  checkIn(file, sum <= 16 << 20, "costs in sum");
   for (const { slot, ...costs } of tried) {
     const salt = slot.subarray(0, 16);
     const key = await hash(passphrase, {
@@ -87,7 +87,7 @@ export async function dataKeyOf(
     try {
       return unsealed(slot.subarray(52, 100), slot.subarray(28, 52), key);
     } catch {
-      // Another passphrase's.
+      // The slot is for another passphrase.
     }
   }
   return undefined;
@@ -98,19 +98,19 @@ export function macIsRight(head: Head, dataKey: Uint8Array): boolean {
   return head.mac.equals(sodium.crypto_generichash(32, head.signed, key));
 }
 
-/** The content of a sealed file of a right header. */
+/** The content of a sealed file with a valid header. */
 export function contentOf(bytes: Buffer, head: Head, dataKey: Uint8Array, file: string): Buffer {
   const context = CONTEXTS[head.type] ?? "";
   const key = sodium.crypto_kdf_derive_from_key(32, head.number, context, dataKey);
   const parts: Buffer[] = [];
   let at = head.length;
-  requireIn(file, at < bytes.length, "no chunk");
+  checkIn(file, at < bytes.length, "no chunk");
   while (at < bytes.length) {
-    requireIn(file, at + 4 <= bytes.length, "cut");
+    checkIn(file, at + 4 <= bytes.length, "cut");
     const length = bytes.readUInt32LE(at);
     const end = at + 4 + length;
     const longest = head.chunk + Math.floor(head.chunk / 256) + 80;
-    requireIn(file, length >= 16 && length <= longest && end <= bytes.length, "length of a chunk");
+    checkIn(file, length >= 16 && length <= longest && end <= bytes.length, "length of a chunk");
     const nonce = Buffer.alloc(24);
     nonce.writeBigUInt64LE(BigInt(parts.length));
     const last = end === bytes.length;
@@ -124,8 +124,8 @@ export function contentOf(bytes: Buffer, head: Head, dataKey: Uint8Array, file: 
     } catch (error) {
       throw new Answer("DAMAGED", file, `chunk ${parts.length}: ${error}`);
     }
-    requireIn(file, last || content.length === head.chunk, "a short chunk");
-    requireIn(file, content.length > 0 || parts.length === 0, "an empty chunk");
+    checkIn(file, last || content.length === head.chunk, "a short chunk");
+    checkIn(file, content.length > 0 || parts.length === 0, "an empty chunk");
     parts.push(content);
     at = end;
   }
@@ -136,7 +136,7 @@ function unsealed(sealed: Buffer, nonce: Buffer, key: Uint8Array): Uint8Array {
   return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealed, null, nonce, key);
 }
 
-/** Walks the blocks (RFC 8878, 3.1.1) to see that the frame is the only one, then takes what it holds. */
+/** Checks by its blocks (RFC 8878, 3.1.1) that there is only one frame, and unpacks it. */
 function oneFrame(bytes: Buffer, most: number): Buffer {
   if (bytes.readUInt32LE(0) !== 0xfd2fb528) throw new Error("no frame");
   const descriptor = bytes.readUInt8(4);

@@ -1,4 +1,4 @@
-import { requireIn } from "./answer.js";
+import { checkIn } from "./answer.js";
 
 /** docs/format.md, "The tar inside": its headers and paths. */
 export interface TarEntry {
@@ -18,13 +18,13 @@ export function untar(tar: Buffer, file: string): TarEntry[] {
   let pax: Map<string, string> | undefined;
   let offset = 0;
   for (;;) {
-    requireIn(file, at + 512 <= tar.length, "no end");
+    checkIn(file, at + 512 <= tar.length, "no end");
     const block = tar.subarray(at, at + 512);
     if (pax === undefined) offset = at;
     if (block.every((byte) => byte === 0)) {
-      requireIn(file, pax === undefined, "pax records of nothing");
-      requireIn(file, tar.length === at + 1024, "not two blocks at the end");
-      requireIn(
+      checkIn(file, pax === undefined, "pax records of nothing");
+      checkIn(file, tar.length === at + 1024, "not two blocks at the end");
+      checkIn(
         file,
         tar.subarray(at).every((byte) => byte === 0),
         "bytes behind the end",
@@ -35,25 +35,25 @@ export function untar(tar: Buffer, file: string): TarEntry[] {
     const paxSize = pax?.get("size");
     const length = type === "x" || paxSize === undefined ? size : Number(paxSize);
     const small = type === "x" || !/^(ceph|ceph-located)\//.test(pax?.get("path") ?? name);
-    requireIn(file, !small || length <= 80 << 20, "too long");
+    checkIn(file, !small || length <= 80 << 20, "too long");
     const end = at + 512 + length;
     const padded = Math.ceil(end / 512) * 512;
-    requireIn(file, padded <= tar.length, "cut");
+    checkIn(file, padded <= tar.length, "cut");
     const content = tar.subarray(at + 512, end);
-    requireIn(
+    checkIn(
       file,
       tar.subarray(end, padded).every((byte) => byte === 0),
       "padding",
     );
     at = padded;
     if (type === "x") {
-      requireIn(file, pax === undefined, "pax records twice");
+      checkIn(file, pax === undefined, "pax records twice");
       pax = paxRecords(content.toString("latin1"), file);
       continue;
     }
-    requireIn(file, type === "0", "type");
+    checkIn(file, type === "0", "type");
     const path = pax?.get("path") ?? name;
-    requireIn(file, path.slice(0, 100) === name, "two names");
+    checkIn(file, path.slice(0, 100) === name, "two names");
     entries.push({ path, content, mtime: timeOf(pax?.get("mtime"), file), offset });
     pax = undefined;
   }
@@ -63,14 +63,14 @@ function header(block: Buffer, file: string): { name: string; size: number; type
   const text = (from: number, to: number) => block.toString("latin1", from, to);
   const summed = Buffer.from(block).fill(0x20, 148, 156);
   const sum = summed.reduce((all, byte) => all + byte, 0);
-  requireIn(file, Number.parseInt(text(148, 154), 8) === sum, "checksum");
-  requireIn(file, text(100, 124) === `0000600\0${"0000000\0".repeat(2)}`, "mode and owner");
-  requireIn(file, text(157, 265) === `${"\0".repeat(100)}ustar\x0000`, "link and magic");
-  requireIn(file, text(265, 512) === "\0".repeat(247), "names and prefix");
+  checkIn(file, Number.parseInt(text(148, 154), 8) === sum, "checksum");
+  checkIn(file, text(100, 124) === `0000600\0${"0000000\0".repeat(2)}`, "mode and owner");
+  checkIn(file, text(157, 265) === `${"\0".repeat(100)}ustar\x0000`, "link and magic");
+  checkIn(file, text(265, 512) === "\0".repeat(247), "names and prefix");
   const size = /^([0-7]+)[\0 ]$/.exec(text(124, 136))?.[1];
-  requireIn(file, size !== undefined, "size");
+  checkIn(file, size !== undefined, "size");
   const name = text(0, 100).replace(/\0+$/, "");
-  requireIn(file, !name.includes("\0"), "name");
+  checkIn(file, !name.includes("\0"), "name");
   return { name, size: Number.parseInt(size, 8), type: text(156, 157) };
 }
 
@@ -79,15 +79,15 @@ function paxRecords(text: string, file: string): Map<string, string> {
   for (let rest = text; rest.length > 0; ) {
     const length = Number(/^(\d{1,8}) /.exec(rest)?.[1] ?? Number.NaN);
     const record = rest.slice(0, length);
-    requireIn(file, record.length === length && record.endsWith("\n"), "pax length");
+    checkIn(file, record.length === length && record.endsWith("\n"), "pax length");
     const [, key = "", value = ""] = /^\d+ ([^=]+)=(.*)\n$/s.exec(record) ?? [];
-    requireIn(file, ["path", "size", "mtime"].includes(key) && !records.has(key), "pax key");
+    checkIn(file, ["path", "size", "mtime"].includes(key) && !records.has(key), "pax key");
     records.set(key, value);
     rest = rest.slice(length);
   }
   const { path, size } = Object.fromEntries(records);
-  requireIn(file, path === undefined || path.length > 100, "pax path");
-  requireIn(
+  checkIn(file, path === undefined || path.length > 100, "pax path");
+  checkIn(
     file,
     size === undefined || (/^\d+$/.test(size) && Number(size) > MOST_OCTAL),
     "pax size",
@@ -98,12 +98,12 @@ function paxRecords(text: string, file: string): Map<string, string> {
 function timeOf(text: string | undefined, file: string): bigint | undefined {
   if (text === undefined) return undefined;
   const [, sign, seconds, decimals = ""] = /^(-?)(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text) ?? [];
-  requireIn(file, seconds !== undefined, "pax time");
+  checkIn(file, seconds !== undefined, "pax time");
   const ns = BigInt(seconds + decimals.padEnd(9, "0"));
   return sign === "-" ? -ns : ns;
 }
 
-/** One part of a path, as a writer makes it. */
+/** The encoding of one part of a path. */
 export function part(bytes: Buffer): string {
   if (bytes.length === 0) return "-";
   const dots = bytes.every((byte) => byte === 0x2e);
@@ -117,7 +117,7 @@ export function part(bytes: Buffer): string {
   return (out.match(/.{1,240}/g) ?? []).join("%/");
 }
 
-/** The bytes of a part, however it was written. */
+/** The bytes of a part in any encoding. */
 export function partBytes(text: string): Buffer {
   if (text === "-") return Buffer.alloc(0);
   return Buffer.from(

@@ -25,7 +25,7 @@ import {
 const cipher = await chunkCipher();
 const { hash, deriveKey } = await keyedHashes();
 
-/** A reader tries no more passphrase slots than this: each costs seconds and memory. */
+/** Passphrase slots of a header that a reader tries: each costs seconds and memory. */
 const MAX_PASSPHRASE_SLOTS = 4;
 
 const CONTEXTS = {
@@ -34,14 +34,14 @@ const CONTEXTS = {
   [FileType.metadata]: "BKPTMETA",
 } as const;
 
-/** Work that was spent on headers that are not known to be authentic, KiB of memory times passes. */
+/** Work spent on headers that are not known to be authentic, KiB of memory times passes. */
 interface UnprovenWork {
   sum: number;
 }
 
 /**
- * Turns the bytes of a passphrase into slot keys, each (salt, cost) once: the backups of a chain share salt and
- * cost, so a whole chain costs one Argon2id.
+ * Derives slot keys from the bytes of a passphrase, once for each salt and cost. The backups of a chain share both, so a
+ * chain costs one Argon2id.
  */
 export class PassphraseBytes {
   readonly #bytes: Uint8Array;
@@ -61,7 +61,7 @@ export class PassphraseBytes {
     });
   }
 
-  /** What `derive` makes of the passphrase, once for each `id`. */
+  /** The result of `derive`, which is called once for each `id`. */
   once(id: string, derive: (bytes: Uint8Array) => Promise<Uint8Array>): Promise<Uint8Array> {
     let key = this.#derived.get(id);
     if (key === undefined) {
@@ -72,19 +72,20 @@ export class PassphraseBytes {
   }
 }
 
-/** The slot keys of a passphrase in the form that the rule gives it, and in the forms of earlier versions. */
+/** The slot keys of a passphrase, in the form of the current rule and in the forms of earlier versions. */
 export class PassphraseKeys {
   /** In the order in which they are tried on a backup. */
   readonly forms: readonly PassphraseBytes[];
-  /** Why the rule does not take the passphrase; then it opens backups of earlier versions at most. */
+  /** Why the rule rejects the passphrase: it then opens backups of earlier versions only. */
   readonly rejection: UsageError | undefined;
   readonly #present: PassphraseBytes | undefined;
   readonly #onDemand: (demand: KdfDemand) => void;
   readonly #spent: UnprovenWork = { sum: 0 };
 
   /**
-   * @param given as {@link passphraseOf} takes it; throws UsageError when there are no bytes at all
-   * @param onDemand called before more is spent than what `create` itself asks for
+   * @param given see {@link passphraseOf}
+   * @param onDemand called before a header costs more than any that `create` writes
+   * @throws UsageError when there are no bytes at all
    */
   constructor(given: Uint8Array, onDemand: (demand: KdfDemand) => void = () => {}) {
     this.#onDemand = onDemand;
@@ -97,10 +98,10 @@ export class PassphraseKeys {
   }
 
   /**
-   * Checks what the slots of a header ask for before any is tried; all headers that are not known to be authentic share
-   * one bound. Throws DAMAGED.
+   * Checks the costs of the slots of a header before any is tried. All headers that are not known to be authentic share
+   * one limit. Throws DAMAGED.
    *
-   * @returns how many of the forms can be tried on all of the slots within that bound
+   * @returns how many forms can be tried on all of the slots within that limit
    */
   checkDemand(costs: readonly KdfCost[], file: string): number {
     const most = checkKdfCosts(costs, file, this.#spent.sum);
@@ -109,7 +110,7 @@ export class PassphraseKeys {
     return most;
   }
 
-  /** The header proved to be authentic, so what it cost does not count as a demand of an attacker. */
+  /** The header is authentic, so its cost does not count against the limit. */
   proveDemand(): void {
     this.#spent.sum = 0;
   }
@@ -118,24 +119,24 @@ export class PassphraseKeys {
     return form === this.#present;
   }
 
-  /** For a new key slot. Throws UsageError where the rule does not take the passphrase. */
+  /** For a new key slot. Throws UsageError when the rule rejects the passphrase. */
   get forNew(): PassphraseBytes {
     if (this.#present === undefined) throw this.rejection;
     return this.#present;
   }
 }
 
-/** The keys of one backup: its data key, and what follows from it by crypto_kdf (BLAKE2b). */
+/** The keys of one backup: its data key, and subkeys that crypto_kdf (BLAKE2b) derives from it. */
 export class BackupKeys {
   readonly backupId: Uint8Array;
   readonly slot: PassphraseSlot;
   readonly slotBytes: Uint8Array;
-  /** All slots of the header that was opened. */
+  /** All slots of the opened header. */
   readonly headerSlots: Uint8Array;
   readonly #dataKey: Uint8Array;
   readonly #headerKey: Uint8Array;
 
-  /** Whether only a form of earlier versions opened it. */
+  /** Whether a form of an earlier version opened it. */
   readonly byFormerPassphrase: boolean;
 
   private constructor(
@@ -153,7 +154,7 @@ export class BackupKeys {
     this.#headerKey = subkey(dataKey, 0, "BKPTHEAD");
   }
 
-  /** Keys of a new backup. `like` gives salt and cost of its base, which the same passphrase opens. */
+  /** Keys of a new backup. `like` is a slot of its base; with the same cost, the salt is shared. */
   static async create(
     passphrase: PassphraseBytes,
     cost: KdfCost,
@@ -175,8 +176,8 @@ export class BackupKeys {
   }
 
   /**
-   * Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE, and UsageError where the rule does
-   * not take the passphrase and it opens nothing.
+   * Keys of the backup whose METADATA.bin has this header. Throws WRONG_PASSPHRASE, or UsageError when the rule rejects
+   * the passphrase and it opens no slot.
    */
   static async open(passphrase: PassphraseKeys, header: Header, file: string): Promise<BackupKeys> {
     const slots = header.passphraseSlots.slice(0, MAX_PASSPHRASE_SLOTS);
@@ -187,7 +188,7 @@ export class BackupKeys {
     for (const form of passphrase.forms.slice(0, most)) {
       for (const slot of slots) {
         const dataKey = unseal(slot, await form.derive(slot.salt, slot.cost));
-        // Otherwise this slot is for another passphrase.
+        // The slot is for another passphrase.
         if (dataKey === undefined) continue;
         return new BackupKeys(header.backupId, dataKey, slot, {
           byFormerPassphrase: !passphrase.isPresent(form),
@@ -215,7 +216,7 @@ export class BackupKeys {
     return timingSafeEqual(this.headerMac(header.authenticated), header.mac);
   }
 
-  /** The key of one file: no other file shares it, so chunk numbers serve as nonces. */
+  /** The key of one file. No other file has it, so chunk numbers serve as nonces. */
   fileKey(type: FileType, number: number): Uint8Array {
     return subkey(this.#dataKey, number, CONTEXTS[type]);
   }

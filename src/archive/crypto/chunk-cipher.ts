@@ -2,23 +2,23 @@ import { loadAddon } from "../../native-addon.js";
 import { native, wrappers } from "./sodium.js";
 
 /**
- * XChaCha20-Poly1305 over whole chunks, given in pieces. The first that works is used: OpenSSL
- * (`native/chunk_cipher.cc`), sodium-native, libsodium-wrappers. All three give the same bytes.
+ * XChaCha20-Poly1305 over whole chunks, given in pieces. The first implementation that works is used: OpenSSL
+ * (`native/chunk_cipher.cc`), sodium-native, libsodium-wrappers. All give the same bytes.
  */
 export interface ChunkCipher {
   readonly name: "openssl" | "sodium-native" | "libsodium-wrappers";
   /** Writes ciphertext and tag to the start of `out`; returns their length. */
   seal(out: Buffer, plain: readonly Uint8Array[], nonce: Uint8Array, key: Uint8Array): number;
   /**
-   * Writes the plaintext to the start of `out` and returns its length. When the tag is wrong it throws, and `out`
-   * holds no plaintext.
+   * Writes the plaintext to the start of `out`; returns its length. Throws when the tag is wrong; `out` then holds no
+   * plaintext.
    */
   open(out: Buffer, sealed: readonly Uint8Array[], nonce: Uint8Array, key: Uint8Array): number;
 }
 
 const TAG = 16;
 
-/** The exports of `native/chunk_cipher.cc`: none if it was built without OpenSSL's headers. */
+/** The exports of `native/chunk_cipher.cc`: none when it was built without OpenSSL's headers. */
 interface Addon {
   seal?(out: Uint8Array, plain: readonly Uint8Array[], nonce: Uint8Array, key: Uint8Array): number;
   /** Returns -1 when the tag is wrong. */
@@ -45,7 +45,7 @@ export function opensslCipher(): ChunkCipher | undefined {
   };
 }
 
-/** The OpenSSL inside Node may lack the cipher, by its build or a policy (FIPS). */
+/** The OpenSSL in Node may lack the cipher, by its build or by a policy (FIPS). */
 function passesSelfTest(seal: NonNullable<Addon["seal"]>): boolean {
   const counting = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => i));
   const out = Buffer.alloc(100 + TAG);
@@ -54,7 +54,7 @@ function passesSelfTest(seal: NonNullable<Addon["seal"]>): boolean {
   } catch {
     return false;
   }
-  // The tag that libsodium gives.
+  // The tag of libsodium.
   return out.subarray(100).toString("hex") === "418712ec59dc68289ca9bebfa68573b9";
 }
 
@@ -90,36 +90,27 @@ export function nativeCipher(): ChunkCipher | undefined {
 }
 
 export async function portableCipher(): Promise<ChunkCipher> {
-  const sodium = await wrappers();
+  const {
+    crypto_aead_xchacha20poly1305_ietf_encrypt: encrypt,
+    crypto_aead_xchacha20poly1305_ietf_decrypt: decrypt,
+  } = await wrappers();
   const gather = gatherer();
   return {
     name: "libsodium-wrappers",
     seal(out, pieces, nonce, key) {
-      const sealed = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
-        gather(pieces),
-        null,
-        null,
-        nonce,
-        key,
-      );
+      const sealed = encrypt(gather(pieces), null, null, nonce, key);
       out.set(sealed);
       return sealed.length;
     },
     open(out, pieces, nonce, key) {
-      const plain = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-        null,
-        gather(pieces),
-        null,
-        nonce,
-        key,
-      );
+      const plain = decrypt(null, gather(pieces), null, nonce, key);
       out.set(plain);
       return plain.length;
     },
   };
 }
 
-/** Returns a function that copies pieces into one, since libsodium takes a message in one piece. */
+/** Returns a function that joins pieces: libsodium takes a message in one piece. */
 function gatherer(): (pieces: readonly Uint8Array[]) => Uint8Array {
   let scratch = Buffer.allocUnsafeSlow(0);
   return (pieces) => {

@@ -1,10 +1,10 @@
 import { native, wrappers } from "./sodium.js";
 
-/** Keyed BLAKE2b and what libsodium derives from it. The same bytes come out of both builds. */
-export interface KeyedHashes {
-  /** The hash of `input` into the whole of `out`. */
+/** Keyed BLAKE2b, and the key derivation of libsodium over it. Both builds give the same bytes. */
+interface KeyedHashes {
+  /** Writes the hash of `input`, as long as `out`. */
   hash(out: Uint8Array, input: Uint8Array, key: Uint8Array): void;
-  /** Subkey `number` of `key` into the whole of `out`; `context` has 8 characters (crypto_kdf of libsodium). */
+  /** Writes subkey `number` of `key` (crypto_kdf of libsodium), as long as `out`. `context` has 8 characters. */
   deriveKey(out: Uint8Array, number: number, context: string, key: Uint8Array): void;
 }
 

@@ -1,6 +1,6 @@
 import { argon2id, hash } from "argon2";
 import { BackupToolError } from "../../errors.js";
-import { ArchiveError } from "../errors.js";
+import { damaged } from "../errors.js";
 import { KEY_BYTES } from "../format.js";
 
 /** Costs of Argon2id (RFC 9106). */
@@ -10,9 +10,9 @@ export interface KdfCost {
   readonly lanes: number;
 }
 
-/** Costs to choose from. */
+/** The costs of `--kdf`. */
 export const KDF_COSTS = {
-  // For machines that are short of memory: the second choice of RFC 9106 (section 4).
+  // For machines with little memory: the second choice of RFC 9106 (section 4).
   "low-memory": { memoryKiB: 64 << 10, passes: 3, lanes: 4 },
   moderate: { memoryKiB: 256 << 10, passes: 3, lanes: 4 },
   sensitive: { memoryKiB: 1 << 20, passes: 4, lanes: 4 },
@@ -20,7 +20,7 @@ export const KDF_COSTS = {
 
 export type KdfName = keyof typeof KDF_COSTS;
 
-/** What a hostile header can make a reader spend: twice the memory and passes of `sensitive`. */
+/** The most that a header can make a reader spend: twice the memory and passes of `sensitive`. */
 export const KDF_CEILING: KdfCost = { memoryKiB: 2 << 20, passes: 8, lanes: 16 };
 
 /** Throws DAMAGED for costs above the ceiling or below what RFC 9106 allows. */
@@ -33,8 +33,7 @@ export function checkKdfCost(cost: KdfCost, file: string): void {
     cost.memoryKiB >= 8 * cost.lanes &&
     cost.memoryKiB <= KDF_CEILING.memoryKiB;
   if (within) return;
-  throw new ArchiveError(
-    "DAMAGED",
+  throw damaged(
     `its key slot asks for ${cost.memoryKiB} KiB of memory, ${cost.passes} passes and ${cost.lanes} lanes of Argon2id, outside of what this program accepts (${KDF_CEILING.memoryKiB} KiB, ${KDF_CEILING.passes}, ${KDF_CEILING.lanes})`,
     { file },
   );
@@ -46,11 +45,10 @@ export function kdfWork({ memoryKiB, passes }: KdfCost): number {
 }
 
 /**
-/**
- * How often the slots of one header, which are tried one after the other, can all be tried before they ask for more
- * work than one slot may. Throws DAMAGED when it is not once.
+ * How many times all slots of one header can be tried within the work that one slot may cost. Throws DAMAGED when they
+ * cannot be tried once.
  *
- * @param unproven work that was spent before on headers that are not known to be authentic
+ * @param unproven work already spent on headers that are not known to be authentic
  */
 export function checkKdfCosts(costs: readonly KdfCost[], file: string, unproven = 0): number {
   for (const cost of costs) checkKdfCost(cost, file);
@@ -59,15 +57,14 @@ export function checkKdfCosts(costs: readonly KdfCost[], file: string, unproven 
   if (once === 0) return 1;
   const sum = once + unproven;
   if (sum <= ceiling) return Math.floor((ceiling - unproven) / once);
-  const before = unproven === 0 ? "" : `, after ${unproven} that were spent in vain`;
-  throw new ArchiveError(
-    "DAMAGED",
+  const before = unproven === 0 ? "" : `, after ${unproven} already spent`;
+  throw damaged(
     `its ${costs.length} key slots together ask for ${sum - unproven} KiB of memory times passes of Argon2id${before}, outside of what this program accepts (${ceiling})`,
     { file },
   );
 }
 
-/** What the key slots of a header ask for, one after the other. */
+/** The cost of the key slots of a header, which are tried one after the other. */
 export interface KdfDemand {
   /** File with the header. */
   readonly file: string;
@@ -78,7 +75,7 @@ export interface KdfDemand {
   readonly passes: number;
 }
 
-/** Undefined when the slots ask for no more than one of cost `sensitive`. */
+/** Undefined when the slots cost no more than one of cost `sensitive`. */
 export function unusualDemand(costs: readonly KdfCost[], file: string): KdfDemand | undefined {
   const { sensitive } = KDF_COSTS;
   const memoryKiB = Math.max(0, ...costs.map((cost) => cost.memoryKiB));
@@ -109,7 +106,7 @@ export async function derivePassphraseKey(
   }
 }
 
-/** Whether Argon2 got no memory, or no threads, which need memory too: its own words, it has no codes. */
+/** Whether Argon2 got no memory, or no threads, which need memory too. Its errors have no codes. */
 function isDenied(error: unknown): boolean {
   return (
     error instanceof Error && /^(Memory allocation error|Threading failure)$/.test(error.message)

@@ -1,25 +1,25 @@
 import { UsageError } from "../../errors.js";
 
-/** A passphrase of which the bytes were given: those of a file, of a variable, of what was typed or printed. */
+/** A passphrase: the bytes of a file, of a variable, of typed text or of the output of a command. */
 export interface Passphrase {
-  /** What a new key slot is made of. Undefined where `rejection` says why there is none. */
+  /** The bytes for a new key slot. Undefined when the rule rejects the passphrase. */
   readonly form: Uint8Array | undefined;
   readonly rejection: UsageError | undefined;
-  /** What earlier versions made of these bytes, where it is something else: it opens what they wrote. */
+  /** Other forms that earlier versions made of the same bytes: they open the backups of those versions. */
   readonly former: readonly Uint8Array[];
 }
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 /**
- * What a person cannot type, or cannot type the same way again: controls, separators of lines, what is not a
- * character, and what is invisible. Characters that this Unicode version does not know are among them: NFC of
- * theirs may change. The joiners are keys of some keyboards.
+ * Characters that cannot be typed, or not the same way again: controls, line separators, noncharacters and invisible
+ * ones. Characters that this Unicode version does not know are among them: their NFC may change. The joiners are keys of
+ * some keyboards.
  */
 const UNTYPABLE =
   /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Cn}\u{FFF9}-\u{FFFD}]|(?![\u{200C}\u{200D}])\p{Default_Ignorable_Code_Point}/u;
 
-/** The one rule for all ways in which a passphrase can be given: docs/format.md, "The bytes of a passphrase". */
+/** Applies the rule for passphrases from any source: docs/format.md, "The bytes of a passphrase". */
 export function passphraseOf(given: Uint8Array): Passphrase {
   const form = formOf(given);
   const rejection = form instanceof UsageError ? form : undefined;
@@ -65,7 +65,7 @@ function isUtf16([first, second]: Uint8Array): boolean {
   return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 }
 
-/** What earlier versions took of a file, and of what a command printed. */
+/** The part of a file, or of the output of a command, that earlier versions used. */
 function firstLine(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(LINE_FEED);
   const line = end < 0 ? bytes : bytes.subarray(0, end);

@@ -1,5 +1,5 @@
 import { BackupToolError } from "../../errors.js";
-import type { BackupFiles } from "../backup-files.js";
+import { type BackupFiles, withFile } from "../backup-files.js";
 import { BackupKeys, type PassphraseKeys } from "./backup-keys.js";
 import { ArchiveError } from "../errors.js";
 import { INDEX_NAME, METADATA_NAME } from "../format.js";
@@ -12,9 +12,9 @@ interface SlotCopy {
 }
 
 /**
- * Why no key slot of METADATA.bin opened. Every sealed file has a copy of the slots, and what is the same in several is not
- * damaged: then the passphrase is wrong. Where a copy differs, one of the two is damaged, and it is METADATA.bin's if the
- * other opens. It is reported, not used: the attacker who changed the slots and the manifest may have changed more.
+ * Why no key slot of METADATA.bin opened. Every sealed file has a copy of the slots. Equal copies are not damaged, so the
+ * passphrase is wrong. When a copy differs, one of the two is damaged: that of METADATA.bin if the other opens. The copy is
+ * reported but not used: an attacker who changed the slots and the manifest may have changed more.
  */
 export async function whyNotOpened(
   error: unknown,
@@ -27,35 +27,25 @@ export async function whyNotOpened(
   if (error.code !== "WRONG_PASSPHRASE" && error.code !== "NOT_ENOUGH_MEMORY") return error;
   const copies = await readCopies(files, manifest, header);
   const differing = copies.filter((copy) => !sameSlots(copy.header, header));
-  for (const { file, header: copy } of differing) {
-    if (!(await opens(passphrase, copy, file))) continue;
-    return new ArchiveError(
-      "DAMAGED",
-      `${differingSlot(header, copy)} is not the one of ${file}, which opens with this passphrase`,
-      {
-        file: METADATA_NAME,
-        cause: error,
-        hint: "take METADATA.bin from another copy of the backup",
-      },
-    );
+  const damagedSlot = ({ file, header: copy }: SlotCopy, what: string, hint: string) => {
+    const message = `${differingSlot(header, copy)} is not the one of ${file}, ${what}`;
+    return new ArchiveError("DAMAGED", message, { file: METADATA_NAME, cause: error, hint });
+  };
+  for (const copy of differing) {
+    if (!(await opens(passphrase, copy.header, copy.file))) continue;
+    const hint = "take METADATA.bin from another copy of the backup";
+    return damagedSlot(copy, "which opens with this passphrase", hint);
   }
   const [other] = differing;
   if (other !== undefined) {
-    return new ArchiveError(
-      "DAMAGED",
-      `${differingSlot(header, other.header)} is not the one of ${other.file}, and neither opens with this passphrase`,
-      {
-        file: METADATA_NAME,
-        cause: error,
-        hint: "one of the two files is damaged; check the passphrase too",
-      },
-    );
+    const hint = "one of the two files is damaged; check the passphrase too";
+    return damagedSlot(other, "and neither opens with this passphrase", hint);
   }
   if (error.code !== "WRONG_PASSPHRASE") return error;
   const [same] = copies;
   const hint =
     same === undefined
-      ? "check the passphrase; if it is right, METADATA.bin is damaged: no other file of the backup was there to compare its key slots with"
+      ? "check the passphrase; if it is right, METADATA.bin is damaged: the backup has no other file to compare its key slots with"
       : `check the passphrase; the key slots are the same in ${same.file}, so damage is unlikely`;
   return new ArchiveError("WRONG_PASSPHRASE", "no key slot opens with this passphrase", {
     file: METADATA_NAME,
@@ -64,7 +54,7 @@ export async function whyNotOpened(
   });
 }
 
-/** Headers of the same backup, of those files that are there and have one. */
+/** Headers of this backup in other files, as far as they can be read. */
 async function readCopies(
   files: BackupFiles,
   manifest: Manifest,
@@ -76,18 +66,13 @@ async function readCopies(
   for (const file of new Set(names)) {
     if (file === undefined) continue;
     try {
-      const opened = await files.open(file);
-      try {
-        const header = await readHeader(opened, file);
-        const id = Buffer.from(header.backupId);
-        if (id.equals(own.backupId) || id.toString("hex") === manifest.id) {
-          copies.push({ file, header });
-        }
-      } finally {
-        await opened.close();
+      const header = await withFile(files, file, (opened) => readHeader(opened, file));
+      const id = Buffer.from(header.backupId);
+      if (id.equals(own.backupId) || id.toString("hex") === manifest.id) {
+        copies.push({ file, header });
       }
     } catch (error) {
-      // Damaged or missing, it says nothing about METADATA.bin.
+      // A damaged or missing file says nothing about METADATA.bin.
       if (!(error instanceof ArchiveError)) throw error;
     }
   }
@@ -99,7 +84,7 @@ async function opens(passphrase: PassphraseKeys, header: Header, file: string): 
     await BackupKeys.open(passphrase, header, file);
     return true;
   } catch (error) {
-    // It does not open, asks for too much, or for more memory than there is.
+    // The slot does not open, costs too much, or needs more memory than there is.
     if (error instanceof BackupToolError) return false;
     throw error;
   }
@@ -109,7 +94,7 @@ function sameSlots(one: Header, other: Header): boolean {
   return Buffer.compare(one.slotBytes, other.slotBytes) === 0;
 }
 
-/** For messages. */
+/** Names the slot that differs, for messages. */
 function differingSlot(own: Header, copy: Header): string {
   const [ours, theirs] = [own, copy].map(({ passphraseSlots }) =>
     passphraseSlots.map((slot) => Buffer.from(encodePassphraseSlot(slot)).toString("hex")),

@@ -7,7 +7,7 @@ import type Wrappers from "libsodium-wrappers";
  */
 const require = createRequire(import.meta.url);
 
-/** WebAssembly: works everywhere. Compiling it takes 40 ms, so it is loaded when it is asked for. */
+/** WebAssembly, which works everywhere. Compiling it takes 40 ms, so it is loaded on demand. */
 export async function wrappers(): Promise<typeof Wrappers> {
   const loaded = require("libsodium-wrappers") as typeof Wrappers;
   await loaded.ready;
@@ -15,7 +15,7 @@ export async function wrappers(): Promise<typeof Wrappers> {
 }
 
 /** The functions of sodium-native that are used here. It ships no types. */
-export interface SodiumNative {
+interface SodiumNative {
   crypto_generichash(out: Uint8Array, input: Uint8Array, key: Uint8Array): void;
   crypto_kdf_derive_from_key(
     out: Uint8Array,
@@ -41,7 +41,7 @@ export interface SodiumNative {
   ): number;
 }
 
-/** Several times as fast, where there is a build for the machine. */
+/** Several times as fast; undefined where there is no build for the machine. */
 export const native: SodiumNative | undefined = load();
 
 function load(): SodiumNative | undefined {

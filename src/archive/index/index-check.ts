@@ -4,7 +4,7 @@ import type { IndexedBackup, IndexedObject, IndexedPool, IndexItem, Place } from
 import { archiveFiles, type Metadata } from "../metadata.js";
 import { TAR_BLOCK } from "../tar/tar-header.js";
 
-/** Rules of docs/format.md, "INDEX.bin", on the items of one index in their order. */
+/** Checks the items of one index, in their order, against docs/format.md, "INDEX.bin". */
 export class IndexCheck {
   readonly #metadata: Metadata;
   /** ARCHIVE files of this backup. */
@@ -26,7 +26,7 @@ export class IndexCheck {
 
   /** Takes the next item. Throws DAMAGED. */
   item(item: IndexItem): void {
-    if (item.kind !== "backup") this.#requireChain();
+    if (item.kind !== "backup") this.#checkChain();
     switch (item.kind) {
       case "backup":
         this.#backup(item);
@@ -41,8 +41,7 @@ export class IndexCheck {
         this.#key(item);
         break;
       case "restart":
-        if (this.#metadata.etcd === null)
-          throw this.#wrong("a restart of etcd, which was left out");
+        this.#checkEtcd();
         this.#restarts++;
         this.#keys = { own: 0, kept: 0 };
         this.#lastKey = undefined;
@@ -51,9 +50,9 @@ export class IndexCheck {
     this.#items++;
   }
 
-  /** The index is at its end. Throws DAMAGED. */
+  /** Checks the counts at the end of the index. Throws DAMAGED. */
   end(): void {
-    this.#requireChain();
+    this.#checkChain();
     const { ceph, etcd, counts } = this.#metadata;
     const disagrees = (what: string) =>
       damaged(`it and METADATA.bin disagree on ${what}`, { file: INDEX_NAME });
@@ -75,11 +74,10 @@ export class IndexCheck {
   #backup({ backup, id }: IndexedBackup): void {
     const { kind, base } = this.#metadata;
     if (this.#items !== this.#ids.size)
-      throw this.#wrong("a backup of the chain behind other items");
+      throw this.#wrong("a backup of the chain after other items");
     if (backup !== this.#ids.size) throw this.#wrong("backups of the chain that are not in order");
-    if (kind === "full" && backup > 0) throw this.#wrong("a base, which a full backup has not");
-    if (id.length !== BACKUP_ID_BYTES)
-      throw this.#wrong(`the id of a backup of ${id.length} bytes`);
+    if (kind === "full" && backup > 0) throw this.#wrong("a base in the index of a full backup");
+    if (id.length !== BACKUP_ID_BYTES) throw this.#wrong(`a backup id of ${id.length} bytes`);
     const text = Buffer.from(id).toString("hex");
     const expected = backup === 0 ? this.#metadata.id : backup === 1 ? base : text;
     if (text !== expected) throw this.#wrong("the id of a backup that METADATA.bin does not name");
@@ -87,37 +85,41 @@ export class IndexCheck {
     this.#ids.add(text);
   }
 
-  #requireChain(): void {
+  #checkChain(): void {
     const least = this.#metadata.kind === "full" ? 1 : 2;
     if (this.#ids.size < least) {
       throw this.#wrong("it does not begin with the backup and its bases");
     }
   }
 
+  #checkEtcd(): void {
+    if (this.#metadata.etcd === null) throw this.#wrong("an item of etcd in a backup without etcd");
+  }
+
   #pool({ pool, name }: IndexedPool): void {
     const { ceph } = this.#metadata;
-    if (ceph === null) throw this.#wrong("a pool, and Ceph was left out");
+    if (ceph === null) throw this.#wrong("a pool in a backup without Ceph");
     if (pool !== this.#pools.size) throw this.#wrong("pools that are not in order");
     if (pool < ceph.pools.length && name !== ceph.pools[pool]) {
       throw this.#wrong("a pool that METADATA.bin has under another name");
     }
-    if (this.#pools.has(name)) throw this.#wrong("a pool that comes twice");
+    if (this.#pools.has(name)) throw this.#wrong("a pool that is listed twice");
     this.#pools.add(name);
   }
 
   #object(item: IndexedObject): void {
     const listed = this.#metadata.ceph?.pools.length ?? 0;
     if (item.pool >= Math.min(listed, this.#pools.size)) {
-      throw this.#wrong("an object of a pool that is not there");
+      throw this.#wrong("an object of an unknown pool");
     }
     if (this.#place(item)) this.#objects.own++;
     else this.#objects.kept++;
   }
 
   #key(item: Extract<IndexItem, { kind: "key" }>): void {
-    if (this.#metadata.etcd === null) throw this.#wrong("a key of etcd, which was left out");
+    this.#checkEtcd();
     const { key } = item;
-    if (key.length === 0) throw this.#wrong("a key without a byte");
+    if (key.length === 0) throw this.#wrong("an empty key");
     if (this.#lastKey !== undefined && Buffer.compare(this.#lastKey, key) >= 0) {
       throw this.#wrong("keys that are not in order");
     }
@@ -132,13 +134,13 @@ export class IndexCheck {
     if (backup >= this.#ids.size) throw this.#wrong("a place in a backup that is not in the chain");
     const own = backup === 0;
     if (file >= (own ? this.#archives : MAX_ARCHIVE_FILES) || offset % TAR_BLOCK !== 0) {
-      throw this.#wrong("a place where no entry can be");
+      throw this.#wrong("a place where no entry can start");
     }
     if (!own) return false;
     const last = this.#lastPlace;
     if (last !== undefined) {
       const further = file > last.file || (file === last.file && offset > last.offset);
-      // The keys of one entry have one place.
+      // All keys of one entry have the same place.
       const same = file === last.file && offset === last.offset;
       const inOneEntry = same && kind === "key" && last.kind === "key";
       if (!further && !inOneEntry) throw this.#wrong("items that are not in the archive's order");

@@ -21,7 +21,7 @@ export class IndexComparison {
     this.#index = lastRecords(backup, signal);
   }
 
-  /** Names of the pools in the index, as far as it was read. */
+  /** Names of the pools in the part of the index that was read. */
   get pools(): ReadonlySet<string> {
     return new Set(this.#poolNames);
   }
@@ -67,7 +67,7 @@ export class IndexComparison {
     if (!same) throw wrong("the index and the archive differ in an etcd record");
   }
 
-  /** The archive is at its end. Throws DAMAGED when the index is not. */
+  /** Throws DAMAGED when the index has more items than the archive. */
   async end(): Promise<void> {
     if ((await this.#next()) !== undefined) {
       throw wrong("the index names more than the archive holds");
@@ -78,12 +78,8 @@ export class IndexComparison {
     await this.#index.return(undefined);
   }
 
-  #ready(): boolean {
-    return this.#at < this.#expected.length;
-  }
-
   async #next(): Promise<IndexedObject | IndexedKey | undefined> {
-    while (!this.#ready() && !this.#ended) {
+    while (this.#at >= this.#expected.length && !this.#ended) {
       this.#expected = [];
       this.#at = 0;
       const next = await this.#index.next();

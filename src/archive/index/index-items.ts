@@ -3,9 +3,9 @@ import { RECORD_DIGEST_BYTES } from "../record-digest.js";
 
 /** Items of INDEX.bin: docs/format.md, "INDEX.bin". */
 
-/** Where bytes are: a backup of the chain by its ordinal, an ARCHIVE file, an offset in its plaintext. */
+/** The place of an entry: a backup of the chain, an ARCHIVE file, an offset in its plaintext. */
 export interface Place {
-  /** 0 is the backup that the index belongs to. */
+  /** Ordinal in the chain; 0 is the backup of this index. */
   readonly backup: number;
   readonly file: number;
   /** Offset of the first tar block of the object or records, bytes of plaintext. */
@@ -29,7 +29,7 @@ export interface IndexedKey extends Place {
   readonly key: Uint8Array;
   readonly modRevision: number;
   readonly version: number;
-  /** Of its record, {@link RECORD_DIGEST_BYTES}; undefined in indexes that were made before there was one. */
+  /** Of its record, {@link RECORD_DIGEST_BYTES}; undefined in indexes of earlier versions. */
   readonly digest?: Uint8Array | undefined;
 }
 
@@ -45,8 +45,8 @@ export interface IndexedPool {
   readonly name: string;
 }
 
-/** The keys before it are void: the etcd part was started again. */
-export interface IndexRestart {
+/** Makes the keys before it void: etcd was read again from the start. */
+interface IndexRestart {
   readonly kind: "restart";
 }
 

@@ -4,17 +4,14 @@ import { damaged } from "../errors.js";
 import { INDEX_NAME, MAX_ENTRY_BYTES } from "../format.js";
 import { decodeIndexItem, type IndexItem } from "./index-items.js";
 
-/** Items of one batch. */
+/** Most items of a batch. */
 const BATCH = 4096;
 
-/**
- * The items in the chunks of INDEX.bin, some at a time; their bytes may be kept.
- * Throws DAMAGED.
- */
+/** The items in the chunks of INDEX.bin, some at a time; their bytes may be kept. Throws DAMAGED. */
 export async function* readIndexItems(
   chunks: AsyncIterable<Chunk>,
 ): AsyncGenerator<readonly IndexItem[]> {
-  /** Parts of an item that continues in the next chunk: joined once, when it is complete. */
+  /** The parts of an item that goes on in the next chunk; they are joined once it is complete. */
   let begun: Buffer[] = [];
   let begunBytes = 0;
   let needed = 0;
@@ -25,7 +22,7 @@ export async function* readIndexItems(
       chunk.release();
       continue;
     }
-    // A copy of its own, so that consumers may keep items.
+    // A copy, so that consumers may keep items.
     const bytes = Buffer.concat([...begun, chunk.bytes]);
     chunk.release();
     let items: IndexItem[] = [];
@@ -37,7 +34,7 @@ export async function* readIndexItems(
       } catch (error) {
         if (!(error instanceof CborEnd)) throw notAnItem(error);
         needed = error.end - done;
-        // An item with an absurd length must not collect the whole file in memory.
+        // A forged length must not bring the whole file into memory.
         if (needed > MAX_ENTRY_BYTES) throw notAnItem(error);
         break;
       }

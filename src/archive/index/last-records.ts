@@ -1,10 +1,7 @@
 import type { BackupReader } from "../backup-reader.js";
 import type { IndexItem } from "./index-items.js";
 
-/**
- * The items of a backup's index without the keys that a restart of the etcd part made void: those before the last
- * restart.
- */
+/** The items of a backup's index without the keys before the last restart, which are void. */
 export async function* lastRecords(
   backup: BackupReader,
   signal?: AbortSignal,

@@ -1,17 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { BackupToolError } from "../../errors.js";
 import { keyedHashes } from "../crypto/keyed-hashes.js";
+import type { EntryName } from "../tar/entry-path.js";
 
 /**
- * A set of objects with their state, for a base of millions of objects: open addressing over typed
- * arrays, 55 bytes a slot at a load of at most 0.9, so 61 bytes an object, and no strings. Names are
- * kept as 128-bit keyed fingerprints under a key of this process: an attacker cannot choose names
- * that collide, and by chance two of ten million do with a probability of 10^-25.
+ * A hash table of millions of objects with their state: open addressing over typed arrays, 55 bytes a slot at a load of
+ * at most 0.9, so 61 bytes an object. Names are stored as 128-bit fingerprints under a key of this process: an attacker
+ * cannot choose names that collide, and two of ten million collide with a probability of 10^-25.
  */
 
 const MAX_LOAD = 0.9;
 /** Most backups of a chain that an entry can refer to. */
 const MAX_CHAIN = 0x10000;
+
+/** The name of an object in its pool. */
+type ObjectName = Omit<EntryName, "pool">;
 
 /** State and place of one object. */
 export interface TableEntry {
@@ -33,7 +36,7 @@ export class ObjectTable {
   readonly #offset: Float64Array;
   readonly #file: Uint32Array;
   readonly #backup: Uint16Array;
-  /** 1 when the slot is taken, 2 when it was marked too. */
+  /** 0: free, 1: taken, 2: taken and marked. */
   readonly #state: Uint8Array;
   #count = 0;
   #marked = 0;
@@ -66,36 +69,26 @@ export class ObjectTable {
     return this.#count;
   }
 
-  /** Entries that were never marked. */
+  /** Entries without a mark. */
   get unmarked(): number {
     return this.#count - this.#marked;
   }
 
-  /** Slot of an object; undefined when it is not in the table. */
-  find(
-    pool: number,
-    namespace: Uint8Array,
-    locator: Uint8Array,
-    name: Uint8Array,
-  ): number | undefined {
-    const slot = this.#probe(pool, namespace, locator, name);
+  /** The slot of an object; undefined when it is not in the table. */
+  find(pool: number, object: ObjectName): number | undefined {
+    const slot = this.#probe(pool, object);
     return this.#state[slot] === 0 ? undefined : slot;
   }
 
   /**
-   * Adds an object, or replaces its entry. Throws RangeError when the table is full or the chain of
-   * backups too long: a wrapped ordinal would point into another backup.
+   * Adds an object, or replaces its entry. Throws RangeError when the table is full, or the chain too long: the ordinal
+   * would wrap around to another backup.
    */
-  set(
-    pool: number,
-    namespace: Uint8Array,
-    locator: Uint8Array,
-    name: Uint8Array,
-    entry: TableEntry,
-  ): void {
-    if (entry.backup >= MAX_CHAIN)
+  set(pool: number, object: ObjectName, entry: TableEntry): void {
+    if (entry.backup >= MAX_CHAIN) {
       throw new RangeError(`a chain of more than ${MAX_CHAIN} backups`);
-    const slot = this.#probe(pool, namespace, locator, name);
+    }
+    const slot = this.#probe(pool, object);
     if (this.#state[slot] === 0) {
       if (this.#count + 1 >= this.#slots) throw new RangeError("the object table is full");
       this.#count++;
@@ -121,7 +114,7 @@ export class ObjectTable {
     };
   }
 
-  /** Marks the object as seen again. */
+  /** Marks the object as seen. */
   mark(slot: number): void {
     if (this.#state[slot] !== 1) return;
     this.#state[slot] = 2;
@@ -132,7 +125,7 @@ export class ObjectTable {
     return this.#state[slot] === 2;
   }
 
-  #probe(pool: number, namespace: Uint8Array, locator: Uint8Array, name: Uint8Array): number {
+  #probe(pool: number, { namespace, locator, name }: ObjectName): number {
     const length = 12 + namespace.length + locator.length + name.length;
     if (this.#input.length < length) this.#input = Buffer.alloc(2 * length);
     const input = this.#input;

@@ -7,13 +7,37 @@ import {
   MAX_ARCHIVE_FILES,
   METADATA_NAME,
 } from "../format.js";
-import type { FileFacts, Manifest } from "./manifest-facts.js";
+
+/** A file of a backup. */
+export interface FileFacts {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export type BackupKind = "full" | "incremental";
+
+/** MANIFEST.json: the facts for copying a backup. It is not encrypted, and readers with the passphrase do not trust it. */
+export interface Manifest {
+  readonly format: number;
+  /** 32 hex digits. */
+  readonly id: string;
+  readonly kind: BackupKind;
+  /** Id of the base of an incremental. */
+  readonly base: string | null;
+  /** RFC 3339, UTC. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly files: readonly FileFacts[];
+}
 
 /** Longer than any line of a manifest. */
 const MAX_LINE_BYTES = 128;
 const LINE_FEED = 10;
 
-/** The lines before the first file, and the value that each holds. */
+/** The lines before the first file, with their values as groups. */
 const HEAD_LINES = [
   /^\{$/,
   /^ {2}"format": (0|[1-9]\d{0,15}),$/,
@@ -38,11 +62,11 @@ const FILE_LINES = [
 const TAIL_LINES = ["  ]", "}"] as const;
 
 /**
- * Reads MANIFEST.json line by line in the one form in which it is written (docs/format.md), and rejects the first line that
- * differs. It holds one line and the facts read so far, so bytes that are no manifest cost next to nothing.
+ * Reads MANIFEST.json line by line in its canonical form (docs/format.md), and rejects the first line that differs. It
+ * holds one line and the values read so far, so rejecting other bytes costs next to nothing.
  */
 export class ManifestScanner {
-  /** Of the line that a piece ended in. */
+  /** The start of a line that goes on in the next piece. */
   #partial = "";
   /** Lines read. */
   #lines = 0;
@@ -51,7 +75,7 @@ export class ManifestScanner {
   #file = { name: "", size: 0 };
   readonly #files: FileFacts[] = [];
   #bytes = 0;
-  /** Lines of the end, once the last file is read. */
+  /** Lines after the last file; undefined before its end. */
   #tail: number | undefined;
 
   /** The next bytes; they may be reused afterwards. Throws DAMAGED, UNSUPPORTED_VERSION. */
@@ -66,7 +90,7 @@ export class ManifestScanner {
     this.#partial = this.#continued(bytes, from, bytes.length);
   }
 
-  /** What the manifest says, after its last byte. Throws DAMAGED. */
+  /** The manifest, after its last byte. Throws DAMAGED. */
   end(): Manifest {
     if (this.#tail !== TAIL_LINES.length || this.#partial.length > 0) throw this.#wrong();
     const [format = "", id = "", kind = "", base = "", startedAt = "", finishedAt = ""] =
@@ -84,7 +108,7 @@ export class ManifestScanner {
 
   #continued(bytes: Buffer, from: number, to: number): string {
     if (this.#partial.length + to - from > MAX_LINE_BYTES) throw this.#wrong();
-    // Each byte becomes one character; those above 0x7f are in no line of a manifest.
+    // Each byte becomes one character; no line of a manifest has one above 0x7f.
     return this.#partial + bytes.toString("latin1", from, to);
   }
 
@@ -102,9 +126,9 @@ export class ManifestScanner {
     if (match == null) throw this.#wrong();
     const [, value] = match;
     if (value === undefined) return;
-    if (this.#lines === FORMAT_LINE) requireThisVersion(value);
+    if (this.#lines === FORMAT_LINE) checkVersion(value);
     this.#head.push(value);
-    if (!isAgreed(this.#head)) throw this.#wrong();
+    if (!isConsistent(this.#head)) throw this.#wrong();
   }
 
   #lineOfFile(text: string): void {
@@ -141,12 +165,12 @@ export class ManifestScanner {
     return count < MAX_ARCHIVE_FILES && name === archiveName(count);
   }
 
-  #wrong(why = "it is not as a manifest is written"): ArchiveError {
+  #wrong(why = "it is not the line of a manifest"): ArchiveError {
     return damaged(`line ${this.#lines + 1}: ${why}`, { file: MANIFEST_NAME });
   }
 }
 
-function requireThisVersion(format: string): void {
+function checkVersion(format: string): void {
   const version = Number(format);
   if (version <= FORMAT_VERSION) return;
   throw new ArchiveError("UNSUPPORTED_VERSION", `format version ${version}`, {
@@ -155,8 +179,8 @@ function requireThisVersion(format: string): void {
   });
 }
 
-/** Whether the values of the first lines, as far as they are read, agree. */
-function isAgreed([format, , kind, base, ...times]: readonly string[]): boolean {
+/** Whether the values of the first lines, as far as they are read, are consistent. */
+function isConsistent([format, , kind, base, ...times]: readonly string[]): boolean {
   const ofKind = base === undefined || (kind === "full") === (base === "null");
   return Number(format) === FORMAT_VERSION && ofKind && times.every(isTime);
 }

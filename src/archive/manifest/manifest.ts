@@ -1,16 +1,15 @@
 import type { BackupFiles } from "../backup-files.js";
 import { ArchiveError } from "../errors.js";
 import { isBackupFile, MANIFEST_NAME } from "../format.js";
-import type { FileFacts, Manifest } from "./manifest-facts.js";
-import { ManifestScanner } from "./manifest-scanner.js";
+import { type FileFacts, type Manifest, ManifestScanner } from "./manifest-scanner.js";
 
-export type { BackupKind, FileFacts, Manifest } from "./manifest-facts.js";
+export type { BackupKind, FileFacts, Manifest } from "./manifest-scanner.js";
 
-/** Bytes of the first read of a manifest: all of most (some 1,600 files). Further reads are larger. */
+/** Bytes of the first read: most manifests whole (about 1,600 files). Further reads are larger. */
 export const FIRST_READ_BYTES = 256 << 10;
 const NEXT_READ_BYTES = 1 << 20;
 
-/** The only form of a manifest: readers reject any other, so every changed byte is found. */
+/** The canonical form of a manifest: readers reject any other, so every changed byte is found. */
 export function encodeManifest(m: Manifest): string {
   const files = m.files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
   const { format, id, kind, base, startedAt, finishedAt } = m;
@@ -66,7 +65,7 @@ export async function readManifest(files: BackupFiles): Promise<Manifest> {
 
 function isMissing(error: unknown): boolean {
   if (error instanceof ArchiveError) return error.code === "MISSING_FILE";
-  // The folder is a file.
+  // A file is in the place of the folder.
   return (error as NodeJS.ErrnoException).code === "ENOTDIR";
 }
 

@@ -3,12 +3,12 @@ import type { ContentPrefix } from "./frame-jobs.js";
 
 const SHORTEST = 16;
 const DIGEST_DIGITS = 32;
-/** Fewer different bytes than this are alike by chance: zeros, padding, one digit after the other. */
+/** Contents with fewer different bytes are equal by chance: zeros, padding. */
 const MIN_DIFFERENT_BYTES = 8;
 
 /**
- * Digests of the first 16, 32, 64 … bytes of `content`: two objects of which one was sealed with bytes of
- * the other begin alike, whatever their lengths. None while all is of a few different bytes only.
+ * Digests of the first 16, 32, 64 … bytes of `content`: when one object was sealed with bytes of another, the two start
+ * with the same bytes, whatever their lengths. Prefixes of only a few different bytes are left out.
  */
 export function contentPrefixes(content: Uint8Array): ContentPrefix[] {
   const prefixes: ContentPrefix[] = [];

@@ -1,10 +1,10 @@
 import { readdir } from "node:fs/promises";
+import { FolderFiles, readStart, withFile } from "../backup-files.js";
 import { ArchiveError } from "../errors.js";
 import { archiveName, MANIFEST_NAME, MAX_ARCHIVE_FILES, METADATA_NAME } from "../format.js";
-import { openRegularFile } from "../regular-file.js";
 import { FRAME_MAGIC } from "./format.js";
 
-/** Whether `folder` holds an archive of the original tool; it need not be there at all. */
+/** Whether `folder` holds an archive of the original tool; false when it does not exist. */
 export async function isOriginal(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch((): string[] => []);
   if (names.includes(MANIFEST_NAME)) return false;
@@ -15,17 +15,11 @@ export async function isOriginal(folder: string): Promise<boolean> {
 }
 
 async function beginsWithFrame(folder: string, name: string): Promise<boolean> {
-  const handle = await openRegularFile(folder, name);
-  try {
-    const bytes = Buffer.alloc(4);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
-    return bytesRead === bytes.length && bytes.readUInt32BE() === FRAME_MAGIC;
-  } finally {
-    await handle.close();
-  }
+  const start = await withFile(new FolderFiles(folder), name, (file) => readStart(file, 4));
+  return start.length === 4 && start.readUInt32BE() === FRAME_MAGIC;
 }
 
-/** Names of the ARCHIVE files, up to the first that is missing. Throws MISSING_FILE when others follow. */
+/** Names of the ARCHIVE files. Throws MISSING_FILE when one before the last is missing. */
 export async function listArchives(folder: string): Promise<string[]> {
   const names = new Set(await readdir(folder));
   const archives: string[] = [];

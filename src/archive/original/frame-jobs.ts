@@ -1,6 +1,6 @@
 /**
- * The messages between {@link FrameOpener} and its workers. Their memory goes with them: what is
- * shared instead is not counted by the garbage collector, and it came to wait with gigabytes.
+ * The messages between {@link FrameOpener} and its workers. Memory is transferred with them: the garbage collector does
+ * not count shared memory, so gigabytes would wait for it.
  */
 
 /** Decrypt and decompress one frame. */
@@ -9,11 +9,11 @@ export interface FrameJob {
   readonly sealed: ArrayBuffer;
   readonly nonce: Uint8Array;
   readonly key: Uint8Array;
-  /** The frame holds an object: say what its content begins with. */
+  /** Whether to return prefixes of the content: the frame holds an object. */
   readonly withPrefixes: boolean;
 }
 
-/** What the content of an object begins with: digests of its first so many bytes. */
+/** A digest of the first bytes of the content of an object. */
 export interface ContentPrefix {
   /** A power of two, 16 or more. */
   readonly bytes: number;
@@ -27,6 +27,6 @@ export interface FrameReply {
   readonly prefixes?: readonly ContentPrefix[];
   /** Why the frame cannot be read. */
   readonly error?: string;
-  /** Whether it is the seal that does not open: a wrong key, or other bytes than were written. */
+  /** Whether the frame is not authentic: a wrong key, or changed bytes. */
   readonly unsealed?: boolean;
 }

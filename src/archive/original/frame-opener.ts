@@ -6,7 +6,7 @@ import type { ContentPrefix, FrameJob, FrameReply } from "./frame-jobs.js";
 import type { Frame, FrameFile } from "./frames.js";
 
 const THREADS = 2;
-/** Frames that are being opened ahead of the consumer, and their sealed bytes. */
+/** Most frames that are opened ahead of the consumer, and their sealed bytes. */
 const AHEAD_FRAMES = 64;
 const AHEAD_BYTES = 16 << 20;
 
@@ -14,7 +14,7 @@ const AHEAD_BYTES = 16 << 20;
 export interface OpenedFrame {
   readonly frame: Frame;
   readonly plain: Buffer;
-  /** Of an object, when they were asked for. */
+  /** Of an object, with `withPrefixes`. */
   readonly prefixes: readonly ContentPrefix[];
 }
 
@@ -53,7 +53,7 @@ export class FrameOpener {
           bytes -= next.frame.length;
         }
         const opened = this.#open(file, frame, options.withPrefixes === true);
-        // A failure is thrown when its turn comes; until then it is not unhandled.
+        // It is awaited in its turn.
         opened.catch(() => {});
         pending.push({ frame, opened });
         bytes += frame.length;
@@ -71,7 +71,7 @@ export class FrameOpener {
     return false;
   }
 
-  /** What one frame holds. Throws DAMAGED. */
+  /** The content of one frame. Throws DAMAGED. */
   async plain(file: FrameFile, frame: Frame): Promise<Buffer> {
     return (await this.#open(file, frame, false)).plain;
   }

@@ -10,14 +10,14 @@ import { readObject } from "./payloads.js";
 const port = parentPort;
 if (port === null) throw new Error("frame-worker runs as a worker thread only");
 
-/** Why a frame cannot be read, in words for the user. */
+/** Why a frame cannot be read. */
 class FrameFault extends Error {}
 
-/** Decrypted at once: each piece is memory of its own, so large ones would pile up until they are collected. */
+/** Bytes to decrypt at once. Each piece has memory of its own, and large ones would pile up until they are collected. */
 const PIECE_BYTES = 1 << 20;
 let scratch = Buffer.allocUnsafeSlow(PIECE_BYTES);
 
-/** A view that the next call makes invalid. */
+/** Returns a view that the next call makes invalid; undefined when the frame is not authentic. */
 function decrypt({ sealed, nonce, key }: FrameJob): Buffer | undefined {
   const ciphertext = Buffer.from(sealed, 0, sealed.byteLength - TAG_BYTES);
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
@@ -34,7 +34,7 @@ function decrypt({ sealed, nonce, key }: FrameJob): Buffer | undefined {
   return scratch.subarray(0, ciphertext.length);
 }
 
-/** The length that a snappy block claims, a varint at its beginning. */
+/** The length of its content that a snappy block claims: a varint at its start. */
 function claimedLength(block: Buffer): number {
   let length = 0;
   for (let i = 0; i < Math.min(5, block.length); i++) {
@@ -42,21 +42,21 @@ function claimedLength(block: Buffer): number {
     length += (byte & 0x7f) * 2 ** (7 * i);
     if (byte < 0x80) return length;
   }
-  throw new FrameFault("it is no snappy block");
+  throw new FrameFault("it is not a snappy block");
 }
 
 function decompress(block: Buffer): ArrayBuffer {
-  // Before any room is made for it.
+  // Checked before memory is allocated.
   const length = claimedLength(block);
   if (length > MAX_PLAIN_BYTES || length > MAX_SNAPPY_RATIO * block.length) {
     throw new FrameFault(`${block.length} bytes that claim to unpack to ${length}`);
   }
   let bytes: Buffer;
   try {
-    // Copied: memory that the library keeps is not counted by the garbage collector.
+    // A copy: the garbage collector does not count memory of the library.
     bytes = uncompressSync(block, { asBuffer: true, copyOutputData: true }) as Buffer;
   } catch {
-    throw new FrameFault("it is no snappy block");
+    throw new FrameFault("it is not a snappy block");
   }
   const { buffer, byteOffset, byteLength } = bytes;
   const own = byteOffset === 0 && buffer.byteLength === byteLength;

@@ -23,20 +23,20 @@ export interface Frame {
 }
 
 const TYPES: readonly number[] = Object.values(FrameType);
-/** Read at once: small frames lie close together. */
+/** Bytes of one read, which covers many small frames. */
 const WINDOW_BYTES = 1 << 20;
 
 /** The frames of one file, in order. Throws DAMAGED. */
 export class FrameFile {
-  readonly name: string;
-  readonly size: number;
   readonly #handle: FileHandle;
   #window: Buffer = Buffer.alloc(0);
   #windowAt = 0;
 
-  constructor(name: string, size: number, handle: FileHandle) {
-    this.name = name;
-    this.size = size;
+  constructor(
+    readonly name: string,
+    readonly size: number,
+    handle: FileHandle,
+  ) {
     this.#handle = handle;
   }
 
@@ -69,7 +69,7 @@ export class FrameFile {
     return { type: type as FrameType, number, nonce, at, length: Number(length) };
   }
 
-  /** Ciphertext and tag of a frame, in memory of their own. */
+  /** A copy of the ciphertext and tag of a frame. */
   async sealed({ at, length }: Frame): Promise<ArrayBuffer> {
     const memory = new ArrayBuffer(length);
     const bytes = Buffer.from(memory);
@@ -113,7 +113,7 @@ export async function withFrames<T>(
   }
 }
 
-/** Whether a file of an archive was not there. */
+/** Whether the error is that a file does not exist. */
 export function isMissing(error: unknown): boolean {
   return error instanceof ArchiveError && error.code === "MISSING_FILE";
 }

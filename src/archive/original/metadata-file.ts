@@ -1,23 +1,22 @@
 import { damaged } from "../errors.js";
 import { METADATA_NAME } from "../format.js";
-import { asDamage } from "./damage.js";
 import { FrameType } from "./format.js";
 import type { FrameOpener } from "./frame-opener.js";
 import { isMissing, withFrames } from "./frames.js";
 import { MsgpackError } from "./msgpack-reader.js";
 import { ObjectTimes } from "./object-times.js";
-import { type OriginalTime, readMetadata } from "./payloads.js";
+import { asDamage, type OriginalTime, readMetadata } from "./payloads.js";
 
-/** What METADATA.bin says. */
-export interface OriginalFacts {
-  /** How many ARCHIVE files there were. */
+/** The contents of METADATA.bin. */
+interface OriginalFacts {
+  /** Number of ARCHIVE files. */
   readonly files: number;
   readonly times: ObjectTimes;
   /** Of METADATA.bin itself. */
   readonly sealedBytes: number;
 }
 
-/** Undefined when it is not there. Every time is shown to `each`. Throws DAMAGED. */
+/** Undefined when the file does not exist. Calls `each` for every time. Throws DAMAGED. */
 export async function readMetadataFile(
   folder: string,
   opener: FrameOpener,
@@ -33,7 +32,7 @@ export async function readMetadataFile(
         }
         read = asDamage(place, () => {
           const metadata = readMetadata(plain);
-          // The count must not ask for more room than the frame itself took.
+          // The count must not take more memory than the frame itself.
           if (MIN_TIME_BYTES * metadata.objects > plain.length) {
             throw new MsgpackError("ends within an item");
           }
@@ -54,5 +53,5 @@ export async function readMetadataFile(
   }
 }
 
-/** A map with the names Key, Val, Pool, Namespace and OID, each with its head. */
+/** The shortest entry: a map with the names Key, Val, Pool, Namespace and OID. */
 const MIN_TIME_BYTES = 32;

@@ -1,12 +1,11 @@
-/** Thrown by {@link MsgpackReader} when the bytes are not what was asked for. */
+/** Thrown by {@link MsgpackReader} when the next item is not of the requested type. */
 export class MsgpackError extends Error {}
 
 const MAX_DEPTH = 8;
 
 /**
- * Reads MessagePack items one after the other, and steps over what is not wanted. Bytes come out as views.
- * A library would make all of a frame into objects at once, many times its size: the count in
- * a frame's head must not decide how much memory it takes (docs/decisions.md).
+ * Reads MessagePack items one after the other, and skips others. Byte strings are views. A library would turn all of a
+ * frame into objects, many times its size: a forged count must not decide how much memory it takes (docs/decisions.md).
  */
 export class MsgpackReader {
   readonly #bytes: Buffer;
@@ -25,7 +24,7 @@ export class MsgpackReader {
     return this.#at === this.#bytes.length;
   }
 
-  /** Pairs of a map whose items follow. */
+  /** The number of pairs of a map, which follow. */
   map(): number {
     const head = this.#uint(1);
     if (head >> 4 === 0x8) return head & 15;
@@ -34,7 +33,7 @@ export class MsgpackReader {
     throw new MsgpackError("not a map");
   }
 
-  /** Items of an array that follow; nil is an empty one, as Go writes a nil slice. */
+  /** The number of items of an array, which follow; nil is an empty array, as Go writes a nil slice. */
   array(): number {
     const head = this.#uint(1);
     if (head >> 4 === 0x9) return head & 15;
@@ -68,7 +67,7 @@ export class MsgpackReader {
     throw new MsgpackError("not a whole number");
   }
 
-  /** Steps over one item, whatever it is. */
+  /** Skips one item of any type. */
   skip(): void {
     const left = [1];
     while (left.length > 0) {
@@ -85,7 +84,7 @@ export class MsgpackReader {
     }
   }
 
-  /** Steps over one item but for what it contains; returns how many items that are. */
+  /** Skips the head of an item; returns how many items it contains. */
   #skipHead(): number {
     const head = this.#uint(1);
     if (head < 0x80 || head >= 0xe0) return 0;
@@ -111,7 +110,7 @@ export class MsgpackReader {
         return 2 * this.#uint(4);
     }
     const width = fixedWidth(head);
-    if (width === undefined) throw new MsgpackError("an item of a kind that is not used here");
+    if (width === undefined) throw new MsgpackError("an item of an unsupported type");
     this.#take(width);
     return 0;
   }
@@ -142,7 +141,7 @@ export class MsgpackReader {
   }
 }
 
-/** Bytes after the head of numbers: floats, then unsigned and signed integers. */
+/** Bytes after the head of a float or an integer. */
 function fixedWidth(head: number): number | undefined {
   if (head === 0xca) return 4;
   if (head === 0xcb) return 8;

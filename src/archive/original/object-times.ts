@@ -4,7 +4,7 @@ import type { OriginalObject, OriginalTime } from "./payloads.js";
 const NO_LOCATOR = new Uint8Array(0);
 type Name = Pick<OriginalObject, "pool" | "namespace" | "name">;
 
-/** Where the frame of an object is. */
+/** The place of the frame of an object. */
 export interface FramePlace {
   /** Number of the ARCHIVE file. */
   readonly file: number;
@@ -14,7 +14,7 @@ export interface FramePlace {
   readonly offset: number;
 }
 
-/** The times of change that METADATA.bin has of a backup's objects, and which of them the ARCHIVE files hold. */
+/** The mtimes of objects in METADATA.bin, and marks for those that the ARCHIVE files hold. */
 export class ObjectTimes {
   readonly #table: ObjectTable;
   readonly #pools = new Map<string, number>();
@@ -27,7 +27,7 @@ export class ObjectTimes {
     return this.#table.count;
   }
 
-  /** Objects that were never marked as seen. */
+  /** Objects that were not marked as seen. */
   get missing(): number {
     return this.#table.unmarked;
   }
@@ -43,7 +43,7 @@ export class ObjectTimes {
       this.#pools.set(pool, ordinal);
     }
     const entry = { size: 0, mtime, version: 0n, backup: 0, file: 0, offset: 0 };
-    this.#table.set(ordinal, namespace, NO_LOCATOR, name, entry);
+    this.#table.set(ordinal, { namespace, locator: NO_LOCATOR, name }, entry);
   }
 
   /** Nanoseconds since 1970. */
@@ -52,7 +52,7 @@ export class ObjectTimes {
     return slot === undefined ? undefined : this.#table.entry(slot).mtime;
   }
 
-  /** Marks an object as seen; returns the place where it was seen first, when that was before. */
+  /** Marks an object as seen; returns its first place when it was seen before. */
   markSeen(object: Name, place: FramePlace): FramePlace | undefined {
     const slot = this.#slot(object);
     if (slot === undefined) return undefined;
@@ -61,10 +61,11 @@ export class ObjectTimes {
       return { file: entry.file, number: entry.size, offset: entry.offset };
     }
     const { file, number, offset } = place;
+    const { namespace, name } = object;
     const ordinal = this.#pools.get(object.pool) as number;
-    // The table is one for bases, whose objects have a size.
+    // The table is one for objects with a size, which holds the number here.
     const seen = { ...entry, file, size: number, offset };
-    this.#table.set(ordinal, object.namespace, NO_LOCATOR, object.name, seen);
+    this.#table.set(ordinal, { namespace, locator: NO_LOCATOR, name }, seen);
     this.#table.mark(slot);
     return undefined;
   }
@@ -76,8 +77,7 @@ export class ObjectTimes {
 
   #slot({ pool, namespace, name }: Name): number | undefined {
     const ordinal = this.#pools.get(pool);
-    return ordinal === undefined
-      ? undefined
-      : this.#table.find(ordinal, namespace, NO_LOCATOR, name);
+    if (ordinal === undefined) return undefined;
+    return this.#table.find(ordinal, { namespace, locator: NO_LOCATOR, name });
   }
 }

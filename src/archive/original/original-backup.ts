@@ -5,7 +5,6 @@ import { ArchiveError, type ArchivePlace, damaged } from "../errors.js";
 import { archiveName, METADATA_NAME } from "../format.js";
 import type { ArchivedPair, ArchivedRecord } from "../records.js";
 import { openRegularFile } from "../regular-file.js";
-import { asDamage } from "./damage.js";
 import { listArchives } from "./folder.js";
 import { deriveOriginalKey, FRAME_HEADER_BYTES, FrameType, POOLS_NAME } from "./format.js";
 import type { ContentPrefix } from "./frame-jobs.js";
@@ -13,23 +12,29 @@ import { FrameOpener } from "./frame-opener.js";
 import { FrameFile, isMissing, withFrames } from "./frames.js";
 import { readMetadataFile } from "./metadata-file.js";
 import { type FramePlace, ObjectTimes } from "./object-times.js";
-import { type OriginalObject, type OriginalTime, readObject, readRecords } from "./payloads.js";
+import {
+  asDamage,
+  type OriginalObject,
+  type OriginalTime,
+  readObject,
+  readRecords,
+} from "./payloads.js";
 import { readPools } from "./pools-file.js";
 
 /** Bytes of an object in one item. */
 const PIECE_BYTES = 1 << 20;
 const NO_LOCATOR = new Uint8Array(0);
-/** Objects that came again with other content: so many are named, the rest is counted. */
-const MOST_NAMED = 100;
+/** Most objects with differing contents that are named; more are only counted. */
+const MAX_NAMED = 100;
 
-/** The content of an ARCHIVE file. */
+/** An item of an ARCHIVE file. */
 export type OriginalItem =
   | {
       readonly kind: "object";
       readonly object: OriginalObject;
-      /** Nanoseconds since 1970; undefined when METADATA.bin does not say. */
+      /** Nanoseconds since 1970; undefined when METADATA.bin does not have it. */
       readonly mtime: bigint | undefined;
-      /** `same` and `other`: it came before, with the same in its frame or with something else. */
+      /** `same` and `other`: repeats an object, with the same frame or another one. */
       readonly occurrence: "first" | "same" | "other";
       readonly prefixes: readonly ContentPrefix[];
       readonly offset: number;
@@ -40,57 +45,57 @@ export type OriginalItem =
       readonly offset: number;
     };
 
-/** What is known of an archive before its ARCHIVE files are decrypted. */
-export interface OriginalSummary {
+/** The facts of an archive before its ARCHIVE files are decrypted. */
+interface OriginalSummary {
   readonly folder: string;
   /** Names of the ARCHIVE files, in order. */
   readonly archives: readonly string[];
   /** Objects in the ARCHIVE files. */
   readonly objects: number;
-  /** Whether it holds etcd records: then all that there were, also when it is an incremental. */
+  /** Whether it holds etcd records: then all of them, even in an incremental. */
   readonly holdsEtcd: boolean;
-  /** Of all files. */
+  /** Of all files, bytes. */
   readonly sealedBytes: number;
-  /** Whether METADATA.bin is there. */
+  /** Whether METADATA.bin exists. */
   readonly hasMetadata: boolean;
-  /** Names of the pools, as pools.txt and METADATA.bin have them; where neither names one, those of the objects. */
+  /** Names of the pools in pools.txt and METADATA.bin, or else those of the objects. */
   readonly pools: readonly string[];
   /** What is missing, for the user. */
   readonly gaps: readonly string[];
 }
 
-/** What was found to be wrong while the ARCHIVE files were read. */
-export interface OriginalFindings {
-  /** Frames of objects that came before. */
+/** Faults that were found while the ARCHIVE files were read. */
+interface OriginalFindings {
+  /** Frames that repeat an object. */
   again: number;
-  /** Those of them with something else in them. */
+  /** Those with other contents. */
   otherwise: number;
-  /** The first of the objects that came with something else. */
+  /** The first objects with other contents. */
   readonly others: Omit<OriginalTime, "mtime">[];
-  /** Records that do not come after the one before them. */
+  /** Records out of key order. */
   backwards: number;
 }
 
-/** An archive of the original tool: its frames were counted and its METADATA.bin opened. */
+/** An archive of the original tool, whose frames were counted and whose METADATA.bin was opened. */
 export class OriginalBackup {
-  readonly summary: OriginalSummary;
-  /** When its objects were changed, as METADATA.bin says. */
-  readonly times: ObjectTimes;
   readonly findings: OriginalFindings = { again: 0, otherwise: 0, others: [], backwards: 0 };
-  /** The objects that METADATA.bin does not name, made when there is one. */
+  /** Objects that METADATA.bin does not name; undefined until there is one. */
   #unnamed: ObjectTimes | undefined;
   #lastKey: Uint8Array | undefined;
   readonly #opener: FrameOpener;
 
-  private constructor(summary: OriginalSummary, times: ObjectTimes, opener: FrameOpener) {
-    this.summary = summary;
-    this.times = times;
+  private constructor(
+    readonly summary: OriginalSummary,
+    /** The mtimes of objects in METADATA.bin. */
+    readonly times: ObjectTimes,
+    opener: FrameOpener,
+  ) {
     this.#opener = opener;
   }
 
   /**
-   * Walks over the heads of all frames and opens METADATA.bin; opens all of them when only the objects
-   * themselves say which pools there are. Throws WRONG_PASSPHRASE, MISSING_FILE and DAMAGED.
+   * Reads the headers of all frames, and opens METADATA.bin. Opens all frames when only the objects name the pools. Throws
+   * WRONG_PASSPHRASE, MISSING_FILE and DAMAGED.
    */
   static async open(
     folder: string,
@@ -117,7 +122,7 @@ export class OriginalBackup {
       if (gap !== undefined) gaps.push(gap);
       if (metadata === undefined) {
         gaps.push(
-          `${METADATA_NAME} is not there: how many files and objects there were, and when the objects were changed, is not known`,
+          `${METADATA_NAME} is missing: the number of files and objects and the times of the objects are unknown`,
         );
       } else {
         checkFiles(archives.length, metadata.files);
@@ -156,9 +161,8 @@ export class OriginalBackup {
   }
 
   /**
-   * What the ARCHIVE file `number` holds; `prefixes` are empty unless `withPrefixes`. Of an object that comes
-   * more than once, the first counts. Once all files were read, `times` knows which objects never came, and
-   * `findings` what else is wrong. Throws DAMAGED.
+   * The items of the ARCHIVE file `number`; `prefixes` are empty unless `withPrefixes`. The first of repeated objects
+   * counts. After all files, `times` has the objects that are missing, and `findings` other faults. Throws DAMAGED.
    */
   async *items(
     number: number,
@@ -209,14 +213,14 @@ export class OriginalBackup {
     if (first === undefined) return "first";
     const { findings } = this;
     findings.again++;
-    // Read again, so that archives without repetitions need no digests of everything.
+    // Read again: archives without repetitions then need no digest of each object.
     const before = await withFrames(this.summary.folder, archiveName(first.file), async (file) =>
       this.#opener.plain(file, await file.frame(first.offset, first.number)),
     );
     if (before.equals(plain)) return "same";
     findings.otherwise++;
-    if (findings.others.length < MOST_NAMED) {
-      // The names are views on the frame.
+    if (findings.others.length < MAX_NAMED) {
+      // Copies: the names are views on the frame.
       findings.others.push({ pool, namespace: Buffer.from(namespace), name: Buffer.from(name) });
     }
     return "other";
@@ -229,13 +233,13 @@ export class OriginalBackup {
         if (last !== undefined && Buffer.compare(key, last) <= 0) this.findings.backwards++;
         last = key;
       }
-      // A view would keep its frame.
+      // A copy: a view would keep its frame.
       this.#lastKey = last && Buffer.from(last);
       yield page;
     }
   }
 
-  /** Objects that METADATA.bin names and the ARCHIVE files lack, at most `most` of them. */
+  /** Objects that METADATA.bin names and the ARCHIVE files do not hold, `most` of them at most. */
   async missing(most: number): Promise<OriginalTime[]> {
     const found: OriginalTime[] = [];
     await readMetadataFile(this.summary.folder, this.#opener, (time) => {
@@ -244,7 +248,7 @@ export class OriginalBackup {
     return found;
   }
 
-  /** What the ARCHIVE file `number` holds, as items of this format: each object once. Throws DAMAGED. */
+  /** The ARCHIVE file `number` as items of this format, each object once. Throws DAMAGED. */
   async *archiveItems(
     number: number,
     signal: AbortSignal | undefined,
@@ -263,7 +267,7 @@ export class OriginalBackup {
   }
 }
 
-/** Of what is not a view on a chunk. */
+/** The chunk of items that are not views. */
 const NO_CHUNK = new Chunk(Buffer.alloc(0), () => {});
 
 function* itemsOf(
@@ -285,12 +289,12 @@ function* itemsOf(
   yield one({ type: "data-end" });
 }
 
-/** The original tool kept keys and values only. */
+/** The original tool stored keys and values only. */
 export function recordOf([key, value]: ArchivedPair): ArchivedRecord {
   return { key, value, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
 }
 
-/** Throws WRONG_PASSPHRASE, and UsageError where the rule does not take the passphrase and it opens nothing. */
+/** Throws WRONG_PASSPHRASE, or UsageError when the rule rejects the passphrase and it opens no frame. */
 async function openerOf(
   folder: string,
   archives: readonly string[],
@@ -311,7 +315,7 @@ async function openerOf(
   throw wrong;
 }
 
-/** A frame that does not open means a wrong passphrase or damage; one of another file that opens decides. */
+/** A frame that does not open means a wrong passphrase or damage; a frame of another file decides. */
 async function checkKey(
   folder: string,
   archives: readonly string[],
@@ -333,7 +337,7 @@ async function checkKey(
   });
 }
 
-/** Names of the pools that the objects are of. Throws DAMAGED. */
+/** Names of the pools of all objects. Throws DAMAGED. */
 async function poolsOfObjects(
   folder: string,
   archives: readonly string[],

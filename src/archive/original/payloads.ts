@@ -1,18 +1,19 @@
+import { type ArchivePlace, damaged } from "../errors.js";
 import type { ArchivedPair } from "../records.js";
 import { MsgpackError, MsgpackReader } from "./msgpack-reader.js";
 
-/** An object of a frame of type 20. Its bytes are views on the frame. */
+/** The object in a frame of type 20. Its bytes are views on the frame. */
 export interface OriginalObject {
   readonly pool: string;
   readonly namespace: Buffer;
   readonly name: Buffer;
   readonly content: Buffer;
   readonly xattrs: readonly ArchivedPair[];
-  /** The omap in pages that an entry of this format can hold, read when they are asked for. */
+  /** The omap, in pages that fit in an entry of this format; read on demand. */
   omap(): Generator<ArchivedPair[]>;
 }
 
-/** An object's time of change, from METADATA.bin. */
+/** The mtime of an object, from METADATA.bin. */
 export interface OriginalTime {
   readonly pool: string;
   readonly namespace: Buffer;
@@ -21,10 +22,10 @@ export interface OriginalTime {
   readonly mtime: bigint;
 }
 
-/** RADOS holds far fewer on one object. */
+/** Far more than RADOS holds on one object. */
 const MAX_XATTRS = 1 << 16;
 
-/** Where a page of pairs ends; a pair that is larger is a page of its own. */
+/** The largest page of pairs; a larger pair is a page of its own. */
 interface PageLimits {
   readonly pairs: number;
   /** Of keys and values. */
@@ -34,14 +35,12 @@ interface PageLimits {
 const PAGE: PageLimits = { pairs: 1024, bytes: 4 << 20 };
 const ONE_PAGE: PageLimits = { pairs: MAX_XATTRS, bytes: Number.POSITIVE_INFINITY };
 
-/** The records of a frame of type 10, in pages that an entry of this format can hold. Throws MsgpackError. */
+/** The records in a frame of type 10, in pages that fit in an entry of this format. Throws MsgpackError. */
 export function* readRecords(plain: Uint8Array): Generator<ArchivedPair[]> {
-  const fields = readFields(plain);
-  const at = field(fields, "KVz");
-  yield* readPairs(plain, at, PAGE);
+  yield* readPairs(plain, field(readFields(plain), "KVz"), PAGE);
 }
 
-/** A frame of type 20. Throws MsgpackError. */
+/** The object in a frame of type 20. Throws MsgpackError. */
 export function readObject(plain: Uint8Array): OriginalObject {
   const fields = readFields(plain);
   const bytes = (name: string) => new MsgpackReader(plain, field(fields, name)).bytes();
@@ -63,10 +62,10 @@ export function readObject(plain: Uint8Array): OriginalObject {
   };
 }
 
-/** The frame of type 30: how many ARCHIVE files there are, and the times of their objects. Throws MsgpackError. */
+/** The frame of type 30: the number of ARCHIVE files, and the mtimes of their objects. Throws MsgpackError. */
 export function readMetadata(plain: Uint8Array): {
   files: number;
-  /** How many times there are. */
+  /** The number of times. */
   objects: number;
   times(): Generator<OriginalTime>;
 } {
@@ -106,7 +105,7 @@ function readTime(reader: MsgpackReader): OriginalTime {
 
 const NONE: Buffer = Buffer.alloc(0);
 
-/** Where the values of a frame's map begin. */
+/** The offsets of the values in a frame's map, by their names. */
 function readFields(plain: Uint8Array): Map<string, number> {
   const reader = new MsgpackReader(plain);
   const fields = new Map<string, number>();
@@ -114,7 +113,7 @@ function readFields(plain: Uint8Array): Map<string, number> {
     fields.set(key, reader.position);
     reader.skip();
   });
-  if (!reader.atEnd) throw new MsgpackError("more after its map");
+  if (!reader.atEnd) throw new MsgpackError("bytes after its map");
   return fields;
 }
 
@@ -146,7 +145,7 @@ function* readPairs(plain: Uint8Array, at: number, limits: PageLimits): Generato
   if (page.length > 0) yield page;
 }
 
-/** Throws at once what the pages would throw when half of them are used. */
+/** Checks all pairs at once: pages would throw only when some are in use. */
 function checkPairs(plain: Uint8Array, at: number): void {
   const reader = new MsgpackReader(plain, at);
   for (let left = reader.array(); left > 0; left--) readPair(reader);
@@ -160,6 +159,17 @@ function readPair(reader: MsgpackReader): ArchivedPair {
     else if (name === "Value") value = reader.bytes();
     else reader.skip();
   });
-  if (key === undefined || value === undefined) throw new MsgpackError("a pair without its halves");
+  if (key === undefined || value === undefined)
+    throw new MsgpackError("a pair without a key or a value");
   return [key, value];
+}
+
+/** Runs `read`; invalid MessagePack is damage at `place`. */
+export function asDamage<T>(place: ArchivePlace, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof MsgpackError)) throw error;
+    throw damaged(`it does not hold what it should: ${error.message}`, place, error);
+  }
 }

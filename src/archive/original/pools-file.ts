@@ -1,24 +1,21 @@
-import { type BackupFile, FolderFiles, readWhole } from "../backup-files.js";
+import { FolderFiles, readWhole, withFile } from "../backup-files.js";
 import { damaged } from "../errors.js";
 import { POOLS_NAME } from "./format.js";
 import { isMissing } from "./frames.js";
 
 const MAX_POOLS_BYTES = 1 << 20;
 
-/** pools.txt is not encrypted: anyone with access to the archive can change it. */
+/** The names in pools.txt, which is not encrypted: everyone with access to the archive can change it. */
 export async function readPools(folder: string): Promise<{ pools: string[]; gap?: string }> {
-  let file: BackupFile;
+  const tooLong = () => damaged("it is too long", { file: POOLS_NAME });
   try {
-    file = await new FolderFiles(folder).open(POOLS_NAME);
+    const bytes = await withFile(new FolderFiles(folder), POOLS_NAME, (file) =>
+      readWhole(file, MAX_POOLS_BYTES, tooLong),
+    );
+    const names = bytes.toString("utf8").split("\n");
+    return { pools: names.filter((name) => name !== "") };
   } catch (error) {
     if (!isMissing(error)) throw error;
-    return { pools: [], gap: `${POOLS_NAME} is not there: pools without objects are not known` };
-  }
-  try {
-    const tooLong = () => damaged("it is too long", { file: POOLS_NAME });
-    const text = (await readWhole(file, MAX_POOLS_BYTES, tooLong)).toString("utf8");
-    return { pools: text.split("\n").filter((name) => name !== "") };
-  } finally {
-    await file.close();
+    return { pools: [], gap: `${POOLS_NAME} is missing: pools without objects are unknown` };
   }
 }

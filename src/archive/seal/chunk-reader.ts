@@ -16,30 +16,28 @@ const MAX_UNHASHED = 4;
 
 /** Plaintext of one chunk. */
 export class Chunk extends RefCounted {
-  readonly bytes: Buffer;
-
-  constructor(bytes: Buffer, recycle: () => void) {
+  constructor(
+    readonly bytes: Buffer,
+    recycle: () => void,
+  ) {
     super(recycle);
-    this.bytes = bytes;
   }
 }
 
 /** A part of the file in memory, held by the frames and the hash that still read it. */
 class Block extends RefCounted {
-  readonly memory: SharedArrayBuffer;
-  readonly start: number;
-  readonly length: number;
-
-  constructor(memory: SharedArrayBuffer, start: number, length: number, recycle: () => void) {
+  constructor(
+    readonly memory: SharedArrayBuffer,
+    readonly start: number,
+    readonly length: number,
+    recycle: () => void,
+  ) {
     super(recycle);
-    this.memory = memory;
-    this.start = start;
-    this.length = length;
   }
 }
 
 /** A sealed file, and how to open it. */
-export interface SealedFileSource {
+interface SealedFileSource {
   readonly name: string;
   readonly file: BackupFile;
   /** Bytes of the whole file. */
@@ -61,8 +59,8 @@ interface Opening {
 }
 
 /**
- * The chunks of a sealed file in their order. The consumer releases each. Throws DAMAGED before any
- * byte of a damaged chunk is handed out.
+ * The chunks of a sealed file in their order. The consumer releases each. Throws DAMAGED before it yields a byte of a
+ * damaged chunk.
  */
 export async function* readChunks(source: SealedFileSource): AsyncGenerator<Chunk, void, void> {
   const { memory } = source.pool;
@@ -132,7 +130,7 @@ async function openFrame(
       return damaged("a chunk in the middle is short", { file, chunk: index });
     }
     if (length === 0 && index > 0) {
-      return damaged("a chunk without content behind others", { file, chunk: index });
+      return damaged("a chunk without content after others", { file, chunk: index });
     }
     return length;
   } catch (cause) {

@@ -18,7 +18,7 @@ const WINDOW = 8;
 const COPY_BELOW = 16 << 10;
 
 /** Digest of a sealed file. */
-export interface SealedFileDigest extends FileDigest {
+interface SealedFileDigest extends FileDigest {
   /** Bytes before compression. */
   readonly plainBytes: number;
 }

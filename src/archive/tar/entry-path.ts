@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 
 /**
- * Paths of the entries in the tar: docs/format.md, "The tar inside". Each part is percent-encoded
- * from raw bytes, so any RADOS name is one safe path part.
+ * Paths of the entries in the tar: docs/format.md, "The tar inside". Each part is percent-encoded bytes, so any RADOS
+ * name is a safe part of a path.
  */
 
-/** A RADOS object as the archive names it. */
+/** The name of a RADOS object in the archive. */
 export interface EntryName {
   readonly pool: string;
   readonly namespace: Uint8Array;
@@ -23,13 +23,13 @@ export function isSameObject(a: EntryName, b: EntryName): boolean {
   );
 }
 
-/** What an entry holds. */
+/** An entry by its path. */
 export type Entry =
   | { readonly kind: "records" | "leases" | "tombstones"; readonly number: number }
   | { readonly kind: "data" | "attrs" | "torn"; readonly object: EntryName }
   | { readonly kind: "omap"; readonly object: EntryName; readonly page: number };
 
-export type ObjectEntryKind = "data" | "attrs" | "omap" | "torn";
+type ObjectEntryKind = "data" | "attrs" | "omap" | "torn";
 
 const PREFIXES: Record<ObjectEntryKind, string> = {
   data: "ceph",
@@ -45,7 +45,7 @@ for (const c of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-
 }
 const DOT = 0x2e;
 
-/** One part of a path. Total: each byte string has one encoding, and none is empty or dots only. */
+/** One part of a path. Each byte string has one encoding, which is never empty, nor dots only. */
 export function encodePart(bytes: Uint8Array): string {
   if (bytes.length === 0) return "-";
   if (bytes.length === 1 && bytes[0] === 0x2d) return "%2D";
@@ -68,7 +68,7 @@ export function encodePart(bytes: Uint8Array): string {
   return out;
 }
 
-/** The bytes of a part; undefined when it is not what {@link encodePart} makes. */
+/** The bytes of a part; undefined when it is not the encoding of {@link encodePart}. */
 export function decodePart(part: string): Buffer | undefined {
   if (part === "-") return Buffer.alloc(0);
   const bytes = Buffer.alloc(part.length);
@@ -87,10 +87,10 @@ export function decodePart(part: string): Buffer | undefined {
   return encodePart(decoded) === part ? decoded : undefined;
 }
 
-/** File systems take 255 bytes in a part of a path; ours may be followed by `%` and `.cbor`. */
+/** File systems allow 255 bytes in a part of a path; `%` or `.cbor` may follow. */
 const LONGEST_PART = 240;
 
-/** A long part goes on in the folder below: a part that ends in `%`, which no encoding does, is not over. */
+/** Splits a long part into folders: a piece that ends in `%`, which no encoding does, goes on in the next. */
 function splitLong(part: string): string {
   let split = "";
   let at = 0;
@@ -100,7 +100,7 @@ function splitLong(part: string): string {
   return split + part.slice(at);
 }
 
-/** The parts of a path, long ones in one. */
+/** The parts of a path, with split ones joined. */
 function partsOf(path: string): string[] {
   const parts: string[] = [];
   let begun = "";
@@ -115,7 +115,7 @@ function partsOf(path: string): string[] {
   return begun === "" ? parts : [];
 }
 
-/** Path of an entry of one object. `page` counts omap pages from 1. */
+/** The path of an entry of an object. `page` counts omap pages from 1. */
 export function objectPath(kind: ObjectEntryKind, object: EntryName, page = 0): string {
   const located = object.locator.length > 0;
   const locator = located ? `${splitLong(encodePart(object.locator))}/` : "";
@@ -126,7 +126,7 @@ export function objectPath(kind: ObjectEntryKind, object: EntryName, page = 0): 
   return `${PREFIXES[kind]}${located ? LOCATED : ""}/${pool}/${namespace}/${locator}${name}${suffix}`;
 }
 
-/** Numbers of entries: tar listings sort by them. */
+/** The number of an entry, so that paths sort by it. */
 function padded(number: number): string {
   return String(number).padStart(8, "0");
 }
@@ -143,7 +143,7 @@ export function tombstonesPath(number: number): string {
   return `tombstones/${padded(number)}.cbor`;
 }
 
-/** What the entry at `path` is; undefined when no entry of this format has such a path. */
+/** The entry at `path`; undefined when no entry of this format has such a path. */
 export function parsePath(path: string): Entry | undefined {
   const numbered = /^(?:etcd\/)?(records|leases|tombstones)\/(\d{8,})\.cbor$/.exec(path);
   if (numbered !== null) {
@@ -156,7 +156,7 @@ export function parsePath(path: string): Entry | undefined {
   }
   const entry = parseObjectPath(partsOf(path));
   if (entry === undefined || !("object" in entry)) return undefined;
-  // Each entry has one path, also where a long part is split.
+  // Each entry has one path, even where a long part is split.
   const page = entry.kind === "omap" ? entry.page : 0;
   return objectPath(entry.kind, entry.object, page) === path ? entry : undefined;
 }

@@ -20,7 +20,7 @@ import {
 } from "../records.js";
 import { encodeTarHeader, TAR_BLOCK } from "./tar-header.js";
 
-/** Writes the entries of the tar inside: docs/format.md, "The tar inside". Where its bytes go is up to the heir. */
+/** Writes the entries of docs/format.md, "The tar inside". Subclasses decide where the bytes go. */
 export abstract class EntryWriter {
   readonly #item = new CborWriter();
   #tombstonePages = 0;
@@ -40,7 +40,7 @@ export abstract class EntryWriter {
     this.#entry(objectPath("attrs", object), (out) => encodeAttributes(out, attributes));
   }
 
-  /** A further page of an omap, from 1. */
+  /** A further page of an omap; `page` counts from 1. */
   omapPage(object: EntryName, page: number, pairs: readonly ArchivedPair[]): void {
     this.#entry(objectPath("omap", object, page), (out) => encodePairs(out, pairs));
   }
@@ -50,7 +50,7 @@ export abstract class EntryWriter {
     this.append(encodeTarHeader(objectPath("data", object), size, mtime));
   }
 
-  /** Part of the data, which is copied. */
+  /** A part of the data, which is copied. */
   copiedData(bytes: Uint8Array): void {
     this.append(bytes);
   }
@@ -59,7 +59,7 @@ export abstract class EntryWriter {
     this.pad(TAR_BLOCK);
   }
 
-  /** Says that the entries of `object` before this one are void. */
+  /** Makes the entries of `object` just before this one void. */
   torn(object: EntryName): void {
     this.#entry(objectPath("torn", object), () => {});
   }
@@ -90,7 +90,7 @@ export abstract class EntryWriter {
     this.#item.reset();
     write(this.#item);
     const content = this.#item.view();
-    // A backup that cannot be read again must not be finished.
+    // A backup that no reader accepts must not be finished.
     if (content.length > MAX_ENTRY_BYTES) throw tooLong(path, content.length);
     this.append(encodeTarHeader(path, content.length));
     this.append(content);

@@ -1,7 +1,6 @@
 /**
- * POSIX tar (ustar and pax) headers of regular files. tar-stream keeps its header code to itself and
- * moves every byte through its streams, which would cost the main thread time for each byte; tests
- * hold these headers against tar-stream and GNU tar.
+ * POSIX tar (ustar and pax) headers of regular files. tar-stream does not export its header code, and moves every byte
+ * through its streams, which costs time of the main thread. Tests compare these headers with tar-stream and GNU tar.
  */
 
 export const TAR_BLOCK = 512;
@@ -9,7 +8,7 @@ export const TAR_BLOCK = 512;
 export const TAR_END = new Uint8Array(2 * TAR_BLOCK);
 
 const MAX_NAME = 100;
-/** Largest size that 11 octal digits hold; larger ones go to a pax record. */
+/** Largest size of 11 octal digits; larger ones are in a pax record. */
 const MAX_OCTAL_SIZE = 0o77777777777;
 const NS_PER_S = 1_000_000_000n;
 
@@ -19,7 +18,7 @@ template.write("0000000\0", 108, "latin1");
 template.write("0000000\0", 116, "latin1");
 template.write("ustar\0" + "00", 257, "latin1");
 
-/** Mode, owner and group; what follows the type. Other tar programs read them, and must unpack what this one reads. */
+/** Mode, owner and group; all after the type. Other programs read them, and must unpack what this program reads. */
 const FIXED_FIELDS = [
   [100, 124],
   [157, TAR_BLOCK],
@@ -54,7 +53,7 @@ function paxRecord(key: string, value: string): string {
   return length + rest;
 }
 
-/** Nanoseconds as pax writes a time: decimal seconds. */
+/** Nanoseconds as a time of pax: decimal seconds. */
 function paxTime(ns: bigint): string {
   const negative = ns < 0n;
   const magnitude = negative ? -ns : ns;
@@ -65,8 +64,8 @@ function paxTime(ns: bigint): string {
 }
 
 /**
- * The header blocks of an entry: `path` in ASCII, `size` in bytes, `mtime` in nanoseconds since 1970
- * (absent for entries without a time of their own).
+ * The header blocks of an entry: `path` in ASCII, `size` in bytes, `mtime` in nanoseconds since 1970, absent for entries
+ * without a time.
  */
 export function encodeTarHeader(path: string, size: number, mtime?: bigint): Buffer {
   let pax = "";
@@ -91,10 +90,10 @@ export function tarPadding(size: number): number {
   return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
 }
 
-/** A header block that is none. */
+/** The header is not of this format. */
 export class TarError extends Error {}
 
-export interface TarBlock {
+interface TarBlock {
   readonly name: string;
   readonly size: number;
   /** `0` a file, `x` pax records. */
@@ -111,7 +110,7 @@ function octal(bytes: Buffer, at: number, length: number): number {
 export function decodeTarBlock(bytes: Buffer): TarBlock | undefined {
   let sum = 0;
   for (let i = 0; i < TAR_BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : (bytes[i] as number);
-  // All zero but the checksum field, which then has to be zero too.
+  // All zero but the checksum field, which must then be zero too.
   if (sum === 8 * 32 && bytes.readBigUInt64LE(148) === 0n) return undefined;
   if (octal(bytes, 148, 7) !== sum) throw new TarError("a tar header's checksum is wrong");
   for (const [from, to] of FIXED_FIELDS) {
@@ -122,13 +121,13 @@ export function decodeTarBlock(bytes: Buffer): TarBlock | undefined {
   const zero = bytes.indexOf(0);
   const end = zero >= 0 && zero < MAX_NAME ? zero : MAX_NAME;
   if (bytes.compare(template, end, MAX_NAME, end, MAX_NAME) !== 0) {
-    throw new TarError("bytes behind the name in a tar header");
+    throw new TarError("bytes after the name in a tar header");
   }
   const name = bytes.toString("latin1", 0, end);
   return { name, size: octal(bytes, 124, 12), type: String.fromCharCode(bytes[156] as number) };
 }
 
-/** Whether a header block names `path`: as far as it has room. */
+/** Whether the name of a header block is that of `path`, cut to its length. */
 export function isNameOf(name: string, path: string): boolean {
   return name === (path.length > MAX_NAME ? path.slice(0, MAX_NAME) : path);
 }
@@ -139,7 +138,7 @@ export interface PaxRecords {
   readonly mtime?: bigint;
 }
 
-/** The records of a pax header, each of a kind that this format has and where it has it. Throws {@link TarError}. */
+/** The records of a pax header; throws {@link TarError} for any that this format does not have. */
 export function decodePax(bytes: Buffer): PaxRecords {
   const text = bytes.toString("latin1");
   const records: { path?: string; size?: number; mtime?: bigint } = {};
@@ -149,11 +148,9 @@ export function decodePax(bytes: Buffer): PaxRecords {
     const digits = text.slice(at, space);
     const length = Number(digits);
     const end = at + length;
-    const well =
+    const isWhole =
       space >= 0 && /^\d{1,8}$/.test(digits) && end > space + 1 && text[end - 1] === "\n";
-    if (!well) {
-      throw new TarError("a pax record's length is wrong");
-    }
+    if (!isWhole) throw new TarError("a pax record's length is wrong");
     const record = text.slice(space + 1, end - 1);
     const equals = record.indexOf("=");
     if (equals < 0) throw new TarError("a pax record without a value");

@@ -12,7 +12,7 @@ import {
   tarPadding,
 } from "./tar-header.js";
 
-/** The parts of the tar in an ARCHIVE file, in order. Bytes are views on the chunk that comes with them. */
+/** A part of the tar in an ARCHIVE file. Bytes are views on the chunk that comes with them. */
 export type TarEvent =
   | {
       readonly type: "data-start";
@@ -26,7 +26,7 @@ export type TarEvent =
     }
   | { readonly type: "data"; readonly bytes: Buffer }
   | { readonly type: "data-end" }
-  /** An entry other than data with all of its content, which is a copy. */
+  /** An entry other than data, with a copy of its content. */
   | {
       readonly type: "entry";
       readonly entry: Entry;
@@ -34,7 +34,7 @@ export type TarEvent =
       readonly offset: number;
     };
 
-/** The events within one chunk. The consumer releases the chunk. */
+/** The events of one chunk. The consumer releases the chunk. */
 export interface TarEvents {
   readonly events: readonly TarEvent[];
   readonly chunk: Chunk;
@@ -60,10 +60,10 @@ type State = "header" | "collect" | "data" | "padding" | "end";
 
 class TarParser {
   readonly #file: string;
-  /** Plaintext offset of the bytes at hand. */
+  /** Offset of the next byte in the plaintext. */
   #offset = 0;
   #state: State = "header";
-  /** Bytes that the present state still takes. */
+  /** Bytes that the current state still takes. */
   #left = TAR_BLOCK;
   #block = Buffer.alloc(TAR_BLOCK);
   #collected: Buffer = Buffer.alloc(0);
@@ -88,7 +88,7 @@ class TarParser {
       at += take;
       this.#offset += take;
       this.#left -= take;
-      // An entry without content takes no bytes: it is stepped over at once.
+      // An entry without content takes no bytes.
       while (this.#left === 0) this.#step(events);
     }
     return events;
@@ -122,7 +122,7 @@ class TarParser {
     }
   }
 
-  /** The present state has had all of its bytes. */
+  /** Ends the current state, which has all of its bytes. */
   #step(events: TarEvent[]): void {
     switch (this.#state) {
       case "header":
@@ -170,7 +170,7 @@ class TarParser {
     if (entry === undefined) throw this.#wrong("an entry with a path that is not of this format");
     this.#entry = entry;
     if (entry.kind !== "data") {
-      if (pax.mtime !== undefined) throw this.#wrong("a time of an entry that has none");
+      if (pax.mtime !== undefined) throw this.#wrong("a time on an entry that has none");
       this.#collect(size);
       return;
     }
@@ -184,7 +184,6 @@ class TarParser {
     });
     this.#padding = tarPadding(size);
     this.#next("data", size);
-    return;
   }
 
   #collect(size: number): void {

@@ -12,7 +12,7 @@ export const deletionFlags = {
   },
 } as const;
 
-/** Whether to ask before deleting. @throws UsageError without a terminal to ask on and a flag that answers */
+/** Whether to ask before a deletion. @throws UsageError without a terminal and without a flag that answers */
 export function asksFirst(
   name: string,
   args: { readonly "dry-run"?: boolean | undefined; readonly yes?: boolean | undefined },

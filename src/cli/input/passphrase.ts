@@ -10,10 +10,7 @@ import type { Terminal } from "../process/terminal.js";
 import { ask } from "./prompts.js";
 
 const WORDS = {
-  passphrase: {
-    name: "passphrase",
-    question: "please enter the encryption passphrase:",
-  },
+  passphrase: { name: "passphrase", question: "please enter the encryption passphrase:" },
   "new-passphrase": {
     name: "passphrase of the new backup",
     question: "please enter the passphrase of the new backup:",
@@ -21,8 +18,8 @@ const WORDS = {
 } as const;
 
 /**
- * The bytes of a passphrase: from settings, else asked for twice on the terminal, as in the original. Never waits where
- * a question cannot be answered.
+ * The bytes of a passphrase: from settings, or else asked for twice on the terminal, as in the original tool. An error
+ * where a question cannot be answered.
  *
  * @throws UsageError, InterruptedError, BackupToolError `PASSPHRASE_COMMAND`
  */

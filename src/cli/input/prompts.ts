@@ -3,7 +3,7 @@ import { InterruptedError } from "../../errors.js";
 import type { Terminal } from "../process/terminal.js";
 import { TypedLines } from "./typed-lines.js";
 
-/** inquirer puts its prefix before the words; here the first word is the prefix, and all is plain. */
+/** A question without color: inquirer prints a prefix before the message, so the first word is the prefix. */
 function plain(words: string) {
   const [prefix = "", ...rest] = words.split(" ");
   const same = (text: string): string => text;
@@ -16,7 +16,7 @@ function plain(words: string) {
   };
 }
 
-/** Asks on standard error for lines that are shown as `*`. All of them may be pasted at once. */
+/** Asks on standard error for lines, which are masked by `*`. All of them may be pasted at once. */
 export function ask(questions: readonly string[], terminal: Terminal): Promise<string[]> {
   return asking(terminal, true, async (prompt) => {
     const answers: string[] = [];
@@ -30,7 +30,7 @@ export function ask(questions: readonly string[], terminal: Terminal): Promise<s
   });
 }
 
-/** Asks on standard error for yes or no; no is the default, and a line left from a question before is no answer. */
+/** Asks on standard error for yes or no, with no as the default. A line that was typed before does not answer. */
 export function confirm(words: string, terminal: Terminal): Promise<boolean> {
   return asking(terminal, false, async (prompt) => {
     const { answer } = await prompt()<{ answer: boolean }>([
@@ -42,16 +42,16 @@ export function confirm(words: string, terminal: Terminal): Promise<boolean> {
 
 type Prompt = ReturnType<typeof Inquirer.createPromptModule>;
 
-/** @param keep whether what was typed beyond the questions before answers these */
+/** @param keep whether lines that were typed before the questions answer them */
 async function asking<T>(
   { stdin, stderr, signal }: Terminal,
   keep: boolean,
   run: (prompt: () => Prompt) => Promise<T>,
 ): Promise<T> {
-  // Before all else: what is typed meanwhile is not echoed.
+  // First, so that nothing that is typed meanwhile is echoed.
   const lines = TypedLines.open(stdin, keep);
   try {
-    // It takes 100 ms to load, which most runs need not wait for.
+    // Loading it takes 100 ms, and most runs ask nothing.
     const { default: inquirer } = await import("inquirer");
     return await run(() => {
       const closed = new AbortController();

@@ -3,20 +3,19 @@ import { PassThrough } from "node:stream";
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
 
-/** What was typed or pasted beyond the questions that were asked so far. */
-const beyond = new WeakMap<NodeJS.ReadStream, Buffer>();
+/** Input beyond the last question. */
+const leftover = new WeakMap<NodeJS.ReadStream, Buffer>();
 
 /**
- * What is typed on a terminal, one line for each question. A prompt reads its input to the last byte, so
- * a second line that is pasted with the first one would be lost with it. From `open` to `close` the
- * terminal echoes nothing, also between two questions.
+ * Lines that are typed on a terminal, one for each question. A prompt reads all of its input, so a second line that is
+ * pasted with the first would be lost. From `open` to `close` the terminal echoes nothing.
  */
 export class TypedLines {
   readonly #stdin: NodeJS.ReadStream;
   #waiting: Buffer;
   #question: PassThrough | undefined;
   #ended = false;
-  /** The last byte of the line before was a carriage return: a line feed after it is no line of its own. */
+  /** The last line ended with a carriage return: a line feed after it belongs to that line. */
   #afterReturn = false;
 
   private constructor(stdin: NodeJS.ReadStream, waiting: Buffer) {
@@ -26,8 +25,8 @@ export class TypedLines {
 
   /** @param keep whether a line that was typed before the question answers it */
   static open(stdin: NodeJS.ReadStream, keep: boolean): TypedLines {
-    const lines = new TypedLines(stdin, (keep && beyond.get(stdin)) || Buffer.alloc(0));
-    beyond.delete(stdin);
+    const lines = new TypedLines(stdin, (keep && leftover.get(stdin)) || Buffer.alloc(0));
+    leftover.delete(stdin);
     stdin.setRawMode(true);
     stdin.on("data", lines.#take).on("end", lines.#end).on("error", lines.#end);
     stdin.resume();
@@ -35,13 +34,13 @@ export class TypedLines {
   }
 
   /**
-   * The input of the next question: one line, however many are there.
+   * The input of the next question: one line.
    *
-   * @param closed called once the prompt reads no more: after its answer, and after Ctrl-D or the end of the input without one
+   * @param closed called when the prompt stops reading: after its answer, Ctrl-D or the end of the input
    */
   next(closed: () => void): NodeJS.ReadableStream {
     const question = new PassThrough();
-    // A prompt that has its answer has settled by then.
+    // By then a prompt with an answer has settled.
     question.once("pause", () => setImmediate(closed));
     // Readline leaves raw mode when it closes, and while the process is stopped by Ctrl-Z.
     const setRawMode = (raw: boolean): void => {
@@ -58,7 +57,7 @@ export class TypedLines {
     stdin.off("data", this.#take).off("end", this.#end).off("error", this.#end);
     stdin.pause();
     if (!this.#ended) stdin.setRawMode(false);
-    beyond.set(stdin, this.#waiting);
+    leftover.set(stdin, this.#waiting);
   }
 
   #take = (bytes: Buffer): void => {

@@ -1,4 +1,4 @@
-import type { DoctorEvent } from "../../operations/doctor/events.js";
+import type { DoctorEvent } from "../../operations/doctor/check.js";
 import { counted } from "./counted.js";
 import type { EventLines } from "./event-lines.js";
 

@@ -8,17 +8,12 @@ import { passphraseKeys } from "../open/derived-keys.js";
 import { openBackup, openedEvent } from "../open/open-backup.js";
 import { writeTo } from "./tar-output.js";
 
-export interface CatOptions {
-  readonly location: BackupLocation;
-  readonly output: NodeJS.WritableStream;
-}
-
 /**
- * Writes the decrypted tar of all ARCHIVE files, one after the other, as one tar. `complete` is false when the backup
- * is known to lack something.
+ * Writes the decrypted tars of all ARCHIVE files as one tar. `complete` is false when the backup is known to lack
+ * something.
  */
 export async function catBackup(
-  options: CatOptions,
+  options: { readonly location: BackupLocation; readonly output: NodeJS.WritableStream },
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
@@ -40,7 +35,7 @@ export async function catBackup(
   }
 }
 
-/** Without the end of the tar, which each ARCHIVE file has: the caller writes one for all. */
+/** Leaves out the end of the tar of an ARCHIVE file: the caller writes one for all. */
 async function catArchive(
   backup: BackupReader,
   number: number,
@@ -48,7 +43,7 @@ async function catArchive(
   signal: AbortSignal,
 ): Promise<void> {
   let held: Buffer = Buffer.alloc(0);
-  // Parsed as a tar, so that it contains only what the format allows: no links, no paths that leave the folder.
+  // The reader parses the tar, so it has only entries of the format: no links, no paths out of the folder.
   for await (const { chunk } of backup.readArchive(number, { signal })) {
     const bytes = Buffer.concat([held, chunk.bytes]);
     chunk.release();

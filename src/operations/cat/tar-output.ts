@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { EntryWriter } from "../../archive/tar/entry-writer.js";
 import { throwIfAborted } from "../../errors.js";
 
-/** Writes to a stream, waiting where it is full. */
+/** Writes to a stream; waits while it is full. */
 export async function writeTo(
   output: NodeJS.WritableStream,
   bytes: Uint8Array,
@@ -31,7 +31,7 @@ export class TarOutput extends EntryWriter {
   }
 
   protected override append(bytes: Uint8Array): void {
-    // A copy: the memory may be used again before the stream has taken it.
+    // A copy: the memory may be reused before the stream has written it.
     this.#parts.push(Buffer.from(bytes));
     this.#position += bytes.length;
   }

@@ -6,7 +6,7 @@ import type { CephPool } from "../../sources/ceph/pool.js";
 import type { NameBatch } from "../../sources/ceph/types.js";
 import { EtcdCluster, type EtcdOptions } from "../../sources/etcd/cluster.js";
 import type { OperationContext } from "../context.js";
-import { requirePools } from "../open/pool-choice.js";
+import { checkPoolsExist } from "../open/pool-choice.js";
 
 export interface ClearOptions {
   readonly etcd?: EtcdOptions | undefined;
@@ -18,7 +18,7 @@ export interface ClearOptions {
   readonly approve?: ((plan: ClearPlan) => Promise<void>) | undefined;
 }
 
-/** What is about to be deleted. */
+/** What will be deleted. */
 export interface ClearPlan {
   readonly etcd: { readonly endpoints: readonly string[]; readonly keys: number } | undefined;
   readonly pools: readonly string[];
@@ -32,7 +32,7 @@ export async function clearTarget(options: ClearOptions, context: OperationConte
   if (options.etcd === undefined && options.ceph === undefined) {
     throw new UsageError("nothing to clear: both etcd and Ceph are skipped");
   }
-  // Both must answer, and all pools be there, before the first thing is deleted.
+  // Both must answer, and all pools exist, before the first deletion.
   const useCeph = options.ceph !== undefined && options.pools.length > 0;
   const etcd = options.etcd && (await EtcdCluster.connect(options.etcd, signal));
   try {
@@ -40,8 +40,8 @@ export async function clearTarget(options: ClearOptions, context: OperationConte
       useCeph && options.ceph ? await CephCluster.connect(options.ceph, signal) : undefined;
     try {
       if (ceph !== undefined) {
-        requirePools(await ceph.listPools(), options.pools);
-        await ceph.requireNoTiers(options.pools, "write");
+        checkPoolsExist(await ceph.listPools(), options.pools);
+        await ceph.checkTiers(options.pools, "write");
       }
       const keys = etcd && (await etcd.countKeys(await etcd.currentRevision(signal), signal));
       await options.approve?.({
@@ -77,7 +77,7 @@ async function clearPool(
     for await (const batch of pool.list({ slices: 4, pageSize: 512, signal })) {
       throwIfAborted(signal);
       const deleted = dryRun
-        ? await present(pool, batch, signal)
+        ? await existing(pool, batch, signal)
         : await pool.remove(batch, signal);
       for (const i of deleted) {
         const { name, namespace } = nameAt(batch, i);
@@ -89,8 +89,8 @@ async function clearPool(
   }
 }
 
-/** Indices of the objects that are there: a listing also names deleted ones that a snapshot keeps. */
-async function present(pool: CephPool, batch: NameBatch, signal: AbortSignal): Promise<number[]> {
+/** Indices of the objects that exist: a listing also has deleted ones that a snapshot keeps. */
+async function existing(pool: CephPool, batch: NameBatch, signal: AbortSignal): Promise<number[]> {
   const { errno } = await pool.stat(batch, signal);
   return [...errno.keys()].filter((i) => errno[i] !== ENOENT);
 }

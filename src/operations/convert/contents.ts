@@ -16,7 +16,7 @@ import { TombstonePages } from "../create/tombstones.js";
 
 type ObjectItem = Extract<OriginalItem, { kind: "object" }>;
 
-/** Writes what an archive of the original tool holds into a backup of this format. Returns the names of its pools. */
+/** Writes the contents of an archive of the original tool into a backup of this format. Returns the names of its pools. */
 export async function convertContents(
   backup: OriginalBackup,
   run: BackupRun,
@@ -47,8 +47,9 @@ class ContentsConverter {
     const { base, context, writer } = this.#run;
     const { signal } = context;
     const table = base && (await loadBaseObjects(base, this.pools, signal));
-    if (base !== undefined && this.#backup.summary.holdsEtcd)
+    if (base !== undefined && this.#backup.summary.holdsEtcd) {
       this.#baseRecords = new BaseRecords(base, signal);
+    }
     try {
       for (const [ordinal, name] of this.pools.entries()) writer.indexPool(ordinal, name);
       for (let number = 0; number < this.#backup.summary.archives.length; number++) {
@@ -58,14 +59,14 @@ class ContentsConverter {
             for (const page of item.pages) await this.#records(page, archiveName(number));
           } else {
             await this.#object(item);
-            const { pool, namespace, locator, name } = entryNameOf(item);
-            const slot = table?.find(this.pools.indexOf(pool), namespace, locator, name);
+            const entry = entryNameOf(item);
+            const slot = table?.find(this.pools.indexOf(entry.pool), entry);
             if (slot !== undefined) table?.mark(slot);
           }
           this.#progress();
         }
       }
-      await this.#deleted(await this.#baseRecords?.rest());
+      await this.#tombstones.addKeys((await this.#baseRecords?.rest()) ?? []);
       await this.#tombstones.flush();
       this.#run.counts.deletedKeys = this.#tombstones.written;
     } finally {
@@ -92,7 +93,7 @@ class ContentsConverter {
       name,
       size: content.length,
       mtime,
-      // The original tool did not keep it, so a later incremental takes the object again.
+      // The original tool did not store it, so a later incremental reads the object again.
       version: 0n,
       ...place,
     });
@@ -110,7 +111,7 @@ class ContentsConverter {
         });
       }
       this.#lastKey = key;
-      await this.#deleted(await this.#baseRecords?.before(key));
+      await this.#tombstones.addKeys((await this.#baseRecords?.before(key)) ?? []);
       encodeRecord(this.#batch, recordOf(pair));
     }
     const place = await writer.place(this.#batch.length);
@@ -120,13 +121,7 @@ class ContentsConverter {
     await writer.ready();
   }
 
-  async #deleted(keys: readonly Uint8Array[] = []): Promise<void> {
-    for (const key of keys) {
-      await this.#tombstones.add({ kind: "key", key });
-    }
-  }
-
-  /** The original tool did not record deletions: objects that it did not write again are as in the base. */
+  /** The original tool did not record deletions: other objects are as in the base. */
   async #keepUnmarked(table: Awaited<ReturnType<typeof loadBaseObjects>>): Promise<void> {
     const { base, counts, writer, context } = this.#run;
     if (base === undefined) return;
@@ -136,7 +131,7 @@ class ContentsConverter {
         if (item.kind === "pool") ordinals.set(item.pool, this.pools.indexOf(item.name));
         if (item.kind !== "object") continue;
         const pool = ordinals.get(item.pool) ?? -1;
-        const slot = table.find(pool, item.namespace, item.locator, item.name);
+        const slot = table.find(pool, item);
         if (slot === undefined || table.isMarked(slot)) continue;
         writer.indexObject({ ...item, pool, backup: item.backup + 1 });
         counts.unchangedObjects++;

@@ -16,24 +16,24 @@ import { openNamedBackup } from "../open/named-backup.js";
 import { reportFindings } from "../open/original-objects.js";
 import { passphraseKeys, reportKeyDerivation } from "../open/derived-keys.js";
 
-export interface ConvertOptions extends BackupSettings {
+interface ConvertOptions extends BackupSettings {
   /** Folder of an archive of the original tool. */
   readonly outputDir: string;
   /** A folder that is empty or does not exist. */
   readonly to: string;
-  /** Folder of a backup of this format: the base of the converted one. */
+  /** The base of the new backup: a folder with a backup of this format. */
   readonly incrementalOver?: string | undefined;
   readonly kdf: KdfName;
 }
 
-export interface ConvertContext extends OperationContext {
-  /** Of the new backup and its base. */
+interface ConvertContext extends OperationContext {
+  /** The passphrase of the new backup and its base. */
   newPassphrase(): Promise<Uint8Array>;
 }
 
 /**
- * Rewrites an archive of the original tool in this format, under another passphrase. `complete` is
- * false when the old one is known to lack something.
+ * Rewrites an archive of the original tool in this format, under another passphrase. `complete` is false when the archive
+ * is known to lack something.
  */
 export async function convertBackup(
   options: ConvertOptions,
@@ -41,8 +41,8 @@ export async function convertBackup(
 ): Promise<{ complete: boolean }> {
   const { report, signal } = context;
   if (!(await isOriginal(options.outputDir))) {
-    throw new UsageError(`${quoted(options.outputDir)} is no archive of the original tool`, {
-      hint: "name its folder, and that of the new backup",
+    throw new UsageError(`${quoted(options.outputDir)} is not an archive of the original tool`, {
+      hint: "name its folder, and the folder of the new backup",
       settings: ["outputdir", "to"],
     });
   }
@@ -62,12 +62,8 @@ export async function convertBackup(
         const files = new FolderFiles(options.incrementalOver);
         base = await openNamedBackup({ files }, newPassphrase, sealPool, context);
       }
-      const cost = KDF_COSTS[options.kdf];
-      return {
-        backup,
-        base,
-        keys: await BackupKeys.create(forNew, cost, base?.keys.slot),
-      };
+      const keys = await BackupKeys.create(forNew, KDF_COSTS[options.kdf], base?.keys.slot);
+      return { backup, base, keys };
     });
     throwIfAborted(signal);
     for (const message of backup.summary.gaps) report({ type: "warning", message });
@@ -83,7 +79,7 @@ export async function convertBackup(
         run.counts.missingObjects = backup.times.missing;
         return {
           ceph: pools.length === 0 ? null : { fsid: "", pools },
-          // Of no cluster: a later incremental compares nothing with it.
+          // No cluster: a later incremental compares nothing with it.
           etcd: backup.summary.holdsEtcd
             ? { clusterId: "", revision: 0, firstBatch: 0, restarts: 0 }
             : null,

@@ -4,7 +4,7 @@ import { ObjectTable } from "../../archive/index/object-table.js";
 import type { BackupRun } from "./run.js";
 import { TombstonePages } from "./tombstones.js";
 
-/** The objects of the base in `pools`, by the ordinal of their pool there. */
+/** The objects of the base in `pools`, under the ordinal of their pool in that list. */
 export async function loadBaseObjects(
   base: BackupReader,
   pools: readonly string[],
@@ -17,13 +17,13 @@ export async function loadBaseObjects(
       if (item.kind === "pool") ordinals.set(item.pool, pools.indexOf(item.name));
       if (item.kind !== "object") continue;
       const pool = ordinals.get(item.pool) ?? -1;
-      if (pool >= 0) table.set(pool, item.namespace, item.locator, item.name, item);
+      if (pool >= 0) table.set(pool, item, item);
     }
   }
   return table;
 }
 
-/** Writes tombstones of the objects of the base that were not marked; returns how many. */
+/** Writes tombstones of the objects of the base without a mark; returns how many. */
 export async function writeObjectTombstones(
   run: BackupRun,
   table: ObjectTable,
@@ -39,7 +39,7 @@ export async function writeObjectTombstones(
       const pool = names.get(item.pool) ?? "";
       const ordinal = pools.indexOf(pool);
       if (ordinal < 0) continue;
-      const slot = table.find(ordinal, item.namespace, item.locator, item.name);
+      const slot = table.find(ordinal, item);
       if (slot === undefined || table.isMarked(slot)) continue;
       const { namespace, locator, name } = item;
       await tombstones.add({ kind: "object", pool, namespace, locator, name });

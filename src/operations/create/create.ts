@@ -39,10 +39,10 @@ export interface CreateOptions extends BackupSettings {
   readonly keepGoing: boolean;
 }
 
-export interface Created {
+interface Created {
   /** Objects that `keepGoing` left out. */
   readonly missing: number;
-  /** Whether the secondary store lacks a part of the backup. */
+  /** Whether the secondary store is incomplete. */
   readonly secondaryBehind: boolean;
 }
 
@@ -89,12 +89,8 @@ export async function createBackup(
     else report({ type: "pools", pools });
     if (etcd === undefined) report({ type: "etcd-skipped" });
 
-    const { target, snapshot } = await openTarget(
-      stores,
-      options,
-      base,
-      await etcd?.currentRevision(signal),
-    );
+    const revision = await etcd?.currentRevision(signal);
+    const { target, snapshot } = await openTarget(stores, options, base, revision);
     const metadata = await makeBackup(
       { target, keys, sealPool, base },
       options,
@@ -130,8 +126,8 @@ export async function createBackup(
 }
 
 /**
- * The snapshot is named before etcd is read, by the revision at that time; METADATA.bin holds the revision that was
- * read.
+ * Opens the target. A snapshot is named before etcd is read, after the revision at that time; METADATA.bin has the
+ * revision that was read.
  */
 async function openTarget(
   stores: BackupDestination | undefined,
@@ -150,7 +146,7 @@ async function openTarget(
     return stores.target({ kind, firstRevision, lastRevision: revision }, outputDir, archiveSize);
   }
   if (outputDir !== undefined) return { target: new FolderTarget(outputDir) };
-  throw new UsageError("the backup goes nowhere: there is neither a folder nor a store");
+  throw new UsageError("there is neither a folder nor a store for the backup");
 }
 
 async function openBase(
@@ -166,13 +162,13 @@ async function openBase(
   const original = await originalFolder(location);
   if (original !== undefined) {
     throw new UsageError(`${quoted(original)} is an archive of the original tool`, {
-      hint: "take a full backup, which heals what that tool may have written wrong; or use backuptool convert first",
+      hint: "make a full backup, which replaces what that tool may have written wrong; or use backuptool convert first",
     });
   }
   const located = await locateBackup(location, context, run.stores?.seen);
   run.cleanups.push(() => located.close());
   if (located.name !== undefined) run.stores?.checkBase(located.name.text);
-  // The bases are looked up while the key is derived. Both must end before the store is closed.
+  // The bases are looked up while the key is derived. Both must end before the store closes.
   const [opened, whole] = await Promise.allSettled([
     openNamedBackup(located, passphrase, run.sealPool, context),
     located.checkBases?.(),

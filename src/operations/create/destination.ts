@@ -3,7 +3,7 @@ import { FileThread } from "../../threads/file-thread.js";
 import { FolderTarget } from "../../archive/folder-target.js";
 import { MANIFEST_NAME } from "../../archive/format.js";
 import type { Metadata } from "../../archive/metadata.js";
-import { throwIfAborted, UsageError } from "../../errors.js";
+import { throwIfAborted } from "../../errors.js";
 import type { Destination, SecondaryDestination } from "../../replication/destination.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { type SnapshotName, snapshotKey, snapshotName } from "../../snapshots/name.js";
@@ -16,9 +16,9 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { OperationContext } from "../context.js";
 import { retryNotes } from "../open/retry-notes.js";
 import { SeenSnapshots } from "../open/seen-snapshots.js";
-import { openRetrying } from "../open/stores.js";
+import { checkDistinct, openRetrying } from "../open/stores.js";
 
-/** A store that a backup goes to, and how files are sent there. */
+/** A store for a backup, and how to upload files to it. */
 export interface StoreDestination {
   readonly config: StoreConfig;
   readonly minChunkBytes: number;
@@ -27,22 +27,22 @@ export interface StoreDestination {
 
 /** Tries of one call: a backup of hours must survive a store that is down for minutes. */
 const ATTEMPTS = 8;
-/** Added to the size of an ARCHIVE file for what is being sealed when it is full. */
+/** Added to the size of an ARCHIVE file, for data that is being sealed when it is full. */
 const SLACK_BYTES = 256 << 20;
-/** Names that are ahead of the clock by less cause no warning. */
+/** A name ahead of the clock by more causes a warning. */
 const NOTICED_SECONDS = 60;
 
-/** The stores that a new backup goes to. */
+/** The stores of a new backup. */
 export class BackupDestination {
   readonly #primary: Destination & StoreDestination;
   readonly #secondary: SecondaryDestination | undefined;
   readonly #context: OperationContext;
-  /** Shared with the search for the base, so that there is one warning for each store. */
+  /** Shared with the search for the base, for one warning per store. */
   readonly seen: SeenSnapshots;
   readonly #closed = new AbortController();
   #thread: FileThread | undefined;
   #name: SnapshotName | undefined;
-  /** Whether the secondary store lacks something of the backup. */
+  /** Whether the secondary store is incomplete. */
   #behind: boolean;
 
   private constructor(
@@ -56,7 +56,7 @@ export class BackupDestination {
     this.#behind = behind;
     this.#context = context;
     this.seen = new SeenSnapshots(context);
-    this.#greetSecondary();
+    this.#connectSecondary();
   }
 
   /** Throws UsageError for the same place twice; warns of a secondary that cannot be opened. */
@@ -76,11 +76,11 @@ export class BackupDestination {
       behind = true;
       context.report({ type: "warning", message: leftBehind(error) });
     }
-    if (second?.store.place === first.store.place) {
-      await Promise.all([first.store.close(), second.store.close()]);
-      throw new UsageError(`both stores are the same place: ${first.store.name}`, {
-        hint: "a second copy has to be somewhere else",
-      });
+    try {
+      checkDistinct(store, second?.store);
+    } catch (error) {
+      await Promise.all([store.close(), second?.store.close()]);
+      throw error;
     }
     return new BackupDestination(first, second, behind, context);
   }
@@ -94,8 +94,8 @@ export class BackupDestination {
   }
 
   /**
-   * Checks in the background whether the secondary has the base too: without it, the incremental could not be restored
-   * from there.
+   * Checks in the background whether the secondary has the base too: the incremental cannot be restored from there
+   * without it.
    */
   checkBase(snapshot: string): void {
     const { report } = this.#context;
@@ -107,11 +107,11 @@ export class BackupDestination {
         message: `the secondary store does not have ${snapshot}, the base of this backup: copy it there`,
       });
     };
-    // A secondary that does not answer is reported when it takes no files.
+    // A secondary that does not answer is reported with the first file.
     this.#secondary?.store.head(manifestKey(snapshot), this.#whileOpen).then(lacking, () => {});
   }
 
-  /** The target for the files of the backup (stores, and `folder` when there is one), and its name in the stores. */
+  /** The target for the files of the backup: the stores, and `folder`. Also its name in the stores. */
   async target(
     name: Omit<SnapshotName, "text" | "time">,
     folder: string | undefined,
@@ -138,7 +138,7 @@ export class BackupDestination {
     return { target, snapshot: free.text };
   }
 
-  /** Reports and remembers where the backup is, once it is complete. */
+  /** Reports and remembers a complete backup. */
   async reportStored({ id, finishedAt }: Metadata): Promise<void> {
     if (this.#name === undefined) return;
     const made = { name: this.#name, id, finishedAt };
@@ -163,10 +163,10 @@ export class BackupDestination {
   }
 
   /**
-   * Lets the secondary connect and get its token while keys are derived and clusters are connected. If it does not
-   * answer, that is known before the first file, which then loses no time.
+   * Connects the secondary, and gets its token, while keys are derived. A secondary that does not answer then costs the
+   * first file no time.
    */
-  #greetSecondary(): void {
+  #connectSecondary(): void {
     // The first file reports the failure.
     this.#secondary?.store.head(MANIFEST_NAME, this.#whileOpen).catch(() => {});
   }
@@ -176,8 +176,7 @@ export class BackupDestination {
   }
 
   /**
-   * A name that is not taken and comes after all others, one second later where it must: otherwise `latest` would not be
-   * the last backup when the clock was set back.
+   * A free name after all others: otherwise `latest` would not be the last backup once the clock was set back.
    */
   async #freeName(name: Omit<SnapshotName, "text" | "time">): Promise<SnapshotName> {
     const { signal } = this.#context;
@@ -186,7 +185,7 @@ export class BackupDestination {
       const wanted = snapshotName({ ...name, time });
       const { objects } = await this.primary.list(`${wanted.text}/`, { limit: 1, signal });
       if (objects.length > 0) continue;
-      // An object with the very name is of another tool: in Swift, all objects below it may be its parts.
+      // An object with exactly this name is of another tool. In Swift, all objects below it may be its parts.
       if ((await this.primary.head(wanted.text, signal)) === undefined) return wanted;
     }
   }
@@ -196,21 +195,21 @@ export class BackupDestination {
     const { signal, report } = this.#context;
     const newest = await newestName(this.primary, signal);
     await this.seen.checkNames(this.primary, newest);
-    // After the listing, which may be slow: the time in the name should be close to the start.
+    // Taken after the listing, which may be slow.
     const now = Math.floor(Date.now() / 1000);
     if (newest === undefined || newest.time < now) return now;
     if (newest.time > now + NOTICED_SECONDS) {
       const ahead = new Date(newest.time * 1000).toISOString();
       report({
         type: "warning",
-        message: `${newest.text} in ${this.primary.name} is named by a time that has not come yet (${ahead}): this one is named after it, so that it is the latest`,
+        message: `${newest.text} in ${this.primary.name} has a name in the future (${ahead}): this backup is named after it, so that it is the latest`,
       });
     }
     return newest.time + 1;
   }
 }
 
-/** The backup does not wait for it, so its retries are not reported; its failure is. */
+/** Its retries are not reported, since the backup does not wait for them; its failure is. */
 async function openSecondary(secondary: StoreDestination): Promise<SecondaryDestination> {
   const recentFailure = new RecentFailure();
   const policy = { attempts: ATTEMPTS, onRetry: recentFailure.note };

@@ -8,12 +8,12 @@ import type { CephPool } from "../../sources/ceph/pool.js";
 import type { Pair, ReadObject } from "../../sources/ceph/types.js";
 import { byBytes } from "../../flow/by-bytes.js";
 
-/** Reads of an object that changes each time, before it counts as unreadable. */
+/** Reads of an object that changes each time, before the backup fails or leaves it out. */
 const ATTEMPTS = 10;
 /** Approximate bytes of pairs in one entry. */
 const OMAP_PAGE_BYTES = 4 << 20;
 
-export interface ArchivedState {
+interface ArchivedState {
   readonly size: number;
   readonly mtime: bigint;
   readonly version: bigint;
@@ -21,10 +21,10 @@ export interface ArchivedState {
 }
 
 /**
- * Archives an object that takes more than one read. When it changes in the middle, what was written
- * of it is marked as torn and it is read again. Undefined when it was deleted meanwhile.
+ * Archives an object that takes more than one read. When it changes meanwhile, its entries are marked as torn and it is
+ * read again. Undefined when it was deleted meanwhile.
  *
- * @throws CephError when it cannot be read; with `keepGoing` the archive is sound then, and goes on without it
+ * @throws CephError when it cannot be read; with `keepGoing` the archive can then go on without it
  */
 export async function archiveLargeObject(
   writer: BackupWriter,
@@ -108,7 +108,7 @@ async function attemptOnce(
   }
 }
 
-/** Pages that an entry of the archive takes: values of an omap may be large. */
+/** Pages that fit in an entry of the archive: values of an omap may be large. */
 function omapPages(pairs: readonly Pair[]): (readonly Pair[])[] {
   return [...byBytes(pairs, OMAP_PAGE_BYTES, bytesOfPair)];
 }
@@ -117,7 +117,7 @@ function bytesOfPair([key, value]: Pair): number {
   return key.length + value.length;
 }
 
-/** Whether the first page of an object's omap is more than one entry holds. */
+/** Whether an object's omap does not fit in one entry. */
 export function hasLongOmap({ omap, omapMore }: ReadObject): boolean {
   return omapMore || omap.reduce((sum, pair) => sum + bytesOfPair(pair), 0) > OMAP_PAGE_BYTES;
 }

@@ -1,7 +1,7 @@
 import type { EntryName } from "../../archive/tar/entry-path.js";
 import type { Place } from "../../archive/index/index-items.js";
 import type { Metadata } from "../../archive/metadata.js";
-import type { ObjectTable } from "../../archive/index/object-table.js";
+import type { ObjectTable, TableEntry } from "../../archive/index/object-table.js";
 import { throwIfAborted } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { CephCluster } from "../../sources/ceph/cluster.js";
@@ -18,18 +18,16 @@ import { isPoolOfBase, isUnchanged } from "./unchanged-objects.js";
 
 const SLICES = 4;
 const LIST_PAGE = 1024;
-/** Batches of names that are stated at once. */
+/** Batches of names to stat at the same time. */
 const STAT_WINDOW = 3;
 const READ_MEMORY = 64 << 20;
 
 /** In the order of the pools. */
-export type PoolIdentities = Required<
-  Pick<NonNullable<Metadata["ceph"]>, "poolIds" | "poolsCreated">
->;
+type PoolIdentities = Required<Pick<NonNullable<Metadata["ceph"]>, "poolIds" | "poolsCreated">>;
 
 /**
- * Backs up the objects of `pools`, each pool with parallel listing and a window of reads. A pool of the base that
- * `choice` covers and that is not in `pools` was deleted. Returns what tells the pools from others of their names.
+ * Backs up the objects of `pools`, each pool with a parallel listing and a window of reads. A pool of the base that
+ * `choice` covers and `pools` lacks was deleted. Returns the identities of the pools.
  */
 export async function archivePools(
   run: BackupRun,
@@ -56,7 +54,7 @@ export async function archivePools(
       const comparable = isPoolOfBase(run.base, ceph, pool, made);
       const vanished = run.counts.vanishedObjects;
       await new PoolArchiver(run, pool, ordinal, table, { comparable, keepGoing, total }).run();
-      if (run.counts.vanishedObjects > vanished) await requireSamePool(ceph, pool);
+      if (run.counts.vanishedObjects > vanished) await checkSamePool(ceph, pool);
     } finally {
       pool.close();
     }
@@ -67,8 +65,8 @@ export async function archivePools(
   return identities;
 }
 
-/** Objects vanish also when their pool is deleted, and then the backup would lack the pool. */
-async function requireSamePool(ceph: CephCluster, pool: CephPool): Promise<void> {
+/** Objects also vanish with their pool, and the backup would then lack the pool. */
+async function checkSamePool(ceph: CephCluster, pool: CephPool): Promise<void> {
   const now = await ceph.openPool(pool.name);
   now.close();
   if (now.id === pool.id) return;
@@ -76,11 +74,11 @@ async function requireSamePool(ceph: CephCluster, pool: CephPool): Promise<void>
     "CEPH_POOL_NOT_FOUND",
     `ceph: the pool ${quoted(pool.name)} was removed and created again while it was read`,
     { operation: "read", pool: pool.name },
-    { hint: "run it again: this backup would lack what the pool held" },
+    { hint: "run it again: this backup would lack the objects of the pool" },
   );
 }
 
-/** The cluster's own count, for progress; 0 where it has none. */
+/** The cluster's own count of objects, for progress; 0 where it has none. */
 async function expectedObjects(
   ceph: CephCluster,
   pools: readonly string[],
@@ -99,7 +97,7 @@ class PoolArchiver {
   readonly #pool: CephPool;
   readonly #ordinal: number;
   readonly #table: ObjectTable | undefined;
-  /** Whether the base holds this very pool: versions of another one say nothing. */
+  /** Whether the base holds this pool, and not another one of its name, whose versions cannot be compared. */
   readonly #comparable: boolean;
   /** Go on without an object that cannot be read. */
   readonly #keepGoing: boolean;
@@ -131,11 +129,9 @@ class PoolArchiver {
       throwIfAborted(signal);
       for (const object of group.objects) await this.#archive(object);
       if (table === undefined) await this.#vanished(group.vanished);
-      // They existed when they were stated.
+      // They existed at the stat.
       else this.#run.counts.vanishedObjects += group.vanished.length;
-      for (const failure of group.failures) {
-        this.#missing(failure, failure.error);
-      }
+      for (const failure of group.failures) this.#missing(failure, failure.error);
       this.#progress();
       await this.#run.writer.ready();
     }
@@ -154,24 +150,17 @@ class PoolArchiver {
       const gone: ObjectName[] = [];
       for (let i = 0; i < batch.count; i++) {
         const name = nameAt(batch, i);
-        const slot = table.find(this.#ordinal, name.namespace, name.locator, name.name);
+        const slot = table.find(this.#ordinal, name);
         if (slot !== undefined && stat.errno[i] === 0) {
           const entry = table.entry(slot);
           if (isUnchanged(entry, stat, i)) {
             table.mark(slot);
             counts.unchangedObjects++;
-            writer.indexObject({
-              pool: this.#ordinal,
-              namespace: name.namespace,
-              locator: name.locator,
-              name: name.name,
-              ...entry,
-              backup: entry.backup + 1,
-            });
+            this.#indexKept(name, entry);
             continue;
           }
         }
-        // Also objects that could not be stated: reading them gives the error.
+        // The read of an object without a stat gives the error.
         (stat.errno[i] === ENOENT ? gone : changed).push(name);
       }
       await this.#vanished(gone);
@@ -224,25 +213,32 @@ class PoolArchiver {
     place: Place,
   ): void {
     const { counts, writer } = this.#run;
-    const slot = this.#table?.find(this.#ordinal, name.namespace, name.locator, name.name);
+    const slot = this.#table?.find(this.#ordinal, name);
     if (slot !== undefined) this.#table?.mark(slot);
     counts.objects++;
     counts.objectBytes += state.size;
+    const { namespace, locator } = name;
+    const { size, mtime, version } = state;
     writer.indexObject({
       pool: this.#ordinal,
-      namespace: name.namespace,
-      locator: name.locator,
+      namespace,
+      locator,
       name: name.name,
-      size: state.size,
-      mtime: state.mtime,
-      version: state.version,
-      backup: place.backup,
-      file: place.file,
-      offset: place.offset,
+      size,
+      mtime,
+      version,
+      ...place,
     });
   }
 
-  /** Counts objects that were deleted since the listing, which also names objects that only a pool snapshot still holds. */
+  /** Indexes an object that the base holds, with its place there. */
+  #indexKept({ namespace, locator, name }: ObjectName, entry: TableEntry): void {
+    const backup = entry.backup + 1;
+    const pool = this.#ordinal;
+    this.#run.writer.indexObject({ pool, namespace, locator, name, ...entry, backup });
+  }
+
+  /** Counts objects that were deleted since the listing, but not those that only a pool snapshot still holds. */
   async #vanished(names: readonly ObjectName[]): Promise<void> {
     if (names.length === 0) return;
     const { counts, context } = this.#run;
@@ -250,31 +246,20 @@ class PoolArchiver {
     counts.vanishedObjects += names.length - only;
   }
 
-  #missing({ namespace, locator, name }: ObjectName, error: CephError): void {
+  #missing(object: ObjectName, error: CephError): void {
     if (!this.#keepGoing) throw error;
-    this.#run.counts.missingObjects++;
-    this.#run.context.report({
-      type: "missing",
-      pool: this.#pool.name,
-      namespace,
-      name,
-      reason: error.message,
-    });
-    // Keep what the base has: the object was not deleted.
-    const slot = this.#table?.find(this.#ordinal, namespace, locator, name);
+    const { namespace, name } = object;
+    const { counts, context } = this.#run;
+    const pool = this.#pool.name;
+    counts.missingObjects++;
+    context.report({ type: "missing", pool, namespace, name, reason: error.message });
+    // The object was not deleted: keep that of the base.
+    const slot = this.#table?.find(this.#ordinal, object);
     if (slot === undefined || this.#table === undefined) return;
     this.#table.mark(slot);
     const entry = this.#table.entry(slot);
-    this.#run.writer.indexObject({
-      pool: this.#ordinal,
-      namespace,
-      locator,
-      name,
-      ...entry,
-      // Version 0, which no object has: the next incremental must not take it for unchanged.
-      version: this.#comparable ? entry.version : 0n,
-      backup: entry.backup + 1,
-    });
+    // Version 0, which no object has: the next incremental must not find it unchanged.
+    this.#indexKept(object, { ...entry, version: this.#comparable ? entry.version : 0n });
   }
 
   #progress(): void {

@@ -1,5 +1,6 @@
 import { CborWriter } from "../../archive/cbor.js";
 import type { IndexedKey } from "../../archive/index/index-items.js";
+import type { Metadata } from "../../archive/metadata.js";
 import { digestEncodedRecord, RecordDigester } from "../../archive/record-digest.js";
 import { encodeRecord } from "../../archive/records.js";
 import { BackupToolError, throwIfAborted } from "../../errors.js";
@@ -12,21 +13,14 @@ import { TombstonePages } from "./tombstones.js";
 
 /** Approximate bytes of encoded records in one tar entry. */
 const BATCH_BYTES = 1 << 20;
-/** Restarts because of a compaction before the run fails. */
+/** Restarts after a compaction, before the run fails. */
 const MAX_RESTARTS = 20;
 
-/** The facts of METADATA.bin about etcd. */
-export interface EtcdFacts {
-  readonly clusterId: string;
-  readonly revision: number;
-  /** `etcd/records/` entries with a lower number are void: a compaction forced a restart. */
-  readonly firstBatch: number;
-  /** Restarts in INDEX.bin; only keys after the last one count. */
-  readonly restarts: number;
-}
-
 /** Backs up etcd at one revision; starts again at a later one when that revision is compacted away. */
-export async function archiveEtcd(run: BackupRun, etcd: EtcdCluster): Promise<EtcdFacts> {
+export async function archiveEtcd(
+  run: BackupRun,
+  etcd: EtcdCluster,
+): Promise<NonNullable<Metadata["etcd"]>> {
   const { counts, context, writer } = run;
   const tombstones = new TombstonePages(writer);
   for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
@@ -37,7 +31,7 @@ export async function archiveEtcd(run: BackupRun, etcd: EtcdCluster): Promise<Et
     tombstones.restart();
     try {
       await new EtcdArchiver(run, etcd, { revision, tombstones }).run();
-      // Also those of the attempts before: a tombstone in them is still true, or a later record overrides it.
+      // With those of the attempts before: their tombstones are still true, or a later record overrides them.
       counts.deletedKeys = tombstones.written;
       return { clusterId: etcd.clusterId, revision, firstBatch, restarts };
     } catch (error) {
@@ -78,13 +72,11 @@ class EtcdArchiver {
   }
 
   async run(): Promise<void> {
-    const baseRecords =
-      this.#run.base === undefined
-        ? undefined
-        : new BaseRecords(this.#run.base, this.#run.context.signal);
+    const { base, context } = this.#run;
+    const baseRecords = base && new BaseRecords(base, context.signal);
     try {
       await this.#records(baseRecords);
-      if (baseRecords !== undefined) await this.#deleted(await baseRecords.rest());
+      if (baseRecords !== undefined) await this.#tombstones.addKeys(await baseRecords.rest());
       await this.#tombstones.flush();
     } finally {
       await baseRecords?.close();
@@ -105,13 +97,13 @@ class EtcdArchiver {
       }
       let changed: EtcdRecord[] = [];
       for (const record of page) {
-        await this.#deleted(await baseRecords.before(record.key));
+        await this.#tombstones.addKeys(await baseRecords.before(record.key));
         const inBase = baseRecords.at(record.key);
         if (inBase === undefined || !this.#isUnchanged(record, inBase)) {
           changed.push(record);
           continue;
         }
-        // The index is in key order, so what changed before this key goes out first.
+        // The index is in key order: the changed records before this key come first.
         if (changed.length > 0) await this.#archive(changed);
         changed = [];
         this.#unchanged(record, inBase);
@@ -121,8 +113,8 @@ class EtcdArchiver {
   }
 
   /**
-   * Equal revisions are not enough: an etcd that was restored from a snapshot counts on from there, and gives the same
-   * revisions to other values. A base without a digest says nothing.
+   * Compares digests too: an etcd that was restored from a snapshot gives the same revisions to other values. A record
+   * without a digest in the base counts as changed.
    */
   #isUnchanged(record: EtcdRecord, { modRevision, version, digest }: IndexedKey): boolean {
     return (
@@ -168,16 +160,12 @@ class EtcdArchiver {
     }
   }
 
-  /** Leases are written before the first records that refer to them, so a restore never looks ahead. */
+  /** Leases are written before the first records that refer to them, in the order of a restore. */
   async #writeLeases(): Promise<void> {
     if (this.#newLeases.size === 0) return;
     const leases = await this.#etcd.readLeases(this.#newLeases, this.#run.context.signal);
     this.#newLeases = new Set();
     await this.#run.writer.place(0);
     this.#run.writer.leases(leases);
-  }
-
-  async #deleted(keys: readonly Uint8Array[]): Promise<void> {
-    for (const key of keys) await this.#tombstones.add({ kind: "key", key });
   }
 }

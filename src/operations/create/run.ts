@@ -7,10 +7,10 @@ import type { SealPool } from "../../archive/seal/seal-pool.js";
 import { throwIfAborted } from "../../errors.js";
 import type { OperationContext } from "../context.js";
 
-/** What the parts of a run share that makes a backup. */
+/** What the parts of a create or convert share. */
 export interface BackupRun {
   readonly writer: BackupWriter;
-  /** Grow while the backup is made. */
+  /** They grow while the backup is made. */
   readonly counts: { -readonly [K in keyof BackupCounts]: BackupCounts[K] };
   readonly base: BackupReader | undefined;
   readonly context: Pick<OperationContext, "report" | "signal">;
@@ -23,7 +23,7 @@ export interface BackupSettings {
   readonly toolVersion: string;
 }
 
-/** Makes one backup of what `contents` writes and returns: the facts that it alone knows. */
+/** Makes a backup. `contents` writes its objects and records, and returns facts about them. */
 export async function makeBackup(
   into: {
     readonly target: BackupTarget;

@@ -2,7 +2,7 @@ import type { BackupWriter } from "../../archive/backup-writer.js";
 import type { Tombstone } from "../../archive/records.js";
 
 const PAGE_ENTRIES = 4096;
-/** Keys of etcd can be as long as a request. */
+/** A key of etcd can be as long as a request. */
 const PAGE_BYTES = 4 << 20;
 
 /** Collects tombstones into entries of the archive. */
@@ -26,7 +26,11 @@ export class TombstonePages {
     if (this.#page.length >= PAGE_ENTRIES || this.#bytes >= PAGE_BYTES) await this.flush();
   }
 
-  /** Drops what is not written yet. */
+  async addKeys(keys: readonly Uint8Array[]): Promise<void> {
+    for (const key of keys) await this.add({ kind: "key", key });
+  }
+
+  /** Drops tombstones that are not written yet. */
   restart(): void {
     this.#page = [];
     this.#bytes = 0;

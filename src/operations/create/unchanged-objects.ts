@@ -5,8 +5,8 @@ import type { CephPool } from "../../sources/ceph/pool.js";
 import type { StatBatch } from "../../sources/ceph/types.js";
 
 /**
- * Whether object `i` of `stat` is as in the base, so that an incremental leaves it out: the same size, time and version.
- * Says nothing of a pool for which {@link isPoolOfBase} is false.
+ * Whether object `i` of `stat` has the size, mtime and version of the base, so that an incremental leaves it out. Only for
+ * a pool for which {@link isPoolOfBase} is true.
  */
 export function isUnchanged(
   { size, mtime, version }: TableEntry,
@@ -17,9 +17,9 @@ export function isUnchanged(
 }
 
 /**
- * Whether this is the pool that the base holds under its name, and not one that was created again since: there, versions
- * start over, and a restore gives objects their old times. In a cluster that was created again under its old fsid, ids of
- * pools start over as well, but not the times at which they were created.
+ * Whether this is the pool that the base holds under its name, and not one that was created again: there, versions start
+ * over, and a restore gives objects their old mtimes. In a cluster that was created again with its old fsid, pool ids
+ * start over too; creation times do not.
  */
 export function isPoolOfBase(
   base: BackupReader | undefined,

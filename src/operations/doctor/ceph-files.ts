@@ -1,9 +1,8 @@
 import { stat } from "node:fs/promises";
 import { readInputFile } from "../../files/input-file.js";
 import { quoted } from "../../quoted.js";
-import type { CephOptions } from "../../sources/ceph/cluster.js";
-import { STEP_MS, type AreaChecks } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { type CephOptions, userName } from "../../sources/ceph/connect-settings.js";
+import { type AreaChecks, step } from "./check.js";
 
 const OTHERS_READ = 0o004;
 
@@ -14,7 +13,7 @@ export async function checkConf(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await withDeadline(STEP_MS, signal, (inner) => readInputFile(path, inner));
+    await step(signal, (inner) => readInputFile(path, inner));
     checks.ok("ceph.conf", quoted(path));
     return true;
   } catch (error) {
@@ -23,20 +22,20 @@ export async function checkConf(
   }
 }
 
-/** Whether the keyring can be read, and has the user. False when connecting cannot succeed. */
+/** Whether the keyring can be read, and has the user. False when a connect cannot succeed. */
 export async function checkKeyring(
   checks: AreaChecks,
-  { keyring, user = "admin" }: CephOptions,
+  { keyring, user }: CephOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (keyring === undefined) {
     checks.skipped("keyring", "none is named; librados looks where ceph.conf says");
     return true;
   }
-  const name = user.includes(".") ? user : `client.${user}`;
+  const name = userName(user);
   try {
-    const bytes = await withDeadline(STEP_MS, signal, (inner) => readInputFile(keyring, inner));
-    const { mode } = await withDeadline(STEP_MS, signal, () => stat(keyring));
+    const bytes = await step(signal, (inner) => readInputFile(keyring, inner));
+    const { mode } = await step(signal, () => stat(keyring));
     const users = [...bytes.toString().matchAll(/^\s*\[([^\]\n]+)\]/gm)].map(([, one = ""]) =>
       one.trim(),
     );

@@ -5,8 +5,7 @@ import { CephError, errnoNameOf } from "../../sources/ceph/errors.js";
 import { packNames, sliceNames } from "../../sources/ceph/name-batch.js";
 import type { CephPool } from "../../sources/ceph/pool.js";
 import type { NameBatch, ObjectName, Pair, WriteObject } from "../../sources/ceph/types.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { answer, type AreaChecks, step, wordsOf } from "./check.js";
 
 interface PoolContext {
   readonly cluster: CephCluster;
@@ -18,7 +17,7 @@ interface PoolContext {
 
 const NOTHING = new Uint8Array();
 
-/** Whether a backup can read a pool: its names, and an object with all that it has. */
+/** Whether a backup can read a pool: its names, and an object with its attributes. */
 export async function checkPool(
   checks: AreaChecks,
   pool: string,
@@ -26,19 +25,17 @@ export async function checkPool(
 ): Promise<void> {
   const name = `pool ${quoted(pool)}`;
   await withPool(checks, name, pool, "r", context, async (opened) => {
-    const listed = await withDeadline(STEP_MS, context.signal, (signal) =>
-      firstNames(opened, signal),
-    );
+    const listed = await step(context.signal, (signal) => firstNames(opened, signal));
     if (listed === undefined) {
       checks.ok(name, "can be listed, and is empty");
       return;
     }
-    await withDeadline(STEP_MS, context.signal, (signal) => readFirst(opened, listed, signal));
+    await step(context.signal, (signal) => readFirst(opened, listed, signal));
     checks.ok(name, "can be listed and read");
   });
 }
 
-/** Whether a restore can write into a pool, by an object that is removed again. */
+/** Whether a restore can write into a pool: writes an object and removes it. */
 export async function checkTarget(
   checks: AreaChecks,
   pool: string,
@@ -83,21 +80,21 @@ async function withPool(
     return;
   }
   try {
-    const opened = await withDeadline(STEP_MS, signal, () => cluster.openPool(pool));
+    const opened = await step(signal, () => cluster.openPool(pool));
     try {
       await work(opened);
     } finally {
       opened.close();
     }
   } catch (error) {
-    const said = error instanceof CephError ? withoutPool(error, pool) : error;
-    checks.failedBy(name, said, "ceph", adviceFor(error, user, rights, pool));
+    const reported = error instanceof CephError ? withoutPool(error, pool) : error;
+    checks.failedBy(name, reported, "ceph", adviceFor(error, user, rights, pool));
   }
 }
 
 /**
- * Without the pool, which the check names already, and without the hint of a denied call: what an
- * administrator has to do is better said whole.
+ * The error without the pool, which the check names already, and without the hint of a denied call: {@link adviceFor} has
+ * the command to run.
  */
 function withoutPool(error: CephError, pool: string): CephError {
   const message = error.message.replace(` in pool ${quoted(pool)}`, "");
@@ -117,7 +114,7 @@ async function firstNames(pool: CephPool, signal: AbortSignal): Promise<NameBatc
   return undefined;
 }
 
-/** Objects that are gone by now are no failure. */
+/** Reads an object; one that was deleted meanwhile is no failure. */
 async function readFirst(pool: CephPool, names: NameBatch, signal: AbortSignal): Promise<void> {
   const one = sliceNames(names, 0, 1);
   const { errno } = await pool.stat(one, signal);
@@ -132,7 +129,7 @@ async function readFirst(pool: CephPool, names: NameBatch, signal: AbortSignal):
   }
 }
 
-/** False of an erasure-coded pool. */
+/** Whether the pool has omaps; an erasure-coded pool has none. */
 async function takesOmap(pool: CephPool, probe: ObjectName, signal: AbortSignal): Promise<boolean> {
   try {
     await write(pool, probe, [[Buffer.from("probe"), Buffer.from("omap")]], signal);
@@ -157,10 +154,10 @@ function write(
     omapHeader: NOTHING,
     omap,
   };
-  return withDeadline(STEP_MS, signal, (inner) => pool.write([object], inner));
+  return step(signal, (inner) => pool.write([object], inner));
 }
 
-/** Also after an interruption. */
+/** Removes the probe, even after an interruption. */
 async function remove(
   checks: AreaChecks,
   name: string,
@@ -168,7 +165,7 @@ async function remove(
   probe: ObjectName,
 ): Promise<void> {
   try {
-    await withDeadline(ANSWER_MS, undefined, (signal) => pool.remove(packNames([probe]), signal));
+    await answer(undefined, (signal) => pool.remove(packNames([probe]), signal));
   } catch (error) {
     // The write was denied, so there is nothing to clean up.
     if (error instanceof CephError && error.code === "CEPH_DENIED") return;

@@ -1,20 +1,20 @@
 import { quoted } from "../../quoted.js";
 import { CephCluster, type CephOptions } from "../../sources/ceph/cluster.js";
+import { userName } from "../../sources/ceph/connect-settings.js";
 import { libradosVersion } from "../../sources/ceph/librados.js";
 import { checkConf, checkKeyring } from "./ceph-files.js";
 import { checkPool, checkTarget } from "./ceph-pool.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { ANSWER_MS, type AreaChecks, step } from "./check.js";
 
 export interface CephChecks {
   readonly ceph: CephOptions;
-  /** Pools that must be readable; all that there are when neither these nor targets are named. */
+  /** Pools that must be readable; all of the cluster when neither these nor targets are named. */
   readonly includePools: readonly string[];
   /** Pools that must be writable. */
   readonly targetPools: readonly string[];
 }
 
-/** From the library up to the pools; what cannot work without what failed is skipped. */
+/** Checks the library, the files, the connection and the pools. Checks that need a failed one are skipped. */
 export async function checkCeph(
   checks: AreaChecks,
   options: CephChecks,
@@ -31,7 +31,7 @@ export async function checkCeph(
   const cluster = await connect(checks, ceph, signal);
   if (cluster === undefined) return;
   try {
-    checks.ok("connection", `as ${quoted(userOf(ceph))}, cluster ${cluster.fsid}`);
+    checks.ok("connection", `as ${quoted(userName(ceph.user))}, cluster ${cluster.fsid}`);
     await checkPools(checks, cluster, options, signal);
   } finally {
     await cluster.close();
@@ -61,7 +61,7 @@ async function connect(
   };
   try {
     // Not the signal of the step: the connection is used after it.
-    return await withDeadline(STEP_MS, signal, () => CephCluster.connect(quick, signal));
+    return await step(signal, () => CephCluster.connect(quick, signal));
   } catch (error) {
     checks.failedBy("connection", error, "ceph");
     return undefined;
@@ -76,23 +76,19 @@ async function checkPools(
 ): Promise<void> {
   let existing: readonly string[];
   try {
-    existing = await withDeadline(STEP_MS, signal, () => cluster.listPools());
+    existing = await step(signal, () => cluster.listPools());
     checks.ok("pools", existing.length === 0 ? "there are none" : `${existing.length} there`);
   } catch (error) {
     checks.failedBy("pools", error, "ceph", "the user needs the capability mon 'allow r'");
     return;
   }
   const all = includePools.length === 0 && targetPools.length === 0;
-  const context = { cluster, existing, user: userOf(ceph), signal };
+  const context = { cluster, existing, user: userName(ceph.user), signal };
   const sources = [...new Set(all ? existing : includePools)];
   const targets = [...new Set(targetPools)];
-  // A cluster whose OSDs do not answer makes each wait.
+  // Together: each waits when OSDs do not answer.
   await checks.together([
     ...sources.map((pool) => (part: AreaChecks) => checkPool(part, pool, context)),
     ...targets.map((pool) => (part: AreaChecks) => checkTarget(part, pool, context)),
   ]);
-}
-
-function userOf({ user = "admin" }: CephOptions): string {
-  return user.includes(".") ? user : `client.${user}`;
 }

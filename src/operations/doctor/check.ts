@@ -1,12 +1,25 @@
 import { BackupToolError, InterruptedError, SettingError } from "../../errors.js";
+import { withDeadline } from "../../flow/deadline.js";
 import { inOrder } from "./in-order.js";
 
 /** Longest wait for one answer of a server, ms: a slow server is not down. */
 export const ANSWER_MS = 10_000;
-/** Longest wait for a step, ms: both tries of its calls, and work that does not observe its signal. */
-export const STEP_MS = 30_000;
+/** Longest wait for a step, ms: two tries of its calls, and work that ignores its signal. */
+const STEP_MS = 30_000;
 
-/** What was looked at, how it is, and what to do about it. */
+type Work<T> = (signal: AbortSignal) => Promise<T>;
+
+/** Runs a step of a check, for {@link STEP_MS} at most. */
+export function step<T>(signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
+  return withDeadline(STEP_MS, signal, work);
+}
+
+/** Waits for one answer, for {@link ANSWER_MS} at most. */
+export function answer<T>(signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
+  return withDeadline(ANSWER_MS, signal, work);
+}
+
+/** The result of one check, and what to do about it. */
 export interface Check {
   /** `ceph`, `etcd`, `primary store` and so on. */
   readonly area: string;
@@ -14,13 +27,18 @@ export interface Check {
   readonly state: "ok" | "warning" | "failed" | "skipped";
   readonly detail: string;
   readonly advice?: string | undefined;
-  /** Names of the settings that the advice, or else the detail, is about. */
+  /** Names of the settings that the advice is about, or else the detail. */
   readonly settings?: readonly string[] | undefined;
 }
 
-export type ReportCheck = (check: Check) => void;
+/** Events of `doctor`. */
+export type DoctorEvent =
+  | ({ type: "check" } & Check)
+  | { type: "checked"; ok: number; warnings: number; failed: number; skipped: number };
 
-/** The checks of one area, without its name in each. */
+type ReportCheck = (check: Check) => void;
+
+/** Reports the checks of one area. */
 export class AreaChecks {
   readonly #area: string;
   readonly #report: ReportCheck;
@@ -62,9 +80,9 @@ export class AreaChecks {
   }
 
   /**
-   * A failed check for an error, whose own advice goes first. An interruption is thrown on.
+   * Reports a failed check for an error; the advice of the error has precedence. Rethrows an interruption.
    *
-   * @param about what the message begins with and the line says already
+   * @param about start of the message, which the line has already
    */
   failedBy(
     name: string,
@@ -79,7 +97,7 @@ export class AreaChecks {
   }
 }
 
-/** What an error says, without what is known already. An interruption is thrown on. */
+/** The message of an error without `about`, and its advice. Rethrows an interruption. */
 export function wordsOf(
   error: unknown,
   about: string,

@@ -6,22 +6,23 @@ import { AreaChecks, type Check } from "./check.js";
 import { checkEtcd } from "./etcd.js";
 import { checkFolder } from "./folder.js";
 import { inOrder, type Part } from "./in-order.js";
-import { checkProgram } from "./program.js";
 import { checkStore } from "./store.js";
 
-export interface DoctorOptions {
+const OLDEST_NODE = [20, 19] as const;
+
+interface DoctorOptions {
   readonly toolVersion: string;
   /** Undefined: left out. */
   readonly etcd: EtcdOptions | undefined;
   readonly ceph: CephChecks | undefined;
   /** Where a backup would be written; undefined when it goes to a store alone. */
   readonly outputDir: string | undefined;
-  /** Each throws when what names it does not make a store; undefined where nothing names one. */
+  /** Each throws when the settings are not those of a store; undefined where no setting names one. */
   readonly primary: (() => StoreConfig) | undefined;
   readonly secondary: (() => StoreConfig) | undefined;
 }
 
-/** Looks at everything that a backup needs; resolves with how many checks failed. */
+/** Checks everything that a backup needs; resolves with the number of failed checks. */
 export async function examine(
   options: DoctorOptions,
   { signal, report }: Pick<OperationContext, "signal" | "report">,
@@ -76,7 +77,20 @@ function leftOut(area: string, setting: string): Part<Check> {
   };
 }
 
-/** A second copy in the place of the first is none. */
+/** This program, and the Node that runs it. */
+function checkProgram(checks: AreaChecks, toolVersion: string): void {
+  const { versions, platform, arch } = process;
+  checks.ok("version", `backuptool ${toolVersion} on ${platform} ${arch}`);
+  const [major = 0, minor = 0] = versions.node.split(".").map(Number);
+  const [oldest, oldestMinor] = OLDEST_NODE;
+  if (major > oldest || (major === oldest && minor >= oldestMinor)) {
+    checks.ok("node", versions.node);
+  } else {
+    checks.failed("node", versions.node, `install Node ${OLDEST_NODE.join(".")} or later`);
+  }
+}
+
+/** Checks that the secondary store is not in the place of the primary. */
 async function comparePlaces(
   checks: AreaChecks,
   places: readonly Promise<string | undefined>[],

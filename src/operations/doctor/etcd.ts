@@ -2,16 +2,15 @@ import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { type Alarm, EtcdMember, type MemberStatus } from "../../sources/etcd/member.js";
 import { formatSize } from "../../size-text.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { answer, ANSWER_MS, type AreaChecks, step, wordsOf } from "./check.js";
 
-/** Versions that this program is tested with begin here. */
+/** The oldest version that this program is tested with. */
 const OLDEST = [3, 4] as const;
 /** etcd's default. */
 const DEFAULT_QUOTA_BYTES = 2 * 2 ** 30;
 const NEARLY_FULL = 0.8;
 
-/** What there is to say about one endpoint. */
+/** The findings about one endpoint. */
 interface Findings {
   /** As it was given. */
   readonly endpoint: string;
@@ -22,7 +21,7 @@ interface Findings {
   readonly advice: string[];
 }
 
-/** Each endpoint by itself, and whether they are of one cluster. */
+/** Checks each endpoint, and that all are of one cluster. */
 export async function checkEtcd(
   checks: AreaChecks,
   options: EtcdOptions,
@@ -30,35 +29,33 @@ export async function checkEtcd(
 ): Promise<void> {
   const { endpoints, ...rest } = options;
   const quick = { ...rest, timeoutMs: Math.min(rest.timeoutMs ?? ANSWER_MS, ANSWER_MS) };
-  const asked = endpoints.map((endpoint) => ask(endpoint, quick, signal));
+  const examined = endpoints.map((endpoint) => examineEndpoint(endpoint, quick, signal));
   const answered: Findings[] = [];
-  for (const [i, findings] of (await Promise.allSettled(asked)).entries()) {
+  for (const [i, findings] of (await Promise.allSettled(examined)).entries()) {
     const endpoint = endpoints[i] ?? "";
     if (findings.status === "rejected") {
       checks.failedBy(endpoint, findings.reason, aboutOf(endpoint), "check the endpoint", ["etcd"]);
       continue;
     }
     answered.push(findings.value);
-    tell(checks, findings.value);
+    reportFindings(checks, findings.value);
   }
   if (answered.length > 1) compare(checks, answered);
 }
 
-/** Throws when the endpoint does not let us read. */
-async function ask(
+/** Throws when the endpoint cannot be read. */
+async function examineEndpoint(
   endpoint: string,
   options: Omit<EtcdOptions, "endpoints">,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const member = await withDeadline(STEP_MS, signal, (inner) =>
-    EtcdMember.connect(endpoint, options, inner),
-  );
+  const member = await step(signal, (inner) => EtcdMember.connect(endpoint, options, inner));
   try {
-    const status = await withDeadline(ANSWER_MS, signal, (inner) => member.status(inner));
+    const status = await answer(signal, (inner) => member.status(inner));
     const findings = newFindings(endpoint, status);
     judgeStatus(findings, status);
     try {
-      judgeAlarms(findings, await withDeadline(ANSWER_MS, signal, (inner) => member.alarms(inner)));
+      judgeAlarms(findings, await answer(signal, (inner) => member.alarms(inner)));
     } catch (error) {
       const { detail } = wordsOf(error, aboutOf(endpoint));
       findings.warnings.push(`alarms unknown (${detail})`);
@@ -71,7 +68,7 @@ async function ask(
   }
 }
 
-/** What errors of the endpoint begin with. */
+/** The start of error messages about the endpoint. */
 function aboutOf(endpoint: string): string {
   return `etcd ${parseEndpoint(endpoint).address}`;
 }
@@ -125,9 +122,9 @@ function judgeSize(findings: Findings, { databaseBytes, quotaBytes }: MemberStat
   findings.advice.push("compact and defragment etcd, or raise --quota-backend-bytes");
 }
 
-function tell(checks: AreaChecks, findings: Findings): void {
+function reportFindings(checks: AreaChecks, findings: Findings): void {
   const { endpoint, details, warnings, failures } = findings;
-  // The same may be right for two things.
+  // Two findings may have the same advice.
   const advice = [...new Set(findings.advice)].join("; ");
   const detail = [...details, ...failures, ...warnings].join(", ");
   if (failures.length > 0) checks.failed(endpoint, detail, advice);

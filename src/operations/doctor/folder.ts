@@ -2,11 +2,10 @@ import { access, constants } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { quoted } from "../../quoted.js";
 import { spaceAt } from "../../snapstore/local/space.js";
-import { STEP_MS, type AreaChecks } from "./check.js";
+import { type AreaChecks, step } from "./check.js";
 import { checkSpace } from "./space.js";
-import { withDeadline } from "../../flow/deadline.js";
 
-/** The folder that a backup would be written to, which need not be there yet. */
+/** Checks the folder for a backup, which may not exist yet. */
 export async function checkFolder(
   checks: AreaChecks,
   folder: string,
@@ -14,8 +13,8 @@ export async function checkFolder(
 ): Promise<void> {
   const name = quoted(folder);
   try {
-    await withDeadline(STEP_MS, signal, () => mayWrite(resolve(folder)));
-    checkSpace(checks, name, await withDeadline(STEP_MS, signal, () => spaceAt(resolve(folder))));
+    await step(signal, () => checkWritable(resolve(folder)));
+    checkSpace(checks, name, await step(signal, () => spaceAt(resolve(folder))));
   } catch (error) {
     checks.failedBy(name, error, "", "use another folder, or let this user write there", [
       "outputdir",
@@ -23,8 +22,8 @@ export async function checkFolder(
   }
 }
 
-/** In the folder, or where it would be made. */
-async function mayWrite(path: string): Promise<void> {
+/** Checks write permission in the folder, or where it would be made. */
+async function checkWritable(path: string): Promise<void> {
   for (let at = path; ; at = dirname(at)) {
     try {
       await access(at, constants.W_OK | constants.X_OK);

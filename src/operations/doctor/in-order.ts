@@ -1,7 +1,7 @@
-/** Work that reports what it finds as it goes. */
+/** Work that reports its findings one by one. */
 export type Part<T> = (report: (found: T) => void) => Promise<void>;
 
-/** Runs parts at the same time, and reports their findings one part after the other, each finding as soon as it can. */
+/** Runs parts at the same time; reports their findings part by part, each as soon as possible. */
 export async function inOrder<T>(
   parts: readonly Part<T>[],
   report: (found: T) => void,

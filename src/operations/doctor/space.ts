@@ -4,7 +4,7 @@ import type { AreaChecks } from "./check.js";
 /** One archive file of the default size. */
 const LITTLE_BYTES = 2 * 2 ** 30;
 
-/** Whether there is room for any backup; its size is not known. */
+/** Checks the free space, though the size of a backup is not known. */
 export function checkSpace(
   checks: AreaChecks,
   name: string,

@@ -1,18 +1,18 @@
 import type { StoreFacts } from "../../snapstore/store.js";
 import type { AreaChecks } from "./check.js";
 
-/** Well below the 15 minutes at which S3 rejects requests: names of snapshots have the time in them. */
+/** Well below the 15 minutes at which S3 rejects requests: snapshots are named after the time. */
 const MUCH_MS = 60_000;
 
-/** @param aheadMs undefined where it is not known */
+/** @param aheadMs how far the clock of the store is ahead; undefined where it is not known */
 export function checkClock(
   checks: AreaChecks,
   aheadMs: number | undefined,
   provider: string,
 ): void {
   if (aheadMs === undefined) {
-    const why = `${provider === "Local" ? "a folder" : "this store"} does not tell the time of a server`;
-    checks.skipped("clock", why);
+    const what = provider === "Local" ? "a folder" : "this store";
+    checks.skipped("clock", `${what} does not tell the time of a server`);
     return;
   }
   const seconds = Math.round(Math.abs(aheadMs) / 1000);

@@ -3,14 +3,13 @@ import { quoted } from "../../quoted.js";
 import { probeKey } from "../../snapshots/own-keys.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
-import { withDeadline } from "../../flow/deadline.js";
+import { answer, type AreaChecks, step, wordsOf } from "./check.js";
 
 const PROBE_BYTES = 1024;
 
 /**
- * Puts a small object, reads it back and removes it, whatever happens between. Resolves with how far
- * the object's time is ahead of ours, ms.
+ * Puts a small object, reads it back and always removes it. Resolves with how far the object's time is ahead of the local
+ * clock, ms.
  */
 export async function probeStore(
   checks: AreaChecks,
@@ -24,17 +23,16 @@ export async function probeStore(
   }
   const key = probeKey(randomBytes(8).toString("hex"));
   const bytes = randomBytes(PROBE_BYTES);
-  let there = false;
+  let mayExist = false;
   try {
     const sent = Date.now();
     try {
-      await withDeadline(STEP_MS, signal, (inner) => store.put(key, bytes, { signal: inner }));
-      there = true;
+      await step(signal, (inner) => store.put(key, bytes, { signal: inner }));
+      mayExist = true;
     } catch (error) {
-      // It may have come about all the same, unless it was refused.
-      there = !(error instanceof StoreError) || error.retryable;
-      const { detail, hint } = said(error, store, key);
-      checks.failed("put", detail, hint ?? adviceFor(error));
+      // The object may exist all the same, unless the store rejected it.
+      mayExist = !(error instanceof StoreError) || error.retryable;
+      reportFailure(checks, "put", error, store, key);
       return undefined;
     }
     checks.ok("put", `${PROBE_BYTES} bytes`);
@@ -43,7 +41,7 @@ export async function probeStore(
     await checkGet(checks, store, key, bytes, signal);
     return modified === undefined ? undefined : modified.getTime() + 500 - middle;
   } finally {
-    if (there) await checkDelete(checks, store, key);
+    if (mayExist) await checkDelete(checks, store, key);
   }
 }
 
@@ -54,7 +52,7 @@ async function checkHead(
   signal: AbortSignal,
 ): Promise<Date | undefined> {
   try {
-    const found = await withDeadline(STEP_MS, signal, (inner) => store.head(key, inner));
+    const found = await step(signal, (inner) => store.head(key, inner));
     if (found?.size === PROBE_BYTES) {
       checks.ok("head", `${found.size} bytes`);
       return found.modified;
@@ -65,8 +63,7 @@ async function checkHead(
       "is another program or a cache between here and the store?",
     );
   } catch (error) {
-    const { detail, hint } = said(error, store, key);
-    checks.failed("head", detail, hint ?? adviceFor(error));
+    reportFailure(checks, "head", error, store, key);
   }
   return undefined;
 }
@@ -79,7 +76,7 @@ async function checkGet(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const read = await withDeadline(STEP_MS, signal, async (inner) => {
+    const read = await step(signal, async (inner) => {
       const pieces: Uint8Array[] = [];
       for await (const piece of store.get(key, { signal: inner })) pieces.push(piece);
       return Buffer.concat(pieces);
@@ -93,34 +90,35 @@ async function checkGet(
       );
     }
   } catch (error) {
-    const { detail, hint } = said(error, store, key);
-    checks.failed("get", detail, hint ?? adviceFor(error));
+    reportFailure(checks, "get", error, store, key);
   }
 }
 
-/** Also after an interruption: nothing is to stay behind. */
+/** Removes the probe, even after an interruption. */
 async function checkDelete(checks: AreaChecks, store: SnapStore, key: string): Promise<void> {
   try {
-    await withDeadline(STEP_MS, undefined, (inner) => store.delete(key, inner));
-    const left = await withDeadline(ANSWER_MS, undefined, (inner) => store.head(key, inner));
+    await step(undefined, (inner) => store.delete(key, inner));
+    const left = await answer(undefined, (inner) => store.head(key, inner));
     if (left === undefined) checks.ok("delete", "the probe is gone");
     else checks.failed("delete", `${quoted(key)} is still there`, "remove it by hand");
   } catch (error) {
-    const { detail, hint } = said(error, store, key);
-    const advice = hint ?? adviceFor(error);
-    const more = `remove ${quoted(key)} by hand`;
-    checks.failed("delete", detail, advice === undefined ? more : `${advice}; ${more}`);
+    reportFailure(checks, "delete", error, store, key, `remove ${quoted(key)} by hand`);
   }
 }
 
-/** Without the store and the probe's name, which say nothing. */
-function said(error: unknown, store: SnapStore, key: string) {
+/** Reports an error without the names of the store and the probe. `more` is advice that goes last. */
+function reportFailure(
+  checks: AreaChecks,
+  name: string,
+  error: unknown,
+  store: SnapStore,
+  key: string,
+  more?: string,
+): void {
   const { detail, hint } = wordsOf(error, store.name);
-  return { detail: detail.startsWith(`${key}: `) ? detail.slice(key.length + 2) : detail, hint };
-}
-
-function adviceFor(error: unknown): string | undefined {
-  return error instanceof StoreError ? ADVICE[error.code] : undefined;
+  const advice = hint ?? (error instanceof StoreError ? ADVICE[error.code] : undefined);
+  const short = detail.startsWith(`${key}: `) ? detail.slice(key.length + 2) : detail;
+  checks.failed(name, short, [advice, more].filter(Boolean).join("; ") || undefined);
 }
 
 const ADVICE: Partial<Record<StoreError["code"], string>> = {

@@ -3,16 +3,15 @@ import { StoreError } from "../../snapstore/errors.js";
 import { openStore } from "../../snapstore/open-store.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
-import { ANSWER_MS, STEP_MS, type AreaChecks, wordsOf } from "./check.js";
+import { ANSWER_MS, type AreaChecks, step, wordsOf } from "./check.js";
 import { checkSpace } from "./space.js";
 import { checkClock, checkLock, checkVersioning } from "./store-facts.js";
 import { probeStore } from "./store-probe.js";
-import { withDeadline } from "../../flow/deadline.js";
 
 /**
- * Whether backups can be kept in a store. Resolves with its place, where it could be opened.
+ * Checks whether a store can keep backups. Resolves with its place; undefined when it cannot be opened.
  *
- * @param configure throws when flags, variables and files do not make one
+ * @param configure throws when the settings are not those of a store
  */
 export async function checkStore(
   checks: AreaChecks,
@@ -23,7 +22,7 @@ export async function checkStore(
   let opened: SnapStore;
   try {
     config = configure();
-    opened = await withDeadline(STEP_MS, signal, () => openStore(config));
+    opened = await step(signal, () => openStore(config));
   } catch (error) {
     checks.failedBy("settings", error, "", "check the settings and credentials of the store");
     return undefined;
@@ -31,25 +30,25 @@ export async function checkStore(
   const store = new RetryingStore(opened, {
     attempts: 2,
     callMs: ANSWER_MS,
-    // One that does not answer at all is not waited for twice.
+    // A store that does not answer gets no second try.
     totalMs: ANSWER_MS,
   });
   try {
-    await look(checks, store, config, signal);
+    await examineStore(checks, store, config, signal);
   } finally {
     await store.close();
   }
   return store.place;
 }
 
-async function look(
+async function examineStore(
   checks: AreaChecks,
   store: SnapStore,
   { provider }: StoreConfig,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const page = await withDeadline(STEP_MS, signal, (inner) =>
+    const page = await step(signal, (inner) =>
       store.list("", { shallow: true, limit: 100, signal: inner }),
     );
     const count = page.objects.length + page.folders.length;
@@ -63,19 +62,18 @@ async function look(
     }
   }
   const facts = await factsOf(checks, store, signal);
-  const s3 = ["S3", "ECS", "OCS", "OSS"].includes(provider);
   const modified = await probeStore(checks, store, facts, signal);
   const ahead = facts?.clockAheadMs ?? (HAS_A_CLOCK.includes(provider) ? modified : undefined);
   checkClock(checks, ahead, provider);
   if (facts === undefined) return;
-  if (s3) {
+  if (["S3", "ECS", "OCS", "OSS"].includes(provider)) {
     checkVersioning(checks, facts);
     checkLock(checks, facts);
   }
   if (facts.space !== undefined) checkSpace(checks, "space", facts.space);
 }
 
-/** Those whose time of an object is the server's. */
+/** Providers whose mtime of an object is the time of the server. */
 const HAS_A_CLOCK: readonly string[] = ["ABS", "GCS", "Swift"];
 
 /** Undefined when the store does not answer. */
@@ -85,11 +83,7 @@ async function factsOf(
   signal: AbortSignal,
 ): Promise<StoreFacts | undefined> {
   try {
-    return await withDeadline(
-      STEP_MS,
-      signal,
-      async (inner) => (await store.describe?.(inner)) ?? {},
-    );
+    return await step(signal, async (inner) => (await store.describe?.(inner)) ?? {});
   } catch (error) {
     const { detail } = wordsOf(error, store.name);
     checks.skipped("facts", `the store does not say how it keeps things: ${detail}`);

@@ -8,13 +8,13 @@ import { inspectOriginal } from "./original.js";
 import { passphraseKeys } from "../open/derived-keys.js";
 import { openBackup } from "../open/open-backup.js";
 
-export interface InspectOptions {
+interface InspectOptions {
   readonly location: BackupLocation;
   /** Read METADATA.bin and INDEX.bin only. */
   readonly quick: boolean;
 }
 
-/** Decrypts and checks a backup, and reports what it holds. `complete` is false when it is known to lack something. */
+/** Decrypts and checks a backup, and reports its contents. `complete` is false when it is known to lack something. */
 export async function inspectBackup(
   options: InspectOptions,
   context: OperationContext,
@@ -75,7 +75,7 @@ export async function checkContents(
   const check = new ContentsCheck(backup, reading);
   const { objects, records } = backup.metadata.counts;
   try {
-    // The comparison reads the index beside the archives; its digest is checked on a pass of its own.
+    // The comparison reads the index without its digest, so that is checked first.
     await backup.checkIndex(reading);
     for (let number = 0; number < backup.archives.length; number++) {
       for await (const _ of check.items(number)) {

@@ -5,13 +5,13 @@ import { throwIfAborted } from "../../errors.js";
 import type { OperationContext } from "../context.js";
 import type { OperationEvent } from "../events.js";
 import { SimilarContents } from "./similar-contents.js";
-import { MOST_LINES, placeOf, reportFindings } from "../open/original-objects.js";
+import { MAX_LINES, placeOf, reportFindings } from "../open/original-objects.js";
 
-/** What reading such an archive cannot find out. */
+/** The faults that reading such an archive cannot find. */
 export const ORIGINAL_DOUBT =
   "a pass says that the archive is as it was written, not that the original tool wrote what Ceph held: it can seal one object's bytes under another's name, which nothing in the archive shows; take a new backup with this program";
 
-/** Decrypts all of an archive of the original tool, and reports what of it can be doubted. */
+/** Decrypts all of an archive of the original tool, and reports its contents and doubts. */
 export async function inspectOriginal(
   backup: OriginalBackup,
   context: OperationContext,
@@ -35,8 +35,8 @@ export async function inspectOriginal(
     warn(`${METADATA_NAME} does not name ${found.unknown} of the objects in it`);
   }
   const whole = await reportFindings(backup, report);
-  if (found.suspects > MOST_LINES) {
-    warn(`${found.suspects - MOST_LINES} more objects begin like another`);
+  if (found.suspects > MAX_LINES) {
+    warn(`${found.suspects - MAX_LINES} more objects begin like another`);
   }
   warn(ORIGINAL_DOUBT);
   return { complete: backup.summary.gaps.length === 0 && whole };
@@ -51,7 +51,7 @@ export async function checkOriginal(
   const { signal } = context;
   const backup = await OriginalBackup.open(folder, passphrase, signal);
   try {
-    // Doubts are reported once, by the restore itself or by inspect.
+    // Doubts are reported by the restore itself.
     const report = (event: OperationEvent) => {
       if (event.type === "progress") context.report(event);
     };
@@ -75,13 +75,7 @@ async function readEverything(
   context: Pick<OperationContext, "signal" | "report">,
 ): Promise<Found> {
   const { report, signal } = context;
-  const found: Found = {
-    objects: 0,
-    records: 0,
-    objectBytes: 0,
-    unknown: 0,
-    suspects: 0,
-  };
+  const found: Found = { objects: 0, records: 0, objectBytes: 0, unknown: 0, suspects: 0 };
   const similar = new SimilarContents();
   for (let number = 0; number < backup.summary.archives.length; number++) {
     for await (const item of backup.items(number, { withPrefixes: true, signal })) {
@@ -96,7 +90,7 @@ async function readEverything(
         const place = placeOf(object);
         // A repetition is not another object.
         const alike = occurrence === "first" ? similar.find(place, prefixes) : undefined;
-        if (alike !== undefined && ++found.suspects <= MOST_LINES) {
+        if (alike !== undefined && ++found.suspects <= MAX_LINES) {
           report({ type: "suspects", objects: [alike.other, place], bytes: alike.bytes });
         }
       }

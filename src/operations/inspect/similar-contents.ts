@@ -1,13 +1,13 @@
 import type { ContentPrefix } from "../../archive/original/frame-jobs.js";
 import type { ObjectPlace } from "../events.js";
 
-/** Prefixes that are kept, about 200 bytes each; the oldest are dropped. */
+/** Most prefixes in memory, about 200 bytes each; the oldest are dropped. */
 const REMEMBERED = 500_000;
 
 /**
- * Finds objects that begin with the same bytes: the original tool sealed a read buffer that was in use again, and so
- * wrote the content of one object under the name of another. The lengths stay as they were, so one of the two contents
- * is a prefix of the other.
+ * Finds objects that begin with the same bytes: the original tool could seal a read buffer that was in use again, and so
+ * write the content of one object under the name of another. The lengths stayed, so one of the two contents is a prefix
+ * of the other.
  */
 export class SimilarContents {
   /** The first object that had a prefix. */

@@ -1,7 +1,7 @@
 import { FolderFiles } from "../../archive/backup-files.js";
 import { isOriginal } from "../../archive/original/folder.js";
 import { BackupToolError } from "../../errors.js";
-import { findBases, checkBases } from "../../snapshots/chain.js";
+import { checkBases, findBases } from "../../snapshots/chain.js";
 import { compareSnapshotNames } from "../../snapshots/name.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { SnapshotFiles } from "../../snapshots/snapshot-files.js";
@@ -14,7 +14,7 @@ import type { NamedFiles } from "./named-backup.js";
 import { SeenSnapshots } from "./seen-snapshots.js";
 import { openRetrying } from "./stores.js";
 
-/** Where a backup is. */
+/** The location of a backup. */
 export type BackupLocation =
   | { readonly kind: "folder"; readonly folder: string }
   | {
@@ -25,7 +25,7 @@ export type BackupLocation =
       readonly snapshot: string;
     };
 
-/** The folder, when it holds an archive of the original tool. */
+/** The folder, if it holds an archive of the original tool. */
 export async function originalFolder(location: BackupLocation): Promise<string | undefined> {
   if (location.kind !== "folder" || !(await isOriginal(location.folder))) return undefined;
   return location.folder;
@@ -33,16 +33,16 @@ export async function originalFolder(location: BackupLocation): Promise<string |
 
 /** A backup that was found. */
 export interface LocatedBackup extends NamedFiles {
-  /** Its bases, its own base first; undefined for a folder, which does not know them. */
+  /** Its bases, its own base first; undefined for a folder, where they are not known. */
   bases?(): Promise<NamedFiles[]>;
   /** Throws NO_BASE unless the store has all of them complete; undefined for a folder. */
   checkBases?(): Promise<void>;
-  /** Whether it is in a folder or a Local store, so that reading it twice is cheap. */
+  /** Whether it is in a folder or a Local store: reading it twice is cheap. */
   readonly local: boolean;
   close(): Promise<void>;
 }
 
-/** Throws StoreError, NO_SNAPSHOT. Does not look into a folder. */
+/** Finds a snapshot; does not read a folder. Throws StoreError, NO_SNAPSHOT. */
 export async function locateBackup(
   location: BackupLocation,
   context: StoreContext,
@@ -89,7 +89,7 @@ interface Found {
   readonly found: StoredSnapshot;
 }
 
-/** The newest of all stores, the first of two equal ones. Warns of a store that fails while another answers. */
+/** The newest snapshot of all stores; of equal ones, that of the first. Warns of a store that fails. */
 async function newest(
   stores: readonly SnapStore[],
   snapshot: string,
@@ -102,10 +102,8 @@ async function newest(
     try {
       all.push({ store, found: await chooseSnapshot(store, snapshot, seen, signal) });
     } catch (error) {
-      const other =
-        error instanceof StoreError ||
-        (error instanceof BackupToolError && error.code === "NO_SNAPSHOT");
-      if (!other) throw error;
+      const none = error instanceof BackupToolError && error.code === "NO_SNAPSHOT";
+      if (!none && !(error instanceof StoreError)) throw error;
       failures.push(error);
     }
   }

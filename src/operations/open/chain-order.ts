@@ -2,7 +2,7 @@ import type { BackupReader } from "../../archive/backup-reader.js";
 import { ArchiveError } from "../../archive/errors.js";
 import { UsageError } from "../../errors.js";
 
-/** `others`, as bases of `backup`, its own base first. Throws UsageError when one is missing, DOES_NOT_BELONG. */
+/** Orders the bases of `backup`, its own base first. Throws UsageError when one is missing, DOES_NOT_BELONG. */
 export function orderBases(
   backup: BackupReader,
   others: readonly BackupReader[],
@@ -25,7 +25,7 @@ export function orderBases(
   for (const other of left) {
     throw new ArchiveError(
       "DOES_NOT_BELONG",
-      `the backup in ${other.where} is no base of ${backup.where}`,
+      `the backup in ${other.where} is not a base of ${backup.where}`,
     );
   }
   return bases;

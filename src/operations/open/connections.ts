@@ -2,8 +2,7 @@ import { CephCluster, type CephOptions } from "../../sources/ceph/cluster.js";
 import type { EtcdCluster, EtcdOptions } from "../../sources/etcd/cluster.js";
 
 /**
- * Connections that are made while keys are derived, which takes as long. Awaiting a connection throws what making it
- * threw.
+ * Connections that are made while keys are derived. Each promise rejects with the error of its connect.
  */
 export class Connections {
   readonly etcd: Promise<EtcdCluster> | undefined;

@@ -3,7 +3,7 @@ import { throwIfAborted } from "../../errors.js";
 import { raceAbort } from "../../flow/race-abort.js";
 import type { OperationContext } from "../context.js";
 
-/** Keys of a passphrase; reports a header that asks for much memory or time before that is spent. */
+/** Keys of a passphrase. Reports a header that costs much memory or time before it is spent. */
 export function passphraseKeys(
   passphrase: Uint8Array,
   report: OperationContext["report"],
@@ -12,8 +12,8 @@ export function passphraseKeys(
 }
 
 /**
- * Reports that keys are derived while `open` runs, and how long it took. Rejects as soon as the signal aborts: a
- * derivation cannot be stopped, and ends with the process.
+ * Reports the derivation of keys while `open` runs, and its time. Rejects as soon as the signal aborts: the derivation
+ * cannot be stopped, and ends with the process.
  */
 export async function reportKeyDerivation<T>(
   { report, signal }: Pick<OperationContext, "report" | "signal">,

@@ -6,18 +6,16 @@ import { checkBackupName } from "../../snapshots/name-check.js";
 import type { SnapshotName } from "../../snapshots/name.js";
 import type { OperationContext } from "../context.js";
 
-/** The files of a backup, and its name where they are in a store. */
+/** The files of a backup, and its name if they are in a store. */
 export interface NamedFiles {
   readonly files: BackupFiles;
   readonly name?: SnapshotName | undefined;
 }
 
-/** A chain would repeat the same words for each of its backups. */
+/** Passphrases with a warning: one for all backups of a chain. */
 const warned = new WeakSet<PassphraseKeys>();
 
-/**
- * Opens a backup, and checks that it is the one that its name in the store names. Throws ArchiveError of every code.
- */
+/** Opens a backup, and checks that its name in the store fits. Throws ArchiveError of every code. */
 export async function openNamedBackup(
   { files, name }: NamedFiles,
   passphrase: PassphraseKeys,

@@ -33,19 +33,19 @@ export interface OpenedOriginal {
   close(): Promise<void>;
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly location: BackupLocation;
   readonly passphrase: PassphraseKeys;
   /**
-   * Folders of the bases, in any order (of the original tool: the oldest first); with none, the bases that a store
-   * knows. Undefined: the backup alone.
+   * Folders of the bases, in any order (of the original tool: the oldest first). Empty: the bases in the store. Undefined:
+   * the backup alone.
    */
   readonly bases?: readonly string[];
 }
 
 /**
- * Finds a backup, derives its keys and opens it. Throws ArchiveError of every code, StoreError, NO_SNAPSHOT, and
- * UsageError for a chain with holes.
+ * Finds a backup, derives its keys and opens it. Throws ArchiveError of every code, StoreError, NO_SNAPSHOT, and UsageError
+ * for an incomplete chain.
  */
 export async function openBackup(
   { location, passphrase, bases }: OpenOptions,
@@ -95,7 +95,7 @@ async function openOriginals(
       for (const path of bases) {
         if (!(await isOriginal(path))) {
           throw new UsageError(
-            `${quoted(folder)} is an archive of the original tool, and ${quoted(path)} is none`,
+            `${quoted(folder)} is an archive of the original tool, and ${quoted(path)} is not`,
             { hint: "a chain is of one kind: convert the archives of the original tool first" },
           );
         }
@@ -109,7 +109,7 @@ async function openOriginals(
   }
 }
 
-/** Which backup is read: the user may have named `latest`, or expected another. */
+/** Identifies the backup that is read: the user may have named `latest`, or expect another. */
 export function openedEvent({
   backup,
   bases,

@@ -6,16 +6,16 @@ import { quoted } from "../../quoted.js";
 import type { OperationContext } from "../context.js";
 import type { ObjectPlace } from "../events.js";
 
-/** Messages for each kind of fault; further ones are counted. */
-export const MOST_LINES = 100;
+/** Most messages for each kind of fault; more are only counted. */
+export const MAX_LINES = 100;
 
-/** Bytes that are written before waiting for the writer. */
+/** Bytes to write before waiting for the writer. */
 const PIECE_BYTES = 1 << 20;
 const NONE = new Uint8Array(0);
 
 type ObjectItem = Extract<OriginalItem, { kind: "object" }>;
 
-/** The name of an object; the original tool kept no locators. */
+/** The name of an object; the original tool stored no locators. */
 export function entryNameOf({ object }: ObjectItem): EntryName {
   return { pool: object.pool, namespace: object.namespace, locator: NONE, name: object.name };
 }
@@ -47,8 +47,8 @@ export async function writeOriginalObject(
 }
 
 /**
- * Reports the faults that were found, once all was read. Returns whether the archive held every object that it should,
- * and none with two different contents.
+ * Reports the faults of an archive that was read. Returns whether it holds every object that METADATA.bin names, and none
+ * with two different contents.
  */
 export async function reportFindings(
   backup: OriginalBackup,
@@ -74,10 +74,10 @@ export async function reportFindings(
     warn(`the etcd records of ${folder} are not in order: frames were repeated or changed places`);
   }
   const reason = `${METADATA_NAME} of ${folder} names it`;
-  const missing = times.missing === 0 ? [] : await backup.missing(MOST_LINES);
+  const missing = times.missing === 0 ? [] : await backup.missing(MAX_LINES);
   for (const object of missing) report({ type: "missing", ...placeOf(object), reason });
-  if (times.missing > missing.length)
-    warn(`${times.missing - missing.length} more objects are missing`);
+  const more = times.missing - missing.length;
+  if (more > 0) warn(`${more} more objects are missing`);
   return findings.otherwise === 0 && times.missing === 0;
 }
 

@@ -3,21 +3,21 @@ import { quoted } from "../../quoted.js";
 import type { CephCluster } from "../../sources/ceph/cluster.js";
 
 export interface PoolChoice {
-  /** None: all. */
+  /** Empty: all. */
   readonly includePools: readonly string[];
   readonly skipPools: readonly string[];
 }
 
 /**
- * The pools to back up: all of `includePools`, or all there are, less `skipPools`. Throws UsageError, and CephError when
- * one of them cannot be read whole.
+ * The pools to back up: `includePools`, or all of the cluster, without `skipPools`. Throws UsageError, or CephError when
+ * a cache tier hides objects of one of them.
  */
 export async function choosePools(ceph: CephCluster, choice: PoolChoice): Promise<string[]> {
   const existing = await ceph.listPools();
-  requirePools(existing, [...choice.includePools, ...choice.skipPools]);
+  checkPoolsExist(existing, [...choice.includePools, ...choice.skipPools]);
   const named = choice.includePools.length > 0 ? [...new Set(choice.includePools)] : existing;
   const pools = named.filter((pool) => isCovered(pool, choice));
-  await ceph.requireNoTiers(pools, "read");
+  await ceph.checkTiers(pools, "read");
   return pools;
 }
 
@@ -26,8 +26,8 @@ export function isCovered(pool: string, { includePools, skipPools }: PoolChoice)
   return (includePools.length === 0 || includePools.includes(pool)) && !skipPools.includes(pool);
 }
 
-/** Throws UsageError when the cluster has no pool of one of these names. */
-export function requirePools(existing: readonly string[], wanted: readonly string[]): void {
+/** Throws UsageError when the cluster lacks one of the pools. */
+export function checkPoolsExist(existing: readonly string[], wanted: readonly string[]): void {
   const missing = wanted.filter((pool) => !existing.includes(pool));
   if (missing.length === 0) return;
   const names = missing.map(quoted).join(", ");

@@ -1,12 +1,12 @@
 import type { FailedCall } from "../../snapstore/layers/retry-policy.js";
 import type { OperationContext } from "../context.js";
 
-/** A first failure is not reported unless the wait before the retry is as long as this. */
+/** A first failure is reported when the wait before the retry is this long. */
 const NOTICED_MS = 1_000;
-/** Least time between two reports about one store. */
+/** Shortest time between two reports about a store. */
 const EVERY_MS = 30_000;
 
-/** For `RetryPolicy.onRetry` of one store: reports that its calls are retried: early, and seldom. */
+/** Returns `RetryPolicy.onRetry` of one store, which reports retries now and then. */
 export function retryNotes(report: OperationContext["report"]): (failed: FailedCall) => void {
   let next = Number.NEGATIVE_INFINITY;
   return ({ error, failures, delayMs, mostDelaysMs }) => {

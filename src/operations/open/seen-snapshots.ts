@@ -9,21 +9,21 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { StateFile, StateFileError } from "./state-file.js";
 
-/** Longer than any time; a forged manifest may hold any text. */
-const MOST_TIME_CHARACTERS = 64;
+/** Longer than any time: a forged manifest may hold any text. */
+const MAX_TIME_CHARACTERS = 64;
 
 /** A complete snapshot that a store has shown. */
 export interface SeenSnapshot {
   readonly name: SnapshotName;
-  /** Of the backup. */
+  /** Id of the backup. */
   readonly id: string;
   /** RFC 3339. */
   readonly finishedAt: string;
 }
 
 /**
- * The newest complete snapshot that each store has shown to this user, in a file for each store. A store that shows an
- * older state later causes a warning: deleting snapshots, or restoring an old copy of a store, breaks no seal.
+ * Remembers the newest complete snapshot that each store has shown to this user, in a file per store. A store that later
+ * shows an older state causes a warning: encryption does not reveal deleted snapshots, or an old copy of a store.
  */
 export class SeenSnapshots {
   readonly #context: StoreContext;
@@ -33,7 +33,7 @@ export class SeenSnapshots {
     this.#context = context;
   }
 
-  /** Checks what a store shows against what it showed before. `newest` is its newest complete snapshot. */
+  /** Compares `newest`, the newest complete snapshot of a store, with the remembered one. */
   async check(store: SnapStore, newest: SeenSnapshot | undefined): Promise<void> {
     await this.#update(store, (before) => {
       if (before === undefined || isNewer(newest, before)) return newest;
@@ -44,7 +44,7 @@ export class SeenSnapshots {
     });
   }
 
-  /** Like `check`, where only names are known, perhaps of unfinished snapshots. */
+  /** Like `check`, with a name alone, perhaps of an unfinished snapshot. */
   async checkNames(store: SnapStore, newest: SnapshotName | undefined): Promise<void> {
     await this.#update(store, (before) => {
       if (before === undefined) return before;
@@ -64,7 +64,7 @@ export class SeenSnapshots {
     });
   }
 
-  /** To be called before this program deletes a snapshot: from now on it expects `left` as the newest. */
+  /** Call before this program deletes a snapshot: from then on `left` is the newest. */
   async forget(
     store: SnapStore,
     deleted: SnapshotName,
@@ -145,7 +145,7 @@ export function newestComplete(listed: readonly StoredSnapshot[]): SeenSnapshot 
 /** Undefined unless it is complete. */
 export function seenSnapshot({ name, state, facts }: StoredSnapshot): SeenSnapshot | undefined {
   if (state !== "complete" || facts === undefined) return undefined;
-  return { name, id: facts.id, finishedAt: facts.finishedAt.slice(0, MOST_TIME_CHARACTERS) };
+  return { name, id: facts.id, finishedAt: facts.finishedAt.slice(0, MAX_TIME_CHARACTERS) };
 }
 
 function isNewer(one: SeenSnapshot | undefined, other: SeenSnapshot): boolean {

@@ -12,7 +12,7 @@ export interface StateFolder {
 /** A state file cannot be read, parsed or written. */
 export class StateFileError extends Error {}
 
-/** A small file about one store. It is replaced atomically, so that concurrent runs never read half of it. */
+/** A small file about one store. It is replaced atomically: concurrent runs read all of it or none. */
 export class StateFile {
   readonly path: string;
   readonly #folder: string;

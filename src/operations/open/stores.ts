@@ -5,10 +5,10 @@ import type { StoreRetryPolicy } from "../../snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore } from "../../snapstore/store.js";
 
-/** Tries of one call, the first included: few, since a user waits for the answer. */
+/** Tries of one call, with the first: few, since a user waits for the answer. */
 const ATTEMPTS = 4;
 
-/** Opens a store that retries its calls where that may help. The caller closes it. */
+/** Opens a store that retries its calls. The caller closes it. */
 export async function openRetrying(
   config: StoreConfig,
   policy: Partial<StoreRetryPolicy> = {},
@@ -30,20 +30,29 @@ export async function withStore<T>(
   }
 }
 
-/** Opens two stores. Throws UsageError when they are the same place. */
+/** Likewise with two stores. Throws UsageError when they are in the same place. */
 export function withTwoStores<T>(
   one: StoreConfig,
   other: StoreConfig,
   work: (one: SnapStore, other: SnapStore) => Promise<T>,
   policy?: Partial<StoreRetryPolicy>,
 ): Promise<T> {
-  const distinct = (first: SnapStore, second: SnapStore): Promise<T> => {
-    if (first.place !== second.place) return work(first, second);
-    throw new UsageError(`both stores are the same place: ${first.name}`, {
-      hint: "a second copy has to be somewhere else",
-    });
-  };
   const withOther = (first: SnapStore) =>
-    withStore(other, (second) => distinct(first, second), policy);
+    withStore(
+      other,
+      (second) => {
+        checkDistinct(first, second);
+        return work(first, second);
+      },
+      policy,
+    );
   return withStore(one, withOther, policy);
+}
+
+/** Throws UsageError when two stores are in the same place. */
+export function checkDistinct(one: SnapStore, other: SnapStore | undefined): void {
+  if (one.place !== other?.place) return;
+  throw new UsageError(`both stores are the same place: ${one.name}`, {
+    hint: "a second copy has to be somewhere else",
+  });
 }

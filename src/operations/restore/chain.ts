@@ -7,8 +7,8 @@ import { missingBase } from "./missing-base.js";
 import type { IndexFindings, RestorePlan, RestoreStep } from "./plan.js";
 
 /**
- * A restore of a backup and its bases. With `withIndex` the contents are compared with the index; without it, a backup
- * alone can be restored though its INDEX.bin is damaged.
+ * Plans the restore of a backup and its bases. With `withIndex`, the contents are compared with the index; without it, a
+ * backup alone is restored even if its INDEX.bin is damaged.
  */
 export function planChain(
   opened: OpenedBackup,
@@ -54,7 +54,7 @@ export function planChain(
   };
 }
 
-/** Each object once, and every record of the backups that count. */
+/** Counts each object once, and every record of the backups that {@link etcdDepth} includes. */
 function countItems(
   chain: readonly BackupReader[],
   wanted: { etcd: boolean; ceph: boolean },

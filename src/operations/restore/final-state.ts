@@ -6,8 +6,8 @@ import { mostIndexedObjects } from "../../archive/metadata.js";
 import { ObjectTable } from "../../archive/index/object-table.js";
 
 /**
- * Where the last state of each object of a chain is, so that a restore writes each object once. Of a pool that the
- * newest backup does not cover, the next older backup that covers it decides.
+ * The place of the last state of each object of a chain, so that a restore writes each object once. For a pool that the
+ * newest backup does not cover, the next older backup that covers it counts.
  */
 export class FinalState {
   readonly #table: ObjectTable;
@@ -18,8 +18,8 @@ export class FinalState {
   }
 
   /**
-   * `chain` is newest first. Reads the indexes that it needs, mostly the newest alone, and with `all` the others too, to
-   * check them. Throws DAMAGED, also when an index refers to another chain.
+   * `chain` is newest first. Reads the indexes that it needs, mostly only the newest; with `all`, checks the others too.
+   * Throws DAMAGED, also when an index refers to another chain.
    */
   static async load(
     chain: readonly BackupReader[],
@@ -59,11 +59,7 @@ export class FinalState {
         } else if (item.kind === "object") {
           const pool = known.get(item.pool);
           if (pool === undefined) continue;
-          const { namespace, locator, name } = item;
-          this.#table.set(pool, namespace, locator, name, {
-            ...item,
-            backup: ordinal + item.backup,
-          });
+          this.#table.set(pool, item, { ...item, backup: ordinal + item.backup });
         }
       }
     }
@@ -74,7 +70,7 @@ export class FinalState {
     return this.#slot(object) !== undefined;
   }
 
-  /** Whether the object's last state is the one at this place; `backup` counts from the newest. */
+  /** Whether the last state of the object is at this place; `backup` counts from the newest. */
   isAt(object: EntryName, backup: number, file: number, offset: number): boolean {
     const slot = this.#slot(object);
     if (slot === undefined) return false;
@@ -82,13 +78,13 @@ export class FinalState {
     return entry.backup === backup && entry.file === file && entry.offset === offset;
   }
 
-  #slot({ pool, namespace, locator, name }: EntryName): number | undefined {
-    const ordinal = this.#pools.get(pool);
-    return ordinal === undefined ? undefined : this.#table.find(ordinal, namespace, locator, name);
+  #slot(object: EntryName): number | undefined {
+    const ordinal = this.#pools.get(object.pool);
+    return ordinal === undefined ? undefined : this.#table.find(ordinal, object);
   }
 }
 
-/** How many backups of a chain decide on some pool: mostly the newest alone. */
+/** The number of backups of a chain that count for some pool: mostly the newest alone. */
 function decidingBackups(chain: readonly BackupReader[]): number {
   const seen = new Set<string>();
   let count = 0;
@@ -101,8 +97,8 @@ function decidingBackups(chain: readonly BackupReader[]): number {
 }
 
 /**
- * How many backups of a chain, newest first, hold what etcd held at its end: an incremental over a backup
- * without etcd, or of another cluster, holds all records itself.
+ * The number of backups of a chain, newest first, that make up the last state of etcd: an incremental over a backup
+ * without etcd, or of another cluster, holds all records.
  */
 export function etcdDepth(chain: readonly BackupReader[]): number {
   const newest = chain.findIndex(({ metadata }) => metadata.etcd !== null);

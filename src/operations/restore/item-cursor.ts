@@ -1,7 +1,7 @@
 import type { ArchiveItem, ArchiveItems } from "../../archive/contents.js";
 import type { Chunk } from "../../archive/seal/chunk-reader.js";
 
-/** The items of an ARCHIVE file one at a time: within a batch without waiting, since small objects come by the thousand. */
+/** Takes the items of an ARCHIVE file one by one: within a batch without a promise, for thousands of small objects. */
 export class ItemCursor {
   readonly #batches: AsyncIterator<ArchiveItems>;
   readonly #afterBatch: () => Promise<void>;
@@ -14,13 +14,13 @@ export class ItemCursor {
     this.#afterBatch = afterBatch;
   }
 
-  /** Of the item that was taken last. */
+  /** The chunk of the last item. */
   get chunk(): Chunk {
     if (this.#batch === undefined) throw new Error("no item was taken");
     return this.#batch.chunk;
   }
 
-  /** Goes on to the next batch; false at the end of the file. The chunk of the batch before is released. */
+  /** Goes to the next batch, and releases the chunk of the last one; false at the end of the file. */
   async advance(): Promise<boolean> {
     if (this.#batch !== undefined) await this.#afterBatch();
     const next = await this.#batches.next();
@@ -34,7 +34,7 @@ export class ItemCursor {
     return this.#batch?.items[this.#at++];
   }
 
-  /** Takes the next item, of the next batch where this one is at its end; undefined at the end of the file. */
+  /** Takes the next item, also of the next batch; undefined at the end of the file. */
   async next(): Promise<ArchiveItem | undefined> {
     for (;;) {
       const item = this.take();
@@ -42,7 +42,6 @@ export class ItemCursor {
     }
   }
 
-  /** Ends the reading. */
   async close(): Promise<void> {
     await this.#batches.return?.();
   }

@@ -4,12 +4,12 @@ import type { CephPool } from "../../sources/ceph/pool.js";
 import type { ObjectName } from "../../sources/ceph/types.js";
 import type { ItemCursor } from "./item-cursor.js";
 
-/** The object changed while it was backed up: what was read of it is void. */
+/** The object changed while it was backed up: its items so far are void. */
 export class TornObject extends Error {}
 
 /**
- * Writes an object while it is read: its further pages of omap from `first` on, then its time and its data. Holds a page
- * and a piece at most. Throws TornObject where the archive says that what was written is void.
+ * Writes an object while it is read: further pages of its omap from `first` on, then its mtime and data. Holds one page and
+ * one piece at most. Throws TornObject when the archive makes the object void.
  */
 export async function restoreLargeObject(
   pool: CephPool,
@@ -37,7 +37,7 @@ export async function restoreLargeObject(
     for (;;) {
       const item = await cursor.next();
       if (item?.type !== "data") return;
-      // A copy: the chunk may be used again before the cluster has the piece.
+      // A copy: the chunk may be reused before the cluster has the piece.
       yield [Buffer.from(item.bytes)];
     }
   }

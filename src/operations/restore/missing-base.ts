@@ -8,21 +8,21 @@ import { packNames } from "../../sources/ceph/name-batch.js";
 import { lastRecords } from "../../archive/index/last-records.js";
 import { type RestoreTarget, unlessDenied } from "./target.js";
 
-/** Objects of each pool, and keys, that are looked up in the target. */
+/** Most objects of each pool, and keys, to look up in the target. */
 const SAMPLE = 256;
 
-/** The target lacks what an incremental leaves to its base. */
+/** A warning that the target lacks the base of an incremental. */
 export interface MissingBase {
   readonly message: string;
   /** Names of the settings that the message is about. */
   readonly settings?: readonly string[];
-  /** False where the target may not be read. */
+  /** False when the target cannot be read. */
   readonly certain: boolean;
 }
 
 /**
- * Looks in the target for what an incremental leaves to its base: a sample of the objects and keys of its index that
- * only the base holds. Undefined when the target holds them. Throws DAMAGED for the index, unless `withIndex` is false.
+ * Looks in the target for the base of an incremental: a sample of the objects and keys of its index that only the base
+ * holds. Undefined when the target has them. Throws DAMAGED for the index, unless `withIndex` is false.
  */
 export async function missingBase(
   backup: BackupReader,
@@ -30,7 +30,7 @@ export async function missingBase(
   { withIndex, signal }: { readonly withIndex: boolean; readonly signal: AbortSignal },
 ): Promise<MissingBase | undefined> {
   try {
-    return await lookForBase(backup, target, signal);
+    return await findMissing(backup, target, signal);
   } catch (error) {
     const indexDamaged = error instanceof ArchiveError && error.file === INDEX_NAME;
     if (withIndex || !indexDamaged) throw error;
@@ -39,7 +39,7 @@ export async function missingBase(
   }
 }
 
-async function lookForBase(
+async function findMissing(
   backup: BackupReader,
   target: RestoreTarget,
   signal: AbortSignal,
@@ -97,7 +97,7 @@ class Sample<T> {
   }
 }
 
-/** Of the items that only the base holds; objects by the names of their pools in the backup. */
+/** Samples of the items that only the base holds; objects by the names of their pools in the backup. */
 async function sampleOf(
   backup: BackupReader,
   { etcd, pools }: RestoreTarget,

@@ -10,10 +10,10 @@ import type { ObjectName, WriteObject } from "../../sources/ceph/types.js";
 const WINDOW_BYTES = 24 << 20;
 /** Objects in flight to the cluster. */
 const WINDOW_OBJECTS = 256;
-/** A batch is sent when it holds this much. */
+/** Limits of a batch. */
 const BATCH_OBJECTS = 32;
 const BATCH_BYTES = 4 << 20;
-/** Counted for each object besides its data and attributes: its names and the operation itself. */
+/** Memory of an object beside its data and attributes: its names, and the operation. */
 const OVERHEAD_BYTES = 2048;
 
 interface Batch {
@@ -45,7 +45,7 @@ export class PoolTargets {
     names: ReadonlyMap<string, string>,
     signal: AbortSignal,
   ): Promise<PoolTargets> {
-    await ceph.requireNoTiers([...names.values()], "write");
+    await ceph.checkTiers([...names.values()], "write");
     const pools = new Map<string, CephPool>();
     for (const [from, to] of names) pools.set(from, await ceph.openPool(to));
     return new PoolTargets(pools, signal);
@@ -61,7 +61,7 @@ export class PoolTargets {
     return new Set(this.#pools.values());
   }
 
-  /** Queues an object with so many bytes of data. `done` is called when they are no longer needed. */
+  /** Queues an object with `bytes` of data. `done` is called when its memory is no longer needed. */
   add(pool: CephPool, object: WriteObject, bytes: number, done: () => void): void {
     let batch = this.#batches.get(pool);
     if (batch === undefined) {
@@ -76,13 +76,13 @@ export class PoolTargets {
       this.#send(pool, batch);
   }
 
-  /** Resolves when there is room for more; throws what a write failed with. */
+  /** Resolves when there is room for more; throws the error of a failed write. */
   async ready(): Promise<void> {
     throwIfAborted(this.#signal);
     await this.#window.room();
   }
 
-  /** Sends what is queued and waits for all of it. */
+  /** Sends all queued objects, and waits for them. */
   async drain(): Promise<void> {
     for (const [pool, batch] of this.#batches) this.#send(pool, batch);
     await this.#window.drain();
@@ -95,7 +95,7 @@ export class PoolTargets {
     await this.#window.settled();
   }
 
-  /** Removes objects, after everything queued before. Returns how many there were. */
+  /** Removes objects after all queued writes; returns how many existed. */
   async remove(pool: CephPool, names: readonly ObjectName[]): Promise<number> {
     await this.drain();
     return (await pool.remove(packNames(names), this.#signal)).length;
@@ -113,7 +113,7 @@ export class PoolTargets {
         this.#objects -= batch.objects.length;
       }
       this.written += batch.objects.length;
-      // Not after a failure: an operation may still be taking its bytes from the memory.
+      // Not after a failure: an operation may still read the memory.
       for (const done of batch.done) done();
     });
   }

@@ -5,13 +5,13 @@ import type { OpenedOriginal } from "../open/open-backup.js";
 import { reportFindings } from "../open/original-objects.js";
 import type { RestorePlan, RestoreStep } from "./plan.js";
 
-/** A restore of archives of the original tool, one after the other: they do not say which is the base of which. */
+/** Plans the restore of archives of the original tool, one after the other: they do not name their bases. */
 export function planOriginals(
   { backup, bases }: OpenedOriginal,
   passphrase: PassphraseKeys,
 ): RestorePlan {
   const backups = [backup, ...bases].reverse();
-  // Each holds all records that etcd had, so the newest with any says all.
+  // Each holds all records of etcd, so only the newest with records counts.
   const etcd = backups.findLastIndex(({ summary }) => summary.holdsEtcd);
   return {
     pools: [...new Set(backups.flatMap(({ summary }) => summary.pools))],

@@ -5,38 +5,38 @@ import type { FinalState } from "./final-state.js";
 import type { MissingBase } from "./missing-base.js";
 import type { RestoreTarget } from "./target.js";
 
-/** What a restore reads. */
+/** The backups of a restore, and how to read them. */
 export interface RestorePlan {
-  /** The newest of the backups; archives of the original tool do not say what they are. */
+  /** Event about the newest backup; undefined for archives of the original tool. */
   readonly opened?: OperationEvent | undefined;
   /** Names of the pools in the backups. */
   readonly pools: readonly string[];
   /** The backups, the oldest first. */
   readonly steps: readonly RestoreStep[];
-  /** What the backups are known to lack, for the user. */
+  /** Descriptions of what the backups are known to lack. */
   readonly gaps: readonly string[];
   /** Whether the backups are on this machine. */
   readonly local: boolean;
-  /** Objects and records that will come, for progress: as far as they are known. */
+  /** Number of objects and records to restore, as far as it is known; for progress. */
   count(wanted: { etcd: boolean; ceph: boolean }): number;
-  /** Reads and checks every byte of all backups, and writes nothing. Throws ArchiveError. */
+  /** Reads and checks every byte of all backups. Throws ArchiveError. */
   check(context: OperationContext): Promise<void>;
   /**
-   * Reads each index once before anything is written: they are small beside the archives. `checked` tells that
-   * {@link check} has found them sound. Throws ArchiveError.
+   * Reads each index once before anything is written; they are small beside the archives. `checked` is whether
+   * {@link check} has read them. Throws ArchiveError.
    */
   readIndexes?(
     target: RestoreTarget,
     options: { readonly checked: boolean; readonly signal: AbortSignal },
   ): Promise<IndexFindings>;
-  /** Reports what reading has shown to be wrong, once all was read; returns whether all came. */
+  /** Reports faults that reading has shown, at the end; returns whether the backups are complete. */
   reportFindings?(report: OperationContext["report"]): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** What the indexes of a chain say. */
+/** Facts from the indexes of a chain. */
 export interface IndexFindings {
-  /** Where the last state of each object is; undefined where every object comes once. */
+  /** The place of the last state of each object; undefined when each object comes once. */
   readonly final?: FinalState;
   readonly missingBase?: MissingBase | undefined;
 }
@@ -48,8 +48,8 @@ export interface RestoreStep {
   readonly archives: number;
   /** Whether it is based on the one before. */
   readonly incremental: boolean;
-  /** Whether its records are part of what etcd held last. */
+  /** Whether its records are part of the last state of etcd. */
   readonly withEtcd: boolean;
-  /** What the ARCHIVE file `number` holds; the files are read in their order. Throws ArchiveError. */
+  /** The items of the ARCHIVE file `number`; the files are read in order. Throws ArchiveError. */
   items(number: number, signal: AbortSignal): AsyncIterable<ArchiveItems>;
 }

@@ -14,7 +14,7 @@ export class EtcdTarget {
   #put: Promise<void> = Promise.resolve();
   /** Records that etcd has confirmed. */
   records = 0;
-  /** Records left out because their lease was gone, or are dropped. */
+  /** Records that were left out because their lease had expired, or is dropped. */
   expired = 0;
 
   constructor(etcd: EtcdCluster, policy: LeasePolicy, signal: AbortSignal) {
@@ -27,7 +27,7 @@ export class EtcdTarget {
     for (const { id, grantedTtl } of leases) this.#leases.set(id, grantedTtl);
   }
 
-  /** Resolves when the pipeline has taken them; throws what the pipeline failed with. */
+  /** Resolves when the pipeline has taken the records; throws the error of the pipeline. */
   async put(records: readonly ArchivedRecord[]): Promise<void> {
     const channel = this.#channel ?? this.#start();
     await channel.send([...records]);
@@ -35,12 +35,12 @@ export class EtcdTarget {
 
   /**
    * Removes the keys of records that {@link put} leaves out: a base may have put other values there. Returns how many
-   * there were.
+   * existed.
    */
   async removeLeftOut(records: readonly ArchivedRecord[]): Promise<number> {
     const settings = { policy: this.#policy, leases: this.#leases };
     const keys = records.filter((record) => isLeftOut(record, settings)).map(({ key }) => key);
-    // No put of these keys is in flight: a backup has each key once, and its bases are drained.
+    // No put of these keys is in flight: a backup has each key once, and its bases are restored.
     return keys.length === 0 ? 0 : await this.#etcd.deleteKeys(keys, this.#signal);
   }
 
@@ -49,7 +49,7 @@ export class EtcdTarget {
     return this.#etcd.deleteKeys(keys, this.#signal);
   }
 
-  /** Resolves when everything that was put is in etcd. */
+  /** Resolves when etcd has all records. */
   async drain(): Promise<void> {
     this.#channel?.end();
     this.#channel = undefined;

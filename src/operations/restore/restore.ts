@@ -11,7 +11,7 @@ import type { OperationContext } from "../context.js";
 import { openBackup } from "../open/open-backup.js";
 import { planChain } from "./chain.js";
 import { planOriginals } from "./original.js";
-import { requirePools } from "../open/pool-choice.js";
+import { checkPoolsExist } from "../open/pool-choice.js";
 import { EtcdTarget } from "./records.js";
 import type { RestorePlan } from "./plan.js";
 import { PoolTargets } from "./objects.js";
@@ -19,21 +19,21 @@ import { isTargetEmpty } from "./target.js";
 import { Restorer } from "./restorer.js";
 import { passphraseKeys } from "../open/derived-keys.js";
 
-export interface RestoreOptions {
+interface RestoreOptions {
   readonly location: BackupLocation;
   /**
-   * Of a backup in a folder: folders of the bases below it, in any order (of the original tool: the oldest first);
-   * with none, only what this backup holds is restored. A store knows the bases itself, unless they are named.
+   * Folders of the bases of a backup in a folder, in any order (of the original tool: the oldest first). Empty: this
+   * backup alone, or with its bases if it is in a store.
    */
   readonly withBase: readonly string[];
   readonly etcd?: EtcdOptions | undefined;
   readonly ceph?: CephOptions | undefined;
-  /** Pool in the archive to pool of the target. */
+  /** The pool to restore into, by the pool in the backup. */
   readonly pools: ReadonlyMap<string, string>;
   readonly leases: LeasePolicy;
   /**
-   * Read and check all of the backup before anything is written. Undefined: where it is on this machine and the target
-   * is not empty.
+   * Read and check all of the backup before anything is written. Undefined: if the backup is on this machine and the
+   * target is not empty.
    */
   readonly checkFirst?: boolean | undefined;
 }
@@ -64,7 +64,7 @@ export async function restoreBackup(
     cleanups.push(() => plan.close());
     if (plan.opened !== undefined) report(plan.opened);
     for (const message of plan.gaps) report({ type: "warning", message });
-    requireArchivedPools(plan.pools, [...options.pools.keys()]);
+    checkMappedPools(plan.pools, [...options.pools.keys()]);
 
     if (connections.etcd !== undefined) report({ type: "connecting-etcd" });
     const etcd = await connections.etcd;
@@ -72,7 +72,7 @@ export async function restoreBackup(
     if (connections.ceph !== undefined) {
       report({ type: "connecting-ceph" });
       const ceph = await connections.ceph;
-      requirePools(await ceph.listPools(), [...options.pools.values()]);
+      checkPoolsExist(await ceph.listPools(), [...options.pools.values()]);
       targets = await PoolTargets.open(ceph, options.pools, signal);
     }
     const target = { etcd, pools: targets };
@@ -96,7 +96,7 @@ export async function restoreBackup(
       for (const step of plan.steps) await restorer.restore(step);
     } catch (error) {
       await restorer.abandon(error);
-      throw howFar(error, restorer);
+      throw withProgress(error, restorer);
     }
     const whole = (await plan.reportFindings?.(report)) ?? true;
     report({
@@ -128,8 +128,8 @@ async function checkPlan(plan: RestorePlan, context: OperationContext): Promise<
   }
 }
 
-/** Throws UsageError when a pool that is mapped is in none of the backups. */
-function requireArchivedPools(held: readonly string[], mapped: readonly string[]): void {
+/** Throws UsageError when a mapped pool is in none of the backups. */
+function checkMappedPools(held: readonly string[], mapped: readonly string[]): void {
   const missing = mapped.filter((pool) => !held.includes(pool));
   if (missing.length === 0) return;
   throw new UsageError(`the backup has no pool ${missing.map(quoted).join(", ")}`, {
@@ -137,16 +137,17 @@ function requireArchivedPools(held: readonly string[], mapped: readonly string[]
   });
 }
 
-/** Resolves with `work`; adds to its errors that nothing was restored yet. */
+/** Resolves with `work`; its errors get a hint that nothing was restored yet. */
 async function beforeWriting<T>(work: Promise<T> | undefined): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    throw howFar(error, { objects: 0, restoredRecords: 0 });
+    throw withProgress(error, { objects: 0, restoredRecords: 0 });
   }
 }
 
-function howFar(
+/** Adds what was restored to the hint of an error. */
+function withProgress(
   error: unknown,
   { objects, restoredRecords: records }: Pick<Restorer, "objects" | "restoredRecords">,
 ): unknown {

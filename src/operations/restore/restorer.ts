@@ -20,7 +20,7 @@ const NO_ATTRIBUTES: ObjectAttributes = { xattrs: [], omapHeader: new Uint8Array
 
 type Item<T extends ArchiveItem["type"]> = Extract<ArchiveItem, { type: T }>;
 
-/** An object that is written whole, once all of its data was read. */
+/** An object to write once all of its data was read. */
 interface WholeObject {
   readonly pool: CephPool;
   readonly start: Item<"data-start">;
@@ -29,17 +29,17 @@ interface WholeObject {
   readonly chunks: Set<Chunk>;
 }
 
-/** Writes the items of ARCHIVE files into the pools and into etcd. */
+/** Writes the items of ARCHIVE files into pools and etcd. */
 export class Restorer {
   readonly #targets: PoolTargets | undefined;
   readonly #etcd: EtcdTarget | undefined;
   readonly #final: FinalState | undefined;
   readonly #context: Pick<OperationContext, "report" | "signal">;
-  /** Objects and records that will come, for progress. */
+  /** Objects and records to restore, for progress. */
   readonly #total: number;
   #step: Pick<RestoreStep, "ordinal" | "incremental" | "withEtcd">;
   #file = 0;
-  /** Attributes of an object whose data is to come. */
+  /** Attributes of an object whose data follows. */
   #attributes: Item<"attributes"> | undefined;
   #object: WholeObject | undefined;
   skippedObjects = 0;
@@ -49,17 +49,14 @@ export class Restorer {
   #tornWritten = 0;
 
   constructor(
-    {
-      pools,
-      etcd,
-    }: { readonly pools: PoolTargets | undefined; readonly etcd: EtcdTarget | undefined },
+    targets: { readonly pools: PoolTargets | undefined; readonly etcd: EtcdTarget | undefined },
     final: FinalState | undefined,
     context: Pick<OperationContext, "report" | "signal">,
     total: number,
   ) {
     this.#total = total;
-    this.#targets = pools;
-    this.#etcd = etcd;
+    this.#targets = targets.pools;
+    this.#etcd = targets.etcd;
     this.#final = final;
     this.#context = context;
     this.#step = { ordinal: 0, incremental: false, withEtcd: true };
@@ -78,14 +75,14 @@ export class Restorer {
     return this.#etcd?.expired ?? 0;
   }
 
-  /** Restores all of one backup. Throws what reading it or writing it throws. */
+  /** Restores one backup. Throws the errors of reading and writing. */
   async restore(step: RestoreStep): Promise<void> {
     this.#step = step;
     for (let file = 0; file < step.archives; file++) {
       this.#file = file;
       await this.#archive(step.items(file, this.#context.signal));
     }
-    // A later backup of the chain overrides what this one says of a key or an object.
+    // A later backup of the chain may write the same keys and objects.
     await this.#targets?.drain();
     await this.#etcd?.drain();
   }
@@ -117,7 +114,7 @@ export class Restorer {
     await this.#targets?.abandon();
   }
 
-  /** Returns a promise where the item has to be waited for. */
+  /** Returns a promise if the item takes time. */
   #item(item: ArchiveItem, cursor: ItemCursor): Promise<void> | undefined {
     switch (item.type) {
       case "attributes":
@@ -146,7 +143,7 @@ export class Restorer {
     }
   }
 
-  /** An omap of several pages is written while it is read. */
+  /** Writes an object with an omap of several pages while it is read. */
   #omapPage(page: Item<"omap">, cursor: ItemCursor): Promise<void> | undefined {
     const attributes = this.#attributes;
     const pool = attributes && this.#wanted(page.object, attributes.offset);
@@ -161,7 +158,7 @@ export class Restorer {
     this.#attributes = undefined;
     if (pool !== undefined) {
       this.#object = { pool, start, attributes, pieces: [], chunks: new Set() };
-    } else if (this.#isSkipped(object, offset)) this.skippedObjects++;
+    } else if (this.#isUnmapped(object) && this.#isFinal(object, offset)) this.skippedObjects++;
     return undefined;
   }
 
@@ -201,11 +198,11 @@ export class Restorer {
     });
   }
 
-  /** Takes back what was read last of `object`. */
+  /** Removes the last written state of `object`, which is void. */
   async #torn(object: EntryName): Promise<void> {
     const complete = this.#attributes === undefined;
     this.#attributes = undefined;
-    // Nothing of it was written, or counted, by its attributes alone or because another state is the last.
+    // Nothing was written or counted: only attributes were read, or another state is the last.
     if (!complete || this.#final !== undefined || this.#targets === undefined) return;
     const pool = this.#targets.target(object.pool);
     if (pool === undefined) this.skippedObjects--;
@@ -246,19 +243,14 @@ export class Restorer {
     this.#context.report({ type: "progress", phase: "restore", done, total, unit: "items" });
   }
 
-  /** The pool to restore an object into, when this state of it is the last. */
+  /** The pool to restore an object into; undefined when this state is not its last. */
   #wanted(name: EntryName, offset: number): CephPool | undefined {
     const pool = this.#targets?.target(name.pool);
     return pool !== undefined && this.#isFinal(name, offset) ? pool : undefined;
   }
 
-  #isSkipped(name: EntryName, offset: number): boolean {
-    const targets = this.#targets;
-    return (
-      targets !== undefined &&
-      targets.target(name.pool) === undefined &&
-      this.#isFinal(name, offset)
-    );
+  #isUnmapped({ pool }: EntryName): boolean {
+    return this.#targets !== undefined && this.#targets.target(pool) === undefined;
   }
 
   #isFinal(name: EntryName, offset: number): boolean {

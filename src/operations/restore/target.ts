@@ -3,26 +3,25 @@ import type { EtcdCluster } from "../../sources/etcd/cluster.js";
 import { EtcdError } from "../../sources/etcd/errors.js";
 import type { PoolTargets } from "./objects.js";
 
-/** What a restore writes into; a part that is skipped is undefined. */
+/** The target of a restore; a skipped part is undefined. */
 export interface RestoreTarget {
   readonly etcd?: EtcdCluster | undefined;
   readonly pools?: PoolTargets | undefined;
 }
 
-/** Whether etcd and all pools are empty. A target that may not be read counts as not empty. */
+/** Whether etcd and all pools are empty. A target that denies reading counts as not empty. */
 export async function isTargetEmpty(
   { etcd, pools }: RestoreTarget,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (etcd !== undefined && (await unlessDenied(() => etcd.hasKeys(signal))) !== false)
-    return false;
+  if ((await unlessDenied(async () => etcd?.hasKeys(signal) ?? false)) !== false) return false;
   for (const pool of pools?.pools() ?? []) {
     if ((await unlessDenied(() => pool.hasObjects(signal))) !== false) return false;
   }
   return true;
 }
 
-/** Undefined where reading is denied: a restore needs to write only. */
+/** Undefined when reading is denied: a restore needs only to write. */
 export async function unlessDenied<T>(work: () => Promise<T> | undefined): Promise<T | undefined> {
   try {
     return await work();

@@ -12,7 +12,7 @@ export interface CopyOptions extends Omit<CopySettings, "signal"> {
   readonly target: StoreConfig;
 }
 
-/** Copies snapshots from one store to another, once. Resolves with how many are not as they should be. */
+/** Copies snapshots from one store to another. Resolves with the number of failed snapshots. */
 export function copySnapshots(options: CopyOptions, context: StoreContext): Promise<number> {
   const { signal, report } = context;
   const seen = new SeenSnapshots(context);

@@ -6,7 +6,7 @@ import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
 
-export interface SnapshotDeleteOptions {
+interface SnapshotDeleteOptions {
   readonly store: StoreConfig;
   readonly snapshot: string;
   /** Report what would be deleted, and delete nothing. */

@@ -1,6 +1,4 @@
-/** What the operations on snapstores have to say while they run. */
-
-export type SnapshotStateName = "complete" | "unfinished" | "damaged" | "absent";
+type SnapshotStateName = "complete" | "unfinished" | "damaged" | "absent";
 
 /** One snapshot in a listing. */
 export interface SnapshotRow {
@@ -8,10 +6,10 @@ export interface SnapshotRow {
   key: string;
   name: string;
   kind: "full" | "incremental";
-  /** RFC 3339; when the backup was begun. */
+  /** Start of the backup, RFC 3339. */
   time: string;
   ageSeconds: number;
-  /** Of etcd; both 0 without it. */
+  /** Revisions of etcd; both 0 without it. */
   firstRevision: number;
   lastRevision: number;
   /** Of the manifest, where it can be read. */
@@ -19,16 +17,17 @@ export interface SnapshotRow {
   finishedAt?: string;
   /** Id of the base of an incremental. */
   base?: string;
-  /** Its name in the stores, or `missing`. */
+  /** Name of the base in the stores, or `missing`. */
   baseName?: string;
   files: number;
   bytes: number;
   primary: SnapshotStateName;
-  /** Only where there are two stores. */
+  /** Absent with one store. */
   secondary?: SnapshotStateName;
   problem?: string;
 }
 
+/** Events of operations on stores. */
 export type SnapshotEvent =
   /** A call of a store failed and is retried, with waits of at most `forMs` milliseconds in sum. */
   | { type: "store-retrying"; store: string; reason: string; forMs: number }
@@ -39,10 +38,10 @@ export type SnapshotEvent =
       snapshot: string;
       key: string;
       store: string;
-      /** Absent when there is none, or when it was left behind. */
+      /** Absent without one, or when it was left behind. */
       secondary?: string;
     }
-  /** The backup that is read. */
+  /** The snapshot that is read. */
   | { type: "snapshot-chosen"; snapshot: string; store: string }
   | { type: "snapshots"; count: number }
   | ({ type: "snapshot" } & SnapshotRow)
@@ -71,7 +70,7 @@ export type SnapshotEvent =
   | {
       type: "snapshot-copied";
       snapshot: string;
-      /** Repaired: its name held something else, or only a part. */
+      /** Repaired: another snapshot, or a part of it, had its name. */
       outcome: "copied" | "repaired" | "present";
       files: number;
       bytes: number;

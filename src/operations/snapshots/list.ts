@@ -8,10 +8,10 @@ import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import type { SnapshotRow } from "./events.js";
 import { withStore, withTwoStores } from "../open/stores.js";
 
-export interface SnapshotListOptions {
+interface SnapshotListOptions {
   readonly primary: StoreConfig;
   readonly secondary?: StoreConfig | undefined;
-  /** To count ages from. */
+  /** The time that ages are counted from. */
   readonly now: Date;
 }
 
@@ -53,7 +53,7 @@ export async function listStoredSnapshots(
   });
 }
 
-/** One store out of reach is no reason to say nothing about the other. */
+/** The list, or an error: the other store is listed all the same. */
 async function attempt(
   list: () => Promise<StoredSnapshot[]>,
 ): Promise<{ listed?: Listed; error?: BackupToolError }> {
@@ -78,7 +78,7 @@ function* rowsOf(
   for (const { facts, name } of [...primary, ...(secondary ?? [])]) {
     if (facts !== undefined) byId.set(facts.id, name.text);
   }
-  const twice = new Map([...sameBackups(secondary ?? []), ...sameBackups(primary)]);
+  const repeated = new Map([...sameBackups(secondary ?? []), ...sameBackups(primary)]);
   for (const name of [...names.values()].sort(compareSnapshotNames)) {
     const [one, other] = [first.get(name.text), second.get(name.text)];
     const facts = one?.facts ?? other?.facts;
@@ -87,7 +87,7 @@ function* rowsOf(
       one?.facts !== undefined && other?.facts !== undefined && one.facts.id !== other.facts.id;
     const problem = differ
       ? "the two stores hold different backups"
-      : (one?.problem ?? other?.problem ?? twice.get(name.text));
+      : (one?.problem ?? other?.problem ?? repeated.get(name.text));
     yield {
       key: snapshotKey(directory, name),
       name: name.text,
@@ -108,7 +108,7 @@ function* rowsOf(
   }
 }
 
-/** What is wrong with names of one store that have the same backup: it was made under one of them. */
+/** The problems of names in one store with the same backup, which was made under one of them. */
 function* sameBackups(listed: readonly StoredSnapshot[]): Generator<[string, string]> {
   const byId = new Map<string, string>();
   for (const { facts, name } of listed) {

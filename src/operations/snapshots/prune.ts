@@ -5,14 +5,14 @@ import type { StoreContext } from "../context.js";
 import { newestComplete, type SeenSnapshot, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
 
-export interface SnapshotPruneOptions {
+interface SnapshotPruneOptions {
   readonly store: StoreConfig;
-  /** Nothing that was written to since then is touched. */
+  /** Snapshots with later writes are kept. */
   readonly olderThan: Date;
   readonly dryRun: boolean;
 }
 
-/** Removes what broken-off backups and copies left in a store. */
+/** Removes what interrupted backups and copies left in a store. */
 export function pruneStoredLeftOvers(
   { store: config, olderThan, dryRun }: SnapshotPruneOptions,
   context: StoreContext,
@@ -39,7 +39,7 @@ export function pruneStoredLeftOvers(
         report({ type: "warning", message: `${text} is unfinished and kept: ${message}` }),
       onKept: ({ text }) => report({ type: "snapshot-kept", snapshot: text, ...place }),
     });
-    // What was seen complete may have lost its manifest to a deletion that was broken off.
+    // A complete snapshot may have lost its manifest to an interrupted deletion.
     for (const name of dryRun ? [] : gone) await seen.forget(store, name, newest);
     if (!dryRun) report({ type: "uploads-aborted", ...place, count });
   });

@@ -7,14 +7,14 @@ import type { StoreContext } from "../context.js";
 import { SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
 
-export interface SnapshotVerifyOptions {
+interface SnapshotVerifyOptions {
   readonly store: StoreConfig;
   /** A name, or `latest`. */
   readonly snapshot: string;
   readonly selection: ReadSelection;
 }
 
-/** Reports what is wrong with a snapshot; resolves with how many files are damaged. */
+/** Verifies a snapshot; resolves with the number of damaged files. */
 export function verifyStoredSnapshot(
   options: SnapshotVerifyOptions,
   context: StoreContext,

@@ -4,10 +4,10 @@ import { CephError, type CephErrorContext, ECANCELED } from "./errors.js";
 import type { Callback } from "./librados.js";
 
 /**
- * Makes a call of the binding; resolves with its result. When the signal aborts, this rejects at once, and the call goes
- * on for a moment.
+ * Makes a call of the binding; resolves with its result. When the signal aborts, it rejects at once, and the call goes on
+ * for a moment.
  *
- * @param context of the error that a negative errno is thrown as
+ * @param context of the CephError for a negative errno
  * @throws CephError, InterruptedError
  */
 export async function callBinding<Result>(

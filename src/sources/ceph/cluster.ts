@@ -3,7 +3,7 @@ import { quoted } from "../../quoted.js";
 import { SharedMemory } from "../../threads/shared-memory.js";
 import { callBinding } from "./binding-call.js";
 import { checkReadable, connectFailure } from "./connect-failure.js";
-import { type CephOptions, connectSettings } from "./connect-settings.js";
+import { type CephOptions, connectSettings, userName } from "./connect-settings.js";
 import { CephError } from "./errors.js";
 import {
   type Callback,
@@ -13,8 +13,7 @@ import {
   type PoolStats,
 } from "./librados.js";
 import { CephPool } from "./pool.js";
-import { creationTimes } from "./pool-times.js";
-import { checkTiers, type TierUse } from "./tiers.js";
+import { checkTiers, creationTimes, type TierUse } from "./pool-details.js";
 
 export type { CephOptions } from "./connect-settings.js";
 
@@ -35,11 +34,11 @@ export class CephCluster {
   /** @throws CephError, InterruptedError */
   static async connect(options: CephOptions, signal: AbortSignal): Promise<CephCluster> {
     throwIfAborted(signal);
-    const { conf, keyring, user = "admin", cluster = "ceph" } = options;
+    const { conf, keyring, cluster = "ceph" } = options;
     await checkReadable("configuration file", conf, "cephconf");
     if (keyring !== undefined) await checkReadable("keyring", keyring, "keyring");
-    const fullUser = user.includes(".") ? user : `client.${user}`;
-    const request = { user: fullUser, cluster, conf, settings: connectSettings(options) };
+    const user = userName(options.user);
+    const request = { user, cluster, conf, settings: connectSettings(options) };
     const native = newLibradosCluster();
     try {
       const fsid = await callBinding<string>(signal, { operation: "connect" }, (done) =>
@@ -48,7 +47,7 @@ export class CephCluster {
       return new CephCluster(native, fsid, signal);
     } catch (error) {
       native.close();
-      throw error instanceof CephError ? connectFailure(error, fullUser, conf) : error;
+      throw error instanceof CephError ? connectFailure(error, user, conf) : error;
     }
   }
 
@@ -58,8 +57,8 @@ export class CephCluster {
   }
 
   /**
-   * What the cluster last counted in each of these pools that exists; clones of snapshots count as well. Counts reach
-   * the monitors through a manager, seconds late, and without a manager there are none: they serve for progress alone.
+   * The last counts of the cluster for those of these pools that exist; clones of snapshots count too. Counts come from a
+   * manager, seconds late, and there are none without one: use them for progress only.
    */
   poolStats(names: readonly string[], signal: AbortSignal): Promise<readonly PoolStats[]> {
     const context = { operation: "count the objects of pools" };
@@ -69,23 +68,23 @@ export class CephCluster {
   }
 
   /**
-   * Checks for cache tiers: a listing has the names of one pool, while reads and writes go through its tier.
+   * Checks for cache tiers: a listing has the names of one pool, but reads and writes go through its tier.
    *
-   * @throws CephError `CEPH_CACHE_TIER` when `use` of one of the pools would miss what is in a tier
+   * @throws CephError `CEPH_CACHE_TIER` when `use` of one of the pools would miss objects in a tier
    */
-  async requireNoTiers(pools: readonly string[], use: TierUse): Promise<void> {
+  async checkTiers(pools: readonly string[], use: TierUse): Promise<void> {
     const start = (done: Callback<string>) => this.#native.poolTiers(pools, done);
     checkTiers(JSON.parse(await this.#call("look for cache tiers", start)), pools, use);
   }
 
   /**
-   * When each pool was created, by its id: microseconds since 1970. Pools are missing where the monitors have no time, or
-   * do not give it to this user.
+   * Creation times of pools by id, microseconds since 1970. Pools are missing where the monitors have no time, or deny it to
+   * this user.
    */
   async poolsCreated(): Promise<Map<number, number>> {
     const start = (done: Callback<string>) => this.#native.poolDetails(done);
     try {
-      return creationTimes(JSON.parse(await this.#call("look when the pools were made", start)));
+      return creationTimes(JSON.parse(await this.#call("read when the pools were created", start)));
     } catch (error) {
       if (error instanceof CephError && error.code === "CEPH_DENIED") return new Map();
       throw error;
@@ -111,10 +110,11 @@ export class CephCluster {
     }
   }
 
-  /** Interrupts what is under way. */
+  /** Ends calls that are under way with InterruptedError. */
   async close(): Promise<void> {
     this.#native.close();
   }
+
   #call<Result>(operation: string, start: (done: Callback<Result>) => void): Promise<Result> {
     return callBinding(this.#signal, { operation }, start);
   }

@@ -3,8 +3,7 @@ import { quoted } from "../../quoted.js";
 import { CephError } from "./errors.js";
 
 /**
- * Checks a file that librados is to read. It must be a regular one: from a pipe librados reads nothing once a process
- * writes to it.
+ * Checks a file for librados. It must be a regular file: librados reads nothing from a pipe.
  *
  * @throws CephError `CEPH_CONNECT`
  */

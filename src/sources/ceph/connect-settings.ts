@@ -1,4 +1,4 @@
-/** How to reach a Ceph cluster, in the terms of the `ceph` program. */
+/** How to connect to Ceph, in the terms of the `ceph` program. */
 export interface CephOptions {
   /** Path of ceph.conf. */
   readonly conf: string;
@@ -14,7 +14,12 @@ export interface CephOptions {
   readonly connectTimeoutSeconds?: number | undefined;
 }
 
-export type Setting = readonly [option: string, value: string];
+/** `client.admin` of `admin`, which is the default. */
+export function userName(user = "admin"): string {
+  return user.includes(".") ? user : `client.${user}`;
+}
+
+type Setting = readonly [option: string, value: string];
 
 /** The options of librados that differ from its defaults and from ceph.conf. */
 export function connectSettings(options: CephOptions): readonly Setting[] {
@@ -30,7 +35,7 @@ export function connectSettings(options: CephOptions): readonly Setting[] {
     ["err_to_stderr", "false"],
     ["log_file", ""],
     ["admin_socket", ""],
-    // Operations in flight may take half of the default: more is more memory than this program means to use.
+    // Half of the default, to bound the memory of operations in flight.
     ["objecter_inflight_op_bytes", `${128 << 20}`],
     ...(keyring === undefined ? [] : ([["keyring", keyring]] as const)),
   ];
@@ -39,9 +44,9 @@ export function connectSettings(options: CephOptions): readonly Setting[] {
 /**
  * How soon librados notices that a firewall dropped a connection; by default after 15 minutes or more.
  *
- * A connection without an answer for three quarters of an operation's time is replaced, and what is under way is sent
- * again; OSDs recognise what they have already. Bytes that are sent do not count as an answer, so the time must be long
- * enough for a slow upload. A connection that was idle for half of that time is replaced when it is next needed.
+ * A connection without an answer for three quarters of an operation's time is replaced, and operations in flight are sent
+ * again; OSDs recognise repeated ones. Sent bytes do not count as an answer, so the time must be long enough for a slow
+ * upload. A connection that was idle for half of that time is replaced when it is next needed.
  *
  * Monitors are pinged, more often where the time of an operation is short.
  */

@@ -8,7 +8,7 @@ export type CephErrorCode =
   | "CEPH_CONNECT"
   /** The pool does not exist, or was removed. */
   | "CEPH_POOL_NOT_FOUND"
-  /** No answer in the time allowed. */
+  /** No answer in time. */
   | "CEPH_TIMEOUT"
   /** The cluster or the pool is full, or a quota is reached. */
   | "CEPH_FULL"
@@ -27,7 +27,7 @@ export type CephErrorCode =
   /** Any other error of the cluster. */
   | "CEPH_IO";
 
-/** What failed. */
+/** The operation that failed. */
 export interface CephErrorContext {
   /** Such as `list objects`. */
   readonly operation: string;
@@ -95,7 +95,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     "see `ceph health detail`: OSDs may be down, or the cluster or a pool full; a longer timeout may help",
     "ceph-timeout",
   ],
-  // Of a pool: callers treat an absent object by themselves.
+  // For a pool: callers handle ENOENT of an object.
   ENOENT: ["CEPH_POOL_NOT_FOUND", "the pool does not exist any more", "see `ceph osd pool ls`"],
   ENOSPC: ["CEPH_FULL", "the cluster is full", "see `ceph df` and `ceph health detail`"],
   EDQUOT: ["CEPH_FULL", "the quota of the pool is reached", "see `ceph osd pool get-quota`"],

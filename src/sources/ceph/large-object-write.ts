@@ -1,7 +1,6 @@
 import { CallWindow } from "../../flow/call-window.js";
-import type { WriteMode } from "./librados.js";
+import type { PoolHandle, WriteMode } from "./librados.js";
 import { REPLACE, writeObjects } from "./object-writes.js";
-import type { PoolHandle } from "./pool-handle.js";
 import type { ObjectContents, ObjectName, Pair } from "./types.js";
 
 /** An object that takes more than one write operation. */
@@ -19,7 +18,7 @@ export interface LargeObject {
 
 /** Well below osd_max_write_size, 90 MB by default. */
 const OPERATION_BYTES = 4 << 20;
-/** RADOS keeps the order of the writes of one client to one object, so they need not wait for each other. */
+/** RADOS keeps the order of the writes of one client to one object, so several can be in flight. */
 const IN_FLIGHT = 4;
 
 const ADD: WriteMode = { replace: false, offset: 0 };
@@ -32,8 +31,8 @@ const NOTHING: Omit<ObjectContents, "mtime"> = {
 };
 
 /**
- * Replaces an object. The first operation takes away all that it had, the others add to it. Each sets the mtime; the
- * last one must set the right one.
+ * Replaces an object. The first operation removes its old contents, the others add to it. Each sets the mtime, so the last
+ * must set the right one.
  */
 export async function writeLargeObject(
   pool: PoolHandle,
@@ -44,7 +43,7 @@ export async function writeLargeObject(
   const send = (contents: ObjectContents, mode: WriteMode): Promise<void> =>
     window.add(() => writeObjects(pool, [{ ...name, ...contents }], mode, signal));
   let mode = REPLACE;
-  // Held back until more pairs or the mtime are here: it may be the last operation.
+  // Sent once more pairs or the mtime have arrived: it may be the last operation.
   let held: Omit<ObjectContents, "mtime"> = { ...NOTHING, xattrs, omapHeader };
   for await (const page of omap) {
     // RADOS rejects an operation that sets nothing but the mtime.

@@ -1,25 +1,26 @@
 import { hasFunctions, loadAddon } from "../../native-addon.js";
+import type { SharedMemory } from "../../threads/shared-memory.js";
 import { CephError } from "./errors.js";
 import type { NameBatch, ObjectContents, StatBatch } from "./types.js";
 
 /**
- * The end of each call: 0 and its result, or a negative errno alone. Called once, never before the call has returned,
- * but for `ECANCELED` when the connection is closed already.
+ * Called once at the end of each call: with 0 and the result, or with a negative errno. Never before the call returns,
+ * except with `ECANCELED` on a closed connection.
  */
 export type Callback<Result> = (code: number, result?: Result) => void;
 
-/** Names of objects as the binding takes and gives them. */
+/** Names of objects in the form of the binding. */
 export type PackedNames = Omit<NameBatch, "count">;
 
 /** How to connect; `settings` replace those of the file `conf`. */
-export interface ConnectRequest {
+interface ConnectRequest {
   readonly user: string;
   readonly cluster: string;
   readonly conf: string;
   readonly settings: readonly (readonly [option: string, value: string])[];
 }
 
-/** About how much a pool holds. */
+/** Approximate counts of a pool. */
 export interface PoolStats {
   readonly name: string;
   readonly objects: number;
@@ -27,16 +28,24 @@ export interface PoolStats {
 }
 
 export interface OpenPool {
-  /** The pool for the calls of this connection. */
+  /** The number of the pool in calls of this connection. */
   readonly number: number;
   /** Bytes; all appends to an object but the last must be multiples of it. 0 or 1: no restriction. */
   readonly alignment: number;
-  /** The id that the cluster gives to no other pool. */
+  /** The unique id of the pool in the cluster. */
   readonly id: number;
 }
 
+/** A pool that is open on a connection. */
+export interface PoolHandle extends OpenPool {
+  readonly native: LibradosCluster;
+  readonly name: string;
+  /** For pages of large objects; shared by all pools of the connection. */
+  readonly memory: SharedMemory;
+}
+
 /** Asks for about `count` names of one of `slices` equal parts of a pool. */
-export interface ListRequest {
+interface ListRequest {
   readonly slice: number;
   readonly slices: number;
   /** Where the page starts: empty, or `next` of the page before. */
@@ -50,7 +59,7 @@ export interface ListPage {
   readonly next: string;
 }
 
-/** What to read of each object, beside its state. */
+/** What to read of each object, beside its stat. */
 export interface ReadRequest {
   /** Whether to read xattrs, the omap's header, and the entry under the empty omap key, which no page has. */
   readonly attributes: boolean;
@@ -75,18 +84,18 @@ export interface ReadAttributes {
 export interface ReadBatch extends StatBatch {
   /** Bytes. */
   readonly dataLength: Float64Array;
-  /** Empty at the index of an object that has none of those that were asked for. */
+  /** Undefined for an object without any of the requested attributes. */
   readonly attributes: readonly (ReadAttributes | undefined)[];
 }
 
-/** Whether an object is replaced with all that it had, or data, xattrs and omap entries are added. */
+/** Whether an object is replaced, or data, xattrs and omap entries are added to it. */
 export interface WriteMode {
   readonly replace: boolean;
   /** Where the data goes, bytes. */
   readonly offset: number;
 }
 
-/** The class `Cluster` of `native/rados`: a connection. All calls return at once, but `close`. */
+/** The class `Cluster` of `native/rados`: a connection. All calls but `close` return at once. */
 export interface LibradosCluster {
   /** The result is the cluster's fsid. */
   connect(request: ConnectRequest, done: Callback<string>): void;
@@ -95,13 +104,13 @@ export interface LibradosCluster {
   poolStats(names: readonly string[], done: Callback<readonly PoolStats[]>): void;
   /** The result is that of `ceph osd pool ls detail`, as JSON. */
   poolDetails(done: Callback<string>): void;
-  /** Likewise; `[]` when no pool of `names` has a cache tier or is one, which takes no question to the monitors. */
+  /** Likewise; `[]`, without a call of the monitors, when no pool of `names` has a cache tier or is one. */
   poolTiers(names: readonly string[], done: Callback<string>): void;
   openPool(name: string, done: Callback<OpenPool>): void;
   closePool(pool: number): void;
   listObjects(pool: number, request: ListRequest, done: Callback<ListPage>): void;
   stat(pool: number, names: PackedNames, done: Callback<StatBatch>): void;
-  /** Counts the objects that are deleted, while snapshots keep a state of them. */
+  /** Counts objects that are deleted but kept by snapshots. */
   countOnlyClones(pool: number, names: PackedNames, done: Callback<number>): void;
   /** The memory of `request` is written to until the call ends. */
   read(pool: number, names: PackedNames, request: ReadRequest, done: Callback<ReadBatch>): void;
@@ -126,7 +135,7 @@ interface Binding {
   readonly version: string;
 }
 
-/** The version of all that is declared above. `native/rados/addon.cc` has the same number. */
+/** The version of the declarations above; `native/rados/addon.cc` has the same number. */
 const INTERFACE = 1;
 
 function isBinding(addon: unknown): addon is Binding {

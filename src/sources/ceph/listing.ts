@@ -1,12 +1,11 @@
 import { callBinding } from "./binding-call.js";
-import type { ListPage } from "./librados.js";
-import type { PoolHandle } from "./pool-handle.js";
+import type { ListPage, PoolHandle } from "./librados.js";
 import type { NameBatch } from "./types.js";
 
 export interface ListOptions {
   /** Parts of the pool that are listed in parallel. */
   readonly slices: number;
-  /** Names of a page, about. */
+  /** Approximate number of names in a page. */
   readonly pageSize: number;
   readonly signal: AbortSignal;
 }

@@ -1,6 +1,6 @@
 import type { NameBatch, ObjectName } from "./types.js";
 
-/** Name `index`; its parts are views on the batch. */
+/** Name `index` of a batch; its parts are views. */
 export function nameAt(batch: NameBatch, index: number): ObjectName {
   const { bytes, offsets } = batch;
   const at = 3 * index;

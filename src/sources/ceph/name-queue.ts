@@ -1,7 +1,7 @@
 import { sliceNames } from "./name-batch.js";
 import type { NameBatch } from "./types.js";
 
-/** Takes names from batches, as many at a time as the caller wants. Fetches the next batch in the background. */
+/** A queue of names from batches. Fetches the next batch in the background. */
 export class NameQueue {
   readonly #batches: AsyncIterator<NameBatch>;
   readonly #onChange: () => void;
@@ -27,7 +27,7 @@ export class NameQueue {
     return this.#isAtEnd && this.#batch === undefined;
   }
 
-  /** Up to `count` names. Undefined when none have arrived; then they are fetched. */
+  /** Up to `count` names. Undefined when none have arrived; they are then fetched. */
   take(count: number): NameBatch | undefined {
     const batch = this.#batch;
     if (batch === undefined) {
@@ -40,7 +40,7 @@ export class NameQueue {
     return sliceNames(batch, from, this.#taken);
   }
 
-  /** Stops what the names come from. */
+  /** Stops the source of the names. */
   async close(): Promise<void> {
     await this.#batches.return?.();
   }

@@ -2,14 +2,12 @@ import { orderedWindow } from "../../flow/ordered-window.js";
 import { quoted } from "../../quoted.js";
 import { callBinding } from "./binding-call.js";
 import { CephError, ENOENT } from "./errors.js";
-import type { ReadAttributes, ReadBatch, ReadRequest } from "./librados.js";
+import type { PoolHandle, ReadAttributes, ReadBatch, ReadRequest } from "./librados.js";
 import { packNames } from "./name-batch.js";
-import { FIRST_PAIRS, pairsInPage } from "./omap-page.js";
-import { memoryOf, pairsOf } from "./pairs.js";
-import type { PoolHandle } from "./pool-handle.js";
+import { FIRST_PAIRS, memoryOf, pairsInPage, pairsOf } from "./pairs.js";
 import type { ObjectName, Pair, SharedBytes } from "./types.js";
 
-/** A part of an object that was read before, at a version. */
+/** The version of an object whose first part was read. */
 export interface ObjectPart {
   readonly version: bigint;
   readonly signal: AbortSignal;
@@ -20,7 +18,7 @@ const PAGE_BYTES = 4 << 20;
 const PAGES = 5;
 
 /**
- * Pages of data from `offset` to `size`. Each has memory of its own until it is released.
+ * Pages of data from `offset` to `size`. Each has its own memory until it is released.
  *
  * @throws CephError `CEPH_OBJECT_CHANGED` when the object is not at `version` any more
  */

@@ -1,10 +1,9 @@
 import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { Waiters } from "../../flow/waiters.js";
 import { callBinding } from "./binding-call.js";
-import type { ReadBatch } from "./librados.js";
+import type { PoolHandle, ReadBatch } from "./librados.js";
 import { NameQueue } from "./name-queue.js";
 import { memoryOfAttributes } from "./pairs.js";
-import type { PoolHandle } from "./pool-handle.js";
 import { type GroupAnswer, type GroupRequest, openAnswer } from "./read-group.js";
 import { ReadSizes } from "./read-sizes.js";
 import { SLAB_BYTES, SlabPool } from "./slab-pool.js";
@@ -12,8 +11,8 @@ import type { NameBatch, ReadGroup } from "./types.js";
 
 export interface ReadOptions {
   /**
-   * Memory for the data of objects that were read and not yet released, about. Attributes of objects that are being read,
-   * or not yet yielded, may take half as much.
+   * Approximate memory for the data of objects that were read and not released. Attributes of objects in flight, or not
+   * yet yielded, may take half as much.
    */
   readonly memoryBytes: number;
   readonly signal: AbortSignal;
@@ -21,17 +20,17 @@ export interface ReadOptions {
 
 /** Objects of a group. */
 const GROUP_OBJECTS = 64;
-/** Objects that are read at the same time; more would only queue up at the OSDs. */
+/** Most objects in flight; more would only queue up at the OSDs. */
 const IN_FLIGHT_OBJECTS = 512;
-/** Groups among which the memory for attributes is divided where attributes are large. */
+/** Groups that share the memory for attributes where those are large. */
 const ATTRIBUTE_GROUPS = 8;
-/** Groups in flight until the first answer shows how large objects are here. */
+/** Groups in flight before the first answer, which shows the size of objects. */
 const FIRST_GROUPS = 2;
 
 /**
- * Reads many objects in groups, with a window of groups in flight. One operation asks for all of an object, with as much
- * data and as many pairs of the omap as objects of this pool are likely to have. An object that has more is read once
- * more: whole up to a slab, or with a page of its omap. A larger object comes with its first part.
+ * Reads many objects in groups, with a window of groups in flight. One operation reads an object, with as much data and as
+ * many pairs of the omap as objects of this pool usually have. An object with more is read again: whole up to a slab, or
+ * with a page of its omap. A larger object comes with its first part.
  */
 export class ObjectReads {
   readonly #pool: PoolHandle;
@@ -44,7 +43,7 @@ export class ObjectReads {
   readonly #changed = new Waiters();
   #objectsInFlight = 0;
   #groupsInFlight = 0;
-  /** Memory of the attributes of all objects that are in flight or not yet consumed. */
+  /** Memory of the attributes of all objects in flight or not yet consumed. */
   #attributes = 0;
   #failure: { error: unknown } | undefined;
 
@@ -94,7 +93,7 @@ export class ObjectReads {
   get #mayStart(): boolean {
     if (this.#objectsInFlight >= IN_FLIGHT_OBJECTS) return false;
     if (!this.#sizes.isKnown && this.#groupsInFlight >= FIRST_GROUPS) return false;
-    // The consumer may hold all slabs and wait for more objects: then one read more must start.
+    // The consumer may hold all slabs and wait for objects: one more read must then start.
     if (this.#groupsInFlight === 0 && this.#answers.length === 0) return true;
     return this.#slabs.isFree && this.#attributes < this.#attributesLimit;
   }
@@ -142,7 +141,7 @@ export class ObjectReads {
     for (let i = 0; i < request.names.count; i++) {
       const bytes = memoryOfAttributes(attributes[i]);
       sum += bytes;
-      // An object that is read for its omap says little of the others: they are asked for fewer pairs.
+      // Not of an object that is read again for its omap: others are read with fewer pairs.
       if (!request.isForOmap) this.#sizes.addAttributes(bytes);
     }
     this.#attributes += sum - request.attributes;

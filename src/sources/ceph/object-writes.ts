@@ -1,8 +1,7 @@
 import { callBinding } from "./binding-call.js";
 import { CephError } from "./errors.js";
-import type { WriteMode } from "./librados.js";
+import type { PoolHandle, WriteMode } from "./librados.js";
 import { packNames } from "./name-batch.js";
-import type { PoolHandle } from "./pool-handle.js";
 import type { WriteObject } from "./types.js";
 
 /** The mode that replaces an object with all that it had. */

@@ -6,7 +6,7 @@ import { nameAt } from "./name-batch.js";
 import { type ObjectPart, readData, readOmap } from "./object-parts.js";
 import { ObjectReads, type ReadOptions } from "./object-reads.js";
 import { REPLACE, writeObjects } from "./object-writes.js";
-import type { PoolHandle } from "./pool-handle.js";
+import type { PoolHandle } from "./librados.js";
 import { inReadingOrder } from "./reading-order.js";
 import type {
   NameBatch,
@@ -21,7 +21,7 @@ import type {
 /** The objects of one pool, in all namespaces, as they are now: no snapshots. */
 export class CephPool {
   readonly name: string;
-  /** Differs from that of a pool that was removed and had the same name. */
+  /** Unique: differs from that of a removed pool of the same name. */
   readonly id: number;
   readonly #handle: PoolHandle;
 
@@ -32,8 +32,8 @@ export class CephPool {
   }
 
   /**
-   * Names of all objects, in no particular order. A listing also has objects that are deleted while a snapshot keeps a
-   * state of them: see {@link countOnlyClones}.
+   * Names of all objects, in no particular order, with those that are deleted but kept by a snapshot: see
+   * {@link countOnlyClones}.
    */
   list(options: ListOptions): AsyncGenerator<NameBatch> {
     return listObjects(this.#handle, options);
@@ -56,7 +56,7 @@ export class CephPool {
     );
   }
 
-  /** How many of these objects are deleted, and listed because a snapshot keeps a state of them. */
+  /** Counts objects that are deleted, and listed because a snapshot keeps them. */
   countOnlyClones(names: NameBatch, signal: AbortSignal): Promise<number> {
     const { native, number, name: pool } = this.#handle;
     return callBinding<number>(signal, { operation: "list snapshots", pool }, (done) =>
@@ -64,7 +64,7 @@ export class CephPool {
     );
   }
 
-  /** Reads objects, whole where one operation can; see {@link ObjectReads}. */
+  /** See {@link ObjectReads}. */
   read(
     batches: AsyncIterable<NameBatch> | Iterable<NameBatch>,
     options: ReadOptions,

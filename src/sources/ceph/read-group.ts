@@ -1,21 +1,20 @@
 import { CephError, ENOENT } from "./errors.js";
 import type { ReadBatch } from "./librados.js";
 import { nameAt, sliceNames } from "./name-batch.js";
-import { pairsInPage } from "./omap-page.js";
-import { memoryOfAttributes, memoryOfFlat, pairsOf } from "./pairs.js";
+import { memoryOfAttributes, memoryOfFlat, pairsInPage, pairsOf } from "./pairs.js";
 import { MAX_DATA_LENGTH, powerOfTwo, type ReadSizes } from "./read-sizes.js";
 import type { Slab } from "./slab-pool.js";
 import type { NameBatch, ObjectName, Pair, ReadFailure, ReadGroup, ReadObject } from "./types.js";
 
-/** Objects that are read by one call of the binding. */
+/** The objects of one read call of the binding. */
 export interface GroupRequest {
   readonly names: NameBatch;
-  /** Bytes of data and pairs of the omap to ask for, of each object. */
+  /** Bytes of data and pairs of the omap to read of each object. */
   readonly dataLength: number;
   readonly pairs: number;
-  /** Memory that the attributes of all of them take: an estimate until they are read. */
+  /** Memory of all attributes: an estimate until they are read. */
   attributes: number;
-  /** Whether this reads an object once more for its omap. */
+  /** Whether an object is read again for its omap. */
   readonly isForOmap: boolean;
 }
 
@@ -26,7 +25,7 @@ export interface GroupAnswer {
 }
 
 interface OpenedAnswer extends ReadGroup {
-  /** Reads of objects that are to be read once more. */
+  /** Requests for objects to read again. */
   readonly again: readonly GroupRequest[];
 }
 
@@ -63,9 +62,7 @@ export function openAnswer(pool: string, answer: GroupAnswer, sizes: ReadSizes):
   return { objects, vanished, failures, again };
 }
 
-/**
- * Reads object `i` once more when it has more data than was asked for, up to a slab, or more pairs, up to a page.
- */
+/** A request to read object `i` again, when it has more data than was read, up to a slab, or more pairs, up to a page. */
 function readAgain(request: GroupRequest, batch: ReadBatch, i: number): GroupRequest | undefined {
   const [size = 0, dataLength = 0] = [batch.size[i], batch.dataLength[i]];
   const isShort = dataLength < size && request.dataLength < MAX_DATA_LENGTH;

@@ -1,19 +1,19 @@
-import { FIRST_PAIRS, MAX_PAIRS } from "./omap-page.js";
+import { FIRST_PAIRS, MAX_PAIRS } from "./pairs.js";
 import { SLAB_BYTES } from "./slab-pool.js";
 
 const MIN_DATA_LENGTH = 4 << 10;
 const FIRST_DATA_LENGTH = 64 << 10;
 export const MAX_DATA_LENGTH = SLAB_BYTES;
-/** How much less the attributes of an object count with each object after it. */
+/** Decay of the attributes' size with each further object. */
 const DECAY = 1 / 64;
 
-/** How much to ask for of the next objects of a pool, by those that were read. */
+/** How much to read of the next objects of a pool, learned from those before. */
 export class ReadSizes {
   /** Bytes of data of an object. */
   dataLength = FIRST_DATA_LENGTH;
   /** Pairs of the omap of an object. */
   pairs = FIRST_PAIRS;
-  /** Bytes that the attributes of an object take: of the largest of the last ones. */
+  /** Memory of the attributes of an object: the largest of the last ones. */
   attributes = 0;
   #meanSize: number | undefined;
   #meanPairs: number | undefined;
@@ -23,14 +23,14 @@ export class ReadSizes {
     return this.#meanSize !== undefined;
   }
 
-  /** Twice the mean size gets most objects in one read, and asks for little that does not exist. */
+  /** Twice the mean size covers most objects in one read, without much unused memory. */
   addSize(size: number): void {
     this.#meanSize = runningMean(this.#meanSize, size);
     const wanted = powerOfTwo(2 * this.#meanSize);
     this.dataLength = Math.min(MAX_DATA_LENGTH, Math.max(MIN_DATA_LENGTH, wanted));
   }
 
-  /** Likewise with pairs. The attributes of the next objects grow and shrink with the pairs to ask for. */
+  /** Likewise with pairs. The estimate for attributes changes with the pairs to read. */
   addPairs(count: number): void {
     this.#meanPairs = runningMean(this.#meanPairs, count);
     const wanted = Math.min(MAX_PAIRS, Math.max(FIRST_PAIRS, powerOfTwo(2 * this.#meanPairs)));

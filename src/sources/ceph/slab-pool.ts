@@ -1,9 +1,9 @@
 import { RefCounted } from "../../flow/ref-counted.js";
 
-/** Memory of one group of reads: as much as the largest object that is read whole. */
+/** Memory of one group of reads: the largest object that is read whole. */
 export const SLAB_BYTES = 4 << 20;
 
-/** Shared memory for the data of many objects, each of which is a holder. */
+/** Shared memory for the data of several objects, each of which retains it. */
 export class Slab extends RefCounted {
   readonly memory: SharedArrayBuffer;
   readonly bytes: Uint8Array;
@@ -15,7 +15,7 @@ export class Slab extends RefCounted {
   }
 }
 
-/** Slabs that are used again and again. */
+/** Reuses slabs. */
 export class SlabPool {
   readonly #limit: number;
   readonly #onFree: () => void;

@@ -1,8 +1,8 @@
 import type { CephError } from "./errors.js";
 
-/** Objects of a pool as the rest of the program sees them. Nothing here knows of archives. */
+/** Objects of a pool, as operations see them. */
 
-/** The full name of a RADOS object in one pool. Bytes, not text: RADOS accepts any. */
+/** The full name of a RADOS object in a pool, in bytes: RADOS accepts any. */
 export interface ObjectName {
   readonly namespace: Uint8Array;
   /** Locator key; empty when the object has none. */
@@ -68,7 +68,7 @@ export interface ReadFailure extends ObjectName {
   readonly error: CephError;
 }
 
-/** Some of the objects that are read, in the order in which the cluster answers. */
+/** Some of the objects of a read, in the order of the answers. */
 export interface ReadGroup {
   readonly objects: readonly ReadObject[];
   /** Objects that no longer exist (ENOENT). */
@@ -76,11 +76,11 @@ export interface ReadGroup {
   readonly failures: readonly ReadFailure[];
 }
 
-/** What an object is written with. */
+/** The contents of an object to write. */
 export interface ObjectContents {
   /**
-   * The data in pieces, in order, in shared or private memory. It must not change until the write is over, and never
-   * when the write was aborted: an operation that was started goes on for a moment.
+   * The data in pieces, in shared or private memory. It must not change until the write ends, and never after an abort: an
+   * operation that was started goes on for a moment.
    */
   readonly data: readonly Uint8Array[];
   /** Nanoseconds since 1970. */

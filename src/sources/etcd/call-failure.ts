@@ -3,23 +3,22 @@ import type { Advice } from "../../errors.js";
 import { EtcdError, type EtcdErrorCode } from "./errors.js";
 
 /** What can be done about a failed call. */
-export type Remedy =
+type Remedy =
   /** Nothing: the same call fails again. */
   | "none"
   /** The same call can succeed on another endpoint or a moment later. */
   | "retry"
-  /** The token is old: authenticate again. */
+  /** The token has expired: authenticate again. */
   | "token"
-  /** Less at once: the answer or the request is over a limit. */
+  /** Ask for less: the answer or the request is over a limit. */
   | "smaller";
 
-export interface CallFailure {
+interface CallFailure {
   readonly remedy: Remedy;
   readonly error: EtcdError;
 }
 
-interface Rule {
-  readonly pattern: RegExp;
+interface Meaning {
   readonly code: EtcdErrorCode;
   readonly remedy: Remedy;
   readonly hint?: string;
@@ -27,10 +26,11 @@ interface Rule {
 }
 
 const LOGIN = ["user", "password"];
+const CHECK_LOGIN = "check user and password";
 const TLS_FILES = ["cacert", "cert", "key"];
 
-/** The server's own words, from etcd's `api/v3rpc/rpctypes/error.go`; gRPC codes alone are too coarse. */
-const RULES: readonly Rule[] = [
+/** By messages of the server, from etcd's `api/v3rpc/rpctypes/error.go`: gRPC codes alone are too coarse. */
+const RULES: readonly (Meaning & { readonly pattern: RegExp })[] = [
   { pattern: /has been compacted/, code: "ETCD_COMPACTED", remedy: "none" },
   {
     pattern: /database space exceeded/,
@@ -47,14 +47,14 @@ const RULES: readonly Rule[] = [
     pattern: /user name is empty/,
     code: "ETCD_AUTH",
     remedy: "none",
-    hint: "this etcd wants a user and a password",
+    hint: "this etcd needs a user and a password",
     settings: LOGIN,
   },
   {
     pattern: /authentication failed|invalid user|user name not found/,
     code: "ETCD_AUTH",
     remedy: "none",
-    hint: "check user and password",
+    hint: CHECK_LOGIN,
     settings: LOGIN,
   },
   {
@@ -93,9 +93,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/**
- * Reads a failed call as a remedy and as an error to report; `secure` when the call went over TLS.
- */
+/** The remedy for a failed call, and the error to report. `secure` is whether the call went over TLS. */
 export function callFailure(
   cause: unknown,
   endpoint: string,
@@ -104,9 +102,9 @@ export function callFailure(
 ): CallFailure {
   if (cause instanceof EtcdError) return { remedy: "none", error: cause };
   const grpcCode = grpcStatus(cause);
-  const words = detailsOf(cause);
-  const error = (code: EtcdErrorCode, advice: Partial<Advice> = {}, said = words): EtcdError =>
-    new EtcdError(code, `etcd ${endpoint}${duringOf(operation, said)}: ${said}`, {
+  const details = detailsOf(cause);
+  const error = (code: EtcdErrorCode, advice: Partial<Advice> = {}, why = details): EtcdError =>
+    new EtcdError(code, `etcd ${endpoint}${operationText(operation, why)}: ${why}`, {
       cause,
       ...advice,
       endpoint,
@@ -122,43 +120,32 @@ export function callFailure(
       ),
     };
   }
-  for (const rule of RULES) {
-    if (rule.pattern.test(words)) {
-      return { remedy: rule.remedy, error: error(rule.code, rule) };
-    }
-  }
+  const rule = RULES.find(({ pattern }) => pattern.test(details)) ?? ruleOfStatus(grpcCode, secure);
+  return { remedy: rule.remedy, error: error(rule.code, rule) };
+}
+
+function ruleOfStatus(grpcCode: number | undefined, secure: boolean): Meaning {
   switch (grpcCode) {
-    case status.UNAVAILABLE:
-      return {
-        remedy: "retry",
-        // A server that expects the other scheme may just close the connection.
-        error: error("ETCD_UNAVAILABLE", {
-          hint: secure
-            ? "is etcd running there? If it does not use TLS, write http://"
-            : "is etcd running there? If it uses TLS, write https://",
-          settings: ["etcd"],
-        }),
-      };
+    case status.UNAVAILABLE: {
+      // A server that expects the other scheme may close the connection without an answer.
+      const scheme = secure ? "does not use TLS, write http://" : "uses TLS, write https://";
+      const hint = `is etcd running there? If it ${scheme}`;
+      return { code: "ETCD_UNAVAILABLE", remedy: "retry", hint, settings: ["etcd"] };
+    }
     case status.UNAUTHENTICATED:
-      return {
-        remedy: "token",
-        error: error("ETCD_AUTH", { hint: "check user and password", settings: LOGIN }),
-      };
+      return { code: "ETCD_AUTH", remedy: "token", hint: CHECK_LOGIN, settings: LOGIN };
     case status.PERMISSION_DENIED:
-      return {
-        remedy: "none",
-        error: error("ETCD_AUTH", { hint: "the user needs a role such as root" }),
-      };
+      return { code: "ETCD_AUTH", remedy: "none", hint: "the user needs a role such as root" };
     case status.RESOURCE_EXHAUSTED:
-      return { remedy: "smaller", error: error("ETCD_TOO_LARGE") };
+      return { code: "ETCD_TOO_LARGE", remedy: "smaller" };
     default:
-      return { remedy: "none", error: error("ETCD_IO") };
+      return { code: "ETCD_IO", remedy: "none" };
   }
 }
 
-/** The call that failed, where it says more than that nobody was reached. */
-function duringOf(operation: string, said: string): string {
-  return /^cannot connect|^Name resolution/.test(said) ? "" : `, ${operation}`;
+/** The failed call, for messages; empty when no server was reached. */
+function operationText(operation: string, why: string): string {
+  return /^cannot connect|^Name resolution/.test(why) ? "" : `, ${operation}`;
 }
 
 function grpcStatus(cause: unknown): number | undefined {
@@ -167,7 +154,7 @@ function grpcStatus(cause: unknown): number | undefined {
   return undefined;
 }
 
-/** What went wrong without what gRPC and OpenSSL put around it. */
+/** The message of an error without the text that gRPC and OpenSSL add. */
 function detailsOf(cause: unknown): string {
   let words = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof Error && "details" in cause && typeof cause.details === "string") {

@@ -1,7 +1,7 @@
 import { UsageError } from "../../errors.js";
 import type { EtcdOptions } from "./options.js";
 
-/** One server to talk to. */
+/** The address of one server. */
 export interface Endpoint {
   /** `host:port`, an IPv6 host in brackets. */
   readonly address: string;
@@ -12,19 +12,19 @@ export interface Endpoint {
 const DEFAULT_PORT = 2379;
 
 /**
- * Reads one endpoint as etcdctl takes it: `host:port`, `http://host:port` or `https://host:port`. The
- * port may be left out.
+ * Parses an endpoint in the syntax of etcdctl: `host:port`, `http://host:port` or `https://host:port`. The port may be
+ * left out.
  *
  * @throws UsageError for anything else
  */
 export function parseEndpoint(text: string): Endpoint {
   const scheme = /^(\w+):\/\//.exec(text);
   const name = scheme?.[1]?.toLowerCase();
-  if (name !== undefined && name !== "http" && name !== "https") throw unreadable(text);
+  if (name !== undefined && name !== "http" && name !== "https") throw invalid(text);
   const rest = (scheme === null ? text : text.slice(scheme[0].length)).replace(/\/$/, "");
   const match = /^(\[[0-9a-fA-F:.%\w]+\]|[^\s/:@[\]]+)(?::(\d{1,5}))?$/.exec(rest);
   const port = Number(match?.[2] ?? DEFAULT_PORT);
-  if (match === null || port < 1 || port > 65535) throw unreadable(text);
+  if (match === null || port < 1 || port > 65535) throw invalid(text);
   return { address: `${match[1]}:${port}`, tls: name === undefined ? undefined : name === "https" };
 }
 
@@ -36,8 +36,8 @@ export function usesTls(
   return endpoint.tls ?? (cacert !== undefined || cert !== undefined);
 }
 
-function unreadable(text: string): UsageError {
-  // user:password@host is not taken, and may be tried.
+function invalid(text: string): UsageError {
+  // user:password@host is invalid, and its password must not be printed.
   const safe = text.replace(/^(\w+:\/\/)?.*@/s, "$1…@");
   return new UsageError(`${JSON.stringify(safe)} is not an etcd endpoint`, {
     hint: "write host:port, http://host:port or https://host:port",

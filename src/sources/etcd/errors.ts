@@ -4,17 +4,17 @@ import { BackupToolError, type ErrorDetails } from "../../errors.js";
 export type EtcdErrorCode =
   /** No endpoint answers, or the cluster has no leader. */
   | "ETCD_UNAVAILABLE"
-  /** An endpoint took longer than the time allowed. */
+  /** An endpoint did not answer in time. */
   | "ETCD_TIMEOUT"
-  /** Wrong user or password, none given where one is needed, or no permission. */
+  /** Wrong or missing user or password, or no permission. */
   | "ETCD_AUTH"
   /** The TLS files cannot be read, or the handshake fails. */
   | "ETCD_TLS"
-  /** The revision that was being read is compacted away. */
+  /** The revision that was read is compacted away. */
   | "ETCD_COMPACTED"
   /** The database is at its quota. */
   | "ETCD_NO_SPACE"
-  /** One record alone is over the server's request limit. */
+  /** One record exceeds the request limit of the server. */
   | "ETCD_TOO_LARGE"
   /** A lease that a record was put with has expired. */
   | "ETCD_LEASE_GONE"
@@ -22,13 +22,13 @@ export type EtcdErrorCode =
   | "ETCD_MIXED_CLUSTERS"
   /** An answer is not the protocol buffer that etcd sends. */
   | "ETCD_PROTOCOL"
-  /** Whatever else the server refuses. */
+  /** Any other error of the server. */
   | "ETCD_IO";
 
-/** Something that etcd, or the way to it, did not do. */
+/** A call of etcd failed. */
 export class EtcdError extends BackupToolError {
   declare readonly code: EtcdErrorCode;
-  /** `host:port` that answered or did not. */
+  /** `host:port` of the call. */
   readonly endpoint: string | undefined;
   /** The gRPC method, e.g. `KV/Range`, or what was tried. */
   readonly operation: string | undefined;

@@ -1,4 +1,4 @@
-/** How to reach an etcd cluster, in etcdctl's terms. */
+/** How to connect to etcd, in the terms of etcdctl. */
 export interface EtcdOptions {
   /** `host:port`, `http://…` or `https://…`; several are members of one cluster, for failover. */
   readonly endpoints: readonly string[];
@@ -8,7 +8,7 @@ export interface EtcdOptions {
   readonly cert?: string | undefined;
   /** PEM file of the client's key. */
   readonly key?: string | undefined;
-  /** User, or `user:password` as etcdctl takes it. */
+  /** User, or `user:password` as in etcdctl. */
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   /** Longest wait for one answer, ms. */

@@ -1,6 +1,6 @@
-/** What the etcd source hands to operations. It knows nothing of archives. */
+/** Records and leases of etcd, as operations see them. */
 
-/** One key with its value, as `KeyValue` of etcd's `mvccpb`. Revisions stay below 2^53. */
+/** A key with its value, as `KeyValue` of etcd's `mvccpb`. Revisions are below 2^53. */
 export interface EtcdRecord {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -11,11 +11,11 @@ export interface EtcdRecord {
   readonly lease: bigint;
 }
 
-/** A lease with the time to live that it was granted, seconds. */
+/** A lease with its granted time to live, seconds. */
 export interface EtcdLease {
   readonly id: bigint;
   readonly grantedTtl: number;
 }
 
-/** What restore does with keys that had a lease. */
+/** How a restore treats keys that had a lease. */
 export type LeasePolicy = "regrant" | "drop" | "keep-forever";

@@ -10,7 +10,7 @@ const exactly = (length: number) => fc.uint8Array({ minLength: length, maxLength
 const portable = await portableCipher();
 const ciphers = [portable, nativeCipher(), opensslCipher()].filter((one) => one !== undefined);
 
-/** Cut at uneven places: nothing may depend on where a piece ends. */
+/** Pieces of uneven lengths: results must not depend on them. */
 function inPieces(bytes: Uint8Array): Uint8Array[] {
   const cuts = [0, 1, 1, 18, 63, 64, 200, bytes.length - 20, bytes.length - 16, bytes.length - 1];
   const at = [...cuts.filter((cut) => cut >= 0 && cut < bytes.length), bytes.length];
@@ -34,7 +34,7 @@ test("this machine has OpenSSL and both builds of libsodium, so that they can be
   t.deepEqual(names, ["libsodium-wrappers", "sodium-native", "openssl"]);
 });
 
-test("all seal to the same bytes, and each opens what the others sealed", (t) => {
+test("all ciphers seal to the same bytes, and each opens those of the others", (t) => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 3000 }),
@@ -56,7 +56,7 @@ test("all seal to the same bytes, and each opens what the others sealed", (t) =>
   );
 });
 
-test("XChaCha20-Poly1305 is the one of draft-irtf-cfrg-xchacha, A.3.1, without its additional data", (t) => {
+test("XChaCha20-Poly1305 has the ciphertext of draft-irtf-cfrg-xchacha, A.3.1", (t) => {
   const plain = Buffer.from(
     "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
   );
@@ -92,14 +92,14 @@ test("one changed bit anywhere, in the bytes, the nonce or the key, opens nothin
   }
 });
 
-test("a chunk of megabytes, in shared memory, comes out the same", (t) => {
+test("a chunk of megabytes in shared memory is sealed and opened", (t) => {
   const plain = Buffer.from(new SharedArrayBuffer(3 << 20)).fill("some of it, ");
   const [nonce, key] = [Buffer.alloc(24, 3), Buffer.alloc(32, 4)];
   const [first, ...others] = ciphers.map((cipher) => seal(cipher, plain, nonce, key));
   for (const other of others) t.true(first?.equals(other));
 });
 
-test("the OpenSSL one refuses what does not fit, and lengths that are wrong", (t) => {
+test("the OpenSSL cipher rejects short output buffers and invalid lengths", (t) => {
   const cipher = opensslCipher();
   const [nonce, key, plain] = [Buffer.alloc(24), Buffer.alloc(32), Buffer.alloc(100)];
   t.throws(() => cipher?.seal(Buffer.alloc(115), [plain], nonce, key), { message: /no room/ });

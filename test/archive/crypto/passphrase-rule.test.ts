@@ -27,7 +27,7 @@ function text(given: string): string | undefined {
   return form && Buffer.from(form).toString();
 }
 
-test("a line end, a byte order mark and the form of characters make no other passphrase", (t) => {
+test("a line end, a byte order mark and the normalization form do not change the passphrase", (t) => {
   for (const given of [DECOMPOSED, COMPOSED]) {
     for (const before of ["", BOM]) {
       for (const end of ["", "\n", "\r\n"]) t.is(text(before + given + end), COMPOSED);
@@ -38,7 +38,7 @@ test("a line end, a byte order mark and the form of characters make no other pas
   for (const word of ["می\u200cخواهم", "\u{1f468}\u200d\u{1f469}"]) t.is(text(word), word);
 });
 
-test("the rule gives what the vectors of fixtures/ say", (t) => {
+test("the rule gives the forms in the vectors of fixtures/", (t) => {
   const path = new URL("../../../../fixtures/passphrases.json", import.meta.url);
   const vectors: { name: string; given: string; form: string | null; former: string[] }[] =
     JSON.parse(readFileSync(path, "utf8"));
@@ -51,7 +51,7 @@ test("the rule gives what the vectors of fixtures/ say", (t) => {
   }
 });
 
-test("what cannot be typed the same way is rejected, with the reason", (t) => {
+test("characters that cannot be typed the same way are rejected, with the reason", (t) => {
   const cases: [given: string | Uint8Array, reason: RegExp][] = [
     ["", /is empty$/],
     ["\n", /is empty$/],
@@ -70,7 +70,7 @@ test("what cannot be typed the same way is rejected, with the reason", (t) => {
     ["soft\u00adhyphen", /U\+00AD/],
     ["\u202eoverride", /U\+202E/],
     [`in the middle ${BOM}`, /U\+FEFF/],
-    // What a variable or a terminal makes of bytes that are not UTF-8.
+    // Bytes that are not UTF-8, as a variable or a terminal decodes them.
     ["replaced \ufffd", /U\+FFFD/],
     ["unassigned \u{e0fff}", /U\+E0FFF/],
     [Buffer.from("caf\u00e9", "latin1"), /is not UTF-8 text$/],
@@ -85,7 +85,7 @@ test("what cannot be typed the same way is rejected, with the reason", (t) => {
   }
 });
 
-test("the form of any passphrase is its own form, and needs no other", (t) => {
+test("the form of a form is the form itself", (t) => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (given) => {
       const form = text(given);
@@ -100,7 +100,7 @@ test("the form of any passphrase is its own form, and needs no other", (t) => {
   );
 });
 
-test("what earlier versions made of any bytes is tried", (t) => {
+test("the forms of earlier versions are tried for any bytes", (t) => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 40 }),
@@ -122,7 +122,7 @@ test("what earlier versions made of any bytes is tried", (t) => {
   );
 });
 
-/** The code of the error with which a backup that was made under exactly `made` is read by `given`. */
+/** The error code of reading a backup that was made with exactly `made`, with the passphrase `given`. */
 async function opening(made: string | Uint8Array, given: string | Uint8Array): Promise<string> {
   const folder = newFolder();
   await writeSample(folder, {}, { passphrase: new PassphraseBytes(Buffer.from(made)) });
@@ -153,14 +153,14 @@ test("a backup of an earlier version opens with the bytes that it was made with"
   t.is(await opening(COMPOSED, DECOMPOSED), "read");
 });
 
-test("a rejected passphrase that opens nothing is told with its reason, and makes no key slot", async (t) => {
+test("the error of a rejected passphrase has the reason, and no key slot is made of it", async (t) => {
   t.is(await opening("word", "other\nmore"), "USAGE");
   const keys = new PassphraseKeys(Buffer.from("word\nmore"));
   t.throws(() => keys.forNew, { instanceOf: UsageError, message: /more than one line/ });
   t.throws(() => new PassphraseKeys(Buffer.alloc(0)), { instanceOf: UsageError });
 });
 
-test("only a backup of an earlier version says that it was opened by a former form", async (t) => {
+test("only a backup of an earlier version reports a former form", async (t) => {
   for (const [made, former] of [
     ["word", false],
     ["word\n", true],

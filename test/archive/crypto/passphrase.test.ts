@@ -39,7 +39,7 @@ function slotOf(cost: KdfCost): PassphraseSlot {
   };
 }
 
-test("absurd costs are refused, whichever of the slots asks for them", async (t) => {
+test("absurd costs are rejected in any slot", async (t) => {
   const good = (await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF)).slot;
   const absurd: KdfCost[] = [
     { ...CHEAP_KDF, memoryKiB: KDF_CEILING.memoryKiB + 1 },
@@ -64,7 +64,7 @@ test("absurd costs are refused, whichever of the slots asks for them", async (t)
   }
 });
 
-test("slots that together ask for more than one may are refused before any is tried", async (t) => {
+test("slots that together cost more than one slot may are rejected before any is tried", async (t) => {
   const half = { ...KDF_CEILING, passes: KDF_CEILING.passes / 2 };
   const good = (await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF)).slot;
   // A slot that opens comes first: it would be found without trying the others.
@@ -76,27 +76,27 @@ test("slots that together ask for more than one may are refused before any is tr
   t.is(checkKdfCosts([half, half], "f"), 1);
   const four = [1, 2, 3, 4].map(() => KDF_COSTS.sensitive);
   t.is(checkKdfCosts(four, "f"), 1);
-  // As often as this the slots are tried, so that a header costs no more with several forms of a passphrase.
+  // How many forms are tried on the slots: a header costs no more with several forms of a passphrase.
   t.is(checkKdfCosts(four.slice(2), "f"), 2);
 });
 
-test("headers that are not authentic share one bound, whatever salts they have", async (t) => {
+test("headers that are not authentic share one limit, whatever their salts are", async (t) => {
   const passphrase = samplePassphrase();
   const most = KDF_CEILING;
-  // Spent in vain on a first header, cheap as it is.
+  // The cost of a first header counts, though it is low.
   await t.throwsAsync(BackupKeys.open(passphrase, headerWith([slotOf(CHEAP_KDF)]), "f"), {
     code: "WRONG_PASSPHRASE",
   });
   const ofTheSecond = t.throws(() => passphrase.checkDemand([most], "f"), { code: "DAMAGED" });
-  t.regex(ofTheSecond?.message ?? "", /after 8 that were spent in vain/);
-  // The same salt and cost again are not spent again.
+  t.regex(ofTheSecond?.message ?? "", /after 8 already spent/);
+  // The same salt and cost are derived once.
   await t.throwsAsync(BackupKeys.open(passphrase, headerWith([slotOf(CHEAP_KDF)]), "f"));
   t.regex(t.throws(() => passphrase.checkDemand([most], "f"))?.message ?? "", /after 8 that/);
   passphrase.proveDemand();
   t.notThrows(() => passphrase.checkDemand([most], "f"));
 });
 
-test("what a header asks for above what create offers is told before it is spent", async (t) => {
+test("a header that costs more than create offers is reported before the cost is spent", async (t) => {
   const told: KdfDemand[] = [];
   const keys = new PassphraseKeys(Buffer.from("p"), (demand) => told.push(demand));
   for (const costs of [
@@ -117,18 +117,18 @@ test("what a header asks for above what create offers is told before it is spent
     { file: "f", slots: 1, memoryKiB: sensitive.memoryKiB, passes: 5 },
     { file: "METADATA.bin", slots: 2, memoryKiB: sensitive.memoryKiB, passes: 7 },
   ]);
-  // Rejected costs are not told: they are not spent.
+  // Rejected costs are not reported: they are not spent.
   t.throws(() => keys.checkDemand([{ ...KDF_CEILING, passes: 9 }], "f"));
   t.is(told.length, 3);
 });
 
-test("what create offers, and the ceiling itself, are within what a reader accepts", (t) => {
+test("a reader accepts the costs of create and the ceiling", (t) => {
   for (const cost of [...Object.values(KDF_COSTS), KDF_CEILING, CHEAP_KDF]) {
     t.notThrows(() => checkKdfCost(cost, "f"));
   }
 });
 
-test("Argon2id gives the key that the reference program gives", async (t) => {
+test("Argon2id gives the key of the reference program", async (t) => {
   // printf password | argon2 somesalt -id -t 2 -m 8 -p 1 -l 32 -r
   const key = await derivePassphraseKey(Buffer.from("password"), Buffer.from("somesalt"), {
     memoryKiB: 256,
@@ -141,7 +141,7 @@ test("Argon2id gives the key that the reference program gives", async (t) => {
   );
 });
 
-test("only the passphrase opens a slot, among others that it does not open", async (t) => {
+test("a passphrase opens its own slot among those of others", async (t) => {
   const keys = await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF);
   const others = [await BackupKeys.create(samplePassphrase("other").forNew, CHEAP_KDF)];
   const header = headerWith([...others.map(({ slot }) => slot), keys.slot]);
@@ -155,7 +155,7 @@ test("only the passphrase opens a slot, among others that it does not open", asy
   t.is(error?.code, "WRONG_PASSPHRASE");
 });
 
-test("a reader spends no more than four derivations on a header, and refuses one without slots", async (t) => {
+test("a reader spends no more than four derivations on a header, and rejects one without slots", async (t) => {
   const keys = await BackupKeys.create(samplePassphrase().forNew, CHEAP_KDF);
   const four = [1, 2, 3, 4].map((salt) => ({ ...slotOf(CHEAP_KDF), salt: Buffer.alloc(16, salt) }));
   for (const header of [headerWith([...four, keys.slot]), headerWith([])]) {
@@ -166,7 +166,7 @@ test("a reader spends no more than four derivations on a header, and refuses one
   }
 });
 
-test("no two files have one key, nor do two backups with one passphrase and salt", async (t) => {
+test("no two files have the same key, nor do two backups with one passphrase and salt", async (t) => {
   const passphrase = new PassphraseKeys(Buffer.from("p"));
   const first = await BackupKeys.create(passphrase.forNew, CHEAP_KDF);
   const second = await BackupKeys.create(passphrase.forNew, CHEAP_KDF, first.slot);

@@ -14,7 +14,7 @@ import { newFolder } from "../../support/folders.js";
 
 const [FIRST, SECOND] = ["ARCHIVE00000.bin", "ARCHIVE00001.bin"] as const;
 
-/** Where the only key slot of a header has its parts. */
+/** The offsets of the parts of the only key slot of a header. */
 const PLACES = { type: 38, salt: 41, memory: 57, passes: 61, lanes: 65, nonce: 69, key: 93 };
 
 async function forger(): Promise<Forger> {
@@ -59,7 +59,7 @@ async function opening(
   }
 }
 
-test("a damaged key slot of METADATA.bin is named, with the file whose slot opens", async (t) => {
+test("the error of a damaged key slot of METADATA.bin names the file whose slot opens", async (t) => {
   t.is((await opening(await forger())).error, undefined);
   for (const [what, at] of Object.entries(PLACES)) {
     const forged = await forger();
@@ -73,7 +73,7 @@ test("a damaged key slot of METADATA.bin is named, with the file whose slot open
   }
 });
 
-test("copies in other files tell too, where INDEX.bin is damaged or missing", async (t) => {
+test("slots in other files are compared when INDEX.bin is damaged or missing", async (t) => {
   const spoilers: Record<string, (forged: Forger) => void | Promise<void>> = {
     "in its key slot": (forged) => flip(forged, INDEX_NAME, PLACES.nonce),
     "in its magic": (forged) => flip(forged, INDEX_NAME, 0),
@@ -95,7 +95,7 @@ test("copies in other files tell too, where INDEX.bin is damaged or missing", as
   }
 });
 
-test("a wrong passphrase is one, also where the slots of an ARCHIVE file are damaged", async (t) => {
+test("a wrong passphrase is reported as such when the slots of an ARCHIVE file are damaged", async (t) => {
   const forged = await forger();
   await flip(forged, SECOND, PLACES.salt);
   t.is((await opening(forged)).error?.file, SECOND);
@@ -104,14 +104,14 @@ test("a wrong passphrase is one, also where the slots of an ARCHIVE file are dam
   t.regex(whole.error?.hint ?? "", /the same in INDEX\.bin/);
 });
 
-test("slots that differ and do not open are damage, and the passphrase may be wrong too", async (t) => {
+test("slots that differ and do not open are damage, with a hint at the passphrase", async (t) => {
   const forged = await forger();
   await flip(forged, METADATA_NAME, PLACES.key);
   const wrong = await opening(forged, "wrong");
   t.is(wrong.error?.code, "DAMAGED");
   t.regex(wrong.error?.message ?? "", /neither opens/);
   t.regex(wrong.error?.hint ?? "", /check the passphrase/);
-  // All of them damaged, each otherwise.
+  // All of them are damaged, each in another way.
   for (const [i, name] of [INDEX_NAME, FIRST, SECOND].entries()) {
     await flip(forged, name, PLACES.nonce + i);
   }
@@ -120,7 +120,7 @@ test("slots that differ and do not open are damage, and the passphrase may be wr
   t.is((await opening(forged)).error?.code, "DAMAGED");
 });
 
-test("with nothing to compare with, both possibilities are said", async (t) => {
+test("without slots to compare, the error names both causes", async (t) => {
   const forged = await forger();
   await flip(forged, METADATA_NAME, PLACES.salt);
   for (const name of [INDEX_NAME, FIRST, SECOND]) rmSync(join(forged.folder, name));
@@ -129,7 +129,7 @@ test("with nothing to compare with, both possibilities are said", async (t) => {
   t.regex(error?.hint ?? "", /check the passphrase; if it is right, METADATA\.bin is damaged/);
 });
 
-test("copies of slots that ask for much do not add to what a header may ask for", async (t) => {
+test("the cost of slots in other files does not count against the limit of a header", async (t) => {
   const forged = await forger();
   // The most that one header may ask for; METADATA.bin's own slot was tried already.
   const costly = (bytes: Buffer, salt: number): Buffer => {

@@ -20,8 +20,12 @@ function id({ pool, namespace, locator, name }: Name): string {
   return [pool, ...[namespace, locator, name].map((b) => Buffer.from(b).toString("hex"))].join("/");
 }
 
+function nameOf(text: string) {
+  return { namespace: Buffer.alloc(0), locator: Buffer.alloc(0), name: Buffer.from(text) };
+}
+
 function find(table: ObjectTable, { pool, namespace, locator, name }: Name): number | undefined {
-  return table.find(pool, namespace, locator, name);
+  return table.find(pool, { namespace, locator, name });
 }
 
 test("a table behaves as a map from names to entries, with marks", (t) => {
@@ -30,7 +34,7 @@ test("a table behaves as a map from names to entries, with marks", (t) => {
       const table = new ObjectTable(steps.length);
       const map = new Map<string, { name: Name; entry: Entry; marked: boolean }>();
       for (const [name, value, mark] of steps) {
-        table.set(name.pool, name.namespace, name.locator, name.name, value);
+        table.set(name.pool, name, value);
         const marked = map.get(id(name))?.marked === true || mark;
         map.set(id(name), { name, entry: value, marked });
         const slot = find(table, name);
@@ -43,29 +47,28 @@ test("a table behaves as a map from names to entries, with marks", (t) => {
         t.deepEqual(table.entry(slot), value);
         t.is(table.isMarked(slot), marked);
       }
-      t.is(table.find(3, Buffer.from("x"), Buffer.alloc(0), Buffer.alloc(9)), undefined);
+      t.is(table.find(3, nameOf("x")), undefined);
     }),
     { numRuns: 100 },
   );
 });
 
-test("names that read alike one after the other are different objects", (t) => {
+test("names whose parts join to the same text are different objects", (t) => {
   const table = new ObjectTable(4);
   const value = { size: 1, mtime: 0n, version: 0n, backup: 0, file: 0, offset: 0 };
   const parts = (text: string) => text.split("|").map((part) => Buffer.from(part));
   for (const text of ["ab||c", "a|b|c", "|ab|c", "a||bc"]) {
     const [namespace, locator, name] = parts(text) as [Buffer, Buffer, Buffer];
-    t.is(table.find(0, namespace, locator, name), undefined, text);
-    table.set(0, namespace, locator, name, value);
+    t.is(table.find(0, { namespace, locator, name }), undefined, text);
+    table.set(0, { namespace, locator, name }, value);
   }
   t.is(table.count, 4);
 });
 
-test("a table takes as many as it was made for, and refuses to go round for ever when full", (t) => {
+test("a table holds its capacity, and a full one throws instead of looping", (t) => {
   const value = { size: 1, mtime: 0n, version: 0n, backup: 0, file: 0, offset: 0 };
   const table = new ObjectTable(1000);
-  const add = (i: number) =>
-    table.set(0, Buffer.alloc(0), Buffer.alloc(0), Buffer.from(`${i}`), value);
+  const add = (i: number) => table.set(0, nameOf(`${i}`), value);
   for (let i = 0; i < 1000; i++) add(i);
   t.is(table.count, 1000);
   t.throws(
@@ -74,21 +77,13 @@ test("a table takes as many as it was made for, and refuses to go round for ever
     },
     { instanceOf: RangeError },
   );
-  t.is(
-    find(table, {
-      pool: 0,
-      namespace: Buffer.alloc(0),
-      locator: Buffer.alloc(0),
-      name: Buffer.from("x"),
-    }),
-    undefined,
-  );
+  t.is(table.find(0, nameOf("x")), undefined);
 });
 
-test("an entry of the 300th backup of a chain is not taken for one of the 44th", (t) => {
+test("the ordinal of the 300th backup of a chain does not wrap to that of the 44th", (t) => {
   const table = new ObjectTable(2);
   const at = (backup: number) =>
-    table.set(0, Buffer.alloc(0), Buffer.alloc(0), Buffer.from("o"), {
+    table.set(0, nameOf("o"), {
       size: 1,
       mtime: 0n,
       version: 0n,
@@ -98,15 +93,12 @@ test("an entry of the 300th backup of a chain is not taken for one of the 44th",
     });
   for (const backup of [255, 256, 300, 0xffff]) {
     at(backup);
-    t.is(
-      table.entry(table.find(0, Buffer.alloc(0), Buffer.alloc(0), Buffer.from("o")) ?? -1).backup,
-      backup,
-    );
+    t.is(table.entry(table.find(0, nameOf("o")) ?? -1).backup, backup);
   }
   t.throws(() => at(0x10000), { instanceOf: RangeError });
 });
 
-test("a count that no memory holds is a typed error", (t) => {
+test("a capacity beyond the memory is a typed error", (t) => {
   for (const count of [2 ** 40, Number.MAX_SAFE_INTEGER]) {
     const error = t.throws(() => new ObjectTable(count), { instanceOf: BackupToolError });
     t.is(error.code, "TOO_MANY_OBJECTS");

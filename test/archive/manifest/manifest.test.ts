@@ -19,7 +19,7 @@ import { NO_COUNTS } from "../../../src/archive/metadata.js";
 
 const hex = (digits: number) =>
   fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });
-/** Without METADATA.bin. Sizes that no sum of some of them makes absurd. */
+/** Without METADATA.bin. The sum of all sizes is below 2^53. */
 const files = fc
   .array(
     fc.record({ size: fc.maxSafeNat().map((size) => Math.floor(size / 8)), sha256: hex(64) }),
@@ -79,7 +79,7 @@ function codeOf(read: () => unknown): string {
   }
 }
 
-test("facts and manifest come back as they were written, and agree", (t) => {
+test("metadata and manifest are read as they were written, and agree", (t) => {
   fc.assert(
     fc.property(metadata, (m) => {
       const manifest = decodeManifest(bytesOf(manifestOf(m)));
@@ -91,7 +91,7 @@ test("facts and manifest come back as they were written, and agree", (t) => {
   );
 });
 
-test("a manifest and facts that differ in anything are damaged", (t) => {
+test("a manifest and metadata that differ in anything are damaged", (t) => {
   fc.assert(
     fc.property(metadata, metadata, (m, other) => {
       const changed: Manifest[] = [
@@ -134,7 +134,7 @@ const SAMPLE: Manifest = {
   })),
 };
 
-test("a manifest that is not as one is written is damaged; a later version is told as such", (t) => {
+test("a manifest that is not canonical is damaged; a later version is UNSUPPORTED_VERSION", (t) => {
   const good = encodeManifest(SAMPLE);
   const answer = (text: string | Uint8Array) =>
     codeOf(() => decodeManifest(typeof text === "string" ? Buffer.from(text) : text));
@@ -185,7 +185,7 @@ test("a manifest that is not as one is written is damaged; a later version is to
     sized("null"),
     sized('"12"'),
     sized("9007199254740992"),
-    // Each is a number, their sum is none that can be told.
+    // Each is a safe integer, their sum is not.
     good.replaceAll('"size": 12', '"size": 9007199254740991'),
     sized("1".repeat(1 << 20)),
     named(),
@@ -206,7 +206,7 @@ test("a manifest that is not as one is written is damaged; a later version is to
     "[{},".repeat(100_000),
   ];
   for (const text of wrong) t.is(answer(text), "DAMAGED", text.slice(0, 400));
-  // Bytes that are no UTF-8: decoded, they would be the same character on both sides of a comparison.
+  // Bytes that are not UTF-8: decoded, they would all be the same character.
   for (const byte of [0x80, 0xff, 0xc3]) {
     const bytes = Buffer.from(good);
     bytes[good.indexOf("2026")] = byte;
@@ -217,7 +217,7 @@ test("a manifest that is not as one is written is damaged; a later version is to
   t.is(answer('{\n  "format": 12,\n  "chapters": [[[['), "UNSUPPORTED_VERSION");
 });
 
-test("a manifest with one byte changed, added or left out is never read as anything but its own bytes", (t) => {
+test("a manifest with one byte changed, added or left out is rejected, or encodes to its own bytes", (t) => {
   fc.assert(
     fc.property(metadata, fc.nat(), fc.nat(255), (m, place, value) => {
       const bytes = bytesOf(manifestOf(m));
@@ -241,7 +241,7 @@ test("a manifest with one byte changed, added or left out is never read as anyth
   );
 });
 
-test("a manifest is the same in whatever pieces it comes", (t) => {
+test("a manifest can be read in pieces of any size", (t) => {
   fc.assert(
     fc.property(
       metadata,
@@ -251,7 +251,7 @@ test("a manifest is the same in whatever pieces it comes", (t) => {
         const scanner = new ManifestScanner();
         for (let at = 0, i = 0; at < bytes.length; i++) {
           const length = cuts[i % cuts.length] ?? 1;
-          // A piece may be overwritten once it was pushed.
+          // A piece may be overwritten after the push.
           const piece = Buffer.from(bytes.subarray(at, at + length));
           scanner.push(piece);
           piece.fill(0);
@@ -263,7 +263,7 @@ test("a manifest is the same in whatever pieces it comes", (t) => {
   );
 });
 
-test("the longest manifest is read, and one with a file more is damaged", (t) => {
+test("the longest manifest is read, and one with one more file is damaged", (t) => {
   const of = (archives: number): Buffer => {
     const names = Array.from({ length: archives }, (_, i) => archiveName(i));
     const files = [...names, "INDEX.bin", "METADATA.bin"].map((name) => ({ name, ...FACTS }));
@@ -274,7 +274,7 @@ test("the longest manifest is read, and one with a file more is damaged", (t) =>
   t.regex(error?.message ?? "", /ARCHIVE100000\.bin/);
 });
 
-test("facts that lack anything, or have anything of another type, are damaged", (t) => {
+test("metadata without a fact, or with one of another type, is damaged", (t) => {
   fc.assert(
     fc.property(metadata, (m) => {
       const odd = [undefined, null, -1, 1.5, 2 ** 60, "x", [], {}, [null], { objects: 0 }];
@@ -311,7 +311,7 @@ test("facts that lack anything, or have anything of another type, are damaged", 
   );
 });
 
-test("any bytes in the place of facts, and any change to them, are read or damaged", (t) => {
+test("any bytes as metadata, and any change to metadata, are read or damaged", (t) => {
   const codes = new Set<string>();
   fc.assert(
     fc.property(

@@ -17,12 +17,12 @@ import { runProcess } from "../../support/program/processes.js";
 
 const PROGRAM = fileURLToPath(new URL("../../support/original/read-program.js", import.meta.url));
 const MIB = 1 << 20;
-/** What refusing may cost above reading an honest archive. */
+/** Memory that a rejection may take above reading a valid archive. */
 const ALLOWED_KIB = 48 << 10;
 
 type Measured = OriginalReading & { residentKiB: number; addressSpaceKiB: number };
 
-/** Reads in a process of its own, which must end by its own word. */
+/** Reads in a new process, which must not be killed. */
 async function measured(folder: string): Promise<Measured> {
   const { code, signal, stdout, stderr } = await runProcess(process.execPath, [PROGRAM, folder]);
   if (code !== 0) throw new Error(`ended with ${code ?? signal}: ${stderr}`);
@@ -45,7 +45,7 @@ async function refused(t: ExecutionContext, what: string, folder: string): Promi
   t.true(grown < ALLOWED_KIB, `${what}: ${grown} KiB more`);
 }
 
-/** An archive of one frame, and a METADATA.bin that knows of it. */
+/** An archive of one frame, with its METADATA.bin. */
 async function oneFrame(bytes: Uint8Array): Promise<string> {
   const folder = newFolder();
   writeFileSync(join(folder, "ARCHIVE00000.bin"), bytes);
@@ -54,7 +54,7 @@ async function oneFrame(bytes: Uint8Array): Promise<string> {
   return folder;
 }
 
-test("frames of absurd lengths are refused without room for them", async (t) => {
+test("frames of absurd lengths are rejected without allocating memory", async (t) => {
   const whole = await frame(10, recordsPayload([]));
   for (const length of [0n, 15n, 2n ** 30n, 2n ** 30n + 1n, 2n ** 62n, 2n ** 64n - 1n]) {
     const bytes = Buffer.from(whole);
@@ -63,7 +63,7 @@ test("frames of absurd lengths are refused without room for them", async (t) => 
   }
 });
 
-test("snappy blocks that claim too much, or are none, are refused without room", async (t) => {
+test("invalid snappy blocks and absurd lengths are rejected without allocating memory", async (t) => {
   const blocks = {
     "4 GiB from nothing": "ffffffff0f",
     "1 GiB and a byte": "8180808004",
@@ -80,7 +80,7 @@ test("snappy blocks that claim too much, or are none, are refused without room",
   }
 });
 
-test("MessagePack of absurd counts and depths is refused without room for it", async (t) => {
+test("MessagePack of absurd counts and depths is rejected without allocating memory", async (t) => {
   const kvz = Buffer.from("81a34b567a", "hex");
   const payloads = {
     "2^32 - 1 records": Buffer.concat([kvz, Buffer.from("ddffffffff", "hex")]),
@@ -103,7 +103,7 @@ test("MessagePack of absurd counts and depths is refused without room for it", a
   await refused(t, "an object without a pool", await oneFrame(await frame(20, object)));
 });
 
-test("METADATA.bin that claims a billion objects is refused without a table for them", async (t) => {
+test("METADATA.bin that claims a billion objects is rejected without allocating a table", async (t) => {
   const folder = newFolder();
   await writeOriginal(folder, []);
   const claims = Buffer.from(

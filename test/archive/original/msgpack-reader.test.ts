@@ -3,7 +3,7 @@ import test from "ava";
 import fc from "fast-check";
 import { MsgpackError, MsgpackReader } from "../../../src/archive/original/msgpack-reader.js";
 
-/** Held against another encoder of MessagePack. */
+/** Compared with another MessagePack encoder. */
 
 type Item = string | Uint8Array | bigint | Item[] | { [key: string]: Item };
 
@@ -43,7 +43,7 @@ function read(reader: MsgpackReader, like: Item): Item {
   return fields;
 }
 
-test("what another encoder writes is read to the last byte, and stepped over too", (t) => {
+test("items of another encoder are read and skipped to the last byte", (t) => {
   fc.assert(
     fc.property(item, (value) => {
       const bytes = encode(value, { useBigInt64: true });
@@ -57,7 +57,7 @@ test("what another encoder writes is read to the last byte, and stepped over too
   );
 });
 
-test("numbers of each width come out as they went in", (t) => {
+test("numbers of each width are read as they were written", (t) => {
   for (const value of [
     0, 127, 128, 255, 256, 65535, 65536, 4294967295, -1, -32, -33, -128, -32769,
   ]) {
@@ -65,14 +65,14 @@ test("numbers of each width come out as they went in", (t) => {
   }
 });
 
-test("floats, booleans and nil are stepped over", (t) => {
+test("floats, booleans and nil are skipped", (t) => {
   const reader = new MsgpackReader(encode([1.5, true, false, null, "end"]));
   t.is(reader.array(), 5);
   for (let i = 0; i < 4; i++) reader.skip();
   t.is(reader.text(), "end");
 });
 
-test("an item cut off anywhere, and any bytes at all, give a MsgpackError or items", (t) => {
+test("truncated items and any other bytes give a MsgpackError or items", (t) => {
   fc.assert(
     fc.property(item, (value) => {
       const bytes = encode(value, { useBigInt64: true });

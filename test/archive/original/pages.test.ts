@@ -17,7 +17,7 @@ const SIZES: Readonly<Record<string, readonly number[]>> = {
 };
 
 for (const [what, sizes] of Object.entries(SIZES)) {
-  test(`pairs of an original archive come in pages that an entry can hold: ${what}`, (t) => {
+  test(`pairs of an original archive are read in pages that fit in an entry: ${what}`, (t) => {
     const pairs = pairsOf(sizes);
     const object = { pool: "p", name: "o", content: Buffer.alloc(0), omap: pairs };
     const sources = {

@@ -27,7 +27,7 @@ async function small(): Promise<string> {
   return folder;
 }
 
-test("what the original tool wrote is read, whole and without gaps", async (t) => {
+test("an archive of the original tool is read without gaps", async (t) => {
   for (const set of ["intact", "damaged"] as const) {
     const full = await readOriginal(originalFixture(set, "full"));
     t.like(full, { code: "read", objects: 11, records: 121, gaps: [], missing: 0 }, full.message);
@@ -36,7 +36,7 @@ test("what the original tool wrote is read, whole and without gaps", async (t) =
   }
 });
 
-test("each byte flipped is damage, or a wrong passphrase where nothing can tell them apart", async (t) => {
+test("each flipped byte is damage, or a wrong passphrase where the format cannot distinguish them", async (t) => {
   const folder = newFolder();
   await writeOriginal(folder, [{ objects: OBJECTS.slice(0, 1), records: RECORDS }]);
   for (const file of [ARCHIVE, "METADATA.bin"]) {
@@ -54,7 +54,7 @@ test("each byte flipped is damage, or a wrong passphrase where nothing can tell 
   t.is((await readOriginal(folder)).code, "read");
 });
 
-test("a file cut off within a frame is damage; at the end of one, objects are missing", async (t) => {
+test("a file truncated in a frame is damage; truncated between frames, objects are missing", async (t) => {
   const folder = await small();
   const path = join(folder, ARCHIVE);
   const bytes = readFileSync(path);
@@ -77,7 +77,7 @@ test("a file cut off within a frame is damage; at the end of one, objects are mi
   }
 });
 
-test("frames that are dropped, repeated or moved elsewhere", async (t) => {
+test("frames that are dropped, repeated or moved are found", async (t) => {
   const folder = await small();
   const path = join(folder, ARCHIVE);
   const metadata = join(folder, "METADATA.bin");
@@ -91,7 +91,7 @@ test("frames that are dropped, repeated or moved elsewhere", async (t) => {
   t.like(await read(two, one, three, records), { code: "read", missing: 0, objects: 3 });
   t.like(await read(one, one, two, three, records), { code: "read", missing: 0, objects: 4 });
   t.like(await read(one, facts), { code: "DAMAGED" });
-  // The type is not sealed: a frame that says it is another does not hold what it should.
+  // The type is not authenticated: the content of a frame with another type is invalid.
   const disguised = Buffer.from(one);
   disguised[7] = 10;
   t.regex((await read(disguised)).message, /ARCHIVE00000.bin chunk 0: .*no KVz/);
@@ -102,7 +102,7 @@ test("frames that are dropped, repeated or moved elsewhere", async (t) => {
   t.is((await readOriginal(folder)).code, "DAMAGED");
 });
 
-test("an object that comes again is told from one that comes again with something else", async (t) => {
+test("a repeated object and one with other contents are reported separately", async (t) => {
   const folder = newFolder();
   const [one, two, three] = OBJECTS as [
     OriginalObjectToWrite,
@@ -123,7 +123,7 @@ test("an object that comes again is told from one that comes again with somethin
   t.like(await readOriginal(join(folder, "sound")), { again: 0, others: [], backwards: 0 });
 });
 
-test("files that are missing, too many or in each other's place", async (t) => {
+test("files that are missing, too many or swapped are found", async (t) => {
   const folder = newFolder();
   const [first, second, third] = OBJECTS as [
     OriginalObjectToWrite,
@@ -161,14 +161,14 @@ test("files that are missing, too many or in each other's place", async (t) => {
   t.is(swapped.code, "DAMAGED");
 });
 
-test("where nothing names the pools, the objects do", async (t) => {
+test("without pools.txt and METADATA.bin, the objects name the pools", async (t) => {
   const folder = newFolder();
   const [one, two] = OBJECTS as [OriginalObjectToWrite, OriginalObjectToWrite];
   await writeOriginal(folder, [{ objects: [one] }, { objects: [{ ...two, pool: "other" }] }]);
   rmSync(join(folder, "METADATA.bin"));
   rmSync(join(folder, "pools.txt"));
   t.like(await readOriginal(folder), { code: "read", objects: 2, pools: ["pool", "other"] });
-  // One that names some of them is believed.
+  // A pools.txt with some of them counts.
   writeFileSync(join(folder, "pools.txt"), "pool\n");
   t.like(await readOriginal(folder), { code: "DAMAGED", pools: ["pool"] });
 });
@@ -179,7 +179,7 @@ test("an incremental in which nothing changed has no ARCHIVE file", async (t) =>
   t.like(await readOriginal(folder), { code: "read", objects: 0, records: 0, gaps: [] });
 });
 
-test("a wrong passphrase is told from damage where anything can tell", async (t) => {
+test("a wrong passphrase is distinguished from damage where possible", async (t) => {
   const folder = await small();
   const wrong = new PassphraseKeys(Buffer.from("wrong"));
   t.is((await readOriginal(folder, wrong)).code, "WRONG_PASSPHRASE");

@@ -19,7 +19,7 @@ interface Written {
   readonly size: number;
 }
 
-/** Writes parts, those in shared memory without a copy, and says what came back. */
+/** Writes parts, those in shared memory without a copy, and returns what is read. */
 async function write(
   { pool, thread }: { pool: SealPool; thread: FileThread },
   parts: readonly { bytes: Uint8Array; shared: boolean }[],
@@ -41,7 +41,7 @@ async function write(
       new Uint8Array(memory).set(bytes, 3);
       writer.appendShared({ memory, offset: 3, length: bytes.length }, () => {
         releases++;
-        // Whoever releases memory may write over it.
+        // Released memory may be overwritten.
         new Uint8Array(memory).fill(0xdd);
       });
     } else {
@@ -90,7 +90,7 @@ function threads(t: ExecutionContext): { pool: SealPool; thread: FileThread } {
   return { pool, thread };
 }
 
-test("what is appended is read again, however it is cut into parts and chunks", async (t) => {
+test("appended bytes are read as they were written, whatever the parts and chunks are", async (t) => {
   const both = threads(t);
   const part = fc.record({
     bytes: fc.oneof(
@@ -122,7 +122,7 @@ test("a file that is an exact number of chunks, or empty, is read to its end", a
   }
 });
 
-test("a file that ends at any byte is truncated, and what stands before it is whole chunks", async (t) => {
+test("a file cut off at any byte is truncated, and only whole chunks before it are read", async (t) => {
   const both = threads(t);
   const plain = noise("cut", 450);
   const written = await write(both, [{ bytes: plain, shared: false }], 100);
@@ -137,7 +137,7 @@ test("a file that ends at any byte is truncated, and what stands before it is wh
   }
 });
 
-test("bytes after the last chunk are told as such", async (t) => {
+test("bytes after the last chunk have their own error", async (t) => {
   const both = threads(t);
   const written = await write(both, [{ bytes: noise("more", 50), shared: false }], 100);
   const bytes = readFileSync(written.path);
@@ -160,11 +160,11 @@ test("a damaged length does not hide the damaged chunk before it", async (t) => 
   t.is(error?.chunk, 0);
 });
 
-test("a chunk in the middle that is shorter than a full one is refused", async (t) => {
+test("a chunk in the middle that is shorter than a full one is rejected", async (t) => {
   const both = threads(t);
   const written = await write(both, [{ bytes: noise("short", 250), shared: false }], 100);
   const seen: Buffer[] = [];
-  // A reader that is told of longer chunks sees short ones in the middle.
+  // To a reader with a larger chunk size, the chunks in the middle are short.
   const error = await t.throwsAsync(read(both.pool, written, 128, seen), {
     instanceOf: ArchiveError,
   });
@@ -172,7 +172,7 @@ test("a chunk in the middle that is shorter than a full one is refused", async (
   t.deepEqual(seen, []);
 });
 
-test("a pool that is closed meanwhile is not told as a damaged file", async (t) => {
+test("a closed pool is not reported as a damaged file", async (t) => {
   const both = threads(t);
   const written = await write(both, [{ bytes: noise("closed", 250), shared: false }], 100);
   const closed = new SealPool(1);

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { decompress } from "zstd-napi";
 import { storedFrame } from "../../../src/archive/seal/stored-frame.js";
 
-test("zstd reads back what was stored, wherever parts and blocks end", (t) => {
+test("zstd reads stored frames, wherever parts and blocks end", (t) => {
   const lengths = fc.array(
     fc.oneof(
       fc.nat(3),
@@ -24,7 +24,7 @@ test("zstd reads back what was stored, wherever parts and blocks end", (t) => {
   );
 });
 
-test("nothing is copied: parts are pointed at", (t) => {
+test("parts are not copied", (t) => {
   const part = randomBytes(300_000);
   const held = storedFrame([part]).filter(({ buffer }) => buffer === part.buffer);
   t.deepEqual(

@@ -18,19 +18,19 @@ function make(t: Parameters<typeof TamperedBackup.make>[0]): Promise<TamperedBac
 }
 
 for (const name of SEALED) {
-  test(`${name}: each byte changed in turn is found, and nothing of its chunk is handed on`, async (t) => {
+  test(`${name}: each changed byte is found before its chunk is yielded`, async (t) => {
     const backup = await make(t);
     const bytes = backup.bytesOf(name);
     for (let at = 0; at < bytes.length; at++) {
       const changed = Buffer.from(bytes);
       changed[at] = (changed[at] as number) ^ (1 + (at % 255));
-      // A type or number in the header that is another file's would not be authentic either.
+      // The header with the type or number of another file is not authentic either.
       await backup.refuses(t, { [name]: changed }, ["DAMAGED"], `${name} byte ${at}`);
     }
     t.true(bytes.length > 200);
   });
 
-  test(`${name}: cut off at each length is found`, async (t) => {
+  test(`${name}: truncation at each length is found`, async (t) => {
     const backup = await make(t);
     const bytes = backup.bytesOf(name);
     for (let length = 0; length < bytes.length; length++) {
@@ -53,7 +53,7 @@ for (const name of SEALED) {
   });
 }
 
-test("MANIFEST.json: each byte changed in turn is found before anything is handed on", async (t) => {
+test("MANIFEST.json: each changed byte is found before any item is yielded", async (t) => {
   const backup = await make(t);
   const bytes = backup.bytesOf(MANIFEST);
   const idStart = bytes.indexOf('"id": "') + 7;
@@ -65,7 +65,7 @@ test("MANIFEST.json: each byte changed in turn is found before anything is hande
       const what = `byte ${at} (${String.fromCharCode(bytes[at] as number)}) with bit ${bit}`;
       const { error, lines } = await backup.readWith({ [MANIFEST]: changed });
       t.deepEqual(lines, [], what);
-      // Another version and another id are told as what they are.
+      // Another version and another id have their own codes.
       const allowed =
         at === format
           ? ["DAMAGED", "UNSUPPORTED_VERSION"]
@@ -77,7 +77,7 @@ test("MANIFEST.json: each byte changed in turn is found before anything is hande
   }
 });
 
-test("MANIFEST.json: cut off at each length is found", async (t) => {
+test("MANIFEST.json: truncation at each length is found", async (t) => {
   const backup = await make(t);
   const bytes = backup.bytesOf(MANIFEST);
   for (let length = 0; length < bytes.length; length++) {

@@ -25,7 +25,7 @@ function chunksOf(backup: TamperedBackup, name: string) {
   return { header, chunks, full: full.length };
 }
 
-test("two chunks that change places are found, whichever they are", async (t) => {
+test("any two swapped chunks are found", async (t) => {
   const backup = await make(t);
   const { header, chunks } = chunksOf(backup, FIRST);
   for (let i = 0; i < chunks.length; i++) {
@@ -58,7 +58,7 @@ test("a chunk in the place of another is found, and the error names the place", 
   t.true(ofOneLength > 20, "the file must not give its chunks away by their lengths");
 });
 
-test("a chunk left out, or there twice, is found", async (t) => {
+test("a removed or repeated chunk is found", async (t) => {
   const backup = await make(t);
   for (const name of [FIRST, SECOND, "INDEX.bin", "METADATA.bin"]) {
     const { header, chunks } = chunksOf(backup, name);
@@ -68,7 +68,7 @@ test("a chunk left out, or there twice, is found", async (t) => {
       const twice = joinSealed({ header, chunks: chunks.toSpliced(i, 0, chunk) });
       await backup.refuses(t, { [name]: twice }, ["DAMAGED"], `${name} with ${i} twice`);
     }
-    // The same length as before: one is left out, the one before it stands twice.
+    // The same length as before: one chunk is replaced by the one before it.
     for (let i = 1; i < chunks.length; i++) {
       const changed = joinSealed({ header, chunks: chunks.with(i, chunks[i - 1] as Buffer) });
       await backup.refuses(t, { [name]: changed }, ["DAMAGED"], `${name} ${i - 1} for ${i}`);
@@ -77,7 +77,7 @@ test("a chunk left out, or there twice, is found", async (t) => {
   t.pass();
 });
 
-test("all chunks in reverse, or moved round by any number, are found", async (t) => {
+test("reversed or rotated chunks are found", async (t) => {
   const backup = await make(t);
   const { header, chunks } = chunksOf(backup, FIRST);
   const reversed = joinSealed({ header, chunks: chunks.toReversed() });
@@ -118,7 +118,7 @@ test("a chunk of another backup with the same passphrase is found in the same pl
   }
 });
 
-test("a chunk whose length says more or less than it has is found", async (t) => {
+test("a wrong chunk length is found", async (t) => {
   const backup = await make(t);
   const bytes = backup.bytesOf(FIRST);
   const { header } = splitSealed(bytes);

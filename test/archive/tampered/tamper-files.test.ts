@@ -25,24 +25,24 @@ function make(
   return TamperedBackup.make(t, contents, { passphrase, chunkBytes: 1024, archiveBytes: 3500 });
 }
 
-/** The same sizes as its twin has, file by file: only the keys tell the two apart. */
+/** Has the same file sizes as its twin: only the keys differ. */
 const TWIN: SampleContents = {
   objects: [object("one", noise("one", 2000)), object("two", noise("two", 2000))],
 };
 
-test("a backup with nothing changed is read by inspect", async (t) => {
+test("an unchanged backup is read by inspect", async (t) => {
   const { folder } = await make(t);
   t.is(await inspect(folder, SAMPLE_PASSPHRASE), "read");
 });
 
-test("another passphrase is told as such", async (t) => {
+test("another passphrase is WRONG_PASSPHRASE", async (t) => {
   const { folder } = await make(t);
   t.is(await inspect(folder, `${SAMPLE_PASSPHRASE} `), "WRONG_PASSPHRASE");
-  // The rule takes no empty passphrase, so none is tried.
+  // The rule rejects an empty passphrase, so it is not tried.
   await t.throwsAsync(inspect(folder, ""), { code: "USAGE" });
 });
 
-test("each sealed file that is not there is told as missing", async (t) => {
+test("each missing file is MISSING_FILE", async (t) => {
   for (const name of SEALED) {
     const { folder } = await make(t);
     rmSync(join(folder, name));
@@ -50,7 +50,7 @@ test("each sealed file that is not there is told as missing", async (t) => {
   }
 });
 
-test("a folder, a pipe or nothing at all in the place of a file is told, and nothing waits for it", async (t) => {
+test("a folder, a pipe or nothing in the place of a file is an error, without waiting", async (t) => {
   for (const name of [...SEALED, "MANIFEST.json"]) {
     const { folder } = await make(t);
     rmSync(join(folder, name));
@@ -96,7 +96,7 @@ test("each sealed file under the name of another is found", async (t) => {
   t.pass();
 });
 
-test("two ARCHIVE files of one length that change places are told as not belonging there", async (t) => {
+test("two swapped ARCHIVE files of one length are DOES_NOT_BELONG", async (t) => {
   const backup = await make(t, samplePassphrase(), TWIN);
   const [first, second] = ["ARCHIVE00000.bin", "ARCHIVE00001.bin"];
   t.is(backup.bytesOf(first).length, backup.bytesOf(second).length, "lengths give nothing away");

@@ -11,7 +11,7 @@ import {
   tombstonesPath,
 } from "../../../src/archive/tar/entry-path.js";
 
-/** Bytes with more of what paths are afraid of than chance would give. */
+/** Bytes with many special characters of paths. */
 const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 40 }),
   fc
@@ -26,7 +26,7 @@ const object = fc.record({
   name: bytes.map((b) => Buffer.from(b)),
 });
 
-test("any bytes come back from their part of a path", (t) => {
+test("any bytes can be decoded from their part of a path", (t) => {
   fc.assert(
     fc.property(bytes, (name) => {
       t.deepEqual(new Uint8Array(decodePart(encodePart(name)) ?? []), name);
@@ -35,7 +35,7 @@ test("any bytes come back from their part of a path", (t) => {
   );
 });
 
-test("a part is never empty, never dots, and one safe name in any folder", (t) => {
+test("a part is never empty nor dots only, and is a safe file name", (t) => {
   fc.assert(
     fc.property(bytes, (name) => {
       const part = encodePart(name);
@@ -47,7 +47,7 @@ test("a part is never empty, never dots, and one safe name in any folder", (t) =
   );
 });
 
-test("no two names have the same part, and no part has two names", (t) => {
+test("each name has one part, and each part one name", (t) => {
   fc.assert(
     fc.property(bytes, bytes, (a, b) => {
       t.is(encodePart(a) === encodePart(b), Buffer.compare(a, b) === 0);
@@ -60,7 +60,7 @@ test("no two names have the same part, and no part has two names", (t) => {
   t.deepEqual(decodePart("%2D"), Buffer.from("-"));
 });
 
-test("the path of an entry tells which entry it is, for any object", (t) => {
+test("the path of an entry is parsed to the entry, for any object", (t) => {
   fc.assert(
     fc.property(kind, object, fc.nat(200_000_000), (which, name, number) => {
       const page = which === "omap" ? number : 0;
@@ -83,7 +83,7 @@ test("the path of an object stays in its own folder, four or five parts deep", (
   );
 });
 
-test("numbered entries are told by their paths, past eight digits too", (t) => {
+test("paths of numbered entries are parsed, past eight digits too", (t) => {
   for (const number of [0, 7, 99_999_999, 100_000_000]) {
     t.deepEqual(parsePath(recordsPath(number)), { kind: "records", number });
     t.deepEqual(parsePath(leasesPath(number)), { kind: "leases", number });
@@ -91,7 +91,7 @@ test("numbered entries are told by their paths, past eight digits too", (t) => {
   }
 });
 
-test("a path that this program would not write is no entry", (t) => {
+test("a path that this program does not write is rejected", (t) => {
   const paths = [
     "",
     "/",
@@ -116,7 +116,7 @@ test("a path that this program would not write is no entry", (t) => {
   for (const path of paths) t.is(parsePath(path), undefined, path);
 });
 
-test("any text is an entry whose path it is, or none", (t) => {
+test("any text is rejected, or is the path of its entry", (t) => {
   const text = fc.oneof(
     fc.string(),
     fc
@@ -168,7 +168,7 @@ test("a name of any length has one path, whose parts every file system takes", (
   }
 });
 
-test("a long name that is cut elsewhere, or not at all, is no path of this format", (t) => {
+test("a long name that is split elsewhere, or not at all, is rejected", (t) => {
   const whole = "n".repeat(900);
   const cut = (at: number) => `${whole.slice(0, at)}%/${whole.slice(at)}`;
   for (const name of [whole, cut(100), cut(240), `${whole}%`, "n%/n", "%/n", "n%"]) {

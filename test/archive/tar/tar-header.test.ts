@@ -23,7 +23,7 @@ const path = fc
   .map((parts) => `ceph/pool/-/${parts.join("")}`);
 const time = fc.bigInt({ min: -(2n ** 62n), max: 2n ** 63n - 1n });
 
-/** One entry as our own reader takes it from its header blocks. */
+/** One entry as this program reads it from header blocks. */
 function ours(header: Buffer): { path: string; size: number; mtime: bigint | undefined } {
   let pax: ReturnType<typeof decodePax> = {};
   for (let at = 0; at < header.length; ) {
@@ -51,7 +51,7 @@ async function theirs(tar: Buffer): Promise<Header[]> {
   return found;
 }
 
-test("a header comes back as it was written, for any path, size and time", (t) => {
+test("a header is read as it was written, for any path, size and time", (t) => {
   const time64 = fc.option(time, { nil: undefined });
   fc.assert(
     fc.property(path, fc.maxSafeNat(), time64, (name, size, mtime) => {
@@ -63,7 +63,7 @@ test("a header comes back as it was written, for any path, size and time", (t) =
   );
 });
 
-test("names and sizes around the limits of a ustar header come back", (t) => {
+test("names and sizes around the limits of a ustar header are read as they were written", (t) => {
   for (const length of [1, 99, 100, 101, 155, 255, 256, 6000]) {
     const name = "n".repeat(length);
     t.is(ours(encodeTarHeader(name, 1)).path, name);
@@ -76,7 +76,7 @@ test("names and sizes around the limits of a ustar header come back", (t) => {
   }
 });
 
-test("tar-stream reads the same entries from our headers", async (t) => {
+test("tar-stream reads the same entries from the headers", async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ path, size: fc.nat(2000), mtime: time }), { maxLength: 5 }),
@@ -96,7 +96,7 @@ test("tar-stream reads the same entries from our headers", async (t) => {
   );
 });
 
-test("headers are rejected that other tar programs read otherwise", async (t) => {
+test("headers that other tar programs read differently are rejected", async (t) => {
   const own = encodeTarHeader("ceph/pool/-/name", 5);
   const fields = {
     mode: 100,
@@ -125,7 +125,7 @@ test("headers are rejected that other tar programs read otherwise", async (t) =>
   }
 });
 
-test("GNU tar unpacks what our headers say: names, bytes and times to the nanosecond", async (t) => {
+test("GNU tar unpacks the names, bytes and times of the headers, to the nanosecond", async (t) => {
   const folder = newFolder();
   const entries = [
     { name: "ceph/pool/-/plain", mtime: 1_700_000_000_123_456_789n, data: "plain" },
@@ -150,12 +150,12 @@ test("GNU tar unpacks what our headers say: names, bytes and times to the nanose
   }
 });
 
-test("any change to a header block is found, but in bytes that nobody reads", (t) => {
+test("any change to a header block is found, except in unused bytes", (t) => {
   const header = encodeTarHeader("ceph/pool/-/name", 5);
   for (let at = 0; at < TAR_BLOCK; at++) {
     const changed = Buffer.from(header);
     changed[at] = (changed[at] as number) ^ 0x01;
-    // The end of the checksum field is a NUL and a space, which no reader needs.
+    // The end of the checksum field, a NUL and a space, is not used.
     if (at === 155) continue;
     t.throws(() => decodeTarBlock(changed), { instanceOf: TarError }, `byte ${at}`);
   }
@@ -170,7 +170,7 @@ test("only a block of zeros is the end of a tar", (t) => {
   }
 });
 
-test("any block and any pax records are read or refused with a TarError", (t) => {
+test("any block and any pax records are read or rejected with a TarError", (t) => {
   const refusedOrRead = (read: () => unknown) => {
     try {
       read();

@@ -38,7 +38,7 @@ async function refused(tar: Buffer): Promise<string> {
   }
 }
 
-test("entries come out the same, however the tar is cut into chunks", async (t) => {
+test("entries are the same, however the tar is cut into chunks", async (t) => {
   const content = fc.uint8Array({ maxLength: 1200 });
   await fc.assert(
     fc.asyncProperty(

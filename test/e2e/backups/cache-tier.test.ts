@@ -18,7 +18,7 @@ test.before(async () => {
   [base = "", tier = "", plain = ""] = await makePools(3);
 });
 test.after.always(async () => {
-  // What was never set up cannot be removed.
+  // The setup may have failed.
   await tellMonitors({ prefix: "osd tier remove-overlay", pool: base }).catch(() => {});
   await tellMonitors({ prefix: "osd tier remove", pool: base, tierpool: tier }).catch(() => {});
   await dropPools([base, tier, plain]);
@@ -45,7 +45,7 @@ const create = (pools: readonly string[], ceph = cephFlags()) =>
 const clear = (pool: string) =>
   backuptool(["clear", "--skip-etcd", ...cephFlags(), "--include-pool", pool, "--yes"]);
 
-test.serial("a tier that does nothing is no matter", async (t) => {
+test.serial("a tier without a mode is ignored", async (t) => {
   await writeObjects(base, [{ name: "in both", data: "of the base" }]);
   await writeObjects(plain, [{ name: "plain", data: "plain" }]);
   await tellMonitors({
@@ -59,7 +59,7 @@ test.serial("a tier that does nothing is no matter", async (t) => {
   t.regex(stdout.toString(), /included 2 ceph objects/);
 });
 
-test.serial("what lies in a read-only tier is read, but not written behind it", async (t) => {
+test.serial("objects behind a read-only tier are read, but not written", async (t) => {
   await mode("readonly");
   await tellMonitors({ prefix: "osd tier set-overlay", pool: base, overlaypool: tier });
   const { code, stdout, stderr } = await create([base, plain]);
@@ -73,9 +73,9 @@ test.serial("what lies in a read-only tier is read, but not written behind it", 
 });
 
 for (const name of ["writeback", "readproxy"]) {
-  test.serial(`pools with a ${name} tier between them are refused`, async (t) => {
+  test.serial(`pools with a ${name} tier between them are rejected`, async (t) => {
     await mode(name);
-    // Into the tier alone: a listing of the base does not name it.
+    // Only in the tier: a listing of the base does not name it.
     await writeObjects(base, [{ name: `by ${name}`, data: "in the tier" }]);
     const held = (await dumpPool(tier)).map((line) => JSON.parse(line).name);
     t.true(held.includes(Buffer.from(`by ${name}`).toString("hex")));
@@ -83,7 +83,7 @@ for (const name of ["writeback", "readproxy"]) {
     t.is(created.code, 1, created.stdout.toString());
     t.regex(created.stderr, new RegExp(`${base}" has the cache tier "${tier}" \\(${name}\\)`));
     t.regex(created.stderr, /ceph osd tier remove-overlay.* leave the pool out/);
-    // Of the monitors a backup needs no more than to read.
+    // A backup needs only to read from the monitors.
     const user = ["--ceph-user", "backup", "--keyring", env("CEPH_KEYRING_BACKUP")];
     const ofTier = await create([tier], ["--cephconf", env("CEPH_CONF"), ...user]);
     t.is(ofTier.code, 1, ofTier.stdout.toString());

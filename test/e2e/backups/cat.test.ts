@@ -7,7 +7,7 @@ import { dropPools, dumpPool, makePools, writeObjects } from "../../support/ceph
 import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
 
-test("GNU tar unpacks what cat writes, whatever the names and however large", async (t) => {
+test("GNU tar unpacks the output of cat, with any names and sizes", async (t) => {
   const pools = await makePools(2);
   t.teardown(() => dropPools(pools));
   const [pool = "", again = ""] = pools;
@@ -59,7 +59,7 @@ test("GNU tar unpacks what cat writes, whatever the names and however large", as
     .match(/.{1,240}/g)
     ?.join("%/");
   t.is(sha256(`ceph/${pool}/%0A/${slashes}`), expected.get("/".repeat(900)));
-  // Pages of an omap of 30 MB come back too.
+  // With the pages of an omap of 30 MB.
   const mapping = ["--restore-pool", `${pool}:${again}`];
   const restored = await backuptool(["restore", ...flags, ...mapping]);
   t.is(restored.code, 0, restored.stderr);

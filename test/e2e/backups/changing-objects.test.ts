@@ -30,7 +30,7 @@ const pairs = (from: number, to: number) =>
     return [Buffer.from(`key ${number}`), Buffer.from(`value ${number}`)] as const;
   });
 
-/** What the attempts before the last one found, beside what the object was at last. */
+/** What the earlier attempts found, beside the last state of the object. */
 const TORN: SampleObject[] = [
   object("was large and is small", "small", { attempts: [{ data: randomBytes(5 << 20) }] }),
   object("was of several chunks", randomBytes(100), {
@@ -55,7 +55,7 @@ const TORN: SampleObject[] = [
 ];
 
 test.serial(
-  "objects that changed while they were read come back as they were at last",
+  "objects that change while they are read are restored in their last state",
   async (t) => {
     const [torn = "", calm = ""] = pools;
     for (const [pool, objects] of [
@@ -79,11 +79,11 @@ test.serial(
 );
 
 test.serial(
-  "an object that never holds still is named, and left out with --keep-going",
+  "an object that changes all the time is an error, and left out with --keep-going",
   async (t) => {
     const [from = "", to = ""] = pools.slice(2);
     const still = [{ name: "still", data: "as it is" }];
-    // Mostly a hole: it takes many reads, and little of anything else.
+    // Mostly a hole: it takes many reads, and little space.
     const restless = { name: "restless", data: "end", offset: 120 << 20 };
     await writeObjects(from, [restless, ...still]);
     const stops = [1, 2].map(() => keepChanging(from, restless.name));
@@ -115,7 +115,7 @@ test.serial(
   },
 );
 
-test.serial("a pool that is removed and made again while it is read is an error", async (t) => {
+test.serial("a pool that is removed and created again while it is read is an error", async (t) => {
   const [, , , , pool = ""] = pools;
   await writeObjects(
     pool,

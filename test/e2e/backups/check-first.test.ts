@@ -11,7 +11,7 @@ import { ORIGINAL_PASSPHRASE } from "../../support/original/writer.js";
 let pools: string[] = [];
 let etcd: EtcdServer;
 let target: EtcdServer;
-/** A chain of two backups in a Local store; the full one comes first. */
+/** A chain of two backups in a Local store, the full one first. */
 const store = newFolder();
 const names: string[] = [];
 
@@ -79,7 +79,7 @@ function into(): string[] {
 }
 
 test.serial(
-  "damage at the end of any backup of a chain leaves a target that is not empty as it was",
+  "damage at the end of any backup of a chain leaves a target with contents unchanged",
   async (t) => {
     await emptyTarget();
     await target.putMany([["own", "value"]]);

@@ -53,7 +53,7 @@ async function createDuring(
 const warnings = (events: readonly OperationEvent[]): number =>
   events.filter(({ type }) => type === "warning").length;
 
-test("what etcd compacts while it is read is read again, in a full backup and an incremental", async (t) => {
+test("after a compaction etcd is read again, in a full backup and an incremental", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   await etcd.putMany(
@@ -66,7 +66,7 @@ test("what etcd compacts while it is read is read again, in a full backup and an
   const then = await etcd.pairs();
   t.deepEqual(first.at(-1), { type: "etcd-done", included: then.length, deleted: 0 });
 
-  // Progress is said for what is archived: the first page has to have something.
+  // Progress is reported after the first page, which must have something to archive.
   await etcd.ctl("put", "added-0", "changed");
   const second = await createDuring(etcd, incremental, full, 1);
   t.is(warnings(second), 1);
@@ -90,7 +90,7 @@ test("what etcd compacts while it is read is read again, in a full backup and an
   }
 });
 
-test("deletions that were written before etcd compacted them away are counted as they stand", async (t) => {
+test("deletions that were written before a compaction are counted", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   const key = (i: number) => `key-${`${i}`.padStart(6, "0")}`;

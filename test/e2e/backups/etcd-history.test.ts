@@ -4,7 +4,7 @@ import { backuptool } from "../../support/program/backuptool.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 import { newFolder } from "../../support/folders.js";
 
-test("after etcd was restored from a snapshot, an incremental takes what has the revisions of before", async (t) => {
+test("after etcd was restored from a snapshot, an incremental includes keys with the same revisions", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   const run = async (...args: string[]) => {
@@ -19,7 +19,7 @@ test("after etcd was restored from a snapshot, an incremental takes what has the
   };
   const putAll = async (value: string) => {
     for (let i = 0; i < 5; i++) await etcd.ctl("put", `key ${i}`, `${value} ${i}`);
-    // Of this one only the lease differs.
+    // Only the lease of this one differs.
     const lease = await etcd.grant(3600);
     await etcd.ctl("put", "leased", "the same", `--lease=${lease}`);
   };

@@ -20,13 +20,13 @@ test.before(async () => {
   const { code, stderr } = await runProcess("cc", args);
   if (code !== 0) throw new Error(stderr);
   pools = await makePools(1);
-  // More than is written before the disk is first told to keep it.
+  // More than is written before the first sync.
   await writeObjects(pools[0] ?? "", [{ name: "large", size: 48 << 20 }]);
 });
 test.after.always(() => dropPools(pools));
 
 for (const call of ["fdatasync", "fsync"]) {
-  test(`where the disk loses what was written, and only one ${call} says so, nothing is complete`, async (t) => {
+  test(`when the disk loses data, and only one ${call} fails, nothing is complete`, async (t) => {
     const outputdir = join(newFolder(), "backup");
     const stored = newFolder();
     const store = folderStore(stored);
@@ -38,7 +38,7 @@ for (const call of ["fdatasync", "fsync"]) {
     t.is(folder.code, 1, folder.stderr);
     t.regex(folder.stderr, /EIO/);
     t.false(readdirSync(outputdir).includes("MANIFEST.json"));
-    // A store is told once, at the end of each file.
+    // A store syncs once, at the end of each file.
     if (call === "fdatasync") return;
     const made = await create(...store.flags());
     t.is(made.code, 1, made.stderr);

@@ -17,7 +17,7 @@ test.before(async () => {
 
 test.after.always(() => etcd.stop());
 
-/** Restores what a backup has of etcd, and reads the rest. */
+/** Restores the etcd part of a backup, and reads the rest. */
 async function restore(
   kind: string,
   name: string,
@@ -54,7 +54,7 @@ function expected(kind: string, name: string): Record<string, unknown> {
 for (const name of readdirSync(join(ROOT, "bad")).sort()) {
   const { code } = expected("bad", name);
   test.serial(`restore rejects bad/${name} as inspect does`, async (t) => {
-    // The target is empty, so nothing is checked before: this is what the restore itself finds.
+    // The target is empty, so nothing is checked first: the restore itself finds the fault.
     await etcd.ctl("del", "", "--prefix");
     const error = await restore("bad", name, undefined);
     t.is<unknown, unknown>(error?.code, code);

@@ -10,7 +10,7 @@ import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
 import { SeededChoice } from "../../support/seeded-choice.js";
 
-/** More of them by `npm run faults`, which sets both. */
+/** `npm run faults` sets both, for more of them. */
 const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 6);
 const SEED = Number(process.env["BACKUPTOOL_TEST_SEED"] ?? 20_261_121);
 
@@ -104,7 +104,7 @@ test.serial("a restore that is killed can be run again", async (t) => {
 });
 
 test.serial(
-  "a full disk is an error that names the file, and leaves nothing that looks whole",
+  "a full disk is an error that names the file, and leaves nothing that looks complete",
   async (t) => {
     const mount = join(newFolder(), "small-disk");
     mkdirSync(mount);
@@ -137,7 +137,7 @@ test.serial(
 );
 
 test.serial(
-  "an output folder that is not empty is refused before anything is asked or read",
+  "an output folder that is not empty is rejected before a question or a read",
   async (t) => {
     const outputdir = newFolder();
     mkdirSync(join(outputdir, "something"));
@@ -185,7 +185,7 @@ test.serial("Ctrl-C ends a create and a restore with exit code 130", async (t) =
 });
 
 test.serial(
-  "an output folder that cannot be made is refused at once; one deep down is made",
+  "an output folder that cannot be made is rejected at once; one with missing parents is made",
   async (t) => {
     const deep = join(newFolder(), "a", "b", "backup");
     const made = await backuptool(["create", "--outputdir", deep, ...target, "--skip-ceph"]);

@@ -22,7 +22,7 @@ async function sample() {
   return { folder, keys, bytes, forger: new Forger(folder, keys, metadata) };
 }
 
-test("--kdf chooses what a key costs, and moderate is the default", async (t) => {
+test("--kdf chooses the cost of a key, and moderate is the default", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   for (const [flags, cost] of [
@@ -43,7 +43,7 @@ test("--kdf chooses what a key costs, and moderate is the default", async (t) =>
   }
 });
 
-test("what a header asks for is said before it is spent, also with --quiet", async (t) => {
+test("the cost of a header is reported before it is spent, also with --quiet", async (t) => {
   const { folder, keys, bytes, forger } = await sample();
   const costly = encodePassphraseSlot({ ...keys.slot, cost: KDF_COSTS.sensitive });
   // The first slot opens, so nothing of it is spent here.

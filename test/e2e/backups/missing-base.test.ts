@@ -86,7 +86,7 @@ test.after.always(async () => {
 });
 
 test.serial(
-  "an incremental alone into a target without its base is warned of, and incomplete",
+  "an incremental alone, into a target without its base, gives a warning and is incomplete",
   async (t) => {
     await emptyTarget();
     const both = await restore(over);
@@ -118,7 +118,7 @@ test.serial("an incremental over its base that was restored before is complete",
 });
 
 test.serial(
-  "an object of the base that is missing or another in the target is warned of",
+  "an object of the base that is missing or differs in the target gives a warning",
   async (t) => {
     const [, to = ""] = pools;
     await emptyTarget();

@@ -52,7 +52,7 @@ async function targets(t: import("ava").ExecutionContext) {
   return { etcd, hot, cold, into };
 }
 
-test("a full archive and then an incremental come back as their manifests say", async (t) => {
+test("a full archive and then an incremental are restored as in their manifests", async (t) => {
   const { etcd, hot, cold, into } = await targets(t);
   const full = await backuptool(
     ["restore", "--outputdir", originalFixture("intact", "full"), ...into],
@@ -84,7 +84,7 @@ test("a full archive and then an incremental come back as their manifests say", 
   t.deepEqual(await poolState(cold), expectedState(then.pools["btrdbcold"] ?? {}));
 });
 
-test("a chain comes back in one run, with the keys of etcd that there were last", async (t) => {
+test("a chain is restored in one run, with the last keys of etcd", async (t) => {
   const { etcd, hot, into } = await targets(t);
   const { code, stderr } = await backuptool(
     [
@@ -103,7 +103,7 @@ test("a chain comes back in one run, with the keys of etcd that there were last"
   t.deepEqual(await etcd.pairs(), trueRecords("incremental"));
 });
 
-test("converted, a chain is one of this format and comes back the same", async (t) => {
+test("a converted chain is one of this format and is restored the same", async (t) => {
   const { etcd, hot, cold, into } = await targets(t);
   const folder = newFolder();
   const [full, incremental] = [join(folder, "full"), join(folder, "incremental")];
@@ -145,7 +145,7 @@ test("converted, a chain is one of this format and comes back the same", async (
   t.deepEqual(await poolState(cold), expectedState(then.pools["btrdbcold"] ?? {}));
   t.deepEqual(await etcd.pairs(), trueRecords("incremental"));
 
-  // A fresh incremental over it takes every object again: nobody can vouch for what the original wrote.
+  // A new incremental over it includes every object again: the original may have written it wrong.
   const fresh = await backuptool(
     [
       "create",
@@ -206,7 +206,7 @@ test("cat writes a tar that GNU tar lists", async (t) => {
   );
 });
 
-test("objects that a repeated frame stands in for are missed by convert and restore too", async (t) => {
+test("convert and restore too report objects that a repeated frame replaces", async (t) => {
   const { hot, into } = await targets(t);
   const folder = newFolder();
   const old = join(folder, "old");
@@ -270,7 +270,7 @@ test("an archive with neither METADATA.bin nor pools.txt is converted and restor
   await check();
 });
 
-test("of an object that is there twice the first counts everywhere, and other contents are told", async (t) => {
+test("the first of a repeated object counts everywhere, and other contents are reported", async (t) => {
   const { hot, into } = await targets(t);
   const folder = newFolder();
   const named = (name: string, content: string, pool = "btrdbhot") => ({
@@ -330,7 +330,7 @@ test("a hundred records and pairs of an omap of 1 MiB each are converted", async
   t.regex(inspected.stdout.toString(), /archive contains 1 ceph objects and 100 etcd records/);
 });
 
-test("what cannot be done with such an archive is said at once", async (t) => {
+test("commands that cannot work on such an archive fail at once", async (t) => {
   const outputdir = originalFixture("intact", "full");
   const wrong = await backuptool(["inspect", "--outputdir", outputdir], {
     env: { BACKUPTOOL_PASSPHRASE: "something else" },
@@ -352,11 +352,11 @@ test("what cannot be done with such an archive is said at once", async (t) => {
     { env },
   );
   t.is(created.code, 2, created.stderr);
-  t.regex(created.stderr, /take a full backup/);
+  t.regex(created.stderr, /make a full backup/);
   const nothing = await backuptool(
     ["convert", "--outputdir", newFolder(), "--to", join(newFolder(), "new")],
     { env },
   );
   t.is(nothing.code, 2, nothing.stderr);
-  t.regex(nothing.stderr, /no archive of the original tool/);
+  t.regex(nothing.stderr, /not an archive of the original tool/);
 });

@@ -27,7 +27,7 @@ test.after.always(() => dropPools(pools));
 
 const named = (...names: string[]) => names.map((name) => ({ name }));
 const written = (...names: string[]) => names.map((name) => ({ name, data: `data of ${name}` }));
-/** What the operator does before something risky, and forgets. */
+/** A pool snapshot that the operator made and forgot. */
 const snapshot = (pool: string) =>
   tellMonitors({ prefix: "osd pool mksnap", pool, snap: "before the upgrade" });
 
@@ -51,7 +51,7 @@ async function counted(pool: string, meanwhile: () => void = () => {}) {
   return done;
 }
 
-test("objects deleted under a pool snapshot are neither backed up nor said to be deleted meanwhile", async (t) => {
+test("objects deleted under a pool snapshot are neither backed up nor reported as vanished", async (t) => {
   const [from = "", to = ""] = pools;
   await writeObjects(from, written("stays", "a", "b", "c"));
   await writeObjects(from, [{ name: "a", namespace: "n", locator: "l", data: "located" }]);
@@ -81,7 +81,7 @@ test("objects deleted under a pool snapshot are neither backed up nor said to be
   t.deepEqual(names.map(String), ["stays"]);
 });
 
-test("what is deleted while it is read is still counted, in a pool with snapshots too", async (t) => {
+test("objects deleted while they are read are counted, in a pool with snapshots too", async (t) => {
   const [, , pool = ""] = pools;
   const many = Array.from({ length: 3000 }, (_, i) => `object ${i}`);
   await writeObjects(pool, written("kept", "older"));
@@ -97,7 +97,7 @@ test("what is deleted while it is read is still counted, in a pool with snapshot
     name: Buffer.from(name).toString("hex"),
   }));
   const done = await counted(pool, () => {
-    // While nothing else of this process happens: most objects are still to be read.
+    // Synchronously: most objects are still to be read.
     const input = gone.map((object) => JSON.stringify(object)).join("\n");
     execFileSync("/usr/bin/python3", [client, "remove", pool], { input });
   });
@@ -105,7 +105,7 @@ test("what is deleted while it is read is still counted, in a pool with snapshot
   t.is((done?.included ?? 0) + (done?.vanished ?? 0), 1 + many.length);
 });
 
-test("clear names and deletes what is there, and a pool with nothing else is empty", async (t) => {
+test("clear names and deletes existing objects, and a pool without others is empty", async (t) => {
   const [, , , pool = ""] = pools;
   await writeObjects(pool, written("a", "b"));
   await snapshot(pool);

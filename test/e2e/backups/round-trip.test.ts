@@ -60,7 +60,7 @@ const OBJECTS: readonly ObjectToWrite[] = [
   { name: "omap 25000", size: 5 << 20, omapEntries: 25_000, xattrs: [["with", "everything"]] },
 ];
 
-test("what a full backup and an incremental hold comes back as it was", async (t) => {
+test("the contents of a full backup and an incremental are restored as they were", async (t) => {
   const pools = await makePools(4);
   const [hot = "", cold = "", hotAgain = "", coldAgain = ""] = pools;
   const etcd = await EtcdServer.start();
@@ -135,7 +135,7 @@ test("what a full backup and an incremental hold comes back as it was", async (t
     "--restore-pool",
     `${cold}:${coldAgain}`,
   ];
-  // What stands in the way is gone afterwards, whatever it had.
+  // Existing objects are replaced, whatever they had.
   await writeObjects(coldAgain, [
     { name: "stays", size: 1000, xattrs: [["leftover", "x"]], omap: [["leftover", "y"]] },
   ]);

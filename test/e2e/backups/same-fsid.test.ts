@@ -6,12 +6,12 @@ import { dumpPool, writeObjects } from "../../support/ceph/client.js";
 import { DevCluster } from "../../support/servers/dev-cluster.js";
 import { newFolder } from "../../support/folders.js";
 
-test("an incremental of a cluster that was made again with the same fsid takes all of its objects", async (t) => {
+test("an incremental of a cluster that was created again with the same fsid includes all objects", async (t) => {
   const fsid = randomUUID();
   const made = async (data: string): Promise<DevCluster> => {
     const cluster = await DevCluster.start(["pool", "target"], fsid);
     t.teardown(() => cluster.down());
-    // A client that gives its objects their time, as tools that copy do.
+    // A client that sets the mtime of its objects, as copy tools do.
     await writeObjects("pool", [{ name: "object", data, mtime: 1_700_000_000 }], cluster.env);
     return cluster;
   };

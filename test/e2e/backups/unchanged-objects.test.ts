@@ -11,7 +11,7 @@ import {
 import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
 
-/** What makes size and time of an object agree over other content. */
+/** Ways to keep size and mtime of an object with other content. */
 
 const MTIME = 1_700_000_000;
 const PLAIN = { name: "plain", data: "is not touched", mtime: MTIME };
@@ -54,14 +54,14 @@ async function chain(
   t.deepEqual(await dumpPool(target), await dumpPool(pool));
 }
 
-test("a client that puts the old time back is seen", async (t) => {
+test("a client that sets the old mtime is noticed", async (t) => {
   const [pool = "", target = ""] = pools;
   await write(pool, "before");
   await writeObjects(pool, [PLAIN]);
   await chain(t, pool, target, () => write(pool, "after!"));
 });
 
-test("an object that was rolled back to a snapshot is seen", async (t) => {
+test("an object that was rolled back to a snapshot is noticed", async (t) => {
   const [, , pool = "", target = ""] = pools;
   await write(pool, "before");
   await writeObjects(pool, [PLAIN]);
@@ -70,7 +70,7 @@ test("an object that was rolled back to a snapshot is seen", async (t) => {
   await chain(t, pool, target, () => rados(pool, "rollback", "object", "snap"));
 });
 
-test("a pool that was renamed into the place of another one is read whole", async (t) => {
+test("all of a pool that was renamed to the name of another is read", async (t) => {
   const [, , , , pool = "", other = "", target = ""] = pools;
   for (const [into, data] of [
     [pool, "before"],

@@ -27,7 +27,7 @@ test.before(() => {
   newer = forgeSnapshot(store, { time: 1_700_003_600 }).name;
 });
 
-/** What bash would put in the place of the last word of each line. */
+/** What bash completes the last word of each line to. */
 async function completed(
   typed: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -68,7 +68,7 @@ test("bash completes commands and their second words", async (t) => {
   });
 });
 
-test("bash completes the flags of the command, those that take one value only once", async (t) => {
+test("bash completes the flags of the command, and those with one value only once", async (t) => {
   await check(t, {
     "create --out": "--outputdir",
     "create --outputdir x --out": "",
@@ -88,7 +88,7 @@ test("bash completes the values of flags, after a blank and after =", async (t) 
     "create --storage-provider S": "S3 Swift",
     "create --secondary-storage-provider R": "Rclone",
     "copy --source-store g": "gs://",
-    // bash takes the colon for the end of a word.
+    // A colon ends a word in bash.
     "create --store s3:": "//",
     "create --compression-level ": "",
   });
@@ -122,7 +122,7 @@ test("snapshots of the store on the line, in a variable or in a file are candida
     ["snapshot delete --store nonsense://b --fr", ["--from"], none],
     ["inspect --store file:///none --snapshot ", ["latest"], none],
   ] as const) {
-    // The limit is for people: this machine may be busy.
+    // Longer than the limit of the program: this machine may be busy.
     t.deepEqual(await candidates(line.split(" "), env, 600_000), expected, line);
   }
 });
@@ -148,7 +148,7 @@ test("completion does not wait for a store that does not answer", async (t) => {
   );
   silent.close();
   t.deepEqual({ code, stderr, found: lines(stdout) }, { code: 0, stderr: "", found: ["latest"] });
-  // Time for a busy machine; the store alone would be asked again and again for longer than that.
+  // Time for a busy machine, but less than all retries of the store.
   t.true(performance.now() - started < 30_000);
 });
 

@@ -104,7 +104,7 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
 ];
 
 for (const [args, said] of WRONG) {
-  test(`wrong usage is told and ends with 2: ${args}`, async (t) => {
+  test(`wrong usage is an error with exit code 2: ${args}`, async (t) => {
     const { code, stdout, stderr } = await backuptool(args.split(" "), { cwd: newFolder() });
     t.is(stderr.split("\n")[0], `backuptool: ${said}`);
     t.is(code, 2);
@@ -119,21 +119,21 @@ test("an empty value never becomes the default", async (t) => {
   }
 });
 
-test("a choice that is none is told with the choices, in one line", async (t) => {
+test("the error of an invalid choice lists the choices, in one line", async (t) => {
   const { code, stderr } = await backuptool(["restore", "--leases", "kep"]);
   t.is(code, 2);
   t.is(stderr.trim().split("\n").length, 1);
   t.regex(stderr, /^backuptool: --leases "kep" is not one of "regrant", "drop", "keep-forever"$/m);
 });
 
-/** The endpoint that a dry run reaches tells which setting won. */
+/** The endpoint that a dry run reaches, which depends on the setting that won. */
 async function keysAt(args: readonly string[], env: Record<string, string> = {}) {
   const { code, stdout, stderr } = await backuptool(["clear", "--dry-run", ...args], { env });
   return { code, stdout: stdout.toString(), stderr };
 }
 const FOUND = { code: 0, stdout: "would delete 0 etcd keys\ndone\n", stderr: "" };
 
-test("a typed flag goes before the environment, and that before the file", async (t) => {
+test("a typed flag has precedence over the environment, and that over the file", async (t) => {
   const config = join(newFolder(), "config.yaml");
   writeFileSync(config, "etcd: [127.0.0.1:1]\nskip-ceph: true\noutputdir: of another command\n");
   t.deepEqual(await keysAt(["--config", config, "--etcd", etcd.endpoint]), FOUND);
@@ -145,7 +145,7 @@ test("a typed flag goes before the environment, and that before the file", async
   t.deepEqual(await keysAt(["--config", config]), FOUND);
 });
 
-test("several endpoints come by repeating, by commas and by a list in a file", async (t) => {
+test("several endpoints are given by repeated flags, commas or a list in a file", async (t) => {
   const both = `127.0.0.1:1,${etcd.endpoint}`;
   t.deepEqual(await keysAt(["--skip-ceph", `--etcd=${both}`]), FOUND);
   t.deepEqual(
@@ -158,7 +158,7 @@ test("several endpoints come by repeating, by commas and by a list in a file", a
   t.deepEqual(await keysAt(["--skip-ceph", "--config", config]), FOUND);
 });
 
-test("a mistake in a configuration or a variable names its place", async (t) => {
+test("the error of an invalid configuration or variable names its place", async (t) => {
   const config = join(newFolder(), "config.yaml");
   const said = async (yaml: string): Promise<string> => {
     writeFileSync(config, yaml);
@@ -187,7 +187,7 @@ test("a mistake in a configuration or a variable names its place", async (t) => 
   t.regex(gone.stderr, /^backuptool: the configuration "\/none.yaml" cannot be read; ENOENT.*\n$/);
 });
 
-test("what looks like a number in a configuration stays as it is written", async (t) => {
+test("a number in a configuration stays text", async (t) => {
   const folder = newFolder();
   const config = join(folder, "config.yaml");
   writeFileSync(config, "outputdir: 007\nskip-ceph: true\ncompression-level: 5\n");
@@ -209,7 +209,7 @@ test("a value may begin with a dash, and be the name of a command", async (t) =>
   t.regex(stdout.toString(), /archive contains 0 ceph objects and 0 etcd records/);
 });
 
-test("--no-skip-ceph takes back what a configuration says", async (t) => {
+test("--no-skip-ceph overrides the configuration", async (t) => {
   const env = { BACKUPTOOL_SKIP_CEPH: "true", BACKUPTOOL_SKIP_ETCD: "true" };
   t.is((await keysAt(["--no-skip-ceph"], env)).stdout, "done\n");
   t.is((await keysAt([], env)).code, 2);

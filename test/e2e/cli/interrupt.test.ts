@@ -9,7 +9,7 @@ import { disturbed, until } from "../../support/program/disturbed.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 import { newFolder } from "../../support/folders.js";
 
-/** Enough that neither a create nor a restore is over before it is disturbed. */
+/** Enough that neither a create nor a restore ends before it is disturbed. */
 const VALUES = 150;
 
 let etcd: EtcdServer;
@@ -18,7 +18,7 @@ const whole = join(folder, "whole");
 let target: string[];
 
 test.before(async (t) => {
-  // After a snapshot it is back soon: little is left to read again.
+  // After a snapshot etcd restarts quickly: it has little to read again.
   etcd = await EtcdServer.start(["--snapshot-count", "10"]);
   target = ["--skip-ceph", "--etcd", etcd.endpoint, "--quiet"];
   for (let i = 0; i < VALUES; i++) await etcd.put(Buffer.from(`key${i}`), randomBytes(1_000_000));
@@ -40,7 +40,7 @@ function when(line: string, act: (child: ChildProcess) => unknown): (child: Chil
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  test.serial(`${signal} ends a create with 130, and says what it leaves`, async (t) => {
+  test.serial(`${signal} ends a create with 130, and the error names what is left`, async (t) => {
     let outputdir = "";
     const { code, stderr } = await disturbed(() => {
       outputdir = join(newFolder(), "interrupted");
@@ -92,44 +92,50 @@ test.serial("a second signal ends the program at once", async (t) => {
   t.is(code, 130);
 });
 
-test.serial("etcd that dies during a create is named, and the next run succeeds", async (t) => {
-  let args: string[] = [];
-  let outputdir = "";
-  const { code, stderr } = await disturbed(async () => {
-    outputdir = join(newFolder(), "etcd-died");
-    args = ["create", "--outputdir", outputdir, ...target];
-    const result = await backuptool(args, {
-      onStart: when("creating new file", () => etcd.stop()),
+test.serial(
+  "the error of an etcd killed during a create names it, and the next run succeeds",
+  async (t) => {
+    let args: string[] = [];
+    let outputdir = "";
+    const { code, stderr } = await disturbed(async () => {
+      outputdir = join(newFolder(), "etcd-died");
+      args = ["create", "--outputdir", outputdir, ...target];
+      const result = await backuptool(args, {
+        onStart: when("creating new file", () => etcd.stop()),
+      });
+      await etcd.start();
+      return result;
     });
-    await etcd.start();
-    return result;
-  });
-  t.is(code, 1);
-  t.is(stderr.trimEnd().split("\n").length, 1);
-  t.true(stderr.includes(etcd.endpoint), stderr);
-  t.regex(stderr, /etcd records? had been read; .*remove that folder and create it again/);
-  rmSync(outputdir, { recursive: true });
-  t.is((await backuptool(args)).code, 0);
-});
+    t.is(code, 1);
+    t.is(stderr.trimEnd().split("\n").length, 1);
+    t.true(stderr.includes(etcd.endpoint), stderr);
+    t.regex(stderr, /etcd records? had been read; .*remove that folder and create it again/);
+    rmSync(outputdir, { recursive: true });
+    t.is((await backuptool(args)).code, 0);
+  },
+);
 
-test.serial("etcd that dies during a restore is named, and the next run succeeds", async (t) => {
-  const before = await etcd.pairs();
-  const args = ["restore", "--outputdir", whole, ...target];
-  const { code, stderr } = await disturbed(async () => {
-    const result = await backuptool(args, {
-      onStart: when("connecting etcd", () => etcd.stop()),
+test.serial(
+  "the error of an etcd killed during a restore names it, and the next run succeeds",
+  async (t) => {
+    const before = await etcd.pairs();
+    const args = ["restore", "--outputdir", whole, ...target];
+    const { code, stderr } = await disturbed(async () => {
+      const result = await backuptool(args, {
+        onStart: when("connecting etcd", () => etcd.stop()),
+      });
+      await etcd.start();
+      return result;
     });
-    await etcd.start();
-    return result;
-  });
-  t.is(code, 1);
-  t.is(stderr.trimEnd().split("\n").length, 1);
-  t.true(stderr.includes(etcd.endpoint), stderr);
-  t.is((await backuptool(args)).code, 0);
-  t.deepEqual(await etcd.pairs(), before);
-});
+    t.is(code, 1);
+    t.is(stderr.trimEnd().split("\n").length, 1);
+    t.true(stderr.includes(etcd.endpoint), stderr);
+    t.is((await backuptool(args)).code, 0);
+    t.deepEqual(await etcd.pairs(), before);
+  },
+);
 
-test.serial("etcd that is away for a moment does not end a create", async (t) => {
+test.serial("a short outage of etcd does not end a create", async (t) => {
   const args = ["create", "--outputdir", join(folder, "away"), ...target];
   const away = async () => {
     await etcd.stop();

@@ -18,8 +18,8 @@ test.before(async () => {
 test.after.always(() => etcd?.stop());
 
 /**
- * Runs the program as a uid without a passwd entry, without HOME. It may enter every folder: those of the clone and
- * of the test run may be root's alone.
+ * Runs the program as a uid without a passwd entry and without HOME. It may enter every folder: those of the clone and of
+ * the test run may belong to root.
  */
 function homeless(args: readonly string[], variables: Readonly<Record<string, string>>) {
   const capabilities = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];

@@ -75,7 +75,7 @@ test("a control character in an argument never reaches the terminal", async (t) 
   ]) {
     const { code, stderr } = await backuptool(args);
     t.not(code, 0);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for them
     t.notRegex(stderr, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
   }
 });
@@ -95,7 +95,7 @@ test("cat writes a tar that tar reads", async (t) => {
   t.regex(stdout.toString(), /^etcd\/records\//m);
 });
 
-test("a reader that goes away early ends cat and inspect without a word", async (t) => {
+test("a reader that closes its pipe early ends cat and inspect without output", async (t) => {
   const cat = await shell(
     '$N $P cat --quiet --outputdir "$D" | head -c 10 | wc -c; exit $PIPESTATUS',
   );

@@ -17,7 +17,7 @@ let etcd: EtcdServer;
 
 test.before(async () => {
   etcd = await EtcdServer.start();
-  // Its key slot costs almost nothing: many runs open it.
+  // A cheap key slot, since many runs open it.
   await writeSample(outputdir, {}, { passphrase: samplePassphrase(PASSPHRASE) });
 });
 test.after.always(() => etcd?.stop());
@@ -34,7 +34,7 @@ function file(content: string): string {
   return path;
 }
 
-test("one passphrase opens a backup by whichever way it comes, with a line end or a byte order mark", async (t) => {
+test("a passphrase from any source opens a backup, with a line end or a byte order mark", async (t) => {
   for (const end of ["", "\n", "\r\n"]) {
     for (const before of ["", "\ufeff"]) {
       const given = before + PASSPHRASE + end;
@@ -55,9 +55,9 @@ test("one passphrase opens a backup by whichever way it comes, with a line end o
   t.is((await open([], command)).code, 0);
 });
 
-// Earlier versions took the first line of a file and of a command, and all of a variable: what one of them was given
-// opened a backup or not by the way it came.
-test("two lines open what an earlier version made of the first, with a warning, by whichever way they come", async (t) => {
+// Earlier versions used the first line of a file and of a command, but all of a variable, so whether a text opened a
+// backup depended on its source.
+test("two lines from any source open a backup that an earlier version made with the first, with a warning", async (t) => {
   const given = `${PASSPHRASE}\nanother line\n`;
   for (const { code, stderr } of [
     await open(["--passphrase-file", file(given)]),
@@ -69,8 +69,8 @@ test("two lines open what an earlier version made of the first, with a warning, 
   }
 });
 
-test("a new backup is under the form that the rule gives, by whichever way the passphrase comes", async (t) => {
-  // As a keyboard of macOS and one of Linux give it.
+test("a new backup has the form of the rule, from any source of the passphrase", async (t) => {
+  // As typed on macOS and on Linux.
   const [decomposed, composed] = ["cafe\u0301", "caf\u00e9"];
   for (const [args, env] of [
     [["--passphrase-file", file(`\ufeff${decomposed}\r\n`)], {}],
@@ -89,7 +89,7 @@ test("a new backup is under the form that the rule gives, by whichever way the p
   }
 });
 
-test("a passphrase that cannot be typed the same way makes no backup, whichever way it comes", async (t) => {
+test("a passphrase that cannot be typed the same way makes no backup, from any source", async (t) => {
   const given = "one\u200b line\nand more";
   const target = ["--skip-ceph", "--etcd", etcd.endpoint];
   for (const [args, env] of [
@@ -107,7 +107,7 @@ test("a passphrase that cannot be typed the same way makes no backup, whichever 
   }
 });
 
-test("what is typed goes before what the environment says", async (t) => {
+test("a typed passphrase flag has precedence over the environment", async (t) => {
   const right = ["--passphrase-file", file(PASSPHRASE)];
   t.is((await open(right, { BACKUPTOOL_PASSPHRASE: "wrong" })).code, 0);
   t.is((await open(right, { BACKUPTOOL_PASSPHRASE_COMMAND: "echo wrong" })).code, 0);
@@ -121,7 +121,7 @@ test("a wrong passphrase ends with 10", async (t) => {
   t.is(stderr.trim().split("\n").length, 1);
 });
 
-test("a wrong passphrase is told though Ceph, asked meanwhile, never answers", async (t) => {
+test("a wrong passphrase is an error though Ceph never answers", async (t) => {
   const silent = createServer();
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
   t.teardown(() => silent.close());
@@ -145,7 +145,7 @@ test("no passphrase and no terminal is an error at once", async (t) => {
   );
 });
 
-test("an empty passphrase is refused wherever it comes from", async (t) => {
+test("an empty passphrase is rejected from any source", async (t) => {
   for (const [args, env] of [
     [["--passphrase-file", file("\ufeff\r\n")], {}],
     [["--passphrase-file", file("")], {}],
@@ -159,7 +159,7 @@ test("an empty passphrase is refused wherever it comes from", async (t) => {
   }
 });
 
-test("a file that is not there, and a command that fails, are named", async (t) => {
+test("the errors of a missing file and of a failed command name them", async (t) => {
   const gone = await open(["--passphrase-file", "/none"]);
   t.is(gone.code, 2);
   t.regex(gone.stderr, /^backuptool: the passphrase file "\/none" cannot be read; ENOENT.*\n$/);
@@ -171,7 +171,7 @@ test("a file that is not there, and a command that fails, are named", async (t) 
   );
 });
 
-test("a command that reads its input finds none, and does not hang", async (t) => {
+test("a command that reads its input gets none, and does not hang", async (t) => {
   const { code, stderr } = await open(["--passphrase-command", "cat"]);
   t.is(code, 2);
   t.is(stderr, "backuptool: the passphrase is empty\n");

@@ -34,7 +34,7 @@ for (const [name, pasted] of [
     "\x1b[200~opensesame\x1b[201~\r\x1b[200~opensesame\x1b[201~\r",
   ],
 ] as const) {
-  test.serial(`pasted at the question, each line answers one: ${name}`, async (t) => {
+  test.serial(`each line pasted at the question answers one: ${name}`, async (t) => {
     const folder = join(newFolder(), "backup");
     const result = await onTerminal(create(folder), [
       { expect: "encryption passphrase:", type: pasted },
@@ -47,7 +47,7 @@ for (const [name, pasted] of [
   });
 }
 
-test.serial("two different pasted lines are told apart", async (t) => {
+test.serial("two different pasted lines do not match", async (t) => {
   const result = await onTerminal(create(join(newFolder(), "backup")), [
     { expect: "encryption passphrase:", type: "one\rother\r" },
   ]);
@@ -55,17 +55,20 @@ test.serial("two different pasted lines are told apart", async (t) => {
   t.is(result.screen.at(-1), "backuptool: the two passphrases are not the same");
 });
 
-test.serial("a pasted half of the second line waits for its other half, unseen", async (t) => {
-  const folder = join(newFolder(), "backup");
-  const result = await onTerminal(create(folder), [
-    { expect: "encryption passphrase:", type: "opensesame\ropen" },
-    { expect: "same again: .*\\*\\*\\*\\*", type: "sesame\r" },
-  ]);
-  t.is(result.code, 0, result.screen.join("\n"));
-  t.deepEqual(result.screen, MASKED);
-  t.false(result.raw.includes("open"));
-  t.true(await opens(folder, "opensesame"));
-});
+test.serial(
+  "a pasted half of the second line waits for its other half, without echo",
+  async (t) => {
+    const folder = join(newFolder(), "backup");
+    const result = await onTerminal(create(folder), [
+      { expect: "encryption passphrase:", type: "opensesame\ropen" },
+      { expect: "same again: .*\\*\\*\\*\\*", type: "sesame\r" },
+    ]);
+    t.is(result.code, 0, result.screen.join("\n"));
+    t.deepEqual(result.screen, MASKED);
+    t.false(result.raw.includes("open"));
+    t.true(await opens(folder, "opensesame"));
+  },
+);
 
 test.serial("a line end that comes in two parts is one line end", async (t) => {
   const folder = join(newFolder(), "backup");
@@ -77,7 +80,7 @@ test.serial("a line end that comes in two parts is one line end", async (t) => {
   t.true(await opens(folder, "opensesame"));
 });
 
-test.serial("what is typed before the question appears answers it", async (t) => {
+test.serial("text typed before the question answers it", async (t) => {
   const folder = join(newFolder(), "backup");
   const result = await onTerminal(create(folder), [
     { expect: "", type: "opensesame\ropensesame\r" },

@@ -6,18 +6,18 @@ import { EtcdServer } from "../../support/servers/etcd-server.js";
 import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
 
-/** As a library would that waits for an answer which never comes. */
+/** Like a library that waits for an answer that never comes. */
 const KEPT_ALIVE = {
   NODE_OPTIONS: "--import=data:text/javascript,setInterval(()=>{},1000)",
 };
 
-test("the program ends with its code, whatever a library still waits for", async (t) => {
+test("the program ends with its exit code, even if a library still waits", async (t) => {
   const { code, stderr } = await backuptool(["snapshot", "list"], { env: KEPT_ALIVE });
   t.is(code, 2, stderr);
   t.regex(stderr, /there is no primary store/);
 });
 
-test("a reader that takes its time gets all of the output before the program ends", async (t) => {
+test("a slow reader gets all of the output before the program ends", async (t) => {
   const etcd = await EtcdServer.start();
   t.teardown(() => etcd.stop());
   const value = randomBytes(1_000_000);

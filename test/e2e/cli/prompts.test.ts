@@ -45,14 +45,14 @@ test.serial(
   },
 );
 
-test.serial("a rubbed out character is no part of the passphrase", async (t) => {
+test.serial("a deleted character is not part of the passphrase", async (t) => {
   const folder = join(newFolder(), "backup");
   const result = await onTerminal(create(folder), typed("öffnex\x7f dich", "öffne dich"));
   t.is(result.code, 0, result.screen.join("\n"));
 });
 
 test.serial(
-  "two different passphrases are refused, and the folder can be used again",
+  "two different passphrases are rejected, and the folder can be used again",
   async (t) => {
     const folder = join(newFolder(), "backup");
     const result = await onTerminal(create(folder), typed("one", "other"));
@@ -62,7 +62,7 @@ test.serial(
   },
 );
 
-test.serial("an empty passphrase is refused on the terminal", async (t) => {
+test.serial("an empty passphrase is rejected on the terminal", async (t) => {
   const result = await onTerminal(create(join(newFolder(), "backup")), typed("", ""));
   t.is(result.code, 2);
   t.is(result.screen.at(-1), "backuptool: the passphrase is empty");
@@ -91,7 +91,7 @@ for (const [name, typedBefore, act] of [
   );
 }
 
-test.serial("a prompt that nobody could see is an error instead", async (t) => {
+test.serial("a prompt that could not be seen is an error", async (t) => {
   const program = 'exec node "$0" "$@" 2>"$LOG"';
   const log = join(newFolder(), "log");
   const result = await onTerminal(create(join(newFolder(), "backup")), [], {
@@ -103,7 +103,7 @@ test.serial("a prompt that nobody could see is an error instead", async (t) => {
 });
 
 test.serial(
-  "clear on a terminal says what it deletes, and deletes nothing unless told",
+  "clear on a terminal lists what it deletes, and deletes nothing without a yes",
   async (t) => {
     const args = ["clear", "--skip-ceph", "--etcd", etcd.endpoint];
     const before = await etcd.pairs();

@@ -25,7 +25,7 @@ function yaml(text: string): string {
   return path;
 }
 
-/** What the program says at the end of a run that succeeds. */
+/** The last line of a successful run. */
 async function run(
   t: { is(actual: unknown, expected: unknown, message?: string): void },
   args: readonly string[],
@@ -41,7 +41,7 @@ async function run(
 
 const ETCD_ONLY = () => ["--skip-ceph", "--etcd", etcd.endpoint];
 
-test("a typed --etcd backs up etcd though the file says skip-etcd", async (t) => {
+test("a typed --etcd overrides skip-etcd in the file", async (t) => {
   const config = yaml("skip-etcd: true\n");
   const outputdir = join(newFolder(), "backup");
   const args = ["--config", config, "--etcd", etcd.endpoint, "--include-pool", pools[0] ?? ""];
@@ -53,7 +53,7 @@ test("a typed --etcd backs up etcd though the file says skip-etcd", async (t) =>
   t.is(cleared, "would delete 1 etcd key\ndone\n");
 });
 
-test("a typed --skip-etcd skips etcd though the file says skip-ceph", async (t) => {
+test("a typed --skip-etcd overrides skip-ceph in the file", async (t) => {
   const config = yaml("skip-ceph: true\n");
   const outputdir = join(newFolder(), "backup");
   const args = ["--config", config, "--skip-etcd", "--include-pool", pools[0] ?? ""];
@@ -62,14 +62,14 @@ test("a typed --skip-etcd skips etcd though the file says skip-ceph", async (t) 
   t.regex(said, /skipping etcd backup/);
 });
 
-test("an address in a variable does not take back what the file skips", async (t) => {
+test("an address in a variable does not override skip-etcd in the file", async (t) => {
   const config = yaml("skip-etcd: true\n");
   const args = ["clear", "--dry-run", "--config", config, ...cephFlags()];
   const variables = { BACKUPTOOL_ETCD: etcd.endpoint, BACKUPTOOL_USER: "root:secret" };
   t.is(await run(t, args, variables), "done\n");
 });
 
-test("a typed --outputdir is the only place though a variable names a store", async (t) => {
+test("a typed --outputdir replaces the store in a variable", async (t) => {
   const store = newFolder();
   for (const variables of [
     { BACKUPTOOL_STORE: `file://${store}` },
@@ -91,7 +91,7 @@ test("a typed --outputdir is the only place though a variable names a store", as
   t.true((await run(t, ["cat", ...place], variables)).length > 0);
 });
 
-test("a typed --store is the only place though the file names a folder", async (t) => {
+test("a typed --store replaces the folder in the file", async (t) => {
   const store = newFolder();
   const folder = join(newFolder(), "backup");
   const config = yaml(`outputdir: ${folder}\n`);
@@ -100,13 +100,13 @@ test("a typed --store is the only place though the file names a folder", async (
   t.is(readdirSync(store).length, 1);
   t.false(existsSync(folder));
   t.regex(await run(t, ["inspect", ...place]), /and 1 etcd records/);
-  // From one source, a folder and a store go together.
+  // From one source, both a folder and a store are used.
   await run(t, ["create", ...place, "--outputdir", folder, ...ETCD_ONLY()]);
   t.is(readdirSync(store).length, 2);
   t.true(existsSync(join(folder, "MANIFEST.json")));
 });
 
-test("spaces in a list of pools do not count, and an empty item is an error", async (t) => {
+test("spaces in a list of pools are ignored, and an empty item is an error", async (t) => {
   const outputdir = join(newFolder(), "backup");
   const args = ["create", "--skip-etcd", "--outputdir", outputdir, ...cephFlags()];
   const said = await run(t, args, { BACKUPTOOL_INCLUDE_POOL: ` ${pools.join(" , ")} ` });
@@ -130,7 +130,7 @@ test("spaces in a list of pools do not count, and an empty item is an error", as
   }
 });
 
-test("settings that contradict in one place are an error that names both", async (t) => {
+test("the error of contradicting settings in one source names both", async (t) => {
   const config = yaml("outputdir: x\nstore: file:///y\n");
   const file = await backuptool(["inspect", "--config", config]);
   t.is(file.code, 2);
@@ -144,7 +144,7 @@ test("settings that contradict in one place are an error that names both", async
   t.is(both.stderr, "backuptool: BACKUPTOOL_PASSPHRASE contradicts BACKUPTOOL_PASSPHRASE_FILE\n");
 });
 
-test("a passphrase in a variable goes before a passphrase-file of the file", async (t) => {
+test("a passphrase in a variable has precedence over a passphrase-file in the file", async (t) => {
   const outputdir = join(newFolder(), "backup");
   await run(t, ["create", "--outputdir", outputdir, ...ETCD_ONLY()]);
   const wrong = yaml("not the passphrase\n");
@@ -156,7 +156,7 @@ test("a passphrase in a variable goes before a passphrase-file of the file", asy
   await run(t, typed, { BACKUPTOOL_PASSPHRASE: "wrong" });
 });
 
-test("a passphrase of the new backup that is typed goes before a variable", async (t) => {
+test("a typed new passphrase has precedence over a variable", async (t) => {
   const from = join(newFolder(), "gone");
   const args = ["convert", "--outputdir", from, "--to", join(newFolder(), "new")];
   const variables = {
@@ -170,7 +170,7 @@ test("a passphrase of the new backup that is typed goes before a variable", asyn
   t.notRegex(typed.stderr, /contradicts/);
 });
 
-test("a command works on the store that is typed, whatever a setting says", async (t) => {
+test("a typed store has precedence over other settings", async (t) => {
   const [typed, other] = [newFolder(), newFolder()];
   await run(t, ["create", "--store", `file://${typed}`, ...ETCD_ONLY()]);
   const [name = ""] = readdirSync(typed);
@@ -186,7 +186,7 @@ test("a command works on the store that is typed, whatever a setting says", asyn
   t.deepEqual(readdirSync(typed), [name]);
 });
 
-test("yes in a variable or in a file answers for no deletion", async (t) => {
+test("yes in a variable or in a file is an error, and deletes nothing", async (t) => {
   const own = await EtcdServer.start();
   t.teardown(() => own.stop());
   await own.ctl("put", "key", "value");
@@ -213,7 +213,7 @@ test("yes in a variable or in a file answers for no deletion", async (t) => {
   t.deepEqual(await own.pairs(), []);
 });
 
-test("a typed user brings no password of another one", async (t) => {
+test("a typed user does not get the password of another one", async (t) => {
   const config = yaml("user: root\npassword: secret\n");
   const args = ["clear", "--dry-run", ...ETCD_ONLY(), "--config", config, "--user", "other"];
   const { code, stderr } = await backuptool(args);
@@ -221,7 +221,7 @@ test("a typed user brings no password of another one", async (t) => {
   t.regex(stderr, /an etcd user without a password/);
 });
 
-test("cat writes its tar though a setting says json", async (t) => {
+test("cat writes its tar, also with json in a setting", async (t) => {
   const outputdir = join(newFolder(), "backup");
   await run(t, ["create", "--outputdir", outputdir, ...ETCD_ONLY()]);
   const tar = await run(t, ["cat", "--outputdir", outputdir], { BACKUPTOOL_JSON: "true" });

@@ -6,7 +6,7 @@ import { backuptool, PROGRAM } from "../../support/program/backuptool.js";
 import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
 
-/** A pipe that no process ever writes to: to open it blocks, as a file of a mount that hangs does. */
+/** A pipe without a writer: opening it blocks, like a file of a mount that hangs. */
 function silentPipe(): string {
   const path = join(newFolder(), "pipe");
   if (spawnSync("mkfifo", [path]).status !== 0) throw new Error("mkfifo failed");
@@ -104,7 +104,7 @@ test("a program that aborts leaves no core dump, and neither do its children", a
   t.is(signal, "SIGABRT");
   t.regex(readFileSync(limits, "utf8"), /^Max core file size +1 +1 /m);
   t.deepEqual(readdirSync(cwd), ["limits"]);
-  // Else nothing could have left one here.
+  // Otherwise no core dump would be written here.
   if (readFileSync("/proc/sys/kernel/core_pattern", "utf8").trim().startsWith("core")) {
     const other = newFolder();
     const child = spawn("bash", ["-c", "ulimit -c unlimited; kill -ABRT $$"], { cwd: other });

@@ -6,8 +6,8 @@ import { newFolder } from "../../support/folders.js";
 import { onTerminal, type Step } from "../../support/program/pty.js";
 
 /**
- * The sessions of the original tool's guide, one after the other on a terminal, with the counts, hosts
- * and pools of this test. Pools get their names here, so that tests do not meet in one.
+ * The sessions in the guide of the original tool, one after the other on a terminal, with the counts, hosts and pools of
+ * this test. Pools have unique names, so that no two tests use the same.
  */
 let etcd: EtcdServer;
 let hot: string;
@@ -44,11 +44,11 @@ const ANSWERS: readonly Step[] = [
   { expect: "same again:", type: `${PASSPHRASE}\r` },
 ];
 
-/** Runs one session; the lines that the user sees, with the time of the keys made plain. */
+/** Runs one session; returns the lines on the screen, with the time of the keys replaced. */
 async function session(args: readonly string[], steps: readonly Step[] = ANSWERS) {
   const { code, screen } = await onTerminal(args, steps, { cwd, merge: true });
   const time = /^done (\d+(\.\d{1,6})?ms|([1-9]\d*m\d{1,2}|[1-9]\d?)(\.\d{1,9})?s)$/;
-  // The guide has no line of this; it is on standard error, and --quiet leaves it out.
+  // A line that the guide does not have: it is on standard error, and not printed with --quiet.
   const lines = screen.filter((line) => !/^backup [0-9a-f]{32}: /.test(line));
   return { code, lines: lines.map((line) => line.replace(time, "done #ms")) };
 }

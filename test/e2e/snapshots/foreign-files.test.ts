@@ -38,7 +38,7 @@ test("a new backup gets a name that no folder or file of another tool has, and i
   const before = readdirSync(folder);
   const create = ["create", "--skip-ceph", "--etcd", etcd.endpoint, "--store", `file://${folder}`];
   const { err } = await run(t, 0, create);
-  t.notRegex(err, /named by a time that has not come yet/);
+  t.notRegex(err, /has a name in the future/);
   const [made, ...more] = readdirSync(folder).filter((name) => !before.includes(name));
   t.deepEqual(more, []);
   t.is(made, nameAt(now + taken));

@@ -5,7 +5,7 @@ import { SharedMemory } from "../../../src/threads/shared-memory.js";
 import type { CephCluster } from "../../../src/sources/ceph/cluster.js";
 import type { LibradosCluster, ReadAttributes } from "../../../src/sources/ceph/librados.js";
 import { nameAt, packNames } from "../../../src/sources/ceph/name-batch.js";
-import { FIRST_PAIRS } from "../../../src/sources/ceph/omap-page.js";
+import { FIRST_PAIRS } from "../../../src/sources/ceph/pairs.js";
 import { ObjectReads } from "../../../src/sources/ceph/object-reads.js";
 import type { CephPool } from "../../../src/sources/ceph/pool.js";
 import type { WriteObject } from "../../../src/sources/ceph/types.js";
@@ -128,7 +128,7 @@ test("the memory of writes includes attributes", async (t) => {
     },
   } as Partial<CephPool> as CephPool;
   const ceph = {
-    requireNoTiers: async () => {},
+    checkTiers: async () => {},
     openPool: async () => pool,
   } as Partial<CephCluster> as CephCluster;
   const targets = await PoolTargets.open(ceph, new Map([["from", "to"]]), NEVER);

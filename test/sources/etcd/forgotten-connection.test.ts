@@ -22,12 +22,12 @@ async function connected(
   return { etcd, proxy, cluster };
 }
 
-/** Until it holds; the test's own limit ends the wait. */
+/** Waits until the condition holds; the limit of the test ends the wait. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await sleep(50);
 }
 
-test("a call over a connection that was forgotten is made again over a new one", async (t) => {
+test("a call over a dropped connection is repeated over a new one", async (t) => {
   const { etcd, proxy, cluster } = await connected(t, { timeoutMs: 2000 });
   await etcd.ctl("put", "key", "value");
   const before = await cluster.currentRevision(signal);
@@ -43,14 +43,14 @@ test("a call over a connection that was forgotten is made again over a new one",
   t.is(Buffer.from((await etcd.pairs())[0]?.[1] ?? "", "base64").toString(), "again");
 });
 
-test("a ping notices such a connection while a call waits for longer than the pings take", async (t) => {
+test("a ping detects a dropped connection while a long call waits", async (t) => {
   const { proxy, cluster } = await connected(t, { timeoutMs: 600_000 });
   const before = await cluster.currentRevision(signal);
   proxy.forget();
   t.is(await cluster.currentRevision(signal), before);
 });
 
-test("a connection without calls is kept in use, and a forgotten one is replaced before it is needed", async (t) => {
+test("a connection without calls is kept alive, and a dropped one is replaced before it is needed", async (t) => {
   const { proxy, cluster } = await connected(t, { timeoutMs: 2000, heartbeatMs: 200 });
   const { sent, connections } = proxy;
   await until(() => proxy.sent > sent);
@@ -60,7 +60,7 @@ test("a connection without calls is kept in use, and a forgotten one is replaced
   t.true((await cluster.currentRevision(signal)) > 0);
 });
 
-test("etcd itself takes so many calls without ending the connection", async (t) => {
+test("etcd accepts the rate of these calls without ending the connection", async (t) => {
   const { proxy, cluster } = await connected(t, { heartbeatMs: 20 });
   const { sent, connections } = proxy;
   await until(() => proxy.sent > sent + 5000);

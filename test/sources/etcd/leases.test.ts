@@ -39,7 +39,7 @@ async function keys(): Promise<string[]> {
   return (await etcd.pairs()).map(([key]) => Buffer.from(key, "base64").toString());
 }
 
-test.serial("a lease is read with the time it was granted, and not once it is gone", async (t) => {
+test.serial("a lease is read with its granted TTL, and an expired one is not read", async (t) => {
   const [lives, goes] = [await etcd.grant(77), await etcd.grant(88)];
   await etcd.ctl("put", "lives", "x", `--lease=${lives}`);
   await etcd.ctl("put", "goes", "x", `--lease=${goes}`);
@@ -54,7 +54,7 @@ test.serial("a lease is read with the time it was granted, and not once it is go
   ]);
 });
 
-test.serial("the keys of one lease share one new lease of the same length", async (t) => {
+test.serial("the keys of one lease share a new lease of the same TTL", async (t) => {
   const leases = new Map([
     [5n, 100],
     [2n ** 62n, 200],
@@ -72,7 +72,7 @@ test.serial("the keys of one lease share one new lease of the same length", asyn
   t.deepEqual(await keys(), ["a", "b", "c", "d"]);
 });
 
-test.serial("a key whose lease was gone at the time of the backup stays away", async (t) => {
+test.serial("a key whose lease had expired at the backup is left out", async (t) => {
   const result = await put(batches([record("a", 5n), record("b", 0n)]), new Map(), "regrant");
   t.deepEqual(result, { records: 1, expired: 1 });
   t.deepEqual(await keys(), ["b"]);

@@ -43,14 +43,14 @@ const keyValue = ({ key, value }: EtcdRecord): [string, string] => [
   Buffer.from(value).toString("base64"),
 ];
 
-test("20,000 small keys, binary ones and 1.4 MB values are read page by page, as etcd3's client reads them", async (t) => {
+test("20,000 small keys, binary keys and 1.4 MB values are read in pages, with the values that etcd3's client reads", async (t) => {
   const { etcd, cluster } = await serverWith(t);
   await etcd.putMany(Array.from({ length: 20_000 }, (_, i) => [`small/${i}`, `${i}`]));
   for (let i = 0; i < 7; i++) await etcd.put(Buffer.from(`large/${i}`), randomBytes(1_400_000));
   await etcd.put(Buffer.from([0]), Buffer.from([0, 0xff]));
   await etcd.put(Buffer.from([0xff, 0xff]), Buffer.alloc(0));
   const revision = await cluster.currentRevision();
-  // What comes later is not part of the revision.
+  // Later writes are not part of the revision.
   await etcd.ctl("put", "small/later", "x");
   await etcd.ctl("del", "small/7");
   const pages = await read(cluster, revision);
@@ -61,7 +61,7 @@ test("20,000 small keys, binary ones and 1.4 MB values are read page by page, as
   t.is(await cluster.countKeys(revision, signal), 20_009);
 });
 
-test("a server with --max-txn-ops 16 and a small --max-request-bytes takes and gives up all keys", async (t) => {
+test("all keys are put to and deleted from a server with --max-txn-ops 16 and a small --max-request-bytes", async (t) => {
   const { etcd, cluster } = await serverWith(
     t,
     "--max-txn-ops",
@@ -81,7 +81,7 @@ test("a server with --max-txn-ops 16 and a small --max-request-bytes takes and g
   t.deepEqual(await etcd.pairs(), []);
 });
 
-test("a key that comes again, in one transaction or in others on their way, ends as it came last", async (t) => {
+test("a repeated key, in one transaction or in several in flight, ends with its last value", async (t) => {
   const { etcd, cluster } = await serverWith(t);
   const values = (value: string) =>
     Array.from({ length: 1000 }, (_, i) =>
@@ -98,13 +98,13 @@ test("a key that comes again, in one transaction or in others on their way, ends
   t.deepEqual(await etcd.pairs(), last.map(keyValue));
 });
 
-test("the largest records that a put takes can be put back, also under a lease with a longer id", async (t) => {
+test("the largest records that a put accepts can be restored, also under a lease with a longer id", async (t) => {
   const { etcd, cluster } = await serverWith(t);
   const lease = 5n;
   await etcd.client.leaseClient.leaseGrant({ ID: `${lease}`, TTL: 1000 });
   const largest = async (key: string, leased: bigint) => {
     const bytes = randomBytes(1_572_864);
-    // Up to 100 bytes are the rest of the request.
+    // The rest of the request takes up to 100 bytes.
     for (let left = 0; left < 100; left++) {
       const value = bytes.subarray(left);
       try {
@@ -133,7 +133,7 @@ test("the largest records that a put takes can be put back, also under a lease w
   t.is(attached.length, 1);
 });
 
-test("a record that is too large for the server is named, and which flag to raise", async (t) => {
+test("the error of a record that is too large for the server names it, and the flag to raise", async (t) => {
   const { cluster } = await serverWith(t, "--max-request-bytes", "20000");
   const error = await t.throwsAsync(put(cluster, [record("key", Buffer.alloc(30_000))]), {
     instanceOf: EtcdError,
@@ -143,10 +143,10 @@ test("a record that is too large for the server is named, and which flag to rais
   t.regex(error.hint ?? "", /--max-request-bytes/);
 });
 
-test("etcd at its quota says what to do, and can still be cleared", async (t) => {
+test("the error of an etcd at its quota has advice, and clear still works", async (t) => {
   const { etcd, cluster } = await serverWith(t, "--quota-backend-bytes", `${4 << 20}`);
   const records = Array.from({ length: 30 }, (_, i) => record(`key${i}`, randomBytes(500_000)));
-  // etcd looks at what it has written, ten times a second, so that a few more get through.
+  // etcd checks its size ten times a second, so a few more puts succeed.
   const fill = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) await put(cluster, records);
   };

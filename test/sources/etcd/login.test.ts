@@ -43,7 +43,7 @@ async function count(cluster: EtcdCluster): Promise<number> {
   return cluster.countKeys(await cluster.currentRevision(), signal);
 }
 
-test("user and password get in, in two flags or in one", async (t) => {
+test("user and password work in two settings or in one", async (t) => {
   for (const login of [
     { user: "root", password: "secret:with:colons" },
     { user: "root:secret:with:colons" },
@@ -52,7 +52,7 @@ test("user and password get in, in two flags or in one", async (t) => {
   }
 });
 
-test("the error of a rejected login says which settings to check", async (t) => {
+test("the error of a rejected login names the settings to check", async (t) => {
   for (const [login, hint] of [
     [{ user: "root", password: "wrong" }, /--user, --password/],
     [{ user: "nobody", password: "wrong" }, /--user, --password/],
@@ -78,7 +78,7 @@ test("a user who may only read can be backed up, but not restored or cleared", a
   t.is(await count(cluster), 1);
 });
 
-test("a backup asks for a role that reads, and no more; a restore and clear for one that writes", async (t) => {
+test("a backup needs a role that reads only; a restore and clear one that writes", async (t) => {
   const outputdir = join(newFolder(), "backup");
   const flags = ["--skip-ceph", "--etcd", etcd.endpoint];
   const create = (user: string, folder: string) =>
@@ -98,7 +98,7 @@ test("a backup asks for a role that reads, and no more; a restore and clear for 
   t.is(written.code, 0, written.stderr);
 });
 
-test("a token that expires or is forgotten is asked for again", async (t) => {
+test("an expired token, or one that etcd lost, is replaced", async (t) => {
   const cluster = await connect(t, { user: "root:secret:with:colons" });
   await sleep(9_000);
   const revision = await cluster.currentRevision();
@@ -111,7 +111,7 @@ test("a user without a password, and a password without a user, are wrong usage"
   await t.throwsAsync(connect(t, { password: "pw" }), { instanceOf: UsageError });
 });
 
-test("a login is no harm where etcd asks for none", async (t) => {
+test("a login works where etcd needs none", async (t) => {
   const open = await EtcdServer.start();
   t.teardown(() => open.stop());
   const cluster = await connect(t, { endpoints: [open.endpoint], user: "root:any" });

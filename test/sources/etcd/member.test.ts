@@ -44,7 +44,7 @@ test("alarms have their members, an unknown one its number, and NONE is left out
   ]);
 });
 
-test("any bytes end in facts or in ETCD_PROTOCOL", (t) => {
+test("any bytes are decoded or give ETCD_PROTOCOL", (t) => {
   let rejected = 0;
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {

@@ -13,7 +13,7 @@ const record = fc.record({
 });
 
 for (const [name, decode] of Object.entries({ decodeRecords, scanRangeResponse })) {
-  test(`${name} ends any bytes in values or in ETCD_PROTOCOL`, (t) => {
+  test(`${name} decodes any bytes or throws ETCD_PROTOCOL`, (t) => {
     const response = record.map(({ key, value, revision, version, lease }) =>
       encodeResponse("KV/Range", {
         header: { cluster_id: "7" },

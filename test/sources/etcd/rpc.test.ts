@@ -27,7 +27,7 @@ for (const [rpc, response] of RESPONSES) {
     t.deepEqual(decoded, response);
   });
 
-  test(`${rpc.name} ends any bytes in values or in ETCD_PROTOCOL`, (t) => {
+  test(`${rpc.name} decodes any bytes or throws ETCD_PROTOCOL`, (t) => {
     const encoded = fc.constant(null).map(() => encodeResponse(rpc.name, response));
     fc.assert(
       fc.property(anyResponse(encoded), (bytes) => {

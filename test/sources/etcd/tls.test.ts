@@ -52,23 +52,23 @@ async function refused(t: ExecutionContext, options: EtcdOptions): Promise<EtcdE
 
 const { cacert } = authority;
 
-test("with the authority and a client certificate etcd answers, with and without https://", async (t) => {
+test("etcd answers with the CA and a client certificate, with and without https://", async (t) => {
   for (const endpoint of [etcd.endpoint, `https://${etcd.endpoint}`]) {
     t.true((await revisionOf({ endpoints: [endpoint], cacert, ...client })) > 0);
   }
 });
 
-test("a server that another authority signed is refused", async (t) => {
+test("a server certificate of another CA is rejected", async (t) => {
   const error = await refused(t, { endpoints: [etcd.endpoint], ...client, cacert: other.cacert });
   t.true(error.message.includes(etcd.endpoint));
 });
 
-test("a server whose authority is not given is refused", async (t) => {
+test("a server certificate without its CA is rejected", async (t) => {
   await refused(t, { endpoints: [`https://${etcd.endpoint}`] });
 });
 
-test("a server whose certificate is for another name is refused", async (t) => {
-  // etcdctl would be refused just as well, so it need not say when this one is up.
+test("a server whose certificate is for another name is rejected", async (t) => {
+  // etcdctl would fail too, so it does not check that this etcd is up.
   const wrong = await EtcdServer.start(tlsFlags(elsewhere), [
     ...ctlFlags,
     "--insecure-skip-tls-verify",
@@ -77,7 +77,7 @@ test("a server whose certificate is for another name is refused", async (t) => {
   await refused(t, { endpoints: [wrong.endpoint], cacert, ...client });
 });
 
-test("without a client certificate, or with a stranger's, the server ends the handshake", async (t) => {
+test("without a client certificate, or with one of another CA, the server ends the handshake", async (t) => {
   for (const own of [{}, stranger]) {
     const error = await t.throwsAsync(revisionOf({ endpoints: [etcd.endpoint], cacert, ...own }), {
       instanceOf: EtcdError,
@@ -87,7 +87,7 @@ test("without a client certificate, or with a stranger's, the server ends the ha
   }
 });
 
-test("plain http to a server with TLS says what to do", async (t) => {
+test("the error of plain http to a server with TLS has advice", async (t) => {
   const error = await t.throwsAsync(revisionOf({ endpoints: [`http://${etcd.endpoint}`] }), {
     instanceOf: EtcdError,
   });
@@ -95,15 +95,15 @@ test("plain http to a server with TLS says what to do", async (t) => {
   t.regex(error.hint ?? "", /https:\/\//);
 });
 
-test("https to a server without TLS says what to do", async (t) => {
-  // Without ETCD_TLS where the server closed the connection before it could answer the handshake.
+test("the error of https to a server without TLS has advice", async (t) => {
+  // Not ETCD_TLS when the server closed the connection before the handshake.
   const error = await t.throwsAsync(revisionOf({ endpoints: [`https://${plain.endpoint}`] }), {
     instanceOf: EtcdError,
   });
   t.regex(error.hint ?? "", /http:\/\//);
 });
 
-test("a file that is not there, or no PEM, is named", async (t) => {
+test("the error of a missing or invalid PEM file names it", async (t) => {
   const gone = join(folder, "gone.pem");
   const error = await refused(t, { endpoints: [etcd.endpoint], cacert: gone });
   t.true(error.message.includes(gone));
@@ -113,7 +113,7 @@ test("a file that is not there, or no PEM, is named", async (t) => {
   await refused(t, { endpoints: [etcd.endpoint], cacert, cert: noPem, key: client.key });
 });
 
-test("a key of another certificate is refused before anything is sent", async (t) => {
+test("a key of another certificate is rejected before anything is sent", async (t) => {
   await refused(t, { endpoints: [etcd.endpoint], cacert, cert: client.cert, key: stranger.key });
 });
 

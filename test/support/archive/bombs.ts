@@ -1,6 +1,6 @@
 import { ZSTD_BLOCK_BYTES, zstdFrame } from "./zstd-frame.js";
 
-/** A frame of about `sealed` bytes that says honestly, block by block, that it holds far more. */
+/** A valid frame of about `sealed` bytes that unpacks to far more. */
 export function bomb(sealed: number): Buffer {
   return zstdFrame({ blocks: Math.floor(sealed / 4), blockBytes: ZSTD_BLOCK_BYTES });
 }

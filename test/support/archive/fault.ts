@@ -5,7 +5,7 @@ import { encodeTarHeader, TAR_BLOCK } from "../../../src/archive/tar/tar-header.
 import type { Forger } from "./forge.js";
 import type { SampleContents } from "./sample.js";
 
-/** A backup to spoil, and a twin of it with the same passphrase and contents. */
+/** A backup to damage, and a twin with the same passphrase and contents. */
 export interface Spoiling {
   readonly forger: Forger;
   readonly folder: string;
@@ -16,11 +16,11 @@ export interface Fault {
   readonly code: ArchiveErrorCode;
   /** The file that the error names. */
   readonly file: string | null;
-  /** What the error says, so that it is this fault that was found. */
+  /** The error message, which shows that this fault was found. */
   readonly reason?: RegExp;
-  /** What the backup holds before it is spoiled; two objects and a record by default. */
+  /** The contents of the backup before the damage; two objects and a record by default. */
   readonly contents?: SampleContents;
-  /** Whether it is over a base, which does not exist. */
+  /** Whether it is an incremental, whose base does not exist. */
   readonly incremental?: boolean;
   spoil(s: Spoiling): void | Promise<void>;
 }
@@ -32,7 +32,7 @@ export const read = (folder: string, name: string) => readFileSync(join(folder, 
 export const write = ({ folder }: Spoiling, name: string, bytes: Uint8Array | string) =>
   writeFileSync(join(folder, name), bytes);
 
-/** A fault that someone with the passphrase has sealed. */
+/** A fault that was sealed with the passphrase. */
 export function forged(file: string, forge: (forger: Forger) => Promise<void>): Fault {
   return { code: "DAMAGED", file, spoil: ({ forger }) => forge(forger) };
 }

@@ -20,7 +20,7 @@ import {
 import { joinSealed, splitSealed } from "./forge.js";
 import { FORMAT_FAULTS } from "./format-faults.js";
 
-/** A fault of bytes: what stands in `file` becomes something else. */
+/** A fault of bytes: replaces those of `file`. */
 function changed(
   file: string,
   change: (bytes: Buffer, s: Spoiling) => Uint8Array | string,
@@ -52,7 +52,7 @@ function chunks(change: (all: readonly Buffer[], s: Spoiling) => readonly Buffer
   });
 }
 
-/** METADATA.bin with `value` at `at` in its passphrase slot, in a manifest that agrees. */
+/** METADATA.bin with `value` at `at` in its passphrase slot, with a matching manifest. */
 function kdf(at: number, value: number): Fault {
   return forged(METADATA_NAME, async (forger) => {
     const bytes = read(forger.folder, METADATA_NAME);
@@ -71,7 +71,7 @@ function bombIn(type: FileType, name: string, frame: Buffer): Fault {
 
 const symlink = encodeTarHeader("ceph/pool/-/link", 0);
 symlink.write("2", 156, "latin1");
-// "2" instead of "0" makes the sum of the header larger by two.
+// "2" instead of "0" increases the checksum of the header by two.
 const sum = Number.parseInt(symlink.toString("latin1", 148, 154), 8) + 2;
 symlink.write(sum.toString(8).padStart(6, "0"), 148, "latin1");
 

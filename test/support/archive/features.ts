@@ -14,7 +14,7 @@ import {
   writeSample,
 } from "./sample.js";
 
-/** Writes a backup that shows one feature; an incremental puts its base into `base`. */
+/** Writes a backup with one feature; the base of an incremental goes to `base`. */
 export type Feature = (folder: string, base: string) => Promise<{ metadata: Metadata }>;
 
 const passphrase = samplePassphrase();

@@ -9,12 +9,12 @@ import { CHEAP_KDF, SAMPLE_PASSPHRASE } from "./sample.js";
 
 const sodium = createRequire(import.meta.url)("libsodium-wrappers") as typeof Sodium;
 
-/** Bytes that are the same each time for the same label. */
+/** Bytes that depend only on the label. */
 function bytesOf(label: string, length: number): Buffer {
   return createHash("sha256").update(label).digest().subarray(0, length);
 }
 
-/** Keys of a backup that are the same each time for the same label, under {@link SAMPLE_PASSPHRASE}. */
+/** Keys of a backup that depend only on the label, under {@link SAMPLE_PASSPHRASE}. */
 export async function fixedKeys(label: string): Promise<BackupKeys> {
   await sodium.ready;
   const slot = encodePassphraseSlot(await fixedSlot(label, SAMPLE_PASSPHRASE));
@@ -30,7 +30,7 @@ export async function fixedKeys(label: string): Promise<BackupKeys> {
   return BackupKeys.open(new PassphraseKeys(Buffer.from(SAMPLE_PASSPHRASE)), unsigned, label);
 }
 
-/** A slot for the data key of {@link fixedKeys} of the same label, under any passphrase. */
+/** A slot for the data key of {@link fixedKeys} with the same label, under any passphrase. */
 export async function fixedSlot(label: string, passphrase: string) {
   await sodium.ready;
   const salt = bytesOf(`${label} salt`, 16);

@@ -17,10 +17,10 @@ import { decodeHeader, encodeHeader } from "../../../src/archive/header.js";
 import { decodeManifest, encodeManifest } from "../../../src/archive/manifest/manifest.js";
 import { encodeMetadata, type Metadata } from "../../../src/archive/metadata.js";
 
-/** Tests seal alike on every machine. */
+/** Tests seal the same bytes on every machine. */
 const portable = await portableCipher();
 
-/** A sealed file taken apart: its header and each chunk's ciphertext. */
+/** The header and the ciphertext of each chunk of a sealed file. */
 export interface SealedParts {
   readonly header: Buffer;
   readonly chunks: readonly Buffer[];
@@ -47,7 +47,7 @@ function u32(value: number): Buffer {
   return out;
 }
 
-/** What someone with the keys of a backup, and bad intent, can write. */
+/** Writes what an attacker with the keys of a backup can write. */
 export class Forger {
   readonly folder: string;
   readonly #keys: BackupKeys;
@@ -59,7 +59,7 @@ export class Forger {
     this.#metadata = metadata;
   }
 
-  /** A header with the right MAC. */
+  /** A header with a valid MAC. */
   header(
     type: FileType,
     number: number,
@@ -76,7 +76,7 @@ export class Forger {
     return Buffer.concat([unsigned, this.#keys.headerMac(unsigned)]);
   }
 
-  /** One chunk around `frame`, which need not be one that zstd made. */
+  /** One chunk around `frame`, which need not be a valid zstd frame. */
   chunk(type: FileType, number: number, index: number, last: boolean, frame: Uint8Array): Buffer {
     const out = Buffer.alloc(frame.length + TAG_BYTES);
     const key = this.#keys.fileKey(type, number);
@@ -84,7 +84,7 @@ export class Forger {
     return out;
   }
 
-  /** Plaintext of a file that is as it was written. */
+  /** Plaintext of an unchanged file. */
   open(type: FileType, number: number, bytes: Buffer): Buffer {
     const { chunks } = splitSealed(bytes);
     const key = this.#keys.fileKey(type, number);
@@ -109,7 +109,7 @@ export class Forger {
     return joinSealed({ header: this.header(type, number, chunkBytes), chunks });
   }
 
-  /** A whole file of this plaintext, cut as the format says. */
+  /** A whole file of this plaintext, in chunks of the format. */
   seal(type: FileType, number: number, plain: Buffer): Buffer {
     const frames: Buffer[] = [];
     const { chunkBytes } = this.#metadata;
@@ -119,7 +119,7 @@ export class Forger {
     return this.sealFrames(type, number, frames);
   }
 
-  /** Puts `bytes` in the place of a file, and makes METADATA.bin and MANIFEST.json agree. */
+  /** Replaces a file, and updates METADATA.bin and MANIFEST.json. */
   async replace(name: string, bytes: Buffer): Promise<void> {
     await writeFile(join(this.folder, name), bytes);
     const facts = { name, size: bytes.length, sha256: sha256(bytes) };
@@ -135,7 +135,7 @@ export class Forger {
     await this.#replacePlain(name, FileType.archive, number, tar);
   }
 
-  /** Also makes `plainBytes` agree, so that it gives nothing else away. */
+  /** Updates `plainBytes` too, so that only the fault is found. */
   async #replacePlain(name: string, type: FileType, number: number, plain: Buffer): Promise<void> {
     const before = this.open(type, number, await readFile(join(this.folder, name))).length;
     const plainBytes = this.#metadata.plainBytes - before + plain.length;
@@ -143,7 +143,7 @@ export class Forger {
     await this.replace(name, this.seal(type, number, plain));
   }
 
-  /** The slot that opens, as it stands in a header. */
+  /** The slot that opens, as it is in a header. */
   get slot(): Uint8Array {
     return this.#keys.slotBytes;
   }

@@ -21,7 +21,7 @@ import { type Forger, joinSealed, splitSealed } from "./forge.js";
 import { object, record, type SampleContents } from "./sample.js";
 import { fixedSlot } from "./fixed-keys.js";
 
-/** Statements of docs/format.md, each broken by someone who has the passphrase. */
+/** Violations of docs/format.md, each sealed with the passphrase. */
 
 type Rest = Partial<Omit<Fault, "code" | "spoil">>;
 
@@ -44,7 +44,7 @@ function write(item: IndexItem): Buffer {
   return Buffer.from(out.view());
 }
 
-/** INDEX.bin with other items; bytes stand for an item that our writer cannot make. */
+/** INDEX.bin with other items; bytes are an item that the writer cannot make. */
 function index(
   reason: RegExp,
   change: (items: IndexItem[]) => readonly (IndexItem | Buffer)[],
@@ -66,7 +66,7 @@ function index(
   );
 }
 
-/** The items, with what `change` makes of each of a kind. */
+/** The items, with `change` applied to each of a kind. */
 function each<K extends IndexItem["kind"]>(
   kind: K,
   change: (item: Extract<IndexItem, { kind: K }>) => IndexItem | Buffer,
@@ -113,7 +113,7 @@ function changedTar(reason: RegExp, change: (tar: Buffer) => Buffer): Fault {
   });
 }
 
-/** A header block with `bytes` at `at`, and the sum that it then has. */
+/** A header block with `bytes` at `at`, and a valid checksum. */
 function header(block: Buffer, at: number, bytes: string): Buffer {
   const out = Buffer.from(block);
   out.write(bytes, at, "latin1");
@@ -169,7 +169,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
   }),
   "chunk-empty-behind-others": broken(
     FIRST,
-    /without content behind others/,
+    /without content after others/,
     async (forger) => {
       const plain = forger.open(FileType.archive, 0, read(forger.folder, FIRST));
       const frames: Buffer[] = [];
@@ -289,7 +289,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     etcd: { ...m.etcd, firstBatch: 1 },
   })),
   "first-batch-behind-the-last": facts(
-    /firstBatch is behind/,
+    /firstBatch is after/,
     (m) => ({ ...m, etcd: { ...m.etcd, firstBatch: 9 } }),
     { contents: { cutOff: [record("a", "void")] } },
   ),
@@ -309,13 +309,13 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     { file: INDEX_NAME },
   ),
   "ceph-left-out-but-indexed": facts(
-    /a pool, and Ceph was left out/,
+    /a pool in a backup without Ceph/,
     (m) => ({ ...m, ceph: null }),
     {
       file: INDEX_NAME,
     },
   ),
-  "etcd-left-out-but-indexed": facts(/a key of etcd, which/, (m) => ({ ...m, etcd: null }), {
+  "etcd-left-out-but-indexed": facts(/an item of etcd in/, (m) => ({ ...m, etcd: null }), {
     file: INDEX_NAME,
   }),
   "unchanged-keys-counted-wrong": facts(
@@ -326,7 +326,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
 
   // INDEX.bin.
   "index-restart-without-etcd": index(
-    /a restart of etcd, which was left out/,
+    /an item of etcd in a backup without etcd/,
     (items) => [...items, { kind: "restart" }],
     { contents: { ...bothObjects, etcd: false } },
   ),
@@ -336,7 +336,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     ...items.filter(isKey),
   ]),
   "index-backup-twice": index(/not in order/, (items) => [items[0] as IndexItem, ...items]),
-  "index-backup-behind-others": index(/behind other items/, (items) => [
+  "index-backup-behind-others": index(/after other items/, (items) => [
     ...items,
     items[0] as IndexItem,
   ]),
@@ -349,7 +349,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     /METADATA.bin does not name/,
     each("backup", (item) => ({ ...item, id: Buffer.alloc(16, 7) })),
   ),
-  "index-full-with-a-base": index(/a base, which a full backup/, (items) => [
+  "index-full-with-a-base": index(/a base in the index of a full backup/, (items) => [
     items[0] as IndexItem,
     { kind: "backup", backup: 1, id: Buffer.alloc(16, 7) },
     ...items.slice(1),
@@ -378,7 +378,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     each("pool", (item) => ({ ...item, pool: 1 })),
   ),
   "index-pool-twice": index(
-    /a pool that comes twice/,
+    /a pool that is listed twice/,
     (items) => [...items, { kind: "pool", pool: 1, name: "pool" }],
     over,
   ),
@@ -391,10 +391,10 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     each("pool", () => Buffer.from("83010062c328", "hex")),
   ),
   "index-object-of-no-pool": index(
-    /of a pool that is not there/,
+    /of an unknown pool/,
     each("object", (item) => ({ ...item, pool: 1 })),
   ),
-  "index-object-before-its-pool": index(/of a pool that is not there/, (items) => [
+  "index-object-before-its-pool": index(/of an unknown pool/, (items) => [
     ...items.filter((item) => item.kind !== "pool"),
     ...items.filter((item) => item.kind === "pool"),
   ]),
@@ -415,7 +415,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     each("key", (item) => ({ ...item, digest: Buffer.alloc(16) })),
   ),
   "index-key-empty": index(
-    /a key without a byte/,
+    /an empty key/,
     each("key", (item) => ({ ...item, key: Buffer.alloc(0) })),
   ),
   "index-keys-out-of-order": index(
@@ -496,7 +496,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     paxEntry("22 mtime=1.0123456789\n", OBJECT),
     TAR_END,
   ]),
-  "pax-time-of-records": tarOf(/a time of an entry that has none/, [
+  "pax-time-of-records": tarOf(/a time on an entry that has none/, [
     paxEntry("11 mtime=1\n", "etcd/records/00000000.cbor"),
     TAR_END,
   ]),
@@ -560,18 +560,18 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     entry("ceph-attrs/pool/-/two.cbor", ATTRIBUTES),
     TAR_END,
   ]),
-  "torn-with-content": tarOf(/torn object with content/, [
+  "torn-with-content": tarOf(/torn entry with content/, [
     encodeTarHeader(OBJECT, 0, 1n),
     entry("ceph-torn/pool/-/a", "00"),
     TAR_END,
   ]),
-  "torn-twice": tarOf(/torn object that is not there/, [
+  "torn-twice": tarOf(/torn entry without an object before it/, [
     encodeTarHeader(OBJECT, 0, 1n),
     encodeTarHeader("ceph-torn/pool/-/a", 0),
     encodeTarHeader("ceph-torn/pool/-/a", 0),
     TAR_END,
   ]),
-  "torn-of-another-object": tarOf(/do not stand together/, [
+  "torn-of-another-object": tarOf(/are not adjacent/, [
     encodeTarHeader(OBJECT, 0, 1n),
     encodeTarHeader("ceph-torn/pool/-/b", 0),
     TAR_END,
@@ -615,7 +615,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     ],
     { contents: { records: [record("a", "")] } },
   ),
-  "record-of-an-empty-key": tarOf(/key without a byte/, [
+  "record-of-an-empty-key": tarOf(/empty key/, [
     entry("etcd/records/00000000.cbor", "86404002030200"),
     TAR_END,
   ]),
@@ -632,7 +632,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     TAR_END,
   ]),
   "lease-behind-its-records": tarOf(
-    /lease behind the first record/,
+    /lease after the first record/,
     [
       entry("etcd/records/00000000.cbor", RECORD_OF_LEASE),
       entry("etcd/leases/00000000.cbor", LEASE),
@@ -640,12 +640,12 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     ],
     { contents: { records: [record("a", "", 5n)] } },
   ),
-  "lease-of-number-zero": tarOf(/lease of the number 0/, [
+  "lease-of-number-zero": tarOf(/lease with the id 0/, [
     entry("etcd/leases/00000000.cbor", "8200183c"),
     TAR_END,
   ]),
   "records-without-etcd": tarOf(
-    /entry of etcd, which was left out/,
+    /etcd entry in a backup without etcd/,
     [entry("etcd/records/00000000.cbor", RECORD_A), TAR_END],
     { contents: { ...bothObjects, etcd: false } },
   ),
@@ -659,7 +659,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     TAR_END,
   ]),
   "tombstone-of-an-empty-key": tarOf(
-    /tombstone of a key without a byte/,
+    /tombstone of an empty key/,
     [entry("tombstones/00000000.cbor", "8140"), TAR_END],
     over,
   ),
@@ -669,12 +669,12 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     over,
   ),
   "tombstone-of-an-object-without-ceph": tarOf(
-    /tombstone of an object, and Ceph/,
+    /tombstone of an object without Ceph/,
     [entry("tombstones/00000000.cbor", "8464706f6f6c40404161"), TAR_END],
     { ...over, contents: { ...twoKeys, ceph: false } },
   ),
   "tombstone-of-no-pool": {
-    ...broken(FIRST, /pool that the index does not have/, () => Promise.resolve()),
+    ...broken(FIRST, /pool that is not in the index/, () => Promise.resolve()),
     incremental: true,
     contents: {
       objects: [object("one", "1")],

@@ -13,12 +13,12 @@ import {
 } from "./sample.js";
 import { fixedKeys, fixedSlot } from "./fixed-keys.js";
 
-/** What docs/format.md lets a reader accept, with keys that are the same each time. */
+/** Features that docs/format.md allows, with fixed keys. */
 
 const passphrase = samplePassphrase();
 const KEYS: SampleContents = { records: [record("k", "v")] };
 const XATTRS = { xattrs: [[Buffer.from("user.a"), Buffer.from("b")]] } as const;
-/** Cut after 240, which falls within the escape of the last byte. */
+/** Split after 240, within the escape of the last byte. */
 const CUT_IN_ESCAPE = Buffer.concat([Buffer.alloc(239, "a"), Buffer.from([0xff])]);
 
 function holds(label: string, contents: SampleContents, options: SampleOptions = {}): Feature {
@@ -26,7 +26,7 @@ function holds(label: string, contents: SampleContents, options: SampleOptions =
     writeSample(folder, contents, { passphrase, keys: await fixedKeys(label), ...options });
 }
 
-/** A backup of one record that someone with the passphrase has changed. */
+/** A backup of one record that was changed with the passphrase. */
 function forged(label: string, forge: (forger: Forger) => Promise<void>): Feature {
   return async (folder) => {
     const keys = await fixedKeys(label);
@@ -58,7 +58,7 @@ export const FORMAT_FEATURES: Readonly<Record<string, Feature>> = {
       later: [1, { more: "text" }],
       counts: { ...forger.metadata.counts, later: 1 },
     };
-    // The keys in the order that the writer does not have.
+    // The keys in another order than that of the writer.
     const reversed = encode(facts, {
       mapSorter: ([a], [b]) => (JSON.stringify(a) < JSON.stringify(b) ? 1 : -1),
     });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { object, record, type SampleContents } from "./sample.js";
 
-/** Bytes that do not compress, the same each time. */
+/** Fixed bytes that do not compress. */
 export function noise(seed: string, length: number): Buffer {
   const parts: Buffer[] = [];
   for (let i = 0; parts.length * 32 < length; i++) {
@@ -10,7 +10,7 @@ export function noise(seed: string, length: number): Buffer {
   return Buffer.concat(parts).subarray(0, length);
 }
 
-/** Something of everything that a full backup can hold. */
+/** A sample of everything that a full backup can hold. */
 export const FULL_CONTENTS: SampleContents = {
   objects: [
     object("empty", ""),

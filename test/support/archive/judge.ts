@@ -9,17 +9,17 @@ import { ArchiveError, type ArchiveErrorCode } from "../../../src/archive/errors
 import type { SealPool } from "../../../src/archive/seal/seal-pool.js";
 import { inspectBackup } from "../../../src/operations/inspect/inspect.js";
 
-/** What a reader was told of a backup before it ended. */
+/** What a reader got of a backup before it ended. */
 export interface Reading {
-  /** One line for each thing that was handed on, in order, data in hex. */
+  /** One line for each item, in order, with data in hex. */
   readonly lines: readonly string[];
-  /** Why it ended; undefined when it came to the end. */
+  /** The error; undefined when all was read. */
   readonly error: ArchiveError | undefined;
 }
 
 /**
- * Reads a backup as `restore` does, without the digests of MANIFEST.json to lean on, and keeps what a
- * target would have got. Anything but an ArchiveError passes through.
+ * Reads a backup as `restore` does, without the digests of MANIFEST.json, and keeps what a target would get. Rethrows
+ * anything but an ArchiveError.
  */
 export async function readAll(
   folder: string,
@@ -47,7 +47,7 @@ export async function readAll(
   }
 }
 
-/** The code that `inspect` gives, or "read" when it finds nothing wrong. Other errors pass through. */
+/** The error code of `inspect`, or "read" without an error. Rethrows other errors. */
 export async function inspect(
   folder: string,
   passphrase: string,
@@ -55,7 +55,7 @@ export async function inspect(
   return (await inspectError(folder, passphrase))?.code ?? "read";
 }
 
-/** What `inspect` finds wrong. Other errors pass through. */
+/** The error of `inspect`. Rethrows other errors. */
 export async function inspectError(
   folder: string,
   passphrase: string,
@@ -76,7 +76,7 @@ export async function inspectError(
   }
 }
 
-/** SHA-256 of all that was handed on. */
+/** SHA-256 of all items. */
 export function readingDigest({ lines }: Reading): string {
   return createHash("sha256").update(lines.join("\n")).digest("hex");
 }
@@ -108,7 +108,7 @@ function name({ pool, namespace, locator, name: own }: EntryName): string {
   return plain([pool, namespace, locator, own]);
 }
 
-/** Bytes as hex and 64-bit numbers in decimal, so that equal things have one text. */
+/** Bytes in hex and 64-bit numbers in decimal: the same text for equal values. */
 function plain(value: unknown): string {
   return JSON.stringify(readable(value));
 }

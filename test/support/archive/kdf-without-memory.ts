@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import { derivePassphraseKey, KDF_COSTS } from "../../../src/archive/crypto/passphrase-key.js";
 
 /**
- * Derives a key in a process that may have little more memory than it has already, and prints the error:
+ * Derives a key in a process with little more memory than it uses, and prints the error:
  * node kdf-without-memory.js
  */
 const MORE_BYTES = 64 << 20;
 
 const passphrase = Buffer.from("passphrase");
 const salt = Buffer.alloc(16);
-// The threads of the pool have their stacks before the limit comes.
+// The threads of the pool get their stacks before the limit is set.
 const least = { memoryKiB: 8, passes: 1, lanes: 1 };
 await Promise.all([1, 2, 3, 4].map(() => derivePassphraseKey(passphrase, salt, least)));
 const status = readFileSync("/proc/self/status", "utf8");

@@ -1,6 +1,6 @@
 /**
- * Makes what is missing in fixtures/: node dist/test/support/archive/make-fixtures.js fixtures
- * What is there stays as it is: a frozen backup shows that a later version still reads it.
+ * Makes missing backups in fixtures/: node dist/test/support/archive/make-fixtures.js fixtures
+ * Existing ones stay: a frozen backup shows that later versions still read it.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

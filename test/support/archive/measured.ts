@@ -3,7 +3,7 @@ import { runProcess } from "../program/processes.js";
 
 const PROGRAM = fileURLToPath(new URL("./read-program.js", import.meta.url));
 
-/** Makes native modules ones that have no build for this machine. */
+/** Makes native modules fail to load, as on a machine without a build. */
 const without = (names: readonly string[]): string =>
   `data:text/javascript,${encodeURIComponent(`
   import Module from "node:module";
@@ -16,20 +16,20 @@ const without = (names: readonly string[]): string =>
   };
 `)}`;
 
-/** What `archive-read-program` prints. */
+/** The output of `archive-read-program`. */
 export interface MeasuredReading {
   readonly code: string;
   readonly message: string;
   readonly digest: string;
   readonly cipher: string;
   readonly table: boolean;
-  /** Most memory in use at once. */
+  /** Peak of the resident memory. */
   readonly residentKiB: number;
-  /** The same with what was asked for and never touched. */
+  /** Peak of the virtual memory. */
   readonly addressSpaceKiB: number;
 }
 
-/** Reads a sample in a process of its own. Throws when that process ends by anything but its own word. */
+/** Reads a sample in a new process. Throws when that process is killed or fails. */
 export async function readMeasured(
   folder: string,
   lacking: readonly ("chunk_cipher.node" | "sodium-native")[] = [],

@@ -1,8 +1,8 @@
 import type { SeededChoice } from "../seeded-choice.js";
 
-/** Numbers that decoders trip over. */
+/** Numbers at the limits of decoders. */
 const ODD_LENGTHS = [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
-/** Heads of CBOR items that claim much. */
+/** Heads of CBOR items with absurd lengths. */
 const ODD_CBOR = [
   "9affffffff",
   "5a7fffffff",
@@ -60,7 +60,7 @@ const MUTATIONS: readonly Mutation[] = [
 
 const ODD_VALUES = [null, -1, 0, 1.5, 2 ** 52, "", "x", [], [null], {}, true, Number.NaN];
 
-/** `value` with one part of it, however deep, another thing or gone. */
+/** `value` with one part of it, at any depth, replaced or removed. */
 export function mutatedValue(value: unknown, choice: SeededChoice): unknown {
   const inside = typeof value === "object" && value !== null && choice.below(4) > 0;
   const keys = inside ? Object.keys(value) : [];
@@ -85,7 +85,7 @@ export function mutated(bytes: Buffer, choice: SeededChoice): { bytes: Buffer; h
   const how: string[] = [];
   for (let left = 1 + choice.below(3); left > 0; left--) {
     const mutation = choice.of(MUTATIONS);
-    // Nothing can be changed in what holds nothing.
+    // An empty value has no part to change.
     if (out.length === 0) break;
     out = mutation(out, choice);
     how.push(mutation.name);

@@ -1,7 +1,7 @@
 import { FolderFiles } from "../../../src/archive/backup-files.js";
 /**
- * Reads the backup in argv[2] in a process of its own and prints what came of it, with the most memory
- * that the process ever had: node archive-read-program.js FOLDER
+ * Reads the backup in argv[2], and prints the result with the peak memory of the process:
+ * node archive-read-program.js FOLDER
  */
 import { BackupReader } from "../../../src/archive/backup-reader.js";
 import { chunkCipher } from "../../../src/archive/crypto/chunk-cipher.js";
@@ -11,7 +11,7 @@ import { readAll, readingDigest } from "./judge.js";
 import { samplePassphrase } from "./sample.js";
 import { peakKiB } from "../program/peak.js";
 
-/** Whether each object of the index is found again in a table of them. */
+/** Whether an object table finds each object of the index. */
 async function tableHolds(folder: string, pool: SealPool): Promise<boolean> {
   const backup = await BackupReader.open(new FolderFiles(folder), samplePassphrase(), pool);
   const table = new ObjectTable(backup.metadata.counts.objects);
@@ -20,9 +20,9 @@ async function tableHolds(folder: string, pool: SealPool): Promise<boolean> {
     for await (const items of backup.readIndex()) {
       for (const item of items) {
         if (item.kind !== "object") continue;
-        const { pool: ordinal, namespace, locator, name } = item;
-        if (pass === "set") table.set(ordinal, namespace, locator, name, item);
-        const slot = table.find(ordinal, namespace, locator, name);
+        const { pool: ordinal } = item;
+        if (pass === "set") table.set(ordinal, item, item);
+        const slot = table.find(ordinal, item);
         all &&= slot !== undefined && table.entry(slot).offset === item.offset;
       }
     }

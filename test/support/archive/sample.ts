@@ -20,7 +20,7 @@ import {
 } from "../../../src/archive/records.js";
 import { SealPool } from "../../../src/archive/seal/seal-pool.js";
 
-/** The least that the format takes: thousands of backups are opened here. */
+/** The lowest cost of the format: tests open thousands of backups. */
 export const CHEAP_KDF = { memoryKiB: 8, passes: 1, lanes: 1 } as const;
 export const SAMPLE_PASSPHRASE = "fixture passphrase";
 
@@ -35,7 +35,7 @@ export interface SampleObject extends EntryName {
   readonly omapPages?: readonly (readonly ArchivedPair[])[];
   /** Attempts before the one that counts, each void. */
   readonly torn?: number;
-  /** Void attempts that found something else; without `data`, the change was noticed before it. */
+  /** Void attempts with other contents; without `data`, the change was noticed before it. */
   readonly attempts?: readonly Partial<SampleObject>[];
 }
 
@@ -44,22 +44,22 @@ export interface SampleContents {
   readonly records?: readonly ArchivedRecord[];
   readonly leases?: readonly ArchivedLease[];
   readonly tombstones?: readonly Tombstone[];
-  /** Objects and keys that lie in the base, and stand in the index only. */
+  /** Objects and keys of the base, which are only in the index. */
   readonly unchanged?: { readonly objects: readonly SampleObject[]; readonly at: Place };
-  /** A first reading of etcd that a compaction cut off: its records and keys are void. */
+  /** The part of etcd that was read before a compaction: its records and keys are void. */
   readonly cutOff?: readonly ArchivedRecord[];
   readonly etcd?: boolean;
   readonly ceph?: boolean;
   /** Whether the index has digests of the records. */
   readonly digests?: boolean;
-  /** Pools that the base has, and that are gone. */
+  /** Deleted pools of the base. */
   readonly gonePools?: readonly string[];
-  /** An entry of leases that holds none: all had expired. */
+  /** An empty entry of leases: all had expired. */
   readonly noLeases?: boolean;
 }
 
 export interface SampleOptions {
-  /** Bytes: a backup of an earlier version, which took them as they were. */
+  /** Bytes are those of an earlier version, which used them unchanged. */
   readonly passphrase?: PassphraseKeys | PassphraseBytes;
   readonly chunkBytes?: number;
   readonly archiveBytes?: number;
@@ -70,7 +70,7 @@ export interface SampleOptions {
   readonly keys?: BackupKeys;
 }
 
-/** An object in pool `pool` with all that is optional left out. */
+/** An object in pool `pool` without optional parts. */
 export function object(
   name: string | Uint8Array,
   data: string | Uint8Array,
@@ -224,7 +224,7 @@ async function writeData(writer: BackupWriter, o: SampleObject): Promise<void> {
   const memory = new SharedArrayBuffer(o.data.length);
   Buffer.from(memory).set(o.data);
   await new Promise<void>((resolve) => {
-    // A long slice is given back only when its chunk is sealed, maybe at the end of the file.
+    // A long slice is released only when its chunk is sealed, perhaps at the end of the file.
     if (o.data.length >= 16 << 10) resolve();
     writer.data({ memory, offset: 0, length: o.data.length }, resolve);
   });
@@ -252,7 +252,7 @@ async function writeRecords(writer: BackupWriter, contents: SampleContents): Pro
   if (contents.noLeases === true) writer.leases([]);
   if (contents.leases !== undefined) writer.leases(contents.leases);
   const records = contents.records ?? [];
-  // Two batches where there is enough, so that their numbers are seen to count.
+  // Two batches if there are enough records, so that tests cover their numbers.
   const half = Math.ceil(records.length / 2);
   for (const part of [records.slice(0, half), records.slice(half)]) {
     if (part.length > 0) await batch(part);

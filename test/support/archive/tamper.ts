@@ -8,7 +8,7 @@ import { type Reading, readAll } from "./judge.js";
 import { type SampleContents, type SampleOptions, writeSample } from "./sample.js";
 import { newFolder } from "../folders.js";
 
-/** A backup that is changed and read again and again, each time whole before the next change. */
+/** A backup that is changed, read and restored, many times. */
 export class TamperedBackup {
   readonly folder: string;
   readonly passphrase: PassphraseKeys;
@@ -40,7 +40,7 @@ export class TamperedBackup {
     return readFileSync(join(this.folder, name));
   }
 
-  /** Reads the backup with `changed` in the place of these files, then puts the true ones back. */
+  /** Reads the backup with `changed` in the place of these files, then restores them. */
   async readWith(changed: Readonly<Record<string, Buffer>>): Promise<Reading> {
     const before = Object.keys(changed).map((name) => [name, this.bytesOf(name)] as const);
     for (const [name, bytes] of Object.entries(changed)) {
@@ -53,7 +53,7 @@ export class TamperedBackup {
     }
   }
 
-  /** Fails unless the change is refused with one of `codes`, with nothing false handed on before. */
+  /** Asserts that the change is rejected with one of `codes`, after only unchanged items. */
   async refuses(
     t: ExecutionContext,
     changed: Readonly<Record<string, Buffer>>,

@@ -8,7 +8,7 @@ export const PASSPHRASE = "correct horse battery staple";
 export function backuptool(args: readonly string[], options: RunOptions = {}): Promise<Result> {
   return runProcess(process.execPath, [PROGRAM, ...args], {
     ...options,
-    // At the default cost, keys would take a fifth of the time of these tests (measured on eleven files).
+    // At the default cost, keys took a fifth of the time of these tests (measured on eleven files).
     env: { BACKUPTOOL_PASSPHRASE: PASSPHRASE, BACKUPTOOL_KDF: "low-memory", ...options.env },
   });
 }

@@ -4,7 +4,7 @@ import type { Result } from "./processes.js";
 
 const MOST_TRIES = 5;
 
-/** Runs a program that a test disturbs; again when it ended before that, as on a busy machine. */
+/** Runs a program that a test disturbs; repeats it when it ended before that, as on a busy machine. */
 export async function disturbed(run: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     const result = await run();

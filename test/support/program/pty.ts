@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { PROGRAM } from "./backuptool.js";
 import { runProcess } from "./processes.js";
 
-/** What to wait for on the terminal, as a regular expression of Python, and what the user does then. */
+/** A regular expression of Python to wait for on the terminal, and the reaction of the user. */
 export interface Step {
   readonly expect: string;
   readonly type?: string;
@@ -13,9 +13,9 @@ export interface TerminalResult {
   readonly code: number;
   /** The lines on the screen at the end. */
   readonly screen: string[];
-  /** Every byte that was sent to the terminal. */
+  /** All bytes that were sent to the terminal. */
   readonly raw: Buffer;
-  /** What went to standard output, which is the terminal only with `merge`. */
+  /** Standard output, which is the terminal only with `merge`. */
   readonly stdout: Buffer;
   /** Whether the settings of the terminal (echo, line mode) are as they were. */
   readonly restored: boolean;
@@ -72,7 +72,7 @@ export function screenOf(text: string): string[] {
   const rows: string[][] = [];
   let row = 0;
   let column = 0;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the screen handles them
   const tokens = text.match(/\x1b\[[?\d;]*[A-Za-z]|./gsu) ?? [];
   for (const token of tokens) {
     const [, given = "", command = ""] = /^.\[([?\d;]*)(.)$/u.exec(token) ?? [];

@@ -1,4 +1,4 @@
-/** Preloaded with `node --import`: for the program every moment is two minutes later than it is. */
+/** Preloaded with `node --import`: sets the clock of the program two minutes ahead. */
 const shiftMs = 120_000;
 const RealDate = Date;
 globalThis.Date = class extends RealDate {

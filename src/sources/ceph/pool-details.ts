@@ -7,6 +7,8 @@ export type TierUse = "read" | "write";
 /** A pool in `ceph osd pool ls detail`. A tier of -1 is none. */
 interface PoolDetail {
   readonly pool_id: number;
+  /** Absent before Nautilus. */
+  readonly create_time?: string;
   readonly pool_name: string;
   readonly tier_of: number;
   readonly read_tier: number;
@@ -15,9 +17,8 @@ interface PoolDetail {
 }
 
 /**
- * Checks that none of the pools `names` has a cache tier in front of it, or is one. A tier that is neither an overlay nor
- * has a mode does nothing. A read-only tier holds copies, so a read misses nothing; but a write behind it leaves its copy
- * as it was.
+ * Checks that none of the pools `names` has a cache tier, or is one. A tier that is not an overlay and has no mode does
+ * nothing. A read-only tier holds copies, so a read misses nothing, but a write leaves its copy as it was.
  *
  * @throws CephError `CEPH_CACHE_TIER`
  */
@@ -53,4 +54,20 @@ function tiered(pool: PoolDetail, base: PoolDetail, cache: PoolDetail): CephErro
       hint: "flush the tier and remove it (`rados cache-flush-evict-all`, `ceph osd tier remove-overlay`, `ceph osd tier remove`), or leave the pool out",
     },
   );
+}
+
+/** Local time of a monitor, in microseconds, with its offset from UTC. */
+const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{6})([+-]\d\d)(\d\d)$/;
+
+/** Creation times of pools by id, microseconds since 1970. A pool without a time is missing. */
+export function creationTimes(
+  pools: readonly Pick<PoolDetail, "pool_id" | "create_time">[],
+): Map<number, number> {
+  const times = new Map<number, number>();
+  for (const { pool_id, create_time = "" } of pools) {
+    const [, seconds, micros, hours, minutes] = TIME.exec(create_time) ?? [];
+    const time = Date.parse(`${seconds}${hours}:${minutes}`);
+    if (Number.isSafeInteger(time)) times.set(pool_id, time * 1000 + Number(micros));
+  }
+  return times;
 }
