@@ -33,6 +33,7 @@ ended = time.monotonic()
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 measured = {"code": code, "wall": ended - started, "user": used.ru_utime, "system": used.ru_stime, "peak": used.ru_maxrss * 1024}
 if since is not None:
-    marked, before = mark or (started, 0)
+    if mark is None: sys.exit(f"no line of the output begins with {since!r}")
+    marked, before = mark
     measured |= {"work": ended - marked, "workCpu": used.ru_utime + used.ru_stime - before}
 print(json.dumps(measured), file=sys.stderr)

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type * as Zstd from "zstd-napi/binding.js";
+import { BackupToolError } from "./errors.js";
 
 /** The root of the package, seen from dist/src/. */
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -18,16 +19,20 @@ export function loadAddon(name: "chunk_cipher" | "process_end" | "rados"): unkno
 
 /** Loads the addon of zstd-napi: the one compiled in that package, else the prebuilt one of this package. */
 export function loadZstd(): typeof Zstd {
+  const errors: unknown[] = [];
   try {
     return require("zstd-napi/binding.js") as typeof Zstd;
-  } catch {
+  } catch (error) {
     // Not installed, or installed without its scripts.
+    errors.push(error);
   }
   try {
     return require(prebuilt.resolve(join(ROOT, "addons", "zstd"))) as typeof Zstd;
-  } catch (cause) {
-    const hint = "install g++, make and python3, then zstd-napi beside backuptool with npm";
-    throw new Error(`no build of zstd fits this machine: ${hint}`, { cause });
+  } catch (error) {
+    throw new BackupToolError("ZSTD_UNAVAILABLE", "no build of zstd fits this machine", {
+      cause: new AggregateError([...errors, error]),
+      hint: "install g++, make and python3, then zstd-napi beside backuptool with npm",
+    });
   }
 }
 

@@ -33,18 +33,7 @@ export type ArchiveItem =
       readonly offset: number;
     }
   | { readonly type: "omap"; readonly object: EntryName; readonly pairs: readonly ArchivedPair[] }
-  | {
-      readonly type: "data-start";
-      readonly object: EntryName;
-      /** Bytes of data. */
-      readonly size: number;
-      /** Nanoseconds since 1970. */
-      readonly mtime: bigint;
-      /** Of the object's first entry, in the plaintext of the file. */
-      readonly offset: number;
-    }
-  | { readonly type: "data"; readonly bytes: Buffer }
-  | { readonly type: "data-end" }
+  | Exclude<TarEvent, { type: "entry" }>
   /** The items of `object` just before this one are void. */
   | { readonly type: "torn"; readonly object: EntryName }
   | {

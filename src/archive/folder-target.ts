@@ -6,8 +6,8 @@ import type { BackupTarget, SealedOutput } from "./backup-target.js";
 import { FileThread } from "../threads/file-thread.js";
 import { MANIFEST_NAME } from "./format.js";
 
-/** Makes the folder if it does not exist. @throws UsageError when it is not empty */
-export async function prepareFolder(folder: string): Promise<void> {
+/** Makes the folder if it does not exist. @throws UsageError when it is not empty; `setting` named it */
+export async function prepareFolder(folder: string, setting: string): Promise<void> {
   let names: string[];
   try {
     await makeFolder(resolve(folder));
@@ -19,6 +19,7 @@ export async function prepareFolder(folder: string): Promise<void> {
   if (names.length > 0) {
     throw new UsageError(`the folder ${folder} is not empty`, {
       hint: "name a new one; a backup is never written over another",
+      settings: [setting],
     });
   }
 }

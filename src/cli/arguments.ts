@@ -34,6 +34,8 @@ export async function parseArguments(
   // The command itself is typed too: it may contradict a setting.
   const name: Setting = { name: command.name, value: true, source: "typed", shown: command.name };
   const typed = [name, ...typedSettings(parsed, command, flags)];
+  // A command without settings works also where those for others are wrong.
+  if (Object.keys(command.flags).length === 0) return { settings: typed, words };
   const variables = settingsOfEnvironment(flags, env);
   const path = [...typed, ...variables].find((setting) => setting.name === "config")?.value;
   const file =

@@ -5,12 +5,21 @@ import type { Declaration, Declarations } from "../settings/kinds.js";
 import type { Setting, SettingValue } from "../settings/setting.js";
 import type { Command } from "./command.js";
 
-/** Rejects words that yargs misreads: an empty value as the default, `constructor` as its own. @throws UsageError */
+/**
+ * Rejects words that yargs-parser misreads: an empty value as the default, `constructor` as its own, a toggle with
+ * `=1` as off.
+ *
+ * @throws UsageError
+ */
 export function checkWords(words: readonly string[], command: Command, flags: Declarations): void {
   for (const word of words) {
     const [, name = "", value] = /^--([^=]+)(=.*)?$/s.exec(word) ?? [];
     if (name in Object.prototype) throw unknownFlag(name, command, flags);
-    if (value === "=" && Object.hasOwn(flags, name)) throw new UsageError(`--${name} is empty`);
+    if (value === undefined || !Object.hasOwn(flags, name)) continue;
+    if (value === "=") throw new UsageError(`--${name} is empty`);
+    if (flags[name]?.type === "boolean" && value !== "=true" && value !== "=false") {
+      throw new UsageError(`--${name} takes no value but true or false`);
+    }
   }
 }
 

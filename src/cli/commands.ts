@@ -106,6 +106,7 @@ export function unknownCommand([first = "", second]: readonly string[]): UsageEr
   // The second word is the wrong one where the first begins some commands.
   const [before, given = "", at] = group.length > 0 ? [`${first} `, second, 1] : ["", first, 0];
   const words = (group.length > 0 ? group : COMMANDS).map(({ name }) => name.split(" ")[at] ?? "");
+  if (group.length === 0) words.push(...COMMANDS.map(({ name }) => name));
   const near = nearest(given, words);
   return new UsageError(`there is no command ${quoted(`${before}${given}`)}`, {
     hint: near === undefined ? "see backuptool --help" : `did you mean ${before}${near}?`,

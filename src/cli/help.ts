@@ -15,11 +15,12 @@ const ANSWERED = {
 const START = `Each flag but --yes can also be set by a variable, BACKUPTOOL_<FLAG>, or in the
 file of --config. Typed flags take precedence, then variables.
 
-To start with a backup of the etcd at 127.0.0.1:2379 into the folder backup.dir:
+To start with: back up the etcd at 127.0.0.1:2379 into the folder backup.dir,
+check the backup, and restore it into another etcd:
 
   backuptool create --skip-ceph
   backuptool inspect
-  backuptool restore --skip-ceph
+  backuptool restore --skip-ceph --etcd 10.0.0.2:2379
 
 For more examples: backuptool <command> --help
 `;

@@ -26,6 +26,7 @@ export function parseWords(words: readonly string[], command: string, flags: Dec
     ),
     configuration: {
       "camel-case-expansion": false,
+      "parse-positional-numbers": false,
       "dot-notation": false,
       "greedy-arrays": false,
     },

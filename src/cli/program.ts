@@ -17,6 +17,8 @@ export async function runProgram(
   let json = argv.includes("--json");
   let session: Session | undefined;
   try {
+    // What the completion script of earlier versions runs, which may still be in a ~/.bashrc.
+    if (argv[0] === "--get-yargs-completions") return ExitCode.done;
     if (argv[0] === "__complete") {
       const { candidates } = await import("./completion/candidates.js");
       terminal.stdout.write(
@@ -67,6 +69,7 @@ async function informationFor(
   if (first === "--version") return `${version}\n`;
   if (help(first)) return (await import("./help.js")).programHelp(COMMANDS, columns);
   const group = commandsOfGroup(first);
+  if (group.length > 0 && second === "--version") return `${version}\n`;
   if (group.length > 0 && help(second)) {
     return (await import("./help.js")).groupHelp(first, group, columns);
   }

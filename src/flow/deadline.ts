@@ -19,6 +19,7 @@ export class Deadline {
   readonly #abort = () => this.#controller.abort();
   #timer: NodeJS.Timeout | undefined;
   #expired = false;
+  #ended = false;
 
   constructor(ms: number, outer: AbortSignal | undefined) {
     this.#ms = ms;
@@ -35,6 +36,7 @@ export class Deadline {
   /** Counts from now: there was progress. */
   restart(): void {
     this.pause();
+    if (this.#ended) return;
     this.#timer = setTimeout(() => {
       this.#expired = true;
       this.#abort();
@@ -55,6 +57,7 @@ export class Deadline {
   }
 
   end(): void {
+    this.#ended = true;
     this.pause();
     this.#outer?.removeEventListener("abort", this.#abort);
   }

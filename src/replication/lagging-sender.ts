@@ -1,12 +1,12 @@
 import type { Part } from "../snapstore/parts/part.js";
 import type { PartSender } from "../snapstore/parts/upload.js";
 
-/** Bytes queued for a store that is slower than the other one, of all files together. */
+/** Bytes of all files that are queued for the secondary. */
 export class Lag {
   bytes = 0;
 }
 
-/** Sends a file to a store that its producer does not wait for: offered parts are queued. */
+/** Sends a file to a store without making the producer wait: parts are queued. */
 export class LaggingSender {
   readonly #sender: PartSender;
   readonly #lag: Lag;
@@ -19,7 +19,7 @@ export class LaggingSender {
     this.#lag = lag;
   }
 
-  /** Takes the part over. Throws the first failure. */
+  /** Takes ownership of the part. Throws the first failure. */
   offer(part: Part): void {
     if (this.#failure !== undefined) {
       part.release();

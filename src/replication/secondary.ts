@@ -8,51 +8,51 @@ import { PartSender } from "../snapstore/parts/upload.js";
 import type { SecondaryDestination } from "./destination.js";
 import { finishSnapshot } from "../snapshots/finish.js";
 import { Lag, LaggingSender } from "./lagging-sender.js";
-import { requireNoForeign } from "../snapshots/foreign-files.js";
-import { requireStored } from "../snapshots/file-check.js";
+import { checkNoForeign } from "../snapshots/foreign-files.js";
+import { checkStored } from "../snapshots/file-check.js";
 
-/** Bytes that may wait to be sent before the primary waits too. */
+/** Maximum bytes in the queue before the primary waits. */
 const LAG_BYTES = 64 << 20;
-/** Files that may wait for their last parts, each with its parts, before the primary waits. */
+/** Maximum files that wait for their last parts before the primary waits. */
 const LAG_FILES = 8;
-/** The share of the run that the primary waits for a slow secondary, all waits together. */
-const PATIENCE_SHARE = 0.05;
-/** It waits so much longer while calls of the secondary succeed, ms. */
-const PATIENCE_MS = 1_000;
-/** After so long without a success they count as failing, ms. */
+/** Maximum share of the run that the primary waits for a slow secondary, in total. */
+const MAX_WAIT_SHARE = 0.05;
+/** Added to that limit while calls of the secondary succeed, ms. */
+const GRACE_MS = 1_000;
+/** Without a success for this long, the calls count as failing, ms. */
 const QUIET_MS = 500;
-/** Longest wait for the secondary once the primary is complete, ms. */
-const MOST_WAIT_MS = 60_000;
-/** That wait ends early after so long without a success, ms. */
+/** Maximum wait for the secondary once the primary is complete, ms. */
+const MAX_WAIT_MS = 60_000;
+/** That wait ends after this long without a success, ms. */
 const SILENT_MS = 10_000;
-/** Longest wait for the uploads of an abandoned secondary to be aborted, ms. */
-const MOST_ABORT_MS = 5_000;
-const LOOK_EVERY_MS = 100;
-const LOOK_FOR_ROOM_MS = 10;
+/** Maximum wait for the uploads of an abandoned secondary to be aborted, ms. */
+const MAX_ABORT_MS = 5_000;
+const POLL_MS = 100;
+const POLL_ROOM_MS = 10;
 
 /** A file that is being sent to the secondary. None of these calls throws. */
 export interface SecondaryFile {
-  /** Takes the part over at once; resolves when more may come. */
+  /** Takes ownership of the part; resolves when there is room for more. */
   offer(part: Part): Promise<void>;
   finish(last: Part, digest: FileDigest): void;
   abort(): Promise<void>;
 }
 
 interface SecondaryOptions {
-  /** Its name. */
+  /** Name of the snapshot. */
   readonly snapshot: string;
-  /** The longest that an ARCHIVE file may become. */
+  /** Maximum size of an ARCHIVE file, bytes. */
   readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
-  /** How long a listing may be behind, ms. */
+  /** Maximum delay of a listing, ms. */
   readonly listingLateMs?: number | undefined;
   /** Called once, when the secondary is abandoned. */
   onSecondaryFailed(error: unknown): void;
 }
 
 /**
- * The second store of a new backup. Its first failure is reported once, and nothing more is sent to it; the primary
- * never waits for it longer than a stated window.
+ * The second store of a new backup. Its first failure is reported once, and nothing more is sent to it; the time that
+ * the primary waits for it is limited.
  */
 export class Secondary {
   readonly #destination: SecondaryDestination;
@@ -62,9 +62,9 @@ export class Secondary {
   readonly #open = new Set<LaggingSender>();
   readonly #finishing = new Set<Promise<void>>();
   readonly #begun = performance.now();
-  /** Whether the folder of the snapshot holds nothing of another program. */
-  readonly #folderFree: Promise<void>;
-  /** What has been sent, and is there. */
+  /** Rejects if the folder of the snapshot has a file of another program. */
+  readonly #folderChecked: Promise<void>;
+  /** Files that the store has. */
   readonly #files: FileFacts[] = [];
   #waitedMs = 0;
   #waiting: Promise<void> | undefined;
@@ -76,12 +76,12 @@ export class Secondary {
   constructor(destination: SecondaryDestination, options: SecondaryOptions) {
     this.#destination = destination;
     this.#options = options;
-    this.#folderFree = requireNoForeign(destination.store, options.snapshot, this.#signal);
-    // The first file throws the error.
-    this.#folderFree.catch(() => {});
+    this.#folderChecked = checkNoForeign(destination.store, options.snapshot, this.#signal);
+    // The first file reports it.
+    this.#folderChecked.catch(() => {});
   }
 
-  /** Bytes of a part that both stores take, given what the primary wants. */
+  /** Part size for both stores, given that of the primary. */
   partBytes(ofPrimary: number): number {
     if (this.failed) return ofPrimary;
     const { store, minChunkBytes } = this.#destination;
@@ -89,7 +89,7 @@ export class Secondary {
     try {
       return partSize(store, { partBytes: Math.max(ofPrimary, minChunkBytes), expectedBytes });
     } catch (error) {
-      // It cannot hold files of this size.
+      // The store cannot hold files of this size.
       this.#fail(error);
       return ofPrimary;
     }
@@ -103,7 +103,7 @@ export class Secondary {
       parallel: this.#destination.maxParallelChunks,
       ifAbsent: true,
       signal: this.#signal,
-      ready: this.#folderFree,
+      ready: this.#folderChecked,
     });
     const file = new LaggingSender(sender, this.#lag);
     this.#open.add(file);
@@ -128,7 +128,7 @@ export class Secondary {
     };
   }
 
-  /** Waits for the files in flight, and then completes the backup there too. */
+  /** Waits for the files in flight, and completes the snapshot. */
   async finish(manifest: Uint8Array): Promise<void> {
     this.#primaryComplete = true;
     const ended = async () => {
@@ -140,7 +140,7 @@ export class Secondary {
       await finishSnapshot(store, snapshot, { files, manifest, signal: this.#signal, lateMs });
     };
     try {
-      if (!(await this.#inTime(ended(), MOST_WAIT_MS, SILENT_MS))) {
+      if (!(await this.#inTime(ended(), MAX_WAIT_MS, SILENT_MS))) {
         throw this.#behind("it was still behind when the primary was complete");
       }
     } catch (error) {
@@ -149,7 +149,7 @@ export class Secondary {
   }
 
   async close(): Promise<void> {
-    // Calls that end now have not failed: their results are not needed any more.
+    // Calls that are aborted now do not count as failures.
     this.#closed = true;
     this.#abandon();
     await this.#aborting;
@@ -164,7 +164,7 @@ export class Secondary {
     return this.#lag.bytes > LAG_BYTES || this.#finishing.size > LAG_FILES;
   }
 
-  /** Resolves when there is room in the queue, or the secondary was too slow and is abandoned. Never throws. */
+  /** Waits for room in the queue, or until the secondary is abandoned. Never throws. */
   async #room(): Promise<void> {
     if (!this.#full) return;
     this.#waiting ??= this.#waitForRoom();
@@ -174,14 +174,14 @@ export class Secondary {
   async #waitForRoom(): Promise<void> {
     const begun = performance.now();
     for (;;) {
-      await sleep(LOOK_FOR_ROOM_MS);
-      // On a busy machine answers may be queued: handle them first.
+      await sleep(POLL_ROOM_MS);
+      // On a busy machine responses may be queued: handle them first.
       await immediate();
       const now = performance.now();
       if (!this.#full) break;
-      const heard = this.#destination.store.silentMs < QUIET_MS;
-      const patience = PATIENCE_SHARE * (now - this.#begun) + (heard ? PATIENCE_MS : 0);
-      if (this.#waitedMs + now - begun > patience) {
+      const succeeding = this.#destination.store.silentMs < QUIET_MS;
+      const limit = MAX_WAIT_SHARE * (now - this.#begun) + (succeeding ? GRACE_MS : 0);
+      if (this.#waitedMs + now - begun > limit) {
         this.#fail(this.#behind("it is too slow, and fell too far behind the primary store"));
         break;
       }
@@ -197,12 +197,12 @@ export class Secondary {
     digest: FileDigest,
   ): Promise<void> {
     await file.finish(last, digest.sha256);
-    await requireStored(this.#destination.store, key, digest, this.#signal);
+    await checkStored(this.#destination.store, key, digest, this.#signal);
     this.#files.push({ name: key.slice(this.#options.snapshot.length + 1), ...digest });
     this.#open.delete(file);
   }
 
-  /** It ends the retries in progress, so it reports the failure behind them. */
+  /** The retries in progress end, so the error includes the last failure behind them. */
   #behind(message: string): StoreError {
     const { store, recentFailure } = this.#destination;
     const cause = recentFailure.error;
@@ -214,7 +214,7 @@ export class Secondary {
     if (this.failed || this.#closed) return;
     this.failed = true;
     this.#abandon();
-    // An interruption ends the whole run, unless this store alone is left.
+    // An interruption is not a failure of this store, unless the primary is complete.
     if (this.#options.signal.aborted && !this.#primaryComplete) return;
     this.#options.onSecondaryFailed(error);
   }
@@ -226,27 +226,25 @@ export class Secondary {
     this.#aborting = Promise.all([this.#aborting, ...aborts]).then(() => {});
   }
 
-  /**
-   * Waits for a limited time: the store may not answer. What is left there is for `snapshot prune-incomplete`.
-   */
+  /** Waits for a limited time, since the store may hang. `snapshot prune-incomplete` removes what is left. */
   async #abort(file: LaggingSender): Promise<void> {
     this.#open.delete(file);
-    await this.#inTime(file.abort(), MOST_ABORT_MS, QUIET_MS);
+    await this.#inTime(file.abort(), MAX_ABORT_MS, QUIET_MS);
   }
 
-  /** Whether `work` ended within `mostMs`, while a call of the store succeeded every `silentMs`. */
-  async #inTime(work: Promise<void>, mostMs: number, silentMs: number): Promise<boolean> {
+  /** False if `work` takes longer than `maxMs`, or the store is silent for longer than `silentMs`. */
+  async #inTime(work: Promise<void>, maxMs: number, silentMs: number): Promise<boolean> {
     const begun = performance.now();
     const watch = new AbortController();
-    const patience = async () => {
-      while (performance.now() - begun < mostMs) {
-        await sleep(LOOK_EVERY_MS, undefined, { signal: watch.signal });
+    const timeout = async () => {
+      while (performance.now() - begun < maxMs) {
+        await sleep(POLL_MS, undefined, { signal: watch.signal });
         if (this.#destination.store.silentMs > silentMs) break;
       }
       return false;
     };
     try {
-      return await Promise.race([work.then(() => true), patience()]);
+      return await Promise.race([work.then(() => true), timeout()]);
     } finally {
       watch.abort();
     }

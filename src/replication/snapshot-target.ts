@@ -7,36 +7,36 @@ import { PartSender } from "../snapstore/parts/upload.js";
 import type { Destination, SecondaryDestination } from "./destination.js";
 import { finishSnapshot } from "../snapshots/finish.js";
 import { Secondary, type SecondaryFile } from "./secondary.js";
-import { requireStored } from "../snapshots/file-check.js";
+import { checkStored } from "../snapshots/file-check.js";
 
 export interface SnapshotTargetOptions {
-  /** Its name, which is new in the primary; what the secondary has under it is never overwritten. */
+  /** Name of the snapshot, which must be new in the primary. Existing files of the secondary are not overwritten. */
   readonly snapshot: string;
   readonly primary: Destination;
   readonly secondary?: SecondaryDestination | undefined;
-  /** A folder that gets the same files. */
+  /** A local folder that receives the same files. */
   readonly folder?: BackupTarget | undefined;
-  /** Hashes files where no folder does. */
+  /** Hashes the files if there is no folder. */
   readonly thread: FileThread;
-  /** The longest that an ARCHIVE file may become. */
+  /** Maximum size of an ARCHIVE file, bytes. */
   readonly expectedFileBytes: number;
   readonly signal: AbortSignal;
-  /** How long a listing may be behind, ms; a minute by default. */
+  /** Maximum delay of a listing, ms; a minute by default. */
   readonly listingLateMs?: number | undefined;
   /** Called once, when the secondary is abandoned. */
   onSecondaryFailed(error: unknown): void;
 }
 
 /**
- * Writes a new backup to a store, and to a second one beside it: each file is sealed and hashed
- * once and sent to both in parts. The primary decides how fast it goes and whether it succeeds; the secondary
- * gets what it can take.
+ * Writes a new backup to a primary and a secondary store. Each file is sealed and hashed once, and sent to both in
+ * parts. The primary determines the speed and whether the backup succeeds. The secondary is abandoned if it falls
+ * behind.
  */
 export class SnapshotTarget implements BackupTarget {
   readonly #options: SnapshotTargetOptions;
   readonly #secondary: Secondary | undefined;
   readonly #memory = new PartMemory();
-  readonly #open = new Set<DualOutput>();
+  readonly #open = new Set<ReplicatedOutput>();
   /** Files that the primary has. */
   readonly #files: FileFacts[] = [];
 
@@ -46,7 +46,6 @@ export class SnapshotTarget implements BackupTarget {
     this.#secondary = secondary && new Secondary(secondary, options);
   }
 
-  /** Whether the secondary has, or will have, everything. */
   get secondaryFailed(): boolean {
     return this.#secondary?.failed ?? false;
   }
@@ -56,7 +55,7 @@ export class SnapshotTarget implements BackupTarget {
     const key = `${snapshot}/${name}`;
     const partBytes = this.#partBytes();
     const { maxParallelChunks: parallel } = primary;
-    // Nothing is begun by these two before something is written: no failure leaves a file behind.
+    // The two senders start no upload before the first part, so a failure here leaves nothing behind.
     const first = new PartSender(primary.store, key, partBytes, {
       parallel,
       ifAbsent: true,
@@ -64,13 +63,13 @@ export class SnapshotTarget implements BackupTarget {
     });
     const second = await this.#secondary?.open(key, partBytes);
     const local = folder === undefined ? await thread.open() : await folder.open(name);
-    const output = new DualOutput(
+    const output = new ReplicatedOutput(
       local,
       new PartSplitter(partBytes, this.#memory),
       first,
       second,
       async (digest) => {
-        await requireStored(primary.store, key, digest, signal);
+        await checkStored(primary.store, key, digest, signal);
         this.#files.push({ name, ...digest });
         this.#open.delete(output);
       },
@@ -82,7 +81,7 @@ export class SnapshotTarget implements BackupTarget {
   async finish(manifest: string): Promise<void> {
     const { snapshot, primary, folder, signal, listingLateMs: lateMs } = this.#options;
     const bytes = Buffer.from(manifest);
-    // The folder first: it is complete even when the primary fails now.
+    // The folder first: it is complete even if the primary fails now.
     await folder?.finish(manifest);
     await finishSnapshot(primary.store, snapshot, {
       files: this.#files,
@@ -99,7 +98,7 @@ export class SnapshotTarget implements BackupTarget {
     await this.#options.folder?.close();
   }
 
-  /** One size for both stores, so that each part is cut and hashed once. */
+  /** One size for both stores, so that each part is split and hashed once. */
   #partBytes(): number {
     const { primary, expectedFileBytes: expectedBytes } = this.#options;
     const partBytes = partSize(primary.store, { partBytes: primary.minChunkBytes, expectedBytes });
@@ -108,14 +107,14 @@ export class SnapshotTarget implements BackupTarget {
   }
 }
 
-/** One file that is sent to all of them. */
-class DualOutput implements SealedOutput {
+/** A file that is sent to both stores and the folder. */
+class ReplicatedOutput implements SealedOutput {
   readonly #local: SealedOutput;
   readonly #splitter: PartSplitter;
   readonly #primary: PartSender;
   readonly #secondary: SecondaryFile | undefined;
   readonly #onFinished: (digest: FileDigest) => Promise<void>;
-  /** The sender takes one part after the other. */
+  /** Orders the calls of the sender. */
   #sent: Promise<void> = Promise.resolve();
 
   constructor(
@@ -156,7 +155,7 @@ class DualOutput implements SealedOutput {
 
   async abandon(): Promise<void> {
     await Promise.all([
-      // Ends sends that wait for a store that hangs.
+      // First, since it ends calls to a store that hangs.
       this.#primary.abort().then(() => this.#sent.catch(() => {})),
       this.#secondary?.abort(),
       this.#local.abandon().catch(() => {}),

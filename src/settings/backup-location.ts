@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.js";
+import { SettingError } from "../errors.js";
 import type { BackupLocation } from "../operations/open/backup-location.js";
 import { parseSnapshotName } from "../snapshots/name.js";
 import type { StoreConfig } from "../snapstore/config.js";
@@ -36,11 +36,8 @@ export function backupLocation(
   const isNeeded = settings.snapshot !== undefined || settings.from !== undefined;
   const store = (isNeeded ? requiredStore : storeConfig)(settings, from, env, warn);
   if (store !== undefined) return { kind: "snapshot", stores: [store], snapshot };
-  const unused = STORE_SETTINGS.map((name) => settingOf("secondary", name)).find(
-    (name) => settings[name] !== undefined,
-  );
-  if (unused === undefined) return { kind: "folder", folder: DEFAULT_FOLDER };
-  throw onlySecondary();
+  checkNotOnlySecondary(settings);
+  return { kind: "folder", folder: DEFAULT_FOLDER };
 }
 
 /** The store that `from` chooses. @throws UsageError */
@@ -50,15 +47,18 @@ export function chosenStore(
 ): StoreConfig {
   const store = storeConfig(settings, settings.from, env, warn);
   if (store !== undefined) return store;
-  if (settings.from === "primary" && storeConfig(settings, "secondary", env) !== undefined) {
-    throw onlySecondary();
-  }
+  if (settings.from === "primary") checkNotOnlySecondary(settings);
   return requiredStore(settings, settings.from, env, warn);
 }
 
-function onlySecondary(): UsageError {
-  return new UsageError("only a secondary store is named, but the primary store is chosen", {
-    hint: "choose the secondary",
+/** @throws UsageError for settings of the secondary store, where those of a primary one are missing */
+function checkNotOnlySecondary(settings: StoreSettings): void {
+  const given = STORE_SETTINGS.map((name) => settingOf("secondary", name)).find(
+    (name) => settings[name] !== undefined,
+  );
+  if (given === undefined) return;
+  throw new SettingError(given, "is set, but no primary store", {
+    hint: "choose the secondary one",
     settings: ["from=secondary"],
   });
 }

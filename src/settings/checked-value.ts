@@ -35,5 +35,6 @@ function text(value: unknown, name: string, where: string): string {
   // An empty variable is more likely a mistake in a script than a request for the default.
   if (value === "") throw new UsageError(`${where}: ${name} is empty`);
   if (typeof value === "string") return value;
-  throw new UsageError(`${where}: ${name} needs one value, not ${JSON.stringify(value)}`);
+  // Not the value itself: it may be a password.
+  throw new UsageError(`${where}: ${name} needs one value, not a list or a map`);
 }

@@ -34,20 +34,33 @@ export async function settingsOfFile(
 
 async function readConfig(path: string): Promise<[string, unknown][]> {
   // Loading yaml takes 45 ms of CPU, and most runs have no file.
-  const { parse } = await import("yaml");
-  let content: unknown;
-  // The failsafe schema keeps values as text: a password 007 does not become 7.
+  const { parse, YAMLParseError } = await import("yaml");
+  let text: string;
   try {
-    content = parse(readInputFileSync(path).toString(), { schema: "failsafe", logLevel: "error" });
+    text = readInputFileSync(path).toString();
   } catch (cause) {
     throw new UsageError(`the configuration ${quoted(path)} cannot be read`, {
       cause,
-      hint: cause instanceof Error ? cause.message.split("\n")[0] : undefined,
+      hint: cause instanceof Error ? cause.message : undefined,
+    });
+  }
+  let content: unknown;
+  // The failsafe schema keeps values as text: a password 007 does not become 7.
+  try {
+    content = parse(text, { schema: "failsafe", logLevel: "error", prettyErrors: false });
+  } catch (cause) {
+    // Neither its words nor its excerpt of the file: they may hold a password.
+    const line =
+      cause instanceof YAMLParseError ? text.slice(0, cause.pos[0]).split("\n").length : undefined;
+    throw new UsageError(`the configuration ${quoted(path)} is not YAML`, {
+      hint: line === undefined ? "is each alias defined?" : `see its line ${line}`,
     });
   }
   if (content === null || content === undefined || content === "") return [];
   if (typeof content !== "object" || Array.isArray(content)) {
-    throw new UsageError(`the configuration ${quoted(path)} is not a list of names and values`);
+    throw new UsageError(
+      `the configuration ${quoted(path)} is not a YAML mapping of names to values`,
+    );
   }
   return Object.entries(content);
 }

@@ -37,7 +37,8 @@ export interface Contradiction {
 /** Settings that a variable or a file cannot turn on: they answer a question of one run. */
 export const TYPED_ONLY: readonly string[] = ["yes"];
 
-const READING = ["inspect", "restore", "cat"];
+/** Commands that read one backup, in a folder or a store. */
+export const READING: readonly string[] = ["inspect", "restore", "cat"];
 const OF_ONE_STORE = [
   ...READING,
   "snapshot verify",
@@ -56,9 +57,10 @@ const is = (name: string, wanted: string): Part => ({
   when: ({ value }) => value === wanted,
 });
 
-const [PRIMARY = [], SECONDARY = [], SOURCE = []] = (
-  ["primary", "secondary", "source"] as const
-).map((role) => STORE_SETTINGS.map((name) => settingOf(role, name)));
+const ofStore = (role: StoreRole): string[] => STORE_SETTINGS.map((name) => settingOf(role, name));
+const PRIMARY = ofStore("primary");
+export const SECONDARY = ofStore("secondary");
+const SOURCE = ofStore("source");
 /** The settings that name the store, and not only a path in it or its address. */
 const naming = (role: StoreRole): string[] =>
   ["store", "storage-provider", "store-container"].map((name) => settingOf(role, name));

@@ -3,7 +3,9 @@ import { quoted } from "../quoted.js";
 import {
   CONTRADICTIONS,
   type Contradiction,
+  READING,
   type RuleContext,
+  SECONDARY,
   TYPED_ONLY,
 } from "./contradictions.js";
 import type { Setting } from "./setting.js";
@@ -42,7 +44,17 @@ export function effectiveSettings(
     }
     kept.push(...checkConsistent(rules, own));
   }
-  return kept;
+  return READING.includes(command) ? withoutUnusedSecondary(kept) : kept;
+}
+
+/** Variables of etcd-backup-restore may name a secondary store for that tool: no reason to read from it here. */
+function withoutUnusedSecondary(settings: readonly Setting[]): Setting[] {
+  const isUsed = settings.some(
+    ({ name, borrowed }) => name === "from" || (borrowed === undefined && SECONDARY.includes(name)),
+  );
+  return settings.filter(
+    ({ name, borrowed }) => isUsed || borrowed === undefined || !SECONDARY.includes(name),
+  );
 }
 
 function replacedBy(rule: Contradiction, low: Setting, context: RuleContext): boolean {
@@ -63,11 +75,8 @@ function checkConsistent(rules: readonly Contradiction[], settings: readonly Set
   let kept = [...settings];
   for (const { one, other, error } of rules) {
     if (error === undefined) continue;
-    const first = kept.find((setting) => isPart(one, setting));
-    // In the order of the rule, so that the message does not depend on the order of the settings.
-    const second = other
-      .map((part) => kept.find((setting) => isPart([part], setting)))
-      .find((setting) => setting !== undefined);
+    const first = firstOf(one, kept);
+    const second = firstOf(other, kept);
     if (first === undefined || second === undefined) continue;
     if (first.borrowed === undefined && second.borrowed === undefined) {
       throw new UsageError(`${nameOf(first)} contradicts ${nameOf(second)}${error}`);
@@ -79,6 +88,13 @@ function checkConsistent(rules: readonly Contradiction[], settings: readonly Set
     );
   }
   return kept;
+}
+
+/** In the order of the parts, so that a message does not depend on the order of the settings. */
+function firstOf(parts: Contradiction["one"], settings: readonly Setting[]): Setting | undefined {
+  return parts
+    .map((part) => settings.find((setting) => isPart([part], setting)))
+    .find((setting) => setting !== undefined);
 }
 
 function nameOf({ shown, value, source }: Setting): string {

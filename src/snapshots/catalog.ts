@@ -4,31 +4,31 @@ import { BackupToolError, UsageError } from "../errors.js";
 import { inParallel } from "../flow/in-parallel.js";
 import { quoted } from "../quoted.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { foreignProblem, ownObjects } from "./foreign-files.js";
+import { foreignFileProblem, ownObjects } from "./foreign-files.js";
 import { kindMismatch, timeMismatch } from "./name-check.js";
 import { withManifest } from "./manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./name.js";
 import { findMismatches } from "./file-check.js";
 
-/** A snapshot as a store has it. Small, whatever the size of the backup. */
+/** A snapshot in a store. Its size in memory does not depend on the backup. */
 export interface StoredSnapshot {
   readonly name: SnapshotName;
-  /** Complete: the manifest and every file of it, in its size. Unfinished: no manifest. */
+  /** Complete: the manifest and all of its files exist, with the right sizes. Unfinished: no manifest. */
   readonly state: "complete" | "unfinished" | "damaged";
-  /** What is wrong with a damaged one; what of another one should be looked at. */
+  /** Why the snapshot is damaged, or a warning about another one. */
   readonly problem?: string;
-  /** Key of a file there that is another program's: then nothing of the snapshot may be deleted. */
+  /** Key of another program's file in the folder. If set, the snapshot must not be deleted. */
   readonly foreign?: string;
-  /** Of the manifest, when it can be read. */
+  /** From the manifest, if it is readable. */
   readonly facts?: SnapshotFacts;
-  /** Files there, and their bytes, of an unfinished one. */
+  /** Only of an unfinished snapshot. */
   readonly left?: LeftOver;
 }
 
 export interface SnapshotFacts {
   readonly id: string;
   readonly kind: BackupKind;
-  /** Id of the backup that an incremental stands on. */
+  /** Id of the base of an incremental. */
   readonly base: string | null;
   /** RFC 3339. */
   readonly startedAt: string;
@@ -40,15 +40,15 @@ export interface SnapshotFacts {
 export interface LeftOver {
   readonly files: number;
   readonly bytes: number;
-  /** Of the file written last. */
+  /** Time of the last write. */
   readonly modified: Date | undefined;
 }
 
-/** Snapshots looked at at the same time; each holds its manifest meanwhile, unless that is a large one. */
+/** Snapshots read concurrently, each with its manifest, unless that is large. */
 const WINDOW = 8;
 
 /**
- * All snapshots right below the store's prefix, oldest first. Folders without a file of this program are left alone,
+ * All snapshots directly below the store's prefix, oldest first. Folders without files of this program are ignored,
  * whatever their names.
  */
 export async function listSnapshots(
@@ -65,8 +65,8 @@ export async function listSnapshots(
 }
 
 /**
- * Undefined when no file of it is there. `isObject` says whether there is an object that has its name, which is another
- * program's.
+ * Undefined if the snapshot has no files. `isObject` is whether an object has the name of the snapshot: it belongs to
+ * another program.
  */
 export async function readSnapshot(
   store: SnapStore,
@@ -81,7 +81,7 @@ export async function readSnapshot(
   const found = await readOwnFiles(store, name, signal, onForeign);
   const [key] = foreign;
   if (found === undefined || key === undefined) return found;
-  const problem = foreignProblem(key);
+  const problem = foreignFileProblem(key);
   const { problem: other } = found;
   return { ...found, foreign: key, problem: other ? `${other}; ${problem}` : problem };
 }
@@ -94,7 +94,7 @@ async function readOwnFiles(
 ): Promise<StoredSnapshot | undefined> {
   try {
     const finished = await withManifest(store, name.text, signal, (manifest) =>
-      judgeFinished(store, name, manifest, signal, onForeign),
+      checkFinished(store, name, manifest, signal, onForeign),
     );
     if (finished !== undefined) return finished;
   } catch (error) {
@@ -106,7 +106,7 @@ async function readOwnFiles(
   return left.files === 0 ? undefined : { name, state: "unfinished", left };
 }
 
-async function judgeFinished(
+async function checkFinished(
   store: SnapStore,
   name: SnapshotName,
   manifest: Manifest,
@@ -120,18 +120,18 @@ async function judgeFinished(
   const mismatch = kindMismatch(name, facts);
   if (mismatch !== undefined) return { name, state: "damaged", facts, problem: mismatch };
   if (first === undefined) {
-    // Who puts a backup into a store by hand may name it otherwise, and wants it listed and copied.
-    const doubt = timeMismatch(name, facts);
-    return { name, state: "complete", facts, ...(doubt === undefined ? {} : { problem: doubt }) };
+    // Only a warning: users can copy a backup into a store under a name of their own.
+    const problem = timeMismatch(name, facts);
+    return { name, state: "complete", facts, ...(problem !== undefined && { problem }) };
   }
   const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
   return { name, state: "damaged", facts, problem: `${first.file}: ${first.reason}${others}` };
 }
 
 /**
- * The snapshot that a user means by a name, or by `latest`: the newest complete one.
+ * Finds a snapshot by name, or the newest complete one for `latest`.
  *
- * @throws UsageError for what is no name, NO_SNAPSHOT
+ * @throws UsageError for an invalid name, NO_SNAPSHOT
  */
 export async function findSnapshot(
   store: SnapStore,
@@ -145,8 +145,8 @@ export async function findSnapshot(
   }
   const name = parseSnapshotName(given);
   if (name === undefined) {
-    throw new UsageError(`${quoted(given)} is no name of a snapshot`, {
-      hint: "list the snapshots for the names; latest is the newest complete one",
+    throw new UsageError(`invalid snapshot name ${quoted(given)}`, {
+      hint: "list the snapshots to see their names, or use latest for the newest complete one",
     });
   }
   const isObject = (await store.head(name.text, signal)) !== undefined;
@@ -155,7 +155,7 @@ export async function findSnapshot(
   return found;
 }
 
-/** Looks at the newest first, and no further than needed. */
+/** Reads snapshots from the newest on, until one is complete. */
 async function latestSnapshot(
   store: SnapStore,
   signal: AbortSignal,
@@ -170,11 +170,11 @@ async function latestSnapshot(
 
 function noSnapshot(message: string): BackupToolError {
   return new BackupToolError("NO_SNAPSHOT", message, {
-    hint: "list the snapshots to see what there is",
+    hint: "list the snapshots to see their names",
   });
 }
 
-/** The newest name in a store below which a file of this program is, of an unfinished snapshot perhaps. */
+/** Name of the newest snapshot, complete or not, that has a file of this program. */
 export async function newestName(
   store: SnapStore,
   signal: AbortSignal,
@@ -186,7 +186,7 @@ export async function newestName(
   return undefined;
 }
 
-/** Names of all folders right below the prefix that are named like snapshots, in no order. */
+/** All folders directly below the prefix that have a snapshot name, in no order. */
 export async function snapshotNames(
   store: SnapStore,
   signal: AbortSignal,
@@ -194,7 +194,7 @@ export async function snapshotNames(
   return (await namesIn(store, signal)).names;
 }
 
-/** The same, and which objects right below the prefix are named like snapshots. */
+/** As {@link snapshotNames}, and the objects directly below the prefix that have a snapshot name. */
 async function namesIn(
   store: SnapStore,
   signal: AbortSignal,

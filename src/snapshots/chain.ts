@@ -5,12 +5,11 @@ import { withManifest } from "./manifest.js";
 import { compareSnapshotNames, type SnapshotName } from "./name.js";
 import { readSnapshot, type StoredSnapshot, snapshotNames } from "./catalog.js";
 
-/** Bases read at the same time. */
+/** Bases read concurrently. */
 const WINDOW = 8;
 
 /**
- * The chain below `snapshot`: the names of its bases, its own base first and the full backup last. Throws NO_SNAPSHOT
- * when one is missing.
+ * The names of the bases of `snapshot`: its own base first, the full backup last. Throws NO_SNAPSHOT if one is missing.
  */
 export async function findBases(
   store: SnapStore,
@@ -21,7 +20,7 @@ export async function findBases(
   for await (const base of basesOf(store, snapshot, signal)) {
     if (base.name === undefined) {
       throw new BackupToolError("NO_SNAPSHOT", base.missing, {
-        hint: "copy it there, restore from the other store, or name its folder",
+        hint: "copy it there, restore from the other store, or set its folder",
         settings: ["with-base"],
       });
     }
@@ -31,26 +30,26 @@ export async function findBases(
 }
 
 /**
- * Throws NO_BASE unless the whole chain below `snapshot` is in the store, each file in its size: an incremental over it
- * could not be restored from there.
+ * Throws NO_BASE unless all bases of `snapshot` are complete in the store. Otherwise an incremental over it could not
+ * be restored from there.
  */
 export async function checkBases(
   store: SnapStore,
   snapshot: StoredSnapshot,
   signal: AbortSignal,
 ): Promise<void> {
-  const refuse = (message: string): never => {
+  const fail = (message: string): never => {
     throw new BackupToolError("NO_BASE", message, {
       hint: "make a full backup, or copy the missing one there",
     });
   };
   await inParallel(basesOf(store, snapshot, signal), WINDOW, async (base) => {
-    if (base.name === undefined) return refuse(base.missing);
+    if (base.name === undefined) return fail(base.missing);
     const { name, above } = base;
     const found = await readSnapshot(store, name, signal);
     if (found?.state === "complete") return;
     const problem = found?.problem ?? "it has no manifest";
-    refuse(`${above} stands on ${name.text}, which is damaged in ${store.name}: ${problem}`);
+    fail(`${above} is based on ${name.text}, which is damaged in ${store.name}: ${problem}`);
   });
 }
 
@@ -62,7 +61,7 @@ type BaseOf =
     }
   | { readonly name?: undefined; readonly missing: string };
 
-/** The chain below `snapshot`, its own base first; the last one is a full backup, or missing. */
+/** The bases of `snapshot`, its own base first. The last one is a full backup, or missing. */
 async function* basesOf(
   store: SnapStore,
   snapshot: StoredSnapshot,
@@ -75,7 +74,7 @@ async function* basesOf(
     const found = await search.find(wanted, above);
     if (found === undefined) {
       yield {
-        missing: `${above.text} stands on the backup ${wanted}, which is not in ${store.name}`,
+        missing: `${above.text} is based on backup ${wanted}, which is not in ${store.name}`,
       };
       return;
     }
@@ -85,12 +84,12 @@ async function* basesOf(
   }
 }
 
-/** Reads the manifests of a store for the one of a backup, and again only those that it finds. */
+/** Finds backups in a store by id. It reads each manifest once, and a second time only if it matches. */
 class BaseSearch {
   readonly #store: SnapStore;
   readonly #signal: AbortSignal;
   #names: SnapshotName[] | undefined;
-  /** Which backup is under a name, of those looked at; none for what is in the chain already. */
+  /** Ids of the read manifests by name; undefined for snapshots that are in the chain already. */
   readonly #ids = new Map<string, string | undefined>();
 
   constructor(store: SnapStore, top: SnapshotName, signal: AbortSignal) {
@@ -111,7 +110,7 @@ class BaseSearch {
         base,
       })).catch(ignoreDamage);
       const found = stored?.id === id;
-      // A store can be hostile: a chain may be a ring.
+      // In a hostile store a chain may be a cycle.
       this.#ids.set(name.text, found ? undefined : stored?.id);
       if (found) return { name, base: stored.base };
     }
@@ -124,8 +123,8 @@ class BaseSearch {
 }
 
 /**
- * The newest snapshot before `above` first, which mostly is its base. Then those with later names: the clock may have
- * been set back in between.
+ * The newest snapshot before `above` first, which usually is its base. Later names follow: the clock may have been set
+ * back in between.
  */
 function* outwardsFrom(
   above: SnapshotName,
@@ -136,7 +135,7 @@ function* outwardsFrom(
   yield* sorted.slice(before.length);
 }
 
-/** A damaged snapshot between them is no reason not to find the others. */
+/** Skips a damaged snapshot. */
 function ignoreDamage(error: unknown): undefined {
   if (error instanceof BackupToolError && error.code === "DAMAGED") return undefined;
   throw error;

@@ -2,7 +2,7 @@ import { BackupToolError } from "../errors.js";
 import { inParallel } from "../flow/in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
-import { ownObjects, requireNoForeign } from "./foreign-files.js";
+import { ownObjects, checkNoForeign } from "./foreign-files.js";
 import { manifestKey } from "./manifest.js";
 import type { StoredSnapshot } from "./catalog.js";
 
@@ -14,9 +14,8 @@ export interface Removed {
 }
 
 /**
- * Deletes a snapshot, its manifest first: what is left when this is broken off never looks complete.
- * Throws before the first deletion: FOREIGN_FILE when another program has a file there, STORE_IMMUTABLE when
- * the store locks a file.
+ * Deletes a snapshot, its manifest first: an interrupted deletion leaves nothing that looks complete. Before the first
+ * deletion it throws FOREIGN_FILE if another program has a file in the folder, STORE_IMMUTABLE if a file is locked.
  */
 export async function deleteSnapshot(
   store: SnapStore,
@@ -24,13 +23,13 @@ export async function deleteSnapshot(
   options: { readonly dryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Removed> {
   const { dryRun, signal } = options;
-  await requireNoForeign(store, snapshot, signal);
+  await checkNoForeign(store, snapshot, signal);
   let files = 0;
   let bytes = 0;
   await inParallel(ownObjects(store, snapshot, signal), WINDOW, async (object) => {
     files++;
     bytes += object.size;
-    refuseLocked(store, await store.head(object.key, signal));
+    checkUnlocked(store, await store.head(object.key, signal));
   });
   if (dryRun) return { files, bytes };
   await store.delete(manifestKey(snapshot), signal);
@@ -40,7 +39,7 @@ export async function deleteSnapshot(
   return { files, bytes };
 }
 
-function refuseLocked(store: SnapStore, object: StoredObject | undefined): void {
+function checkUnlocked(store: SnapStore, object: StoredObject | undefined): void {
   const { lockedUntil, key = "" } = object ?? {};
   if (lockedUntil === undefined || lockedUntil <= new Date()) return;
   throw new StoreError("STORE_IMMUTABLE", `${key} is locked until ${lockedUntil.toISOString()}`, {
@@ -49,21 +48,21 @@ function refuseLocked(store: SnapStore, object: StoredObject | undefined): void 
 }
 
 /**
- * Throws SNAPSHOT_NEEDED when another snapshot stands on `target`, or may: one that is being written
- * now, or whose manifest cannot be read, does not say what it stands on.
+ * Throws SNAPSHOT_NEEDED if another snapshot is based on `target`, or may be: the base of one that is being written, or
+ * whose manifest is damaged, is unknown.
  */
-export function refuseNeeded(target: StoredSnapshot, all: readonly StoredSnapshot[]): void {
+export function checkNotNeeded(target: StoredSnapshot, all: readonly StoredSnapshot[]): void {
   const others = all.filter(({ name }) => name.text !== target.name.text);
   const id = target.facts?.id;
-  // Another copy of the same backup serves as well.
+  // Another copy of the same backup remains.
   if (id !== undefined && others.some((one) => one.state === "complete" && one.facts?.id === id)) {
     return;
   }
-  const needing = others.filter((one) =>
-    one.facts === undefined ? mayStandOn(one, target) : one.facts.base === id,
+  const dependents = others.filter((one) =>
+    one.facts === undefined ? mayBeBasedOn(one, target) : one.facts.base === id,
   );
-  if (needing.length === 0) return;
-  const names = needing.map(({ name, state }) =>
+  if (dependents.length === 0) return;
+  const names = dependents.map(({ name, state }) =>
     state === "complete" ? name.text : `${name.text} (${state})`,
   );
   throw new BackupToolError(
@@ -73,13 +72,13 @@ export function refuseNeeded(target: StoredSnapshot, all: readonly StoredSnapsho
   );
 }
 
-function mayStandOn(one: StoredSnapshot, target: StoredSnapshot): boolean {
-  // What is not complete itself can be the base of nothing.
+function mayBeBasedOn(one: StoredSnapshot, target: StoredSnapshot): boolean {
+  // A snapshot without a readable manifest cannot be a base.
   if (target.facts === undefined || one.name.kind !== "incremental") return false;
   if (one.name.time < target.name.time) return false;
   const { firstRevision: first, lastRevision: last } = one.name;
-  // A range of one revision may have been cut to it: of a base with nothing after it, or of an etcd set back.
+  // A range of one revision may have been clamped: nothing was written after the base, or etcd was set back.
   if (first === 0 || first === last) return true;
-  // The base read etcd after it was named, and may hold revisions that came in between.
+  // The base is named before it reads etcd, and may contain later revisions than its name.
   return first > target.name.lastRevision;
 }

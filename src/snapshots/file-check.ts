@@ -5,21 +5,20 @@ import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
 import { ownObjects } from "./foreign-files.js";
 
-/** Files asked for at the same time. */
+/** Concurrent requests for single files. */
 const WINDOW = 8;
-/** After so many files are asked for and missing, the listing is trusted. */
+/** After this many requests for missing files the listing is trusted. */
 const MISSING_BEFORE_TRUST = 8;
 
-/** What is wrong with a file of a snapshot. */
 export interface FileDamage {
   readonly file: string;
   readonly reason: string;
 }
 
 /**
- * Compares the files of a snapshot in a store with the manifest, without reading them. A file that the listing lacks is
- * asked for by name, since a listing may be late, until some are truly missing: a manifest can name 100,000 files that
- * never existed. Keys of other programs' files go to `onForeign`.
+ * Compares the files of a snapshot in a store with the manifest, without reading them. A listing may be late, so a file
+ * that it lacks is requested by name, until several are missing: a manifest can name 100,000 files that never existed.
+ * Keys of other programs' files are passed to `onForeign`.
  */
 export async function findMismatches(
   store: SnapStore,
@@ -39,14 +38,14 @@ export async function findMismatches(
   }
   const found: FileDamage[] = [];
   await inParallel(waiting, WINDOW, async ([key, file]) => {
-    const believed = found.length >= MISSING_BEFORE_TRUST;
-    const reason = fileMismatch(file, believed ? listed.get(key) : await store.head(key, signal));
+    const trusted = found.length >= MISSING_BEFORE_TRUST;
+    const reason = fileMismatch(file, trusted ? listed.get(key) : await store.head(key, signal));
     if (reason !== undefined) found.push({ file: file.name, reason });
   });
   return found.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
-/** Why an object is not the file of the manifest, as far as the store knows without reading it. */
+/** Why an object is not the file in the manifest, by its size and stored digest. */
 export function fileMismatch(
   file: FileFacts,
   object: StoredObject | undefined,
@@ -56,13 +55,13 @@ export function fileMismatch(
     return `it has ${object.size} bytes, not the ${file.size} of the manifest`;
   }
   if (object.sha256 !== undefined && object.sha256 !== file.sha256) {
-    return "the store keeps another SHA-256 than the manifest";
+    return "its SHA-256 in the store is not that of the manifest";
   }
   return undefined;
 }
 
-/** Throws STORE_FAILED unless the store has the file that was just sent, as far as it knows without reading it. */
-export async function requireStored(
+/** Throws STORE_FAILED unless a file that was just sent is in the store, by its size and stored digest. */
+export async function checkStored(
   store: SnapStore,
   key: string,
   digest: FileDigest,

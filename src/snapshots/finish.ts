@@ -1,11 +1,11 @@
 import type { FileFacts } from "../archive/manifest/manifest.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { requireFilesListed, requireSnapshotListed } from "./listing-check.js";
+import { checkFilesListed, checkSnapshotListed } from "./listing-check.js";
 import { manifestKey } from "./manifest.js";
 
 /**
- * Makes a new snapshot complete: its manifest comes once the store lists all of its files, and then has to be listed
- * itself. Throws StoreError, STORE_FAILED where the listing lacks something.
+ * Completes a new snapshot: stores its manifest once the store lists all of its files, and then checks that it lists
+ * the manifest. Throws StoreError, STORE_FAILED for an incomplete listing.
  */
 export async function finishSnapshot(
   store: SnapStore,
@@ -15,12 +15,12 @@ export async function finishSnapshot(
     readonly files: readonly FileFacts[];
     readonly manifest: Uint8Array;
     readonly signal: AbortSignal;
-    /** How long a listing may be behind, ms. */
+    /** Maximum delay of a listing, ms. */
     readonly lateMs?: number | undefined;
   },
 ): Promise<void> {
   const { files, manifest, signal, lateMs } = options;
-  await requireFilesListed(store, snapshot, files, signal, lateMs);
+  await checkFilesListed(store, snapshot, files, signal, lateMs);
   await store.put(manifestKey(snapshot), manifest, { ifAbsent: true, signal });
-  await requireSnapshotListed(store, snapshot, signal, lateMs);
+  await checkSnapshotListed(store, snapshot, signal, lateMs);
 }

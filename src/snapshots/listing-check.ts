@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FileFacts } from "../archive/manifest/manifest.js";
-import { InterruptedError } from "../errors.js";
+import { sleep } from "../flow/sleep.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { ownObjects } from "./foreign-files.js";
@@ -8,16 +7,16 @@ import { manifestKey } from "./manifest.js";
 import { snapshotNames } from "./catalog.js";
 import { fileMismatch } from "./file-check.js";
 
-/** Longest wait for a listing that is behind, ms. */
+/** Maximum delay of a listing, ms. */
 const LATE_MS = 60_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
 /**
- * Throws STORE_FAILED unless the listing of a snapshot has these files. A file that is found by its name alone, as
- * through a link in a folder, would be there for the one that wrote it and for no other command.
+ * Throws STORE_FAILED unless the listing of a snapshot has these files. Other commands would not find a file that is
+ * only accessible by its name, such as one behind a link.
  */
-export async function requireFilesListed(
+export async function checkFilesListed(
   store: SnapStore,
   snapshot: string,
   files: readonly FileFacts[],
@@ -36,8 +35,8 @@ export async function requireFilesListed(
   });
 }
 
-/** Throws STORE_FAILED unless the listings have the snapshot among the others, and its manifest in it. */
-export async function requireSnapshotListed(
+/** Throws STORE_FAILED unless the listings have the snapshot and its manifest. */
+export async function checkSnapshotListed(
   store: SnapStore,
   snapshot: string,
   signal: AbortSignal,
@@ -54,7 +53,7 @@ export async function requireSnapshotListed(
   });
 }
 
-/** Lists again until nothing is missing. */
+/** Repeats a listing until nothing is missing, or `lateMs` have passed. */
 async function untilListed(
   store: SnapStore,
   signal: AbortSignal,
@@ -69,13 +68,9 @@ async function untilListed(
       throw new StoreError(
         "STORE_FAILED",
         `${missing} was written, but the store does not list it as it was written`,
-        { store: store.name, hint: "was something of the store replaced, or moved, meanwhile?" },
+        { store: store.name, hint: "were files of the store replaced or moved meanwhile?" },
       );
     }
-    try {
-      await sleep(wait, undefined, { signal });
-    } catch (cause) {
-      throw new InterruptedError("interrupted while a listing was waited for", { cause });
-    }
+    await sleep(wait, signal);
   }
 }

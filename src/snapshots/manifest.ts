@@ -1,16 +1,18 @@
+import { ArchiveError } from "../archive/errors.js";
 import { MANIFEST_NAME } from "../archive/format.js";
 import { FIRST_READ_BYTES, type Manifest } from "../archive/manifest/manifest.js";
 import { ManifestScanner } from "../archive/manifest/manifest-scanner.js";
 import { StoreError } from "../snapstore/errors.js";
+import { hasContent } from "../snapstore/object-checks.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { Budget } from "../flow/budget.js";
 
-/** Manifests up to the size of a first read are held beside others; of larger ones this process holds one at a time. */
+/** Of manifests larger than a first read, this process holds one at a time. */
 const large = new Budget(1);
 
 export interface HeldManifest {
   readonly manifest: Manifest;
-  /** Called once the facts of the files are needed no more: the next large manifest waits for it. */
+  /** Must be called when the manifest is no longer needed: the next large one waits for it. */
   release(): void;
 }
 
@@ -19,8 +21,8 @@ export function manifestKey(snapshot: string): string {
 }
 
 /**
- * Undefined when there is none: the snapshot is unfinished. Never called while another manifest is held: both may be
- * large. Throws DAMAGED, UNSUPPORTED_VERSION.
+ * Reads a manifest; undefined for an unfinished snapshot. Must not be called while holding another one: with two large
+ * ones it would deadlock. Throws DAMAGED, UNSUPPORTED_VERSION.
  */
 export async function holdManifest(
   store: SnapStore,
@@ -31,7 +33,7 @@ export async function holdManifest(
     const start = new ManifestScanner();
     const read = await scan(store, snapshot, start, { length: FIRST_READ_BYTES, signal });
     if (read < FIRST_READ_BYTES) return { manifest: start.end(), release: () => {} };
-    await large.take(1);
+    await large.take(1, signal);
     try {
       const whole = new ManifestScanner();
       await scan(store, snapshot, whole, { signal });
@@ -46,7 +48,7 @@ export async function holdManifest(
   }
 }
 
-/** What `use` makes of the manifest, which is held no longer. Undefined and errors as {@link holdManifest}. */
+/** Calls `use` with the manifest, which is released afterwards. Undefined and errors as {@link holdManifest}. */
 export async function withManifest<T>(
   store: SnapStore,
   snapshot: string,
@@ -62,24 +64,26 @@ export async function withManifest<T>(
   }
 }
 
-/** Whether the manifest in a store is of these bytes. Reads up to the first piece that differs. */
+/** Whether the manifest in a store has these bytes. */
 export async function hasManifest(
   store: SnapStore,
   snapshot: string,
   bytes: Buffer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  let at = 0;
   try {
-    for await (const piece of store.get(manifestKey(snapshot), { signal })) {
-      if (!bytes.subarray(at, at + piece.length).equals(piece)) return false;
-      at += piece.length;
-    }
+    return await hasContent(store, manifestKey(snapshot), bytes, signal);
   } catch (error) {
     if (error instanceof StoreError && error.code === "STORE_NOT_FOUND") return false;
     throw error;
   }
-  return at === bytes.length;
+}
+
+/** The error for a snapshot without a manifest. */
+export function unfinishedSnapshot(store: SnapStore, snapshot: string): ArchiveError {
+  return new ArchiveError("UNFINISHED_BACKUP", `${snapshot} in ${store.name} is unfinished`, {
+    hint: "snapshot prune-incomplete removes it, unless it is still being written",
+  });
 }
 
 async function scan(

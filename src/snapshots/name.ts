@@ -1,11 +1,11 @@
 import type { BackupKind } from "../archive/manifest/manifest.js";
 
 /**
- * What the name of a snapshot says: `Full-00000000-00009002-1565021494`, as etcd-backup-restore names
- * its own. Revisions are etcd's; both are 0 without etcd.
+ * The name of a snapshot, such as `Full-00000000-00009002-1565021494`, in the format of etcd-backup-restore. Both
+ * revisions of etcd are 0 without etcd.
  */
 export interface SnapshotName {
-  /** As it stands in the store. */
+  /** The name itself. */
   readonly text: string;
   readonly kind: BackupKind;
   readonly firstRevision: number;
@@ -24,7 +24,7 @@ export function snapshotName(facts: Omit<SnapshotName, "text">): SnapshotName {
   return { text, kind, firstRevision, lastRevision, time };
 }
 
-/** Undefined for what is not exactly as {@link snapshotName} writes it: one snapshot has one name. */
+/** Undefined unless the text is exactly as {@link snapshotName} writes it: a snapshot has only one name. */
 export function parseSnapshotName(text: string): SnapshotName | undefined {
   const [, word, first, last, time] =
     /^(Full|Incr)-(\d{8,16})-(\d{8,16})-(\d{1,12})$/.exec(text) ?? [];
@@ -38,7 +38,7 @@ export function parseSnapshotName(text: string): SnapshotName | undefined {
   return parsed.text === text ? parsed : undefined;
 }
 
-/** By time; what was made within one second by revision, and a full one before what stands on it. */
+/** By time, then by revisions; a full backup before its incrementals of the same second. */
 export function compareSnapshotNames(a: SnapshotName, b: SnapshotName): number {
   return (
     a.time - b.time ||
@@ -49,7 +49,7 @@ export function compareSnapshotNames(a: SnapshotName, b: SnapshotName): number {
   );
 }
 
-/** The first revision of an incremental over a base that ends with `baseLast`: 0 without etcd. */
+/** First revision of an incremental whose base ends with `baseLast`; 0 without etcd. */
 export function firstRevisionOver(baseLast: number): number {
   return baseLast === 0 ? 0 : baseLast + 1;
 }

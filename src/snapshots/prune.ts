@@ -7,20 +7,20 @@ import type { SnapshotName } from "./name.js";
 import { listSnapshots, type StoredSnapshot } from "./catalog.js";
 
 export interface PruneOptions {
-  /** Keeps what was written to since then. */
+  /** Snapshots that were written to since then are kept. */
   readonly olderThan: Date;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
-  /** All snapshots, before any is removed. */
+  /** Called with all snapshots, before any is removed. */
   onListed?(listed: readonly StoredSnapshot[]): Promise<void>;
   onRemoved(name: SnapshotName, removed: Removed): void;
-  /** Unfinished, and so young that a run may still be writing it. */
+  /** Called for an unfinished snapshot that a run may still be writing. */
   onKept(name: SnapshotName): void;
-  /** Unfinished and old, and kept because another program has a file in it. */
+  /** Called for an old unfinished snapshot that is kept because another program has a file in it. */
   onForeign(name: SnapshotName, error: BackupToolError): void;
 }
 
-/** Removes unfinished snapshots, and stale uploads. Returns the number of uploads. */
+/** Removes unfinished snapshots and stale uploads. Returns the number of uploads. */
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { olderThan, dryRun, signal } = options;
   const keep: string[] = [];
@@ -32,11 +32,11 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
     const { name } = snapshot;
     if (lastTouched(snapshot, now) >= olderThan.getTime()) {
       options.onKept(name);
-      // Some of its uploads last as long as the run that writes it: INDEX.bin from the first object to the last.
+      // Some uploads take as long as the run: INDEX.bin is written from the first object to the last.
       keep.push(`${name.text}/`);
       continue;
     }
-    // It may have been finished since it was listed.
+    // It may have been completed since it was listed.
     if ((await store.head(manifestKey(name.text), signal)) !== undefined) continue;
     const removed = await unlessForeign(deleteSnapshot(store, name.text, { dryRun, signal }));
     if (removed instanceof BackupToolError) {
@@ -60,6 +60,6 @@ async function unlessForeign(deletion: Promise<Removed>): Promise<Removed | Back
 /** Milliseconds since 1970. */
 function lastTouched({ name, left }: StoredSnapshot, now: number): number {
   const named = name.time * 1000;
-  // A name from the future, made by another clock or after such a one, would keep it until then.
+  // A time in the future comes from a wrong clock, and would keep the snapshot until then.
   return Math.max(named > now ? 0 : named, left?.modified?.getTime() ?? 0);
 }

@@ -1,12 +1,12 @@
 import type { FileFacts } from "../archive/manifest/manifest.js";
 
-/** Which files of a snapshot are read and hashed. */
+/** Which files of a snapshot are read and verified. */
 export type ReadSelection =
   | { readonly kind: "none" }
   | { readonly kind: "all" }
-  /** So many of a hundred, by chance, and at least one. */
+  /** A random selection of this percentage, rounded up. */
   | { readonly kind: "percent"; readonly percent: number }
-  /** The `slice`-th, from 1, of `slices` groups: all of them together are every file once. */
+  /** Group `slice`, from 1, of `slices` groups that divide the files. */
   | { readonly kind: "slice"; readonly slice: number; readonly slices: number };
 
 /** @param random as Math.random */

@@ -5,13 +5,14 @@ import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
 import { ownObjects } from "./foreign-files.js";
 
-/** Bytes of one ranged read, and how many of them are on their way for one file. */
+/** Bytes of a ranged read. */
 const RANGE_BYTES = 4 << 20;
+/** Concurrent ranged reads of a file. */
 const RANGES_AHEAD = 6;
-/** A shorter read is asked for as it is: a header, or a small file. */
+/** Shorter reads, such as a header or a small file, are not extended to a range. */
 const SMALL_BYTES = 256 << 10;
 
-/** A snapshot in a store, read by ranges: nothing of it is staged on a disk. */
+/** Reads a snapshot in a store by ranges, without temporary files. */
 export class SnapshotFiles implements BackupFiles {
   readonly where: string;
   readonly #store: SnapStore;
@@ -44,14 +45,14 @@ export class SnapshotFiles implements BackupFiles {
   }
 }
 
-/** Reads ranges ahead of a reader that goes front to back. */
+/** Prefetches ranges for a sequential reader. */
 class RangedFile implements BackupFile {
   readonly size: number;
   readonly #store: SnapStore;
   readonly #object: StoredObject;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  /** By their number; only those from the reader's place on. */
+  /** By their number, from the position of the reader on. */
   readonly #ranges = new Map<number, Promise<Buffer>>();
 
   constructor(store: SnapStore, object: StoredObject, signal: AbortSignal) {
@@ -59,7 +60,7 @@ class RangedFile implements BackupFile {
     this.#store = store;
     this.#object = object;
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
-    // Each range under way listens to it, and its body too.
+    // Each range in flight adds listeners.
     setMaxListeners(0, this.#signal);
   }
 
@@ -92,7 +93,7 @@ class RangedFile implements BackupFile {
   #fetchRange(number: number): Promise<Buffer> {
     const offset = number * RANGE_BYTES;
     const range = this.#fetch(offset, Math.min(RANGE_BYTES, this.size - offset));
-    // A failure is thrown when its turn comes; until then it is not unhandled.
+    // The read of this range throws it.
     range.catch(() => {});
     return range;
   }
@@ -103,16 +104,16 @@ class RangedFile implements BackupFile {
     let filled = 0;
     const options = { offset, length, ifTag: tag, signal: this.#signal };
     for await (const piece of this.#store.get(key, options)) {
-      if (filled + piece.length > length) throw this.#fileMismatch(offset, length);
+      if (filled + piece.length > length) throw this.#wrongLength(offset, length);
       bytes.set(piece, filled);
       filled += piece.length;
     }
-    if (filled < length) throw this.#fileMismatch(offset, length);
+    if (filled < length) throw this.#wrongLength(offset, length);
     return bytes;
   }
 
-  #fileMismatch(offset: number, length: number): Error {
-    const message = `${this.#object.key}: not the ${length} bytes asked for at ${offset} came`;
+  #wrongLength(offset: number, length: number): Error {
+    const message = `${this.#object.key}: the read of ${length} bytes at ${offset} returned another length`;
     return new StoreError("STORE_TRANSIENT", message, { store: this.#store.name });
   }
 }

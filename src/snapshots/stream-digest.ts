@@ -3,7 +3,7 @@ import type { SharedMemory } from "../threads/shared-memory.js";
 
 const BUFFER_BYTES = 1 << 20;
 
-/** Hashes a stream on a thread while the next bytes come in. */
+/** Hashes a stream on a thread while the next bytes arrive. */
 export class StreamDigest {
   readonly #file: HashedFile;
   readonly #memory: SharedMemory;
@@ -23,19 +23,19 @@ export class StreamDigest {
     return new StreamDigest(await thread.open(), thread.memory);
   }
 
-  /** Copies the piece; waits when the thread is behind. */
+  /** Copies the piece. Waits if the thread is behind. */
   async add(piece: Uint8Array): Promise<void> {
     for (let at = 0; at < piece.length; ) {
       const part = piece.subarray(at, at + BUFFER_BYTES - this.#filled);
       new Uint8Array(this.#filling, this.#filled).set(part);
       this.#filled += part.length;
       at += part.length;
-      if (this.#filled === BUFFER_BYTES) await this.#hand();
+      if (this.#filled === BUFFER_BYTES) await this.#flush();
     }
   }
 
   async finish(): Promise<FileDigest> {
-    if (this.#filled > 0) await this.#hand();
+    if (this.#filled > 0) await this.#flush();
     await this.#hashing;
     this.#memory.give(this.#filling);
     this.#memory.give(this.#hashed);
@@ -47,10 +47,10 @@ export class StreamDigest {
     await this.#file.abandon().catch(() => {});
   }
 
-  async #hand(): Promise<void> {
+  async #flush(): Promise<void> {
     await this.#hashing;
     this.#hashing = this.#file.append(this.#filling, 0, this.#filled);
-    // Thrown where it is next waited for.
+    // The next `await` of it throws.
     this.#hashing.catch(() => {});
     [this.#filling, this.#hashed] = [this.#hashed, this.#filling];
     this.#filled = 0;

@@ -6,17 +6,16 @@ import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { type ReadSelection, selectFiles } from "./read-selection.js";
 import { kindMismatch } from "./name-check.js";
-import { withManifest } from "./manifest.js";
+import { unfinishedSnapshot, withManifest } from "./manifest.js";
 import { parseSnapshotName } from "./name.js";
 import { type FileDamage, findMismatches } from "./file-check.js";
 import { streamDigest } from "./stream-digest.js";
-import { unfinishedSnapshot } from "./unfinished.js";
 
 export interface VerifyOptions {
   readonly selection: ReadSelection;
   readonly thread: FileThread;
   readonly signal: AbortSignal;
-  /** Bytes read so far and to read in all. */
+  /** Bytes read so far, and in total. */
   onProgress(done: number, total: number): void;
   onDamage(damage: FileDamage): void;
 }
@@ -29,11 +28,12 @@ export interface VerifyResult {
   readonly damaged: number;
 }
 
-/** Files read at the same time. */
+/** Files read concurrently. */
 const WINDOW = 8;
 
 /**
- * Compares a snapshot with its manifest: every file exists in its size, and the chosen ones are read and hashed. Throws UNFINISHED_BACKUP and as `decodeManifest`.
+ * Compares a snapshot with its manifest: the sizes of all files, and the digests of the selected ones. Throws
+ * UNFINISHED_BACKUP and as `decodeManifest`.
  */
 export async function verifySnapshot(
   store: SnapStore,
@@ -66,7 +66,7 @@ async function verifyFiles(
   let bytesRead = 0;
   let damaged = damages.length;
   await inParallel(chosen, WINDOW, async (file) => {
-    const reason = await wrongContent(store, snapshot, file, {
+    const reason = await contentMismatch(store, snapshot, file, {
       ...options,
       onBytes: (bytes) => {
         bytesRead += bytes;
@@ -86,8 +86,8 @@ async function verifyFiles(
   };
 }
 
-/** Why the bytes of a file are not those of the manifest; undefined when they are. */
-export async function wrongContent(
+/** Why the content of a file is not that of the manifest; undefined if it is. */
+export async function contentMismatch(
   store: SnapStore,
   snapshot: string,
   file: FileFacts,

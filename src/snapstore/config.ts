@@ -1,4 +1,4 @@
-/** Place and credentials of a store, made of settings, variables and credential files. */
+/** Location and credentials of a store, from settings, variables and credential files. */
 
 interface CommonConfig {
   /** Path below the container or folder; empty, or segments without `/` at either end. */
@@ -6,30 +6,30 @@ interface CommonConfig {
 }
 
 /**
- * For a store that is not the primary: variables of the process that the SDKs read are the primary's. Such a store gets
- * its own variables and the credentials of the machine and its files.
+ * Set for every store but the primary: the variables that SDKs read by themselves belong to the primary. Such a store
+ * gets its own variables, or the credentials of the machine and its files.
  */
-export interface ApartFromVariables {
-  /** Whole name of the variable to set when no credentials are found. */
+export interface IsolatedCredentials {
+  /** Full name of the variable to set when no credentials are found. */
   readonly variable: string;
 }
 
-export interface S3Apart extends ApartFromVariables {
-  /** Of the shared files; the only source of credentials then. */
+export interface S3IsolatedCredentials extends IsolatedCredentials {
+  /** Of the shared files. When set, it is the only source of credentials. */
   readonly profile?: string | undefined;
-  /** Instead of ~/.aws/credentials and ~/.aws/config. */
+  /** Default: ~/.aws/credentials. */
   readonly credentialsFile?: string | undefined;
+  /** Default: ~/.aws/config. */
   readonly configFile?: string | undefined;
 }
 
 export interface LocalConfig extends CommonConfig {
   readonly provider: "Local";
-  /** The folder. */
   readonly container: string;
 }
 
 export interface S3Config extends CommonConfig {
-  /** ECS, OCS and OSS through their S3 endpoints. */
+  /** ECS, OCS and OSS have S3 endpoints. */
   readonly provider: "S3" | "ECS" | "OCS" | "OSS";
   readonly container: string;
   readonly endpoint?: string | undefined;
@@ -42,13 +42,13 @@ export interface S3Config extends CommonConfig {
   readonly caCertificate?: string | undefined;
   readonly sse?: S3Encryption | undefined;
   readonly storageClass?: string | undefined;
-  /** Role to assume first: with a token file by web identity, else with the credentials. */
+  /** Role to assume: by web identity with a token file, otherwise with the credentials. */
   readonly roleArn?: string | undefined;
   readonly webIdentityTokenFile?: string | undefined;
-  readonly apart?: S3Apart | undefined;
+  readonly isolated?: S3IsolatedCredentials | undefined;
 }
 
-export function isAmazons(endpoint: string | undefined): boolean {
+export function isAwsEndpoint(endpoint: string | undefined): boolean {
   return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
 }
 
@@ -66,7 +66,7 @@ export type S3Encryption =
 export interface AbsConfig extends CommonConfig {
   readonly provider: "ABS";
   readonly container: string;
-  /** Of the account, or of an emulator with the account in its path. */
+  /** Endpoint of the account, or of an emulator with the account in the path. */
   readonly endpoint?: string | undefined;
   readonly credentials?: AbsCredentials | undefined;
   readonly account?: string | undefined;
@@ -83,11 +83,11 @@ export interface GcsConfig extends CommonConfig {
   readonly provider: "GCS";
   readonly container: string;
   readonly endpoint?: string | undefined;
-  /** The parsed key file of a service account or an external account. Absent: the SDK's own chain. */
+  /** Parsed key file of a service account or an external account. Default: the SDK's own chain. */
   readonly credentials?: Readonly<Record<string, unknown>> | undefined;
-  /** No credentials at all: for an emulator. */
+  /** Send no credentials, for an emulator. */
   readonly anonymous?: boolean | undefined;
-  readonly apart?: ApartFromVariables | undefined;
+  readonly isolated?: IsolatedCredentials | undefined;
 }
 
 export interface SwiftConfig extends CommonConfig {
@@ -95,7 +95,7 @@ export interface SwiftConfig extends CommonConfig {
   readonly container: string;
   readonly auth: SwiftAuth;
   readonly region?: string | undefined;
-  /** Instead of the one in the catalog. */
+  /** Default: from the service catalog. */
   readonly endpoint?: string | undefined;
   /** PEM. */
   readonly caCertificate?: string | undefined;
@@ -116,7 +116,7 @@ export type SwiftAuth =
   | {
       readonly kind: "v3-application-credential";
       readonly url: string;
-      /** An id, or the name of a user's credential. */
+      /** Either the id, or the name and its user. */
       readonly id?: string | undefined;
       readonly name?: string | undefined;
       readonly user?: string | undefined;
@@ -128,13 +128,13 @@ export interface RcloneConfig extends CommonConfig {
   readonly provider: "Rclone";
   /** `remote:path`. */
   readonly container: string;
-  /** The rclone.conf. Default: that of rclone. */
+  /** Path of rclone.conf. Default: rclone's own. */
   readonly configFile?: string | undefined;
-  /** The store's own variables, added to those of the machine. */
+  /** Variables of this store, added to those of the machine. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Whole name of the variable that holds the password of the rclone.conf, for hints. */
+  /** Full name of the variable with the password of rclone.conf, for hints. */
   readonly passwordVariable?: string | undefined;
-  /** The program. Default: `rclone` in PATH. */
+  /** Path of the program. Default: `rclone` in PATH. */
   readonly program?: string | undefined;
 }
 

@@ -1,12 +1,12 @@
 import { BackupToolError } from "../errors.js";
 
-/** Why a call of a store failed. Only STORE_THROTTLED and STORE_TRANSIENT are worth another try. */
+/** Why a call to a store failed. Only STORE_THROTTLED and STORE_TRANSIENT can be retried. */
 export type StoreErrorCode =
   /** Too many requests: 429, 503 SlowDown, 509. */
   | "STORE_THROTTLED"
-  /** Connection lost, timeout, 5xx, a body cut short or with other bytes than announced. */
+  /** Connection lost, timeout, 5xx, a body that is truncated or corrupted. */
   | "STORE_TRANSIENT"
-  /** Unknown, not allowed, expired, clock skew: 401, 403. */
+  /** Credentials that are wrong, expired or lack a permission; clock skew: 401, 403. */
   | "STORE_CREDENTIALS"
   /** Object lock, retention, legal hold, a read-only folder. */
   | "STORE_IMMUTABLE"
@@ -16,15 +16,15 @@ export type StoreErrorCode =
   | "STORE_EXISTS"
   /** Quota, full disk. */
   | "STORE_FULL"
-  /** Another try would fail the same way. */
+  /** Any other failure that a retry cannot fix. */
   | "STORE_FAILED";
 
-/** A call to a snapstore that failed. */
+/** A failed call to a snapstore. */
 export class StoreError extends BackupToolError {
   declare readonly code: StoreErrorCode;
-  /** The store, as `SnapStore.name` has it. */
+  /** `SnapStore.name` of the store. */
   readonly store: string;
-  /** The message without the store. */
+  /** The message without the name of the store. */
   readonly reason: string;
   /** Milliseconds that the store asked to wait (Retry-After). */
   readonly retryAfterMs: number | undefined;

@@ -2,8 +2,8 @@ import { StoreError } from "./errors.js";
 import type { SnapStore, StaleOptions } from "./store.js";
 
 /**
- * Throws STORE_FAILED for an invalid key: empty segments, `.`, `..`, NUL, a `/` at either end. Object stores would
- * take some of them; a folder cannot, and backups must be able to move.
+ * Throws STORE_FAILED for an invalid key: empty segments, `.`, `..`, NUL, a `/` at either end. Object stores accept
+ * some of them, but folders do not, and backups can be copied between both.
  */
 export function checkKey(store: string, key: string): void {
   const bad = key
@@ -13,7 +13,7 @@ export function checkKey(store: string, key: string): void {
     throw new StoreError("STORE_FAILED", `${JSON.stringify(key)} is not a valid key`, { store });
 }
 
-/** Throws STORE_FAILED for a prefix that is neither empty nor whole segments with a `/` at the end. */
+/** Throws STORE_FAILED unless the prefix is empty, or a valid key followed by `/`. */
 export function checkPrefix(store: string, prefix: string): void {
   if (prefix === "") return;
   if (!prefix.endsWith("/")) {
@@ -24,12 +24,17 @@ export function checkPrefix(store: string, prefix: string): void {
   checkKey(store, prefix.slice(0, -1));
 }
 
-/** Whether an upload of the key is one that {@link SnapStore.abortStaleUploads} is for. */
+/** Whether {@link SnapStore.abortStaleUploads} may abort an upload of the key. */
 export function isAbortable(key: string, { keep, only }: StaleOptions): boolean {
   return !isBelow(key, keep) && (only?.(key) ?? true);
 }
 
-/** Whether the key, or the prefix, is one of `prefixes` or below one. */
+/** Whether the key or prefix starts with one of `prefixes`. */
 export function isBelow(key: string, prefixes: readonly string[] = []): boolean {
   return prefixes.some((prefix) => key.startsWith(prefix));
+}
+
+/** Start of a message about a key; empty for the container. */
+export function subjectOf(key: string): string {
+  return key === "" ? "" : `${key}: `;
 }

@@ -2,9 +2,9 @@ import type { StoreConfig } from "./config.js";
 import type { SnapStore } from "./store.js";
 
 /**
- * Opens a store by its provider, whose library is loaded only now. It connects to nothing yet.
+ * Opens a store. Loads the library of its provider, and does not connect yet.
  *
- * @throws StoreError STORE_CREDENTIALS where credentials are missing or cannot be read
+ * @throws StoreError STORE_CREDENTIALS for missing or malformed credentials
  */
 export async function openStore(config: StoreConfig): Promise<SnapStore> {
   switch (config.provider) {

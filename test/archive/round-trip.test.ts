@@ -177,7 +177,7 @@ test("an unfinished backup is UNFINISHED_BACKUP, and its folder is not written a
   await writer.start([]);
   await writer.close();
   t.is(await inspect(folder, SAMPLE_PASSPHRASE), "UNFINISHED_BACKUP");
-  await t.throwsAsync(prepareFolder(folder), { instanceOf: UsageError });
+  await t.throwsAsync(prepareFolder(folder, "outputdir"), { instanceOf: UsageError });
 });
 
 test("an entry that readers reject is not written", async (t) => {

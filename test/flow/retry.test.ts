@@ -1,7 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { InterruptedError } from "../../src/errors.js";
-import { type RetryPolicy, retry } from "../../src/flow/retry.js";
+import { Attempts, type RetryPolicy, retry } from "../../src/flow/retry.js";
 
 const FINAL = new Error("final");
 
@@ -81,4 +81,17 @@ test("an abort between two tries ends them", async (t) => {
   });
   await t.throwsAsync(call, { instanceOf: InterruptedError });
   t.is(calls, 1);
+});
+
+test("the tries and their waits end with the total time, which progress restarts", async (t) => {
+  const { slept, policy: tries } = policy({ attempts: 1000, totalMs: 1000 });
+  await t.throwsAsync(retry(tries, undefined, () => Promise.reject(new Error("down"))));
+  t.true(slept.reduce((sum, ms) => sum + ms, 0) <= 1000);
+  t.true(slept.length > 1);
+  const attempts = new Attempts(policy({ attempts: 2 }).policy, undefined);
+  await attempts.failed(new Error("first"));
+  attempts.progress();
+  t.is(attempts.failures, 0);
+  await attempts.failed(new Error("first again"));
+  await t.throwsAsync(attempts.failed(new Error("second")), { message: "second" });
 });

@@ -104,7 +104,7 @@ async function send(
 const SMALL = { "ARCHIVE00000.bin": 6 << 20, "INDEX.bin": 1000, "METADATA.bin": 300 };
 const WHOLE = { whole: [NAME], unfinished: [], lies: [] };
 
-test("both stores get the same files, and the manifests last", async (t) => {
+test("both stores receive the same files, and the manifests last", async (t) => {
   const [one, two] = [localStore(), localStore()];
   t.deepEqual(await send(one.store, two.store, SMALL), []);
   t.deepEqual(await judgeStore(one.store), WHOLE);
@@ -115,7 +115,7 @@ test("both stores get the same files, and the manifests last", async (t) => {
   for (const { store } of [one, two]) t.regex(store.keysOf("put").at(-1) ?? "", /MANIFEST\.json$/);
 });
 
-test("what stands under the name is not overwritten, in neither store", async (t) => {
+test("existing files are not overwritten in either store", async (t) => {
   for (const file of [...Object.keys(SMALL), "MANIFEST.json"]) {
     const [one, two, taken] = [localStore(), localStore(), localStore()];
     for (const { folder } of [two, taken]) {
@@ -133,7 +133,7 @@ test("what stands under the name is not overwritten, in neither store", async (t
   }
 });
 
-test("nothing is written into a folder of another tool at the secondary, and the primary goes on", async (t) => {
+test("nothing is written into a folder of another tool in the secondary, and the primary continues", async (t) => {
   for (const key of [`${NAME}/0000000001`, NAME]) {
     const one = localStore();
     const { store } = await everyStore.swift();
@@ -149,7 +149,7 @@ test("nothing is written into a folder of another tool at the secondary, and the
   }
 });
 
-test("a backup that its store does not list as it was written is an error", async (t) => {
+test("a backup fails if its store does not list it as it was written", async (t) => {
   const elsewhere = newFolder();
   const one = localStore();
   await t.throwsAsync(
@@ -167,7 +167,7 @@ test("a backup that its store does not list as it was written is an error", asyn
     ),
     { code: "STORE_FAILED", message: /INDEX\.bin was written, but/ },
   );
-  // Its folder is moved away with the manifest, as soon as that is there.
+  // The folder is moved away as soon as the manifest exists.
   const three = localStore();
   const put = three.store.put.bind(three.store);
   three.store.put = async (key, ...rest) => {
@@ -182,7 +182,7 @@ test("a backup that its store does not list as it was written is an error", asyn
   });
 });
 
-test("a secondary that does not list a file is left behind without a manifest", async (t) => {
+test("a secondary that does not list a file is abandoned without a manifest", async (t) => {
   const [one, two] = [localStore(), localStore()];
   const failures = await send(one.store, two.store, SMALL, undefined, () => {
     const list = two.store.list.bind(two.store);
@@ -196,7 +196,7 @@ test("a secondary that does not list a file is left behind without a manifest", 
   t.deepEqual(await judgeStore(one.store), WHOLE);
 });
 
-test("a listing that is late is waited for", async (t) => {
+test("create waits for a late listing", async (t) => {
   const one = localStore();
   const list = one.store.list.bind(one.store);
   let late = 2;
@@ -209,7 +209,7 @@ test("a listing that is late is waited for", async (t) => {
   t.deepEqual(await judgeStore(one.store), WHOLE);
 });
 
-test("what S3 locks is not overwritten", async (t) => {
+test("locked objects of S3 are not overwritten", async (t) => {
   const bucket = await newBucket({ objectLock: true });
   const store = new S3Store(s3Config(bucket));
   t.deepEqual(await send(store, undefined, SMALL), []);
@@ -226,7 +226,7 @@ test("what S3 locks is not overwritten", async (t) => {
   await store.close();
 });
 
-test("a secondary that hangs is given up, whether its files are many or one is long", async (t) => {
+test("a secondary that hangs is abandoned, with many files and with a large one", async (t) => {
   const many = Array.from({ length: 12 }, (_, i) => [archiveName(i), 6 << 20] as const);
   const long = { "ARCHIVE00000.bin": 90 << 20 };
   for (const sizes of [Object.fromEntries(many), long]) {
@@ -244,20 +244,20 @@ test("a secondary that hangs is given up, whether its files are many or one is l
   }
 });
 
-const TRIED_AGAIN: Readonly<Record<string, { fault?: Fault; last: RegExp }>> = {
+const RETRIED: Readonly<Record<string, { fault?: Fault; last: RegExp }>> = {
   "refuses connections": { last: /ECONNREFUSED/ },
   "is unavailable": { fault: { kind: "status", status: 503 }, last: /503/ },
   "drops connections": { fault: { kind: "drop" }, last: /hang up|ECONNRESET/ },
-  "does not answer": { fault: { kind: "hang" }, last: /no answer within 0.5 seconds/ },
+  "does not respond": { fault: { kind: "hang" }, last: /no answer within 0.5 seconds/ },
 };
 
-for (const [what, { fault, last }] of Object.entries(TRIED_AGAIN)) {
+for (const [what, { fault, last }] of Object.entries(RETRIED)) {
   const sizes = {
     "it fell behind": { "ARCHIVE00000.bin": 90 << 20 },
     "nothing else is left": SMALL,
   };
   for (const [when, files] of Object.entries(sizes)) {
-    test(`a secondary that ${what} is given up once ${when}, and the last failure is told`, async (t) => {
+    test(`a secondary that ${what} is abandoned once ${when}, with the last failure in the error`, async (t) => {
       const { store: primary } = localStore();
       const proxy = await FaultyProxy.start(radosgw().endpoint, () => fault);
       const refused = `http://127.0.0.1:${await freePort()}`;
@@ -284,7 +284,7 @@ for (const [what, { fault, last }] of Object.entries(TRIED_AGAIN)) {
   }
 }
 
-test("a secondary that cannot hold such files is given up, and the primary goes on", async (t) => {
+test("a secondary that cannot hold files of this size is abandoned, and the primary continues", async (t) => {
   const [one, two] = [localStore(), localStore()];
   Object.assign(two.store, { capabilities: { ...two.store.capabilities, maxPartBytes: 1000 } });
   Object.assign(two.store.capabilities, { maxParts: 10, minPartBytes: 1 });
@@ -292,7 +292,7 @@ test("a secondary that cannot hold such files is given up, and the primary goes 
   t.deepEqual(await judgeStore(one.store), WHOLE);
 });
 
-test("bytes that the secondary has otherwise are found before its manifest", async (t) => {
+test("wrong bytes in the secondary are found before its manifest is written", async (t) => {
   const [one, two] = [localStore(), localStore()];
   const seen = two.store.head.bind(two.store);
   two.store.head = async (key, ...more) => {
@@ -314,7 +314,7 @@ test("an object that is replaced while it is read is an error, not a mixture", a
   const target = Buffer.alloc(1 << 20);
   t.is(await file.read(target, 0), target.length);
   await store.put(`${NAME}/ARCHIVE00000.bin`, randomBytes(30 << 20));
-  // What was asked for before comes still; what is asked for after does not.
+  // Ranges that were requested before still arrive; later ones do not.
   await t.throwsAsync(
     async () => {
       for (let at = 0; at < file.size; at += target.length) await file.read(target, at);

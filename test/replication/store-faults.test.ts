@@ -16,14 +16,14 @@ import { judgeStore, openUploads } from "../support/stores/judge-store.js";
 import { newBucket, s3Config } from "../support/stores/s3-buckets.js";
 import { SeededChoice } from "../support/seeded-choice.js";
 
-/** More of them by `npm run store-faults`, which sets both. */
+/** `npm run store-faults` sets both, for more rounds. */
 const ROUNDS = Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 4);
 const SEED = process.env["BACKUPTOOL_TEST_SEED"] ?? randomBytes(4).toString("hex");
-/** Rounds at once: most of their time they wait before they try again. */
+/** Concurrent rounds, which mostly wait for retries. */
 const AT_ONCE = 12;
 const { signal } = new AbortController();
 setMaxListeners(0, signal);
-/** What is sealed is as safe as it must be here. */
+/** Cheap key derivation, for speed. */
 const CHEAP = { memoryKiB: 8, passes: 1, lanes: 1 };
 const quiet = { onProgress: () => {}, onCopied: () => {}, onFailed: () => {} };
 
@@ -38,7 +38,7 @@ test.before(async () => {
 
 test.after.always(() => etcd.stop());
 
-/** Some requests fail; or, in some rounds, from one of them on all do. */
+/** Some requests fail; in some rounds, all requests after one of them. */
 function roundPlan(seed: string): Plan {
   const choice = new SeededChoice(seed);
   const rate = choice.of([0, 0.05, 0.1, 0.2, 0.4]);
@@ -80,7 +80,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
     skipPools: [],
     keepGoing: false,
     toolVersion: "0",
-    // One file of two parts and small ones, or small ones alone.
+    // Small files, sometimes with one of two parts.
     archiveSize: number % 2 === 0 ? 2 << 30 : 3 << 20,
     compressionLevel: 1,
     kdf: CHEAP,
@@ -92,7 +92,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
       if (event.type === "warning") warnings.push(event.message ?? "");
     },
   };
-  // Seen without faults.
+  // Without faults.
   const primary = new S3Store(config("primary"));
   const secondary = new S3Store(config("secondary"));
   const judge = async (when: string) => {
@@ -153,7 +153,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
   if (told) tally.notCopied++;
   else {
     tally.copied++;
-    // A listing may have been old.
+    // A listing may have been stale.
     if (made && after.secondary === 0) {
       const stale = first.log.some(({ fault }) => fault?.kind === "stale-listing");
       t.true(stale, `${seed}: said to be copied, and is not there`);
@@ -162,7 +162,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
   tally.faults += [...first.log, ...second.log].filter(({ fault }) => fault !== undefined).length;
   await Promise.all([from.close(), to.close(), first.close(), second.close()]);
 
-  // Without faults all is well, and nothing stays that nobody knows of.
+  // Without faults everything succeeds, and nothing unknown is left.
   const olderThan = new Date(Date.now() + 60_000);
   const prune = {
     olderThan,
@@ -183,7 +183,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
   await Promise.all([primary.close(), secondary.close()]);
 }
 
-test(`creates and copies over a faulty network end complete, or say what is missing (seed ${SEED})`, async (t) => {
+test(`creates and copies over a faulty network complete, or report what is missing (seed ${SEED})`, async (t) => {
   t.timeout(24 * 3_600_000);
   let next = 0;
   const worker = async () => {

@@ -428,6 +428,23 @@ test("variables of etcd-backup-restore yield to the tool's own", (t) => {
   t.deepEqual(kept("create", { outputdir: "d" }), ["outputdir", ...Object.keys(long)]);
 });
 
+test("a secondary store of etcd-backup-restore is used only by a command that chooses one", (t) => {
+  const secondary = { "secondary-storage-provider": "S3", "secondary-store-container": "bucket" };
+  const borrowed = level("environment", secondary).map((one) => ({
+    ...one,
+    borrowed: true as const,
+  }));
+  const kept = (command: string, typed: Values) =>
+    effectiveSettings(command, [level("typed", typed), borrowed]).map(({ name }) => name);
+  for (const command of READING) {
+    t.deepEqual(kept(command, {}), []);
+    t.deepEqual(kept(command, { from: "secondary" }), ["from", ...Object.keys(secondary)]);
+    const prefix = { "secondary-store-prefix": "p" };
+    t.deepEqual(kept(command, prefix), [...Object.keys(prefix), ...Object.keys(secondary)]);
+  }
+  t.deepEqual(kept("create", {}), Object.keys(secondary));
+});
+
 test("no source after the first changes what the first says", (t) => {
   const values = fc.dictionary(
     fc.constantFrom(

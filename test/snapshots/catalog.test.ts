@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync
 import { join } from "node:path";
 import test from "ava";
 import { FileThread } from "../../src/threads/file-thread.js";
-import { deleteSnapshot, refuseNeeded } from "../../src/snapshots/delete.js";
+import { deleteSnapshot, checkNotNeeded } from "../../src/snapshots/delete.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import type { ReadSelection } from "../../src/snapshots/read-selection.js";
 import { findSnapshot, listSnapshots } from "../../src/snapshots/catalog.js";
@@ -20,7 +20,7 @@ function newStore(): { folder: string; store: SwitchableStore } {
   return { folder, store: new SwitchableStore(local) };
 }
 
-test("a listing is in the order of time, says what is unfinished or damaged, and leaves other folders alone", async (t) => {
+test("a listing is sorted by time, reports unfinished and damaged snapshots, and ignores other folders", async (t) => {
   const { folder, store } = newStore();
   const full = forgeSnapshot(folder, { time: 2000, last: 7, sizes: [10, 20, 30] });
   const over = forgeSnapshot(folder, { time: 3000, first: 8, last: 9, base: full });
@@ -69,7 +69,7 @@ async function text(store: SwitchableStore, key: string): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-test("a listing that is late does not make a snapshot look damaged", async (t) => {
+test("a late listing does not make a snapshot look damaged", async (t) => {
   const { folder, store } = newStore();
   const { name } = forgeSnapshot(folder, { time: 1000 });
   const list = store.list.bind(store);
@@ -80,7 +80,7 @@ test("a listing that is late does not make a snapshot look damaged", async (t) =
   t.is((await findSnapshot(store, name, signal)).state, "complete");
 });
 
-test("latest is the newest complete one; what is no name, or not there, is told", async (t) => {
+test("latest is the newest complete snapshot; invalid and missing names are errors", async (t) => {
   const { folder, store } = newStore();
   await t.throwsAsync(findSnapshot(store, "latest", signal), { code: "NO_SNAPSHOT" });
   const good = forgeSnapshot(folder, { time: 1000 });
@@ -93,7 +93,7 @@ test("latest is the newest complete one; what is no name, or not there, is told"
   });
 });
 
-test("the base of another snapshot is not deleted, also of one that is just being written", async (t) => {
+test("the base of another snapshot is not deleted, nor of one that is being written", async (t) => {
   const { folder, store } = newStore();
   const full = forgeSnapshot(folder, { time: 1000, last: 7 });
   const over = forgeSnapshot(folder, { time: 2000, first: 8, last: 9, base: full });
@@ -106,7 +106,7 @@ test("the base of another snapshot is not deleted, also of one that is just bein
   });
   const code = async (name: string): Promise<string> => {
     try {
-      refuseNeeded(await findSnapshot(store, name, signal), await listSnapshots(store, signal));
+      checkNotNeeded(await findSnapshot(store, name, signal), await listSnapshots(store, signal));
       return "free";
     } catch (error) {
       return error instanceof Error && "code" in error ? String(error.code) : "?";
@@ -138,23 +138,23 @@ test("the base of an incremental that is being written is not deleted, whatever 
       if (spoilt) writeFileSync(join(writing.folder, "MANIFEST.json"), "{}");
       const all = await listSnapshots(store, signal);
       const refuse = async (name: string) =>
-        refuseNeeded(await findSnapshot(store, name, signal), all);
+        checkNotNeeded(await findSnapshot(store, name, signal), all);
       await t.throwsAsync(refuse(base.name), { code: "SNAPSHOT_NEEDED" }, what);
       await t.notThrowsAsync(refuse(after.name), what);
     }
   }
 });
 
-test("what ends after the first revision of an incremental that is being written can be deleted", async (t) => {
+test("a snapshot that ends after the first revision of an unfinished incremental can be deleted", async (t) => {
   const { folder, store } = newStore();
   const other = forgeSnapshot(folder, { time: 1000, last: 90 });
   const base = forgeSnapshot(folder, { time: 1500, last: 9 });
   forgeSnapshot(folder, { time: 2000, first: 10, last: 30, base, unfinished: true });
   const found = await findSnapshot(store, other.name, signal);
-  await t.notThrowsAsync(async () => refuseNeeded(found, await listSnapshots(store, signal)));
+  await t.notThrowsAsync(async () => checkNotNeeded(found, await listSnapshots(store, signal)));
 });
 
-test("a deletion that is broken off leaves nothing that looks complete, and can be done again", async (t) => {
+test("an interrupted deletion leaves nothing that looks complete, and can be repeated", async (t) => {
   const { folder, store } = newStore();
   const { name, folder: files } = forgeSnapshot(folder, { time: 1000, sizes: [1, 2, 3, 4] });
   const dry = await deleteSnapshot(store, name, { dryRun: true, signal });
@@ -170,7 +170,7 @@ test("a deletion that is broken off leaves nothing that looks complete, and can 
   t.false(existsSync(files));
 });
 
-test("a locked file keeps its whole snapshot from being deleted", async (t) => {
+test("a snapshot with a locked file is not deleted", async (t) => {
   const { folder, store } = newStore();
   const { name, folder: files } = forgeSnapshot(folder, { time: 1000 });
   const head = store.head.bind(store);
@@ -185,7 +185,7 @@ test("a locked file keeps its whole snapshot from being deleted", async (t) => {
   t.is(readdirSync(files).length, 4);
 });
 
-test("pruning takes what is unfinished and old, and nothing else", async (t) => {
+test("pruning removes old unfinished snapshots, and nothing else", async (t) => {
   const { folder, store } = newStore();
   const now = Math.floor(Date.now() / 1000);
   const complete = forgeSnapshot(folder, { time: 1000 });
@@ -218,7 +218,7 @@ test("pruning takes what is unfinished and old, and nothing else", async (t) => 
   for (const { folder: of } of [complete, active, young]) t.true(existsSync(of));
 });
 
-test("pruning leaves alone the uploads of a run that is longer than the time of grace", async (t) => {
+test("pruning keeps the uploads of a run that takes longer than the grace period", async (t) => {
   const { folder, store } = newStore();
   const day = 86_400;
   const begun = Math.floor(Date.now() / 1000) - 2 * day;
@@ -245,13 +245,13 @@ test("pruning leaves alone the uploads of a run that is longer than the time of 
   for (const at of [dead.folder, done.folder]) t.false(existsSync(upload(at)));
 });
 
-test("pruning leaves alone what was finished while it looked", async (t) => {
+test("pruning keeps a snapshot that was completed in the meantime", async (t) => {
   const { folder, store } = newStore();
   const late = forgeSnapshot(folder, { time: 1000 });
   for (const file of readdirSync(late.folder)) age(join(late.folder, file), 1000);
   let asked = 0;
   const get = store.get.bind(store);
-  // The first look comes before the manifest.
+  // The listing comes before the manifest.
   store.get = (key, options) =>
     get(asked++ === 0 ? key.replace("MANIFEST.json", "ARCHIVE99999.bin") : key, options);
   const removed: string[] = [];
@@ -267,9 +267,9 @@ test("pruning leaves alone what was finished while it looked", async (t) => {
   t.is(readdirSync(late.folder).length, 4);
 });
 
-test("verification finds any changed, short or missing file, and reads no more than it is told", async (t) => {
+test("verification finds changed, short and missing files, and reads only the selected ones", async (t) => {
   const { folder, store } = newStore();
-  // With INDEX.bin ten files.
+  // Ten files, with INDEX.bin.
   const sizes = Array.from({ length: 9 }, (_, i) => 1000 + i);
   const { name, folder: files } = forgeSnapshot(folder, { time: 1000, sizes });
   const thread = new FileThread();
@@ -307,7 +307,7 @@ test("verification finds any changed, short or missing file, and reads no more t
   await thread.close();
 });
 
-test("an unfinished snapshot is not verified", async (t) => {
+test("verification rejects an unfinished snapshot", async (t) => {
   const { folder, store } = newStore();
   const { name } = forgeSnapshot(folder, { time: 1000, unfinished: true });
   const thread = new FileThread();

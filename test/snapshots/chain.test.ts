@@ -21,7 +21,7 @@ function newChain() {
   return { folder, store, full, middle, top, require };
 }
 
-test("a chain that is whole in a store can be built on", async (t) => {
+test("a complete chain can be a base", async (t) => {
   const { store, full, middle, top, require } = newChain();
   for (const { name } of [full, middle, top]) await t.notThrowsAsync(require(name));
   const bases = await findBases(store, await findSnapshot(store, top.name, signal), signal);
@@ -31,27 +31,27 @@ test("a chain that is whole in a store can be built on", async (t) => {
   );
 });
 
-test("a chain that lacks something in a store cannot be built on, and what it is is told", async (t) => {
+test("an incomplete chain cannot be a base, and the error names the problem", async (t) => {
   const breaks: readonly [(chain: ReturnType<typeof newChain>) => void, RegExp][] = [
     [
       ({ full }) => rmSync(full.folder, { recursive: true }),
-      /^Incr-\S+-2000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-2000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ middle }) => rmSync(middle.folder, { recursive: true }),
-      /^Incr-\S+-3000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-3000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ full }) => rmSync(join(full.folder, "MANIFEST.json")),
-      /^Incr-\S+-2000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-2000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ full }) => writeFileSync(join(full.folder, "MANIFEST.json"), "{}"),
-      /^Incr-\S+-2000 stands on the backup [0-9a-f]{32}, which is not in file:/,
+      /^Incr-\S+-2000 is based on backup [0-9a-f]{32}, which is not in file:/,
     ],
     [
       ({ full }) => rmSync(join(full.folder, "ARCHIVE00000.bin")),
-      /^Incr-\S+-2000 stands on Full-\S+-1000, which is damaged in file:\S+ ARCHIVE00000\.bin: it is not there$/,
+      /^Incr-\S+-2000 is based on Full-\S+-1000, which is damaged in file:\S+ ARCHIVE00000\.bin: it is not there$/,
     ],
     [
       ({ full }) => {
@@ -59,7 +59,7 @@ test("a chain that lacks something in a store cannot be built on, and what it is
           truncateSync(join(full.folder, file), 5);
         }
       },
-      /^Incr-\S+-2000 stands on Full-\S+-1000, .*has 5 bytes, not the 20 of the manifest \(and 1 more\)$/,
+      /^Incr-\S+-2000 is based on Full-\S+-1000, .*has 5 bytes, not the 20 of the manifest \(and 1 more\)$/,
     ],
   ];
   for (const [spoil, message] of breaks) {
@@ -70,7 +70,7 @@ test("a chain that lacks something in a store cannot be built on, and what it is
   }
 });
 
-test("a chain is found whatever the clock was set to between its snapshots", async (t) => {
+test("a chain is found even if the clock was changed between its snapshots", async (t) => {
   for (const times of [
     [1000, 2000, 3000],
     [3000, 2000, 1000],
@@ -99,7 +99,7 @@ test("a chain is found whatever the clock was set to between its snapshots", asy
   }
 });
 
-test("a chain that is a ring has an end", async (t) => {
+test("the search of a cyclic chain ends", async (t) => {
   const folder = newFolder();
   const store = new LocalStore({ provider: "Local", container: folder, prefix: "" });
   const id = "0".repeat(32);

@@ -4,7 +4,7 @@ import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from "@aws-
 import test, { type ExecutionContext } from "ava";
 import { encodeManifest } from "../../src/archive/manifest/manifest.js";
 import { copyStore } from "../../src/replication/copy/store.js";
-import { deleteSnapshot, refuseNeeded } from "../../src/snapshots/delete.js";
+import { deleteSnapshot, checkNotNeeded } from "../../src/snapshots/delete.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import { parseSnapshotName } from "../../src/snapshots/name.js";
 import { findSnapshot, listSnapshots, newestName } from "../../src/snapshots/catalog.js";
@@ -40,7 +40,7 @@ async function putSnapshot(store: SnapStore, name: string, finished = true): Pro
   await store.put(`${name}/MANIFEST.json`, Buffer.from(encodeManifest({ ...facts, files })));
 }
 
-/** With no time of grace: whatever is unfinished goes. */
+/** Without a grace period: removes everything unfinished. */
 async function prune(store: SnapStore) {
   const removed: string[] = [];
   const foreign: string[] = [];
@@ -59,7 +59,7 @@ async function keys(store: SnapStore): Promise<string[]> {
   return (await store.list("")).objects.map(({ key }) => key).sort();
 }
 
-/** What another tool has where this program has snapshots: it is none, and stays. */
+/** Files of another tool in a folder with the name of a snapshot: it is not a snapshot, and is kept. */
 async function staysAlone(t: ExecutionContext, store: SnapStore, before: readonly string[]) {
   await putSnapshot(store, FULL);
   await putSnapshot(store, DEAD, false);
@@ -81,13 +81,13 @@ async function staysAlone(t: ExecutionContext, store: SnapStore, before: readonl
   }
   t.deepEqual(await prune(store), { removed: [DEAD], foreign: [], aborted: 0 });
   // An unfinished incremental of another tool needs no base of this one.
-  refuseNeeded(await findSnapshot(store, FULL, signal), await listSnapshots(store, signal));
+  checkNotNeeded(await findSnapshot(store, FULL, signal), await listSnapshots(store, signal));
   await deleteSnapshot(store, FULL, { dryRun: false, signal });
   t.deepEqual(await keys(store), [...before].sort());
   t.is(await newestName(store, signal), undefined);
 }
 
-test("Swift snapshots of etcd-backup-restore are none, and nothing deletes their segments", async (t) => {
+test("Swift snapshots of etcd-backup-restore are ignored, and their segments never deleted", async (t) => {
   const { store, container } = await everyStore.swift();
   const { token, storageUrl } = await radosgwToken();
   const call = (method: string, name: string, init: RequestInit = {}) =>
@@ -101,7 +101,7 @@ test("Swift snapshots of etcd-backup-restore are none, and nothing deletes their
     await call("PUT", `${OTHERS}/${String(i + 1).padStart(10, "0")}`, { body });
   }
   await call("PUT", OTHERS, { headers: { "X-Object-Manifest": `${container}/p/v2/${OTHERS}` } });
-  // One that is being sent has no object of its name yet.
+  // An object that is being uploaded does not exist yet.
   await call("PUT", `${OTHERS_DELTA}/0000000001`, { body: randomBytes(100) });
   const whole = async () => Buffer.from(await (await call("GET", OTHERS)).arrayBuffer());
   t.true((await whole()).equals(Buffer.concat(segments)));
@@ -114,14 +114,14 @@ test("Swift snapshots of etcd-backup-restore are none, and nothing deletes their
 });
 
 for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
-  test(`folders of other tools with names of snapshots are none, and stay (${provider})`, async (t) => {
+  test(`folders of other tools with snapshot names are ignored and kept (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     const before = [`${OTHERS}/0000000001`, `${OTHERS}/deep/er`, `${OTHERS_DELTA}/0000000001`];
     for (const key of before) await store.put(key, randomBytes(100));
     await staysAlone(t, store, before);
   });
 
-  test(`a snapshot with a file of another program is named, and neither deleted nor pruned (${provider})`, async (t) => {
+  test(`a snapshot with a file of another program is reported, and neither deleted nor pruned (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     await putSnapshot(store, FULL);
     await putSnapshot(store, DEAD, false);
@@ -136,8 +136,8 @@ for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
         [DEAD, "unfinished"],
       ],
     );
-    t.true(listed[0]?.problem?.startsWith(`${FULL}/notes.txt is another program's`));
-    t.true(listed[1]?.problem?.startsWith(`${DEAD}/0000000001 is another program's`));
+    t.true(listed[0]?.problem?.startsWith(`${FULL}/notes.txt belongs to another program`));
+    t.true(listed[1]?.problem?.startsWith(`${DEAD}/0000000001 belongs to another program`));
     t.is((await findSnapshot(store, "latest", signal)).name.text, FULL);
     for (const name of [FULL, DEAD]) {
       const refused = deleteSnapshot(store, name, { dryRun: false, signal });
@@ -155,7 +155,7 @@ for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
 }
 
 for (const provider of ["S3", "Swift", "ABS"]) {
-  test(`a snapshot beside an object of its name is named, and neither deleted nor pruned (${provider})`, async (t) => {
+  test(`a snapshot beside an object with its name is reported, and neither deleted nor pruned (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     await putSnapshot(store, FULL);
     await putSnapshot(store, DEAD, false);
@@ -171,7 +171,7 @@ for (const provider of ["S3", "Swift", "ABS"]) {
   });
 }
 
-test("a mark of a folder, as Azure and tools for Swift make them, is no object", async (t) => {
+test("folder markers of Azure and of tools for Swift do not count as objects", async (t) => {
   const { store: abs, client } = await everyStore.abs();
   const mark = client.getBlockBlobClient(`p/v2/${FULL}`);
   await mark.upload("", 0, { metadata: { hdi_isfolder: "true" } });
@@ -195,7 +195,7 @@ test("a mark of a folder, as Azure and tools for Swift make them, is no object",
   }
 });
 
-test("pruning S3 aborts the uploads of this store's snapshots, and of no other tool or store", async (t) => {
+test("pruning S3 only aborts uploads of snapshots of this store", async (t) => {
   const { store, bucket } = await everyStore.s3("p");
   const client = plainClient();
   t.teardown(() => client.destroy());
@@ -205,7 +205,7 @@ test("pruning S3 aborts the uploads of this store's snapshots, and of no other t
     `p/${OTHERS}`,
     `p/${OTHERS}/0000000001`,
     `p/${FULL}/notes.txt`,
-    // A store below this one, whose run may be under way.
+    // A store below this one, which may be in use.
     `p/x/${FULL}/ARCHIVE00000.bin`,
     `q/${FULL}/ARCHIVE00000.bin`,
   ];
@@ -218,7 +218,7 @@ test("pruning S3 aborts the uploads of this store's snapshots, and of no other t
 });
 
 for (const provider of ["Local", "Swift", "ABS"]) {
-  test(`pruning a store leaves the uploads of a store below it alone (${provider})`, async (t) => {
+  test(`pruning a store keeps the uploads of a store below it (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     const begin = async (key: string) => {
       const upload = await store.startUpload(key, { partBytes: 1 << 20 });
@@ -237,7 +237,7 @@ for (const provider of ["Local", "Swift", "ABS"]) {
   });
 }
 
-test("copy writes nothing into a folder of another tool, and counts none as a snapshot", async (t) => {
+test("copy does not write into folders of another tool, and does not count them as snapshots", async (t) => {
   for (const provider of ["Local", "Swift"]) {
     const [from, to] = await Promise.all([everyStore.all(), everyStore.all()]);
     const [source, target] = [from[provider] as SnapStore, to[provider] as SnapStore];

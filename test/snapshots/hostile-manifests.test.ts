@@ -20,7 +20,7 @@ function newStore(): { folder: string; store: SwitchableStore } {
   return { folder, store: new SwitchableStore(local) };
 }
 
-/** A snapshot of one small ARCHIVE file, and in its manifest `more` that are not there. */
+/** A snapshot with one small ARCHIVE file, whose manifest names `more` missing ones. */
 function forgeWithAbsent(folder: string, time: number, more: number): ForgedSnapshot {
   const forged = forgeSnapshot(folder, { time });
   const path = join(forged.folder, "MANIFEST.json");
@@ -35,14 +35,14 @@ function forgeWithAbsent(folder: string, time: number, more: number): ForgedSnap
   return forged;
 }
 
-test("a manifest that names 100,000 absent files costs a few requests for each listing", async (t) => {
+test("a manifest with 100,000 missing files costs a few requests for each listing", async (t) => {
   const { folder, store } = newStore();
   const forged = forgeWithAbsent(folder, 1000, 99_999);
   const [listed] = await listSnapshots(store, signal);
   t.is(listed?.state, "damaged");
   t.is(listed?.facts?.files, 100_002);
   t.is(listed?.problem, "ARCHIVE00001.bin: it is not there (and 99998 more)");
-  // Those under way when enough are missing are asked for too.
+  // Requests in flight are added to the limit.
   t.true(store.keysOf("head").length < 20, `${store.keysOf("head").length}`);
   t.true(store.calls.length < 30, `${store.calls.length}`);
   store.calls.length = 0;
@@ -61,7 +61,7 @@ test("a manifest that names 100,000 absent files costs a few requests for each l
   t.true(store.keysOf("head").length < 20);
 });
 
-test("files that a late listing does not show are asked for, however many, where they are there", async (t) => {
+test("files that a late listing lacks are requested by name, as long as they exist", async (t) => {
   const { folder, store } = newStore();
   const forged = forgeSnapshot(folder, { time: 1000, sizes: Array.from({ length: 40 }, () => 1) });
   const list = store.list.bind(store);
@@ -79,7 +79,7 @@ test("files that a late listing does not show are asked for, however many, where
   t.is(store.keysOf("head").length, 41);
 });
 
-test("of large manifests one is held at a time, in both stores together", async (t) => {
+test("only one large manifest is in memory at a time, of both stores", async (t) => {
   const [one, other] = [newStore(), newStore()];
   const log: { kind: "begun" | "used"; of: string }[] = [];
   for (const { folder, store } of [one, other]) {
@@ -91,7 +91,7 @@ test("of large manifests one is held at a time, in both stores together", async 
       if (call === "get") {
         const nth = (gets.get(key) ?? 0) + 1;
         gets.set(key, nth);
-        // The first one tells whether it is large.
+        // The first read shows whether it is large.
         if (nth === 2) log.push({ kind: "begun", of });
       } else if (key !== "") log.push({ kind: "used", of });
     };
@@ -108,7 +108,7 @@ test("of large manifests one is held at a time, in both stores together", async 
   }
 });
 
-test("bytes that are no manifest are read no further than the first piece", async (t) => {
+test("of an invalid manifest only the first piece is read", async (t) => {
   const { folder, store } = newStore();
   const parts = ["[{},", '{\n  "format": 1,\n', "x", "\n", '{"format":1,"startedAt":"'];
   for (const [i, part] of parts.entries()) {
@@ -129,11 +129,11 @@ test("bytes that are no manifest are read no further than the first piece", asyn
   t.true(read <= parts.length * (256 << 10), `${read} bytes`);
 });
 
-test("large snapshots are copied, each as it is", async (t) => {
+test("large snapshots are copied unchanged", async (t) => {
   const [from, to] = [newStore(), newStore()];
   const sizes = Array.from({ length: 1800 }, (_, i) => 1 + (i % 7));
   const forged = [1000, 2000].map((time) => forgeSnapshot(from.folder, { time, sizes }));
-  // The files are there already; the manifests are what is copied.
+  // The files exist already; only the manifests are copied.
   cpSync(from.folder, to.folder, { recursive: true });
   for (const { name } of forged) rmSync(join(to.folder, name, "MANIFEST.json"));
   const totals = await copyStore(

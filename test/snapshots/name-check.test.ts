@@ -52,7 +52,7 @@ const made = fc
     return { name, revision, startedAt: clock + listing, sealed };
   });
 
-test("each backup that create makes is the one of its name, also when the name is ahead of the clock", (t) => {
+test("each backup of create belongs to its name, even if the name is ahead of the clock", (t) => {
   fc.assert(
     fc.property(made, (one) => {
       const metadata = facts(one);
@@ -62,7 +62,7 @@ test("each backup that create makes is the one of its name, also when the name i
   );
 });
 
-test("a backup that says its name is rejected under every other name", (t) => {
+test("a backup with a name in its metadata is rejected under every other name", (t) => {
   fc.assert(
     fc.property(made, made, (one, other) => {
       fc.pre(one.name.text !== other.name.text);
@@ -75,7 +75,7 @@ test("a backup that says its name is rejected under every other name", (t) => {
   );
 });
 
-test("a backup that does not say its name is rejected where kind, revision or time differ", (t) => {
+test("a backup without a name in its metadata is rejected if kind, revision or time differ", (t) => {
   const clock = 1_800_000_000;
   const full = { kind: "full", firstRevision: 0, lastRevision: 9, time: clock } as const;
   const own = { name: snapshotName(full), revision: 10, startedAt: clock + 1, sealed: false };

@@ -17,7 +17,7 @@ const names = fc
   })
   .map(snapshotName);
 
-test("a name comes back as it was written", (t) => {
+test("parsing a name restores its facts", (t) => {
   fc.assert(fc.property(names, (name) => t.deepEqual(parseSnapshotName(name.text), name)));
   t.is(
     snapshotName({ kind: "full", firstRevision: 0, lastRevision: 9002, time: 1565021494 }).text,
@@ -27,7 +27,7 @@ test("a name comes back as it was written", (t) => {
   t.is(name?.lastRevision, 123456789012);
 });
 
-test("what is not exactly as a name is written is none", (t) => {
+test("names that differ from the canonical form are rejected", (t) => {
   for (const text of [
     "",
     "Full-0-9002-1565021494",
@@ -45,7 +45,7 @@ test("what is not exactly as a name is written is none", (t) => {
   }
 });
 
-test("names sort by time, then a base before what stands on it, and no two are equal", (t) => {
+test("names sort by time, then a base before its incrementals, and no two are equal", (t) => {
   fc.assert(
     fc.property(names, names, (a, b) => {
       const order = compareSnapshotNames(a, b);

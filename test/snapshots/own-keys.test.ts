@@ -17,7 +17,7 @@ const file = fc.oneof(
   fc.integer({ min: 0, max: 99_999 }).map(archiveName),
 );
 
-test("every file of every snapshot is this program's, and no file of another folder or beside it", (t) => {
+test("all files of snapshots are own files, and files in other folders are not", (t) => {
   fc.assert(
     fc.property(snapshot, file, (name, own) => {
       t.true(isOwnKey(`${name}/${own}`));
@@ -31,7 +31,7 @@ test("every file of every snapshot is this program's, and no file of another fol
   );
 });
 
-test("names of unfinished files and of doctor's probe are this program's", (t) => {
+test("unfinished files and the probe of doctor are own files", (t) => {
   const name = "Full-00000000-00000007-1700000000";
   for (const key of [
     `${name}/.part-0123456789abcdef`,
@@ -44,7 +44,7 @@ test("names of unfinished files and of doctor's probe are this program's", (t) =
   }
 });
 
-test("what etcd-backup-restore, file managers and other tools write is not this program's", (t) => {
+test("files of etcd-backup-restore, file managers and other tools are not own files", (t) => {
   const name = "Full-00000000-00009002-1565021494";
   const files = [
     "0000000001",

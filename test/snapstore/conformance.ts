@@ -5,13 +5,13 @@ import { StoreError, type StoreErrorCode } from "../../src/snapstore/errors.js";
 import type { GetOptions, ListPage, SnapStore, StoreUpload } from "../../src/snapstore/store.js";
 
 export interface ConformanceOptions {
-  /** What must not stand in any error or name. */
+  /** Must not be in any error or name. */
   readonly secrets?: readonly string[];
-  /** Whether a provider can find unfinished uploads that another process left. Yes unless told. */
+  /** Whether the provider can find unfinished uploads of another process. Default: true. */
   readonly findsStaleUploads?: boolean;
-  /** Keys that this provider cannot hold, by its documentation. */
+  /** Keys that the provider does not support, by its documentation. */
   readonly impossibleKeys?: readonly string[];
-  /** One store after the other, where each starts a program of its own. */
+  /** Serial, for stores that start a process each. */
   readonly serial?: boolean;
 }
 
@@ -25,8 +25,8 @@ interface Context {
 const test = anyTest as TestFn<Context>;
 
 /**
- * What every SnapStore does, as tests of the calling file.
- * @param makeStore a store with this prefix, in one container for all of them
+ * Tests of the contract of {@link SnapStore}, for the calling file.
+ * @param makeStore makes a store with this prefix, always in the same container
  */
 export function conformance(
   name: string,
@@ -70,7 +70,7 @@ const ODD_KEYS = [
 ];
 
 function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): void {
-  holds("an object comes back as it was put", async (t) => {
+  holds("an object has the bytes that were put", async (t) => {
     const { store } = t.context;
     const bytes = randomBytes(100_000);
     const before = Date.now();
@@ -86,7 +86,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     );
   });
 
-  holds("an empty object is one", async (t) => {
+  holds("an object can be empty", async (t) => {
     const { store } = t.context;
     await store.put("empty", new Uint8Array(0));
     t.is((await store.head("empty"))?.size, 0);
@@ -95,7 +95,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     t.is((await store.list("")).objects.length, 1);
   });
 
-  holds("a second put takes the place of the first, and the tag changes", async (t) => {
+  holds("a second put replaces the first, and changes the tag", async (t) => {
     const { store } = t.context;
     await store.put("k", Buffer.from("one"));
     const first = await store.head("k");
@@ -105,7 +105,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     if (first?.tag !== undefined) t.not(second?.tag, first.tag);
   });
 
-  holds("ranges are cut at the end of the object", async (t) => {
+  holds("ranges end with the object", async (t) => {
     const { store } = t.context;
     const bytes = randomBytes(10_000);
     await store.put("k", bytes);
@@ -128,7 +128,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     }
   });
 
-  holds("keys may hold any character", async (t) => {
+  holds("keys can have any character", async (t) => {
     const { store } = t.context;
     const keys = ODD_KEYS.filter((key) => !impossibleKeys.includes(key));
     await Promise.all(keys.map((key) => store.put(key, Buffer.from(key))));
@@ -146,7 +146,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     t.deepEqual((await store.list("")).objects, []);
   });
 
-  holds("keys that lead elsewhere are refused", async (t) => {
+  holds("keys outside of the prefix are rejected", async (t) => {
     const { store } = t.context;
     for (const key of ["", "/a", "a/", "a//b", "..", "a/../b", "../a", ".", "a/./b", "a\0b"]) {
       await refused(t, "STORE_FAILED", () => store.put(key, Buffer.from("x")));
@@ -157,7 +157,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     }
   });
 
-  holds("ifAbsent refuses what stands there, and leaves it alone", async (t) => {
+  holds("a put with ifAbsent fails if the object exists, and does not change it", async (t) => {
     const { store } = t.context;
     await store.put("k", Buffer.from("first"), { ifAbsent: true });
     const error = await refused(t, "STORE_EXISTS", () =>
@@ -167,7 +167,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     t.is((await readAll(store, "k")).toString(), "first");
   });
 
-  holds("of two writers with ifAbsent at the same moment one wins", async (t) => {
+  holds("of two concurrent writers with ifAbsent one succeeds", async (t) => {
     const { store } = t.context;
     if (!store.capabilities.atomicIfAbsent) {
       t.pass("the store says that it only looks");
@@ -188,7 +188,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     }
   });
 
-  holds("what is not there is not found", async (t) => {
+  holds("a missing object is not found", async (t) => {
     const { store } = t.context;
     t.is(await store.head("a/missing"), undefined);
     for (const options of [{}, { offset: 5, length: 5 }, { length: 0 }]) {
@@ -198,7 +198,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     }
   });
 
-  holds("deleting twice is no error", async (t) => {
+  holds("deleting twice succeeds", async (t) => {
     const { store } = t.context;
     await store.put("a/b", Buffer.from("x"));
     await store.delete("a/b");
@@ -208,7 +208,7 @@ function objects(holds: Holds, { impossibleKeys = [] }: ConformanceOptions): voi
     t.deepEqual(await store.list(""), { objects: [], folders: [] });
   });
 
-  holds("a read of another object than the one that was meant is refused", async (t) => {
+  holds("a read with the tag of another object fails", async (t) => {
     const { store } = t.context;
     await store.put("k", Buffer.from("one"));
     const tag = (await store.head("k"))?.tag;
@@ -254,7 +254,7 @@ function listings(holds: Holds, makeStore: MakeStore): void {
     t.deepEqual((await store.list("", { shallow: true })).folders, ["a/"]);
   });
 
-  holds("a shallow listing goes on from page to page", async (t) => {
+  holds("a shallow listing has pages", async (t) => {
     const { store } = t.context;
     const names = Array.from({ length: 7 }, (_, i) => `n${i}`);
     for (const n of names) {
@@ -293,7 +293,7 @@ function listings(holds: Holds, makeStore: MakeStore): void {
     t.deepEqual((await store.list("")).objects, []);
   });
 
-  holds("a listing has nothing where nothing is", async (t) => {
+  holds("a listing without objects is empty", async (t) => {
     t.deepEqual(await t.context.store.list(""), { objects: [], folders: [] });
     t.deepEqual(await t.context.store.list("no/such/", { shallow: true }), {
       objects: [],
@@ -325,7 +325,7 @@ function listings(holds: Holds, makeStore: MakeStore): void {
   });
 }
 
-/** Bytes for tests of uploads: as few as the store takes. */
+/** Bytes for tests of uploads: as few as the store accepts. */
 function partBytes(store: SnapStore): number {
   return Math.min(
     Math.max(store.capabilities.minPartBytes, 65_536),
@@ -344,7 +344,7 @@ function factsOf(bytes: Buffer, parts: number) {
   return { parts, size: bytes.length, sha256 };
 }
 
-/** A short last part, so that its bytes differ in number from the others. */
+/** The last part is shorter than the others. */
 function uploadOf(store: SnapStore, parts: number) {
   const length = partBytes(store);
   const bytes = randomBytes(length * (parts - 1) + 1000);
@@ -352,7 +352,7 @@ function uploadOf(store: SnapStore, parts: number) {
 }
 
 function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions): void {
-  holds("parts become one object, which nobody sees before", async (t) => {
+  holds("parts become one object, which does not exist before", async (t) => {
     const { store } = t.context;
     const { length, bytes, parts, facts } = uploadOf(store, 4);
     const upload = await store.startUpload("up/load", { partBytes: length });
@@ -382,7 +382,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     t.deepEqual((await store.list("")).objects, []);
   });
 
-  holds("parts may come in any order and at once where the store says so", async (t) => {
+  holds("parts may be concurrent and in any order if the store supports it", async (t) => {
     const { store } = t.context;
     if (!store.capabilities.parallelParts) {
       t.pass("the store takes them in order");
@@ -396,7 +396,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     t.true((await readAll(store, "k")).equals(bytes));
   });
 
-  holds("a part that is sent again takes the place of itself", async (t) => {
+  holds("a part can be sent again", async (t) => {
     const { store } = t.context;
     const { length, bytes, parts, facts } = uploadOf(store, 3);
     const upload = await store.startUpload("k", { partBytes: length });
@@ -408,7 +408,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     t.true((await readAll(store, "k")).equals(bytes));
   });
 
-  holds("uploads of one part, whole, short or empty, are objects", async (t) => {
+  holds("an upload can have a single part, full, short or empty", async (t) => {
     const { store } = t.context;
     const length = partBytes(store);
     for (const size of [length, 17, 0]) {
@@ -420,7 +420,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     }
   });
 
-  holds("completing twice is no error", async (t) => {
+  holds("completing twice succeeds", async (t) => {
     const { store } = t.context;
     const { length, bytes, parts, facts } = uploadOf(store, 2);
     const upload = await store.startUpload("k", { partBytes: length, ifAbsent: true });
@@ -446,7 +446,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     t.is(await store.head("a/k"), undefined);
   });
 
-  holds("an upload with ifAbsent refuses what stands there", async (t) => {
+  holds("an upload with ifAbsent fails if the object exists", async (t) => {
     const { store } = t.context;
     await store.put("k", Buffer.from("first"));
     const { length, parts, facts } = uploadOf(store, 2);
@@ -461,7 +461,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     t.is(await store.abortStaleUploads("", tomorrow()), 0);
   });
 
-  holds("an upload with ifAbsent refuses what came meanwhile", async (t) => {
+  holds("an upload with ifAbsent fails if the object was created in the meantime", async (t) => {
     const { store } = t.context;
     const { length, parts, facts } = uploadOf(store, 2);
     const upload = await store.startUpload("k", { partBytes: length, ifAbsent: true });
@@ -472,7 +472,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
     t.is((await readAll(store, "k")).toString(), "first");
   });
 
-  holds("stale uploads are aborted by age and prefix, but for those that are spared", async (t) => {
+  holds("stale uploads are aborted by age and prefix, except for kept ones", async (t) => {
     const { store } = t.context;
     if (!findsStaleUploads) {
       t.pass("the provider cannot list them");
@@ -499,7 +499,7 @@ function uploads(holds: Holds, { findsStaleUploads = true }: ConformanceOptions)
 }
 
 function endings(holds: Holds, { secrets = [] }: ConformanceOptions): void {
-  holds("a signal that has fired ends every call", async (t) => {
+  holds("an aborted signal ends every call", async (t) => {
     const { store } = t.context;
     await store.put("k", Buffer.from("x"));
     const signal = AbortSignal.abort();
@@ -523,7 +523,7 @@ function endings(holds: Holds, { secrets = [] }: ConformanceOptions): void {
     t.deepEqual((await listAll(store, "")).keys, ["k"]);
   });
 
-  holds("a signal ends a read in the middle", async (t) => {
+  holds("a signal ends a running read", async (t) => {
     const { store } = t.context;
     await store.put("k", randomBytes(16 << 20));
     const controller = new AbortController();
@@ -538,7 +538,7 @@ function endings(holds: Holds, { secrets = [] }: ConformanceOptions): void {
     t.true(got > 0 && got < 16 << 20);
   });
 
-  holds("a reader may leave in the middle", async (t) => {
+  holds("a consumer can stop a read early", async (t) => {
     const { store } = t.context;
     await store.put("k", randomBytes(8 << 20));
     for (let i = 0; i < 20; i++) {
@@ -550,7 +550,7 @@ function endings(holds: Holds, { secrets = [] }: ConformanceOptions): void {
     t.is((await readAll(store, "k")).length, 8 << 20);
   });
 
-  holds("names and errors tell no secrets", async (t) => {
+  holds("names and errors contain no secrets", async (t) => {
     const { store } = t.context;
     const error = await refused(t, "STORE_NOT_FOUND", () => readAll(store, "missing"));
     const told = [store.name, store.place, error.message, error.hint ?? "", error.store].join("\n");
@@ -598,7 +598,7 @@ export async function listAll(
   return all;
 }
 
-/** In the order of UTF-8 bytes. */
+/** Sorted by UTF-8 bytes. */
 function sorted(keys: readonly string[]): string[] {
   return [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }

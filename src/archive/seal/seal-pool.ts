@@ -1,3 +1,4 @@
+import { loadZstd } from "../../native-addon.js";
 import { SharedMemory } from "../../threads/shared-memory.js";
 import type { OpenJob, SealJob, SealPoolJob, SealPoolReply } from "./seal-jobs.js";
 import { WorkerCalls } from "../../threads/worker-calls.js";
@@ -13,11 +14,14 @@ export class SealPool {
   /** Memory that the threads share, for the data of jobs. */
   readonly memory = new SharedMemory();
   readonly #threads: number;
-  readonly #workers = [sealWorker()];
+  readonly #workers: SealWorker[];
 
   /** The first thread starts at once, while keys are derived; the others when there is work for them. */
   constructor(threads = 2) {
+    // Its error has a code here, and none in the threads.
+    loadZstd();
     this.#threads = threads;
+    this.#workers = [sealWorker()];
   }
 
   /** Resolves with the length of ciphertext and tag in `job.out`. */
@@ -48,7 +52,7 @@ export class SealPool {
     const chosen = this.#workers.reduce((one, other) =>
       other.waiting < one.waiting ? other : one,
     );
-    if (chosen.waiting === 0 || this.#workers.length === this.#threads) return chosen;
+    if (chosen.waiting === 0 || this.#workers.length >= this.#threads) return chosen;
     const added = sealWorker();
     this.#workers.push(added);
     return added;

@@ -17,8 +17,11 @@ export type TarEvent =
   | {
       readonly type: "data-start";
       readonly object: EntryName;
+      /** Bytes of data. */
       readonly size: number;
+      /** Nanoseconds since 1970. */
       readonly mtime: bigint;
+      /** Of the object's first entry, in the plaintext of the file. */
       readonly offset: number;
     }
   | { readonly type: "data"; readonly bytes: Buffer }

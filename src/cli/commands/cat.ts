@@ -8,7 +8,10 @@ import { locationGroups } from "../flag-groups.js";
 
 /** Events for standard error. */
 const REPORTED: ReadonlySet<OperationEvent["type"]> = new Set([
-  ...(["warning", "missing", "backup-opened", "note"] as const),
+  "warning",
+  "missing",
+  "backup-opened",
+  "note",
 ]);
 
 export const cat = command({

@@ -46,7 +46,7 @@ export async function convertBackup(
       settings: ["outputdir", "to"],
     });
   }
-  await prepareFolder(options.to);
+  await prepareFolder(options.to, "to");
   const oldPassphrase = passphraseKeys(await context.passphrase(), report);
   const newPassphrase = passphraseKeys(await context.newPassphrase(), report);
   const { forNew } = newPassphrase;

@@ -56,7 +56,7 @@ export async function createBackup(
     throw new UsageError("nothing to back up: both etcd and Ceph are skipped");
   }
   const { outputDir } = options;
-  if (outputDir !== undefined) await prepareFolder(outputDir);
+  if (outputDir !== undefined) await prepareFolder(outputDir, "outputdir");
   const passphrase = passphraseKeys(await context.passphrase(), report);
   const { forNew } = passphrase;
   throwIfAborted(signal);
@@ -162,7 +162,7 @@ async function openBase(
   const original = await originalFolder(location);
   if (original !== undefined) {
     throw new UsageError(`${quoted(original)} is an archive of the original tool`, {
-      hint: "make a full backup, which replaces what that tool may have written wrong; or convert it first",
+      hint: "make a full backup, which replaces what that tool may have written wrong; or use backuptool convert first",
     });
   }
   const located = await locateBackup(location, context, run.stores?.seen);

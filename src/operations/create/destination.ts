@@ -219,5 +219,5 @@ async function openSecondary(secondary: StoreDestination): Promise<SecondaryDest
 
 function leftBehind(error: unknown): string {
   const why = error instanceof Error ? error.message : String(error);
-  return `the secondary store is left behind: ${why}; the backup goes on; copy the rest there afterwards`;
+  return `the secondary store is left behind: ${why}; the backup goes on, and backuptool copy brings the rest there`;
 }

@@ -60,7 +60,7 @@ async function connect(
     connectTimeoutSeconds: Math.min(ceph.connectTimeoutSeconds ?? seconds, seconds),
   };
   try {
-    // Not the signal of the step, which ends with it: the connection keeps its signal.
+    // Not the signal of the step: the connection is used after it.
     return await step(signal, () => CephCluster.connect(quick, signal));
   } catch (error) {
     checks.failedBy("connection", error, "ceph");

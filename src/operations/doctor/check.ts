@@ -1,4 +1,4 @@
-import { BackupToolError, InterruptedError } from "../../errors.js";
+import { BackupToolError, InterruptedError, SettingError } from "../../errors.js";
 import { withDeadline } from "../../flow/deadline.js";
 import { inOrder } from "./in-order.js";
 
@@ -103,11 +103,17 @@ export function wordsOf(
   about: string,
 ): { detail: string; hint: string | undefined; settings: readonly string[] } {
   if (error instanceof InterruptedError) throw error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message =
+    error instanceof SettingError
+      ? error.problem
+      : error instanceof Error
+        ? error.message
+        : String(error);
   const detail = message.startsWith(about)
     ? message.slice(about.length).replace(/^(: |, )/, "")
     : message;
   const advice = error instanceof BackupToolError ? error.advice : [];
-  const settings = advice.flatMap((one) => one.settings ?? []);
+  const named = error instanceof SettingError ? [error.setting] : [];
+  const settings = [...new Set([...named, ...advice.flatMap((one) => one.settings ?? [])])];
   return { detail, hint: advice.map(({ hint }) => hint).join("; ") || undefined, settings };
 }

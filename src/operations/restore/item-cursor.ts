@@ -4,11 +4,14 @@ import type { Chunk } from "../../archive/seal/chunk-reader.js";
 /** Takes the items of an ARCHIVE file one by one: within a batch without a promise, for thousands of small objects. */
 export class ItemCursor {
   readonly #batches: AsyncIterator<ArchiveItems>;
+  readonly #afterBatch: () => Promise<void>;
   #batch: ArchiveItems | undefined;
   #at = 0;
 
-  constructor(batches: AsyncIterable<ArchiveItems>) {
+  /** @param afterBatch awaited when a batch is used up: the place to wait for writes, and to report */
+  constructor(batches: AsyncIterable<ArchiveItems>, afterBatch: () => Promise<void>) {
     this.#batches = batches[Symbol.asyncIterator]();
+    this.#afterBatch = afterBatch;
   }
 
   /** The chunk of the last item. */
@@ -19,6 +22,7 @@ export class ItemCursor {
 
   /** Goes to the next batch, and releases the chunk of the last one; false at the end of the file. */
   async advance(): Promise<boolean> {
+    if (this.#batch !== undefined) await this.#afterBatch();
     const next = await this.#batches.next();
     this.#batch = next.done ? undefined : next.value;
     this.#at = 0;

@@ -88,19 +88,22 @@ export class Restorer {
   }
 
   async #archive(batches: AsyncIterable<ArchiveItems>): Promise<void> {
-    const cursor = new ItemCursor(batches);
+    const cursor = new ItemCursor(batches, async () => {
+      throwIfAborted(this.#context.signal);
+      await this.#targets?.ready();
+      this.#progress();
+    });
     try {
       while (await cursor.advance()) {
         for (let item = cursor.take(); item !== undefined; item = cursor.take()) {
           const waiting = this.#item(item, cursor);
           if (waiting !== undefined) await waiting;
         }
-        throwIfAborted(this.#context.signal);
-        await this.#targets?.ready();
-        this.#progress();
       }
-    } finally {
-      await cursor.close();
+    } catch (error) {
+      // The first error counts, also where the file cannot be closed.
+      await cursor.close().catch(() => {});
+      throw error;
     }
   }
 

@@ -1,4 +1,4 @@
-import { deleteSnapshot, refuseNeeded } from "../../snapshots/delete.js";
+import { deleteSnapshot, checkNotNeeded } from "../../snapshots/delete.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
 import { findSnapshot, listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
@@ -27,7 +27,7 @@ export function deleteStoredSnapshot(
     const target = await findSnapshot(store, options.snapshot, signal);
     const all = await listSnapshots(store, signal);
     await seen.check(store, newestComplete(all));
-    refuseNeeded(target, all);
+    checkNotNeeded(target, all);
     if (target.foreign !== undefined) throw foreignFile(store, target.foreign);
     await options.approve?.(target, store.name);
     const snapshot = target.name.text;

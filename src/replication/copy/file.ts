@@ -1,6 +1,6 @@
 import type { FileThread } from "../../threads/file-thread.js";
 import type { FileFacts } from "../../archive/manifest/manifest.js";
-import { BackupToolError, throwIfAborted } from "../../errors.js";
+import { BackupToolError } from "../../errors.js";
 import { partSize } from "../../snapstore/parts/part-size.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { PartWriter } from "../../snapstore/parts/upload.js";
@@ -8,12 +8,11 @@ import type { Budget } from "../../flow/budget.js";
 import { fileMismatch } from "../../snapshots/file-check.js";
 import { StreamDigest } from "../../snapshots/stream-digest.js";
 
-/** How files are sent. */
 export interface CopyTools {
   readonly thread: FileThread;
-  /** Bytes of parts in memory, of all files together. */
+  /** Bytes of parts in memory, of all files. */
   readonly memory: Budget;
-  /** Bytes of each part but the last, unless the store or the file's size asks for more. */
+  /** Minimum bytes of each part but the last. */
   readonly minChunkBytes: number;
   readonly maxParallelChunks: number;
   readonly signal: AbortSignal;
@@ -23,21 +22,21 @@ export interface CopyTools {
 export class CopyMismatch extends BackupToolError {
   constructor(store: SnapStore, key: string, reason: string) {
     super("COPY_MISMATCH", `${store.name}: ${key}: ${reason}`, {
-      hint: "verify the snapshot in the source, with its data",
+      hint: "verify the snapshot in the source, including its data",
       settings: ["read-data"],
     });
   }
 }
 
 export interface FileCopyOptions extends CopyTools {
-  /** Another object of that name is to be overwritten. */
+  /** Overwrite an existing object. */
   readonly replace: boolean;
   onBytes(bytes: number): void;
 }
 
 /**
- * Copies one file of a snapshot and compares both ends with the manifest. Nothing appears in the target unless the
- * bytes are right. Throws StoreError, COPY_MISMATCH, InterruptedError.
+ * Copies a file of a snapshot and compares source and target with the manifest. The object appears in the target only
+ * if the bytes match. Throws StoreError, COPY_MISMATCH, InterruptedError.
  */
 export async function copyFile(
   source: SnapStore,
@@ -48,9 +47,8 @@ export async function copyFile(
 ): Promise<void> {
   const { signal, memory } = options;
   const held = memoryOf(target, file.size, options);
-  await memory.take(held);
+  await memory.take(held, signal);
   try {
-    throwIfAborted(signal);
     await sendFile(source, target, key, file, options);
   } finally {
     memory.giveBack(held);
@@ -80,14 +78,14 @@ async function sendFile(
     for await (const piece of source.get(key, { signal })) {
       size += piece.length;
       if (size > file.size) {
-        throw new CopyMismatch(source, key, "it is longer than its manifest says");
+        throw new CopyMismatch(source, key, "it is longer than in the manifest");
       }
       options.onBytes(piece.length);
       await Promise.all([digest.add(piece), writer.write(piece)]);
     }
     const { sha256 } = await digest.finish();
     if (size !== file.size || sha256 !== file.sha256) {
-      throw new CopyMismatch(source, key, "its bytes are not those of its manifest");
+      throw new CopyMismatch(source, key, "its content is not that of the manifest");
     }
     await writer.finish({ sha256 });
   } catch (error) {
@@ -96,7 +94,7 @@ async function sendFile(
   }
 }
 
-/** Bytes that the parts of one file may take: a small one has fewer than may be on their way. */
+/** Memory for the parts of a file, bytes. A small file has fewer parts than can be in flight. */
 function memoryOf(target: SnapStore, size: number, tools: CopyTools): number {
   const bytes = partSize(target, { partBytes: tools.minChunkBytes, expectedBytes: size });
   const parallel = target.capabilities.parallelParts ? tools.maxParallelChunks : 1;

@@ -5,37 +5,44 @@ import { STORE_RETRIES, type StoreRetryPolicy } from "../../snapstore/layers/ret
 import { CopyMismatch } from "./file.js";
 
 export interface RetrySettings {
-  /** Tries after the first one. */
+  /** Attempts after the first one. */
   readonly maxRetries: number;
-  /** Longest wait before the first retry, ms; it doubles with each. */
+  /** Maximum wait before the first retry, ms; doubles with each retry. */
   readonly backoffMs: number;
 }
 
-const LONGEST_WAIT_MS = 5 * 60_000;
+const MAX_WAIT_MS = 5 * 60_000;
 
-/** The policy of the calls to both stores of a copy, to open them with ({@link RetryingStore}). */
+/** Minimum attempts of a call, as in every other operation on a store. */
+const MIN_ATTEMPTS = 4;
+
+/** The retry policy for calls to both stores of a copy ({@link RetryingStore}). */
 export function copyRetryPolicy({ maxRetries, backoffMs }: RetrySettings): StoreRetryPolicy {
   return {
     ...STORE_RETRIES,
-    attempts: maxRetries + 1,
-    totalMs: Number.POSITIVE_INFINITY,
+    attempts: Math.max(MIN_ATTEMPTS, maxRetries + 1),
     firstDelayMs: backoffMs,
-    maxDelayMs: LONGEST_WAIT_MS,
+    maxDelayMs: MAX_WAIT_MS,
   };
 }
 
-/** Repeats a step of a copy whose calls succeed, but whose result is wrong: {@link copyRetryPolicy} repeats calls. */
-export function repeatWrongStep<T>(
+/** Retries a step of a copy whose calls succeed with a wrong result; {@link copyRetryPolicy} retries the calls. */
+export function retryStep<T>(
   settings: RetrySettings,
   signal: AbortSignal,
   step: () => Promise<T>,
 ): Promise<T> {
-  const advise = (error: unknown) => (isPassing(error) ? { error } : undefined);
-  return retry({ ...copyRetryPolicy(settings), advise, onRetry: () => {} }, signal, step);
+  const advise = (error: unknown) => (isRetryable(error) ? { error } : undefined);
+  const policy = {
+    ...copyRetryPolicy(settings),
+    attempts: settings.maxRetries + 1,
+    totalMs: Number.POSITIVE_INFINITY,
+  };
+  return retry({ ...policy, advise, onRetry: () => {} }, signal, step);
 }
 
-/** Wrong bytes, which a network may have made, and a file that another program has put there meanwhile. */
-function isPassing(error: unknown): boolean {
+/** Wrong bytes, perhaps corrupted on the network, and an object that a concurrent copy has created. */
+function isRetryable(error: unknown): boolean {
   if (error instanceof StoreError) return error.code === "STORE_EXISTS";
   if (error instanceof ArchiveError) return error.code === "DAMAGED";
   return error instanceof CopyMismatch;

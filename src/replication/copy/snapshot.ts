@@ -4,30 +4,30 @@ import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { Budget } from "../../flow/budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./file.js";
-import { requireNoForeign } from "../../snapshots/foreign-files.js";
-import { requireFilesListed } from "../../snapshots/listing-check.js";
-import { type RetrySettings, repeatWrongStep } from "./retries.js";
+import { checkNoForeign } from "../../snapshots/foreign-files.js";
+import { checkFilesListed } from "../../snapshots/listing-check.js";
+import { type RetrySettings, retryStep } from "./retries.js";
 import {
   hasManifest,
   type HeldManifest,
   holdManifest,
   manifestKey,
+  unfinishedSnapshot,
 } from "../../snapshots/manifest.js";
 import { fileMismatch, findMismatches } from "../../snapshots/file-check.js";
-import { unfinishedSnapshot } from "../../snapshots/unfinished.js";
-import { wrongContent } from "../../snapshots/verify.js";
+import { contentMismatch } from "../../snapshots/verify.js";
 
 export interface CopyOptions extends CopyTools {
   readonly retries: RetrySettings;
-  /** Files in flight, of all snapshots together; `slots` counts them. */
   readonly maxParallelCopies: number;
+  /** Limits the files in flight of all snapshots. */
   readonly slots: Budget;
-  /** Bytes that are in the target, or in flight; negative when a file starts again. */
+  /** Bytes in the target or in flight; negative when a file starts again. */
   onBytes(bytes: number): void;
 }
 
 export interface CopyResult {
-  /** Repaired: the target had another backup under the name, or only some of its files. */
+  /** Repaired: the target had another backup under the name, or only some of the files. */
   readonly outcome: "copied" | "repaired" | "present";
   readonly files: number;
   readonly bytes: number;
@@ -36,9 +36,9 @@ export interface CopyResult {
 }
 
 /**
- * Makes the target's snapshot what the source's is: files first, the manifest last. What is there and
- * right stays. Throws StoreError (STORE_IMMUTABLE where the target may not be put right),
- * FOREIGN_FILE where another program has a file in the target's folder, COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
+ * Copies a snapshot, files first and the manifest last. Files that match are not copied again. Throws StoreError
+ * (STORE_IMMUTABLE for a locked file that must be replaced), FOREIGN_FILE if another program has a file in the target's
+ * folder, COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
  */
 export async function copySnapshot(
   source: SnapStore,
@@ -47,9 +47,7 @@ export async function copySnapshot(
   options: CopyOptions,
 ): Promise<CopyResult> {
   const { signal } = options;
-  const held = await repeatWrongStep(options.retries, signal, () =>
-    readTwice(source, snapshot, signal),
-  );
+  const held = await retryStep(options.retries, signal, () => readTwice(source, snapshot, signal));
   if (held === undefined) throw unfinishedSnapshot(source, snapshot);
   try {
     return await copyFiles(source, target, snapshot, held.manifest, options);
@@ -66,19 +64,19 @@ async function copyFiles(
   options: CopyOptions,
 ): Promise<CopyResult> {
   const { signal, retries } = options;
-  const again = <T>(step: () => Promise<T>) => repeatWrongStep(retries, signal, step);
+  const again = <T>(step: () => Promise<T>) => retryStep(retries, signal, step);
   const { files } = manifest;
   const bytes = bytesOf(manifest);
-  const before = await again(() => state(target, snapshot, bytes, files, signal));
+  const before = await again(() => targetState(target, snapshot, bytes, files, signal));
   const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
   if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
-  await again(() => requireNoForeign(target, snapshot, signal));
-  // Until it is repaired it must not look complete.
+  await again(() => checkNoForeign(target, snapshot, signal));
+  // The snapshot must not look complete while it is repaired.
   if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
   let copiedFiles = 0;
   let copiedBytes = 0;
   await inParallel(files, options.maxParallelCopies, async (file) => {
-    await options.slots.take(1);
+    await options.slots.take(1, options.signal);
     try {
       const copied = await again(() => copyUnlessPresent(source, target, snapshot, file, options));
       if (!copied) return;
@@ -88,18 +86,18 @@ async function copyFiles(
       options.slots.giveBack(1);
     }
   });
-  await again(() => requireFilesListed(target, snapshot, files, signal));
+  await again(() => checkFilesListed(target, snapshot, files, signal));
   await again(() => putManifest(target, snapshot, bytes, signal));
   const outcome = before === "absent" ? "copied" : "repaired";
   return { outcome, ...totals, copiedFiles, copiedBytes };
 }
 
-/** A manifest has one form alone, so these are the bytes that were read. */
+/** The encoding is canonical, so these are the bytes that were read. */
 function bytesOf(manifest: Manifest): Buffer {
   return Buffer.from(encodeManifest(manifest));
 }
 
-/** No digest covers the manifest itself, so two reads must agree. */
+/** No digest covers the manifest, so two reads must agree. */
 async function readTwice(
   store: SnapStore,
   snapshot: string,
@@ -107,7 +105,7 @@ async function readTwice(
 ): Promise<HeldManifest | undefined> {
   const held = await holdManifest(store, snapshot, signal);
   try {
-    if (held !== undefined) await mustHold(store, snapshot, bytesOf(held.manifest), signal);
+    if (held !== undefined) await checkManifest(store, snapshot, bytesOf(held.manifest), signal);
     return held;
   } catch (error) {
     held?.release();
@@ -115,20 +113,20 @@ async function readTwice(
   }
 }
 
-async function mustHold(
+async function checkManifest(
   store: SnapStore,
   snapshot: string,
   bytes: Buffer,
   signal: AbortSignal,
 ): Promise<void> {
   if (await hasManifest(store, snapshot, bytes, signal)) return;
-  throw new CopyMismatch(store, manifestKey(snapshot), "it is not what it should be");
+  throw new CopyMismatch(store, manifestKey(snapshot), "its content has changed");
 }
 
-/** How the target's snapshot compares with the source's. */
-type TargetState = "absent" | "same" | "lacking" | "other";
+/** Incomplete: the same manifest, but files are missing or differ. */
+type TargetState = "absent" | "same" | "incomplete" | "other";
 
-async function state(
+async function targetState(
   target: SnapStore,
   snapshot: string,
   wanted: Buffer,
@@ -138,25 +136,25 @@ async function state(
   if ((await target.head(manifestKey(snapshot), signal)) === undefined) return "absent";
   if (!(await hasManifest(target, snapshot, wanted, signal))) return "other";
   const damages = await findMismatches(target, snapshot, files, signal);
-  return damages.length === 0 ? "same" : "lacking";
+  return damages.length === 0 ? "same" : "incomplete";
 }
 
 async function removeManifest(
   target: SnapStore,
   snapshot: string,
-  before: "lacking" | "other",
+  before: "incomplete" | "other",
   signal: AbortSignal,
 ): Promise<void> {
   try {
     await target.delete(manifestKey(snapshot), signal);
   } catch (error) {
     const locked = error instanceof StoreError && error.code === "STORE_IMMUTABLE";
-    // The right manifest may stay: the files that it lacks are brought to it.
+    // The manifest is right, and the missing files are added.
     if (!locked || before === "other") throw error;
   }
 }
 
-/** Copies a file unless it is there, whole. True when it was copied. */
+/** Copies a file unless the target has it. Returns whether it was copied. */
 async function copyUnlessPresent(
   source: SnapStore,
   target: SnapStore,
@@ -166,12 +164,12 @@ async function copyUnlessPresent(
 ): Promise<boolean> {
   const { signal } = options;
   const key = `${snapshot}/${file.name}`;
-  const there = await target.head(key, signal);
-  if (there !== undefined && fileMismatch(file, there) === undefined) {
-    // Where the store keeps no digest, the file must be read.
-    const known = there.sha256 !== undefined;
+  const existing = await target.head(key, signal);
+  if (existing !== undefined && fileMismatch(file, existing) === undefined) {
+    // If the store keeps no digest, the file must be read.
+    const verified = existing.sha256 !== undefined;
     const reading = { thread: options.thread, signal };
-    if (known || (await wrongContent(target, snapshot, file, reading)) === undefined) {
+    if (verified || (await contentMismatch(target, snapshot, file, reading)) === undefined) {
       options.onBytes(file.size);
       return false;
     }
@@ -182,7 +180,7 @@ async function copyUnlessPresent(
     options.onBytes(bytes);
   };
   try {
-    const replace = there !== undefined;
+    const replace = existing !== undefined;
     await copyFile(source, target, key, file, { ...options, replace, onBytes });
   } catch (error) {
     options.onBytes(-read);
@@ -191,7 +189,7 @@ async function copyUnlessPresent(
   return true;
 }
 
-/** Overwrites none: if another copy was faster, its manifest must be the same. */
+/** Does not overwrite: a manifest of a concurrent copy must be the same. */
 async function putManifest(
   target: SnapStore,
   snapshot: string,
@@ -203,5 +201,5 @@ async function putManifest(
   } catch (error) {
     if (!(error instanceof StoreError && error.code === "STORE_EXISTS")) throw error;
   }
-  await mustHold(target, snapshot, bytes, signal);
+  await checkManifest(target, snapshot, bytes, signal);
 }

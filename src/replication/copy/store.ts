@@ -11,9 +11,8 @@ import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 
 export interface CopySettings {
   readonly limits: CopyLimits;
-  /** Files on their way at the same time. */
+  /** Maximum of files in flight. */
   readonly maxParallelCopies: number;
-  /** Bytes. */
   readonly minChunkBytes: number;
   readonly maxParallelChunks: number;
   readonly retries: RetrySettings;
@@ -21,11 +20,11 @@ export interface CopySettings {
 }
 
 export interface CopyReports {
-  /** What both stores hold, before anything is copied. */
+  /** Called with the snapshots of both stores, before anything is copied. */
   onListed?(source: readonly StoredSnapshot[], target: readonly StoredSnapshot[]): Promise<void>;
   onProgress(done: number, total: number): void;
   onCopied(snapshot: string, result: CopyResult): void;
-  /** What is not in the target, or not as it should be, and why. */
+  /** Called for each snapshot that could not be copied, or is incomplete in the target. */
   onFailed(snapshot: string, error: BackupToolError): void;
 }
 
@@ -36,14 +35,14 @@ export interface CopyTotals {
   readonly failed: number;
 }
 
-/** Bytes of parts in memory, whatever the number of files. */
+/** Limit for parts in memory, of all files. */
 const MEMORY_BYTES = 200 << 20;
 
 /**
- * Brings the complete snapshots of one store into another. A snapshot that fails is reported, and the others go on.
- * Throws what stops everything: a store that cannot be listed, an interruption.
+ * Copies the complete snapshots of one store to another. A snapshot that fails is reported, and the others continue.
+ * Throws if a store cannot be listed, and InterruptedError.
  *
- * @param source,target repeat their own calls, as {@link copyRetryPolicy} says
+ * @param source,target retry their calls with {@link copyRetryPolicy}
  */
 export async function copyStore(
   source: SnapStore,
@@ -52,44 +51,40 @@ export async function copyStore(
   reports: CopyReports,
 ): Promise<CopyTotals> {
   const { signal } = settings;
-  const [wanted, there] = await Promise.all([
+  const [listed, existing] = await Promise.all([
     listSnapshots(source, signal),
     listSnapshots(target, signal),
   ]);
-  await reports.onListed?.(wanted, there);
+  await reports.onListed?.(listed, existing);
   const totals = { copied: 0, repaired: 0, present: 0, failed: 0 };
   const fail = (snapshot: string, error: BackupToolError): void => {
     totals.failed++;
     reports.onFailed(snapshot, error);
   };
-  for (const { name, state, problem } of wanted) {
-    if (state === "damaged")
-      fail(name.text, new ArchiveError("DAMAGED", `in ${source.name}: ${problem}`));
+  for (const { name, state, problem } of listed) {
+    if (state !== "damaged") continue;
+    fail(name.text, new ArchiveError("DAMAGED", `in ${source.name}: ${problem}`));
   }
-  const plan = copyPlan(wanted, settings.limits);
-  const ids = new Set([...there, ...plan].map(({ facts }) => facts?.id));
-  const misplaced = misplacement([...wanted, ...there], there);
-  const progress = progressOf(plan, there, reports);
+  const plan = copyPlan(listed, settings.limits);
+  const ids = new Set([...existing, ...plan].map(({ facts }) => facts?.id));
+  const misplacement = misplacementCheck([...listed, ...existing], existing);
   const thread = new FileThread();
   const shared = {
     ...settings,
     thread,
     memory: new Budget(MEMORY_BYTES),
     slots: new Budget(settings.maxParallelCopies),
-    onBytes: progress,
+    onBytes: progressOf(plan, existing, reports),
   };
-  /** Of each backup by its id: whether it is in the target, once that is known. */
-  const ends = new Map<string, Promise<boolean>>();
-  const one = async ({ name, facts }: StoredSnapshot): Promise<boolean> => {
+  /** By id of the backup: whether it is in the target. */
+  const results = new Map<string, Promise<boolean>>();
+  const copy = async ({ name, facts }: StoredSnapshot): Promise<boolean> => {
     const base = facts?.base ?? undefined;
-    if (base !== undefined && (await ends.get(base)) === false) {
-      fail(
-        name.text,
-        new BackupToolError("NO_BASE", "the backup that it stands on was not copied"),
-      );
+    if (base !== undefined && (await results.get(base)) === false) {
+      fail(name.text, new BackupToolError("NO_BASE", "its base was not copied"));
       return false;
     }
-    const why = facts && misplaced(name.text, facts.id);
+    const why = facts && misplacement(name.text, facts.id);
     if (why !== undefined) {
       fail(name.text, new ArchiveError("DOES_NOT_BELONG", `in ${source.name}: ${why}`));
       return false;
@@ -101,28 +96,25 @@ export async function copyStore(
     }
     totals[result.outcome]++;
     reports.onCopied(name.text, result);
-    // It is kept all the same: its base may turn up.
+    // The copy is kept: its base may be added later.
     if (base !== undefined && !ids.has(base)) {
-      fail(
-        name.text,
-        new BackupToolError("NO_BASE", `backup ${base}, on which it stands, is in neither store`),
-      );
+      fail(name.text, new BackupToolError("NO_BASE", `its base ${base} is in neither store`));
     }
     return true;
   };
   try {
     await inParallel(plan, settings.maxParallelCopies, async (snapshot) => {
-      const end = one(snapshot);
+      const result = copy(snapshot);
       if (snapshot.facts !== undefined) {
         const { id } = snapshot.facts;
-        // A backup may be there under two names: one of them will do.
-        const either = [ends.get(id), end.catch(() => false)];
-        ends.set(
+        // A backup may exist under two names, of which one is enough.
+        const either = Promise.all([results.get(id), result.catch(() => false)]);
+        results.set(
           id,
-          Promise.all(either).then((there) => there.includes(true)),
+          either.then((copied) => copied.includes(true)),
         );
       }
-      await end;
+      await result;
     });
   } finally {
     await thread.close();
@@ -132,20 +124,20 @@ export async function copyStore(
 }
 
 /**
- * Why a backup must not take the place of another whole one in the target: it was made under one name, and is there under
- * that one too. Whoever put it in the place of a newer one would have the newer one's copy destroyed as well.
+ * Why a backup must not replace another complete one in the target: one of the stores has it under another
+ * name too. An attacker could have put it in the place of a newer backup, whose copy would be lost as well.
  */
-function misplacement(
+function misplacementCheck(
   all: readonly StoredSnapshot[],
-  there: readonly StoredSnapshot[],
+  existing: readonly StoredSnapshot[],
 ): (snapshot: string, id: string) => string | undefined {
-  const whole = new Map(
-    there
+  const complete = new Map(
+    existing
       .filter(({ state }) => state === "complete")
       .map(({ name, facts }) => [name.text, facts?.id]),
   );
   return (snapshot, id) => {
-    const kept = whole.get(snapshot);
+    const kept = complete.get(snapshot);
     if (kept === undefined || kept === id) return undefined;
     const other = all.find(({ name, facts }) => facts?.id === id && name.text !== snapshot);
     return (
@@ -169,14 +161,14 @@ async function copyOne(
   }
 }
 
-/** Adds up bytes; what is in the target already is no part of the work. */
+/** Reports progress, without the snapshots that are complete in the target. */
 function progressOf(
   plan: readonly StoredSnapshot[],
-  there: readonly StoredSnapshot[],
+  existing: readonly StoredSnapshot[],
   { onProgress }: CopyReports,
 ): (bytes: number) => void {
   const complete = new Set(
-    there.filter(({ state }) => state === "complete").map(({ name }) => name.text),
+    existing.filter(({ state }) => state === "complete").map(({ name }) => name.text),
   );
   const total = plan
     .filter(({ name }) => !complete.has(name.text))

@@ -3,62 +3,61 @@ import { throwIfAborted } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { Deadline } from "../../flow/deadline.js";
 import type { StoredObject } from "../store.js";
-import { absFailure, isAbsRefusal } from "./failure.js";
+import { absFailure, isAbsError } from "./failure.js";
 
-/** Longest silence of a server, milliseconds. */
+/** Timeout without a byte in either direction, milliseconds. */
 export const IDLE_MS = 60_000;
 
 /**
- * On what a blob becomes for the moment between committing nothing, which is how Azure forgets
- * uncommitted blocks, and its removal. It is no object.
+ * Metadata of a blob that is being removed. Azure has no call to discard uncommitted blocks: an empty block list is
+ * committed, and the empty blob deleted. In between the blob does not count as an object.
  */
 export const DISCARDED = "backuptooldiscarded";
 
-/** What Azure, and tools for it, mark a folder by: an empty blob with the folder's name. */
-export function isFolderMark(metadata: Readonly<Record<string, string>> | undefined): boolean {
+/** Whether a blob is the marker of a folder: an empty blob with the folder's name. */
+export function isFolderMarker(metadata: Readonly<Record<string, string>> | undefined): boolean {
   return metadata?.["hdi_isfolder"] === "true";
 }
 
-/** Tries of a write that another keeps coming before. */
-const MOST_WRITES = 5;
+/** Attempts of a write with `ifAbsent` while discarded blobs are in its way. */
+const MAX_ATTEMPTS = 5;
 
-/** How a call is to be made. */
 export interface CallOptions {
   readonly abortSignal: AbortSignal;
   readonly onProgress: () => void;
 }
 
-/** What must hold for a call to do anything. */
+/** Preconditions of a write. */
 export type Conditions = { ifNoneMatch: "*" } | { ifMatch: string } | Record<string, never>;
 
-/** A container, as a store with a prefix sees it. */
+/** A container, below the prefix of a store. */
 export class AbsContainer {
   readonly store: string;
   readonly client: ContainerClient;
   readonly idleMs: number;
-  readonly #below: string;
+  readonly #prefix: string;
 
   constructor(client: ContainerClient, store: string, prefix: string, idleMs: number) {
     this.client = client;
     this.store = store;
     this.idleMs = idleMs;
-    this.#below = prefix === "" ? "" : `${prefix}/`;
+    this.#prefix = prefix === "" ? "" : `${prefix}/`;
   }
 
-  /** The name of the blob of a key, or of a prefix. */
+  /** The blob name of a key or prefix. */
   nameOf(key: string): string {
-    return this.#below + key;
+    return this.#prefix + key;
   }
 
   keyOf(name: string): string {
-    return name.slice(this.#below.length);
+    return name.slice(this.#prefix.length);
   }
 
   at(key: string): BlockBlobClient {
     return this.client.getBlockBlobClient(this.nameOf(key));
   }
 
-  /** One call, with a deadline. Throws what the SDK threw: see {@link failure}. */
+  /** Runs one call with a deadline. Throws errors of the SDK: see {@link failure}. */
   async attempt<T>(
     signal: AbortSignal | undefined,
     call: (options: CallOptions) => Promise<T>,
@@ -74,7 +73,7 @@ export class AbsContainer {
     }
   }
 
-  /** One call, with a deadline and errors of this program. */
+  /** Runs one call with a deadline, and maps its errors. */
   async call<T>(
     key: string,
     signal: AbortSignal | undefined,
@@ -88,8 +87,8 @@ export class AbsContainer {
   }
 
   /**
-   * A write that replaces nothing with `ifAbsent`, but for a blob that is {@link DISCARDED}: its removal
-   * broke off. Throws what the SDK threw.
+   * Runs a write. With `ifAbsent` it replaces no blob but a {@link DISCARDED} one, whose removal was interrupted.
+   * Throws errors of the SDK.
    */
   async write<T>(
     key: string,
@@ -97,13 +96,13 @@ export class AbsContainer {
     call: (options: CallOptions & { conditions: Conditions }) => Promise<T>,
   ): Promise<T> {
     let conditions: Conditions = ifAbsent ? { ifNoneMatch: "*" } : {};
-    for (let tries = 1; ; tries++) {
+    for (let attempt = 1; ; attempt++) {
       try {
         return await this.attempt(signal, (how) => call({ ...how, conditions }));
       } catch (error) {
-        const taken = isAbsRefusal(error, "BlobAlreadyExists", "ConditionNotMet");
-        if (!ifAbsent || !taken || tries === MOST_WRITES) throw error;
-        // Deleting it would take along the blocks that have been staged for what is to be there.
+        const taken = isAbsError(error, "BlobAlreadyExists", "ConditionNotMet");
+        if (!ifAbsent || !taken || attempt === MAX_ATTEMPTS) throw error;
+        // The blob is overwritten, since its deletion would discard the staged blocks of the new one.
         const discarded = await this.#discardedTag(key, signal);
         if (discarded === undefined && "ifNoneMatch" in conditions) throw error;
         conditions = discarded === undefined ? { ifNoneMatch: "*" } : { ifMatch: discarded };
@@ -127,7 +126,7 @@ export class AbsContainer {
       const found = await this.attempt(signal, ({ abortSignal }) =>
         this.at(key).getProperties({ abortSignal }),
       );
-      if (found.metadata?.[DISCARDED] !== undefined || isFolderMark(found.metadata)) {
+      if (found.metadata?.[DISCARDED] !== undefined || isFolderMarker(found.metadata)) {
         return undefined;
       }
       return {
@@ -141,7 +140,7 @@ export class AbsContainer {
       };
     } catch (error) {
       const failure = this.failure(error, key, signal);
-      // A HEAD has no body, so a missing container looks much like a missing blob.
+      // The response to a HEAD has no body: only the error code tells a missing container from a missing blob.
       const code = failure instanceof StoreError ? failure.code : undefined;
       if (code === "STORE_NOT_FOUND" && !failure.message.includes("ContainerNotFound")) {
         return undefined;
@@ -157,18 +156,18 @@ export class AbsContainer {
       );
       return metadata?.[DISCARDED] === undefined ? undefined : etag;
     } catch (error) {
-      if (isAbsRefusal(error, "BlobNotFound")) return undefined;
+      if (isAbsError(error, "BlobNotFound")) return undefined;
       throw error;
     }
   }
 
-  async refuseExisting(key: string, signal: AbortSignal | undefined): Promise<void> {
+  async rejectExisting(key: string, signal: AbortSignal | undefined): Promise<void> {
     if ((await this.head(key, signal)) === undefined) return;
     throw this.error("STORE_EXISTS", `${key}: exists already`);
   }
 }
 
-/** Headers have an ETag in quotes, listings without. */
+/** Headers have the ETag in quotes, listings without. */
 export function plainTag(tag: string | undefined): string | undefined {
   return tag?.replace(/^"(.*)"$/, "$1");
 }

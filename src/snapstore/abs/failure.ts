@@ -1,45 +1,46 @@
 import { RestError } from "@azure/storage-blob";
 import { type BackupToolError, InterruptedError } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
-import { type CallContext, callError, refusalError } from "../http/failure.js";
+import { type CallContext, callError, responseError } from "../http/failure.js";
+import { subjectOf } from "../key.js";
 
-/** The error of this program for what the SDK threw. */
+/** Maps an error of the SDK to one of this program. */
 export function absFailure(error: unknown, context: CallContext): BackupToolError {
   if (context.signal?.aborted) return new InterruptedError(undefined, { cause: error });
-  if (isCut(error)) {
+  if (isTruncated(error)) {
     const { store, key } = context;
-    const message = `${key === "" ? "" : `${key}: `}the answer was cut short`;
+    const message = `${subjectOf(key)}the response is truncated`;
     return new StoreError("STORE_TRANSIENT", message, { store, cause: error });
   }
   if (!(error instanceof RestError) || error.statusCode === undefined) {
     return callError(error, context);
   }
-  const name = refusalName(error);
-  return refusalError(
+  // The message is left out: it may quote the signed string.
+  const name = errorName(error);
+  return responseError(
     {
+      name,
       status: error.statusCode,
       retryAfter: error.response?.headers.get("retry-after"),
-      // The message itself may quote what was signed.
-      words: name,
       code: codeOfName(name),
     },
     context,
   );
 }
 
-/** Whether what the server said, other than a refusal, is not whole; the SDK quotes all of it. */
-function isCut(error: unknown): boolean {
+/** Whether a successful response could not be parsed. The SDK's message quotes all of it. */
+function isTruncated(error: unknown): boolean {
   if (!(error instanceof RestError) || error.code !== RestError.PARSE_ERROR) return false;
   return error.statusCode === undefined || error.statusCode < 400;
 }
 
-/** Whether the server refused with one of these of its error codes. */
-export function isAbsRefusal(error: unknown, ...names: readonly string[]): boolean {
-  return error instanceof RestError && names.includes(refusalName(error));
+/** Whether the server responded with one of these error codes. */
+export function isAbsError(error: unknown, ...names: readonly string[]): boolean {
+  return error instanceof RestError && names.includes(errorName(error));
 }
 
-/** Azure's error code, also of an answer without a body. */
-function refusalName(error: RestError): string {
+/** Azure's error code, which a response without a body has too. */
+function errorName(error: RestError): string {
   return error.response?.headers.get("x-ms-error-code") ?? error.code ?? "";
 }
 

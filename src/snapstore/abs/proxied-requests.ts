@@ -3,18 +3,17 @@ import type {
   RequestPolicyFactory,
   StoragePipelineOptions,
 } from "@azure/storage-blob";
-import { KEPT_CONNECTIONS } from "../http/kept-connections.js";
-import { ProxyAgents } from "../proxy/agents.js";
-import { forwardingError, refused } from "../proxy/failure.js";
+import { KEPT_CONNECTIONS, ProxyAgents } from "../proxy/agents.js";
+import { forwardingError, rejectedByProxy } from "../proxy/failure.js";
 
 /** Milliseconds until a connection through a proxy is set up. */
 const CONNECT_MS = 10_000;
 
-/** A decorator around the store tries again, by the kind of error. */
+/** Options of every client. RetryingStore retries. */
 export const OPTIONS: StoragePipelineOptions = {
   retryOptions: { maxTries: 1 },
-  // Not used, as each request has its agent. Without it the SDK reads the variables by a rule of its own, and throws
-  // at values that have no scheme.
+  // Not used, since each request has its agent. Without the option the SDK reads the proxy variables itself, and throws
+  // for values without a scheme.
   proxyOptions: { host: "http://unused.invalid", port: 1 },
 };
 
@@ -22,7 +21,7 @@ export function newAgents(): ProxyAgents {
   return new ProxyAgents(KEPT_CONNECTIONS, { connectMs: CONNECT_MS });
 }
 
-/** Makes the SDK use the connections of `agents`, and the proxies that variables name. */
+/** Makes the SDK use `agents`, with the proxies of the environment. */
 export function useAgents(agents: ProxyAgents): RequestPolicyFactory {
   return { create: (next) => ({ sendRequest: (request) => send(agents, next, request) }) };
 }
@@ -38,7 +37,7 @@ async function send(
   request.agent = url.protocol === "https:" ? agents.https : agents.http;
   const forwarding = agents.forwarding(url);
   if (forwarding === undefined) {
-    // Of a call that was forwarded, and is redirected to where none is.
+    // The request may be a redirect of a forwarded one.
     request.requestOverrides = {};
     request.headers.remove("proxy-authorization");
     return await next.sendRequest(request);
@@ -48,11 +47,11 @@ async function send(
   request.requestOverrides = { agent, protocol, hostname, port, path };
   for (const [name, value] of Object.entries(headers)) request.headers.set(name, value);
   try {
-    const answer = await next.sendRequest(request);
-    if (answer.status !== 407) return answer;
+    const response = await next.sendRequest(request);
+    if (response.status !== 407) return response;
   } catch (error) {
     const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
     if (status !== 407) throw forwardingError(proxy, error);
   }
-  throw refused(proxy, 407, url.host);
+  throw rejectedByProxy(proxy, 407, url.host);
 }

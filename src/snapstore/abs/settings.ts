@@ -36,14 +36,14 @@ export function absSettings(
   const credentials = absCredentials(fields, account);
   const given = override ?? fields.text("endpoint") ?? emulator(env, fields, account);
   if (credentials?.kind === "connection-string") {
-    checkBeside(credentials.text, fields, { account, given });
+    checkConnectionString(credentials.text, fields, { account, given });
   }
   if (credentials?.kind !== "connection-string" && account === undefined && given === undefined) {
     const variable = env.nameOf("AZURE_APPLICATION_CREDENTIALS_JSON");
     throw fields.lacking("storageAccount", `or set ${variable} to a file with it`);
   }
   if (credentials === undefined) {
-    const hint = "a SAS token or a connection string will do; managed identities are not supported";
+    const hint = "or set a SAS token or a connection string; managed identities are not supported";
     throw fields.lacking("storageKey", hint);
   }
   return {
@@ -72,21 +72,21 @@ function absCredentials(
   return { kind: "shared-key", account: account ?? fields.required("storageAccount"), key };
 }
 
-/** A connection string has all of this itself, and the SDK would ignore anything else. @throws UsageError */
-function checkBeside(
+/** Rejects settings that a connection string contains: the SDK would ignore them. @throws UsageError */
+function checkConnectionString(
   text: string,
   fields: CredentialFields,
   { account, given }: { account: string | undefined; given: string | undefined },
 ): void {
   const string = fields.nameOf("connectionString");
-  const hint = "leave out one of them, or give the account and its key instead";
+  const hint = "leave out one of them, or set the account and its key instead";
   if (given !== undefined) {
-    throw new UsageError(`${string} names its own endpoint, and another one is given`, { hint });
+    throw new UsageError(`${string} contains an endpoint, and another one is set`, { hint });
   }
   if (fields.text("domain") !== undefined) {
     throw new UsageError(`${fields.nameOf("domain")} contradicts ${string}`, { hint });
   }
-  // Environments often have both; only another account is a contradiction.
+  // Environments often set both, so only another account is rejected.
   if (account !== undefined && accountIn(text) !== account) {
     throw new UsageError(`${fields.nameOf("storageAccount")} is not the account of ${string}`, {
       hint,
@@ -94,7 +94,7 @@ function checkBeside(
   }
 }
 
-/** A connection string with a SAS has the account only in its endpoint: `https://account.blob…`. */
+/** With a SAS a connection string has the account only in the endpoint: `https://account.blob…`. */
 function accountIn(text: string): string | undefined {
   const parts = new Map<string, string>();
   for (const part of text.split(";")) {
@@ -105,7 +105,7 @@ function accountIn(text: string): string | undefined {
   return parts.get("accountname") ?? /^https?:\/\/([^./:]+)\./i.exec(endpoint)?.[1];
 }
 
-/** An emulator has the account in its path, not in its host. */
+/** The endpoint of an emulator, which has the account in the path. */
 function emulator(
   env: StoreEnvironment,
   fields: CredentialFields,

@@ -4,6 +4,7 @@ import { RestError } from "@azure/storage-blob";
 import { bodyPieces } from "../http/body.js";
 import type { AbsConfig } from "../config.js";
 import { checkKey, checkPrefix } from "../key.js";
+import { checkExists } from "../object-checks.js";
 import type {
   GetOptions,
   ListOptions,
@@ -16,14 +17,14 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { AbsContainer, DISCARDED, IDLE_MS, isFolderMark, plainTag } from "./container.js";
+import { AbsContainer, DISCARDED, IDLE_MS, isFolderMarker, plainTag } from "./container.js";
 import { containerClient } from "./client.js";
 import { newAgents } from "./proxied-requests.js";
-import { isAbsRefusal } from "./failure.js";
+import { isAbsError } from "./failure.js";
 import { removeStaleBlocks } from "./uncommitted-blocks.js";
 import { AbsUpload } from "./upload.js";
 
-/** Most entries of a page that Azure gives. */
+/** Maximum number of entries in a page. */
 const PAGE = 5000;
 
 /** A container of Azure Blob Storage. */
@@ -65,7 +66,7 @@ export class AbsStore implements SnapStore {
 
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
     this.#checkNewKey(key);
-    if (options.ifAbsent) await this.#container.refuseExisting(key, options.signal);
+    if (options.ifAbsent) await this.#container.rejectExisting(key, options.signal);
     else await this.#container.head(key, options.signal);
     return new AbsUpload(this.#container, key, options);
   }
@@ -73,18 +74,17 @@ export class AbsStore implements SnapStore {
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     checkKey(this.name, key);
     const { offset = 0, length, ifTag, signal } = options;
-    // HTTP has no range of nothing.
-    if (length === 0) return await this.#mustExist(key, signal);
+    if (length === 0) return await checkExists(this, key, signal);
     try {
       const { readableStreamBody: body, contentLength } = await this.#container.attempt(
         signal,
         async ({ abortSignal }) => {
-          const answer = await this.#container.at(key).download(offset, length, {
+          const response = await this.#container.at(key).download(offset, length, {
             ...(ifTag !== undefined && { conditions: { ifMatch: `"${ifTag}"` } }),
             maxRetryRequests: 0,
             abortSignal,
           });
-          if (answer.metadata?.[DISCARDED] === undefined) return answer;
+          if (response.metadata?.[DISCARDED] === undefined) return response;
           throw this.#container.error("STORE_NOT_FOUND", `${key}: not found`);
         },
       );
@@ -96,8 +96,8 @@ export class AbsStore implements SnapStore {
         throw this.#container.error("STORE_TRANSIENT", `${key}: cut short, ${wanted}`);
       }
     } catch (error) {
-      // The range begins at the end of the blob, or after it.
-      if (isAbsRefusal(error, "InvalidRange")) return;
+      // The range begins at or past the end of the blob.
+      if (isAbsError(error, "InvalidRange")) return;
       if (error instanceof RestError && error.statusCode === 412) {
         throw this.#container.error("STORE_TRANSIENT", `${key}: has changed`);
       }
@@ -133,9 +133,9 @@ export class AbsStore implements SnapStore {
     });
     const objects: StoredObject[] = [];
     for (const { name, metadata, properties } of page.blobs ?? []) {
-      // What consoles make to show an empty folder is no object of ours.
+      // Consoles create such objects as markers of empty folders.
       if (metadata?.[DISCARDED] !== undefined || name.endsWith("/")) continue;
-      if (isFolderMark(metadata)) continue;
+      if (isFolderMarker(metadata)) continue;
       objects.push({
         key: this.#container.keyOf(name),
         size: properties.contentLength ?? 0,
@@ -155,7 +155,7 @@ export class AbsStore implements SnapStore {
         this.#container.at(key).delete({ abortSignal }),
       );
     } catch (error) {
-      if (!isAbsRefusal(error, "BlobNotFound")) throw this.#container.failure(error, key, signal);
+      if (!isAbsError(error, "BlobNotFound")) throw this.#container.failure(error, key, signal);
     }
   }
 
@@ -168,7 +168,6 @@ export class AbsStore implements SnapStore {
     return await removeStaleBlocks(this.#container, prefix, olderThan, options);
   }
 
-  /** The SDK's connections are shared by all of its clients; idle ones keep no process alive. */
   async close(): Promise<void> {
     this.#agents.destroy();
   }
@@ -176,14 +175,6 @@ export class AbsStore implements SnapStore {
   #checkNewKey(key: string): void {
     checkKey(this.name, key);
     if (!key.includes("\\")) return;
-    throw this.#container.error(
-      "STORE_FAILED",
-      `${key}: Azure would take the backslash for a slash`,
-    );
-  }
-
-  async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
-    if ((await this.#container.head(key, signal)) !== undefined) return;
-    throw this.#container.error("STORE_NOT_FOUND", `${key}: not found`);
+    throw this.#container.error("STORE_FAILED", `${key}: Azure replaces backslashes by slashes`);
   }
 }

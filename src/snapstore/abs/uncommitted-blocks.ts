@@ -1,10 +1,10 @@
 import { isAbortable } from "../key.js";
 import type { StaleOptions } from "../store.js";
-import { uploadBegun } from "../parts/upload-id.js";
+import { uploadStarted } from "../parts/upload-id.js";
 import { type AbsContainer, DISCARDED, plainTag } from "./container.js";
-import { isAbsRefusal } from "./failure.js";
+import { isAbsError } from "./failure.js";
 
-/** The id of a block: of one length for all blocks of a blob, as Azure wants it. */
+/** The id of a block. Azure requires the same length for all blocks of a blob. */
 export function blockId(upload: string, number: number): string {
   return Buffer.from(`${upload}-${String(number).padStart(5, "0")}`).toString("base64");
 }
@@ -14,8 +14,8 @@ function uploadOfBlock(id: string): string {
 }
 
 /**
- * Removes blobs that are uncommitted blocks alone, all of uploads begun before `olderThan`, and those
- * that were {@link DISCARDED} before it.
+ * Removes blobs that consist of uncommitted blocks of uploads from before `olderThan`, and blobs that were
+ * {@link DISCARDED} before it. Returns how many.
  */
 export async function removeStaleBlocks(
   container: AbsContainer,
@@ -39,7 +39,7 @@ export async function removeStaleBlocks(
     for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
       const key = container.keyOf(name);
       if (properties.contentLength || !isAbortable(key, options)) continue;
-      const stale = (upload: string) => (uploadBegun(upload) ?? olderThan) < olderThan;
+      const stale = (upload: string) => (uploadStarted(upload) ?? olderThan) < olderThan;
       if (metadata?.[DISCARDED] === undefined) {
         if (await discardBlocks(container, key, stale, signal)) removed++;
       } else if (properties.lastModified < olderThan) {
@@ -52,19 +52,19 @@ export async function removeStaleBlocks(
 }
 
 /**
- * Has Azure forget the uncommitted blocks of a key, if all of them are of uploads that may go and
- * no blob stands there; else they go by themselves after a week.
+ * Discards the uncommitted blocks of a key, if all of them are of removable uploads and the blob does not exist.
+ * Otherwise Azure discards them after a week.
  */
 export async function discardBlocks(
   container: AbsContainer,
   key: string,
-  mayGo: (upload: string) => boolean,
+  isRemovable: (upload: string) => boolean,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const blob = container.at(key);
   try {
     const uploads = await uploadsOf(container, key, signal);
-    if (uploads.length === 0 || !uploads.every(mayGo)) return false;
+    if (uploads.length === 0 || !uploads.every(isRemovable)) return false;
     const { etag } = await container.attempt(signal, ({ abortSignal }) =>
       blob.commitBlockList([], {
         conditions: { ifNoneMatch: "*" },
@@ -77,34 +77,34 @@ export async function discardBlocks(
     );
     return true;
   } catch (error) {
-    if (isAbsRefusal(error, "BlobNotFound", "BlobAlreadyExists", "ConditionNotMet")) return false;
+    if (isAbsError(error, "BlobNotFound", "BlobAlreadyExists", "ConditionNotMet")) return false;
     throw container.failure(error, key, signal);
   }
 }
 
-/** Removes what a {@link discardBlocks} that broke off has left, unless a new upload has blocks there. */
+/** Removes the blob of an interrupted {@link discardBlocks}, unless a new upload has blocks there. */
 async function removeDiscarded(
   container: AbsContainer,
   key: string,
   etag: string,
-  mayGo: (upload: string) => boolean,
+  isRemovable: (upload: string) => boolean,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   try {
     const uploads = await uploadsOf(container, key, signal);
-    if (!uploads.every(mayGo)) return false;
+    if (!uploads.every(isRemovable)) return false;
     const conditions = { ifMatch: `"${plainTag(etag)}"` };
     await container.attempt(signal, ({ abortSignal }) =>
       container.at(key).delete({ abortSignal, conditions }),
     );
     return true;
   } catch (error) {
-    if (isAbsRefusal(error, "BlobNotFound", "ConditionNotMet")) return false;
+    if (isAbsError(error, "BlobNotFound", "ConditionNotMet")) return false;
     throw container.failure(error, key, signal);
   }
 }
 
-/** The uploads whose blocks wait to be committed. Throws what the SDK threw. */
+/** The uploads of the uncommitted blocks. Throws errors of the SDK. */
 async function uploadsOf(
   container: AbsContainer,
   key: string,

@@ -3,10 +3,10 @@ import { PartedUpload } from "../parts/parted-upload.js";
 import { newUploadId } from "../parts/upload-id.js";
 import type { UploadFacts, UploadOptions } from "../store.js";
 import type { AbsContainer } from "./container.js";
-import { isAbsRefusal } from "./failure.js";
+import { isAbsError } from "./failure.js";
 import { blockId, discardBlocks } from "./uncommitted-blocks.js";
 
-/** Blocks, staged in any order, which make the blob when their list is committed. A receipt is the id of a block. */
+/** Stages blocks in any order, and commits their list. The receipt of a part is its block id. */
 export class AbsUpload extends PartedUpload<string> {
   readonly #container: AbsContainer;
   readonly #id = newUploadId();
@@ -17,7 +17,7 @@ export class AbsUpload extends PartedUpload<string> {
   }
 
   protected async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
-    // Azure has no empty blocks, and a blob without blocks is empty.
+    // Azure rejects empty blocks. A blob without blocks is empty.
     if (bytes.length === 0) return "";
     const id = blockId(this.#id, number);
     const transactionalContentMD5 = createHash("md5").update(bytes).digest();
@@ -42,12 +42,12 @@ export class AbsUpload extends PartedUpload<string> {
         this.#container.at(this.key).commitBlockList(blocks, { abortSignal, conditions, metadata }),
       );
     } catch (error) {
-      // A blob of that name exists; putting it makes Azure forget the blocks, too.
-      const taken = isAbsRefusal(error, "BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList");
+      // The blob exists. When it was stored, Azure also discarded the staged blocks.
+      const taken = isAbsError(error, "BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList");
       if (!taken || !ifAbsent) throw this.#container.failure(error, this.key, signal);
       const existing = await this.#container.head(this.key, signal);
       if (existing === undefined) throw this.#container.failure(error, this.key, signal);
-      // The answer to an earlier try may have been lost.
+      // An earlier attempt may have succeeded, and its response was lost.
       if (existing.upload !== this.#id) throw this.failure("exists already", "STORE_EXISTS");
     }
   }

@@ -3,7 +3,7 @@ import type { ProxyAgents } from "../proxy/agents.js";
 
 type Auth = Storage["authClient"];
 
-/** Authorization of calls, as the library finds it. All that need a token share the library's calls for it. */
+/** Authorization by Google's library. Concurrent callers share its requests for a token. */
 export class GcsAccess {
   readonly #auth: Auth;
   readonly #agents: ProxyAgents;
@@ -29,16 +29,16 @@ export class GcsAccess {
     }
   }
 
-  /** Ends the library's calls, which would keep the process alive: all that share them fail by the reason. */
+  /** Aborts the requests of the library, which would keep the process alive. Their callers fail with the reason. */
   end(reason?: unknown): void {
     this.#ended.abort(reason);
   }
 }
 
 /**
- * The library takes options for the calls of a client, but passes them neither to the token exchange of an external
- * account nor to the account behind an impersonated one. Those clients are in fields that it does not document: where a
- * later version has them no more, their calls get no proxy and no deadline of their own (a test calls through both).
+ * The library has options for the requests of a client, but does not pass them to the token exchange of an external
+ * account, nor to the account behind an impersonated one. Those clients are in undocumented fields. If a later version
+ * renames them, their requests get neither proxy nor deadline; a test covers both.
  */
 function transportersOf(client: unknown): object[] {
   if (!(client instanceof Object)) return [];
@@ -49,7 +49,7 @@ function transportersOf(client: unknown): object[] {
   return [...own, ...others.flatMap(transportersOf)];
 }
 
-/** GOOGLE_APPLICATION_CREDENTIALS names another store's key. The library has no option to leave it out. */
+/** Makes the library ignore GOOGLE_APPLICATION_CREDENTIALS, which belongs to another store: it has no option for it. */
 export function ignoreCredentialsVariable(auth: Auth): void {
   auth._tryGetApplicationCredentialsFromEnvironmentVariable = async () => null;
 }

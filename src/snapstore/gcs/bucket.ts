@@ -3,15 +3,20 @@ import { BackupToolError, throwIfAborted } from "../../errors.js";
 import type { GcsConfig } from "../config.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { TimeoutError, withDeadline } from "../../flow/deadline.js";
-import { HTTP_DEADLINES, type HttpAnswer, HttpClient, type HttpDeadlines } from "../http/client.js";
+import {
+  HTTP_DEADLINES,
+  type HttpResponse,
+  HttpClient,
+  type HttpDeadlines,
+} from "../http/client.js";
 import { callError } from "../http/failure.js";
-import { isOfProxy } from "../proxy/failure.js";
+import { isProxyError } from "../proxy/failure.js";
 import { GcsAccess, ignoreCredentialsVariable } from "./access.js";
 import { gcsFailure } from "./failure.js";
 
 /** The SDK's default endpoint. */
-const GOOGLES = "https://storage.googleapis.com";
-const GOOGLES_TOKENS = new URL("https://oauth2.googleapis.com");
+const GOOGLE_ENDPOINT = "https://storage.googleapis.com";
+const GOOGLE_TOKEN_ENDPOINT = new URL("https://oauth2.googleapis.com");
 
 export interface GcsCall {
   readonly method: string;
@@ -21,13 +26,13 @@ export interface GcsCall {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: readonly Uint8Array[];
   readonly signal?: AbortSignal | undefined;
-  /** Statuses that are no failure to the caller, beside 2xx. */
+  /** Statuses beside 2xx that the caller handles. */
   readonly expected?: readonly number[];
 }
 
 /**
- * Calls of the JSON API on one bucket. The SDK supplies authorization and the endpoint alone: its own calls take
- * neither AbortSignal nor deadlines, and its uploads choose their chunks themselves.
+ * Calls of the JSON API to one bucket. The SDK only provides authorization and the endpoint: its own calls support
+ * neither AbortSignal nor deadlines, and its uploads choose the size of their chunks.
  */
 export class GcsBucket {
   readonly store: string;
@@ -36,38 +41,38 @@ export class GcsBucket {
   readonly #newStorage: () => Storage;
   #access: GcsAccess;
   readonly #anonymous: boolean;
-  readonly #hint: string = "check the key file, or give one";
+  readonly #hint: string = "check the key file, or set one";
   readonly #http: HttpClient;
   #proxiesChecked = false;
 
-  /** @param deadlines how long to wait for a token, beside the calls themselves */
+  /** @param deadlines also of the wait for a token */
   constructor(config: GcsConfig, store: string, deadlines: HttpDeadlines = HTTP_DEADLINES) {
     this.store = store;
     this.#name = config.container;
     this.#http = new HttpClient({}, deadlines);
-    const { apart } = config;
-    const endpoint = config.endpoint ?? (apart && GOOGLES);
+    const { isolated } = config;
+    const endpoint = config.endpoint ?? (isolated && GOOGLE_ENDPOINT);
     this.#newStorage = () => {
       const storage = new Storage({
         ...(endpoint !== undefined && { apiEndpoint: endpoint }),
         ...(config.credentials !== undefined && { credentials: { ...config.credentials } }),
         retryOptions: { autoRetry: false },
       });
-      if (apart !== undefined) ignoreCredentialsVariable(storage.authClient);
+      if (isolated !== undefined) ignoreCredentialsVariable(storage.authClient);
       return storage;
     };
     const storage = this.#newStorage();
     this.#access = new GcsAccess(storage.authClient, this.#http.agents);
-    if (apart !== undefined) {
-      this.#hint = `set ${apart.variable} to a key file, or check the one that it names`;
+    if (isolated !== undefined) {
+      this.#hint = `set ${isolated.variable} to a key file, or check that file`;
     }
     this.endpoint = storage.apiEndpoint.replace(/\/+$/, "");
-    // STORAGE_EMULATOR_HOST, as all of Google's SDKs know it, is an emulator's.
+    // Set by STORAGE_EMULATOR_HOST, which all of Google's SDKs support.
     const emulator = endpoint === undefined && storage.customEndpoint;
     this.#anonymous = config.anonymous ?? (emulator && config.credentials === undefined);
   }
 
-  /** Of the bucket's objects, or of one of them. */
+  /** URL of an object, or of all objects. */
   url(name?: string, query: Readonly<Record<string, string>> = {}): URL {
     return this.#urlOf("/storage/v1", name, query);
   }
@@ -76,16 +81,16 @@ export class GcsBucket {
     return this.#urlOf("/upload/storage/v1", undefined, query);
   }
 
-  /** Throws StoreError and InterruptedError alone, and so does its answer. */
-  async call(wanted: GcsCall): Promise<HttpAnswer> {
+  /** The response too throws only StoreError and InterruptedError. */
+  async call(wanted: GcsCall): Promise<HttpResponse> {
     const { expected = [], key, signal } = wanted;
     const context = { store: this.store, key, signal };
     try {
       throwIfAborted(signal);
       const headers = { ...wanted.headers, ...(await this.#authorization(wanted.url, signal)) };
-      const answer = await this.#http.send({ ...wanted, headers });
-      if (answer.ok || expected.includes(answer.status)) return answer.about(context);
-      throw await gcsFailure(answer, context);
+      const response = await this.#http.send({ ...wanted, headers });
+      if (response.ok || expected.includes(response.status)) return response.about(context);
+      throw await gcsFailure(response, context);
     } catch (error) {
       throw callError(error, context);
     }
@@ -121,10 +126,10 @@ export class GcsBucket {
       if (error instanceof TimeoutError) this.#replace(access, error);
       if (error instanceof BackupToolError) throw error;
       const transient = callError(error, { store: this.store, key: "access token", signal });
-      if (transient instanceof StoreError && (transient.retryable || isOfProxy(error))) {
+      if (transient instanceof StoreError && (transient.retryable || isProxyError(error))) {
         throw transient;
       }
-      throw new StoreError("STORE_CREDENTIALS", "no access token could be had", {
+      throw new StoreError("STORE_CREDENTIALS", "cannot get an access token", {
         store: this.store,
         // The library's message may quote the key file.
         hint: this.#hint,
@@ -132,14 +137,14 @@ export class GcsBucket {
     }
   }
 
-  /** Rejects a wrong variable of a proxy, once: the library would report it as a failure of the key. */
+  /** Rejects an invalid proxy variable, once: the library would report it as a failure of the key. */
   #checkProxies(url: URL): void {
     if (this.#proxiesChecked) return;
-    for (const called of [url, GOOGLES_TOKENS]) this.#http.agents.forwarding(called);
+    for (const target of [url, GOOGLE_TOKEN_ENDPOINT]) this.#http.agents.forwarding(target);
     this.#proxiesChecked = true;
   }
 
-  /** Ends a call for a token that hangs: the library would hand it to all that ask again. */
+  /** Aborts a token request that hangs: the library would return the same one to all later callers. */
   #replace(access: GcsAccess, reason: TimeoutError): void {
     access.end(reason);
     if (this.#access !== access) return;

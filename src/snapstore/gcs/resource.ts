@@ -1,6 +1,6 @@
 import type { StoredObject } from "../store.js";
 
-/** What the API says of an object. https://cloud.google.com/storage/docs/json_api/v1/objects */
+/** Metadata of an object. https://cloud.google.com/storage/docs/json_api/v1/objects */
 export interface ObjectResource {
   readonly name?: string;
   readonly size?: string;
@@ -11,7 +11,7 @@ export interface ObjectResource {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The fields of {@link ObjectResource}: the API sends many more unless told. */
+/** The fields of {@link ObjectResource}; by default the API returns many more. */
 export const FIELDS = "name,size,updated,generation,md5Hash,retentionExpirationTime,metadata";
 
 export function storedObject(key: string, resource: ObjectResource): StoredObject {

@@ -14,7 +14,7 @@ const TYPES = [
   "external_account_authorized_user",
 ];
 
-/** Google Cloud Storage. By default the SDK finds credentials by its own chain. */
+/** Google Cloud Storage. Without credentials the SDK uses its own chain. */
 export function gcsSettings(
   env: StoreEnvironment,
   override: string | undefined,
@@ -28,33 +28,31 @@ export function gcsSettings(
   const variable = "GOOGLE_APPLICATION_CREDENTIALS";
   const path = env.get(variable);
   const url = settings.endpointUrl(endpoint);
-  const apart = env.role === "primary" ? undefined : { variable: env.nameOf(variable) };
-  if (apart !== undefined && path === undefined && !anonymous && !isGoogles(url)) {
-    throw new UsageError(`${apart.variable} is not set`, {
-      hint: `credentials of the machine are for Google alone; an emulator needs ${env.nameOf("GOOGLE_EMULATOR_ENABLED")}=true`,
+  const isolated = env.role === "primary" ? undefined : { variable: env.nameOf(variable) };
+  if (isolated !== undefined && path === undefined && !anonymous && !isGoogleEndpoint(url)) {
+    throw new UsageError(`${isolated.variable} is not set`, {
+      hint: `credentials of the machine are only used with Google; an emulator needs ${env.nameOf("GOOGLE_EMULATOR_ENABLED")}=true`,
     });
   }
   return {
     endpoint: url,
     anonymous,
     credentials: path === undefined ? undefined : keyFile(path, env.nameOf(variable), env.warn),
-    apart,
+    isolated,
   };
 }
 
-function isGoogles(endpoint: string | undefined): boolean {
+function isGoogleEndpoint(endpoint: string | undefined): boolean {
   return endpoint === undefined || /\.googleapis\.com$/.test(new URL(endpoint).hostname);
 }
 
 function keyFile(path: string, variable: string, warn: Warn): Record<string, unknown> {
   const key = readJsonObject(path, variable, warn);
   if (!TYPES.includes(String(key["type"]))) {
-    throw new UsageError(
-      `${quoted(path)}, named by ${variable}, is not a key file of Google Cloud`,
-      {
-        hint: `its type is none of ${TYPES.join(", ")}`,
-      },
-    );
+    const problem = "is not a key file of Google Cloud";
+    throw new UsageError(`${quoted(path)}, named by ${variable}, ${problem}`, {
+      hint: `its type must be one of ${TYPES.join(", ")}`,
+    });
   }
   return key;
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { GcsConfig } from "../config.js";
 import { RANGE_STATUSES, rangeHeader, rangePieces } from "../http/range.js";
 import { checkKey, checkPrefix } from "../key.js";
+import { checkExists } from "../object-checks.js";
 import type {
   GetOptions,
   ListOptions,
@@ -17,7 +18,7 @@ import { GcsBucket } from "./bucket.js";
 import { FIELDS, type ObjectResource, storedObject } from "./resource.js";
 import { GcsUpload, GRANULE } from "./upload.js";
 
-/** Most entries of a page that the API gives. */
+/** Maximum number of entries in a page. */
 const PAGE = 1000;
 
 interface ListResource {
@@ -38,14 +39,14 @@ export class GcsStore implements SnapStore {
     maxParts: 2 ** 24,
   };
   readonly #bucket: GcsBucket;
-  readonly #below: string;
+  readonly #prefix: string;
 
   constructor(config: GcsConfig) {
     const { container, prefix } = config;
     this.name = `gs://${container}${prefix === "" ? "" : `/${prefix}`}`;
     this.#bucket = new GcsBucket(config, this.name);
     this.place = `gs://${new URL(this.#bucket.endpoint).host}/${container}/${prefix}`;
-    this.#below = prefix === "" ? "" : `${prefix}/`;
+    this.#prefix = prefix === "" ? "" : `${prefix}/`;
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
@@ -53,9 +54,9 @@ export class GcsStore implements SnapStore {
     const boundary = randomBytes(24).toString("hex");
     const md5Hash = createHash("md5").update(bytes).digest("base64");
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    const resource = JSON.stringify({ name: this.#below + key, md5Hash, metadata: { sha256 } });
+    const resource = JSON.stringify({ name: this.#prefix + key, md5Hash, metadata: { sha256 } });
     const head = `--${boundary}\r\ncontent-type: application/json\r\n\r\n${resource}\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`;
-    const answer = await this.#bucket.call({
+    const response = await this.#bucket.call({
       method: "POST",
       url: this.#bucket.uploadUrl({
         uploadType: "multipart",
@@ -66,7 +67,7 @@ export class GcsStore implements SnapStore {
       body: [Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)],
       signal: options.signal,
     });
-    await answer.drop();
+    await response.drop();
   }
 
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
@@ -74,17 +75,16 @@ export class GcsStore implements SnapStore {
     if (options.ifAbsent && (await this.head(key, options.signal)) !== undefined) {
       throw this.#bucket.error("STORE_EXISTS", `${key}: exists already`);
     }
-    return await GcsUpload.start(this.#bucket, { key, name: this.#below + key }, options);
+    return await GcsUpload.start(this.#bucket, { key, name: this.#prefix + key }, options);
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     checkKey(this.name, key);
     const { length, ifTag, signal } = options;
-    // HTTP has no range of nothing.
-    if (length === 0) return await this.#mustExist(key, signal);
-    const answer = await this.#bucket.call({
+    if (length === 0) return await checkExists(this, key, signal);
+    const response = await this.#bucket.call({
       method: "GET",
-      url: this.#bucket.url(this.#below + key, {
+      url: this.#bucket.url(this.#prefix + key, {
         alt: "media",
         ...(ifTag !== undefined && { ifGenerationMatch: ifTag }),
       }),
@@ -93,19 +93,20 @@ export class GcsStore implements SnapStore {
       signal,
       expected: RANGE_STATUSES,
     });
-    yield* rangePieces(answer, () => this.#bucket.error("STORE_TRANSIENT", `${key}: has changed`));
+    yield* rangePieces(response, () =>
+      this.#bucket.error("STORE_TRANSIENT", `${key}: has changed`),
+    );
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     checkKey(this.name, key);
-    const url = this.#bucket.url(this.#below + key, { fields: FIELDS });
-    const answer = await this.#bucket.call({ method: "GET", url, key, signal, expected: [404] });
-    if (answer.status !== 404) {
-      const resource = (await answer.json()) as ObjectResource;
+    const url = this.#bucket.url(this.#prefix + key, { fields: FIELDS });
+    const response = await this.#bucket.call({ method: "GET", url, key, signal, expected: [404] });
+    if (response.status !== 404) {
+      const resource = (await response.json()) as ObjectResource;
       return storedObject(key, resource);
     }
-    const words = await answer.text();
-    if (!/bucket does not exist/i.test(words)) return undefined;
+    if (!/bucket does not exist/i.test(await response.text())) return undefined;
     throw this.#bucket.error("STORE_NOT_FOUND", "the bucket does not exist");
   }
 
@@ -113,16 +114,16 @@ export class GcsStore implements SnapStore {
     checkPrefix(this.name, prefix);
     const { cursor, shallow = false, limit = PAGE, signal } = options;
     const url = this.#bucket.url(undefined, {
-      prefix: this.#below + prefix,
+      prefix: this.#prefix + prefix,
       maxResults: String(Math.min(limit, PAGE)),
       fields: `items(${FIELDS}),prefixes,nextPageToken`,
       ...(shallow && { delimiter: "/" }),
       ...(cursor !== undefined && { pageToken: cursor }),
     });
-    const answer = await this.#bucket.call({ method: "GET", url, key: prefix, signal });
-    const page = (await answer.json()) as ListResource;
+    const response = await this.#bucket.call({ method: "GET", url, key: prefix, signal });
+    const page = (await response.json()) as ListResource;
     const objects = (page.items ?? [])
-      // What consoles make to show an empty folder is no object of ours.
+      // Consoles create such objects as markers of empty folders.
       .filter(({ name = "" }) => !name.endsWith("/"))
       .map((item) => storedObject(this.#keyOf(item.name ?? ""), item));
     const folders = (page.prefixes ?? []).map((folder) => this.#keyOf(folder));
@@ -132,18 +133,18 @@ export class GcsStore implements SnapStore {
 
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(this.name, key);
-    const url = this.#bucket.url(this.#below + key);
-    const answer = await this.#bucket.call({
+    const url = this.#bucket.url(this.#prefix + key);
+    const response = await this.#bucket.call({
       method: "DELETE",
       url,
       key,
       signal,
       expected: [404],
     });
-    await answer.drop();
+    await response.drop();
   }
 
-  /** Sessions cannot be listed; Google ends them after a week, and until then they cost nothing. */
+  /** Sessions cannot be listed. They expire after a week and cost nothing. */
   async abortStaleUploads(prefix: string): Promise<number> {
     checkPrefix(this.name, prefix);
     return 0;
@@ -154,11 +155,6 @@ export class GcsStore implements SnapStore {
   }
 
   #keyOf(name: string): string {
-    return name.slice(this.#below.length);
-  }
-
-  async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
-    if ((await this.head(key, signal)) !== undefined) return;
-    throw this.#bucket.error("STORE_NOT_FOUND", `${key}: not found`);
+    return name.slice(this.#prefix.length);
   }
 }

@@ -1,31 +1,31 @@
 import { createHash } from "node:crypto";
 import type { StoreError } from "../errors.js";
-import type { HttpAnswer } from "../http/client.js";
+import type { HttpResponse } from "../http/client.js";
 import { PartedUpload, type PartedUploadOptions } from "../parts/parted-upload.js";
 import type { UploadFacts, UploadOptions } from "../store.js";
 import type { GcsBucket } from "./bucket.js";
 import type { ObjectResource } from "./resource.js";
 
-/** Bytes that every request but the last must be a multiple of. */
+/** Every request but the last must have a multiple of this many bytes. */
 export const GRANULE = 256 << 10;
 
 /**
- * One resumable session: bytes go one after the other, and the object appears with the last of them.
- * What a short part has beyond whole granules waits for `complete`, which alone knows the size.
+ * A resumable upload session: bytes are sent in order, and the object appears with the last request. The bytes of a
+ * short part beyond a multiple of {@link GRANULE} wait for `complete`, which has the size of the object.
  * https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
 export class GcsUpload extends PartedUpload<void> {
   readonly #bucket: GcsBucket;
-  /** Of the object, with the store's prefix. */
+  /** Name of the object, with the prefix of the store. */
   readonly #name: string;
-  /** A secret: its holder may write. It is in no message. */
+  /** A secret: it authorizes writes. No message contains it. */
   readonly #session: URL;
   readonly #md5 = createHash("md5");
-  /** Bytes that the server has. */
+  /** Bytes that the server has confirmed. */
   #stored = 0;
   #rest: Uint8Array = new Uint8Array(0);
-  /** Whether a call failed, and only the server knows how far it came. */
-  #unsure = false;
+  /** Whether a call failed, so that `#stored` must be requested from the server. */
+  #unconfirmed = false;
 
   private constructor(bucket: GcsBucket, name: string, session: URL, options: PartedUploadOptions) {
     super(options, "in-order");
@@ -43,7 +43,7 @@ export class GcsUpload extends PartedUpload<void> {
     if (partBytes % GRANULE !== 0) {
       throw bucket.error("STORE_FAILED", `parts must be multiples of ${GRANULE} bytes`);
     }
-    const answer = await bucket.call({
+    const response = await bucket.call({
       method: "POST",
       url: bucket.uploadUrl({
         uploadType: "resumable",
@@ -57,8 +57,8 @@ export class GcsUpload extends PartedUpload<void> {
       body: [Buffer.from(JSON.stringify({ name }))],
       signal,
     });
-    await answer.drop();
-    const session = answer.header("location");
+    await response.drop();
+    const session = response.header("location");
     if (session === undefined) throw bucket.error("STORE_TRANSIENT", `${key}: no upload session`);
     return new GcsUpload(bucket, name, new URL(session), { ...options, store: bucket.store, key });
   }
@@ -66,9 +66,9 @@ export class GcsUpload extends PartedUpload<void> {
   protected async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
     const start = number * this.partBytes;
     const whole = bytes.length - (bytes.length % GRANULE);
-    if (this.#unsure) await this.#askHowFar(signal);
+    if (this.#unconfirmed) await this.#queryStored(signal);
     while (this.#stored < start + whole) {
-      if (this.#stored < start) throw this.#lost();
+      if (this.#stored < start) throw this.#lostBytes();
       await this.#send(bytes.subarray(this.#stored - start, whole), undefined, signal);
     }
     this.#md5.update(bytes);
@@ -81,25 +81,24 @@ export class GcsUpload extends PartedUpload<void> {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const before = this.#stored;
-    const done = this.#unsure ? await this.#askHowFar(signal, size) : undefined;
-    if (done === undefined && this.#stored < before) throw this.#lost();
+    const done = this.#unconfirmed ? await this.#queryStored(signal, size) : undefined;
+    if (done === undefined && this.#stored < before) throw this.#lostBytes();
     const from = this.#rest.length - (size - this.#stored);
     const rest = this.#rest.subarray(Math.max(0, from));
     const resource = done ?? (await this.#send(rest, size, signal));
     if (resource === undefined) {
-      throw this.failure("the server waits for more", "STORE_TRANSIENT");
+      throw this.failure("the server expects more bytes", "STORE_TRANSIENT");
     }
     await this.#check(resource, size);
   }
 
-  /** A session that is left ends by itself after a week. */
   protected async discardParts(): Promise<void> {
     const expected = [499, 404, 410];
     const call = { method: "DELETE", url: this.#session, key: this.key, expected };
     await (await this.#bucket.call(call)).drop();
   }
 
-  /** @param total of the object, when these are its last bytes */
+  /** @param total size of the object, with its last bytes */
   async #send(
     bytes: Uint8Array,
     total: number | undefined,
@@ -107,7 +106,7 @@ export class GcsUpload extends PartedUpload<void> {
   ): Promise<ObjectResource | undefined> {
     const range = bytes.length === 0 ? "*" : `${this.#stored}-${this.#stored + bytes.length - 1}`;
     const md5 = this.#md5.copy().digest("base64");
-    return await this.#ask(
+    return await this.#put(
       {
         "content-range": `bytes ${range}/${total ?? "*"}`,
         ...(total !== undefined && { "x-goog-hash": `md5=${md5}` }),
@@ -117,22 +116,22 @@ export class GcsUpload extends PartedUpload<void> {
     );
   }
 
-  /** Learns how many bytes the server has, or that it has the object. */
-  async #askHowFar(
+  /** Requests how many bytes the server has, or the object if it is complete. */
+  async #queryStored(
     signal: AbortSignal | undefined,
     total?: number,
   ): Promise<ObjectResource | undefined> {
     const headers = { "content-range": `bytes */${total ?? "*"}` };
-    return await this.#ask(headers, new Uint8Array(0), signal);
+    return await this.#put(headers, new Uint8Array(0), signal);
   }
 
-  async #ask(
+  async #put(
     headers: Readonly<Record<string, string>>,
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<ObjectResource | undefined> {
-    this.#unsure = true;
-    const answer = await this.#bucket.call({
+    this.#unconfirmed = true;
+    const response = await this.#bucket.call({
       method: "PUT",
       url: this.#session,
       key: this.key,
@@ -141,24 +140,24 @@ export class GcsUpload extends PartedUpload<void> {
       signal,
       expected: [308, 404, 410],
     });
-    if (answer.status === 404 || answer.status === 410) {
-      await answer.drop();
-      throw this.break(this.failure("the upload session is gone"));
+    if (response.status === 404 || response.status === 410) {
+      await response.drop();
+      throw this.break(this.failure("the upload session has expired"));
     }
-    const resource = await this.#understand(answer);
-    this.#unsure = false;
+    const resource = await this.#parse(response);
+    this.#unconfirmed = false;
     return resource;
   }
 
-  async #understand(answer: HttpAnswer): Promise<ObjectResource | undefined> {
-    if (answer.status !== 308) return (await answer.json()) as ObjectResource;
-    await answer.drop();
-    const [, last] = /-(\d+)$/.exec(answer.header("range") ?? "") ?? [];
+  async #parse(response: HttpResponse): Promise<ObjectResource | undefined> {
+    if (response.status !== 308) return (await response.json()) as ObjectResource;
+    await response.drop();
+    const [, last] = /-(\d+)$/.exec(response.header("range") ?? "") ?? [];
     this.#stored = last === undefined ? 0 : Number(last) + 1;
     return undefined;
   }
 
-  /** Older servers do not look at the digest that came with the last bytes. */
+  /** Verifies size and MD5: older servers ignore the digest that is sent with the last bytes. */
   async #check({ size, md5Hash, generation }: ObjectResource, wanted: number): Promise<void> {
     const md5 = this.#md5.copy().digest("base64");
     if (Number(size) === wanted && (md5Hash === undefined || md5Hash === md5)) return;
@@ -166,12 +165,12 @@ export class GcsUpload extends PartedUpload<void> {
     const url = this.#bucket.url(this.#name, query);
     await this.#bucket
       .call({ method: "DELETE", url, key: this.key })
-      .then((answer) => answer.drop())
+      .then((response) => response.drop())
       .catch(() => {});
-    throw this.break(this.failure("the store has other bytes than were sent"));
+    throw this.break(this.failure("the object on the server differs from what was sent"));
   }
 
-  #lost(): StoreError {
-    return this.break(this.failure("the server has lost bytes that it had"));
+  #lostBytes(): StoreError {
+    return this.break(this.failure("the server lost bytes that it had confirmed"));
   }
 }

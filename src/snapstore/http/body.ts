@@ -3,12 +3,12 @@ import type { Readable } from "node:stream";
 import { InterruptedError } from "../../errors.js";
 import { TimeoutError } from "../../flow/deadline.js";
 
-/** By then the AWS client has set its idle deadline for the second time: it does so 3 seconds after it asked. */
-const DEADLINE_SET_MS = 4000;
+/** The AWS client sets its idle timeout a second time, 3 seconds after the request. */
+const TIMEOUT_SET_MS = 4000;
 
 /**
- * The pieces of an answer's body. Fails when nothing comes for `idleMs` milliseconds while they are
- * asked for, or the signal fires; the time that the reader takes does not count.
+ * The pieces of a response body. Fails when no bytes arrive for `idleMs` milliseconds while the consumer waits, or when
+ * the signal aborts. The time that the consumer takes does not count.
  */
 export async function* bodyPieces(
   body: Readable,
@@ -18,10 +18,10 @@ export async function* bodyPieces(
   const interrupt = () => body.destroy(new InterruptedError());
   if (signal?.aborted) interrupt();
   signal?.addEventListener("abort", interrupt, { once: true });
-  // The client's own idle deadline counts the time of the reader.
-  const lift = () => body instanceof IncomingMessage && body.socket?.setTimeout(0);
-  lift();
-  const again = setTimeout(lift, DEADLINE_SET_MS).unref();
+  // The client's own idle timeout would count the time of the consumer.
+  const disableTimeout = () => body instanceof IncomingMessage && body.socket?.setTimeout(0);
+  disableTimeout();
+  const again = setTimeout(disableTimeout, TIMEOUT_SET_MS).unref();
   const pieces = body[Symbol.asyncIterator]();
   let bytes = 0;
   try {
@@ -30,7 +30,7 @@ export async function* bodyPieces(
       const next = await pieces.next().finally(() => clearTimeout(timer));
       if (next.done) return bytes;
       const piece: unknown = next.value;
-      if (!(piece instanceof Uint8Array)) throw new TypeError("a body of text");
+      if (!(piece instanceof Uint8Array)) throw new TypeError("the body is text, not bytes");
       bytes += piece.length;
       yield piece;
     }

@@ -3,32 +3,31 @@ import { request as requestHttps } from "node:https";
 import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { TimeoutError } from "../../flow/deadline.js";
 import { bodyPieces } from "./body.js";
-import { KEPT_CONNECTIONS } from "./kept-connections.js";
-import { type Forwarding, ProxyAgents } from "../proxy/agents.js";
-import { forwardingError, refused } from "../proxy/failure.js";
+import { type Forwarding, KEPT_CONNECTIONS, ProxyAgents } from "../proxy/agents.js";
+import { forwardingError, rejectedByProxy } from "../proxy/failure.js";
 import type { ProxySettings } from "../proxy/settings.js";
 import { bodyError, type CallContext, callError } from "./failure.js";
 
-/** How long a server may say nothing, milliseconds. */
+/** Milliseconds. */
 export interface HttpDeadlines {
-  /** Until a connection stands. */
+  /** Until a connection is set up. */
   readonly connectMs: number;
-  /** While bytes are on their way, or an answer is. */
+  /** Without a byte in either direction. */
   readonly idleMs: number;
 }
 
 export const HTTP_DEADLINES: HttpDeadlines = { connectMs: 10_000, idleMs: 60_000 };
 
-/** Answers that are read whole: errors, listings, tokens. Bytes. */
-const MOST_TEXT = 64 << 20;
-/** Connections to one server that stay open for the next call. */
-const MOST_IDLE = 16;
+/** Limit for bodies that are read into memory: errors, listings, tokens. */
+const MAX_TEXT_BYTES = 64 << 20;
+/** Idle connections that are kept open for each server. */
+const MAX_IDLE = 16;
 
 export interface HttpRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** One after the other on the wire. */
+  /** Sent one after the other. */
   readonly body?: readonly Uint8Array[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,10 +37,10 @@ interface RequestOptions {
   readonly headers: Record<string, string>;
 }
 
-/** Calls over HTTP with deadlines, for stores whose libraries have none. Nothing is tried twice. */
+/** HTTP requests with deadlines, for stores whose libraries have none. It does not retry. */
 export class HttpClient {
   readonly deadlines: HttpDeadlines;
-  /** Also for a library that makes calls of its own. */
+  /** Also used by libraries that send requests themselves. */
   readonly agents: ProxyAgents;
 
   constructor(
@@ -54,12 +53,12 @@ export class HttpClient {
       ...(options.caCertificate !== undefined && { ca: options.caCertificate }),
       rejectUnauthorized: !options.insecureSkipVerify,
     };
-    const connections = { ...KEPT_CONNECTIONS, maxFreeSockets: MOST_IDLE };
+    const connections = { ...KEPT_CONNECTIONS, maxFreeSockets: MAX_IDLE };
     this.agents = new ProxyAgents(connections, { tls, ...deadlines }, proxies);
   }
 
-  /** Resolves when the answer begins. Its body must be read or dropped. */
-  send(wanted: HttpRequest): Promise<HttpAnswer> {
+  /** Resolves with the headers of the response. Its body must be read or dropped. */
+  send(wanted: HttpRequest): Promise<HttpResponse> {
     const { method, url, headers = {}, body = [], signal } = wanted;
     const { connectMs, idleMs } = this.deadlines;
     return new Promise((resolve, reject) => {
@@ -74,7 +73,7 @@ export class HttpClient {
       const { secure, request } = this.#request(url, options, forwarding);
       const end = (error: Error) => {
         request.destroy(error);
-        // A request that has no socket yet says so only when it would get one.
+        // Without a socket the request emits the error only when it gets one.
         fail(error);
       };
       const late = (ms: number) => end(new TimeoutError(ms));
@@ -90,12 +89,12 @@ export class HttpClient {
         reject(forwarding === undefined ? error : forwardingError(forwarding.proxy, error));
       };
       request.on("socket", (socket) => {
-        const stands = () => {
+        const connected = () => {
           clearTimeout(connecting);
           request.setTimeout(idleMs, () => late(idleMs));
         };
-        if (!socket.connecting) stands();
-        else socket.once(secure ? "secureConnect" : "connect", stands);
+        if (!socket.connecting) connected();
+        else socket.once(secure ? "secureConnect" : "connect", connected);
       });
       request.on("error", fail);
       request.on("response", (response) => {
@@ -103,11 +102,11 @@ export class HttpClient {
         const { statusCode = 0 } = response;
         if (forwarding !== undefined && statusCode === 407) {
           request.destroy();
-          return reject(refused(forwarding.proxy, statusCode, url.host));
+          return reject(rejectedByProxy(forwarding.proxy, statusCode, url.host));
         }
-        // From here on silence counts only while somebody listens.
+        // From here on `bodyPieces` checks for silence.
         request.setTimeout(0);
-        resolve(new HttpAnswer(response, idleMs, signal));
+        resolve(new HttpResponse(response, idleMs, signal));
       });
       for (const piece of body) request.write(piece);
       request.end();
@@ -136,7 +135,7 @@ export class HttpClient {
   }
 }
 
-export class HttpAnswer {
+export class HttpResponse {
   readonly status: number;
   readonly #response: IncomingMessage;
   readonly #idleMs: number;
@@ -148,11 +147,11 @@ export class HttpAnswer {
     this.#response = response;
     this.#idleMs = idleMs;
     this.#signal = signal;
-    // Between two reads of the body an error has no other listener.
+    // An error between two reads of the body has no other listener.
     response.on("error", () => {});
   }
 
-  /** From here on errors of the body are StoreErrors about this: before they are the connection's own. */
+  /** Makes errors of the body StoreErrors with this context. */
   about(context: CallContext): this {
     this.#context = context;
     return this;
@@ -168,7 +167,7 @@ export class HttpAnswer {
     return Array.isArray(value) ? value.join(", ") : value;
   }
 
-  /** The body in pieces. One that ends before its Content-Length throws: ECONNRESET. */
+  /** The body in pieces. Throws ECONNRESET if it ends before its Content-Length. */
   async *pieces(): AsyncGenerator<Uint8Array, void, void> {
     try {
       yield* bodyPieces(this.#response, { idleMs: this.#idleMs, signal: this.#signal });
@@ -182,13 +181,13 @@ export class HttpAnswer {
     let length = 0;
     for await (const piece of this.pieces()) {
       length += piece.length;
-      if (length > MOST_TEXT) throw this.#failure(new Error("the answer is too long"));
+      if (length > MAX_TEXT_BYTES) throw this.#failure(new Error("the response is too long"));
       pieces.push(piece);
     }
     return Buffer.concat(pieces).toString();
   }
 
-  /** The body as JSON, whose shape is for the caller to check. */
+  /** The parsed JSON body. The caller checks its shape. */
   async json(): Promise<unknown> {
     const text = await this.text();
     try {
@@ -198,7 +197,7 @@ export class HttpAnswer {
     }
   }
 
-  /** Reads the rest of a short answer, so that its connection serves the next call. */
+  /** Reads the rest of a short body, so that the connection can be used again. */
   async drop(): Promise<void> {
     for await (const _ of this.pieces());
   }

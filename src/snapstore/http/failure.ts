@@ -1,66 +1,83 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { type Deadline, TimeoutError } from "../../flow/deadline.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
+import { subjectOf } from "../key.js";
 import { networkFailure } from "./network-failure.js";
-import { retryAfterMs } from "./retry-after.js";
 
 export interface CallContext {
   readonly store: string;
-  /** What the call is about; empty for the container itself. */
+  /** Empty for a call that is about the container. */
   readonly key: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a server that refuses says about it. */
-export interface Refusal {
+/** An error status of a server. */
+export interface ErrorResponse {
+  /** Name of the error, if the protocol has one. */
+  readonly name?: string | undefined;
   readonly status: number;
   readonly retryAfter?: string | undefined;
-  /** In the server's words, without secrets. */
-  readonly words?: string | undefined;
-  /** What the words mean, where the status alone does not tell. */
+  /** From the server, without secrets. */
+  readonly detail?: string | undefined;
+  /** If the status alone is ambiguous. */
   readonly code?: StoreErrorCode | undefined;
+  /** Default: by the code. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
 }
 
-/** The error for a call that was refused. */
-export function refusalError(refusal: Refusal, { store, key }: CallContext): StoreError {
-  const { status, retryAfter, words = "" } = refusal;
-  const code = refusal.code ?? codeOfStatus(status, retryAfter !== undefined);
-  const said = words.replace(/\s+/g, " ").trim().slice(0, 300);
-  const message = `${key === "" ? "" : `${key}: `}${WORDS[code] ?? "refused"} (${status}${said === "" ? "" : `, ${said}`})`;
-  const wait = retryAfterMs(retryAfter, Date.now());
-  return new StoreError(code, message, { store, retryAfterMs: wait, hint: HINTS[code] });
+/** The error for an error status. */
+export function responseError(response: ErrorResponse, { store, key }: CallContext): StoreError {
+  const { name, status, retryAfter, detail = "", cause } = response;
+  const code = response.code ?? codeOfStatus(status, retryAfter !== undefined);
+  const text = detail.replace(/\s+/g, " ").trim().slice(0, 300);
+  const facts = [name, status, text].filter(Boolean).join(", ");
+  return new StoreError(code, `${subjectOf(key)}${MESSAGES[code] ?? "rejected"} (${facts})`, {
+    store,
+    cause,
+    retryAfterMs: retryAfterMs(retryAfter),
+    hint: response.hint ?? HINTS[code],
+  });
 }
 
-/** The error for a call that got no answer. Errors of this program pass through. */
+/** The error for a call without a response. Errors of this program pass through. */
 export function callError(error: unknown, { store, key, signal }: CallContext): BackupToolError {
   if (error instanceof BackupToolError) return error;
   if (signal?.aborted) return new InterruptedError(undefined, { cause: error });
-  const about = key === "" ? "" : `${key}: `;
+  const subject = subjectOf(key);
   const network = networkFailure(error);
   if (network !== undefined) {
     const { code, message, hint } = network;
-    return new StoreError(code, about + message, { store, cause: error, hint });
+    return new StoreError(code, subject + message, { store, cause: error, hint });
   }
-  const said = error instanceof Error ? error.message : String(error);
-  // An answer that is not what it should be: a proxy's page, or bytes gone wrong.
+  const message = error instanceof Error ? error.message : String(error);
+  // The response is no JSON: a page of a proxy, or corrupted bytes.
   const code = error instanceof SyntaxError ? "STORE_TRANSIENT" : "STORE_FAILED";
-  return new StoreError(code, about + said, { store, cause: error });
+  return new StoreError(code, subject + message, { store, cause: error });
 }
 
-/** STORE_TRANSIENT for an error that the deadline of a try caused; any other error as it is. */
+/** Milliseconds of a Retry-After header (RFC 9110, 10.2.3), which has seconds or a date. */
+function retryAfterMs(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+/** STORE_TRANSIENT for an error that the deadline caused; any other error unchanged. */
 export function deadlineError(deadline: Deadline, error: unknown, store: string): unknown {
   const explained = deadline.explain(error);
   return explained instanceof TimeoutError ? callError(explained, { store, key: "" }) : explained;
 }
 
-/** The error for an answer that did not come whole: what began well may do so again, and end well. */
+/** The error for a body that failed after a successful status: always retryable. */
 export function bodyError(error: unknown, context: CallContext): BackupToolError {
   const failure = callError(error, context);
   if (!(failure instanceof StoreError) || failure.code !== "STORE_FAILED") return failure;
   return new StoreError("STORE_TRANSIENT", failure.reason, { store: failure.store, cause: error });
 }
 
-/** What a status of HTTP means where nothing more is known. */
+/** The code for a status without further information. */
 export function codeOfStatus(status: number, asksToWait: boolean): StoreErrorCode {
   if (status === 429 || status === 498 || status === 509 || (status === 503 && asksToWait)) {
     return "STORE_THROTTLED";
@@ -73,17 +90,17 @@ export function codeOfStatus(status: number, asksToWait: boolean): StoreErrorCod
   return status >= 500 || status === 408 ? "STORE_TRANSIENT" : "STORE_FAILED";
 }
 
-const WORDS: Partial<Record<StoreErrorCode, string>> = {
-  STORE_THROTTLED: "the store asks for less",
-  STORE_TRANSIENT: "failed for now",
+const MESSAGES: Partial<Record<StoreErrorCode, string>> = {
+  STORE_THROTTLED: "too many requests",
+  STORE_TRANSIENT: "temporary failure",
   STORE_CREDENTIALS: "not allowed",
   STORE_NOT_FOUND: "not found",
   STORE_EXISTS: "exists already",
-  STORE_FULL: "no room left",
+  STORE_FULL: "no space left",
   STORE_IMMUTABLE: "locked",
 };
 
-const HINTS: Partial<Record<StoreErrorCode, string>> = {
-  STORE_CREDENTIALS: "check the store's credentials and what they are allowed to do",
+export const HINTS: Partial<Record<StoreErrorCode, string>> = {
+  STORE_CREDENTIALS: "check the store's keys and their permissions",
   STORE_FULL: "make room, or raise the quota",
 };

@@ -1,23 +1,23 @@
 import type { StoreErrorCode } from "../errors.js";
 
-/** What an error of a connection means: gone for now, or a certificate that will not do. */
+/** A failed connection: temporary, or an invalid certificate. */
 export interface NetworkFailure {
   readonly code: StoreErrorCode;
   readonly message: string;
   readonly hint?: string;
 }
 
-/** Undefined when it is no error of a connection. Looks into the causes, too. */
+/** Undefined for an error that is not of a connection, and has none among its causes. */
 export function networkFailure(error: unknown): NetworkFailure | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = "code" in at && typeof at.code === "string" ? at.code : "";
-    const ofProxy = OF_PROXIES[code];
+    const ofProxy = PROXY_FAILURES[code];
     if (ofProxy !== undefined) return { ...ofProxy, message: at.message };
     if (CERTIFICATE.test(code)) {
       return {
         code: "STORE_FAILED",
-        message: `the server's certificate is refused: ${at.message}`,
-        hint: "give the authority that signed it with the store's credentials",
+        message: `the server's certificate is invalid: ${at.message}`,
+        hint: "add the CA that signed it to the store's credentials",
       };
     }
     if (TRANSIENT.has(code) || at.name === "TimeoutError") {
@@ -27,24 +27,24 @@ export function networkFailure(error: unknown): NetworkFailure | undefined {
   return undefined;
 }
 
-/** By the code of a ProxyError, which libraries keep. */
-const OF_PROXIES: Readonly<Record<string, Omit<NetworkFailure, "message">>> = {
+/** By the code of a ProxyError, which libraries keep in errors of their own. */
+const PROXY_FAILURES: Readonly<Record<string, Omit<NetworkFailure, "message">>> = {
   PROXY_UNREACHABLE: {
     code: "STORE_TRANSIENT",
-    hint: "check the variable of the proxy, or name the store's host in NO_PROXY",
+    hint: "check the proxy variable, or add the store's host to NO_PROXY",
   },
-  PROXY_TRANSIENT: { code: "STORE_TRANSIENT", hint: "see what the proxy's log says" },
+  PROXY_TRANSIENT: { code: "STORE_TRANSIENT", hint: "check the log of the proxy" },
   PROXY_REFUSED: {
     code: "STORE_FAILED",
-    hint: "allow the store at the proxy, or name the store's host in NO_PROXY",
+    hint: "allow the store in the proxy, or add the store's host to NO_PROXY",
   },
   PROXY_CERTIFICATE: {
     code: "STORE_FAILED",
-    hint: "name the authority that signed the proxy's certificate in NODE_EXTRA_CA_CERTS",
+    hint: "set NODE_EXTRA_CA_CERTS to the CA that signed the proxy's certificate",
   },
   PROXY_CREDENTIALS: {
     code: "STORE_FAILED",
-    hint: "write them into the variable of the proxy, as http://USER:PASSWORD@HOST:PORT",
+    hint: "set the proxy variable to http://USER:PASSWORD@HOST:PORT",
   },
 };
 
@@ -67,7 +67,7 @@ const TRANSIENT = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
   "ERR_STREAM_DESTROYED",
   "ERR_SSL_WRONG_VERSION_NUMBER",
-  // An answer that is no HTTP.
+  // The response is not HTTP.
   "HPE_INVALID_CONSTANT",
   "HPE_INVALID_CONTENT_LENGTH",
   "HPE_INVALID_CHUNK_SIZE",

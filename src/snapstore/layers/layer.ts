@@ -1,6 +1,6 @@
 import type { SnapStore, StoreCapabilities } from "../store.js";
 
-/** A store around another one: what no layer changes. */
+/** Wraps a store. Base of the layers: it passes on what no layer changes. */
 export abstract class StoreLayer {
   protected readonly store: SnapStore;
 

@@ -15,13 +15,13 @@ import type {
 } from "../store.js";
 
 export interface StoreLimits {
-  /** Most calls in flight. A read is in flight until its last byte is consumed. */
+  /** Maximum of concurrent calls. A read counts until its last byte is consumed. */
   readonly calls: number;
-  /** Both directions together; no limit by default. */
+  /** Of both directions together; unlimited by default. */
   readonly bytesPerSecond?: number | undefined;
 }
 
-/** Limits the calls in flight and the bytes a second of a store. */
+/** Limits the concurrent calls and the bandwidth of a store. */
 export class LimitedStore extends StoreLayer implements SnapStore {
   readonly #calls: Budget;
   readonly #pace: Pace;
@@ -48,7 +48,6 @@ export class LimitedStore extends StoreLayer implements SnapStore {
           await upload.part(number, bytes, signal);
         }),
       complete: (facts, signal) => this.#limited(signal, () => upload.complete(facts, signal)),
-      // An abort does not wait for others to end.
       abort: () => upload.abort(),
     };
   }
@@ -97,7 +96,7 @@ export class LimitedStore extends StoreLayer implements SnapStore {
   }
 }
 
-/** A queue of transfers, each delayed until those before it have used up their time. */
+/** Delays each transfer until the transfers before it have used up their time. */
 class Pace {
   readonly #bytesPerSecond: number | undefined;
   readonly #clock: Clock;

@@ -28,25 +28,25 @@ export type StoreOperation =
 
 export interface OperationCounts {
   calls: number;
-  /** Ended calls by the `code` of their error. */
+  /** Failed calls by error code. */
   readonly errors: Record<string, number>;
-  /** Sent by calls that succeeded. */
+  /** Sent by successful calls. */
   bytesOut: number;
   /** Passed to readers. */
   bytesIn: number;
-  /** Spent in calls that have ended, for reads with the reader's own time. */
+  /** Total time of finished calls; that of a read includes the time of its consumer. */
   milliseconds: number;
 }
 
-/** By operation; numbers only grow. An operation that was never called has no entry. */
+/** By operation. The numbers only grow; an operation that was never called has no entry. */
 export type StoreCounts = Partial<Record<StoreOperation, OperationCounts>>;
 
-/** Counts the calls of a store, and knows how long none has succeeded. */
+/** Counts the calls of a store, and measures the time since the last success. */
 export class MeteredStore extends StoreLayer implements SnapStore {
   readonly counts: StoreCounts = {};
   readonly #now: () => number;
   #inFlight = 0;
-  /** When a call last succeeded, or started while no other was in flight. */
+  /** Time of the last success, or of the first call after an idle period. */
   #succeededAt = 0;
 
   /** @param now milliseconds */
@@ -55,7 +55,7 @@ export class MeteredStore extends StoreLayer implements SnapStore {
     this.#now = now;
   }
 
-  /** How long no call has succeeded while some are in flight, ms; 0 while none is. */
+  /** Time without a successful call, ms; 0 while no call is in flight. */
   get silentMs(): number {
     return this.#inFlight === 0 ? 0 : this.#now() - this.#succeededAt;
   }
@@ -75,7 +75,7 @@ export class MeteredStore extends StoreLayer implements SnapStore {
   }
 
   async *get(key: string, options?: GetOptions): AsyncGenerator<Uint8Array, void, void> {
-    const counts = this.#of("get");
+    const counts = this.#countsOf("get");
     const start = this.#begin(counts);
     let succeeded = false;
     try {
@@ -85,7 +85,7 @@ export class MeteredStore extends StoreLayer implements SnapStore {
       }
       succeeded = true;
     } catch (error) {
-      count(counts, error);
+      countError(counts, error);
       throw error;
     } finally {
       this.#end(counts, start, succeeded);
@@ -115,7 +115,7 @@ export class MeteredStore extends StoreLayer implements SnapStore {
   }
 
   async #counted<T>(operation: StoreOperation, work: () => Promise<T>, bytesOut = 0): Promise<T> {
-    const counts = this.#of(operation);
+    const counts = this.#countsOf(operation);
     const start = this.#begin(counts);
     let succeeded = false;
     try {
@@ -124,7 +124,7 @@ export class MeteredStore extends StoreLayer implements SnapStore {
       succeeded = true;
       return result;
     } catch (error) {
-      count(counts, error);
+      countError(counts, error);
       throw error;
     } finally {
       this.#end(counts, start, succeeded);
@@ -138,20 +138,20 @@ export class MeteredStore extends StoreLayer implements SnapStore {
     return now;
   }
 
-  #end(counts: OperationCounts, begun: number, succeeded: boolean): void {
+  #end(counts: OperationCounts, start: number, succeeded: boolean): void {
     const now = this.#now();
-    counts.milliseconds += now - begun;
+    counts.milliseconds += now - start;
     this.#inFlight--;
     if (succeeded) this.#succeededAt = now;
   }
 
-  #of(operation: StoreOperation): OperationCounts {
+  #countsOf(operation: StoreOperation): OperationCounts {
     this.counts[operation] ??= { calls: 0, errors: {}, bytesOut: 0, bytesIn: 0, milliseconds: 0 };
     return this.counts[operation];
   }
 }
 
-function count({ errors }: OperationCounts, error: unknown): void {
+function countError({ errors }: OperationCounts, error: unknown): void {
   const code = error instanceof BackupToolError ? error.code : "OTHER";
   errors[code] = (errors[code] ?? 0) + 1;
 }

@@ -1,10 +1,10 @@
 import type { StoreError } from "../errors.js";
 import type { FailedCall } from "./retry-policy.js";
 
-/** An older failure does not explain the present state of a store. */
+/** An older failure does not explain the current state of a store. */
 const RECENT_MS = 60_000;
 
-/** The last failure that was retried, for a caller that stops waiting before the retries end. */
+/** The last retried failure, for the error of a caller that stops waiting before the retries end. */
 export class RecentFailure {
   #last: { readonly error: StoreError; readonly until: number } | undefined;
 

@@ -2,9 +2,9 @@ import type { FailedTry, RetryAdvice, RetryPolicy } from "../../flow/retry.js";
 import { systemClock } from "../../flow/sleep.js";
 import { StoreError } from "../errors.js";
 
-/** How often and how long a call of a store is tried. */
+/** How often and for how long a call is retried. */
 export interface StoreRetryPolicy extends RetryPolicy<StoreError> {
-  /** Of one try, ms; of a read: between two pieces. */
+  /** Deadline of one attempt, ms; for a read, between two pieces. */
   readonly callMs: number;
 }
 
@@ -22,7 +22,7 @@ export const STORE_RETRIES: StoreRetryPolicy = {
   onRetry: () => {},
 };
 
-/** A store that throttles gets more time than one that was just unreachable. */
+/** Factor for the waits after STORE_THROTTLED. */
 const THROTTLED_FACTOR = 4;
 
 function adviseRetry(error: unknown): RetryAdvice<StoreError> | undefined {

@@ -4,12 +4,12 @@ import { deadlineError } from "../http/failure.js";
 import type { StoreRetryPolicy } from "./retry-policy.js";
 import type { GetOptions, SnapStore } from "../store.js";
 
-/** A read of so many bytes is passed on when it is complete, so it can simply be repeated. */
-const COLLECTED_BYTES = 1 << 20;
+/** Reads up to this size are buffered, and started again when they fail. */
+const BUFFERED_BYTES = 1 << 20;
 
 /**
- * Reads an object, and continues after the last byte when a read breaks off. A long read without a tag asks for the
- * object's tag first, so that all bytes are of the same object.
+ * Reads an object. When a read fails, the next one continues after the last received byte. A long read without a tag
+ * fetches the object's tag first, so that all bytes are of the same object.
  */
 export async function* retryingRead(
   store: SnapStore,
@@ -19,7 +19,7 @@ export async function* retryingRead(
 ): AsyncGenerator<Uint8Array, void, void> {
   const { length: wanted, offset = 0, signal: outer } = options;
   const attempts = new Attempts(policy, outer);
-  const short = wanted !== undefined && wanted <= COLLECTED_BYTES;
+  const short = wanted !== undefined && wanted <= BUFFERED_BYTES;
   const end = wanted === undefined ? undefined : offset + wanted;
   let { ifTag } = options;
   let tagKnown = short || ifTag !== undefined;
@@ -51,7 +51,7 @@ export async function* retryingRead(
       }
       return;
     } catch (error) {
-      // Every byte had arrived.
+      // All bytes had arrived.
       if (!short && at === end) return;
       failure = deadlineError(deadline, error, store.name);
     } finally {

@@ -1,10 +1,11 @@
 import { BackupToolError } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
+import { subjectOf } from "../key.js";
 
-/** What was being done: a refusal means something else to a reader than to a writer. */
+/** EACCES has different codes for a read and for a write. */
 export type LocalAction = "read" | "write";
 
-/** The StoreError for what the file system said. Errors of this program pass through. */
+/** Maps an error of the file system to a StoreError. Errors of this program pass through. */
 export function localFailure(
   error: unknown,
   context: { store: string; key: string; action: LocalAction },
@@ -13,24 +14,24 @@ export function localFailure(
   const { store, key, action } = context;
   const errno = errnoOf(error);
   const code = codeOf(errno, action);
-  return new StoreError(code, `${key === "" ? "" : `${key}: `}${WORDS[code] ?? errno}`, {
+  return new StoreError(code, `${subjectOf(key)}${MESSAGES[code] ?? errno}`, {
     store,
     cause: error,
     hint: code === "STORE_FULL" ? "make room or use another folder" : undefined,
   });
 }
 
-/** `ENOENT` and its like; empty for what is no error of the system. */
+/** The code of a system error, such as `ENOENT`; empty for other errors. */
 export function errnoOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-const WORDS: Partial<Record<StoreErrorCode, string>> = {
+const MESSAGES: Partial<Record<StoreErrorCode, string>> = {
   STORE_NOT_FOUND: "not found",
   STORE_EXISTS: "exists already",
   STORE_FULL: "no space left",
-  STORE_IMMUTABLE: "the folder is read-only, or may not be written by this user",
-  STORE_CREDENTIALS: "may not be read by this user",
+  STORE_IMMUTABLE: "the folder is read-only, or this user may not write to it",
+  STORE_CREDENTIALS: "this user may not read it",
 };
 
 function codeOf(errno: string, action: LocalAction): StoreErrorCode {
@@ -49,7 +50,7 @@ function codeOf(errno: string, action: LocalAction): StoreErrorCode {
     case "EACCES":
     case "EPERM":
       return action === "write" ? "STORE_IMMUTABLE" : "STORE_CREDENTIALS";
-    // What a network file system or a busy machine may get over.
+    // Temporary failures of a network file system or a busy machine.
     case "EIO":
     case "ESTALE":
     case "EAGAIN":

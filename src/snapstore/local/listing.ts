@@ -4,18 +4,18 @@ import { join } from "node:path";
 import { errnoOf } from "./failure.js";
 import { isUnfinished } from "./new-file.js";
 
-/** Something in a folder, by its key; that of a folder ends with a `/`. */
+/** A file or folder; the key of a folder ends with `/`. */
 export interface Entry {
   readonly key: string;
   readonly folder: boolean;
 }
 
-/** Names of one folder that are held at a time. */
+/** Names of one folder that are held in memory. */
 const BATCH = 1000;
 
 /**
- * The keys below `prefix` that come after `after`, in the order of their UTF-8 bytes, as object stores
- * list them. Holds a batch of names for each level of folders, however many there are.
+ * The keys below `prefix` after `after`, in the order of their UTF-8 bytes, as in object stores. Holds a batch of names
+ * for each level of folders, whatever their number.
  */
 export async function* walk(
   root: string,
@@ -26,11 +26,11 @@ export async function* walk(
   for await (const entry of entriesOf(root, prefix, after)) {
     if (!entry.folder) yield entry;
     else if (!shallow) yield* walk(root, entry.key, options);
-    else if (entry.key !== after && (await holdsObjects(root, entry.key))) yield entry;
+    else if (entry.key !== after && (await hasObjects(root, entry.key))) yield entry;
   }
 }
 
-/** What lies right in one folder and may hold keys after `after`, sorted. */
+/** The sorted entries of one folder, without those that cannot contain keys after `after`. */
 async function* entriesOf(root: string, prefix: string, after: string): AsyncGenerator<Entry> {
   let seen = "";
   for (;;) {
@@ -69,7 +69,7 @@ async function batchOf(
   return { entries, more };
 }
 
-/** Nothing when the folder is not there. */
+/** Empty if the folder does not exist. */
 export async function* namesIn(folder: string): AsyncGenerator<Dirent> {
   try {
     yield* await opendir(folder);
@@ -78,16 +78,16 @@ export async function* namesIn(folder: string): AsyncGenerator<Dirent> {
   }
 }
 
-/** A folder without objects is none to an object store. */
-async function holdsObjects(root: string, prefix: string): Promise<boolean> {
+/** Object stores do not list folders without objects. */
+async function hasObjects(root: string, prefix: string): Promise<boolean> {
   for await (const found of namesIn(join(root, prefix))) {
     if (found.isFile() && !isUnfinished(found.name)) return true;
-    if (found.isDirectory() && (await holdsObjects(root, `${prefix}${found.name}/`))) return true;
+    if (found.isDirectory() && (await hasObjects(root, `${prefix}${found.name}/`))) return true;
   }
   return false;
 }
 
-/** By UTF-8 bytes, without making them: only what UTF-16 writes as surrogates is out of order. */
+/** Compares UTF-8 bytes without encoding: only surrogates sort differently in UTF-16. */
 function compareKeys(a: string, b: string): number {
   const end = Math.min(a.length, b.length);
   for (let i = 0; i < end; i++) {

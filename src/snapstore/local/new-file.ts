@@ -4,16 +4,15 @@ import { dirname, join } from "node:path";
 import { syncFolder } from "../../files/sync-folder.js";
 import { errnoOf } from "./failure.js";
 
-/** Names of files that are still being written; no key may have such a segment. */
+/** Names of unfinished files, which no key may contain. */
 const UNFINISHED = /^\.part-[0-9a-f]{16}$/;
 
 export function isUnfinished(name: string): boolean {
   return UNFINISHED.test(name);
 }
 
-/** A file that is written beside its place under another name, and moved there when it is whole. */
+/** A file that is written under a temporary name in its folder, and renamed when it is complete. */
 export class NewFile {
-  /** Open for writing at any position. */
   readonly handle: FileHandle;
   readonly #temporary: string;
   readonly #path: string;
@@ -24,7 +23,7 @@ export class NewFile {
     this.#path = path;
   }
 
-  /** Makes the folders above it, too. */
+  /** Creates the parent folders too. */
   static async create(path: string): Promise<NewFile> {
     const temporary = join(dirname(path), `.part-${randomBytes(8).toString("hex")}`);
     for (let attempt = 0; ; attempt++) {
@@ -32,13 +31,13 @@ export class NewFile {
         await makeFolder(dirname(path));
         return new NewFile(await open(temporary, "wx", 0o600), temporary, path);
       } catch (error) {
-        // Whoever deletes the last object of a folder removes the folder, perhaps just now.
+        // A concurrent deletion of the last object in the folder removes the folder.
         if (errnoOf(error) !== "ENOENT" || attempt === 9) throw error;
       }
     }
   }
 
-  /** Makes it appear, on the disk and not in its cache alone. With `ifAbsent` throws EEXIST. */
+  /** Makes the file appear, synced to disk. With `ifAbsent` throws EEXIST. */
   async commit(ifAbsent: boolean): Promise<void> {
     await this.handle.sync();
     if (ifAbsent) await linkOrRename(this.#temporary, this.#path);
@@ -47,31 +46,30 @@ export class NewFile {
     await syncFolder(dirname(this.#path));
   }
 
-  /** Removes what there is of it. */
   async discard(): Promise<void> {
     await this.handle.close();
     await rm(this.#temporary, { force: true });
   }
 }
 
-/** What a file system answers that has no hard links. */
+/** Errors of a file system without hard links. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
-/** link() fails when the name is taken, rename() does not. */
+/** link() fails if the name exists, rename() does not. */
 async function linkOrRename(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
     if (!NO_LINKS.includes(errnoOf(error))) throw error;
-    await refuseExisting(to);
+    await rejectExisting(to);
     await rename(from, to);
     return;
   }
   await rm(from, { force: true });
 }
 
-/** Throws EEXIST when something stands at `path`. */
-export async function refuseExisting(path: string): Promise<void> {
+/** Throws EEXIST if `path` exists. */
+export async function rejectExisting(path: string): Promise<void> {
   try {
     await lstat(path);
   } catch (error) {
@@ -81,7 +79,7 @@ export async function refuseExisting(path: string): Promise<void> {
   throw Object.assign(new Error(`EEXIST: ${path}`), { code: "EEXIST" });
 }
 
-/** Not mkdir's own `recursive`: on a read-only file system Node's says that nothing is there. */
+/** Unlike `recursive` of Node's mkdir, it reports a read-only file system as such, not as ENOENT. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -91,6 +89,6 @@ async function makeFolder(folder: string): Promise<void> {
     await makeFolder(dirname(folder));
     return await makeFolder(folder);
   }
-  // A new name is on the disk once the folder that holds it is.
+  // A new name is on disk once its folder is synced.
   await syncFolder(dirname(folder));
 }

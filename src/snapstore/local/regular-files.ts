@@ -4,15 +4,14 @@ import { dirname, join, relative } from "node:path";
 import { StoreError } from "../errors.js";
 import { errnoOf } from "./failure.js";
 
-/** For messages. */
 interface Where {
   readonly store: string;
   readonly key: string;
 }
 
 /**
- * Opens a file for reading. Never waits: opening a pipe would, for ever. Throws STORE_NOT_FOUND for what
- * is not a regular file, a symbolic link among them.
+ * Opens a file for reading. Throws STORE_NOT_FOUND unless it is a regular file; O_NONBLOCK is for pipes, whose open
+ * would block.
  */
 export async function openRegular(path: string, where: Where): Promise<FileHandle> {
   const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
@@ -20,7 +19,7 @@ export async function openRegular(path: string, where: Where): Promise<FileHandl
   try {
     file = await open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
   } catch (error) {
-    // A link, and a socket.
+    // A symbolic link or a socket.
     if (["ELOOP", "ENXIO"].includes(errnoOf(error))) throw notRegular(where, error);
     throw error;
   }
@@ -38,8 +37,8 @@ function notRegular({ store, key }: Where, cause?: unknown): StoreError {
 }
 
 /**
- * Whether no folder between `root` and `path` is a symbolic link, so that the file is below the root where
- * its key says. The root itself may be a link. True where the folders do not exist.
+ * Whether no folder between `root` and `path` is a symbolic link. The root itself may be one. True if the folders do
+ * not exist.
  */
 export async function isBelowRoot(root: string, path: string): Promise<boolean> {
   const folder = dirname(path);
@@ -47,7 +46,7 @@ export async function isBelowRoot(root: string, path: string): Promise<boolean> 
     return (await realpath(folder)) === join(await realpath(root), relative(root, folder));
   } catch (error) {
     switch (errnoOf(error)) {
-      // The folder, or what a link refers to, does not exist.
+      // The folder, or the target of a link, does not exist.
       case "ENOENT":
       case "ENOTDIR":
         if (folder.length <= root.length) return true;
@@ -67,8 +66,8 @@ async function isLink(path: string): Promise<boolean> {
   );
 }
 
-/** Throws STORE_FAILED where {@link isBelowRoot} is false. */
-export async function requireBelowRoot(
+/** Throws STORE_FAILED if {@link isBelowRoot} is false. */
+export async function checkBelowRoot(
   root: string,
   path: string,
   { store, key }: Where,

@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf } from "./failure.js";
 
-/** Room in the file system that a path is in, or would be: bytes that this user may take, and all. */
+/** Space of the file system of a path, which need not exist: bytes available to this user, and in total. */
 export async function spaceAt(path: string): Promise<{ freeBytes: number; totalBytes: number }> {
   for (let at = path; ; at = dirname(at)) {
     try {

@@ -7,7 +7,7 @@ import { errnoOf } from "./failure.js";
 import { namesIn } from "./listing.js";
 import { isUnfinished } from "./new-file.js";
 
-/** Removes unfinished files that were last written before `olderThan`. Returns how many there were. */
+/** Removes unfinished files that were last written before `olderThan`. Returns their number. */
 export async function removeStale(
   root: string,
   prefix: string,
@@ -25,7 +25,7 @@ export async function removeStale(
     } else if (
       isUnfinished(found.name) &&
       isAbortable(key, options) &&
-      (await olderAt(path, olderThan))
+      (await isOlder(path, olderThan))
     ) {
       await rm(path, { force: true });
       removed++;
@@ -34,8 +34,8 @@ export async function removeStale(
   return removed;
 }
 
-/** Of a link itself, not of what it refers to. */
-async function olderAt(path: string, olderThan: Date): Promise<boolean> {
+/** Does not follow links. */
+async function isOlder(path: string, olderThan: Date): Promise<boolean> {
   try {
     return (await lstat(path)).mtime < olderThan;
   } catch (error) {

@@ -1,15 +1,15 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, rmdir, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { type BackupToolError, throwIfAborted } from "../../errors.js";
+import { throwIfAborted } from "../../errors.js";
 import { syncFolder } from "../../files/sync-folder.js";
 import type { LocalConfig } from "../config.js";
 import { StoreError } from "../errors.js";
 import { checkKey, checkPrefix } from "../key.js";
 import { errnoOf, type LocalAction, localFailure } from "./failure.js";
 import { walk } from "./listing.js";
-import { isUnfinished, NewFile, refuseExisting } from "./new-file.js";
-import { isBelowRoot, openRegular, requireBelowRoot } from "./regular-files.js";
+import { isUnfinished, NewFile, rejectExisting } from "./new-file.js";
+import { isBelowRoot, openRegular, checkBelowRoot } from "./regular-files.js";
 import { spaceAt } from "./space.js";
 import { removeStale } from "./stale.js";
 import { LocalUpload } from "./upload.js";
@@ -30,7 +30,7 @@ import type {
 const READ_BYTES = 1 << 20;
 const PAGE = 1000;
 
-/** A folder. Keys are paths below it; what is still being written has names of its own. */
+/** A folder. Keys are paths below it; unfinished files have temporary names. */
 export class LocalStore implements SnapStore {
   readonly name: string;
   readonly place: string;
@@ -52,10 +52,8 @@ export class LocalStore implements SnapStore {
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     const path = this.#pathOf(key);
     throwIfAborted(options.signal);
-    await this.#doing("write", key, async () => {
-      await this.#requireBelowRoot(path, key);
-      if (options.ifAbsent) await refuseExisting(path);
-      const file = await NewFile.create(path);
+    await this.#run("write", key, async () => {
+      const file = await this.#newFile(path, key, options);
       try {
         await file.handle.writeFile(bytes);
         throwIfAborted(options.signal);
@@ -70,10 +68,8 @@ export class LocalStore implements SnapStore {
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
     const path = this.#pathOf(key);
     throwIfAborted(options.signal);
-    return await this.#doing("write", key, async () => {
-      await this.#requireBelowRoot(path, key);
-      if (options.ifAbsent) await refuseExisting(path);
-      const file = await NewFile.create(path);
+    return await this.#run("write", key, async () => {
+      const file = await this.#newFile(path, key, options);
       return new LocalUpload(file, { ...options, store: this.name, key });
     });
   }
@@ -81,8 +77,8 @@ export class LocalStore implements SnapStore {
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const path = this.#pathOf(key);
     throwIfAborted(options.signal);
-    const file = await this.#doing("read", key, async () => {
-      await this.#requireBelowRoot(path, key);
+    const file = await this.#run("read", key, async () => {
+      await this.#checkBelowRoot(path, key);
       return await openRegular(path, { store: this.name, key });
     });
     try {
@@ -96,7 +92,7 @@ export class LocalStore implements SnapStore {
       for (let at = start; at < end; ) {
         throwIfAborted(options.signal);
         const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
-        const length = await this.#doing("read", key, async () => {
+        const length = await this.#run("read", key, async () => {
           return (await file.read(buffer, 0, buffer.length, at)).bytesRead;
         });
         if (length === 0) {
@@ -113,7 +109,7 @@ export class LocalStore implements SnapStore {
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     const path = this.#pathOf(key);
     throwIfAborted(signal);
-    return await this.#doing("read", key, async () =>
+    return await this.#run("read", key, async () =>
       (await isBelowRoot(this.#root, path)) ? await statObject(path, key) : undefined,
     );
   }
@@ -125,8 +121,8 @@ export class LocalStore implements SnapStore {
     const objects: StoredObject[] = [];
     const folders: string[] = [];
     let last = cursor;
-    return await this.#doing("read", prefix, async () => {
-      if (!(await this.#isOwnFolder(prefix))) return { objects, folders };
+    return await this.#run("read", prefix, async () => {
+      if (!(await this.#isBelowRoot(prefix))) return { objects, folders };
       for await (const { key, folder } of walk(this.#root, prefix, { after: cursor, shallow })) {
         throwIfAborted(signal);
         if (objects.length + folders.length === limit) return { objects, folders, next: last };
@@ -146,8 +142,8 @@ export class LocalStore implements SnapStore {
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     const path = this.#pathOf(key);
     throwIfAborted(signal);
-    await this.#doing("write", key, async () => {
-      await this.#requireBelowRoot(path, key);
+    await this.#run("write", key, async () => {
+      await this.#checkBelowRoot(path, key);
       try {
         await unlink(path);
         await syncFolder(dirname(path));
@@ -164,8 +160,8 @@ export class LocalStore implements SnapStore {
     options: StaleOptions = {},
   ): Promise<number> {
     checkPrefix(this.name, prefix);
-    return await this.#doing("write", prefix, async () =>
-      (await this.#isOwnFolder(prefix))
+    return await this.#run("write", prefix, async () =>
+      (await this.#isBelowRoot(prefix))
         ? await removeStale(this.#root, prefix, olderThan, options)
         : 0,
     );
@@ -173,12 +169,12 @@ export class LocalStore implements SnapStore {
 
   async describe(signal?: AbortSignal): Promise<StoreFacts> {
     throwIfAborted(signal);
-    return { space: await this.#doing("read", "", () => spaceAt(this.#root)) };
+    return { space: await this.#run("read", "", () => spaceAt(this.#root)) };
   }
 
   async close(): Promise<void> {}
 
-  /** A folder goes with its last object, or listings would grow by what is no more. */
+  /** Empty folders would make listings slower. */
   async #removeEmptyFolders(folder: string): Promise<void> {
     for (let at = folder; at.length > this.#root.length; at = dirname(at)) {
       try {
@@ -189,35 +185,37 @@ export class LocalStore implements SnapStore {
     }
   }
 
-  /** Whether the folder of a prefix is below the root and no link. */
-  async #isOwnFolder(prefix: string): Promise<boolean> {
+  /** Whether no folder of the prefix is a symbolic link. */
+  async #isBelowRoot(prefix: string): Promise<boolean> {
     return await isBelowRoot(this.#root, join(this.#root, prefix, "file"));
   }
 
-  async #requireBelowRoot(path: string, key: string): Promise<void> {
-    await requireBelowRoot(this.#root, path, { store: this.name, key });
+  async #newFile(path: string, key: string, { ifAbsent }: PutOptions): Promise<NewFile> {
+    await this.#checkBelowRoot(path, key);
+    if (ifAbsent) await rejectExisting(path);
+    return await NewFile.create(path);
+  }
+
+  async #checkBelowRoot(path: string, key: string): Promise<void> {
+    await checkBelowRoot(this.#root, path, { store: this.name, key });
   }
 
   #pathOf(key: string): string {
     checkKey(this.name, key);
     if (key.split("/").some(isUnfinished)) {
-      throw new StoreError("STORE_FAILED", `${key}: such names are for unfinished files`, {
+      throw new StoreError("STORE_FAILED", `${key}: this name is reserved for unfinished files`, {
         store: this.name,
       });
     }
     return join(this.#root, key);
   }
 
-  async #doing<T>(action: LocalAction, key: string, work: () => Promise<T>): Promise<T> {
+  async #run<T>(action: LocalAction, key: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw this.#failure(error, action, key);
+      throw localFailure(error, { store: this.name, key, action });
     }
-  }
-
-  #failure(error: unknown, action: LocalAction, key: string): BackupToolError {
-    return localFailure(error, { store: this.name, key, action });
   }
 }
 
@@ -232,7 +230,7 @@ async function statObject(path: string, key: string): Promise<StoredObject | und
   }
 }
 
-/** A file that is put anew is another file. */
+/** A file that is written again has another inode. */
 function tagOf(stats: BigIntStats): string {
   return `${stats.ino.toString(36)}-${stats.mtimeNs.toString(36)}-${stats.size.toString(36)}`;
 }

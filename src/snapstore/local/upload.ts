@@ -3,10 +3,10 @@ import type { UploadFacts } from "../store.js";
 import { errnoOf, localFailure } from "./failure.js";
 import type { NewFile } from "./new-file.js";
 
-/** After these, parts that were written before may be lost too. */
-const LOSSES = ["EIO", "ESTALE", "ETIMEDOUT"];
+/** Errors after which earlier parts may be lost too. */
+const DATA_LOSS = ["EIO", "ESTALE", "ETIMEDOUT"];
 
-/** Parts are written at their place in the file, in any order. */
+/** Writes parts at their position in the file, in any order. */
 export class LocalUpload extends PartedUpload<void> {
   readonly #file: NewFile;
   readonly #store: string;
@@ -26,8 +26,8 @@ export class LocalUpload extends PartedUpload<void> {
         at += bytesWritten;
       }
     } catch (error) {
-      // Closed by an abort meanwhile.
-      if (errnoOf(error) === "EBADF") this.requireOpen();
+      // A concurrent abort has closed the file.
+      if (errnoOf(error) === "EBADF") this.checkOpen();
       throw this.#failureOf(error);
     }
   }
@@ -46,15 +46,15 @@ export class LocalUpload extends PartedUpload<void> {
   }
 
   /**
-   * Linux reports once that it could not write data, and takes it for written from then on: another try, or another
-   * fsync, would find nothing wrong.
+   * Linux reports a failed write-back once, and treats the data as written from then on: another write or fsync would
+   * succeed.
    */
   #failureOf(error: unknown): Error {
     const errno = errnoOf(error);
-    if (!LOSSES.includes(errno)) {
+    if (!DATA_LOSS.includes(errno)) {
       return localFailure(error, { store: this.#store, key: this.key, action: "write" });
     }
-    const what = `the disk lost what was written (${errno})`;
+    const what = `the disk lost written data (${errno})`;
     return this.break(this.failure(what, "STORE_FAILED", error));
   }
 }

@@ -4,8 +4,8 @@ import type { SnapStore } from "../store.js";
 const MIB = 1 << 20;
 
 /**
- * Bytes of each part: those asked for, unless the store wants larger ones, or so many of them would
- * not hold `expectedBytes`. Throws STORE_FAILED when the store cannot hold as much in one object.
+ * Bytes of each part: `partBytes`, or more where the minimum of the store, or its maximum number of parts for
+ * `expectedBytes`, requires it. Throws STORE_FAILED if the store cannot hold `expectedBytes` in one object.
  */
 export function partSize(
   store: SnapStore,
@@ -16,6 +16,6 @@ export function partSize(
   const needed = Math.ceil(expectedBytes / maxParts / MIB) * MIB;
   const size = Math.min(Math.max(partBytes, minPartBytes, needed), maxPartBytes);
   if (size * maxParts >= expectedBytes) return size;
-  const message = `cannot hold ${expectedBytes} bytes in one object`;
+  const message = `an object cannot hold ${expectedBytes} bytes`;
   throw new StoreError("STORE_FAILED", message, { store: store.name });
 }

@@ -1,9 +1,9 @@
 import { RefCounted } from "../../flow/ref-counted.js";
 
-/** Digests of bytes that go to several stores, by the view that all of them are given. */
+/** Digests of parts that are sent to several stores, by the view that all stores receive. */
 const shared = new WeakMap<Uint8Array, Promise<string> | undefined>();
 
-/** What `digest` makes of the bytes; of a {@link Part} only once, whoever asks. */
+/** The digest of the bytes. That of a {@link Part} is computed once. */
 export function digestOnce(
   bytes: Uint8Array,
   digest: (bytes: Uint8Array) => Promise<string>,
@@ -17,7 +17,7 @@ export function digestOnce(
   return found;
 }
 
-/** Bytes of one part, untouched until every holder has let it go. */
+/** Bytes of one part, which are not reused before every holder has released it. */
 export class Part extends RefCounted {
   readonly bytes: Uint8Array;
 
@@ -28,7 +28,7 @@ export class Part extends RefCounted {
   }
 }
 
-/** Memory of parts, used again, also by several files. */
+/** Buffers of parts, reused across files. */
 export class PartMemory {
   readonly #free: Buffer[] = [];
 
@@ -42,7 +42,7 @@ export class PartMemory {
   }
 }
 
-/** Cuts what is written into parts of one size. */
+/** Splits a stream into parts of equal size. */
 export class PartSplitter {
   readonly #partBytes: number;
   readonly #memory: PartMemory;
@@ -54,7 +54,7 @@ export class PartSplitter {
     this.#memory = memory;
   }
 
-  /** Copies the bytes; gives each part that is full once more comes after it: the last may be the only one. */
+  /** Copies the bytes. Yields a full part only once more bytes follow, so that `last` always has the end. */
   *write(bytes: Uint8Array): Generator<Part, void, void> {
     for (let at = 0; at < bytes.length; ) {
       if (this.#filled === this.#partBytes) yield this.last();
@@ -66,7 +66,7 @@ export class PartSplitter {
     }
   }
 
-  /** What is left; may be empty. */
+  /** The last part; may be empty. */
   last(): Part {
     const buffer = this.#buffer;
     const bytes = buffer?.subarray(0, this.#filled) ?? new Uint8Array(0);

@@ -8,17 +8,17 @@ export interface PartedUploadOptions extends UploadOptions {
 }
 
 /**
- * The part of {@link StoreUpload}'s contract that is the same in every provider: its states, which parts have arrived,
- * repeated calls. A provider begins its upload, and then sends, joins and discards parts.
+ * The part of {@link StoreUpload}'s contract that all providers share: states, sent parts, repeated calls. A provider
+ * starts its upload, and sends, joins and discards parts.
  *
- * @typeParam R what the provider needs to know of a sent part to join it
+ * @typeParam R receipt of a sent part, which the provider needs to join it
  */
 export abstract class PartedUpload<R> implements StoreUpload {
   protected readonly key: string;
   protected readonly partBytes: number;
   protected readonly ifAbsent: boolean;
   readonly #store: string;
-  /** Whether the provider takes parts one after the other alone. */
+  /** Whether parts must be sent one at a time, in order. */
   readonly #inOrder: boolean;
   readonly #sent = new Map<number, { readonly length: number; readonly receipt: R }>();
   #state: "open" | "complete" | "aborted" = "open";
@@ -35,30 +35,30 @@ export abstract class PartedUpload<R> implements StoreUpload {
     this.#inOrder = order === "in-order";
   }
 
-  /** Sends a part, of `partBytes` or less, and has the store check its bytes. */
+  /** Sends a part of at most `partBytes`. The store verifies its bytes. */
   protected abstract sendPart(
     number: number,
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<R>;
 
-  /** Makes the object appear. All parts are sent; an earlier call may have succeeded and its answer been lost. */
+  /** Makes the object appear once all parts are sent. An earlier call may have succeeded and its response been lost. */
   protected abstract joinParts(
     receipts: readonly R[],
     facts: UploadFacts,
     signal: AbortSignal | undefined,
   ): Promise<void>;
 
-  /** Removes what was sent. It may fail: what is left is aborted with the stale uploads. */
+  /** Removes the parts. It may fail: what is left is removed by `abortStaleUploads`. */
   protected abstract discardParts(): Promise<void>;
 
   async part(number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal);
-    this.requireOpen();
+    this.checkOpen();
     if (this.#inOrder && number < this.#sent.size) return;
     const gap = this.#inOrder && (number > this.#sent.size || this.#isShort(number - 1));
     if (gap || bytes.length > this.partBytes) {
-      throw this.failure(`part ${number} is out of turn, or too long`);
+      throw this.failure(`part ${number} is out of order or too long`);
     }
     const receipt = await this.sendPart(number, bytes, signal);
     this.#sent.set(number, { length: bytes.length, receipt });
@@ -67,7 +67,7 @@ export abstract class PartedUpload<R> implements StoreUpload {
   async complete(facts: UploadFacts, signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     if (this.#state === "complete") return;
-    this.requireOpen();
+    this.checkOpen();
     await this.joinParts(this.#receipts(facts), facts, signal);
     this.#state = "complete";
   }
@@ -78,18 +78,17 @@ export abstract class PartedUpload<R> implements StoreUpload {
     await this.discardParts().catch(() => {});
   }
 
-  /** How many parts have arrived. */
   protected get sentParts(): number {
     return this.#sent.size;
   }
 
   /** Throws once the upload is complete, aborted or broken. */
-  protected requireOpen(): void {
-    if (this.#state !== "open") throw this.failure("the upload is over");
+  protected checkOpen(): void {
+    if (this.#state !== "open") throw this.failure("the upload has ended");
     if (this.#broken !== undefined) throw this.#broken;
   }
 
-  /** Makes every further call but `abort` throw `error`: the upload must begin anew. */
+  /** Makes every further call but `abort` throw `error`: the upload must start again. */
   protected break(error: StoreError): StoreError {
     this.#broken ??= error;
     return this.#broken;
@@ -114,10 +113,12 @@ export abstract class PartedUpload<R> implements StoreUpload {
     for (let number = 0; number < parts; number++) {
       const part = this.#sent.get(number);
       const length = Math.min(this.partBytes, size - number * this.partBytes);
-      if (part?.length !== length) throw this.failure(`part ${number} is missing or not whole`);
+      if (part?.length !== length) throw this.failure(`part ${number} is missing or incomplete`);
       receipts.push(part.receipt);
     }
-    if (size > parts * this.partBytes) throw this.failure("parts are missing");
+    if (size > parts * this.partBytes || parts !== this.#sent.size) {
+      throw this.failure("the parts do not make the object");
+    }
     return receipts;
   }
 }

@@ -1,37 +1,37 @@
 import { setMaxListeners } from "node:events";
-import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { InterruptedError } from "../../errors.js";
 import { CallWindow } from "../../flow/call-window.js";
 import { StoreError } from "../errors.js";
 import { type Part, PartSplitter } from "./part.js";
 import { partSize } from "./part-size.js";
 import type { SnapStore, StoreUpload, UploadOptions } from "../store.js";
 
-export const PART_BYTES = 5 << 20;
-export const PARALLEL_PARTS = 5;
+const PART_BYTES = 5 << 20;
+const PARALLEL_PARTS = 5;
 
 export interface PartWriterOptions {
-  /** Bytes of a part, at least; {@link PART_BYTES} unless told. */
+  /** Minimum size of a part, bytes; default: {@link PART_BYTES}. */
   readonly partBytes?: number | undefined;
-  /** Parts on their way at once; {@link PARALLEL_PARTS} unless told. */
+  /** Parts in flight; default: {@link PARALLEL_PARTS}. */
   readonly parallel?: number | undefined;
-  /** So many bytes or fewer will come; parts are made large enough for them. */
+  /** Upper bound of the size of the object, by which the parts are made large enough. */
   readonly expectedBytes?: number | undefined;
   readonly ifAbsent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Nothing is sent before it resolves; where it rejects, the object fails by that. */
+  /** Nothing is sent before it resolves. If it rejects, the upload fails with that error. */
   readonly ready?: Promise<void> | undefined;
 }
 
 /**
- * An object that is sent part by part, all of one size; a single part is put in one call. One call of `send` or
- * `finish` at a time. After a failure every call throws it; `abort` cleans up.
+ * Sends an object in parts of equal size; a single part is stored with `put`. Calls of `send` and `finish` must not
+ * overlap. After a failure every call throws it; `abort` cleans up.
  */
 export class PartSender {
   readonly #store: SnapStore;
   readonly #key: string;
   readonly #options: PartWriterOptions;
   readonly #partBytes: number;
-  /** Ends the other parts once one has failed. */
+  /** Aborted with the first failure. */
   readonly #stop = new AbortController();
   readonly #inFlight: CallWindow;
   #parts = 0;
@@ -51,7 +51,7 @@ export class PartSender {
     this.#options = options;
     this.#partBytes = partBytes;
     this.#inFlight = new CallWindow(store.capabilities.parallelParts ? parallel : 1);
-    // Each part in flight listens to it.
+    // Each part in flight adds a listener.
     setMaxListeners(0, this.#stop.signal);
     if (signal?.aborted) this.#interrupt();
     signal?.addEventListener("abort", this.#interrupt, { once: true });
@@ -62,7 +62,7 @@ export class PartSender {
     this.#inFlight.throwFailure();
   }
 
-  /** Takes the part over; resolves once it is in flight, for which there must be room. */
+  /** Takes ownership of the part. Waits for room, and resolves once the part is in flight. */
   async send(part: Part): Promise<void> {
     try {
       await this.#begin(part);
@@ -94,7 +94,7 @@ export class PartSender {
     return this.#size;
   }
 
-  /** Abandons the object; nothing of it stays. Never throws. */
+  /** Abandons the object and removes its parts. Never throws. */
   async abort(): Promise<void> {
     this.#fail(new InterruptedError());
     await this.#inFlight.settled();
@@ -152,7 +152,7 @@ export class PartSender {
   readonly #interrupt = () => this.#fail(new InterruptedError());
 }
 
-/** An object that is written piece by piece and sent part by part; beside those on their way, one fills. */
+/** Writes an object in pieces of any size. Beside the parts in flight it holds one that is being filled. */
 export class PartWriter {
   readonly #splitter: PartSplitter;
   readonly #sender: PartSender;
@@ -170,31 +170,13 @@ export class PartWriter {
     for (const part of this.#splitter.write(bytes)) await this.#sender.send(part);
   }
 
-  /** Sends what is left and makes the object appear. Returns its size in bytes. */
+  /** Sends the last part and makes the object appear. Returns its size in bytes. */
   async finish(facts: { sha256: string }): Promise<number> {
     return await this.#sender.finish(this.#splitter.last(), facts);
   }
 
-  /** Gives the object up; nothing of it stays. Never throws. */
+  /** Abandons the object and removes its parts. Never throws. */
   async abort(): Promise<void> {
     await this.#sender.abort();
-  }
-}
-
-/** Uploads a stream of pieces of any size. The digest is asked for at its end. Returns its bytes. */
-export async function uploadStream(
-  store: SnapStore,
-  key: string,
-  source: AsyncIterable<Uint8Array>,
-  options: PartWriterOptions & { readonly sha256: () => string },
-): Promise<number> {
-  const writer = new PartWriter(store, key, options);
-  try {
-    throwIfAborted(options.signal);
-    for await (const piece of source) await writer.write(piece);
-    return await writer.finish({ sha256: options.sha256() });
-  } catch (error) {
-    await writer.abort();
-    throw error;
   }
 }

@@ -5,7 +5,14 @@ import { SecureProxyAgent } from "./secure-proxy-agent.js";
 import { bareHost, type WebProxy, ProxySettings } from "./settings.js";
 import { TunnelAgent } from "./tunnel-agent.js";
 
-/** Where a plain HTTP call goes instead of its server (absolute form, RFC 9112 3.2.2). */
+/**
+ * Options of an agent that keeps connections open for the next call. An idle connection is closed after `timeout` ms,
+ * long before a firewall or a load balancer silently drops it: a call on a dropped connection would wait for its whole
+ * deadline.
+ */
+export const KEPT_CONNECTIONS = { keepAlive: true, timeout: 15_000 } as const;
+
+/** How a plain HTTP request is sent to a proxy (absolute form, RFC 9112 3.2.2). */
 export interface Forwarding {
   readonly proxy: WebProxy;
   readonly agent: HttpAgent;
@@ -13,20 +20,20 @@ export interface Forwarding {
   /** Without the brackets of an IPv6 address. */
   readonly hostname: string;
   readonly port: number;
-  /** Goes before the path. */
+  /** Prefix of the path. */
   readonly origin: string;
-  /** Beside the call's own. */
+  /** Added to those of the request. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The connections of one client, directly or through the proxies that variables name. */
+/** The agents of one client, with the proxies of the environment. */
 export class ProxyAgents {
   readonly #proxies: ProxySettings;
-  /** Of plain HTTP calls that {@link forwarding} leaves alone. */
+  /** For plain HTTP, except for a proxy that speaks TLS. */
   readonly http: HttpAgent;
-  /** Of all HTTPS calls. */
+  /** For HTTPS. */
   readonly https: TunnelAgent;
-  /** Of plain HTTP calls to a proxy that speaks TLS: with the machine's authorities, not the store's. */
+  /** For plain HTTP through a proxy that speaks TLS. It uses the CAs of the machine, not those of the store. */
   readonly secureProxy: HttpsAgent;
 
   constructor(
@@ -36,23 +43,23 @@ export class ProxyAgents {
   ) {
     this.#proxies = proxies;
     this.http = new HttpAgent(connections);
-    // Before the client's own deadline, whose error does not name the proxy.
+    // Shorter than the client's own deadline, whose error does not name the proxy.
     const connectMs = options.connectMs * 0.9;
     this.https = new TunnelAgent({ ...connections, ...options.tls }, proxies, connectMs);
     this.secureProxy = new SecureProxyAgent(connections);
   }
 
   /**
-   * Undefined where the call is made as it is: also every HTTPS call, whose agent makes a tunnel.
+   * Undefined for a direct request, and for HTTPS, whose agent opens a tunnel.
    *
-   * @throws UsageError when the variable for the URL does not hold the URL of an HTTP proxy
+   * @throws UsageError if the variable for the URL is not the URL of an HTTP proxy
    */
   forwarding(url: URL): Forwarding | undefined {
     const proxy = this.#proxies.of(url);
     if (proxy === undefined || url.protocol === "https:") return undefined;
+    const { authorization } = proxy;
     const { protocol, port } = proxy.url;
     const secure = protocol === "https:";
-    const { authorization } = proxy;
     return {
       proxy,
       agent: secure ? this.secureProxy : this.http,

@@ -1,20 +1,20 @@
 import { networkFailure } from "../http/network-failure.js";
 import type { WebProxy } from "./settings.js";
 
-/** Kept by libraries that put an error of their own in its place, as the message is. */
+/** Libraries that wrap the error in one of their own keep its code and message. */
 export type ProxyFailureCode =
-  /** It cannot be connected to, or gives no answer. */
+  /** Cannot connect to the proxy, or it does not respond. */
   | "PROXY_UNREACHABLE"
-  /** It answers that it cannot connect now. */
+  /** The proxy cannot connect at the moment. */
   | "PROXY_TRANSIENT"
-  /** Another try would end the same way. */
+  /** The proxy rejects the request. */
   | "PROXY_REFUSED"
-  /** It speaks TLS, with a certificate that will not do. */
+  /** The certificate of the proxy is invalid. */
   | "PROXY_CERTIFICATE"
-  /** It asks for a user and a password, or for others. */
+  /** The proxy requires user and password, or rejects them. */
   | "PROXY_CREDENTIALS";
 
-/** A proxy did not pass a call on. The message names the proxy and its variable. */
+/** A request that failed at a proxy. The message names the proxy and its variable. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
   readonly code: ProxyFailureCode;
@@ -25,22 +25,22 @@ export class ProxyError extends Error {
   }
 }
 
-/** Whether it is a ProxyError, or a library's error in its place. */
-export function isOfProxy(error: unknown): boolean {
+/** Whether the error is a ProxyError, or wraps one. */
+export function isProxyError(error: unknown): boolean {
   return error instanceof Error && "code" in error && /^PROXY_/.test(String(error.code));
 }
 
-/** The proxy cannot be connected to. */
+/** The error for a connection to the proxy that failed. */
 export function unreachable(proxy: WebProxy, error: Error): ProxyError {
   const failure = networkFailure(error);
   const code = failure?.code === "STORE_FAILED" ? "PROXY_CERTIFICATE" : "PROXY_UNREACHABLE";
   return new ProxyError(code, `the proxy ${proxy.name} cannot be reached: ${error.message}`, error);
 }
 
-/** The proxy does not pass a call on to `target`. */
-export function refused(proxy: WebProxy, status: number, target: string): ProxyError {
+/** The error for an error status of the proxy, instead of a connection to `target`. */
+export function rejectedByProxy(proxy: WebProxy, status: number, target: string): ProxyError {
   if (status === 407) {
-    const message = `the proxy ${proxy.name} rejects its user and password, or asks for them (407)`;
+    const message = `the proxy ${proxy.name} requires a user and password, or rejects them (407)`;
     return new ProxyError("PROXY_CREDENTIALS", message);
   }
   const transient = status >= 500 || status === 408 || status === 429;
@@ -48,16 +48,13 @@ export function refused(proxy: WebProxy, status: number, target: string): ProxyE
   return new ProxyError(transient ? "PROXY_TRANSIENT" : "PROXY_REFUSED", message);
 }
 
-/** The error of a plain HTTP call that went to the proxy itself. */
+/** The error of a plain HTTP request that was sent to the proxy. */
 export function forwardingError(proxy: WebProxy, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof ProxyError) return error;
-  if (networkFailure(error) === undefined) return error;
+  const failure = networkFailure(error);
+  if (failure === undefined) return error;
   const connecting = "syscall" in error && /^(connect|getaddrinfo)$/.test(String(error.syscall));
-  if (connecting || networkFailure(error)?.code === "STORE_FAILED")
-    return unreachable(proxy, error);
-  return new ProxyError(
-    "PROXY_UNREACHABLE",
-    `through the proxy ${proxy.name}: ${error.message}`,
-    error,
-  );
+  if (connecting || failure.code === "STORE_FAILED") return unreachable(proxy, error);
+  const message = `through the proxy ${proxy.name}: ${error.message}`;
+  return new ProxyError("PROXY_UNREACHABLE", message, error);
 }

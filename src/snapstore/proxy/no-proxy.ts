@@ -2,16 +2,16 @@ import { BlockList, isIP } from "node:net";
 import { domainToASCII } from "node:url";
 
 /**
- * Which hosts the value of NO_PROXY excludes, by the rules of Go's httpproxy, so that rclone decides the same:
- * `*` all; a name itself and every name below it; `.name` and `*.name` the names below it alone; an address; a
- * network such as `10.0.0.0/8`. A name or an address may be followed by a port.
+ * Parses NO_PROXY by the rules of Go's httpproxy, as rclone does. `*` excludes all hosts; a name excludes itself and
+ * its subdomains; `.name` and `*.name` exclude the subdomains; an address, or a network such as `10.0.0.0/8`, excludes
+ * addresses. A name or an address may have a port.
  */
 export function noProxy(value: string): (host: string, port: number) => boolean {
   const rules = noProxyEntries(value).map((entry) => ruleOf(entry.toLowerCase()));
   return (host, port) => rules.some((excludes) => excludes(host, port));
 }
 
-/** The entries of the value, which commas or spaces divide. */
+/** The entries of the value, separated by commas or spaces. */
 export function noProxyEntries(value: string): string[] {
   return value.split(/[\s,]+/).filter((entry) => entry !== "");
 }
@@ -26,7 +26,7 @@ function ruleOf(entry: string): Rule {
   const address = addressText(name);
   if (address !== undefined) return (host, at) => host === address && (port ?? at) === at;
   const [, wildcard = "", rest = ""] = /^(\*?\.)?(.*)$/.exec(name) ?? [];
-  // A URL has the names of other alphabets in their ASCII form.
+  // URLs have internationalized names in ASCII form.
   const itself = domainToASCII(rest) || rest;
   const below = `.${itself}`;
   return (host, at) =>
@@ -50,10 +50,10 @@ function splitPort(entry: string): { name: string; port: number | undefined } {
   };
 }
 
-/** An address in the one form that URLs have it in. */
+/** An address in the canonical form of URLs. */
 function addressText(name: string): string | undefined {
   const family = isIP(name);
   if (family === 0) return undefined;
-  // A zone, as in fe80::1%eth0, is of one machine, and no URL has it.
+  // URLs have no zone, as in fe80::1%eth0.
   return family === 4 ? name : new URL(`http://[${name.replace(/%.*/, "")}]`).hostname.slice(1, -1);
 }

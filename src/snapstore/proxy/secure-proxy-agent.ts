@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 type Connect = Agent["createConnection"];
 
 /**
- * Connections to a proxy that speaks TLS: it asks for the certificate of the proxy, where Node would ask for that of
- * the server in the Host header.
+ * Connects to a proxy that speaks TLS. It verifies the certificate for the name of the proxy, where Node would use the
+ * Host header.
  */
 export class SecureProxyAgent extends Agent {
   override createConnection(...[options, done]: Parameters<Connect>): ReturnType<Connect> {

@@ -4,17 +4,17 @@ import { noProxy } from "./no-proxy.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A web proxy from a variable. */
+/** An HTTP proxy from a variable. */
 export interface WebProxy {
   /** Without user and password. */
   readonly url: URL;
-  /** Value of Proxy-Authorization. */
+  /** Value of the Proxy-Authorization header. */
   readonly authorization: string | undefined;
   /** For messages: address and variable, without user and password. */
   readonly name: string;
 }
 
-/** The proxies in the variables of an environment. */
+/** The proxy variables of an environment. */
 export class ProxySettings {
   readonly #byScheme: Readonly<Record<string, ProxyVariable | undefined>>;
   readonly #isExcluded: (host: string, port: number) => boolean;
@@ -26,9 +26,9 @@ export class ProxySettings {
   }
 
   /**
-   * The proxy that a call of this URL goes through. A loopback address is always connected directly.
+   * The proxy for a URL. Loopback addresses never use one.
    *
-   * @throws UsageError when the variable does not hold the URL of an HTTP proxy
+   * @throws UsageError if the variable is not the URL of an HTTP proxy
    */
   of(url: URL): WebProxy | undefined {
     const variable = this.#byScheme[url.protocol];
@@ -46,8 +46,8 @@ export interface ProxyVariable {
 }
 
 /**
- * The variables for `http:` and `https:` URLs. Lower case takes precedence, as in curl; ALL_PROXY is for a scheme without
- * its own variable. Under CGI HTTP_PROXY is a header of the request (CVE-2016-5385).
+ * The variables for `http:` and `https:` URLs. Lower case takes precedence, as in curl. ALL_PROXY applies to a scheme
+ * without its own variable. Under CGI HTTP_PROXY is a header of the request and ignored (CVE-2016-5385).
  */
 export function proxyVariables(
   env: Environment,
@@ -72,7 +72,7 @@ export function bareHost({ hostname }: URL): string {
 }
 
 function proxyOf({ name, value }: ProxyVariable): WebProxy {
-  // The value is not quoted: it may hold a password.
+  // Messages do not quote the value, which may contain a password.
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   try {
     const given = new URL(text);
@@ -94,7 +94,7 @@ function proxyOf({ name, value }: ProxyVariable): WebProxy {
 
 function unsupported(name: string, { protocol }: URL): UsageError {
   return new UsageError(`${name}: ${protocol.slice(0, -1)} proxies are not supported`, {
-    hint: "give an HTTP proxy, name the store's host in NO_PROXY, or use rclone for the store",
+    hint: "use an HTTP proxy, add the store's host to NO_PROXY, or use rclone for the store",
   });
 }
 

@@ -4,7 +4,7 @@ import { type AgentOptions, Agent as HttpsAgent, request as requestHttps } from 
 import { isIPv6, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TimeoutError } from "../../flow/deadline.js";
-import { refused, unreachable } from "./failure.js";
+import { rejectedByProxy, unreachable } from "./failure.js";
 import { SecureProxyAgent } from "./secure-proxy-agent.js";
 import type { WebProxy, ProxySettings } from "./settings.js";
 
@@ -13,17 +13,17 @@ type ConnectOptions = Parameters<Connect>[0];
 type Connected = NonNullable<Parameters<Connect>[1]>;
 
 /**
- * Connections to HTTPS servers, directly or through the proxy of their URL (CONNECT, RFC 9110 9.3.6). One
- * through a proxy is handed on when its TLS is set up, and kept, closed when idle and shared like any other.
+ * Connects to HTTPS servers, directly or through the proxy for their URL (CONNECT, RFC 9110 9.3.6). A connection
+ * through a proxy is returned once its TLS is set up, and pooled like any other.
  */
 export class TunnelAgent extends HttpsAgent {
   readonly #proxies: ProxySettings;
   readonly #connectMs: number;
-  /** Not connected yet. */
+  /** Connections that are being set up. */
   readonly #pending = new Set<Pending>();
 
   /**
-   * @param options of the connections and of the servers' TLS, not of the proxy's
+   * @param options of the connections and of TLS to the servers, not to the proxy
    * @param connectMs until a connection through a proxy is set up, TLS included
    */
   constructor(options: AgentOptions, proxies: ProxySettings, connectMs: number) {
@@ -42,7 +42,7 @@ export class TunnelAgent extends HttpsAgent {
         (error) => callback?.(error, new Socket().destroy()),
       );
     } catch (error) {
-      // Node calls this from events of other sockets too, where nothing catches what is thrown.
+      // Node also calls this method in event handlers, where an exception would be uncaught.
       if (callback === undefined || !(error instanceof Error)) throw error;
       callback(error, new Socket().destroy());
     }
@@ -66,7 +66,7 @@ export class TunnelAgent extends HttpsAgent {
     return server;
   }
 
-  /** Ends what is being connected when the time is over or the agent is destroyed. */
+  /** Destroys `pending` at the deadline, or with the agent. */
   async #inTime<T>(pending: Pending, until: number, done: Promise<T>): Promise<T> {
     const late = () => pending.destroy(new TimeoutError(this.#connectMs));
     const timer = setTimeout(late, until - performance.now());
@@ -84,7 +84,7 @@ interface Pending {
   destroy(error?: Error): unknown;
 }
 
-/** Without an error, nothing would tell who waits for the connection. */
+/** Rejects the callers that wait for a connection. */
 class ClosedError extends Error {
   readonly code = "ECONNRESET";
   constructor() {
@@ -103,20 +103,20 @@ function connectRequest({ url, authorization }: WebProxy, target: string): Clien
     path: target,
     headers: { host: target, ...(authorization && { "proxy-authorization": authorization }) },
   } as const;
-  // A connection of its own, with the machine's authorities where the proxy speaks TLS.
+  // A separate connection. To a proxy that speaks TLS it uses the CAs of the machine.
   return url.protocol === "https:"
     ? requestHttps(url, { ...options, agent: new SecureProxyAgent() })
     : requestHttp(url, { ...options, agent: false });
 }
 
-/** The socket on which the server is spoken to. */
+/** The socket of the tunnel. */
 function connected(request: ClientRequest, proxy: WebProxy, target: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     request.on("error", (error) => reject(unreachable(proxy, error)));
     request.on("connect", ({ statusCode = 0 }, socket) => {
       if (statusCode >= 200 && statusCode < 300) return resolve(socket);
       socket.destroy();
-      reject(refused(proxy, statusCode, target));
+      reject(rejectedByProxy(proxy, statusCode, target));
     });
     request.end();
   });

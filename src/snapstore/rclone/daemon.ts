@@ -7,16 +7,16 @@ import { StoreError } from "../errors.js";
 import { HttpClient } from "../http/client.js";
 import { callError } from "../http/failure.js";
 import { machineVariables } from "./environment.js";
-import { rcloneFailure } from "./failure.js";
-import { LastWords } from "./last-words.js";
+import { rcloneError } from "./failure.js";
+import { ProcessOutput } from "./process-output.js";
 
-/** Longest wait for rclone to serve, milliseconds: it is a large program, and a machine may be busy. */
+/** Timeout for the start of rclone, milliseconds: it is a large program, and the machine may be busy. */
 const START_MS = 60_000;
-/** Longest wait for the end of a rclone that dropped a call, milliseconds. */
+/** Timeout for the end of an rclone that dropped a connection, milliseconds. */
 const END_MS = 1000;
-/** The idle time is long because moving a large object on its server is one call. */
+/** The idle timeout is long, since moving a large object on its server is one call. */
 const DEADLINES = { connectMs: 10_000, idleMs: 600_000 };
-/** What the store's place is called in rclone's configuration: an alias, so that names need no quoting. */
+/** Remote of the store in rclone's configuration: an alias, so that its path needs no quoting. */
 export const REMOTE = "backuptoolstore:";
 
 interface Running {
@@ -26,14 +26,14 @@ interface Running {
   readonly authorization: string;
 }
 
-/** One `rclone rcd` on loopback with a password of its own, for one store. */
+/** An `rclone rcd` for one store, on loopback with a random password. */
 export class RcloneDaemon {
   readonly store: string;
   readonly #config: RcloneConfig;
   readonly #http = new HttpClient({}, DEADLINES);
   #running: Promise<Running> | undefined;
-  /** Of the process that was started last. */
-  #words: LastWords | undefined;
+  /** Output of the last process. */
+  #output: ProcessOutput | undefined;
   #closed = false;
 
   constructor(config: RcloneConfig, store: string) {
@@ -41,10 +41,11 @@ export class RcloneDaemon {
     this.store = store;
   }
 
-  /** Where it is, and how to get in; starts it when it does not run. */
-  async at(): Promise<{ url: string; authorization: string }> {
-    // Nobody would end it again.
-    if (this.#closed) throw new StoreError("STORE_FAILED", "it is closed", { store: this.store });
+  /** Address and authorization of the daemon, which is started if it is not running. */
+  async connect(): Promise<{ url: string; authorization: string }> {
+    if (this.#closed) {
+      throw new StoreError("STORE_FAILED", "the store is closed", { store: this.store });
+    }
     this.#running ??= this.#start().catch((error) => {
       this.#running = undefined;
       throw error;
@@ -52,7 +53,7 @@ export class RcloneDaemon {
     return await this.#running;
   }
 
-  /** One call of rclone's remote control. https://rclone.org/rc/ */
+  /** Calls rclone's remote control. https://rclone.org/rc/ */
   async call(
     operation: string,
     parameters: Readonly<Record<string, unknown>>,
@@ -61,16 +62,16 @@ export class RcloneDaemon {
     const context = { ...about, store: this.store };
     try {
       throwIfAborted(about.signal);
-      const { url, authorization } = await this.at();
-      const answer = await this.#http.send({
+      const { url, authorization } = await this.connect();
+      const response = await this.#http.send({
         method: "POST",
         url: new URL(`${url}${operation}`),
         headers: { authorization, "content-type": "application/json" },
         body: [Buffer.from(JSON.stringify(parameters))],
         signal: about.signal,
       });
-      if (!answer.ok) throw await rcloneFailure(answer, context);
-      return (await answer.json()) as Record<string, unknown>;
+      if (!response.ok) throw rcloneError(response.status, await response.text(), context);
+      return (await response.json()) as Record<string, unknown>;
     } catch (error) {
       throw await this.explained(callError(error, context));
     }
@@ -85,32 +86,32 @@ export class RcloneDaemon {
     const context = { ...about, store: this.store };
     try {
       throwIfAborted(about.signal);
-      const { url, authorization } = await this.at();
+      const { url, authorization } = await this.connect();
       const names = path.split("/").map(encodeURIComponent).join("/");
-      const answer = await this.#http.send({
+      const response = await this.#http.send({
         method: "GET",
         url: new URL(`${url}%5B${REMOTE}%5D/${names}`),
         headers: { authorization, range: `bytes=${range.first}-${range.last}` },
         signal: about.signal,
       });
-      if (!answer.ok) throw await rcloneFailure(answer, context);
-      yield* answer.pieces();
+      if (!response.ok) throw rcloneError(response.status, await response.text(), context);
+      yield* response.pieces();
     } catch (error) {
       throw await this.explained(callError(error, context));
     }
   }
 
-  /** The error of a call with what rclone said, where the call failed because rclone ended. */
+  /** Adds rclone's output to the error of a call that failed because rclone ended. */
   async explained(error: BackupToolError): Promise<BackupToolError> {
-    const words = this.#words;
-    if (this.#closed || words === undefined) return error;
+    const output = this.#output;
+    if (this.#closed || output === undefined) return error;
     if (!(error instanceof StoreError) || !LOST.test(codeIn(error.cause))) return error;
     try {
-      await withDeadline(END_MS, undefined, () => words.ended);
+      await withDeadline(END_MS, undefined, () => output.ended);
     } catch {
       return error;
     }
-    return words.error(error.code, `${error.reason}; rclone ended`, this.store, error.cause);
+    return output.error(error.code, `${error.reason}; rclone ended`, this.store, error.cause);
   }
 
   async close(): Promise<void> {
@@ -136,8 +137,8 @@ export class RcloneDaemon {
       prefix === ""
         ? container
         : `${container.replace(/([^:])\/+$/, "$1")}${/[:/]$/.test(container) ? "" : "/"}${prefix}`;
-    // Secrets never go where every user of the machine reads them: into arguments. What would change
-    // rclone's log, its remote control or what it does is not passed on.
+    // Secrets are passed in variables, since every user of the machine can read arguments. Variables that change
+    // rclone's log or its remote control are not passed on.
     const env = {
       ...machineVariables(process.env),
       ...this.#config.environment,
@@ -145,48 +146,48 @@ export class RcloneDaemon {
       RCLONE_RC_PASS: password,
       RCLONE_CONFIG_BACKUPTOOLSTORE_TYPE: "alias",
       RCLONE_CONFIG_BACKUPTOOLSTORE_REMOTE: place,
-      // There is nobody to type the password of an encrypted rclone.conf.
+      // Do not ask for the password of an encrypted rclone.conf.
       RCLONE_ASK_PASSWORD: "false",
-      // A decorator around the store tries again, by the kind of error.
+      // RetryingStore retries.
       RCLONE_RETRIES: "1",
       RCLONE_LOW_LEVEL_RETRIES: "1",
       ...(configFile !== undefined && { RCLONE_CONFIG: configFile }),
     };
     const args = ["rcd", "--rc-addr", "127.0.0.1:0", "--rc-serve"];
-    const forever = ["--rc-server-read-timeout", "0", "--rc-server-write-timeout", "0"];
-    const child = spawn(program, [...args, ...forever], {
+    const noTimeouts = ["--rc-server-read-timeout", "0", "--rc-server-write-timeout", "0"];
+    const child = spawn(program, [...args, ...noTimeouts], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });
-    const words = new LastWords(child, this.#config);
-    this.#words = words;
+    const output = new ProcessOutput(child, this.#config);
+    this.#output = output;
     return new Promise((resolve, reject) => {
       const fail = (error: StoreError) => {
         clearTimeout(timer);
         child.kill("SIGKILL");
         reject(error);
       };
-      const absent = (said: string, cause?: unknown) => {
-        const hint = "install rclone (Debian: apt-get install rclone), or give its path";
+      const notStarted = (reason: string, cause?: unknown) => {
+        const hint = "install rclone (Debian: apt-get install rclone), or set its path";
         const options = { store: this.store, cause, hint };
-        fail(new StoreError("STORE_FAILED", `rclone does not start: ${said}`, options));
+        fail(new StoreError("STORE_FAILED", `rclone does not start: ${reason}`, options));
       };
-      const timer = setTimeout(absent, START_MS, "it does not serve in time");
-      child.once("error", (error) => absent(error.message, error));
+      const timer = setTimeout(notStarted, START_MS, "it does not serve in time");
+      child.once("error", (error) => notStarted(error.message, error));
       child.once("exit", () => {
         this.#running = undefined;
       });
-      words.ended.then(() =>
-        fail(words.error("STORE_FAILED", "rclone does not start", this.store)),
+      output.ended.then(() =>
+        fail(output.error("STORE_FAILED", "rclone does not start", this.store)),
       );
       const serving = () => {
-        const [, url] = /Serving remote control on (http:\S+\/)/.exec(words.raw) ?? [];
+        const [, url] = /Serving remote control on (http:\S+\/)/.exec(output.text) ?? [];
         if (url === undefined || child.pid === undefined) return;
         clearTimeout(timer);
         child.stderr.off("data", serving);
         const authorization = `Basic ${Buffer.from(`backuptool:${password}`).toString("base64")}`;
         const guard = guardOf(child.pid);
-        // Nobody else would end it, and its pipe would keep this process alive.
+        // The pipe of the guard would keep this process alive.
         child.once("exit", () => guard.kill("SIGKILL"));
         resolve({ child, guard, url, authorization });
       };
@@ -201,7 +202,7 @@ function codeIn(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Ends rclone when this process is no more, however it ended: their pipe closes then. */
+/** Ends rclone when this process has ended, even by a signal: that closes the pipe of the guard. */
 function guardOf(pid: number): ChildProcess {
   const guard = spawn("/bin/sh", ["-c", 'read -r _; kill "$0"', String(pid)], {
     env: {},

@@ -3,23 +3,23 @@ import { proxyVariables } from "../proxy/settings.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables that describe the machine and the session, and hold no secret of a store. */
-const OF_THE_MACHINE: readonly RegExp[] = [
+/** Variables that describe the machine and the session, without secrets of a store. */
+const MACHINE_VARIABLES: readonly RegExp[] = [
   /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LANGUAGE)$/,
   /^(LC|XDG)_[A-Z_]+$/,
   /^SSL_CERT_(FILE|DIR)$/,
-  // It only turns something off.
+  // It only disables a service.
   /^AWS_EC2_METADATA_DISABLED$/,
 ];
 
-/** The part of an environment that every store's rclone may see. */
+/** The variables that the rclone of every store gets. */
 export function machineVariables(env: Environment): Record<string, string> {
-  const variables = allowedVariables(env, OF_THE_MACHINE);
-  // Those that decide for the other providers: rclone itself prefers upper case, and does not know ALL_PROXY.
+  const variables = allowedVariables(env, MACHINE_VARIABLES);
+  // By the rules of the other providers: rclone itself prefers upper case and ignores ALL_PROXY.
   for (const [name, variable] of Object.entries(proxyVariables(env))) {
     if (variable === undefined) continue;
     const { value } = variable;
-    // Go divides entries by commas alone.
+    // Go only supports commas as separators.
     variables[name] = name === "NO_PROXY" ? noProxyEntries(value).join(",") : value;
   }
   return variables;

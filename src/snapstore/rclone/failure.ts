@@ -1,31 +1,22 @@
 import type { StoreError, StoreErrorCode } from "../errors.js";
-import type { HttpAnswer } from "../http/client.js";
-import { refusalError } from "../http/failure.js";
+import { responseError } from "../http/failure.js";
 
-/** The error for an answer that is no success. Leaves out its `input`, which is what this program sent. */
-export async function rcloneFailure(
-  answer: HttpAnswer,
-  context: { store: string; key: string },
-): Promise<StoreError> {
-  const text = await answer.text();
-  let words = text;
-  try {
-    words = String(JSON.parse(text).error);
-  } catch {}
-  return rcloneError(answer.status, words, context);
-}
-
+/** The error for a response with an error status. It leaves out `input`, which repeats the request. */
 export function rcloneError(
   status: number,
-  words: string,
+  body: string,
   context: { store: string; key: string },
 ): StoreError {
-  const rule = RULES.find(({ pattern }) => pattern.test(words));
+  let detail = body;
+  try {
+    detail = String(JSON.parse(body).error);
+  } catch {}
+  const rule = RULES.find(({ pattern }) => pattern.test(detail));
   const code = rule?.code ?? (status === 404 ? "STORE_NOT_FOUND" : "STORE_FAILED");
-  return refusalError({ status, words, code }, context);
+  return responseError({ status, detail, code }, context);
 }
 
-/** rclone answers 500 to all but a missing file; its remotes choose the words. */
+/** rclone responds with status 500 to every failure but a missing file. The text is that of the remote. */
 const RULES: readonly { pattern: RegExp; code: StoreErrorCode }[] = [
   { pattern: /not a directory/, code: "STORE_NOT_FOUND" },
   {

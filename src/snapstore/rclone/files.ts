@@ -2,7 +2,7 @@ import type { StoredObject } from "../store.js";
 import { newUploadId } from "../parts/upload-id.js";
 import { type RcloneDaemon, REMOTE } from "./daemon.js";
 
-/** The folder of what is not whole yet; no key may have such a segment. */
+/** Folder of unfinished uploads, which no key may contain. */
 export const UPLOADS = ".backuptool-uploads";
 
 interface Item {
@@ -21,7 +21,7 @@ export interface About {
 /** The files of a remote. */
 export class RcloneFiles {
   readonly daemon: RcloneDaemon;
-  #keepsFolders: boolean | undefined;
+  #canHaveEmptyFolders: boolean | undefined;
 
   constructor(daemon: RcloneDaemon) {
     this.daemon = daemon;
@@ -34,8 +34,8 @@ export class RcloneFiles {
     return objectOf(item as Item);
   }
 
-  /** What lies right in a folder; nothing when there is none. */
-  async in(folder: string, about: About): Promise<{ object: StoredObject; folder: boolean }[]> {
+  /** The entries of a folder; none if it does not exist. */
+  async list(folder: string, about: About): Promise<{ object: StoredObject; folder: boolean }[]> {
     const parameters = { fs: REMOTE, remote: folder, opt: { noMimeType: true } };
     try {
       const { list } = await this.daemon.call("operations/list", parameters, about);
@@ -48,8 +48,8 @@ export class RcloneFiles {
     }
   }
 
-  /** A place for an upload of `key`: a folder for the file `object`. */
-  newPlace(key: string): { root: string; folder: string } {
+  /** Folders for an upload of `key`, whose content is the file `object` in `folder`. */
+  newUploadFolder(key: string): { root: string; folder: string } {
     const root = `${UPLOADS}/${newUploadId()}`;
     return { root, folder: [root, ...key.split("/").slice(0, -1)].join("/") };
   }
@@ -62,7 +62,7 @@ export class RcloneFiles {
         srcRemote: from,
         dstFs: REMOTE,
         dstRemote: to,
-        // Else a file of the same size and time counts as the same.
+        // Otherwise a file of the same size and time is not overwritten.
         _config: { IgnoreTimes: true },
       },
       about,
@@ -75,7 +75,7 @@ export class RcloneFiles {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
-    // A folder goes with its last file, or listings would grow by what is no more.
+    // Empty folders would make listings slower.
     if (!(await this.#hasEmptyFolders(about))) return;
     for (let at = parentOf(path); at !== ""; at = parentOf(at)) {
       const parameters = { fs: REMOTE, remote: at };
@@ -84,12 +84,12 @@ export class RcloneFiles {
     }
   }
 
-  /** Removes the folders of an upload whose file has gone to its place. */
-  async removePlace(root: string, about: About): Promise<void> {
+  /** Removes the folders of an upload whose file has been moved to its key. */
+  async removeEmptyUpload(root: string, about: About): Promise<void> {
     if (await this.#hasEmptyFolders(about)) await this.purge(root, about);
   }
 
-  /** Removes the place of an upload with what is in it. */
+  /** Removes the folders of an upload with their content. */
   async purge(root: string, about: About): Promise<void> {
     try {
       await this.daemon.call("operations/purge", { fs: REMOTE, remote: root }, about);
@@ -99,16 +99,16 @@ export class RcloneFiles {
   }
 
   async #hasEmptyFolders(about: About): Promise<boolean> {
-    if (this.#keepsFolders === undefined) {
+    if (this.#canHaveEmptyFolders === undefined) {
       const { Features } = await this.daemon.call("operations/fsinfo", { fs: REMOTE }, about);
       const features = Features as { CanHaveEmptyDirectories?: boolean } | undefined;
-      this.#keepsFolders = features?.CanHaveEmptyDirectories ?? true;
+      this.#canHaveEmptyFolders = features?.CanHaveEmptyDirectories ?? true;
     }
-    return this.#keepsFolders;
+    return this.#canHaveEmptyFolders;
   }
 }
 
-export function isNotFound(error: unknown): boolean {
+function isNotFound(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "STORE_NOT_FOUND";
 }
 

@@ -14,7 +14,7 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { uploadBegun } from "../parts/upload-id.js";
+import { uploadStarted } from "../parts/upload-id.js";
 import { RcloneDaemon } from "./daemon.js";
 import { RcloneFiles, UPLOADS } from "./files.js";
 import { RcloneUpload } from "./upload.js";
@@ -36,7 +36,7 @@ export class RcloneStore implements SnapStore {
 
   constructor(config: RcloneConfig) {
     const { container, prefix, configFile = "" } = config;
-    // A remote may be written with its parameters: `:s3,secret_access_key=…:bucket`.
+    // A remote may contain its parameters: `:s3,secret_access_key=…:bucket`.
     const shown = container.replace(/^([^,:]*|:[^,:]*),.*:/s, "$1,…:");
     this.name = `rclone:${shown}${prefix === "" ? "" : `${/[:/]$/.test(shown) ? "" : "/"}${prefix}`}`;
     const digest = createHash("sha256").update(`${configFile}\0${container}`).digest("hex");
@@ -60,9 +60,10 @@ export class RcloneStore implements SnapStore {
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
     this.#checkKey(key);
     const { signal, ifAbsent } = options;
-    const there = await this.#files.stat(key, { key, signal });
-    if (ifAbsent && there !== undefined)
+    const existing = await this.#files.stat(key, { key, signal });
+    if (ifAbsent && existing !== undefined) {
       throw this.#error("STORE_EXISTS", `${key}: exists already`);
+    }
     return new RcloneUpload(this.#files, key, options);
   }
 
@@ -77,11 +78,8 @@ export class RcloneStore implements SnapStore {
     const end = Math.min(found.size, offset + (length ?? found.size));
     if (offset >= end) return;
     let got = 0;
-    for await (const piece of this.#files.daemon.read(
-      key,
-      { first: offset, last: end - 1 },
-      { key, signal },
-    )) {
+    const range = { first: offset, last: end - 1 };
+    for await (const piece of this.#files.daemon.read(key, range, { key, signal })) {
       got += piece.length;
       yield piece;
     }
@@ -94,7 +92,7 @@ export class RcloneStore implements SnapStore {
     return await this.#files.stat(key, { key, signal });
   }
 
-  /** rclone lists folder by folder and has no pages: one folder's names are held at a time. */
+  /** rclone lists folder by folder without pages: the names of one folder are held in memory. */
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
     checkPrefix(this.name, prefix);
     const { limit = PAGE, shallow = false, signal, cursor = "" } = options;
@@ -124,9 +122,9 @@ export class RcloneStore implements SnapStore {
     const { keep = [], signal } = options;
     const about = { key: prefix, signal };
     let removed = 0;
-    for (const { object } of await this.#files.in(UPLOADS, about)) {
-      const begun = uploadBegun(object.key.slice(UPLOADS.length + 1));
-      if (begun === undefined || begun >= olderThan) continue;
+    for (const { object } of await this.#files.list(UPLOADS, about)) {
+      const started = uploadStarted(object.key.slice(UPLOADS.length + 1));
+      if (started === undefined || started >= olderThan) continue;
       if (!(await this.#isBelow(object.key, [prefix], about))) continue;
       if (await this.#isBelow(object.key, keep, about)) continue;
       await this.#files.purge(object.key, about);
@@ -139,7 +137,7 @@ export class RcloneStore implements SnapStore {
     await this.#files.daemon.close();
   }
 
-  /** Whether the upload in this folder is of a key below one of the prefixes. */
+  /** Whether the key of the upload in folder `root` is below one of the prefixes. */
   async #isBelow(
     root: string,
     prefixes: readonly string[],
@@ -147,7 +145,7 @@ export class RcloneStore implements SnapStore {
   ): Promise<boolean> {
     for (const prefix of prefixes) {
       const below = `${root}/${prefix}`.replace(/\/$/, "");
-      if (prefix === "" || (await this.#files.in(below, about)).length > 0) return true;
+      if (prefix === "" || (await this.#files.list(below, about)).length > 0) return true;
     }
     return false;
   }
@@ -158,7 +156,7 @@ export class RcloneStore implements SnapStore {
     options: { after: string; shallow: boolean; signal: AbortSignal | undefined },
   ): AsyncGenerator<StoredObject | string, void, void> {
     const { after, shallow, signal } = options;
-    const found = await this.#files.in(prefix.replace(/\/$/, ""), { key: prefix, signal });
+    const found = await this.#files.list(prefix.replace(/\/$/, ""), { key: prefix, signal });
     const entries = found.map((entry) => {
       return { ...entry, name: entry.object.key + (entry.folder ? "/" : "") };
     });
@@ -173,7 +171,7 @@ export class RcloneStore implements SnapStore {
   #checkKey(key: string): void {
     checkKey(this.name, key);
     if (!key.split("/").includes(UPLOADS)) return;
-    throw this.#error("STORE_FAILED", `${key}: such names are reserved for unfinished files`);
+    throw this.#error("STORE_FAILED", `${key}: this name is reserved for unfinished files`);
   }
 
   #error(code: StoreError["code"], message: string): StoreError {

@@ -15,19 +15,19 @@ import { type S3Deadlines, s3Client } from "./client.js";
 import { plainTag } from "./digests.js";
 import { s3Failure } from "./failure.js";
 
-/** One bucket through one client: names, the parameters that go with every call, and errors. */
+/** A bucket and its client: keys, common parameters and errors of its calls. */
 export class S3Bucket {
   readonly store: string;
   readonly name: string;
   readonly client: S3Client;
   readonly deadlines: S3Deadlines;
-  /** Of every call that reads or writes an object's bytes. */
+  /** Parameters of every call that reads or writes an object's bytes. */
   readonly customerKey: CustomerKey | Record<string, never>;
-  /** Of every call that begins an object. */
+  /** Parameters of every call that creates an object. */
   readonly newObject: NewObject;
-  /** Whether to ask the server to refuse what exists; some do not know the header, and fail. */
+  /** Whether to send If-None-Match; some servers do not support it, and fail. */
   readonly ifNoneMatch: boolean;
-  /** Learned from the server: it wants Content-MD5, as one that locks objects by default does. */
+  /** Set once the server has asked for Content-MD5, as for a bucket that locks objects by default. */
   wantsMd5 = false;
   readonly #prefix: string;
 
@@ -48,17 +48,17 @@ export class S3Bucket {
     this.#prefix = config.prefix === "" ? "" : `${config.prefix}/`;
   }
 
-  /** The bucket and the whole key. */
+  /** The bucket and the full key. */
   at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.name, Key: this.#prefix + key };
   }
 
-  /** The key in the store of a whole key. */
-  within(key: string): string {
+  /** The key below the prefix, for a full key. */
+  keyOf(key: string): string {
     return key.slice(this.#prefix.length);
   }
 
-  /** Runs one call and gives its errors as StoreErrors. */
+  /** Runs one call and maps its errors to StoreErrors. */
   async call<T>(
     key: string,
     signal: AbortSignal | undefined,
@@ -66,11 +66,11 @@ export class S3Bucket {
   ): Promise<T> {
     throwIfAborted(signal);
     const options = signal === undefined ? {} : { abortSignal: signal };
+    // While it waits for credentials the SDK ignores the signal.
     const attempt = () => raceAbort(work(options), signal);
     try {
-      // The SDK waits for credentials whatever the signal says.
       return await attempt().catch((error) => {
-        if (!clockWasSet(error)) throw error;
+        if (!isClockCorrected(error)) throw error;
         return attempt();
       });
     } catch (error) {
@@ -78,12 +78,11 @@ export class S3Bucket {
     }
   }
 
-  /** Undefined when there is no such object. */
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     const command = new HeadObjectCommand({ ...this.at(key), ...this.customerKey });
     try {
-      const answer = await this.call(key, signal, (how) => this.client.send(command, how));
-      return storedObject(key, answer);
+      const response = await this.call(key, signal, (how) => this.client.send(command, how));
+      return storedObject(key, response);
     } catch (error) {
       if (error instanceof StoreError && error.code === "STORE_NOT_FOUND") return undefined;
       throw error;
@@ -91,8 +90,8 @@ export class S3Bucket {
   }
 
   /**
-   * Throws STORE_IMMUTABLE for a locked object, before it is written or deleted. A bucket with object lock keeps
-   * versions: it would not refuse, but hide the locked one behind the new one or a mark.
+   * Throws STORE_IMMUTABLE for a locked object, before it is overwritten or deleted. A bucket with object lock keeps
+   * versions: it would accept the call, and hide the locked version behind the new one or a delete marker.
    */
   async rejectLocked(key: string, signal?: AbortSignal): Promise<void> {
     const { lockedUntil } = (await this.head(key, signal)) ?? {};
@@ -105,16 +104,16 @@ export class S3Bucket {
   }
 }
 
-/** Whether the SDK has learned the server's time from a refusal, and will go by it from now on. */
-function clockWasSet(error: unknown): boolean {
+/** Whether the SDK has corrected its clock by the error response: the next attempt uses the server's time. */
+function isClockCorrected(error: unknown): boolean {
   if (!(error instanceof S3ServiceException)) return false;
   return "clockSkewCorrected" in error.$metadata && error.$metadata.clockSkewCorrected === true;
 }
 
-/** Whether the server refused with this name, such as `NoSuchUpload`. */
-export function isRefusal(error: unknown, name: string): boolean {
-  const refusal = error instanceof StoreError ? error.cause : error;
-  return refusal instanceof S3ServiceException && refusal.name === name;
+/** Whether the server responded with this error, such as `NoSuchUpload`. */
+export function isS3Error(error: unknown, name: string): boolean {
+  const cause = error instanceof StoreError ? error.cause : error;
+  return cause instanceof S3ServiceException && cause.name === name;
 }
 
 interface CustomerKey {
@@ -138,23 +137,23 @@ function customerKeyOf({ sse }: S3Config): S3Bucket["customerKey"] {
   };
 }
 
-/** The SDK's type lists Amazon's classes alone. It sends any name, and other servers have their own: they check it. */
+/** The SDK's type lists only the classes of AWS. It sends any name: other servers have classes of their own. */
 function storageClassOf({ storageClass }: S3Config): Pick<NewObject, "StorageClass"> {
   return storageClass ? { StorageClass: storageClass as StorageClass } : {};
 }
 
-function storedObject(key: string, answer: HeadObjectCommandOutput): StoredObject {
-  const held = answer.ObjectLockLegalHoldStatus === "ON";
-  const lockedUntil = held ? FOREVER : answer.ObjectLockRetainUntilDate;
+function storedObject(key: string, response: HeadObjectCommandOutput): StoredObject {
+  const held = response.ObjectLockLegalHoldStatus === "ON";
+  const lockedUntil = held ? FOREVER : response.ObjectLockRetainUntilDate;
   return {
     key,
-    size: answer.ContentLength ?? 0,
-    modified: answer.LastModified ?? new Date(0),
-    tag: plainTag(answer.ETag),
-    sha256: answer.Metadata?.["sha256"],
+    size: response.ContentLength ?? 0,
+    modified: response.LastModified ?? new Date(0),
+    tag: plainTag(response.ETag),
+    sha256: response.Metadata?.["sha256"],
     lockedUntil,
   };
 }
 
-/** A legal hold has no end of its own. */
+/** A legal hold has no end date. */
 const FOREVER = new Date(8.64e15);

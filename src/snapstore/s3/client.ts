@@ -12,9 +12,8 @@ import {
   fromTemporaryCredentials,
   fromTokenFile,
 } from "@aws-sdk/credential-providers";
-import { isAmazons, type S3Apart, type S3Config } from "../config.js";
-import { KEPT_CONNECTIONS } from "../http/kept-connections.js";
-import { ProxyAgents } from "../proxy/agents.js";
+import { isAwsEndpoint, type S3IsolatedCredentials, type S3Config } from "../config.js";
+import { KEPT_CONNECTIONS, ProxyAgents } from "../proxy/agents.js";
 import { signWithDigests } from "./digests.js";
 import { ProxiedHandler } from "./proxied-handler.js";
 
@@ -22,22 +21,22 @@ type AwsCredentialIdentityProvider = ReturnType<typeof fromIni>;
 
 /** Milliseconds. */
 export interface S3Deadlines {
-  /** Until a connection stands, TLS included. */
+  /** Until a connection is set up, TLS included. */
   readonly connectMs: number;
-  /** A connection on which nothing moves for this long is given up. */
+  /** Without a byte in either direction. */
   readonly idleMs: number;
 }
 
 export const DEADLINES: S3Deadlines = { connectMs: 10_000, idleMs: 60_000 };
 
-/** One session of a role, as the account's log will show it. */
+/** Name of the role session in the audit log of the account. */
 const SESSION_NAME = "backuptool";
-/** What servers that are not Amazon's expect where no region is given. */
-const ELSEWHERE = "us-east-1";
+/** Region that other servers than AWS expect when none is set. */
+const DEFAULT_REGION = "us-east-1";
 const SOCKETS = 64;
-const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+const SILENT_LOGGER = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
-/** A client of its own for one store: keys, authorities and connections are shared with nobody. */
+/** A client for one store. It shares neither credentials nor CAs nor connections with other stores. */
 export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
   const agent = { ...KEPT_CONNECTIONS, maxSockets: SOCKETS };
   const tls = {
@@ -46,44 +45,43 @@ export function s3Client(config: S3Config, deadlines: S3Deadlines): S3Client {
       ca: [...rootCertificates, config.caCertificate],
     }),
   };
-  // Where a bucket of Amazon is, its refusal says.
-  const anywhere = config.endpoint !== undefined || config.apart !== undefined;
-  const region = config.region ?? (anywhere ? ELSEWHERE : undefined);
+  // The SDK finds the region of an AWS bucket by the error response.
+  const usesDefault = config.endpoint !== undefined || config.isolated !== undefined;
+  const region = config.region ?? (usesDefault ? DEFAULT_REGION : undefined);
   const handler = handlerOf(new ProxyAgents(agent, { tls, ...deadlines }), deadlines);
   const credentials = credentialsOf(config, region, handler, deadlines);
   const client = new S3Client({
     ...(config.endpoint !== undefined && { endpoint: config.endpoint }),
-    ...(region !== undefined && { region: isOfProfile(config) ? ofProfile : region }),
+    ...(region !== undefined && { region: usesProfile(config) ? profileRegion : region }),
     credentials,
-    // Those of variables and of the default profile are the primary's.
-    ignoreConfiguredEndpointUrls: config.apart !== undefined,
+    // Endpoints in variables and in the default profile belong to the primary.
+    ignoreConfiguredEndpointUrls: config.isolated !== undefined,
     forcePathStyle: config.pathStyle ?? config.endpoint !== undefined,
-    // Tries again are ours: the SDK's would hide how often, and end the deadlines.
+    // RetryingStore retries.
     maxAttempts: 1,
-    // Older radosgw and others know no trailing checksums; the signature has a digest of the bytes.
+    // Some servers, such as older radosgw, lack trailing checksums. The signature covers a digest of the bytes.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
-    // The region of a bucket elsewhere is learned from the refusal.
     followRegionRedirects: config.endpoint === undefined,
-    logger: SILENT,
+    logger: SILENT_LOGGER,
     requestHandler: handler,
   });
   signWithDigests(client);
   return client;
 }
 
-/** Whether the keys come from a profile of the SDK's own, which may have a region as well. */
-function isOfProfile({ region, credentials, apart }: S3Config): boolean {
-  return region === undefined && credentials === undefined && apart === undefined;
+/** Whether the SDK finds the credentials by itself, perhaps in a profile that has a region too. */
+function usesProfile({ region, credentials, isolated }: S3Config): boolean {
+  return region === undefined && credentials === undefined && isolated === undefined;
 }
 
-/** The region that the SDK finds by itself. */
-async function ofProfile(): Promise<string> {
-  const plain = new S3Client({ logger: SILENT });
+/** The region that the SDK finds in variables and profiles. */
+async function profileRegion(): Promise<string> {
+  const plain = new S3Client({ logger: SILENT_LOGGER });
   try {
     return await plain.config.region();
   } catch {
-    return ELSEWHERE;
+    return DEFAULT_REGION;
   } finally {
     plain.destroy();
   }
@@ -91,20 +89,20 @@ async function ofProfile(): Promise<string> {
 
 type ClientSettings = NonNullable<Parameters<typeof fromTokenFile>[0]>["clientConfig"];
 
-/** Of a token service: tries again are ours here, too. */
+/** Client settings for a token service. */
 function tokenClient(region: string | undefined, deadlines: S3Deadlines): ClientSettings {
   return {
     ...(region !== undefined && { region }),
-    // Asked once an hour: nothing is kept open for the next time.
+    // Called about once an hour, so connections are not kept open.
     requestHandler: handlerOf(new ProxyAgents({}, deadlines), deadlines),
     maxAttempts: 1,
-    logger: SILENT,
+    logger: SILENT_LOGGER,
   };
 }
 
 function handlerOf(agents: ProxyAgents, { connectMs, idleMs }: S3Deadlines): ProxiedHandler {
   const deadlines = { connectionTimeout: connectMs, socketTimeout: idleMs };
-  return new ProxiedHandler({ ...deadlines, logger: SILENT }, agents);
+  return new ProxiedHandler({ ...deadlines, logger: SILENT_LOGGER }, agents);
 }
 
 function credentialsOf(
@@ -113,18 +111,18 @@ function credentialsOf(
   requestHandler: ProxiedHandler,
   deadlines: S3Deadlines,
 ): NonNullable<S3ClientConfig["credentials"]> {
-  const { credentials, roleArn, webIdentityTokenFile, apart } = config;
+  const { credentials, roleArn, webIdentityTokenFile, isolated } = config;
   const own = credentials && {
     accessKeyId: credentials.accessKeyId,
     secretAccessKey: credentials.secretAccessKey,
     ...(credentials.sessionToken !== undefined && { sessionToken: credentials.sessionToken }),
   };
-  const amazons = tokenClient(region, deadlines);
+  const awsConfig = tokenClient(region, deadlines);
   const clientConfig: ClientSettings = {
-    ...amazons,
-    // Servers that are not Amazon's give their tokens where they keep their buckets.
-    ...(!isAmazons(config.endpoint) && { endpoint: config.endpoint, requestHandler }),
-    ...(apart !== undefined && { ignoreConfiguredEndpointUrls: true }),
+    ...awsConfig,
+    // Other servers than AWS issue tokens at the endpoint of their buckets.
+    ...(!isAwsEndpoint(config.endpoint) && { endpoint: config.endpoint, requestHandler }),
+    ...(isolated !== undefined && { ignoreConfiguredEndpointUrls: true }),
   };
   if (webIdentityTokenFile !== undefined) {
     return fromTokenFile({
@@ -134,12 +132,11 @@ function credentialsOf(
       ...(roleArn !== undefined && { roleArn }),
     });
   }
-  const others = () =>
-    // The SDK's own chain: environment, profile, container, machine.
-    apart === undefined
-      ? fromNodeProviderChain({ clientConfig: amazons, logger: SILENT })
-      : ofTheMachine(apart, clientConfig);
-  const first = own ?? others();
+  const fromChain = () =>
+    isolated === undefined
+      ? fromNodeProviderChain({ clientConfig: awsConfig, logger: SILENT_LOGGER })
+      : machineCredentials(isolated, clientConfig);
+  const first = own ?? fromChain();
   if (roleArn === undefined) return first;
   return fromTemporaryCredentials({
     params: { RoleArn: roleArn, RoleSessionName: SESSION_NAME },
@@ -148,26 +145,29 @@ function credentialsOf(
   });
 }
 
-/** The SDK's own chain without the variables, which are another store's. */
-function ofTheMachine(apart: S3Apart, clientConfig: ClientSettings): AwsCredentialIdentityProvider {
-  const { profile, variable } = apart;
+/** The SDK's chain without the variables, which belong to another store. */
+function machineCredentials(
+  isolated: S3IsolatedCredentials,
+  clientConfig: ClientSettings,
+): AwsCredentialIdentityProvider {
+  const { profile, variable } = isolated;
   const fromFiles = fromIni({
-    // Unless told, the SDK would take these from variables, too.
+    // The default of these options would be variables of the primary.
     profile: profile ?? "default",
-    filepath: apart.credentialsFile ?? join(homedir(), ".aws", "credentials"),
-    configFilepath: apart.configFile ?? join(homedir(), ".aws", "config"),
+    filepath: isolated.credentialsFile ?? join(homedir(), ".aws", "credentials"),
+    configFilepath: isolated.configFile ?? join(homedir(), ".aws", "config"),
     clientConfig,
   });
   if (profile !== undefined) return createCredentialChain(fromFiles);
-  return createCredentialChain(fromFiles, ...servicesOfTheMachine(), async () => {
-    throw Object.assign(new Error(`no credentials are found, and ${variable} is not set`), {
+  return createCredentialChain(fromFiles, ...metadataServices(), async () => {
+    throw Object.assign(new Error(`no credentials found, and ${variable} is not set`), {
       name: "CredentialsProviderError",
     });
   });
 }
 
-/** What stands in these variables is about the machine, whatever its stores are. */
-function servicesOfTheMachine(): AwsCredentialIdentityProvider[] {
+/** Credentials from the container or instance. Their variables describe the machine, not a store. */
+function metadataServices(): AwsCredentialIdentityProvider[] {
   const { env } = process;
   if (env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] || env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]) {
     return [fromHttp(), fromContainerMetadata()];

@@ -5,27 +5,26 @@ import {
 } from "@aws-sdk/client-s3";
 import { StoreError } from "../errors.js";
 import type { ObjectLock, StoreFacts } from "../store.js";
-import { isRefusal, type S3Bucket } from "./bucket.js";
+import { isS3Error, type S3Bucket } from "./bucket.js";
 
-/** The facts about a bucket that the user may ask for. */
 export async function describeBucket(
   bucket: S3Bucket,
   signal: AbortSignal | undefined,
 ): Promise<StoreFacts> {
   const clock: { aheadMs?: number | undefined } = {};
-  const asked = new GetBucketVersioningCommand({ Bucket: bucket.name });
-  asked.middlewareStack.add(
+  const command = new GetBucketVersioningCommand({ Bucket: bucket.name });
+  command.middlewareStack.add(
     (next) => async (args) => {
       const sent = Date.now();
       const result = await next(args);
       clock.aheadMs = aheadMs(result.response, sent, Date.now());
       return result;
     },
-    // Next to the wire, since error responses have a date, too.
-    { step: "deserialize", priority: "low", name: "date-of-the-answer" },
+    // Low priority runs before errors are thrown: error responses have a date too.
+    { step: "deserialize", priority: "low", name: "response-date" },
   );
   const versioning = await reported(bucket, async () => {
-    const { Status } = await bucket.call("", signal, (how) => bucket.client.send(asked, how));
+    const { Status } = await bucket.call("", signal, (how) => bucket.client.send(command, how));
     return Status === "Enabled" ? "on" : Status === "Suspended" ? "suspended" : "off";
   });
   const objectLock = await reported(bucket, () => lockOf(bucket, signal));
@@ -42,24 +41,24 @@ export async function describeBucket(
 
 async function lockOf(bucket: S3Bucket, signal: AbortSignal | undefined): Promise<ObjectLock> {
   const command = new GetObjectLockConfigurationCommand({ Bucket: bucket.name });
-  let answer: GetObjectLockConfigurationCommandOutput;
+  let response: GetObjectLockConfigurationCommandOutput;
   try {
-    answer = await bucket.call("", signal, (how) => bucket.client.send(command, how));
+    response = await bucket.call("", signal, (how) => bucket.client.send(command, how));
   } catch (error) {
-    if (NO_LOCK.some((name) => isRefusal(error, name))) return { enabled: false };
+    if (NO_LOCK.some((name) => isS3Error(error, name))) return { enabled: false };
     throw error;
   }
-  const { ObjectLockEnabled, Rule } = answer.ObjectLockConfiguration ?? {};
+  const { ObjectLockEnabled, Rule } = response.ObjectLockConfiguration ?? {};
   const { Mode, Days, Years } = Rule?.DefaultRetention ?? {};
   const enabled = ObjectLockEnabled === "Enabled";
   if (Mode === undefined) return { enabled };
   return { enabled, everyObject: { mode: Mode, days: Days ?? 365 * (Years ?? 0) } };
 }
 
-/** Errors for a bucket that was made without object lock; radosgw of Ceph 16 sends the second. */
+/** Errors for a bucket without object lock; radosgw of Ceph 16 sends the second. */
 const NO_LOCK = ["ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound"];
 
-/** A fact, or why the server does not report it: not allowed, or not supported. Other failures are thrown. */
+/** A fact, or why the server does not report it. Throws retryable failures. */
 async function reported<T>(
   { store }: S3Bucket,
   ask: () => Promise<T>,
@@ -72,13 +71,13 @@ async function reported<T>(
   }
 }
 
-/** HTTP dates are truncated to the second: half of one is added, the mean error. */
-function aheadMs(response: unknown, sent: number, answered: number): number | undefined {
+/** HTTP dates are truncated to the second, so half a second is added. */
+function aheadMs(response: unknown, sent: number, received: number): number | undefined {
   if (typeof response !== "object" || response === null || !("headers" in response)) {
     return undefined;
   }
   const { headers } = response;
   if (typeof headers !== "object" || headers === null || !("date" in headers)) return undefined;
   const date = Date.parse(String(headers.date));
-  return Number.isNaN(date) ? undefined : date + 500 - (sent + answered) / 2;
+  return Number.isNaN(date) ? undefined : date + 500 - (sent + received) / 2;
 }

@@ -9,12 +9,12 @@ export function sha256Hex(bytes: Uint8Array): Promise<string> {
   );
 }
 
-/** As Content-MD5 has it (RFC 1864). Takes the main thread's time for each byte. */
+/** Value of Content-MD5 (RFC 1864). Runs on the main thread. */
 export function contentMd5(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("base64");
 }
 
-/** ETag of an object of several parts: the MD5 of theirs, and how many. Undefined when they are no MD5s. */
+/** ETag of a multipart object: MD5 of the MD5s of the parts, and their number. Undefined if a part has another tag. */
 export function compositeTag(partTags: readonly string[]): string | undefined {
   if (!partTags.every((tag) => /^[0-9a-f]{32}$/.test(tag))) return undefined;
   const hash = createHash("md5");
@@ -22,15 +22,15 @@ export function compositeTag(partTags: readonly string[]): string | undefined {
   return `${hash.digest("hex")}-${partTags.length}`;
 }
 
-/** Without the quotes that HTTP puts around. */
+/** Without quotes and weakness prefix. */
 export function plainTag(etag: string | undefined): string | undefined {
   const plain = etag?.replace(/^W\//, "").replace(/^"(.*)"$/, "$1");
   return plain === "" ? undefined : plain;
 }
 
 /**
- * Signs each request with the digest of its body, so that the server refuses other bytes and the
- * signer need not read them on the main thread (`x-amz-content-sha256`, AWS Signature Version 4).
+ * Signs each request with the digest of its body (`x-amz-content-sha256`, AWS Signature Version 4): the server verifies
+ * the bytes, and the signer need not hash them on the main thread.
  */
 export function signWithDigests(client: S3Client): void {
   client.middlewareStack.add(
@@ -41,7 +41,7 @@ export function signWithDigests(client: S3Client): void {
       }
       return await next(args);
     },
-    { step: "build", name: "digest-of-the-body" },
+    { step: "build", name: "body-digest" },
   );
 }
 

@@ -1,102 +1,84 @@
 import { S3ServiceException } from "@aws-sdk/client-s3";
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
+import {
+  type CallContext,
+  callError,
+  codeOfStatus,
+  HINTS,
+  responseError,
+} from "../http/failure.js";
 import { networkFailure } from "../http/network-failure.js";
-import { retryAfterMs } from "../http/retry-after.js";
+import { subjectOf } from "../key.js";
 
-interface Context {
-  readonly store: string;
-  /** Empty for what is not about one object. */
-  readonly key: string;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The error of this program for what the SDK threw. Errors of this program pass through. */
-export function s3Failure(error: unknown, { store, key, signal }: Context): BackupToolError {
+/** Maps an error of the SDK to one of this program. Errors of this program pass through. */
+export function s3Failure(error: unknown, context: CallContext): BackupToolError {
+  const { store, key, signal } = context;
   if (error instanceof BackupToolError) return error;
   if (signal?.aborted) return new InterruptedError(undefined, { cause: error });
-  const about = key === "" ? "" : `${key}: `;
-  const refusal = refusalOf(error);
-  if (refusal !== undefined) {
-    const { name, status, words } = refusal;
-    const code = codeOf(refusal);
-    const message = `${about}${WORDS[code] ?? "refused"} (${name}${status ? `, ${status}` : ""}${words})`;
-    const retry = retryAfterMs(refusal.retryAfter, Date.now());
-    const hint = HINTS[name] ?? HINTS[code];
-    return new StoreError(code, message, { store, cause: error, retryAfterMs: retry, hint });
+  const response = errorResponse(error);
+  if (response !== undefined) {
+    const hint = HINTS_BY_NAME[response.name];
+    const code = codeOf(response);
+    return responseError({ ...response, code, hint, cause: error }, context);
   }
-  const network = networkFailure(error);
-  if (network !== undefined) {
-    const { code, message, hint } = network;
-    return new StoreError(code, about + message, { store, cause: error, hint });
+  if (!(error instanceof Error) || networkFailure(error) !== undefined) {
+    return callError(error, context);
   }
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
-  if (name === "CredentialsProviderError" || name === "TokenProviderError") {
-    const hint = HINTS["STORE_CREDENTIALS"];
-    return new StoreError("STORE_CREDENTIALS", about + message, { store, cause: error, hint });
-  }
-  const hint = /^Region is missing/.test(message) ? NO_REGION : undefined;
-  return new StoreError("STORE_FAILED", about + message, { store, cause: error, hint });
+  const { name, message } = error;
+  const missing = name === "CredentialsProviderError" || name === "TokenProviderError";
+  const code = missing ? "STORE_CREDENTIALS" : "STORE_FAILED";
+  const hint = /^Region is missing/.test(message) ? NO_REGION : HINTS[code];
+  return new StoreError(code, subjectOf(key) + message, { store, cause: error, hint });
 }
 
 const NO_REGION = "set AWS_REGION or AWS_DEFAULT_REGION, or the region of the AWS profile";
 
-interface Refusal {
+interface S3ErrorResponse {
   readonly name: string;
   readonly status: number;
-  readonly words: string;
+  readonly detail: string;
   readonly retryAfter: string | undefined;
 }
 
-function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof S3ServiceException)) return garbledAnswer(error);
+function errorResponse(error: unknown): S3ErrorResponse | undefined {
+  if (!(error instanceof S3ServiceException)) return unparsedResponse(error);
   const { name, message, $metadata, $response } = error;
-  const told = message === "" || message === "UnknownError" || message === name;
   return {
     name,
     status: $metadata.httpStatusCode ?? 0,
-    words: told ? "" : `: ${message}`,
+    detail: message === "UnknownError" || message === name ? "" : message,
     retryAfter: $response?.headers["retry-after"],
   };
 }
 
-/** An answer that is not what S3 says: a proxy's page, or bytes gone wrong. It has a status at least. */
-function garbledAnswer(error: unknown): Refusal | undefined {
+/** A response that the SDK could not parse: a page of a proxy, or corrupted bytes. */
+function unparsedResponse(error: unknown): S3ErrorResponse | undefined {
   if (!(error instanceof Error) || !("$response" in error)) return undefined;
   const { $response } = error;
-  if (!isAnswer($response)) return undefined;
+  if (!isHttpResponse($response)) return undefined;
   const retryAfter = $response.headers["retry-after"];
-  return { name: "no answer of S3", status: $response.statusCode, words: "", retryAfter };
+  return { name: "not an S3 response", status: $response.statusCode, detail: "", retryAfter };
 }
 
-interface Answer {
-  readonly statusCode: number;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-function isAnswer(value: unknown): value is Answer {
+function isHttpResponse(
+  value: unknown,
+): value is { statusCode: number; headers: Readonly<Record<string, string>> } {
   if (typeof value !== "object" || value === null) return false;
   if (!("statusCode" in value) || typeof value.statusCode !== "number") return false;
   return "headers" in value && typeof value.headers === "object" && value.headers !== null;
 }
 
-function codeOf({ name, status, words, retryAfter }: Refusal): StoreErrorCode {
-  const known = BY_NAME[name];
+function codeOf({ name, status, detail, retryAfter }: S3ErrorResponse): StoreErrorCode {
+  const known = CODES_BY_NAME[name];
   if (known !== undefined) return known;
-  if (/object.?lock|retention|legal.?hold|\bWORM\b/i.test(words) && status < 500) {
+  if (/object.?lock|retention|legal.?hold|\bWORM\b/i.test(detail) && status < 500) {
     return "STORE_IMMUTABLE";
   }
-  if (status === 429 || status === 509 || (status === 503 && retryAfter !== undefined)) {
-    return "STORE_THROTTLED";
-  }
-  if (status === 401 || status === 403) return "STORE_CREDENTIALS";
-  if (status === 404) return "STORE_NOT_FOUND";
-  if (status === 507) return "STORE_FULL";
-  if (status === 501) return "STORE_FAILED";
-  return status >= 500 || status === 408 || status < 400 ? "STORE_TRANSIENT" : "STORE_FAILED";
+  return status < 400 ? "STORE_TRANSIENT" : codeOfStatus(status, retryAfter !== undefined);
 }
 
-const BY_NAME: Readonly<Record<string, StoreErrorCode>> = {
+const CODES_BY_NAME: Readonly<Record<string, StoreErrorCode>> = {
   SlowDown: "STORE_THROTTLED",
   Throttling: "STORE_THROTTLED",
   ThrottlingException: "STORE_THROTTLED",
@@ -118,18 +100,7 @@ const BY_NAME: Readonly<Record<string, StoreErrorCode>> = {
   ObjectLocked: "STORE_IMMUTABLE",
 };
 
-const WORDS: Partial<Record<StoreErrorCode, string>> = {
-  STORE_THROTTLED: "the store asks for less",
-  STORE_TRANSIENT: "failed for now",
-  STORE_CREDENTIALS: "not allowed",
-  STORE_NOT_FOUND: "not found",
-  STORE_FULL: "no room left",
-  STORE_IMMUTABLE: "locked",
-};
-
-const HINTS: Readonly<Record<string, string>> = {
-  STORE_CREDENTIALS: "check the store's keys and what they are allowed to do",
-  STORE_FULL: "make room, or raise the quota",
+const HINTS_BY_NAME: Readonly<Record<string, string>> = {
   NoSuchBucket: "make the bucket, or check its name",
   RequestTimeTooSkewed: "set the clock of this machine",
   AuthorizationHeaderMalformed: "check the store's region",

@@ -1,6 +1,6 @@
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { ProxyAgents } from "../proxy/agents.js";
-import { forwardingError, refused } from "../proxy/failure.js";
+import { forwardingError, rejectedByProxy } from "../proxy/failure.js";
 
 type Settings = Readonly<
   Exclude<ConstructorParameters<typeof NodeHttpHandler>[0], (() => unknown) | undefined>
@@ -8,10 +8,10 @@ type Settings = Readonly<
 type Handle = NodeHttpHandler["handle"];
 type Request = Parameters<Handle>[0];
 
-/** The SDK's handler of calls, through the proxies that variables name. */
+/** The SDK's request handler, with the proxies of the environment. */
 export class ProxiedHandler extends NodeHttpHandler {
   readonly #agents: ProxyAgents;
-  /** Of calls that go to a proxy in place of their server. */
+  /** Sends plain HTTP requests to the proxy. */
   readonly #forwarder: NodeHttpHandler;
 
   constructor(settings: Settings, agents: ProxyAgents) {
@@ -30,16 +30,16 @@ export class ProxiedHandler extends NodeHttpHandler {
     forwarded.protocol = forwarding.protocol;
     forwarded.hostname = forwarding.hostname;
     forwarded.port = forwarding.port;
-    // As it was signed: a URL would write some paths in another way.
+    // The path as it was signed: URL would normalize it.
     forwarded.path = forwarding.origin + request.path;
     forwarded.headers = { ...forwarding.headers, ...request.headers };
     const { proxy } = forwarding;
     try {
-      const answer = await this.#forwarder.handle(forwarded, options);
-      const { statusCode, body } = answer.response;
-      if (statusCode !== 407) return answer;
+      const result = await this.#forwarder.handle(forwarded, options);
+      const { statusCode, body } = result.response;
+      if (statusCode !== 407) return result;
       body?.destroy?.();
-      throw refused(proxy, statusCode, url.host);
+      throw rejectedByProxy(proxy, statusCode, url.host);
     } catch (error) {
       throw forwardingError(proxy, error);
     }

@@ -8,8 +8,8 @@ interface Body {
 }
 
 /**
- * Sends bytes in one call. The signature holds their SHA-256; Content-MD5 comes along once the server
- * has asked for it, as Amazon's does for buckets that lock objects by default.
+ * Sends bytes in one call. The signature covers their SHA-256. Content-MD5 is sent once the server has asked for it, as
+ * AWS does for buckets that lock objects by default.
  */
 export async function sendBytes<T>(
   bucket: S3Bucket,

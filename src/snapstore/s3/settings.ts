@@ -1,4 +1,9 @@
-import { isAmazons, type S3Apart, type S3Config, type S3Encryption } from "../config.js";
+import {
+  isAwsEndpoint,
+  type S3IsolatedCredentials,
+  type S3Config,
+  type S3Encryption,
+} from "../config.js";
 import {
   type CredentialFields,
   certificate,
@@ -32,7 +37,7 @@ const FIELDS = [
 
 type Settings = Omit<S3Config, "provider" | "container" | "prefix">;
 
-/** Amazon S3 or a compatible server. By default the SDK finds credentials by its own chain. */
+/** Amazon S3 or a compatible server. Without credentials the SDK uses its own chain. */
 export function s3Settings(env: StoreEnvironment, endpoint: string | undefined): Settings {
   const fields =
     credentialFields(env, "AWS_APPLICATION_CREDENTIALS", FIELDS) ??
@@ -53,12 +58,12 @@ function regionOf(
   fields: CredentialFields,
   endpoint: string | undefined,
 ): string | undefined {
-  // A credential file for another server than Amazon's is complete.
-  if (fields.isFile && !isAmazons(endpoint)) return undefined;
+  // The region of a credential file for another server than AWS is not taken from variables.
+  if (fields.isFile && !isAwsEndpoint(endpoint)) return undefined;
   return env.get("AWS_REGION") ?? env.get("AWS_DEFAULT_REGION");
 }
 
-/** The SDK would find it too, but the name and the region of the store depend on it. */
+/** The SDK reads these too, but the place and the region of the store depend on the endpoint. */
 function sdkEndpoint(env: StoreEnvironment): string | undefined {
   const fields = variableFields(env, {
     endpoint: "AWS_ENDPOINT_URL_S3",
@@ -69,12 +74,12 @@ function sdkEndpoint(env: StoreEnvironment): string | undefined {
   return fields.text("endpoint") ?? fields.text("ofAll");
 }
 
-/** Access to a store that is not the primary: nothing of the primary's variables. */
+/** Credentials of a store that is not the primary, without the primary's variables. */
 function ownAccess(
   env: StoreEnvironment,
   settings: Settings,
   fields: CredentialFields,
-): Pick<Settings, "apart" | "roleArn" | "webIdentityTokenFile"> {
+): Pick<Settings, "isolated" | "roleArn" | "webIdentityTokenFile"> {
   if (env.role === "primary") return {};
   const variables = variableFields(env, {
     profile: "AWS_PROFILE",
@@ -83,40 +88,40 @@ function ownAccess(
     roleArn: "AWS_ROLE_ARN",
     tokenFile: "AWS_WEB_IDENTITY_TOKEN_FILE",
   });
-  const apart: S3Apart = {
+  const isolated: S3IsolatedCredentials = {
     variable: env.nameOf("AWS_ACCESS_KEY_ID"),
     profile: variables.text("profile"),
     credentialsFile: variables.text("credentialsFile"),
     configFile: variables.text("configFile"),
   };
   if (settings.credentials !== undefined || settings.webIdentityTokenFile !== undefined) {
-    return { apart };
+    return { isolated };
   }
   const identity = variables.text("tokenFile");
-  if (identity !== undefined && settings.roleArn === undefined && apart.profile === undefined) {
-    return { apart, roleArn: variables.required("roleArn"), webIdentityTokenFile: identity };
+  if (identity !== undefined && settings.roleArn === undefined && isolated.profile === undefined) {
+    return { isolated, roleArn: variables.required("roleArn"), webIdentityTokenFile: identity };
   }
-  const hint = `or ${env.nameOf("AWS_PROFILE")}: credentials of the machine are for Amazon alone, and the primary's keys are for the primary`;
-  if (apart.profile === undefined && !isAmazons(settings.endpoint)) {
+  const hint = `or ${env.nameOf("AWS_PROFILE")}: credentials of the machine are only used with AWS, and keys of the primary only with the primary`;
+  if (isolated.profile === undefined && !isAwsEndpoint(settings.endpoint)) {
     throw fields.lacking("accessKeyID", hint);
   }
-  return { apart };
+  return { isolated };
 }
 
-/** Servers of ECS, OCS and OSS need keys of their own. */
+/** ECS, OCS and OSS stores that are not the primary need their own keys. */
 function ownKeys(
   env: StoreEnvironment,
   settings: Settings,
   fields: CredentialFields,
-): Pick<Settings, "apart"> {
+): Pick<Settings, "isolated"> {
   if (env.role === "primary") return {};
   if (settings.credentials === undefined && settings.webIdentityTokenFile === undefined) {
-    throw fields.lacking("accessKeyID", "the primary's keys are for the primary");
+    throw fields.lacking("accessKeyID", "keys of the primary are only used with the primary");
   }
-  return { apart: { variable: fields.nameOf("accessKeyID") } };
+  return { isolated: { variable: fields.nameOf("accessKeyID") } };
 }
 
-/** Dell EMC ECS: configured by variables only; no regions. */
+/** Dell EMC ECS: it has no regions, and variables only. */
 export function ecsSettings(env: StoreEnvironment, endpoint: string | undefined): Settings {
   const fields = variableFields(env, {
     endpoint: "ECS_ENDPOINT",
@@ -174,7 +179,7 @@ function fromFields(fields: CredentialFields, override: string | undefined): Set
   const keys = fields.together("accessKeyID", "secretAccessKey");
   const sessionToken = fields.text("sessionToken");
   if (sessionToken !== undefined && keys === undefined) {
-    throw fields.lacking("accessKeyID", "a session token is there");
+    throw fields.lacking("accessKeyID", "sessionToken is set");
   }
   const endpoint = override ?? fields.text("endpoint");
   const scheme = fields.toggle("disableSSL") === true ? "http" : "https";
@@ -203,7 +208,7 @@ function withEndpoint(settings: Settings, fields: CredentialFields): Settings {
 function tokenFile(fields: CredentialFields): string | undefined {
   const path = fields.text("tokenPath");
   if (path !== undefined && fields.text("roleARN") === undefined) {
-    throw fields.lacking("roleARN", "tokenPath is there");
+    throw fields.lacking("roleARN", "tokenPath is set");
   }
   return path;
 }
@@ -214,14 +219,14 @@ function encryption(fields: CredentialFields): S3Encryption | undefined {
   const kms = fields.text("sseKmsKeyId");
   const kind = fields.text("serverSideEncryption");
   if (customer === undefined && algorithm !== undefined) {
-    throw fields.lacking("sseCustomerKey", "sseCustomerAlgorithm is there");
+    throw fields.lacking("sseCustomerKey", "sseCustomerAlgorithm is set");
   }
   if (kind !== undefined && kind !== "aws:kms") {
     throw fields.wrong("serverSideEncryption", "is not aws:kms");
   }
   if (customer !== undefined) {
     if (kms !== undefined || kind !== undefined) {
-      throw fields.wrong("sseCustomerKey", "contradicts sseKmsKeyId and serverSideEncryption");
+      throw fields.wrong("sseCustomerKey", "excludes sseKmsKeyId and serverSideEncryption");
     }
     if (algorithm !== undefined && algorithm !== "AES256") {
       throw fields.wrong("sseCustomerAlgorithm", "is not AES256");
@@ -231,7 +236,7 @@ function encryption(fields: CredentialFields): S3Encryption | undefined {
   return kms === undefined && kind === undefined ? undefined : { kind: "kms", keyId: kms };
 }
 
-/** 32 bytes: as they are, like in etcd-backup-restore, or in base64 or hex. */
+/** 32 bytes: as text, as in etcd-backup-restore, or in base64 or hex. */
 function customerKey(fields: CredentialFields, given: string): Uint8Array {
   const asIs = Buffer.from(given, "utf8");
   if (asIs.length === 32) return asIs;

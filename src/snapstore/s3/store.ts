@@ -7,11 +7,11 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
-import { throwIfAborted } from "../../errors.js";
 import { bodyPieces } from "../http/body.js";
 import type { S3Config } from "../config.js";
 import { StoreError } from "../errors.js";
 import { checkKey, checkPrefix, isAbortable } from "../key.js";
+import { checkExists } from "../object-checks.js";
 import type {
   GetOptions,
   ListOptions,
@@ -25,7 +25,7 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { isRefusal, S3Bucket } from "./bucket.js";
+import { isS3Error, S3Bucket } from "./bucket.js";
 import { DEADLINES, type S3Deadlines } from "./client.js";
 import { describeBucket } from "./describe.js";
 import { plainTag, sha256Hex } from "./digests.js";
@@ -33,10 +33,10 @@ import { s3Failure } from "./failure.js";
 import { sendBytes } from "./send-bytes.js";
 import { rejectExisting, S3Upload } from "./upload.js";
 
-/** Most entries of a page that servers give. */
+/** Maximum number of entries in a page. */
 const PAGE = 1000;
 
-/** A bucket of S3, or of what speaks like it. */
+/** A bucket of Amazon S3 or a compatible server. */
 export class S3Store implements SnapStore {
   readonly name: string;
   readonly place: string;
@@ -50,7 +50,7 @@ export class S3Store implements SnapStore {
     this.place = `s3://${server}/${container}/${prefix}`;
     this.capabilities = {
       parallelParts: true,
-      // Others may (MinIO does), or ignore what they do not know (radosgw of Ceph 16 does).
+      // Some servers support If-None-Match (MinIO), others ignore it (radosgw of Ceph 16).
       atomicIfAbsent: endpoint === undefined,
       minPartBytes: 5 << 20,
       maxPartBytes: 5 * 2 ** 30,
@@ -76,7 +76,7 @@ export class S3Store implements SnapStore {
         bucket.client.send(new PutObjectCommand({ ...object, ...body }), how),
       );
     } catch (error) {
-      if (!isRefusal(error, "PreconditionFailed")) throw error;
+      if (!isS3Error(error, "PreconditionFailed")) throw error;
       throw bucket.failure("STORE_EXISTS", `${key}: exists already`);
     }
   }
@@ -89,8 +89,7 @@ export class S3Store implements SnapStore {
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     checkKey(this.name, key);
     const { offset = 0, length, ifTag, signal } = options;
-    // HTTP has no range of nothing.
-    if (length === 0) return await this.#mustExist(key, signal);
+    if (length === 0) return await checkExists(this, key, signal);
     const whole = offset === 0 && length === undefined;
     const last = length === undefined ? "" : offset + length - 1;
     const command = new GetObjectCommand({
@@ -100,20 +99,20 @@ export class S3Store implements SnapStore {
       ...(ifTag !== undefined && { IfMatch: `"${ifTag}"` }),
     });
     try {
-      const answer = await this.#bucket.call(key, signal, (how) =>
+      const response = await this.#bucket.call(key, signal, (how) =>
         this.#bucket.client.send(command, how),
       );
-      if (!(answer.Body instanceof Readable)) return;
+      if (!(response.Body instanceof Readable)) return;
       const { idleMs } = this.#bucket.deadlines;
-      const bytes = yield* bodyPieces(answer.Body, { idleMs, signal });
-      if (answer.ContentLength !== undefined && bytes !== answer.ContentLength) {
-        const wanted = `${bytes} bytes of ${answer.ContentLength}`;
+      const bytes = yield* bodyPieces(response.Body, { idleMs, signal });
+      if (response.ContentLength !== undefined && bytes !== response.ContentLength) {
+        const wanted = `${bytes} bytes of ${response.ContentLength}`;
         throw this.#bucket.failure("STORE_TRANSIENT", `${key}: cut short, ${wanted}`);
       }
     } catch (error) {
-      // The range begins at the end of the object, or after it.
-      if (isRefusal(error, "InvalidRange")) return;
-      if (isRefusal(error, "PreconditionFailed")) {
+      // The range begins at or past the end of the object.
+      if (isS3Error(error, "InvalidRange")) return;
+      if (isS3Error(error, "PreconditionFailed")) {
         throw this.#bucket.failure("STORE_TRANSIENT", `${key}: has changed`);
       }
       throw s3Failure(error, { store: this.name, key, signal });
@@ -136,22 +135,25 @@ export class S3Store implements SnapStore {
       ...(shallow && { Delimiter: "/" }),
       ...(cursor !== undefined && { ContinuationToken: cursor }),
     });
-    const answer = await this.#bucket.call(prefix, signal, (how) =>
+    const response = await this.#bucket.call(prefix, signal, (how) =>
       this.#bucket.client.send(command, how),
     );
     const objects: StoredObject[] = [];
-    for (const { Key = "", Size = 0, LastModified, ETag } of answer.Contents ?? []) {
-      // What consoles make to show an empty folder is no object of ours.
+    for (const { Key = "", Size = 0, LastModified, ETag } of response.Contents ?? []) {
+      // Consoles create such objects as markers of empty folders.
       if (Key.endsWith("/")) continue;
       const modified = LastModified ?? new Date(0);
-      objects.push({ key: this.#bucket.within(Key), size: Size, modified, tag: plainTag(ETag) });
+      objects.push({ key: this.#bucket.keyOf(Key), size: Size, modified, tag: plainTag(ETag) });
     }
-    const folders = (answer.CommonPrefixes ?? []).map(({ Prefix = "" }) =>
-      this.#bucket.within(Prefix),
+    const folders = (response.CommonPrefixes ?? []).map(({ Prefix = "" }) =>
+      this.#bucket.keyOf(Prefix),
     );
-    const next = answer.IsTruncated ? answer.NextContinuationToken : undefined;
-    if (answer.IsTruncated && !next) {
-      throw this.#notWhole(prefix, "the server must speak ListObjectsV2, not only ListObjects");
+    const next = response.IsTruncated ? response.NextContinuationToken : undefined;
+    if (response.IsTruncated && !next) {
+      throw this.#incompleteListing(
+        prefix,
+        "the server must support ListObjectsV2, not only ListObjects",
+      );
     }
     return next === undefined ? { objects, folders } : { objects, folders, next };
   }
@@ -163,7 +165,7 @@ export class S3Store implements SnapStore {
     try {
       await this.#bucket.call(key, signal, (how) => this.#bucket.client.send(command, how));
     } catch (error) {
-      if (!isRefusal(error, "NoSuchKey")) throw error;
+      if (!isS3Error(error, "NoSuchKey")) throw error;
     }
   }
 
@@ -188,11 +190,11 @@ export class S3Store implements SnapStore {
       );
       for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
         if (Initiated === undefined || Initiated >= olderThan) continue;
-        if (!isAbortable(this.#bucket.within(Key), options)) continue;
+        if (!isAbortable(this.#bucket.keyOf(Key), options)) continue;
         if (await this.#abort(Key, UploadId, signal)) aborted++;
       }
       const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
-      if (IsTruncated && !NextKeyMarker) throw this.#notWhole(prefix);
+      if (IsTruncated && !NextKeyMarker) throw this.#incompleteListing(prefix);
       after = undefined;
       if (IsTruncated && NextKeyMarker) {
         after = { KeyMarker: NextKeyMarker };
@@ -210,31 +212,25 @@ export class S3Store implements SnapStore {
     this.#bucket.client.destroy();
   }
 
-  /** What a listing leaves out would be taken for what is not there. */
-  #notWhole(prefix: string, hint?: string): StoreError {
+  /** A truncated listing without a token for the next page. */
+  #incompleteListing(prefix: string, hint?: string): StoreError {
     const about = prefix === "" ? "" : `${prefix}: `;
-    const message = `${about}the server does not say where its listing goes on`;
+    const message = `${about}the server returned a truncated listing without a continuation token`;
     return new StoreError("STORE_FAILED", message, { store: this.name, hint });
   }
 
-  /** @returns false when another was quicker */
+  /** False if the upload does not exist any more. */
   async #abort(key: string, id: string, signal: AbortSignal | undefined): Promise<boolean> {
     const at = { Bucket: this.#bucket.name, Key: key, UploadId: id };
     const command = new AbortMultipartUploadCommand(at);
     try {
-      await this.#bucket.call(this.#bucket.within(key), signal, (how) =>
+      await this.#bucket.call(this.#bucket.keyOf(key), signal, (how) =>
         this.#bucket.client.send(command, how),
       );
       return true;
     } catch (error) {
-      if (isRefusal(error, "NoSuchUpload")) return false;
+      if (isS3Error(error, "NoSuchUpload")) return false;
       throw error;
     }
-  }
-
-  async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
-    throwIfAborted(signal);
-    if ((await this.#bucket.head(key, signal)) !== undefined) return;
-    throw new StoreError("STORE_NOT_FOUND", `${key}: not found`, { store: this.name });
   }
 }

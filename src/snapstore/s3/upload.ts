@@ -7,11 +7,11 @@ import {
 import { StoreError } from "../errors.js";
 import { PartedUpload, type PartedUploadOptions } from "../parts/parted-upload.js";
 import type { UploadFacts, UploadOptions } from "../store.js";
-import { isRefusal, type S3Bucket } from "./bucket.js";
+import { isS3Error, type S3Bucket } from "./bucket.js";
 import { compositeTag, plainTag } from "./digests.js";
 import { sendBytes } from "./send-bytes.js";
 
-/** A multipart upload. A receipt is the ETag of a part. */
+/** A multipart upload. The receipt of a part is its ETag. */
 export class S3Upload extends PartedUpload<string> {
   readonly #bucket: S3Bucket;
   readonly #id: string;
@@ -29,7 +29,7 @@ export class S3Upload extends PartedUpload<string> {
     const command = new CreateMultipartUploadCommand({ ...bucket.at(key), ...bucket.newObject });
     const { UploadId } = await bucket.call(key, signal, (how) => bucket.client.send(command, how));
     if (UploadId === undefined) {
-      throw bucket.failure("STORE_FAILED", `${key}: the server gives the upload no id`);
+      throw bucket.failure("STORE_FAILED", `${key}: the server returned no upload id`);
     }
     return new S3Upload(bucket, UploadId, { ...options, store: bucket.store, key });
   }
@@ -41,7 +41,7 @@ export class S3Upload extends PartedUpload<string> {
       bucket.client.send(new UploadPartCommand({ ...part, ...body }), how),
     );
     if (ETag !== undefined) return ETag;
-    throw this.failure(`the server gives part ${number} no tag`, "STORE_TRANSIENT");
+    throw this.failure(`the server returned no ETag for part ${number}`, "STORE_TRANSIENT");
   }
 
   protected async joinParts(
@@ -54,8 +54,8 @@ export class S3Upload extends PartedUpload<string> {
       if (this.ifAbsent) await rejectExisting(this.#bucket, this.key, signal, expected);
       await this.#send(tags, signal);
     } catch (error) {
-      // An answer that got lost: the upload is over because it is complete.
-      if (!isRefusal(error, "NoSuchUpload") || expected === undefined) throw error;
+      // An earlier attempt may have completed it, and its response was lost.
+      if (!isS3Error(error, "NoSuchUpload") || expected === undefined) throw error;
       const head = await this.#bucket.head(this.key, signal);
       if (head?.tag !== expected) throw error;
     }
@@ -82,30 +82,30 @@ export class S3Upload extends PartedUpload<string> {
     try {
       await bucket.call(this.key, signal, (how) => bucket.client.send(command, how));
     } catch (error) {
-      if (!isRefusal(error, "PreconditionFailed")) throw error;
+      if (!isS3Error(error, "PreconditionFailed")) throw error;
       throw this.failure("exists already", "STORE_EXISTS");
     }
   }
 
-  /** Checks that the object is what was sent: its size, and the digest of the parts' digests. */
+  /** Compares size and composite ETag of the object with what was sent. */
   async #check(size: number, expected: string | undefined, signal?: AbortSignal): Promise<void> {
     const head = await this.#bucket.head(this.key, signal);
     const composite = /^[0-9a-f]{32}-\d+$/.test(head?.tag ?? "");
     if (head?.size === size && (!composite || expected === undefined || head.tag === expected)) {
       return;
     }
-    throw this.failure("the server has other bytes", "STORE_TRANSIENT");
+    throw this.failure("the object on the server differs from what was sent", "STORE_TRANSIENT");
   }
 }
 
-/** Throws STORE_EXISTS when the object exists, unless it is the `own` one. */
+/** Throws STORE_EXISTS if the object exists with another tag than `ownTag`. */
 export async function rejectExisting(
   bucket: S3Bucket,
   key: string,
   signal: AbortSignal | undefined,
-  own?: string,
+  ownTag?: string,
 ): Promise<void> {
   const head = await bucket.head(key, signal);
-  if (head === undefined || (own !== undefined && head.tag === own)) return;
+  if (head === undefined || (ownTag !== undefined && head.tag === ownTag)) return;
   throw new StoreError("STORE_EXISTS", `${key}: exists already`, { store: bucket.store });
 }

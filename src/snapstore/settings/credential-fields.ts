@@ -8,12 +8,12 @@ import { quoted } from "../../quoted.js";
 import { endpointUrl } from "./endpoint-url.js";
 import type { StoreEnvironment } from "./roles.js";
 
-/** Names of fields with secrets; the others hold addresses and options. */
+/** Names of fields with secrets. */
 const SECRET_FIELD = /(key|secret|password|token|connectionString)$/i;
 
 /**
  * Credentials of one store by field, from a JSON file, a folder with a file for each field, or variables. Messages name
- * the source and the field and never a value.
+ * the source and the field, never a value.
  */
 export class CredentialFields {
   /** The source for messages: a file, a folder or the environment. */
@@ -21,7 +21,7 @@ export class CredentialFields {
   readonly #values: ReadonlyMap<string, unknown>;
   readonly #variables: Readonly<Record<string, string>> | undefined;
 
-  /** @param variables whole names of the variables by field, if those are the source */
+  /** @param variables full names of the variables by field, if variables are the source */
   constructor(
     where: string,
     values: ReadonlyMap<string, unknown>,
@@ -57,7 +57,7 @@ export class CredentialFields {
     return Object.fromEntries(entries) as Record<K, string>;
   }
 
-  /** A boolean of JSON, or one as text. */
+  /** A JSON boolean, or `true`, `false`, `1` or `0`. */
   toggle(name: string): boolean | undefined {
     const value = this.#values.get(name);
     if (value === undefined || value === null || value === "") return undefined;
@@ -66,7 +66,7 @@ export class CredentialFields {
     throw this.wrong(name, "is neither true nor false");
   }
 
-  /** The endpoint as a URL; the scheme is for `host:port` alone. */
+  /** The endpoint as a URL. `scheme` applies to `host:port` without one. */
   endpointUrl(given: string, scheme?: "http" | "https"): string;
   endpointUrl(given: string | undefined, scheme?: "http" | "https"): string | undefined;
   endpointUrl(given: string | undefined, scheme?: "http" | "https"): string | undefined {
@@ -96,7 +96,7 @@ export class CredentialFields {
  * The credentials in the file of `<variable>_JSON`, or else in the folder or JSON file of `<variable>`; undefined when
  * neither is set.
  *
- * @param known names of fields; others are ignored, except for one that looks like a typing error
+ * @param known names of fields; others are ignored, unless they look like a misspelling
  * @throws UsageError
  */
 export function credentialFields(
@@ -105,14 +105,16 @@ export function credentialFields(
   known: readonly string[],
 ): CredentialFields | undefined {
   const file = env.get(`${variable}_JSON`);
-  if (file !== undefined) return fromJson(file, env.nameOf(`${variable}_JSON`), known, env.warn);
+  const { warn } = env;
+  if (file !== undefined) {
+    return fromJson({ path: file, variable: env.nameOf(`${variable}_JSON`), known, warn });
+  }
   const folder = env.get(variable);
-  return folder === undefined
-    ? undefined
-    : fromFolder(folder, env.nameOf(variable), known, env.warn);
+  if (folder === undefined) return undefined;
+  return fromFolder({ path: folder, variable: env.nameOf(variable), known, warn });
 }
 
-/** The values of variables, by the names of the fields that they stand for. */
+/** The values of variables, by field. */
 export function variableFields(
   env: StoreEnvironment,
   variables: Readonly<Record<string, string>>,
@@ -126,7 +128,7 @@ export function variableFields(
   return new CredentialFields("the environment", values, Object.fromEntries(names));
 }
 
-/** PEM, or the path of a file with it. */
+/** The PEM certificate in `trustedCaCert`, or in the file that it names. */
 export function certificate(fields: CredentialFields): string | undefined {
   const given = fields.text("trustedCaCert");
   if (given === undefined) return undefined;
@@ -135,11 +137,11 @@ export function certificate(fields: CredentialFields): string | undefined {
     try {
       pem = readInputFileSync(given).toString();
     } catch {
-      throw fields.wrong("trustedCaCert", "is neither PEM nor a file that can be read");
+      throw fields.wrong("trustedCaCert", "is neither PEM nor a readable file");
     }
   }
   if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(pem)) {
-    throw fields.wrong("trustedCaCert", "holds no certificate");
+    throw fields.wrong("trustedCaCert", "does not contain a certificate");
   }
   return pem;
 }
@@ -155,7 +157,7 @@ export function readJsonObject(
     value = JSON.parse(readInputFileSync(path).toString());
     warnIfOpenToOthers(`the file of ${variable}`, path, warn);
   } catch (cause) {
-    // The message of the parser quotes the file, which may hold a key.
+    // The message of the parser quotes the file, which may contain a key.
     const why = cause instanceof SyntaxError ? "is not JSON" : `cannot be read: ${reasonOf(cause)}`;
     throw new UsageError(`${quoted(path)}, named by ${variable}, ${why}`);
   }
@@ -165,12 +167,15 @@ export function readJsonObject(
   return Object.fromEntries(Object.entries(value));
 }
 
-function fromJson(
-  path: string,
-  variable: string,
-  known: readonly string[],
-  warn: Warn,
-): CredentialFields {
+/** A file or folder with credentials, and the variable that names it. */
+interface Source {
+  readonly path: string;
+  readonly variable: string;
+  readonly known: readonly string[];
+  readonly warn: Warn;
+}
+
+function fromJson({ path, variable, known, warn }: Source): CredentialFields {
   const object = readJsonObject(path, variable, warn);
   for (const name of Object.keys(object)) {
     if (known.includes(name)) continue;
@@ -186,23 +191,19 @@ function fromJson(
 }
 
 /** A file for each field, as in a mounted Kubernetes secret; or a JSON file with all fields. */
-function fromFolder(
-  path: string,
-  variable: string,
-  known: readonly string[],
-  warn: Warn,
-): CredentialFields {
+function fromFolder(source: Source): CredentialFields {
+  const { path, variable, known, warn } = source;
   let names: string[];
   try {
     names = readdirSync(path);
   } catch (cause) {
-    if (codeOf(cause) === "ENOTDIR") return fromJson(path, variable, known, warn);
+    if (codeOf(cause) === "ENOTDIR") return fromJson(source);
     throw new UsageError(
       `${quoted(path)}, named by ${variable}, cannot be read: ${reasonOf(cause)}`,
     );
   }
   const json = names.find((name) => name.endsWith(".json"));
-  if (json !== undefined) return fromJson(join(path, json), variable, known, warn);
+  if (json !== undefined) return fromJson({ ...source, path: join(path, json) });
   const values = new Map<string, unknown>();
   for (const name of known) {
     if (!names.includes(name)) continue;
@@ -211,7 +212,7 @@ function fromFolder(
       if (SECRET_FIELD.test(name)) {
         warnIfOpenToOthers(`${name} of ${variable}`, join(path, name), warn);
       }
-      // Editors add a line end.
+      // Editors append a newline.
       values.set(name, bytes.toString("utf8").replace(/\r?\n$/, ""));
     } catch (cause) {
       throw new UsageError(

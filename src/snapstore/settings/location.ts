@@ -3,7 +3,7 @@ import { SettingError, type UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { StoreProvider } from "../config.js";
 
-/** The place of a store, without credentials. */
+/** Where a store is, without credentials. */
 export interface StoreLocation {
   readonly provider: StoreProvider;
   readonly container: string;
@@ -11,7 +11,7 @@ export interface StoreLocation {
   readonly prefix: string;
 }
 
-/** Makes the error from what is wrong with the text. */
+/** Makes the error from the problem. */
 type Reject = (problem: string) => UsageError;
 
 export const SCHEMES: Readonly<Record<string, StoreProvider>> = {
@@ -36,7 +36,7 @@ export const PROVIDERS: readonly StoreProvider[] = [
   "Rclone",
 ] as const satisfies readonly StoreProvider[];
 
-/** Parses the short form of a store. */
+/** Parses the short form of a store, such as `s3://bucket/prefix`. */
 export function parseLocation(setting: string, given: string): StoreLocation {
   const reject: Reject = (problem) =>
     new SettingError(setting, `${quoted(withoutSecret(given))} ${problem}`, {
@@ -46,12 +46,13 @@ export function parseLocation(setting: string, given: string): StoreLocation {
   const [, scheme = "", rest = ""] = /^([a-z0-9]+):\/\/(.*)$/is.exec(given) ?? [];
   if (scheme.toLowerCase() === "file") return folder(given, rest, reject);
   const provider = SCHEMES[scheme.toLowerCase()];
-  if (provider === undefined) throw reject("has no known scheme");
-  // `?versions` and the like would go into the name of the container.
+  if (provider === undefined) throw reject("has an unknown scheme");
+  // `?versions` would become part of the container name.
   if (/[?#]/.test(rest)) throw reject("has a query, which no store supports");
-  if (rest.includes("@")) throw reject("holds credentials, which belong into a file or a variable");
+  if (rest.includes("@"))
+    throw reject("contains credentials, which belong in a file or a variable");
   const [container = "", ...path] = rest.split("/");
-  if (container === "") throw reject("names no container");
+  if (container === "") throw reject("lacks the container");
   return { provider, container, prefix: checkedPrefix(path.join("/"), reject) };
 }
 
@@ -83,13 +84,13 @@ function checkedPrefix(given: string, reject: Reject): string {
   const trimmed = given.replace(/^\/+|\/+$/g, "");
   const segments = trimmed.split("/");
   if (trimmed !== "" && segments.some((one) => one === "" || one === "." || one === "..")) {
-    throw reject("has an empty, . or .. part in its path");
+    throw reject("has an empty, . or .. segment in its path");
   }
   if (/\p{Cc}/u.test(trimmed)) throw reject("has a control character in its path");
   return trimmed;
 }
 
-/** A path with a space or a percent sign may be written as it is, or as in a URL. */
+/** Decodes the path if it is percent-encoded. */
 function folder(given: string, rest: string, reject: Reject): StoreLocation {
   if (!rest.startsWith("/")) throw reject("is not absolute: write file:///path");
   let path: string;
@@ -103,8 +104,8 @@ function folder(given: string, rest: string, reject: Reject): StoreLocation {
 }
 
 function rclone(rest: string, reject: Reject): StoreLocation {
-  // A connection string (`:s3,key=…:`) may hold secrets, and names of stores are printed.
-  if (!isRcloneRemote(rest)) throw reject("names no remote: write rclone:remote:path");
+  // A connection string (`:s3,key=…:`) may contain secrets, and names of stores are printed.
+  if (!isRcloneRemote(rest)) throw reject("lacks the remote: write rclone:remote:path");
   return { provider: "Rclone", container: rest.replace(/(?<=[^:/])\/+$/, ""), prefix: "" };
 }
 
@@ -113,7 +114,7 @@ export function isRcloneRemote(text: string): boolean {
   return /^[^:/,]+:/.test(text);
 }
 
-/** Without what looks like `user:password@`. */
+/** Masks what looks like `user:password@`. */
 function withoutSecret(given: string): string {
   return given.replace(/(:\/\/)[^/]*@/, "$1…@");
 }

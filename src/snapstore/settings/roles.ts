@@ -3,23 +3,23 @@ import type { Warn } from "../../files/secret-files.js";
 /** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** One of the stores of an operation: its settings and variables begin with the role. */
+/** Role of a store in an operation. Settings and variables of all but the primary begin with it. */
 export type StoreRole = "primary" | "secondary" | "source";
 
 /** The name of a store's setting for each role. */
 export type OfRole<Name extends string> = Name | `${Exclude<StoreRole, "primary">}-${Name}`;
 
-/** `store` of the primary is `secondary-store` of the secondary. */
+/** The setting `store` of the primary is `secondary-store` for the secondary. */
 export function settingOf<Name extends string>(role: StoreRole, name: Name): OfRole<Name> {
   return role === "primary" ? name : (`${role}-${name}` as const);
 }
 
-/** `STORAGE_PROVIDER` of the primary is `SECONDARY_STORAGE_PROVIDER` of the secondary. */
+/** The variable `STORAGE_PROVIDER` of the primary is `SECONDARY_STORAGE_PROVIDER` for the secondary. */
 export function variableOf(role: StoreRole, name: string): string {
   return role === "primary" ? name : `${role.toUpperCase()}_${name}`;
 }
 
-/** The variables of one store: those of another store are invisible. */
+/** The variables of one store, without those of other stores. */
 export class StoreEnvironment {
   readonly role: StoreRole;
   readonly #env: Environment;
@@ -32,18 +32,18 @@ export class StoreEnvironment {
     this.warn = warn;
   }
 
-  /** The whole name of a variable, for messages. */
+  /** The full name of a variable, for messages. */
   nameOf(name: string): string {
     return variableOf(this.role, name);
   }
 
-  /** Undefined also when it is set and empty. */
+  /** Undefined for an empty variable. */
   get(name: string): string | undefined {
     const value = this.#env[this.nameOf(name)];
     return value === "" ? undefined : value;
   }
 
-  /** All variables of this store, by name without the role. */
+  /** All variables of this store by name, without the role. */
   own(): Environment {
     if (this.role === "primary") return this.#env;
     const start = variableOf(this.role, "");

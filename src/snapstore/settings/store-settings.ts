@@ -21,9 +21,9 @@ import {
   type StoreRole,
   settingOf,
 } from "./roles.js";
-import { secretInTheClear } from "./secret-in-the-clear.js";
+import { cleartextSecret } from "./cleartext-secret.js";
 
-/** The settings that name a store, by their names for the primary. */
+/** The settings of a store, by their names for the primary. */
 export const STORE_SETTINGS = [
   "store",
   "storage-provider",
@@ -38,10 +38,10 @@ export type StoreSettings = {
 };
 
 /**
- * One store of an operation, from settings, variables and credential files; undefined when no setting names it.
+ * The configuration of a store from settings, variables and credential files; undefined if no setting names it.
  *
  * @param warn receives warnings about secrets that others can read, in a file or on the network
- * @throws UsageError that names the setting, variable, file and field, and never a secret
+ * @throws UsageError with the setting, variable, file and field, never with a secret
  */
 export function storeConfig(
   settings: StoreSettings,
@@ -59,16 +59,14 @@ export function storeConfig(
     throw new SettingError(override, `is not supported by ${location.provider} stores`);
   }
   const config = configOf(location, own, endpoint, env["RCLONE_CONFIG"]);
-  const secret = secretInTheClear(config);
+  const secret = cleartextSecret(config);
   if (secret !== undefined) {
-    warn(
-      `${secret} of the ${role} store is sent over http://, where others can read it on its way`,
-    );
+    warn(`${secret} of the ${role} store is sent over http:// without encryption`);
   }
   return config;
 }
 
-/** The same for a store that the operation needs. */
+/** As {@link storeConfig}, for a store that the operation requires. */
 export function requiredStore(
   settings: StoreSettings,
   role: StoreRole,
@@ -78,7 +76,7 @@ export function requiredStore(
   const config = storeConfig(settings, role, env, warn);
   if (config !== undefined) return config;
   throw new UsageError(`there is no ${role} store`, {
-    hint: "name it in short, or by provider and container",
+    hint: "set its short form, or provider and container",
     settings: (["store", "storage-provider", "store-container"] as const).map((name) =>
       settingOf(role, name),
     ),
@@ -147,8 +145,8 @@ function locationOf(settings: StoreSettings, role: StoreRole): StoreLocation | u
 }
 
 function incomplete(given: string, missing: string): SettingError {
-  return new SettingError(given, "names half of a store", {
-    hint: "set the other half, too",
+  return new SettingError(given, "is only one half of a store", {
+    hint: "set the other half too",
     settings: [missing],
   });
 }

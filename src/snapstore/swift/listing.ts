@@ -1,11 +1,11 @@
 import type { SwiftContainer } from "./container.js";
-import { isFolderMark } from "./folder-mark.js";
+import { isFolderMark } from "./folder-marker.js";
 import { SEGMENTS } from "./segment-names.js";
 
-/** Most entries of a page: radosgw gives no more, and does not say that it gave less than asked. */
+/** Maximum number of entries in a page. radosgw returns at most as many, whatever the request says. */
 export const PAGE = 1000;
 
-/** An object or, with a `/` at its end, a folder. */
+/** An object, or a folder, whose name ends with `/`. */
 export interface Entry {
   readonly name: string;
   readonly folder: boolean;
@@ -23,10 +23,10 @@ interface Listed {
   readonly last_modified?: string;
 }
 
-/** What follows every name of a segment. */
+/** A marker after the names of all segments: `0` comes after `/`. */
 const AFTER_SEGMENTS = `${SEGMENTS.slice(0, -1)}0`;
 
-/** One page of names after `marker`. Segments are among them only when the prefix is theirs. */
+/** One page of names after `marker`, without segments unless the prefix is one of segments. */
 export async function pageOf(
   container: SwiftContainer,
   prefix: string,
@@ -34,7 +34,7 @@ export async function pageOf(
 ): Promise<{ entries: Entry[]; next: string | undefined }> {
   const { marker, shallow = false, signal } = options;
   const limit = Math.min(options.limit, PAGE);
-  const answer = await container.call({
+  const response = await container.call({
     method: "GET",
     name: "",
     query: {
@@ -46,7 +46,7 @@ export async function pageOf(
     },
     signal,
   });
-  const listed = (await answer.json()) as readonly Listed[];
+  const listed = (await response.json()) as readonly Listed[];
   const entries = listed.filter((one) => !isFolderMark(one.content_type, one.bytes)).map(entryOf);
   const end = listed.at(-1);
   const last = listed.length < limit ? undefined : (end?.subdir ?? end?.name);
@@ -57,7 +57,7 @@ export async function pageOf(
   };
 }
 
-/** Type of a large object; the listings of some servers have the size of its manifest instead. */
+/** Content type of a large object. It has the size, since some servers list that of the manifest. */
 export function largeObjectType(size: number): string {
   return `application/octet-stream;size=${size}`;
 }
@@ -68,9 +68,9 @@ function entryOf(listed: Listed): Entry {
     name: listed.subdir ?? listed.name ?? "",
     folder: listed.subdir !== undefined,
     size: large === undefined ? (listed.bytes ?? 0) : Number(large),
-    // Swift leaves the zone out; it is UTC.
+    // Swift omits the time zone, which is UTC.
     modified: new Date(`${(listed.last_modified ?? "1970-01-01T00:00:00").replace(/Z$/, "")}Z`),
-    // That of a large object is another one than its HEAD says.
+    // For a large object the listing has another hash than HEAD.
     tag: large === undefined ? listed.hash : undefined,
   };
 }

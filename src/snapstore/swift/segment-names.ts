@@ -1,4 +1,4 @@
-/** Below it lie the segments of all large objects of a container, by the names of these. */
+/** Prefix of the segments of all large objects of a container. The name of the object follows. */
 export const SEGMENTS = ".backuptool-segments/";
 
 export function segmentPrefix(name: string, upload: string): string {

@@ -1,14 +1,14 @@
 import { isAbortable } from "../key.js";
 import type { StaleOptions } from "../store.js";
-import { uploadBegun } from "../parts/upload-id.js";
+import { uploadStarted } from "../parts/upload-id.js";
 import type { SwiftContainer } from "./container.js";
 import { PAGE, pageOf } from "./listing.js";
 import { SEGMENTS, segmentPrefix } from "./segment-names.js";
 
-/** Deletions on their way at the same time. */
-const WIDTH = 8;
+/** Concurrent deletions. */
+const WINDOW = 8;
 
-/** Removes everything below one upload's prefix. */
+/** Removes the segments below the prefix of an upload. */
 export async function removeSegments(
   container: SwiftContainer,
   prefix: string,
@@ -20,17 +20,17 @@ export async function removeSegments(
     const names = entries.map(({ name }) => name);
     const worker = async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) {
-        const answer = await container.call({ method: "DELETE", name, signal, expected: [404] });
-        await answer.drop();
+        const response = await container.call({ method: "DELETE", name, signal, expected: [404] });
+        await response.drop();
       }
     };
-    await Promise.all(Array.from({ length: WIDTH }, worker));
+    await Promise.all(Array.from({ length: WINDOW }, worker));
   }
 }
 
 /**
- * Removes the segments of uploads of keys below `prefix` that were begun before `olderThan` and
- * that no object is made of. Returns the number of uploads.
+ * Removes the segments of uploads below `prefix` from before `olderThan` that no object consists of. Returns the number
+ * of uploads.
  */
 export async function removeStaleSegments(
   container: SwiftContainer,
@@ -50,8 +50,8 @@ export async function removeStaleSegments(
       const segments = segmentPrefix(of, upload);
       if (segments === seen) continue;
       seen = segments;
-      const begun = uploadBegun(upload);
-      if (begun === undefined || begun >= olderThan) continue;
+      const started = uploadStarted(upload);
+      if (started === undefined || started >= olderThan) continue;
       const key = container.keyOf(of);
       if (!isAbortable(key, options)) continue;
       const object = await container.head(key, signal);
@@ -59,7 +59,7 @@ export async function removeStaleSegments(
       await removeSegments(container, segments, signal);
       removed++;
     }
-    // What is left of an upload on the next page is gone by then.
+    // The rest of an upload that continues on the next page is removed by then.
     marker = page.next;
   }
   return removed;

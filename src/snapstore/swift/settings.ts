@@ -69,30 +69,30 @@ function openStackVariables(env: StoreEnvironment): CredentialFields {
   });
 }
 
-/** The catalog is searched for public endpoints only, and openrc files mostly ask for these. @throws UsageError */
+/** Only public endpoints of the catalog are supported, which most openrc files select. @throws UsageError */
 function checkInterface(fields: CredentialFields, override: string | undefined): void {
   const wanted = fields.text("interface") ?? "public";
   if (override === undefined && !/^public(URL)?$/i.test(wanted)) {
-    const why = `is ${quoted(wanted)}, and only public endpoints are looked up in the catalog`;
-    throw fields.wrong("interface", why, "set the endpoint itself");
+    const why = `is ${quoted(wanted)}, and only public endpoints are supported`;
+    throw fields.wrong("interface", why, "set the endpoint");
   }
 }
 
-/** The name of a domain; by id only the domain that every Keystone has. */
+/** The name of a domain. The only supported id is `default`, which every Keystone has. */
 function domainOf(fields: CredentialFields, which: "userDomain" | "projectDomain"): string {
   const name = fields.text(`${which}Name`) ?? fields.text("domainName");
   const id = fields.text(`${which}ID`);
   if (name !== undefined) return name;
   if (id !== undefined && id !== "default") {
     const hint = `set ${fields.nameOf(`${which}Name`)}`;
-    throw fields.wrong(`${which}ID`, "is an id, and only names of domains are supported", hint);
+    throw fields.wrong(`${which}ID`, "is an id, and only domain names are supported", hint);
   }
   return "Default";
 }
 
 function authOf(fields: CredentialFields): SwiftAuth {
   const url = fields.endpointUrl(fields.required("authURL"));
-  // Addresses of the old protocol: https://host/auth/v1.0.
+  // The v1 protocol: https://host/auth/v1.0.
   if (/\/v1(\.0)?$/.test(url)) {
     return {
       kind: "v1",
@@ -118,7 +118,7 @@ function applicationCredential(fields: CredentialFields, url: string, secret: st
   const kind = "v3-application-credential";
   const id = fields.text("applicationCredentialID");
   if (id !== undefined) return { kind, url, id, secret };
-  // A name needs its user: several users may have it.
+  // A name is only unique for its user.
   return {
     kind,
     url,

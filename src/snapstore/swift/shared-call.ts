@@ -3,47 +3,46 @@ import { Deadline } from "../../flow/deadline.js";
 import { raceAbort } from "../../flow/race-abort.js";
 import { deadlineError } from "../http/failure.js";
 
-/** Longest wait for an answer, milliseconds. */
-const MOST_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
-/** One call for all who need its answer, which is kept: whoever gives up ends it for nobody else. */
+/** A call whose result is cached and shared. An aborted caller stops waiting; the shared call goes on. */
 export class SharedCall<T> {
   readonly #store: string;
   readonly #call: (signal: AbortSignal) => Promise<T>;
-  #asked: Promise<T> | undefined;
+  #pending: Promise<T> | undefined;
 
   constructor(store: string, call: (signal: AbortSignal) => Promise<T>) {
     this.#store = store;
     this.#call = call;
   }
 
-  /** Where the next answer comes from, for {@link forget}; undefined when nobody has asked. */
-  get asked(): Promise<T> | undefined {
-    return this.#asked;
+  /** The running or finished call, for {@link forget}. */
+  get pending(): Promise<T> | undefined {
+    return this.#pending;
   }
 
-  /** Has the next caller ask anew, unless that has been done since `asked`. */
-  forget(asked: Promise<T>): void {
-    if (this.#asked === asked) this.#asked = undefined;
+  /** Makes the next caller start a new call, unless one has been started since `pending`. */
+  forget(pending: Promise<T>): void {
+    if (this.#pending === pending) this.#pending = undefined;
   }
 
-  /** Throws InterruptedError once the signal has fired, or what the call threw. */
-  async answer(signal: AbortSignal | undefined): Promise<T> {
+  /** Throws InterruptedError once the signal aborts, or the error of the call. */
+  async result(signal: AbortSignal | undefined): Promise<T> {
     throwIfAborted(signal);
-    this.#asked ??= this.#ask();
-    return await raceAbort(this.#asked, signal);
+    this.#pending ??= this.#start();
+    return await raceAbort(this.#pending, signal);
   }
 
-  #ask(): Promise<T> {
-    const deadline = new Deadline(MOST_MS, undefined);
-    const asked = this.#call(deadline.signal)
+  #start(): Promise<T> {
+    const deadline = new Deadline(TIMEOUT_MS, undefined);
+    const pending = this.#call(deadline.signal)
       .catch((error) => {
-        this.forget(asked);
+        this.forget(pending);
         throw deadlineError(deadline, error, this.#store);
       })
       .finally(() => deadline.end());
-    // All who waited may have given up.
-    asked.catch(() => {});
-    return asked;
+    // All callers may have been aborted.
+    pending.catch(() => {});
+    return pending;
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { SwiftAuth, SwiftConfig } from "../config.js";
 import { RANGE_STATUSES, rangeHeader, rangePieces } from "../http/range.js";
 import { checkKey, checkPrefix } from "../key.js";
+import { checkExists } from "../object-checks.js";
 import type {
   GetOptions,
   ListOptions,
@@ -14,21 +15,21 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
-import { SwiftContainer } from "./container.js";
+import { SwiftContainer, type SwiftObject } from "./container.js";
 import { PAGE, pageOf } from "./listing.js";
 import { SEGMENTS, segmentPrefix } from "./segment-names.js";
 import { removeSegments, removeStaleSegments } from "./segments.js";
 import { SwiftUpload } from "./upload.js";
 
-/** A container of OpenStack Swift, or of what speaks like it. */
+/** A container of OpenStack Swift or a compatible server. */
 export class SwiftStore implements SnapStore {
   readonly name: string;
   readonly place: string;
   readonly capabilities: StoreCapabilities = {
     parallelParts: true,
-    // Swift takes `If-None-Match: *`, but its nodes agree only later; radosgw ignores it.
+    // Swift is eventually consistent about `If-None-Match: *`; radosgw ignores it.
     atomicIfAbsent: false,
-    // What older servers ask of a segment, and all servers allow.
+    // Older servers require it.
     minPartBytes: 1 << 20,
     maxPartBytes: 5 * 2 ** 30,
     maxParts: 1000,
@@ -38,19 +39,15 @@ export class SwiftStore implements SnapStore {
   constructor(config: SwiftConfig) {
     const { container, prefix, auth, endpoint, region } = config;
     this.name = `swift://${container}${prefix === "" ? "" : `/${prefix}`}`;
-    const who = accountOf(auth);
     const server = new URL(endpoint ?? auth.url).host;
-    this.place = `swift://${server}/${region ?? ""}/${who}/${container}/${prefix}`;
+    this.place = `swift://${server}/${region ?? ""}/${accountOf(auth)}/${container}/${prefix}`;
     this.#container = new SwiftContainer(config, this.name);
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     this.#checkKey(key);
     const { ifAbsent = false, signal } = options;
-    const before = await this.#container.head(key, signal);
-    if (ifAbsent && before !== undefined) {
-      throw this.#container.error("STORE_EXISTS", `${key}: exists already`);
-    }
+    const before = await this.#headBefore(key, options);
     const headers = {
       etag: createHash("md5").update(bytes).digest("hex"),
       "content-type": "application/octet-stream",
@@ -58,32 +55,28 @@ export class SwiftStore implements SnapStore {
       ...(ifAbsent && { "if-none-match": "*" }),
     };
     const name = this.#container.nameOf(key);
-    const answer = await this.#container.call({
+    const response = await this.#container.call({
       method: "PUT",
       name,
       headers,
       body: [bytes],
       signal,
     });
-    await answer.drop();
+    await response.drop();
     await this.#removeSegments(key, before?.segments, signal);
   }
 
   async startUpload(key: string, options: UploadOptions): Promise<StoreUpload> {
     this.#checkKey(key);
-    const before = await this.#container.head(key, options.signal);
-    if (options.ifAbsent && before !== undefined) {
-      throw this.#container.error("STORE_EXISTS", `${key}: exists already`);
-    }
+    await this.#headBefore(key, options);
     return new SwiftUpload(this.#container, key, options);
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     this.#checkKey(key);
     const { length, ifTag, signal } = options;
-    // HTTP has no range of nothing.
-    if (length === 0) return await this.#mustExist(key, signal);
-    const answer = await this.#container.call({
+    if (length === 0) return await checkExists(this, key, signal);
+    const response = await this.#container.call({
       method: "GET",
       name: this.#container.nameOf(key),
       headers: {
@@ -93,7 +86,7 @@ export class SwiftStore implements SnapStore {
       signal,
       expected: RANGE_STATUSES,
     });
-    yield* rangePieces(answer, () =>
+    yield* rangePieces(response, () =>
       this.#container.error("STORE_TRANSIENT", `${key}: has changed`),
     );
   }
@@ -121,7 +114,7 @@ export class SwiftStore implements SnapStore {
     for (const { name, folder, size, modified, tag } of entries) {
       const key = this.#container.keyOf(name);
       if (folder) folders.push(key);
-      // What consoles make to show an empty folder is no object of ours.
+      // Consoles create such objects as markers of empty folders.
       else if (!key.endsWith("/")) objects.push({ key, size, modified, tag });
     }
     return next === undefined ? { objects, folders } : { objects, folders, next };
@@ -132,8 +125,13 @@ export class SwiftStore implements SnapStore {
     const before = await this.#container.head(key, signal);
     if (before === undefined) return;
     const name = this.#container.nameOf(key);
-    const answer = await this.#container.call({ method: "DELETE", name, signal, expected: [404] });
-    await answer.drop();
+    const response = await this.#container.call({
+      method: "DELETE",
+      name,
+      signal,
+      expected: [404],
+    });
+    await response.drop();
     await this.#removeSegments(key, before.segments, signal);
   }
 
@@ -153,7 +151,17 @@ export class SwiftStore implements SnapStore {
   #checkKey(key: string): void {
     checkKey(this.name, key);
     if (!this.#container.nameOf(key).startsWith(SEGMENTS)) return;
-    throw this.#container.error("STORE_FAILED", `${key}: such names are for segments`);
+    throw this.#container.error("STORE_FAILED", `${key}: this name is reserved for segments`);
+  }
+
+  /** The object before it is written. Throws STORE_EXISTS with `ifAbsent`. */
+  async #headBefore(
+    key: string,
+    { ifAbsent, signal }: PutOptions,
+  ): Promise<SwiftObject | undefined> {
+    const before = await this.#container.head(key, signal);
+    if (!ifAbsent || before === undefined) return before;
+    throw this.#container.error("STORE_EXISTS", `${key}: exists already`);
   }
 
   async #removeSegments(
@@ -168,14 +176,9 @@ export class SwiftStore implements SnapStore {
       signal,
     );
   }
-
-  async #mustExist(key: string, signal: AbortSignal | undefined): Promise<void> {
-    if ((await this.#container.head(key, signal)) !== undefined) return;
-    throw this.#container.error("STORE_NOT_FOUND", `${key}: not found`);
-  }
 }
 
-/** As near to the account as one gets without asking: its containers are its own. */
+/** The account as far as the settings identify it: containers belong to an account. */
 function accountOf(auth: SwiftAuth): string {
   if (auth.kind === "v1") return auth.user.replace(/:.*$/, "");
   if (auth.kind === "v3-password") return `${auth.projectDomain}:${auth.project}`;

@@ -1,18 +1,17 @@
 import type { SwiftAuth, SwiftConfig } from "../config.js";
 import { StoreError } from "../errors.js";
 import type { HttpClient } from "../http/client.js";
-import { refusalError } from "../http/failure.js";
+import { responseError } from "../http/failure.js";
 
-/** Who may, and where. */
 export interface SwiftToken {
   readonly token: string;
-  /** Of the account, without a `/` at its end. */
+  /** URL of the account, without a trailing `/`. */
   readonly storageUrl: string;
 }
 
 type KeystoneAuth = Exclude<SwiftAuth, { kind: "v1" }>;
 
-/** Asks for a new token. Throws StoreError, or what the connection threw. */
+/** Requests a new token. Throws StoreError, or the error of the connection. */
 export async function newToken(
   http: HttpClient,
   config: SwiftConfig,
@@ -20,24 +19,24 @@ export async function newToken(
   signal: AbortSignal | undefined,
 ): Promise<SwiftToken> {
   const { auth } = config;
-  const asked = auth.kind === "v1" ? byUserAndKey(auth) : byKeystone(auth);
-  const answer = await http.send({ ...asked, signal });
-  if (!answer.ok) {
-    await answer.drop();
-    const { status } = answer;
-    const retryAfter = answer.header("retry-after");
+  const request = auth.kind === "v1" ? byUserAndKey(auth) : byKeystone(auth);
+  const response = await http.send({ ...request, signal });
+  if (!response.ok) {
+    await response.drop();
+    const { status } = response;
+    const retryAfter = response.header("retry-after");
     const context = { store, key: "" };
-    throw refusalError({ status, retryAfter, words: "by the auth server" }, context);
+    throw responseError({ status, retryAfter, detail: "by the auth server" }, context);
   }
   const v1 = auth.kind === "v1";
-  const token = answer.header(v1 ? "x-auth-token" : "x-subject-token");
-  const body = v1 ? await answer.drop() : await answer.json();
-  const listed = v1 ? answer.header("x-storage-url") : catalogUrl(body, config.region);
+  const token = response.header(v1 ? "x-auth-token" : "x-subject-token");
+  const body = v1 ? await response.drop() : await response.json();
+  const listed = v1 ? response.header("x-storage-url") : catalogUrl(body, config.region);
   const storageUrl = config.endpoint ?? listed;
   if (token === undefined || storageUrl === undefined) {
     const where = config.region === undefined ? "" : ` in region ${config.region}`;
     const missing = token === undefined ? "no token" : `no object store${where}`;
-    throw new StoreError("STORE_FAILED", `the auth server names ${missing}`, {
+    throw new StoreError("STORE_FAILED", `the auth server returned ${missing}`, {
       store,
       hint: "check the auth URL and the region",
     });

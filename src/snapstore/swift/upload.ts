@@ -15,18 +15,18 @@ interface Segment {
   readonly size_bytes: number;
 }
 
-/** Refusals that come before Swift writes anything. */
-const NOTHING_WRITTEN: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
+/** Errors after which Swift has written nothing. */
+const NOT_WRITTEN: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   "STORE_CREDENTIALS",
   "STORE_NOT_FOUND",
   "STORE_EXISTS",
 ]);
 
-/** Segments that are objects of their own, and make one when a manifest names them. */
+/** A large object: segments, which are objects of their own, and a manifest. The receipt of a part is its segment. */
 export class SwiftUpload extends PartedUpload<Segment> {
   readonly #container: SwiftContainer;
   readonly #id = newUploadId();
-  /** Whether the object may exist, although no answer has said so. */
+  /** Whether the object may exist although no response has confirmed it. */
   #mayExist = false;
 
   constructor(container: SwiftContainer, key: string, options: UploadOptions) {
@@ -37,7 +37,7 @@ export class SwiftUpload extends PartedUpload<Segment> {
   protected async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal | undefined) {
     const name = segmentName(this.#container.nameOf(this.key), this.#id, number);
     const etag = createHash("md5").update(bytes).digest("hex");
-    // Nothing of an empty object needs a segment.
+    // An empty object needs no segment.
     if (bytes.length > 0) {
       const call = { method: "PUT", name, headers: { etag }, body: [bytes], signal };
       await (await this.#container.call(call)).drop();
@@ -51,7 +51,7 @@ export class SwiftUpload extends PartedUpload<Segment> {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const before = await this.#container.head(this.key, signal);
-    // The answer to an earlier try may have been lost.
+    // An earlier attempt may have succeeded, and its response was lost.
     if (before?.segments === this.#id) return;
     if (before !== undefined && this.ifAbsent) throw this.failure("exists already", "STORE_EXISTS");
     const segments = receipts.filter(({ size_bytes }) => size_bytes > 0);
@@ -60,7 +60,7 @@ export class SwiftUpload extends PartedUpload<Segment> {
   }
 
   protected async discardParts(): Promise<void> {
-    // HEAD says nothing of an object whose segments are missing: `abortStaleUploads` looks, later.
+    // Otherwise `abortStaleUploads` removes the segments later, if the object does not exist.
     if (this.sentParts > 0 && !this.#mayExist) await this.#remove(this.#id);
   }
 
@@ -70,9 +70,9 @@ export class SwiftUpload extends PartedUpload<Segment> {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const name = this.#container.nameOf(this.key);
-    const lists = segments.length > 0 && (await this.#container.segmentLists(signal));
+    const lists = segments.length > 0 && (await this.#container.supportsSlo(signal));
     const prefix = segmentPrefix(name, this.#id);
-    if (!lists && segments.length > 0) await this.#mustBeListed(prefix, segments.length, signal);
+    if (!lists && segments.length > 0) await this.#checkListed(prefix, segments.length, signal);
     const headers = {
       "content-type": largeObjectType(facts.size),
       "x-object-meta-sha256": facts.sha256,
@@ -87,12 +87,12 @@ export class SwiftUpload extends PartedUpload<Segment> {
         }),
     };
     throwIfAborted(signal);
-    // An abort that came meanwhile has removed the segments.
-    this.requireOpen();
+    // An abort in the meantime has removed the segments.
+    this.checkOpen();
     const before = this.#mayExist;
     this.#mayExist = true;
     try {
-      const answer = await this.#container.call({
+      const response = await this.#container.call({
         method: "PUT",
         name,
         headers,
@@ -102,16 +102,16 @@ export class SwiftUpload extends PartedUpload<Segment> {
           body: [Buffer.from(JSON.stringify(segments))],
         }),
       });
-      await answer.drop();
+      await response.drop();
     } catch (error) {
-      // What an earlier try has left is as uncertain as before.
-      if (error instanceof StoreError && NOTHING_WRITTEN.has(error.code)) this.#mayExist = before;
+      // An earlier attempt may still have succeeded.
+      if (error instanceof StoreError && NOT_WRITTEN.has(error.code)) this.#mayExist = before;
       throw error;
     }
   }
 
-  /** A dynamic large object is whatever a listing has, and listings may be behind. */
-  async #mustBeListed(
+  /** A dynamic large object consists of the listed segments, and listings may be late. */
+  async #checkListed(
     prefix: string,
     count: number,
     signal: AbortSignal | undefined,
@@ -122,10 +122,13 @@ export class SwiftUpload extends PartedUpload<Segment> {
       signal,
     });
     if (entries.length === count) return;
-    throw this.failure(`${entries.length} of ${count} segments are listed yet`, "STORE_TRANSIENT");
+    throw this.failure(
+      `only ${entries.length} of ${count} segments are listed so far`,
+      "STORE_TRANSIENT",
+    );
   }
 
-  /** What stays is removed with the other stale uploads. */
+  /** Never throws: what is left is removed by `abortStaleUploads`. */
   async #remove(upload: string): Promise<void> {
     const prefix = segmentPrefix(this.#container.nameOf(this.key), upload);
     await removeSegments(this.#container, prefix, undefined).catch(() => {});

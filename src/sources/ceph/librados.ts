@@ -114,7 +114,7 @@ export interface LibradosCluster {
   countOnlyClones(pool: number, names: PackedNames, done: Callback<number>): void;
   /** The memory of `request` is written to until the call ends. */
   read(pool: number, names: PackedNames, request: ReadRequest, done: Callback<ReadBatch>): void;
-  /** Bytes in `objects` must not change until the call ends. The result has an errno for each object. */
+  /** Neither `objects` nor its arrays and bytes may change until the call ends. The result has an errno for each object. */
   write(
     pool: number,
     names: PackedNames,

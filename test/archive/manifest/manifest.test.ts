@@ -200,7 +200,7 @@ test("a manifest that is not canonical is damaged; a later version is UNSUPPORTE
     named("INDEX.bin", "ARCHIVE00000.bin", "METADATA.bin"),
     named("ARCHIVE00000.bin", "INDEX.bin", "INDEX.bin", "METADATA.bin"),
     named("ARCHIVE00000.bin", "INDEX.bin", "METADATA.bin", "METADATA.bin"),
-    named("ARCHIVE00000.bin", "../../x.bin", "INDEX.bin", "METADATA.bin"),
+    named("ARCHIVE00000.bin", "../x.bin", "INDEX.bin", "METADATA.bin"),
     "[".repeat(100_000),
     `${"[".repeat(100_000)}${"]".repeat(100_000)}`,
     "[{},".repeat(100_000),

@@ -42,7 +42,7 @@ for (const call of ["fdatasync", "fsync"]) {
     if (call === "fdatasync") return;
     const made = await create(...store.flags());
     t.is(made.code, 1, made.stderr);
-    t.regex(made.stderr, /the disk lost what was written \(EIO\)/);
+    t.regex(made.stderr, /the disk lost written data \(EIO\)/);
     const [snapshot = ""] = readdirSync(stored);
     t.false(readdirSync(join(stored, snapshot)).includes("MANIFEST.json"));
   });

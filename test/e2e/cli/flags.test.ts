@@ -63,9 +63,10 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
     ] as const,
     [
       `${command} --secondary-store nonsense://b`,
-      "only a secondary store is named, but the primary store is chosen; choose the secondary (--from secondary)",
+      "--secondary-store is set, but no primary store; choose the secondary one (--from secondary)",
     ] as const,
   ]),
+  ["clear --dry-run=1", "--dry-run takes no value but true or false"],
   ["create --quiet --verbose", "--quiet contradicts --verbose"],
   [
     "inspect --passphrase-file a --passphrase-command b",
@@ -170,9 +171,15 @@ test("the error of an invalid configuration or variable names its place", async 
     'backuptool: "C" sets "ectd", which is not a setting; did you mean etcd?',
   );
   t.is(await said("skip-ceph: maybe"), 'backuptool: "C": skip-ceph is true or false, not "maybe"');
-  t.is(await said("cephconf: [a, b]"), 'backuptool: "C": cephconf needs one value, not ["a","b"]');
+  t.is(
+    await said("cephconf: [a, b]"),
+    'backuptool: "C": cephconf needs one value, not a list or a map',
+  );
   t.is(await said("cephconf:"), 'backuptool: "C": cephconf is empty');
-  t.is(await said("- a"), 'backuptool: the configuration "C" is not a list of names and values');
+  t.is(
+    await said("- a"),
+    'backuptool: the configuration "C" is not a YAML mapping of names to values',
+  );
   t.regex(await said("a: [b"), /^backuptool: the configuration "C" cannot be read; .+$/);
   const empty = await keysAt([], { BACKUPTOOL_CEPHCONF: "" });
   t.is(empty.stderr, "backuptool: BACKUPTOOL_CEPHCONF: cephconf is empty\n");

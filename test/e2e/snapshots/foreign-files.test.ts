@@ -59,7 +59,7 @@ test("delete and prune-incomplete name the foreign file and change nothing", asy
   const list = await run(t, 0, ["snapshot", "list", ...store]);
   t.is(list.out.length, 3);
   for (const { name } of [whole, dead]) {
-    t.regex(list.err, new RegExp(`^${name}: ${name}/notes\\.txt is another program's`, "m"));
+    t.regex(list.err, new RegExp(`^${name}: ${name}/notes\\.txt belongs to another program`, "m"));
     const gone = await run(t, 1, ["snapshot", "delete", name, "--yes", ...store]);
     t.regex(gone.err, new RegExp(`${name}/notes\\.txt in .* is not a file of backuptool`));
   }

@@ -232,10 +232,7 @@ test("two stores in the same place, a missing store and a wrong name are rejecte
   t.regex((await run(t, 2, ["snapshot", "list", ...twice])).err, /both stores are the same place/);
   t.regex((await run(t, 2, ["copy", "--store", url(folder)])).err, /there is no secondary store/);
   t.regex((await run(t, 2, ["snapshot", "list"])).err, /there is no primary store; .*--store/);
-  t.regex(
-    (await run(t, 2, ["snapshot", "verify", "../../x", "--store", url(folder)])).err,
-    /no name/,
-  );
+  t.regex((await run(t, 2, ["snapshot", "verify", "../x", "--store", url(folder)])).err, /no name/);
   t.regex((await run(t, 2, ["snapshot"])).err, /needs one more word/);
   t.regex((await run(t, 2, ["snapshot", "lst"])).err, /did you mean snapshot list\?/);
   t.regex(
@@ -452,7 +449,7 @@ test("a killed copy leaves nothing that looks complete, and the next copy comple
   let killed = 0;
   for (let i = 0; i < 6; i++) {
     const { signal } = await backuptool(args, {
-      onStart: (child) => setTimeout(() => child.kill("SIGKILL"), (longest * (i + 2)) / 8),
+      onStart: (child) => setTimeout(() => child.kill("SIGKILL"), (longest * (i + 1)) / 8),
     });
     if (signal === "SIGKILL") killed++;
     for (const { name } of made) {

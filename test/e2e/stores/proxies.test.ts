@@ -194,7 +194,7 @@ for (const name of NAMES) {
         return listed.stderr;
       };
       web.credentials = "someone:else";
-      t.regex(await list(), /rejects its user and password, or asks for them \(407\)/);
+      t.regex(await list(), /requires a user and password, or rejects them \(407\)/);
       if (scheme === "https") {
         web.refuses = 403;
         t.regex(await list(), /does not connect to .*\.test:443 \(403\)/);

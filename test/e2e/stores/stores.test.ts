@@ -188,7 +188,7 @@ test.serial("an incremental over a folder, or without changes, is made and repor
   t.true((await judgeStore(bucket.open())).whole.includes(over));
   t.true((await judgeStore(folder.open())).whole.includes(over));
   const onIt = await run(t, 1, ["create", ...source, "--incremental-over", over]);
-  t.regex(onIt.err, new RegExp(`${over} stands on the backup [0-9a-f]{32}, which is not in s3:`));
+  t.regex(onIt.err, new RegExp(`${over} is based on backup [0-9a-f]{32}, which is not in s3:`));
   // Its base is in no store: an error before anything is written.
   const { err } = await run(t, 1, [
     "restore",
@@ -198,7 +198,7 @@ test.serial("an incremental over a folder, or without changes, is made and repor
     "--etcd",
     fresh.endpoint,
   ]);
-  t.regex(err, /stands on the backup [0-9a-f]{32}, which is not in s3:/);
+  t.regex(err, /is based on backup [0-9a-f]{32}, which is not in s3:/);
   const into = ["--skip-ceph", "--etcd", fresh.endpoint];
   await backuptool(["clear", ...into, "--yes"]);
   await run(t, 0, ["restore", "--snapshot", over, "--with-base", base, ...into]);
@@ -251,7 +251,7 @@ test.serial("an incremental over a chain with a missing part fails", async (t) =
     t.is(failed.code, 1, failed.stderr);
     t.regex(
       failed.stderr,
-      new RegExp(`${names[1]} stands on the backup [0-9a-f]{32}, which is not in file:`),
+      new RegExp(`${names[1]} is based on backup [0-9a-f]{32}, which is not in file:`),
     );
     t.regex(failed.stderr, /; make a full backup, or copy the missing one there\n$/);
     t.deepEqual(readdirSync(nights).sort(), names.slice(1).sort());

@@ -26,7 +26,7 @@ const SETTINGS: CopySettings = {
   retries: { maxRetries: 3, backoffMs: 10 },
 };
 
-test(`copies over a faulty network end complete, or say what is missing (seed ${SEED})`, async (t) => {
+test(`copies over a faulty network complete, or report what is missing (seed ${SEED})`, async (t) => {
   const bucket = await newBucket();
   const folder = newFolder();
   const full = forgeSnapshot(folder, { time: 1000, last: 5, sizes: [100, 6 << 20, 2 << 20] });
@@ -67,7 +67,7 @@ test(`copies over a faulty network end complete, or say what is missing (seed ${
     befallen += proxy.log.filter(({ fault }) => fault !== undefined).length;
     await Promise.all([from.close(), to.close()]);
     await proxy.close();
-    // What there is, seen without faults.
+    // The result, without faults.
     const target = new S3Store(s3Config(bucket, { prefix }));
     const there = await listSnapshots(target, signal);
     t.deepEqual(
@@ -88,7 +88,7 @@ test(`copies over a faulty network end complete, or say what is missing (seed ${
     }
     if (failed) failures++;
     else t.is(complete.length, made.length, seed);
-    // And once more, all is well: what was left is taken up.
+    // Without faults a second copy completes the rest.
     const totals = await copyStore(source, target, SETTINGS, quiet);
     t.is(totals.failed, 0, seed);
     t.is((await listSnapshots(target, signal)).length, made.length, seed);

@@ -24,7 +24,7 @@ function snapshot(time: number, base: number | null, id = time): StoredSnapshot 
 
 const times = (plan: readonly StoredSnapshot[]): number[] => plan.map(({ name }) => name.time);
 
-// Two chains that overlap in time, and a full backup of its own.
+// Two chains that overlap in time, and a full backup without incrementals.
 const HISTORY = [
   snapshot(10, null),
   snapshot(20, 10),
@@ -34,24 +34,24 @@ const HISTORY = [
   snapshot(60, null),
 ];
 
-test("the newest backups are full ones with all that stands on them", (t) => {
+test("the newest backups are full ones with their incrementals", (t) => {
   t.deepEqual(times(copyPlan(HISTORY, { maxBackups: 1 })), [60]);
   t.deepEqual(times(copyPlan(HISTORY, { maxBackups: 2 })), [30, 50, 60]);
   t.deepEqual(times(copyPlan(HISTORY, { maxBackups: 3 })), [10, 20, 30, 40, 50, 60]);
 });
 
-test("what is young enough comes with its whole chain, however old that is", (t) => {
+test("recent snapshots are selected with their whole chain, whatever its age", (t) => {
   t.deepEqual(times(copyPlan(HISTORY, { since: new Date(40_000) })), [10, 20, 30, 40, 50, 60]);
   t.deepEqual(times(copyPlan(HISTORY, { since: new Date(50_000) })), [30, 50, 60]);
   t.deepEqual(times(copyPlan(HISTORY, { since: new Date(61_000) })), []);
 });
 
-test("unfinished and damaged ones are left out", (t) => {
+test("unfinished and damaged snapshots are skipped", (t) => {
   const bad = HISTORY.map((one, i) => (i === 0 ? { ...one, state: "damaged" as const } : one));
   t.deepEqual(times(copyPlan(bad, {})), [20, 30, 40, 50, 60]);
 });
 
-test("whatever stands on whatever, each is planned once and after its base", (t) => {
+test("each snapshot is planned once and after its base, whatever the chains", (t) => {
   const histories = fc.array(fc.record({ time: fc.nat(5), base: fc.option(fc.nat(9)) }), {
     maxLength: 10,
   });

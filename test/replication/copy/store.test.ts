@@ -27,7 +27,7 @@ const SETTINGS: Omit<CopySettings, "signal"> = {
   retries: { maxRetries: 3, backoffMs: 1 },
 };
 
-/** Two stores in folders, and one copy of all from one to the other. */
+/** Two stores in folders, and a copy of all snapshots from one to the other. */
 class Copying {
   readonly from = newFolder();
   readonly to = newFolder();
@@ -57,7 +57,7 @@ class Copying {
     return forgeSnapshot(this.from, options);
   }
 
-  /** Whether the target's folder of a snapshot has the same files, to the byte. */
+  /** Whether the target has identical files of a snapshot. */
   same({ name, folder }: ForgedSnapshot): boolean {
     const copy = join(this.to, name);
     if (!existsSync(copy)) return false;
@@ -81,7 +81,7 @@ function failure(code: StoreError["code"]): StoreError {
   return new StoreError(code, "as the test wants", { store: "test" });
 }
 
-test("snapshots come over to the byte, files of many parts too, and unfinished ones do not", async (t) => {
+test("complete snapshots are copied byte for byte, with files of many parts; unfinished ones are not", async (t) => {
   const copying = new Copying();
   const full = copying.forge({
     time: 1000,
@@ -97,7 +97,7 @@ test("snapshots come over to the byte, files of many parts too, and unfinished o
   t.false(existsSync(join(copying.to, unfinished.name)));
 });
 
-test("a base is complete before anything of what stands on it is, and each manifest comes last", async (t) => {
+test("a base is complete before its incrementals, and each manifest is written last", async (t) => {
   const copying = new Copying();
   const full = copying.forge({ time: 1000, sizes: [10, 6 << 20] });
   const one = copying.forge({ time: 2000, base: full, sizes: [10, 6 << 20] });
@@ -125,7 +125,7 @@ test("a second copy writes nothing and reads no archive file", async (t) => {
   t.true(copying.source.keysOf("get").every((key) => key.endsWith("/MANIFEST.json")));
 });
 
-test("a copy that was broken off goes on where it ended: whole files stay, others are replaced", async (t) => {
+test("an interrupted copy continues: complete files are kept, others are replaced", async (t) => {
   const copying = new Copying();
   const full = copying.forge({ time: 1000, sizes: [10, 2000, 3000, 4000] });
   await copying.run();
@@ -170,7 +170,7 @@ test("another backup under the same name is replaced by the source's", async (t)
   t.true(copying.same(full));
 });
 
-test("a backup that is under another name too does not replace a whole one in the target", async (t) => {
+test("a backup that has another name too does not replace a complete one in the target", async (t) => {
   const copying = new Copying();
   const old = copying.forge({ time: 1000 });
   const newer = copying.forge({ time: 2000, sizes: [10, 200] });
@@ -180,13 +180,13 @@ test("a backup that is under another name too does not replace a whole one in th
   t.deepEqual(await copying.run(), { copied: 0, repaired: 0, present: 1, failed: 1 });
   const manifest = readFileSync(join(copying.to, newer.name, "MANIFEST.json"), "utf8");
   t.true(manifest.includes(newer.id));
-  // Moved there: the target has it under its own name.
+  // Moved, and the target has it under its own name.
   rmSync(old.folder, { recursive: true });
   t.deepEqual(await copying.run(), { copied: 0, repaired: 0, present: 0, failed: 1 });
   t.true(copying.complete(newer.name));
 });
 
-test("what may not be put right is reported each time, and what stands on it is not copied", async (t) => {
+test("a locked mismatch is reported each time, and its incrementals are not copied", async (t) => {
   const copying = new Copying();
   const full = copying.forge({ time: 1000 });
   const over = copying.forge({ time: 2000, base: full });
@@ -206,14 +206,14 @@ test("what may not be put right is reported each time, and what stands on it is 
       { snapshot: full.name, code: "STORE_IMMUTABLE" },
       { snapshot: over.name, code: "NO_BASE" },
     ]);
-    // Not asked again and again.
+    // Without retries.
     t.is(copying.target.keysOf("delete").length, 1);
   }
   t.true(copying.same(good));
   t.false(existsSync(join(copying.to, over.name)));
 });
 
-test("failures that pass are tried again, with the parts sent anew", async (t) => {
+test("retryable failures are retried, and the parts sent again", async (t) => {
   const copying = new Copying();
   const full = copying.forge({ time: 1000, sizes: [10, 11 << 20] });
   const left = {
@@ -238,7 +238,7 @@ test("failures that pass are tried again, with the parts sent anew", async (t) =
   t.true(copying.same(full));
 });
 
-test("a call that keeps failing is made once more than the retries, and its step is not repeated", async (t) => {
+test("a call that keeps failing is made once more than the number of retries, and its step is not retried", async (t) => {
   const copying = new Copying();
   const { name } = copying.forge({ time: 1000, sizes: [10, 10] });
   copying.target.before = (call, key) => {
@@ -249,7 +249,7 @@ test("a call that keeps failing is made once more than the retries, and its step
   t.is(copying.target.keysOf("put").filter((key) => key.endsWith("ARCHIVE00000.bin")).length, 4);
 });
 
-test("failures that do not pass are not tried again", async (t) => {
+test("other failures are not retried", async (t) => {
   for (const code of ["STORE_CREDENTIALS", "STORE_FULL", "STORE_FAILED"] as const) {
     const copying = new Copying();
     const { name } = copying.forge({ time: 1000, sizes: [10, 10] });
@@ -263,7 +263,7 @@ test("failures that do not pass are not tried again", async (t) => {
   }
 });
 
-test("wrong bytes on the way are seen and sent again; wrong bytes in the source never arrive", async (t) => {
+test("corrupted bytes are detected and sent again; a corrupted source is not copied", async (t) => {
   const copying = new Copying();
   const full = copying.forge({ time: 1000, sizes: [10, 2000] });
   let spoilt = 0;
@@ -284,12 +284,12 @@ test("wrong bytes on the way are seen and sent again; wrong bytes in the source 
   t.deepEqual(readdirSync(join(bad.to, name)).sort(), ["INDEX.bin", "METADATA.bin"]);
 });
 
-test("a manifest that was misread is not passed on", async (t) => {
+test("a manifest that was misread is not copied", async (t) => {
   const copying = new Copying();
   const full = copying.forge({ time: 1000 });
   let reads = 0;
   copying.source.spoil = (key, piece) => {
-    // The listing reads it first; then it is well-formed, and another.
+    // The listing reads it first. The second read returns another valid manifest.
     if (!key.endsWith("MANIFEST.json") || reads++ !== 1) return piece;
     return Buffer.from(Buffer.from(piece).toString().replace("1970-01-01", "1971-01-01"));
   };
@@ -308,7 +308,7 @@ test("a snapshot that is damaged in the source is reported and the others are co
   t.true(copying.same(good));
 });
 
-test("an incremental without its base is copied, and told of", async (t) => {
+test("an incremental without its base is copied and reported", async (t) => {
   const copying = new Copying();
   const base = forgeSnapshot(newFolder(), { time: 1000 });
   const over = copying.forge({ time: 2000, base });
@@ -317,7 +317,7 @@ test("an incremental without its base is copied, and told of", async (t) => {
   t.true(copying.same(over));
 });
 
-test("an interruption ends a copy at once, and nothing half-copied looks complete", async (t) => {
+test("an interruption ends a copy at once, and leaves nothing that looks complete", async (t) => {
   const copying = new Copying();
   const { name } = copying.forge({ time: 1000, sizes: [10, 20 << 20] });
   const stop = new AbortController();
@@ -330,7 +330,7 @@ test("an interruption ends a copy at once, and nothing half-copied looks complet
   t.is((await copying.run()).copied, 1);
 });
 
-test("two copies at the same time end with one good snapshot", async (t) => {
+test("two concurrent copies result in one complete snapshot", async (t) => {
   const copying = new Copying();
   const full = copying.forge({ time: 1000, sizes: [10, 200_000, 300_000] });
   const settings = { retries: { maxRetries: 10, backoffMs: 5 } };

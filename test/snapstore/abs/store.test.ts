@@ -23,17 +23,17 @@ const config: AbsConfig = {
 
 conformance("ABS on azurite", async (prefix) => new AbsStore({ ...config, prefix }), {
   secrets: [key],
-  // Azure takes a backslash for a slash.
+  // Azure replaces backslashes by slashes.
   impossibleKeys: ["back\\slash"],
 });
 
-test("a key with a backslash, which Azure would change, is refused", async (t) => {
+test("a key with a backslash is rejected", async (t) => {
   const store = new AbsStore(config);
   await refused(t, "STORE_FAILED", () => store.put("back\\slash", Buffer.from("x")));
   await refused(t, "STORE_FAILED", () => store.startUpload("back\\slash", { partBytes: 1 << 20 }));
 });
 
-test("a SAS and a connection string lead to the same container as the key", async (t) => {
+test("a SAS and a connection string access the same container as the key", async (t) => {
   const url = await container.generateSasUrl({
     permissions: ContainerSASPermissions.parse("racwdl"),
     expiresOn: new Date(Date.now() + 3_600_000),
@@ -52,7 +52,7 @@ test("a SAS and a connection string lead to the same container as the key", asyn
   }
 });
 
-test("wrong credentials are told from a missing container", async (t) => {
+test("wrong credentials and a missing container have distinct codes", async (t) => {
   const wrong = Buffer.from("another key").toString("base64");
   const stranger = new AbsStore({ ...config, credentials: { ...credentials, key: wrong } });
   const error = await refused(t, "STORE_CREDENTIALS", () => stranger.list(""));
@@ -67,13 +67,13 @@ test("wrong credentials are told from a missing container", async (t) => {
   await refused(t, "STORE_NOT_FOUND", () => nowhere.startUpload("k", { partBytes: 1 << 20 }));
 });
 
-test("a server that is not there is worth another try", async (t) => {
+test("an unreachable server is a retryable failure", async (t) => {
   const store = new AbsStore({ ...config, endpoint: `http://127.0.0.1:1/${account}` });
   const error = await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.true(error.message.includes("ECONNREFUSED"));
 });
 
-test("an abort that breaks off in the middle blocks no key, and pruning removes what it left", async (t) => {
+test("an interrupted abort blocks no key, and pruning removes its blob", async (t) => {
   const proxy = await FaultyProxy.start(new URL(endpoint).origin, ({ method }) =>
     method === "DELETE" ? { kind: "drop" } : undefined,
   );
@@ -124,7 +124,7 @@ test("an abort that breaks off in the middle blocks no key, and pruning removes 
   t.true((await readAll(store, "newer")).equals(bytes));
 });
 
-test("an answer that is cut short is worth another try", async (t) => {
+test("a truncated response is retryable", async (t) => {
   const proxy = await FaultyProxy.start(new URL(endpoint).origin);
   t.teardown(() => proxy.close());
   const prefix = "cut";
@@ -142,18 +142,18 @@ test("an answer that is cut short is worth another try", async (t) => {
   }
 });
 
-test("a key that is none is refused without being told", (t) => {
+test("a malformed account key is rejected, and not in the message", (t) => {
   const credentials = { kind: "connection-string", text: "AccountKey=geheim;nonsense" } as const;
   const error = t.throws(() => new AbsStore({ ...config, credentials }));
   t.false(`${error.message} ${error.cause}`.includes("geheim"));
 });
 
-test("credentials in the process's variables are another store's", (t) => {
+test("credentials in variables of the process are not used", (t) => {
   const { credentials: _, ...without } = config;
   process.env["AZURE_STORAGE_CONNECTION_STRING"] =
     `BlobEndpoint=${endpoint};AccountName=${account};AccountKey=${key}`;
   t.teardown(() => {
     delete process.env["AZURE_STORAGE_CONNECTION_STRING"];
   });
-  t.throws(() => new AbsStore(without), { message: /no credentials are given/ });
+  t.throws(() => new AbsStore(without), { message: /no credentials are set/ });
 });

@@ -32,7 +32,7 @@ conformance(NAME, async (prefix) => new GcsStore({ ...config, prefix }), {
 
 const PART = 512 << 10;
 
-test(`${NAME}: an upload goes on where the connection broke`, async (t) => {
+test(`${NAME}: an upload continues where the connection broke`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const store = new GcsStore({ ...config, endpoint: own.url });
@@ -59,13 +59,13 @@ test(`${NAME}: an upload goes on where the connection broke`, async (t) => {
   t.true((await readAll(store, "k")).equals(bytes));
 });
 
-test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async (t) => {
+test(`${NAME}: an upload completes although its last response was lost`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const store = new GcsStore({ ...config, endpoint: own.url });
   const bytes = randomBytes(PART + 7);
   const upload = await store.startUpload("k", { partBytes: PART });
-  // Half of a part arrives; its answer does not.
+  // Half of a part arrives, and the response is lost.
   await upload.part(0, bytes.subarray(0, PART));
   own.disturb = (question, answer) => {
     if (!question.headers["content-range"]?.startsWith(`bytes ${PART}-`)) return false;
@@ -83,7 +83,7 @@ test(`${NAME}: an answer that is lost after the last bytes loses nothing`, async
   t.true((await readAll(store, "k")).equals(bytes));
 });
 
-test(`${NAME}: an answer that is cut short is worth another try`, async (t) => {
+test(`${NAME}: a truncated response is retryable`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const proxy = await FaultyProxy.start(own.url);
@@ -137,7 +137,7 @@ test(`${NAME}: an answer that is cut short is worth another try`, async (t) => {
   t.true((await readAll(store, "u")).equals(bytes));
 });
 
-test(`${NAME}: an object under retention is immutable, and says until when`, async (t) => {
+test(`${NAME}: an object under retention is immutable, and has the end of its retention`, async (t) => {
   const store = new GcsStore(config);
   await store.put("kept", Buffer.from("x"));
   const until = "2099-01-01T00:00:00.000Z";
@@ -147,7 +147,7 @@ test(`${NAME}: an object under retention is immutable, and says until when`, asy
   await refused(t, "STORE_IMMUTABLE", () => store.put("kept", Buffer.from("y")));
 });
 
-test(`${NAME}: refusals are told apart`, async (t) => {
+test(`${NAME}: error responses have distinct codes`, async (t) => {
   const own = await GcsEmulator.start();
   t.teardown(() => own.stop());
   const store = new GcsStore({ ...config, endpoint: own.url });
@@ -170,12 +170,12 @@ test(`${NAME}: refusals are told apart`, async (t) => {
   }
 });
 
-test(`${NAME}: a service account's key file signs, another is refused`, async (t) => {
+test(`${NAME}: a service account's key signs requests, and another key is rejected`, async (t) => {
   const credentials = {
     type: "service_account",
     client_email: "backup@project.iam.example.org",
     private_key: privateKey,
-    // Outside of Google's own universe the signature itself is the token, and nobody is asked for one.
+    // Outside of Google's universe domain the signed JWT itself is the token: no request is made.
     universe_domain: "example.org",
   };
   const store = new GcsStore({ ...config, anonymous: false, credentials });
@@ -190,7 +190,7 @@ test(`${NAME}: a service account's key file signs, another is refused`, async (t
   t.false(`${error.message} ${error.hint}`.includes("nonsense"));
 });
 
-/** A file that says where a token of somebody else is exchanged for one of Google's. */
+/** Credentials of an external account, whose token is exchanged for one of Google. */
 function externalAccount({ url }: GcsEmulator) {
   const file = join(newFolder(), "subject-token");
   writeFileSync(file, "subject");
@@ -204,14 +204,14 @@ function externalAccount({ url }: GcsEmulator) {
   };
 }
 
-test(`${NAME}: an external account's file gets a token from where it says`, async (t) => {
+test(`${NAME}: an external account gets its token from the endpoint in its file`, async (t) => {
   const credentials = externalAccount(emulator);
   const store = new GcsStore({ ...config, anonymous: false, credentials });
   await store.put("external", Buffer.from("x"));
   t.true(emulator.authorizations.has("Bearer emulated-token"));
 });
 
-test(`${NAME}: a missing bucket and a missing server are told`, async (t) => {
+test(`${NAME}: a missing bucket and a missing server have distinct codes`, async (t) => {
   const nowhere = new GcsStore({ ...config, container: "missing" });
   await refused(t, "STORE_NOT_FOUND", () => nowhere.list(""));
   await refused(t, "STORE_NOT_FOUND", () => nowhere.head("k"));
@@ -221,7 +221,7 @@ test(`${NAME}: a missing bucket and a missing server are told`, async (t) => {
   t.is(error.code, "STORE_TRANSIENT");
 });
 
-test(`${NAME}: a token that does not come is asked for again, and the call for it ends`, async (t) => {
+test(`${NAME}: a token request that hangs is aborted and repeated`, async (t) => {
   let asked = 0;
   let ended = 0;
   const own = await GcsEmulator.start();

@@ -17,7 +17,7 @@ import { WebProxy } from "../../support/network/web-proxy.js";
 
 const BODY = "<ListBucketResult></ListBucketResult>";
 
-/** A server that never closes a connection, and answers after `answerMs`. */
+/** A server that never closes a connection, and responds after `answerMs`. */
 async function patientServer(answerMs = 0): Promise<{ server: Server; url: URL; made: Socket[] }> {
   const made: Socket[] = [];
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, async (_, answer) => {
@@ -43,20 +43,20 @@ function azureStore(url: URL): SnapStore {
   return new AbsStore({ ...place, endpoint: `${url.origin}/a` });
 }
 
-test("a connection serves the next call, and is closed when it stays idle", async (t) => {
+test("a connection is reused, and closed after its idle time", async (t) => {
   const { server, url, made } = await patientServer();
   t.teardown(() => closed(server));
   const http = new HttpClient();
   t.teardown(() => http.close());
   for (let i = 0; i < 3; i++) await (await http.send({ method: "GET", url })).drop();
   t.is(made.length, 1);
-  // A client that kept it for ever would not close it; then this waits until the test times out.
+  // Times out if the client keeps the connection open.
   await once(made[0] as Socket, "close");
   await (await http.send({ method: "GET", url })).drop();
   t.is(made.length, 2);
 });
 
-test("so does one of Amazon's SDK", async (t) => {
+test("the SDK of Amazon reuses a connection, and closes it after its idle time", async (t) => {
   const { server, url, made } = await patientServer();
   t.teardown(() => closed(server));
   const credentials = { accessKeyId: "k", secretAccessKey: "s" };
@@ -70,7 +70,7 @@ test("so does one of Amazon's SDK", async (t) => {
   t.is(made.length, 2);
 });
 
-test("so does one of Azure's SDK", async (t) => {
+test("the SDK of Azure reuses a connection, and closes it after its idle time", async (t) => {
   const { server, url, made } = await patientServer();
   t.teardown(() => closed(server));
   const store = azureStore(url);
@@ -85,7 +85,7 @@ test("so does one of Azure's SDK", async (t) => {
   t.is(made.length, 2);
 });
 
-test("so does one through a proxy, of either scheme", async (t) => {
+test("connections through a proxy are reused, and closed after their idle time", async (t) => {
   const { server, url } = await patientServer();
   t.teardown(() => closed(server));
   const authority = new Authority(newFolder(), "authority");
@@ -112,7 +112,7 @@ test("so does one through a proxy, of either scheme", async (t) => {
   }
 });
 
-test("an answer that takes longer than a connection stays idle is waited for", async (t) => {
+test("a response may take longer than the idle time", async (t) => {
   const { server, url, made } = await patientServer(18_000);
   t.teardown(() => closed(server));
   const http = new HttpClient();

@@ -18,7 +18,7 @@ conformance("Local, limited and metered", async (prefix) => {
   return new MeteredStore(new LimitedStore(local, { calls: 2, bytesPerSecond: 2 ** 30 }));
 });
 
-test("no more calls are under way at once than is allowed", async (t) => {
+test("the number of concurrent calls is limited", async (t) => {
   const slow = { kind: "slow", ms: 300 } as const;
   const proxy = await FaultyProxy.start(radosgw().endpoint, () => slow);
   const s3 = new S3Store(s3Config(await newBucket(), { endpoint: proxy.url }));
@@ -32,7 +32,7 @@ test("no more calls are under way at once than is allowed", async (t) => {
   await proxy.close();
 });
 
-test("a call that waits for its turn can be interrupted, and takes no turn away", async (t) => {
+test("a waiting call can be interrupted, and does not use up a slot", async (t) => {
   const local = new LocalStore({ provider: "Local", container: newFolder(), prefix: "" });
   const store = new LimitedStore(local, { calls: 1 });
   await store.put("k", randomBytes(3 << 20));
@@ -48,7 +48,7 @@ test("a call that waits for its turn can be interrupted, and takes no turn away"
   t.is((await store.head("k"))?.size, 3 << 20);
 });
 
-test("bytes go both ways no faster than is allowed", async (t) => {
+test("the bandwidth of both directions together is limited", async (t) => {
   let now = 1000;
   const clock: Clock = {
     now: () => now,

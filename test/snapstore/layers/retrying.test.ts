@@ -6,7 +6,7 @@ import { LocalStore } from "../../../src/snapstore/local/store.js";
 import type { FailedCall, StoreRetryPolicy } from "../../../src/snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
-import { uploadStream } from "../../../src/snapstore/parts/upload.js";
+import { uploadStream } from "../../support/stores/upload-stream.js";
 import {
   type Fault,
   FaultyProxy,
@@ -28,7 +28,7 @@ conformance("Local, tried again", async (prefix) => {
   });
 });
 
-/** Waits take no time, and are written down. */
+/** Records the waits, which take no time. */
 class FakeClock implements Clock {
   readonly slept: number[] = [];
   #time = 0;
@@ -63,28 +63,28 @@ async function faulty(
   return { proxy, clock, store, plain };
 }
 
-/** The first requests with this method have these faults. */
+/** Faults of the first requests with this method. */
 function first(method: string, ...faults: (Fault | undefined)[]): Plan {
   return (asked) => (asked.method === method ? faults.shift() : undefined);
 }
 
 const FAILED: Fault = { kind: "status", status: 500 };
 
-test("a call that fails is tried again, after waits of full jitter that double", async (t) => {
+test("a failed call is retried with exponential backoff and full jitter", async (t) => {
   const { proxy, clock, store } = await faulty(t, first("HEAD", FAILED, FAILED, FAILED));
   t.is(await store.head("k"), undefined);
   t.deepEqual(clock.slept, [100, 200, 400]);
   t.is(proxy.log.length, 4);
 });
 
-test("a store that asks for less is given its Retry-After, and more", async (t) => {
+test("a throttled call waits at least for its Retry-After", async (t) => {
   const throttled: Fault = { kind: "status", status: 503, retryAfter: "7" };
   const { clock, store } = await faulty(t, first("HEAD", throttled, throttled));
   t.is(await store.head("k"), undefined);
   t.deepEqual(clock.slept, [7000 + 400, 7000 + 800]);
 });
 
-test("who asks is told of each try that is followed by another, and how long it may take", async (t) => {
+test("onRetry is called before each retry, with its delay and deadline", async (t) => {
   const told: FailedCall[] = [];
   const onRetry = (failed: FailedCall) => told.push(failed);
   const { store } = await faulty(t, () => FAILED, { attempts: 4, onRetry });
@@ -100,7 +100,7 @@ test("who asks is told of each try that is followed by another, and how long it 
   for (const { error } of told) t.regex(error.reason, /^k: .*500/);
 });
 
-test("no longer is foretold than the deadline of all tries allows", async (t) => {
+test("the reported time is within the deadline of all attempts", async (t) => {
   const told: number[] = [];
   const onRetry = ({ mostDelaysMs }: FailedCall) => told.push(mostDelaysMs);
   const { store } = await faulty(t, () => FAILED, { attempts: 1000, totalMs: 2000, onRetry });
@@ -108,14 +108,14 @@ test("no longer is foretold than the deadline of all tries allows", async (t) =>
   t.deepEqual(told, [2000, 1900, 1700, 1300]);
 });
 
-test("after the last try the error is that of the store", async (t) => {
+test("the last attempt throws the error of the store", async (t) => {
   const { proxy, store } = await faulty(t, () => FAILED, { attempts: 4 });
   const error = await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.regex(error.message, /^s3:.*k: .*500/);
   t.is(proxy.log.length, 4);
 });
 
-test("waits do not go past the deadline of all tries", async (t) => {
+test("waits do not exceed the deadline of all attempts", async (t) => {
   const { clock, store } = await faulty(t, () => FAILED, {
     attempts: 1000,
     totalMs: 5000,
@@ -125,7 +125,7 @@ test("waits do not go past the deadline of all tries", async (t) => {
   t.true(clock.now() <= 5000 && clock.now() > 2000, `${clock.now()}`);
 });
 
-test("what another try cannot mend is not tried again", async (t) => {
+test("a failure that is not retryable is not retried", async (t) => {
   const { proxy, store, plain } = await faulty(t, () => undefined);
   await plain.put("k", Buffer.from("x"));
   await refused(t, "STORE_NOT_FOUND", () => readAll(store, "missing", { offset: 0, length: 5 }));
@@ -133,7 +133,7 @@ test("what another try cannot mend is not tried again", async (t) => {
   t.is(proxy.log.length, 2);
 });
 
-test("a read goes on after the last byte that came", async (t) => {
+test("a read continues after the last received byte", async (t) => {
   const bytes = randomBytes(3 << 20);
   const { proxy, store, plain } = await faulty(
     t,
@@ -157,7 +157,7 @@ test("a read goes on after the last byte that came", async (t) => {
   t.true(Number(ranges[3]?.slice(6, -1)) > Number(ranges[2]?.slice(6, -1)));
 });
 
-test("a short read that breaks off begins again, and hands nothing on twice", async (t) => {
+test("a short read that fails starts again, and yields no byte twice", async (t) => {
   const bytes = randomBytes(300_000);
   const { store, plain } = await faulty(
     t,
@@ -171,7 +171,7 @@ test("a short read that breaks off begins again, and hands nothing on twice", as
   );
 });
 
-test("a read does not go on in another object", async (t) => {
+test("a read does not continue in another object", async (t) => {
   const [one, two] = [randomBytes(2 << 20), randomBytes(2 << 20)];
   const { store, plain } = await faulty(t, first("GET", { kind: "cut-answer", after: 900_000 }), {
     attempts: 2,
@@ -188,13 +188,13 @@ test("a read does not go on in another object", async (t) => {
   t.true(read.equals(one.subarray(0, read.length)));
 });
 
-test("a put whose answer was lost is no other's object", async (t) => {
+test("a put with ifAbsent succeeds if its response was lost", async (t) => {
   const { store, plain } = await faulty(t, first("PUT", { kind: "lose-answer" }));
   await store.put("k", Buffer.from("mine"), { ifAbsent: true });
   t.is((await readAll(plain, "k")).toString(), "mine");
 });
 
-test("a put that another was quicker to make is refused, though its first try broke off", async (t) => {
+test("a put with ifAbsent fails if another writer was first, although its first attempt failed", async (t) => {
   const { proxy, store, plain } = await faulty(t, () => undefined);
   const others: Promise<void>[] = [];
   proxy.plan = first("PUT", { kind: "drop" });
@@ -215,7 +215,7 @@ test("a put that another was quicker to make is refused, though its first try br
   await patient.close();
 });
 
-test("an upload completes though the answer to that was lost", async (t) => {
+test("an upload completes although the response to complete was lost", async (t) => {
   const bytes = randomBytes((5 << 20) + 10);
   const { store, plain } = await faulty(
     t,
@@ -230,7 +230,7 @@ test("an upload completes though the answer to that was lost", async (t) => {
   t.is(await plain.abortStaleUploads("", new Date(Date.now() + 86_400_000)), 0);
 });
 
-test("bytes that went wrong on the way are refused by the server, and sent again", async (t) => {
+test("corrupted bytes are rejected by the server, and sent again", async (t) => {
   const bytes = randomBytes(100_000);
   const { proxy, store, plain } = await faulty(
     t,
@@ -241,7 +241,7 @@ test("bytes that went wrong on the way are refused by the server, and sent again
   t.is(proxy.log.filter(({ method }) => method === "PUT").length, 2);
 });
 
-test("a try that hangs ends by its deadline", async (t) => {
+test("an attempt that hangs ends at its deadline", async (t) => {
   const { proxy, store, plain } = await faulty(
     t,
     (asked) => (asked.nth === 0 ? { kind: "hang" } : undefined),
@@ -253,7 +253,7 @@ test("a try that hangs ends by its deadline", async (t) => {
   t.true(proxy.log.length >= 4);
 });
 
-test("a signal ends the tries", async (t) => {
+test("a signal ends the retries", async (t) => {
   const controller = new AbortController();
   const { store } = await faulty(t, () => {
     controller.abort();
@@ -263,29 +263,26 @@ test("a signal ends the tries", async (t) => {
 });
 
 for (let seed = 0; seed < 12; seed++) {
-  // One after the other, first: they keep the machine busy enough alone.
-  test.serial(
-    `whatever goes wrong on the way, what was put comes back: seed ${seed}`,
-    async (t) => {
-      const plan = seededPlan(`retrying ${seed}`, 0.25);
-      const { proxy, store, plain } = await faulty(t, () => undefined, { attempts: 20 });
-      // Keys are random: the plan sees the same names in each run.
-      const prefix = plain.name.split("/").at(-1) ?? "";
-      const same = (url: string) => url.replaceAll(prefix, "p").replace(/uploadId=[^&]*/, "");
-      proxy.plan = (asked) => plan({ ...asked, url: same(asked.url) });
-      const contents = new Map<string, Buffer>();
-      for (let i = 0; i < 6; i++) contents.set(`small/${i}`, randomBytes(i * 3000));
-      contents.set("large", randomBytes((11 << 20) + 17));
-      for (const [key, bytes] of contents) {
-        const sha256 = () => createHash("sha256").update(bytes).digest("hex");
-        const source = (async function* () {
-          for (let at = 0; at < bytes.length; at += 700_000) yield bytes.subarray(at, at + 700_000);
-        })();
-        await uploadStream(store, key, source, { sha256, ifAbsent: true });
-      }
-      for (const [key, bytes] of contents) t.true((await readAll(store, key)).equals(bytes), key);
-      t.deepEqual((await listAll(plain, "")).keys, [...contents.keys()].sort());
-      t.true(proxy.log.some(({ fault }) => fault !== undefined));
-    },
-  );
+  // Serial, since each keeps the machine busy.
+  test.serial(`objects survive random network faults: seed ${seed}`, async (t) => {
+    const plan = seededPlan(`retrying ${seed}`, 0.25);
+    const { proxy, store, plain } = await faulty(t, () => undefined, { attempts: 20 });
+    // The faults depend on the keys, which must be the same in each run.
+    const prefix = plain.name.split("/").at(-1) ?? "";
+    const same = (url: string) => url.replaceAll(prefix, "p").replace(/uploadId=[^&]*/, "");
+    proxy.plan = (asked) => plan({ ...asked, url: same(asked.url) });
+    const contents = new Map<string, Buffer>();
+    for (let i = 0; i < 6; i++) contents.set(`small/${i}`, randomBytes(i * 3000));
+    contents.set("large", randomBytes((11 << 20) + 17));
+    for (const [key, bytes] of contents) {
+      const sha256 = () => createHash("sha256").update(bytes).digest("hex");
+      const source = (async function* () {
+        for (let at = 0; at < bytes.length; at += 700_000) yield bytes.subarray(at, at + 700_000);
+      })();
+      await uploadStream(store, key, source, { sha256, ifAbsent: true });
+    }
+    for (const [key, bytes] of contents) t.true((await readAll(store, key)).equals(bytes), key);
+    t.deepEqual((await listAll(plain, "")).keys, [...contents.keys()].sort());
+    t.true(proxy.log.some(({ fault }) => fault !== undefined));
+  });
 }

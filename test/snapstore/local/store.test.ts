@@ -32,7 +32,7 @@ function newStore(): { store: LocalStore; folder: string } {
   return { store: new LocalStore({ provider: "Local", container: folder, prefix: "" }), folder };
 }
 
-test("a folder that is full, and one that is read-only, are told from other failures", async (t) => {
+test("a full folder and a read-only one have distinct codes", async (t) => {
   const program = fileURLToPath(
     new URL("../../support/stores/local-store-faults.js", import.meta.url),
   );
@@ -52,7 +52,7 @@ test("a folder that is full, and one that is read-only, are told from other fail
   });
 });
 
-test("files under way are not listed, and names like theirs are refused", async (t) => {
+test("unfinished files are not listed, and keys with such names are rejected", async (t) => {
   const { store, folder } = newStore();
   const upload = await store.startUpload("a/k", { partBytes: 10 });
   await upload.part(0, Buffer.from("x"));
@@ -65,7 +65,7 @@ test("files under way are not listed, and names like theirs are refused", async 
   t.deepEqual(readdirSync(join(folder, "a")), []);
 });
 
-test("what a killed process left is stale by its last write", async (t) => {
+test("leftovers of a killed process are stale by their last write", async (t) => {
   const { store, folder } = newStore();
   mkdirSync(join(folder, "a"));
   for (const [name, seconds] of [
@@ -79,7 +79,7 @@ test("what a killed process left is stale by its last write", async (t) => {
   t.deepEqual(readdirSync(join(folder, "a")), [".part-fedcba9876543210"]);
 });
 
-test("an unfinished file that is a link is judged by the link, and what it refers to stays", async (t) => {
+test("the age of an unfinished file that is a link is that of the link, and its target is kept", async (t) => {
   const { store, folder } = newStore();
   const [old, young] = [".part-0123456789abcdef", ".part-fedcba9876543210"];
   for (const [name, ofLink, ofTarget] of [
@@ -98,7 +98,7 @@ test("an unfinished file that is a link is judged by the link, and what it refer
   for (const target of targets) t.true(existsSync(target));
 });
 
-test("what is no file and no folder is not listed", async (t) => {
+test("only files and folders are listed", async (t) => {
   const { store, folder } = newStore();
   await store.put("k", Buffer.from("x"));
   symlinkSync("/etc/passwd", join(folder, "link"));
@@ -107,7 +107,7 @@ test("what is no file and no folder is not listed", async (t) => {
   t.deepEqual((await store.list("", { shallow: true })).folders, []);
 });
 
-test("what is no regular file is rejected without waiting, and no link is followed", async (t) => {
+test("other than regular files are rejected without blocking, and links are not followed", async (t) => {
   const { store, folder } = newStore();
   const outside = newFolder();
   writeFileSync(join(outside, "k"), "secret");
@@ -138,7 +138,7 @@ test("what is no regular file is rejected without waiting, and no link is follow
   t.is(readFileSync(join(outside, "k"), "utf8"), "secret");
 });
 
-test("the folder of a store may be a link itself", async (t) => {
+test("the folder of a store may be a link", async (t) => {
   const target = newFolder();
   const container = join(newFolder(), "link");
   symlinkSync(target, container);
@@ -148,14 +148,14 @@ test("the folder of a store may be a link itself", async (t) => {
   t.is(readFileSync(join(target, "p/a/k"), "utf8"), "x");
 });
 
-test("files and folders are for their owner alone", async (t) => {
+test("files and folders are accessible by their owner only", async (t) => {
   const { store, folder } = newStore();
   await store.put("a/k", Buffer.from("x"));
   t.is(statSync(join(folder, "a")).mode & 0o777, 0o700);
   t.is(statSync(join(folder, "a/k")).mode & 0o777, 0o600);
 });
 
-test("more names in a folder than are held at a time come in order, each once", async (t) => {
+test("a folder with more names than a batch is listed in order, each name once", async (t) => {
   const { store, folder } = newStore();
   const keys: string[] = [];
   for (let i = 0; i < 4300; i++) {
@@ -184,7 +184,7 @@ test("more names in a folder than are held at a time come in order, each once", 
   );
 });
 
-test("pages of any size list any keys in the order of their bytes", async (t) => {
+test("listings are in the order of the UTF-8 bytes, with any keys and page sizes", async (t) => {
   const part = fc.string({ unit: fc.constantFrom("a", "b", "-", "/", "0", "é", "\ue000", "🗄") });
   await fc.assert(
     fc.asyncProperty(fc.uniqueArray(part), fc.integer({ min: 1, max: 5 }), async (names, limit) => {
@@ -207,7 +207,7 @@ test("pages of any size list any keys in the order of their bytes", async (t) =>
   );
 });
 
-test("a folder tells the room there is, also through what stands around it and before it is made", async (t) => {
+test("a store reports the free space of its folder, through layers and before the folder exists", async (t) => {
   const container = join(newFolder(), "not", "yet");
   const metered = new MeteredStore(new LocalStore({ provider: "Local", container, prefix: "p" }));
   const { space } = await new RetryingStore(new LimitedStore(metered, { calls: 2 })).describe();

@@ -6,18 +6,19 @@ import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { MeteredStore } from "../../../src/snapstore/layers/metered.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
 import type { SnapStore, StoreCapabilities, StoreUpload } from "../../../src/snapstore/store.js";
-import { PartWriter, uploadStream } from "../../../src/snapstore/parts/upload.js";
+import { PartWriter } from "../../../src/snapstore/parts/upload.js";
 import { FaultyProxy } from "../../support/network/faulty-proxy.js";
 import { newFolder } from "../../support/folders.js";
 import { newBucket, radosgw, s3Config } from "../../support/stores/s3-buckets.js";
+import { uploadStream } from "../../support/stores/upload-stream.js";
 import { readAll, refused } from "../conformance.js";
 
 const TOMORROW = new Date(Date.now() + 86_400_000);
 
-/** A folder with the limits of another store, which watches how parts come. */
+/** A folder with the limits of another store, which records the parts. */
 class WatchedStore extends LocalStore {
   readonly order: number[] = [];
-  /** Most parts at once. */
+  /** Maximum of concurrent parts. */
   most = 0;
   readonly memory = new Set<ArrayBufferLike>();
   override readonly capabilities: StoreCapabilities;
@@ -44,7 +45,7 @@ class WatchedStore extends LocalStore {
         this.most = Math.max(this.most, ++this.#now);
         const before = Buffer.from(bytes);
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
-        // Whoever fills buffers again must wait until a part is done.
+        // Buffers must not be reused before the part is sent.
         if (!before.equals(bytes)) throw new Error("a part changed while it was sent");
         await upload.part(number, bytes, signal);
         this.#now--;
@@ -62,7 +63,7 @@ function sha256(bytes: Uint8Array): string {
 async function* inPieces(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   for (let at = 0, i = 0; at < bytes.length; i++) {
     const length = sizes[i % sizes.length] ?? 1;
-    // The buffer is the writer's again once it has resolved.
+    // The caller may reuse the buffer once `write` has resolved.
     const piece = Buffer.from(bytes.subarray(at, at + length));
     yield piece;
     piece.fill(0);
@@ -70,7 +71,7 @@ async function* inPieces(bytes: Buffer, sizes: readonly number[]): AsyncGenerato
   }
 }
 
-test("pieces of any size become the object they are", async (t) => {
+test("an object has the bytes of its pieces, whatever their sizes", async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.nat(5000),
@@ -101,7 +102,7 @@ test("pieces of any size become the object they are", async (t) => {
   );
 });
 
-test("memory is that of the parts under way and one more, however large the object", async (t) => {
+test("memory is limited to the parts in flight and one more, whatever the size of the object", async (t) => {
   const store = new WatchedStore();
   const writer = new PartWriter(store, "k", { partBytes: 10_000, parallel: 3 });
   for (let i = 0; i < 200; i++) await writer.write(randomBytes(5001));
@@ -111,7 +112,7 @@ test("memory is that of the parts under way and one more, however large the obje
   t.true(store.memory.size <= 4, `${store.memory.size} buffers`);
 });
 
-test("parts grow when so many would not hold the object", async (t) => {
+test("parts are larger if the maximum number would not hold the object", async (t) => {
   const store = new WatchedStore({ maxParts: 3, minPartBytes: 100 });
   const bytes = randomBytes(2 << 20);
   const options = { sha256: () => sha256(bytes), partBytes: 10, expectedBytes: bytes.length };
@@ -168,7 +169,7 @@ test("a signal ends an upload to S3 and leaves nothing", async (t) => {
   await store.close();
 });
 
-test("an upload goes to S3 with as many parts at once as was asked", async (t) => {
+test("an upload to S3 sends as many concurrent parts as configured", async (t) => {
   const proxy = await FaultyProxy.start(radosgw().endpoint);
   proxy.plan = ({ method }) => (method === "PUT" ? { kind: "slow", ms: 2000 } : undefined);
   const store = new S3Store(s3Config(await newBucket(), { endpoint: proxy.url }));

@@ -10,7 +10,7 @@ function proxyOf(env: Environment, url: string): string | undefined {
 
 const PROXY = { ALL_PROXY: "http://proxy:3128" };
 
-test("the scheme of the URL chooses the variable, lower case first, ALL_PROXY last", (t) => {
+test("the variable depends on the scheme of the URL; lower case first, ALL_PROXY last", (t) => {
   const env = {
     http_proxy: "http://a:1",
     HTTP_PROXY: "http://b:1",
@@ -27,14 +27,14 @@ test("the scheme of the URL chooses the variable, lower case first, ALL_PROXY la
   t.is(proxyOf({}, "https://store/"), undefined);
 });
 
-test("under CGI the header Proxy of a request, which is HTTP_PROXY there, chooses nothing", (t) => {
+test("under CGI HTTP_PROXY, a header of the request, is ignored", (t) => {
   const env = { REQUEST_METHOD: "GET", HTTP_PROXY: "http://attacker:1" };
   t.is(proxyOf(env, "http://store/"), undefined);
   t.is(proxyOf({ ...env, http_proxy: "http://a:1" }, "http://store/"), "http://a:1 (http_proxy)");
   t.is(proxyVariables(env).HTTP_PROXY, undefined);
 });
 
-test("a proxy's user and password are sent to it, and are in no message", (t) => {
+test("user and password are sent to the proxy, and not in messages", (t) => {
   const env = { HTTPS_PROXY: "https://us%40er:p%3Ass@proxy.example/path" };
   const proxy = new ProxySettings(env).of(new URL("https://store/"));
   t.is(proxy?.authorization, `Basic ${Buffer.from("us@er:p:ss").toString("base64")}`);

@@ -6,7 +6,7 @@ import test from "ava";
 import { ProxySettings } from "../../../src/snapstore/proxy/settings.js";
 import { TunnelAgent } from "../../../src/snapstore/proxy/tunnel-agent.js";
 
-test("a call whose tunnel is being set up ends with the agent", async (t) => {
+test("destroying the agent ends a call whose tunnel is being set up", async (t) => {
   const server = createServer();
   t.teardown(() => server.close());
   server.on("connect", (_, socket: Socket) => {
@@ -22,7 +22,7 @@ test("a call whose tunnel is being set up ends with the agent", async (t) => {
   const failed = once(call, "error");
   call.end();
   const [, socket] = await once(server, "connect");
-  // The first bytes of TLS: the proxy has answered, and the server never does.
+  // The first bytes of TLS: the proxy has responded, and the server never does.
   await once(socket, "data");
   agent.destroy();
   const [error] = await failed;

@@ -174,7 +174,7 @@ test("an encrypted rclone.conf without its password, or with a wrong one, names 
   t.is(await open(command, "primary"), undefined);
 });
 
-test("an rclone that ends is reported with what it printed last, without secrets", async (t) => {
+test("the error for an rclone that ended has its last output, without secrets", async (t) => {
   const conf = file(PLAIN);
   const program = file(
     "#!/bin/sh\nprintf '2026/11/25 10:00:00 Fatal error: \\033[31mkey %s is bad\\n' \"$RCLONE_S3_SECRET_ACCESS_KEY\" >&2\nexit 7\n",

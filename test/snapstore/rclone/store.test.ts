@@ -21,12 +21,12 @@ const config: RcloneConfig = {
 };
 
 conformance("Rclone on a local remote", async (prefix) => new RcloneStore({ ...config, prefix }), {
-  // What is on its way is in rclone's memory at first, and goes with its connection.
+  // At first the bytes are in rclone's memory, and are discarded with the connection.
   findsStaleUploads: false,
   serial: true,
 });
 
-test("what an upload left behind goes by age and prefix", async (t) => {
+test("leftovers of uploads are removed by age and prefix", async (t) => {
   const container = newFolder();
   const store = new RcloneStore({ ...config, container: `disk:${container}` });
   t.teardown(() => store.close());
@@ -45,7 +45,7 @@ test("what an upload left behind goes by age and prefix", async (t) => {
   t.false(existsSync(left));
 });
 
-test("a program or a remote that is not there is named", async (t) => {
+test("a missing program or remote is named in the error", async (t) => {
   const without = new RcloneStore({ ...config, program: "/no/such/rclone" });
   const error = await refused(t, "STORE_FAILED", () => without.list(""));
   t.regex(error.hint ?? "", /install rclone/);
@@ -55,25 +55,25 @@ test("a program or a remote that is not there is named", async (t) => {
   t.regex(other.message, /config/);
 });
 
-test("a remote that does not answer is worth another try", async (t) => {
+test("a remote that does not respond is a retryable failure", async (t) => {
   const store = new RcloneStore({ ...config, container: "gone:bucket" });
   t.teardown(() => store.close());
   const error = await refused(t, "STORE_TRANSIENT", () => store.head("k"));
   t.false(error.message.includes("geheim"));
 });
 
-test("what a remote is written with is not told", (t) => {
+test("parameters in a remote are not in the name of the store", (t) => {
   const container = ":s3,access_key_id=a,secret_access_key=geheim:bucket";
   const { name, place } = new RcloneStore({ ...config, container });
   t.is(name, "rclone::s3,…:bucket");
   t.false(place.includes("geheim"));
 });
 
-test("a store that is closed starts no rclone again", async (t) => {
+test("a closed store does not start rclone again", async (t) => {
   const store = new RcloneStore({ ...config, prefix: "closed" });
   const upload = await store.startUpload("k", { partBytes: 5 << 20 });
   await upload.part(0, Buffer.alloc(5 << 20));
   await store.close();
   await upload.abort();
-  await t.throwsAsync(store.head("k"), { message: /it is closed/ });
+  await t.throwsAsync(store.head("k"), { message: /the store is closed/ });
 });

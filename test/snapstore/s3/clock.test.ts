@@ -3,8 +3,8 @@ import { S3Store } from "../../../src/snapstore/s3/store.js";
 import { newBucket, s3Config } from "../../support/stores/s3-buckets.js";
 import { readAll } from "../conformance.js";
 
-// A file of its own, which ava runs in a process of its own: the clock is everybody's.
-test("a clock that is an hour wrong is set right by the server's", async (t) => {
+// A separate file, which ava runs in its own process: the test changes the clock of the process.
+test("a clock that is an hour off is corrected by the server's time", async (t) => {
   const bucket = await newBucket();
   const RealDate = Date;
   globalThis.Date = class extends RealDate {

@@ -12,7 +12,7 @@ import test, { type ExecutionContext } from "ava";
 import type { S3Config } from "../../../src/snapstore/config.js";
 import { StoreError } from "../../../src/snapstore/errors.js";
 import { S3Store } from "../../../src/snapstore/s3/store.js";
-import { uploadStream } from "../../../src/snapstore/parts/upload.js";
+import { uploadStream } from "../../support/stores/upload-stream.js";
 import { env } from "../../support/program/backuptool.js";
 import { Authority } from "../../support/network/certificates.js";
 import { FaultyProxy } from "../../support/network/faulty-proxy.js";
@@ -29,7 +29,7 @@ conformance("S3 on radosgw", async (prefix) => new S3Store(s3Config(bucket, { pr
   secrets: [accessKeyId, secretAccessKey],
 });
 
-/** A store that is closed with the test. */
+/** A store that is closed after the test. */
 function storeOf(
   t: ExecutionContext<unknown>,
   more: Partial<S3Config> = {},
@@ -49,7 +49,7 @@ function upload(store: S3Store, key: string, bytes: Uint8Array): Promise<number>
   return uploadStream(store, key, one(bytes), { sha256: () => "" });
 }
 
-test("wrong credentials are told from other failures, and not told to others", async (t) => {
+test("wrong credentials have their own code, and are not in the message", async (t) => {
   const wrong = { accessKeyId, secretAccessKey: "thewrongsecretkey" };
   const unknown = { accessKeyId: "UNKNOWNKEY", secretAccessKey };
   for (const credentials of [wrong, unknown, { ...wrong, sessionToken: "nonsense" }]) {
@@ -69,7 +69,7 @@ test("wrong credentials are told from other failures, and not told to others", a
   }
 });
 
-test("a bucket that is not there is not found", async (t) => {
+test("a missing bucket is not found", async (t) => {
   const store = storeOf(t, { container: "no-such-bucket" });
   const error = await refused(t, "STORE_NOT_FOUND", () => store.list(""));
   t.regex(error.hint ?? "", /bucket/);
@@ -77,7 +77,7 @@ test("a bucket that is not there is not found", async (t) => {
   await refused(t, "STORE_NOT_FOUND", () => readAll(store, "k"));
 });
 
-test("a server that cannot be reached, or never answers, may come back", async (t) => {
+test("an unreachable or silent server is a retryable failure", async (t) => {
   const silent = createServer(() => {});
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
   t.teardown(() => silent.close());
@@ -95,7 +95,7 @@ test("a server that cannot be reached, or never answers, may come back", async (
   }
 });
 
-test("a read that stops in the middle ends by the deadline, but not while the reader is slow", async (t) => {
+test("a stalled read ends at the deadline, but not because of a slow consumer", async (t) => {
   const store = storeOf(t);
   const bytes = randomBytes(4 << 20);
   await store.put("k", bytes);
@@ -110,7 +110,7 @@ test("a read that stops in the middle ends by the deadline, but not while the re
   const stalled = storeOf(t, { prefix, endpoint: proxy.url }, deadlines);
   await refused(t, "STORE_TRANSIENT", () => readAll(stalled, "k"));
 
-  // Longer than a busy radosgw needs; and from 6 s on the SDK sets its own deadline 3 s after it asked.
+  // Longer than a busy radosgw needs. From 6 s on the SDK sets its own timeout, 3 s after the request.
   const patient = storeOf(t, { prefix }, { connectMs: 15_000, idleMs: 7000 });
   let got = 0;
   for await (const piece of patient.get("k")) {
@@ -120,7 +120,7 @@ test("a read that stops in the middle ends by the deadline, but not while the re
   t.is(got, bytes.length);
 });
 
-test("objects under a customer's key are read with that key alone", async (t) => {
+test("objects under a customer key are only readable with that key", async (t) => {
   const prefix = randomBytes(6).toString("hex");
   const sse = { kind: "customer", key: randomBytes(32) } as const;
   const store = storeOf(t, { prefix, sse });
@@ -143,7 +143,7 @@ test("objects under a customer's key are read with that key alone", async (t) =>
   }
 });
 
-test("objects under a key of the server's key service are marked so", async (t) => {
+test("objects are encrypted with a key of the key service", async (t) => {
   const prefix = randomBytes(6).toString("hex");
   const store = storeOf(t, { prefix, sse: { kind: "kms", keyId: "testkey" } });
   const bytes = randomBytes((5 << 20) + 5);
@@ -163,7 +163,7 @@ test("objects under a key of the server's key service are marked so", async (t) 
   await refused(t, "STORE_CREDENTIALS", () => wrong.put("k", Buffer.from("x")));
 });
 
-test("the storage class is the server's to know", async (t) => {
+test("any storage class is sent, and the server checks it", async (t) => {
   const store = storeOf(t, { storageClass: "STANDARD" });
   await store.put("k", Buffer.from("x"));
   await upload(store, "large", Buffer.alloc((5 << 20) + 1));
@@ -172,7 +172,7 @@ test("the storage class is the server's to know", async (t) => {
   await refused(t, "STORE_FAILED", () => unknown.startUpload("k", { partBytes: 5 << 20 }));
 });
 
-test("what is locked is neither overwritten nor deleted nor hidden", async (t) => {
+test("a locked object is neither overwritten nor deleted nor hidden", async (t) => {
   const container = await newBucket({ objectLock: true });
   const client = plainClient();
   const store = storeOf(t, { container });
@@ -229,7 +229,7 @@ test("a bucket at its quota is full", async (t) => {
   t.regex(error.message, /QuotaExceeded/);
 });
 
-test("an authority of one's own is trusted by the store it was given to, and by no other", async (t) => {
+test("a custom CA is trusted by its store, and by no other", async (t) => {
   const authority = new Authority(newFolder(), "ours");
   const front = await TlsFront.start(radosgw().endpoint, authority.sign("radosgw", "IP:127.0.0.1"));
   t.teardown(() => front.close());
@@ -257,7 +257,7 @@ test("an authority of one's own is trusted by the store it was given to, and by 
   await refused(t, "STORE_FAILED", () => storeOf(t, { endpoint: elsewhere.url, ...ca }).list(""));
 });
 
-test("two stores with different keys stand side by side", async (t) => {
+test("two stores with different keys can be open at the same time", async (t) => {
   const theirs = await newBucket({ user: "two" });
   const { credentials } = radosgw("two");
   const [first, second] = [storeOf(t), storeOf(t, { container: theirs, credentials })];
@@ -290,7 +290,7 @@ test("a server that wants Content-MD5 gets it", async (t) => {
   t.is(proxy.log.filter(({ fault }) => fault !== undefined).length, 1);
 });
 
-test("an answer that is no S3 is a passing failure, and an error that is no XML has its status", async (t) => {
+test("a response that is not S3 is retryable, and an error without XML is mapped by its status", async (t) => {
   const proxy = await FaultyProxy.start(radosgw().endpoint);
   t.teardown(() => proxy.close());
   const store = storeOf(t, { endpoint: proxy.url });
@@ -308,11 +308,11 @@ test("an answer that is no S3 is a passing failure, and an error that is no XML 
   }
 });
 
-test("a listing that does not say where it goes on is no whole listing", async (t) => {
+test("a truncated listing without a continuation token is an error", async (t) => {
   const proxy = await FaultyProxy.start(radosgw().endpoint);
   t.teardown(() => proxy.close());
   const store = storeOf(t, { endpoint: proxy.url });
-  // As ListObjects, the older call, is answered: it has a NextMarker at most.
+  // The response to ListObjects, the older call, which may have a NextMarker.
   const answered = (truncated: boolean, more = "") => {
     const body = `<?xml version="1.0"?><ListBucketResult><IsTruncated>${truncated}</IsTruncated>${more}</ListBucketResult>`;
     proxy.plan = () => ({ kind: "status", status: 200, body });
@@ -330,7 +330,7 @@ test("a listing that does not say where it goes on is no whole listing", async (
   await refused(t, "STORE_FAILED", () => store.abortStaleUploads("", new Date()));
 });
 
-test("a role is taken on, and its session's token goes along", async (t) => {
+test("a role is assumed, and its session token is sent", async (t) => {
   const { credentials } = radosgw("two");
   const proxy = await FaultyProxy.start(radosgw().endpoint);
   t.teardown(() => proxy.close());
@@ -357,7 +357,7 @@ test("a web identity's token file is exchanged for a session (the token service 
   })();
   const proxy = await FaultyProxy.start(endpoint);
   t.teardown(() => proxy.close());
-  // radosgw would ask an OpenID provider about the token: here the answer is a session of a role that it knows.
+  // radosgw would verify the token with an OpenID provider: here the response is a session of an existing role.
   const body = `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
     <AssumeRoleWithWebIdentityResult><Credentials>
       <AccessKeyId>${session.accessKeyId}</AccessKeyId>

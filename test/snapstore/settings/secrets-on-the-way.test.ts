@@ -15,7 +15,7 @@ function ofEtcd(args: Partial<Parameters<typeof etcdOptions>[0]>): string[] {
   return warnings;
 }
 
-test("an etcd password that is sent without TLS is warned of, once, with the endpoints", (t) => {
+test("an etcd password that is sent without TLS gives one warning, with the endpoints", (t) => {
   for (const login of [{ user: "root", password: "pw" }, { user: "root:pw" }]) {
     for (const [etcd, places] of [
       [["127.0.0.1:2379"], "127.0.0.1:2379"],
@@ -33,7 +33,7 @@ test("an etcd password that is sent without TLS is warned of, once, with the end
   t.deepEqual(ofEtcd({ etcd: ["http://db:1"] }), []);
 });
 
-test("an endpoint that is not one does not show the password before its host", (t) => {
+test("the error for an invalid endpoint does not show the password in it", (t) => {
   for (const text of ["http://root:hunter2@db:1", "root:hunter2@db:1", "https://a@b:hunter2@db"]) {
     const error = t.throws(() => parseEndpoint(text));
     t.false(error?.message.includes("hunter2"), error?.message);
@@ -41,7 +41,7 @@ test("an endpoint that is not one does not show the password before its host", (
   }
 });
 
-test("a store's secret that is sent over http:// is warned of, a key that only signs is not", (t) => {
+test("a secret that is sent over http:// gives a warning, a key that only signs does not", (t) => {
   const json = join(newFolder(), "credentials.json");
   const key = { type: "authorized_user", client_id: "i", client_secret: "s", refresh_token: "r" };
   writeFileSync(json, JSON.stringify(key), { mode: 0o600 });

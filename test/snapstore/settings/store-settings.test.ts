@@ -46,7 +46,7 @@ function primary(flags: Flags, env: Env = {}): StoreConfig | undefined {
   return config === undefined ? undefined : withoutUndefined(config);
 }
 
-/** What is absent and what is undefined is the same to a provider. */
+/** For a provider, absent and undefined fields are the same. */
 function withoutUndefined<T extends object>(value: T): T {
   return JSON.parse(JSON.stringify(value));
 }
@@ -63,7 +63,7 @@ function folder(files: Readonly<Record<string, string>>): string {
   return path;
 }
 
-/** The whole message, which must hold each of `words` and none of `secrets`. */
+/** The whole message, which must include all of `words` and none of `secrets`. */
 function refused(
   t: { true(value: boolean, message?: string): void; throws(run: () => unknown): unknown },
   run: () => unknown,
@@ -79,12 +79,12 @@ function refused(
   t.true(error.cause === undefined, "a cause may quote what it read");
 }
 
-test("without a word there is no store", (t) => {
+test("without settings there is no store", (t) => {
   t.is(primary({}), undefined);
   t.is(primary({}, { STORAGE_PROVIDER: "", STORAGE_CONTAINER: "" }), undefined);
 });
 
-test("the short form of each kind of store", (t) => {
+test("the short form of each provider is parsed", (t) => {
   const at = (store: string, env: Env = {}) => {
     const { provider, container, prefix } = primary({ store }, env) ?? {};
     return [provider, container, prefix];
@@ -108,7 +108,7 @@ test("the short form of each kind of store", (t) => {
   t.deepEqual(at("rclone:remote:"), ["Rclone", "remote:", ""]);
 });
 
-test("a short form that means nothing is refused, and no password in it repeated", (t) => {
+test("an invalid short form is rejected, and the message has no password", (t) => {
   for (const store of [
     "bucket",
     "/mnt",
@@ -129,7 +129,7 @@ test("a short form that means nothing is refused, and no password in it repeated
   refused(t, () => primary({ store: "s3://me:hunter2@bucket/a" }), ["--store"], ["hunter2"]);
 });
 
-test("prefixes hold no odd segments, whatever is given", (t) => {
+test("a prefix never has empty, . or .. segments", (t) => {
   fc.assert(
     fc.property(fc.string(), (prefix) => {
       try {
@@ -144,7 +144,7 @@ test("prefixes hold no odd segments, whatever is given", (t) => {
   );
 });
 
-test("the long form comes from flags and from variables, flags first", (t) => {
+test("the long form is read from flags and variables; flags take precedence", (t) => {
   const flags = {
     "storage-provider": "s3",
     "store-container": "bucket",
@@ -166,7 +166,7 @@ test("the long form comes from flags and from variables, flags first", (t) => {
   });
 });
 
-test("what names half a store is refused", (t) => {
+test("incomplete settings of a store are rejected", (t) => {
   refused(t, () => primary({ "storage-provider": "S3" }), ["--store-container"]);
   refused(t, () => primary({ "store-container": "b" }), ["--storage-provider"]);
   refused(t, () => primary({ "store-prefix": "a" }), ["--store-prefix"]);
@@ -255,7 +255,7 @@ test("a customer's key is 32 bytes, as text, base64 or hex", (t) => {
   }
 });
 
-test("what is wrong in a credential file is told by file and field, and never by value", (t) => {
+test("errors in a credential file name the file and the field, never the value", (t) => {
   const secret = "hunter2-hunter2";
   const wrong: readonly (readonly [unknown, readonly string[]])[] = [
     [{ accessKeyID: "id" }, ["secretAccessKey"]],
@@ -322,7 +322,7 @@ test("each store sees its own flags and variables only", (t) => {
   ]);
 });
 
-test("without credentials they stay unsaid, for the SDK's own chain", (t) => {
+test("without credentials the configuration has none, so the SDK uses its own chain", (t) => {
   t.deepEqual(primary({ store: "s3://b" }), { provider: "S3", container: "b", prefix: "" });
   t.deepEqual(primary({ store: "gs://b" }), { provider: "GCS", container: "b", prefix: "" });
 });
@@ -337,7 +337,7 @@ test("a store that is not the primary never goes to another server with the prim
     };
     refused(t, () => storeConfig(flags, role, env), [`${before}_AWS_ACCESS_KEY_ID`], ["hunter"]);
     const profile = { ...env, [`${before}_AWS_PROFILE`]: "minio" };
-    t.like(storeConfig(flags, role, profile), { apart: { profile: "minio" } });
+    t.like(storeConfig(flags, role, profile), { isolated: { profile: "minio" } });
     const identity = {
       [`${before}_AWS_ROLE_ARN`]: "arn:x",
       [`${before}_AWS_WEB_IDENTITY_TOKEN_FILE`]: "/run/token",
@@ -353,7 +353,7 @@ test("a store that is not the primary never goes to another server with the prim
   }
 });
 
-test("the endpoint that Amazon's tools know is the store's, unless it is to be ignored", (t) => {
+test("the endpoint in variables of AWS is used, unless AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set", (t) => {
   const env = { AWS_ENDPOINT_URL: "http://all:1", AWS_ENDPOINT_URL_S3: "http://s3:1" };
   t.like(primary({ store: "s3://b" }, env), { endpoint: "http://s3:1" });
   t.like(primary({ store: "s3://b" }, { AWS_ENDPOINT_URL: "http://all:1" }), {
@@ -367,7 +367,7 @@ test("the endpoint that Amazon's tools know is the store's, unless it is to be i
   });
 });
 
-test("ECS, OCS and OSS have variables of their own", (t) => {
+test("ECS, OCS and OSS have their own variables", (t) => {
   const ecs = {
     ECS_ENDPOINT: "ecs.local:9020",
     ECS_ACCESS_KEY_ID: "id",
@@ -457,7 +457,7 @@ test("Azure takes a key, a SAS token or a connection string, and an emulator", (
   ]);
 });
 
-test("a connection string of Azure stands alone: it names account and endpoint itself", (t) => {
+test("a connection string of Azure excludes other accounts and endpoints", (t) => {
   const AZURE_STORAGE_CONNECTION_STRING = "AccountName=me;AccountKey=hunter2==";
   const store = "azblob://b";
   const of = (env: Env, flags = {}) =>
@@ -477,7 +477,7 @@ test("a connection string of Azure stands alone: it names account and endpoint i
   t.like(of({}), { endpoint: undefined });
 });
 
-test("Azure without credentials of its own is refused, whatever the primary has", (t) => {
+test("Azure without its own credentials is rejected, whatever the primary has", (t) => {
   const account = { AZURE_STORAGE_ACCOUNT: "me" };
   refused(t, () => primary({ store: "azblob://b" }, account), ["AZURE_STORAGE_KEY"]);
   const env = {
@@ -489,7 +489,7 @@ test("Azure without credentials of its own is refused, whatever the primary has"
   refused(t, secondary, ["SECONDARY_AZURE_STORAGE_KEY"], ["hunter2"]);
 });
 
-test("Google's key file is read, and only such", (t) => {
+test("a key file of Google is read, and other files are rejected", (t) => {
   const key = { type: "service_account", client_email: "me@x", private_key: "pem" };
   const env = {
     GOOGLE_APPLICATION_CREDENTIALS: json(key),
@@ -513,12 +513,12 @@ test("Google's key file is read, and only such", (t) => {
   );
 });
 
-test("what Google's library and rclone find in variables is the primary's", (t) => {
+test("a secondary does not use the variables of Google's library and rclone", (t) => {
   const env = { GOOGLE_APPLICATION_CREDENTIALS: "/primary.json", RCLONE_CONFIG: "/primary.conf" };
   const second = (store: string, more: Env = {}, flags = {}) =>
     storeConfig({ "secondary-store": store, ...flags }, "secondary", { ...env, ...more });
   const variable = "SECONDARY_GOOGLE_APPLICATION_CREDENTIALS";
-  t.like(second("gs://b"), { credentials: undefined, apart: { variable } });
+  t.like(second("gs://b"), { credentials: undefined, isolated: { variable } });
   const elsewhere = { "secondary-store-endpoint-override": "http://gcs:1" };
   refused(t, () => second("gs://b", {}, elsewhere), [variable], ["/primary"]);
   const emulator = { SECONDARY_GOOGLE_EMULATOR_ENABLED: "true" };
@@ -529,7 +529,7 @@ test("what Google's library and rclone find in variables is the primary's", (t) 
   t.like(second("rclone:r:b", { RCLONE_CONFIG: "" }), { configFile: undefined });
 });
 
-test("Swift's passwords, application credentials and old protocol", (t) => {
+test("Swift supports passwords, application credentials and the v1 protocol", (t) => {
   const place = { provider: "Swift", container: "b", prefix: "" };
   const of = (env: Env) => primary({ store: "swift://b" }, env);
   const user = { OS_AUTH_URL: "https://k:5000/v3", OS_USERNAME: "u", OS_PASSWORD: "p" };
@@ -584,7 +584,7 @@ test("Swift's passwords, application credentials and old protocol", (t) => {
   refused(t, () => of(user), ["OS_TENANT_NAME"]);
 });
 
-test("what an openrc file says beside names is honoured or refused", (t) => {
+test("other variables of an openrc file are used or rejected", (t) => {
   const pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
   const path = join(newFolder(), "ca.pem");
   writeFileSync(path, pem);
@@ -616,7 +616,7 @@ test("what an openrc file says beside names is honoured or refused", (t) => {
   refused(t, () => of({ OS_PROJECT_NAME: "" }), ["OS_TENANT_NAME"]);
 });
 
-test("sizes and counts of uploads have bounds", (t) => {
+test("sizes and counts of uploads are limited", (t) => {
   const of = (flags: Flags) => {
     const declared = { ...uploadSettings, ...secondaryUploadSettings };
     const values = valuesOf(declared, typed(flags));

@@ -40,7 +40,7 @@ conformance("Swift on radosgw", async (prefix) => new SwiftStore({ ...config, pr
   secrets: [env("SWIFT_KEY")],
 });
 
-test("segments are seen in no listing and go with their object", async (t) => {
+test("segments are not listed, and are deleted with their object", async (t) => {
   const name = `${container}-own`;
   await newSwiftContainer(name);
   const store = new SwiftStore({ ...config, container: name });
@@ -70,7 +70,7 @@ test("segments are seen in no listing and go with their object", async (t) => {
   t.deepEqual(await names(name), []);
 });
 
-test("where there are no static large objects they are dynamic (radosgw behind a proxy)", async (t) => {
+test("without static large objects dynamic ones are used (radosgw behind a proxy)", async (t) => {
   const store = new SwiftStore({ ...v3, prefix: "dynamic" });
   await upload(t, store, "a b/lärge");
   const { token, storageUrl } = await radosgwToken();
@@ -86,7 +86,7 @@ test("where there are no static large objects they are dynamic (radosgw behind a
   );
 });
 
-test("v3 passwords and application credentials get in (a Keystone of this test's own)", async (t) => {
+test("v3 passwords and application credentials work (with an emulated Keystone)", async (t) => {
   const withPassword = new SwiftStore({ ...v3, prefix: "v3" });
   await withPassword.put("k", Buffer.from("bytes"));
   const auth = { kind: "v3-application-credential", url: `${keystone.url}/v3/`, id: "i" } as const;
@@ -112,7 +112,7 @@ test("v3 passwords and application credentials get in (a Keystone of this test's
   t.true(error.message.includes("nowhere"));
 });
 
-test("a token that has run out is renewed, once for all calls", async (t) => {
+test("an expired token is renewed once for all calls", async (t) => {
   const keystone = await Keystone.start();
   t.teardown(() => keystone.stop());
   const auth = { ...password, url: keystone.url };
@@ -124,7 +124,7 @@ test("a token that has run out is renewed, once for all calls", async (t) => {
   t.is(keystone.asked.length, 2);
 });
 
-test("whoever gives up waiting for a token interrupts nobody else", async (t) => {
+test("an aborted wait for a token does not affect other callers", async (t) => {
   const { origin, pathname } = new URL(auth.url);
   const proxy = await FaultyProxy.start(origin);
   const at = { endpoint: `${proxy.url}/swift/v1`, auth: { ...auth, url: proxy.url + pathname } };
@@ -169,7 +169,7 @@ test("whoever gives up waiting for a token interrupts nobody else", async (t) =>
   await uploads[0]?.abort();
 });
 
-test("wrong credentials are told from a missing container and a missing server", async (t) => {
+test("wrong credentials, a missing container and a missing server have distinct codes", async (t) => {
   const stranger = new SwiftStore({ ...config, auth: { ...auth, key: "wrong-key" } });
   const error = await refused(t, "STORE_CREDENTIALS", () => stranger.put("k", Buffer.from("x")));
   t.false(`${error.message} ${error.hint}`.includes("wrong-key"));
@@ -184,7 +184,7 @@ test("wrong credentials are told from a missing container and a missing server",
   await refused(t, "STORE_TRANSIENT", () => gone.head("k"));
 });
 
-test("an abort spares the segments of an object that may stand, and prune those of one that does", async (t) => {
+test("abort keeps the segments of an object that may exist, and prune those of one that exists", async (t) => {
   const name = `${container}-unsure`;
   await newSwiftContainer(name);
   const proxy = await FaultyProxy.start(new URL(auth.url).origin);
@@ -246,7 +246,7 @@ test("an abort spares the segments of an object that may stand, and prune those 
   t.true((await readAll(store, "k")).equals(bytes));
 });
 
-test("an answer that is cut short is worth another try", async (t) => {
+test("a truncated response is retryable", async (t) => {
   const proxy = await FaultyProxy.start(new URL(auth.url).origin);
   const endpoint = `${proxy.url}/swift/v1`;
   const store = new SwiftStore({ ...config, prefix: "cut", endpoint });
@@ -289,14 +289,14 @@ async function upload(t: ExecutionContext, store: SnapStore, key: string): Promi
   t.is(head?.size, SIZE);
 }
 
-/** Everything in a container, as radosgw lists it. */
+/** All objects in a container, as radosgw lists them. */
 async function names(container: string): Promise<string[]> {
   const { token, storageUrl } = await radosgwToken();
   const answer = await fetch(`${storageUrl}/${container}`, { headers: { "X-Auth-Token": token } });
   return (await answer.text()).split("\n").filter((name) => name !== "");
 }
 
-test("an authority of one's own is trusted for tokens and objects, and by no other store", async (t) => {
+test("a custom CA is trusted for tokens and objects, and not by other stores", async (t) => {
   const authority = new Authority(newFolder(), "ours");
   const front = await TlsFront.start(
     new URL(auth.url).origin,
@@ -318,7 +318,7 @@ test("an authority of one's own is trusted for tokens and objects, and by no oth
   t.is((await careless.head("tls"))?.size, 6);
   const error = await refused(t, "STORE_FAILED", () => other.head("tls"));
   t.regex(error.message, /certificate/);
-  // The token is had without TLS; the objects are not.
+  // The token is requested without TLS, the objects with it.
   const half = new SwiftStore({ ...behind, auth });
   t.teardown(() => half.close());
   await refused(t, "STORE_FAILED", () => half.head("tls"));

@@ -7,7 +7,7 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** An authority made by openssl, and what it signs, in a folder. */
+/** A CA made by openssl, and its certificates, in a folder. */
 export class Authority {
   readonly cacert: string;
   readonly #folder: string;
@@ -20,7 +20,7 @@ export class Authority {
     openssl("req", "-x509", ...NEW_KEY, "-keyout", this.#key, "-out", this.cacert, ...of(name));
   }
 
-  /** @param alt what the certificate is for, such as `IP:127.0.0.1` */
+  /** @param alt subject alternative name, such as `IP:127.0.0.1` */
   sign(name: string, alt: string): Certificate {
     const [cert, key, request, extensions] = ["pem", "key", "csr", "ext"].map((end) =>
       join(this.#folder, `${name}.${end}`),

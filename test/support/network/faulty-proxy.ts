@@ -11,13 +11,13 @@ import { Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SeededChoice } from "../seeded-choice.js";
 
-/** What can go wrong with one request on its way to a server and back. */
+/** A fault of a request or its response. */
 export type Fault =
-  /** The connection ends before the server hears of it. */
+  /** The connection ends before the server receives the request. */
   | { readonly kind: "drop" }
-  /** The server does it, and the answer is lost. */
+  /** The server executes the request, and the response is lost. */
   | { readonly kind: "lose-answer" }
-  /** Nobody ever answers. */
+  /** There is no response. */
   | { readonly kind: "hang" }
   | {
       readonly kind: "status";
@@ -26,13 +26,13 @@ export type Fault =
       readonly body?: string;
     }
   | { readonly kind: "slow"; readonly ms: number }
-  /** The connection ends after so many bytes of the body. */
+  /** The connection ends after this many bytes of the body. */
   | { readonly kind: "cut-request" | "cut-answer"; readonly after: number }
-  /** After so many bytes of the body nothing more comes. */
+  /** The body stalls after this many bytes. */
   | { readonly kind: "stall-answer"; readonly after: number }
-  /** One bit of the byte there is another; in answers only of objects. */
+  /** One bit of the byte at this position is flipped; in responses only for objects. */
   | { readonly kind: "spoil-request" | "spoil-answer"; readonly at: number }
-  /** A listing is answered as it was the first time. */
+  /** A listing has its first response again. */
   | { readonly kind: "stale-listing" };
 
 export interface Asked {
@@ -40,11 +40,11 @@ export interface Asked {
   /** Path and query. */
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
-  /** How many requests with this method and URL came before. */
+  /** Number of earlier requests with this method and URL. */
   readonly nth: number;
 }
 
-/** Chooses what befalls a request. */
+/** Chooses the fault of a request. */
 export type Plan = (asked: Asked) => Fault | undefined;
 
 export const FAULT_KINDS = [
@@ -59,8 +59,8 @@ export const FAULT_KINDS = [
 ] as const;
 
 /**
- * Faults by seed: the same request, asked for the same time, has the same fate in every run.
- * @param rate of requests that are befallen, from 0 to 1
+ * Faults by seed: the n-th repetition of a request has the same fault in every run.
+ * @param rate of requests with a fault, from 0 to 1
  */
 export function seededPlan(
   seed: string,
@@ -91,15 +91,15 @@ export function seededPlan(
   };
 }
 
-/** Idle connections stay: one that ends just as it is used again would be a fault that nobody chose. */
+/** Idle connections stay open: one that closes while it is being reused would be an unplanned fault. */
 export const ALWAYS_OPEN = { keepAliveTimeout: 0 };
 
-/** An HTTP proxy in front of a real server, on which requests have faults. */
+/** An HTTP proxy in front of a real server, which injects faults. */
 export class FaultyProxy {
   plan: Plan = () => undefined;
-  /** Requests so far, with what befell them. */
+  /** All requests, with their faults. */
   readonly log: (Asked & { readonly fault: Fault | undefined })[] = [];
-  /** Most requests that were under way at once. */
+  /** Maximum of concurrent requests. */
   most = 0;
   readonly #server: Server;
   readonly #target: URL;
@@ -141,7 +141,7 @@ export class FaultyProxy {
     this.log.push({ ...asked, fault });
     this.most = Math.max(this.most, ++this.#underWay);
     answer.on("close", () => this.#underWay--);
-    // The other side may go at any moment.
+    // The other side may close at any moment.
     request.on("error", () => {});
     answer.on("error", () => {});
     switch (fault?.kind) {
@@ -236,7 +236,7 @@ function isListing(method: string, url: string): boolean {
   return method === "GET" && /[?&](list-type|prefix)=/.test(url);
 }
 
-/** Passes so many bytes, then calls `end` and passes nothing more. */
+/** Passes this many bytes, then calls `end` and drops the rest. */
 function cut(after: number, end: () => void): Transform {
   let left = after;
   return new Transform({
@@ -247,7 +247,7 @@ function cut(after: number, end: () => void): Transform {
         return;
       }
       this.push(piece.subarray(0, left));
-      // What was passed is sent before the connection ends.
+      // The passed bytes are sent before the connection ends.
       setTimeout(end, 5);
     },
   });

@@ -1,16 +1,16 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** A way to a server that can forget its connections as a firewall does: nothing passes any more, and nobody is told. */
+/** A proxy that can silently drop its connections, as a firewall does. */
 export class ForgettingProxy {
   readonly #server: Server;
-  /** Those that are not forgotten. */
+  /** Connections that are not dropped. */
   readonly #open = new Set<Socket>();
   readonly #all = new Set<Socket>();
-  /** Connections that were ever made. */
+  /** Number of all connections. */
   connections = 0;
-  /** Bytes that came from clients over connections that are not forgotten. */
+  /** Bytes from clients on connections that are not dropped. */
   sent = 0;
-  /** New connections are forgotten at once. */
+  /** Drop new connections at once. */
   forgetsNew = false;
 
   private constructor(server: Server) {
@@ -53,7 +53,7 @@ export class ForgettingProxy {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Forgets the connections that there are; new ones work. */
+  /** Drops the existing connections; new ones work. */
   forget(): void {
     this.#open.clear();
   }

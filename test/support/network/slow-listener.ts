@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Answers HTTP. Its queue holds two connections while the process is stopped; further ones wait. */
+/** An HTTP server with a backlog of two connections while the process is stopped; further ones wait. */
 const server = createServer((_, answer) => {
   answer.end("answered");
 });

@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from "node:net";
 import { createServer, type Server } from "node:tls";
 import type { Certificate } from "./certificates.js";
 
-/** TLS before a server that speaks without: passes every byte on. */
+/** A TLS proxy in front of a server without TLS. */
 export class TlsFront {
   readonly #server: Server;
 
@@ -28,7 +28,7 @@ export class TlsFront {
     return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Takes no more connections; those there are end with their clients. */
+  /** Accepts no more connections; existing ones end with their clients. */
   close(): void {
     this.#server.close();
   }

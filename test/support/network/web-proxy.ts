@@ -5,19 +5,19 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Certificate } from "./certificates.js";
 
-/** A web proxy that knows names which no resolver knows: whatever is reached by them went through it. */
+/** A web proxy with names that no resolver has: requests to them must have used the proxy. */
 export class WebProxy {
-  /** `host:port` of each tunnel that was asked for. */
+  /** `host:port` of each requested tunnel. */
   readonly tunnels: string[] = [];
-  /** `METHOD host` of each plain call. */
+  /** `METHOD host` of each plain HTTP request. */
   readonly calls: string[] = [];
-  /** All that were made to the proxy. */
+  /** All connections to the proxy. */
   readonly connections: Socket[] = [];
-  /** Answered in place of a tunnel or a call. */
+  /** Status to respond with, instead of a tunnel or a forwarded request. */
   refuses: number | undefined;
-  /** `user:password` without which there is 407. */
+  /** Required `user:password`; otherwise the proxy responds with 407. */
   credentials: string | undefined;
-  /** Takes connections, and never answers. */
+  /** Accepts connections, and never responds. */
   hangs = false;
   readonly #server: Server;
   readonly #secure: boolean;
@@ -89,7 +89,7 @@ export class WebProxy {
     });
   }
 
-  /** @param names `host:port` as clients ask for it, and the server that is there */
+  /** @param names URLs of the servers by `host:port` of the requests */
   static async start(
     names: Readonly<Record<string, string>>,
     certificate?: Certificate,

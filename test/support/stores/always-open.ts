@@ -1,8 +1,8 @@
 import http from "node:http";
 
 /**
- * Preloaded with `node --import`: servers keep idle connections, whatever else they are told. (Azurite
- * ends them after 5 seconds, maybe just as one is used again, and reads its flag by a wrong name.)
+ * Preloaded with `node --import`: servers keep idle connections open. Azurite would close them after 5 seconds, perhaps
+ * while one is being reused, and reads the flag for it by a wrong name.
  */
 const { createServer } = http;
 http.createServer = ((...args: Parameters<typeof createServer>) =>

@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(
 const ALWAYS_OPEN = new URL("./always-open.js", import.meta.url).href;
 const MOST_START_MS = 120_000;
 
-/** Microsoft's own server of the Blob protocol, on a free port. */
+/** Microsoft's emulator of Blob Storage, on a free port. */
 export class Azurite {
   readonly account = "testaccount";
   readonly key = Buffer.from("a key for this test run alone").toString("base64");
@@ -22,7 +22,7 @@ export class Azurite {
   private constructor(port: number) {
     this.endpoint = `http://127.0.0.1:${port}/${this.account}`;
     const args = ["--location", newFolder(), "--blobHost", "127.0.0.1", "--blobPort", `${port}`];
-    // The account stands in the path, by whatever name the server is reached.
+    // The account is in the path, whatever the host name.
     const flags = ["--silent", "--skipApiVersionCheck", "--disableProductStyleUrl"];
     this.#process = spawn(PROGRAM, [...args, ...flags], {
       stdio: "ignore",
@@ -54,7 +54,7 @@ export class Azurite {
     this.#process.kill("SIGKILL");
   }
 
-  /** The SDK's own client, for what a store does not do. */
+  /** A client of the SDK, for calls that a store does not have. */
   async newContainer(name: string): Promise<ContainerClient> {
     const credential = new StorageSharedKeyCredential(this.account, this.key);
     const client = new ContainerClient(`${this.endpoint}/${name}`, credential);

@@ -13,7 +13,7 @@ import { newFolder } from "../folders.js";
 import { newBucket, s3Config } from "./s3-buckets.js";
 import { newSwiftContainer } from "./swift-auth.js";
 
-/** Stores on real servers: each is empty, and at a prefix of its own. */
+/** Stores on real servers, each empty and with its own prefix. */
 export class EveryStore {
   readonly #azurite: Azurite;
   readonly #opened: SnapStore[] = [];

@@ -5,14 +5,14 @@ import { radosgw, s3Config } from "./s3-buckets.js";
 
 type Role = "primary" | "secondary";
 
-/** A store as the command line names it, and as a test opens it itself. */
+/** A store for the command line, and opened by the test. */
 export interface NamedStore {
   flags(role?: Role): string[];
   env(role?: Role): Record<string, string>;
   open(): SnapStore;
 }
 
-/** A bucket of radosgw; through `endpoint` by the program, and never so by the test. */
+/** A bucket of radosgw. `endpoint` is only used by the program, not by the test. */
 export function bucketStore(
   bucket: string,
   options: { prefix?: string; endpoint?: string; secret?: string } = {},
@@ -51,7 +51,7 @@ export function folderStore(folder: string): NamedStore {
   };
 }
 
-/** Flags and variables that lead to both. */
+/** Flags and variables for both stores. */
 export function bothStores(primary: NamedStore, secondary: NamedStore) {
   return {
     flags: [...primary.flags(), ...secondary.flags("secondary")],

@@ -12,8 +12,7 @@ export interface ForgedSnapshot {
 }
 
 /**
- * A snapshot of random bytes in a folder that is a Local store: stores, copiers and auditors cannot
- * tell it from a real one.
+ * Writes a snapshot of random bytes into the folder of a Local store. Without its passphrase it looks like a real one.
  */
 export function forgeSnapshot(
   store: string,
@@ -22,7 +21,7 @@ export function forgeSnapshot(
     readonly base?: ForgedSnapshot;
     readonly first?: number;
     readonly last?: number;
-    /** Bytes of METADATA.bin and of each ARCHIVE file; INDEX.bin has one. */
+    /** Bytes of METADATA.bin and of each ARCHIVE file; INDEX.bin has one byte. */
     readonly sizes?: readonly number[];
     /** Without a manifest. */
     readonly unfinished?: boolean;
@@ -60,7 +59,7 @@ export function forgeSnapshot(
   return { name, id, folder };
 }
 
-/** Makes a file look as if written then. */
+/** Sets the time of the last write. */
 export function age(path: string, seconds: number): void {
   utimesSync(path, seconds, seconds);
 }

@@ -29,15 +29,15 @@ class Refused extends Error {
 }
 
 /**
- * What the JSON API of Google Cloud Storage does by its documentation, for one bucket `backups`:
- * objects with generations, preconditions, listings, ranges, resumable sessions and digests.
+ * Emulates the documented JSON API of Google Cloud Storage, for a bucket `backups`: objects with generations,
+ * preconditions, listings, ranges, resumable sessions and digests.
  */
 export class GcsEmulator {
   readonly objects = new Map<string, Stored>();
   readonly sessions = new Map<string, Session>();
-  /** Authorization headers that came. */
+  /** Received Authorization headers. */
   readonly authorizations = new Set<string>();
-  /** Called with each request that is about to be served; true when it has answered itself. */
+  /** Called before each request is served; returns true if it has sent the response. */
   disturb: (question: IncomingMessage, answer: ServerResponse) => boolean = () => false;
   readonly #server: Server;
   #generation = 1_000_000;

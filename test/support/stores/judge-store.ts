@@ -6,18 +6,18 @@ import { verifySnapshot } from "../../../src/snapshots/verify.js";
 import type { SnapStore } from "../../../src/snapstore/store.js";
 import { plainClient } from "./s3-buckets.js";
 
-/** What a store holds, each byte of it read. */
+/** The content of a store, with every byte read. */
 export interface Verdict {
-  /** Names of snapshots that are whole. */
+  /** Names of intact snapshots. */
   readonly whole: string[];
   readonly unfinished: string[];
-  /** What looks complete and is not, and why. */
+  /** Snapshots that look complete and are not, with the reason. */
   readonly lies: string[];
 }
 
 export async function judgeStore(store: SnapStore): Promise<Verdict> {
   const { signal } = new AbortController();
-  // Each file that is read listens.
+  // Each read adds a listener.
   setMaxListeners(0, signal);
   const verdict: Verdict = { whole: [], unfinished: [], lies: [] };
   const thread = new FileThread();
@@ -43,7 +43,7 @@ export async function judgeStore(store: SnapStore): Promise<Verdict> {
   return verdict;
 }
 
-/** Keys of the uploads that were begun in a bucket and neither completed nor aborted. */
+/** Keys of the unfinished uploads in a bucket. */
 export async function openUploads(bucket: string, prefix = ""): Promise<string[]> {
   const client = plainClient();
   const command = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix });

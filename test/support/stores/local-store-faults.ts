@@ -1,6 +1,6 @@
 /**
- * What a LocalStore says in a folder that is full, and then read-only, as JSON. For a process of its
- * own that may mount: unshare -rm node dist/test/support/stores/local-store-faults.js FOLDER
+ * Prints the errors of a LocalStore in a full and a read-only folder, as JSON. It mounts file systems, so it needs a
+ * process of its own: unshare -rm node dist/test/support/stores/local-store-faults.js FOLDER
  */
 import { execFileSync } from "node:child_process";
 import { StoreError } from "../../../src/snapstore/errors.js";

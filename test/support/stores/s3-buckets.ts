@@ -11,7 +11,7 @@ import type { S3Config } from "../../../src/snapstore/config.js";
 import { env } from "../program/backuptool.js";
 import { newFolder } from "../folders.js";
 
-/** Where radosgw is, as its first user or its second. */
+/** Endpoint and keys of radosgw, for its first or second user. */
 export function radosgw(user: "one" | "two" = "one") {
   const number = user === "one" ? "" : "2";
   const accessKeyId = env(`S3_ACCESS${number}`);
@@ -19,7 +19,7 @@ export function radosgw(user: "one" | "two" = "one") {
   return { endpoint: env("S3_ENDPOINT"), credentials: { accessKeyId, secretAccessKey } };
 }
 
-/** A client of the SDK, for what a store does not do: make buckets, look behind. */
+/** A client of the SDK, for calls that a store does not have. */
 export function plainClient(user: "one" | "two" = "one"): S3Client {
   return new S3Client({ ...radosgw(user), region: "us-east-1", forcePathStyle: true });
 }
@@ -38,7 +38,7 @@ export async function newBucket(
   return name;
 }
 
-/** Deletes the objects of a small bucket: a dev cluster is soon full. */
+/** Deletes the objects of a small bucket: dev clusters have little space. */
 export async function emptyBucket(name: string): Promise<void> {
   const client = plainClient();
   const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: name }));

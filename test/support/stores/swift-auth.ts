@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { env } from "../program/backuptool.js";
 import { ALWAYS_OPEN } from "../network/faulty-proxy.js";
 
-/** What radosgw's own (v1) auth server hands out. */
+/** A token of radosgw's own (v1) auth server. */
 export async function radosgwToken(): Promise<{ token: string; storageUrl: string }> {
   const headers = { "X-Auth-User": env("SWIFT_USER"), "X-Auth-Key": env("SWIFT_KEY") };
   const answer = await fetch(env("SWIFT_AUTH"), { headers });
@@ -20,15 +20,15 @@ export async function newSwiftContainer(name: string): Promise<void> {
 }
 
 /**
- * Keystone's `auth/tokens` for one user and one application credential, whose catalog leads through
- * this server to radosgw; `/info` tells of no static large objects.
+ * Emulates Keystone's `auth/tokens` for one user and one application credential. Its catalog has this server, which
+ * forwards to radosgw; its `/info` has no static large objects.
  */
 export class Keystone {
   readonly password = "keystone-password";
   readonly secret = "keystone-secret";
-  /** Bodies that were posted. */
+  /** Bodies of token requests. */
   readonly asked: unknown[] = [];
-  /** Tokens that are no longer taken. */
+  /** Expired tokens. */
   readonly expired = new Set<string>();
   readonly #server: Server;
   #count = 0;
@@ -72,8 +72,8 @@ export class Keystone {
           headers: { ...question.headers, "x-auth-token": real.token },
         },
         (said) => {
-          // radosgw 16 sends a byte too many with a range of a dynamic large object: an error only
-          // once all that was announced is there.
+          // radosgw 16 sends a byte too many with a range of a dynamic large object: ignore errors after the
+          // announced length.
           isWhole = () => said.complete;
           answer.writeHead(said.statusCode ?? 0, said.headers);
           said.pipe(answer);

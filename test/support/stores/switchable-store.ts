@@ -7,16 +7,16 @@ import type {
 
 type Call = "put" | "startUpload" | "part" | "complete" | "get" | "head" | "list" | "delete";
 
-/** A store that counts what it is asked, and fails where a test says so. */
+/** A store that counts its calls, and fails on demand. */
 export class SwitchableStore implements SnapStore {
   readonly name: string;
   readonly place: string;
   readonly capabilities: SnapStore["capabilities"];
   readonly calls: { call: Call; key: string }[] = [];
   readonly #inner: SnapStore;
-  /** Throws to make the call fail; it has not reached the store. */
+  /** Throws to make a call fail before it reaches the store. */
   before: (call: Call, key: string) => void | Promise<void> = () => {};
-  /** Changes a piece that is read. */
+  /** Changes the pieces of reads. */
   spoil: (key: string, piece: Uint8Array) => Uint8Array = (_, piece) => piece;
 
   constructor(inner: SnapStore) {

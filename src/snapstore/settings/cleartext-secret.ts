@@ -1,10 +1,10 @@
 import type { AbsConfig, GcsConfig, S3Config, StoreConfig, SwiftConfig } from "../config.js";
 
 /**
- * The secret of a store that is sent without TLS; undefined without one. Keys that only sign requests (S3, Azure's shared
- * key) never leave this machine.
+ * The secret of a store that is sent without TLS, if any. Keys that only sign requests (S3, Azure's shared key) are not
+ * sent.
  */
-export function secretInTheClear(config: StoreConfig): string | undefined {
+export function cleartextSecret(config: StoreConfig): string | undefined {
   switch (config.provider) {
     case "S3":
     case "ECS":

@@ -1,4 +1,4 @@
-/** Whether an object only marks a folder, which has its name: older tools for Swift make such ones. */
+/** Whether an object is the marker of a folder, which older tools for Swift create under its name. */
 export function isFolderMark(type: string | undefined, bytes: number | undefined): boolean {
   return type?.split(";", 1)[0] === "application/directory" && bytes === 0;
 }

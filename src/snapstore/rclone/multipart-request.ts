@@ -5,14 +5,14 @@ import { callError } from "../http/failure.js";
 import { type RcloneDaemon, REMOTE } from "./daemon.js";
 import { rcloneError } from "./failure.js";
 
-/** Longest wait for rclone to take note of an end, milliseconds. */
+/** Timeout for rclone to notice the end of a canceled request, milliseconds. */
 const CANCEL_MS = 5000;
 const BOUNDARY = "backuptool-0d5e9f6c1b7a4e2f";
 
-/** A file that is sent to rclone piece by piece. A connection that ends early makes no whole file. */
-export class Sending {
+/** Streams a file to rclone as multipart/form-data. If the connection ends early, rclone discards the file. */
+export class MultipartRequest {
   readonly #request: ClientRequest;
-  readonly #answer: Promise<void>;
+  readonly #response: Promise<void>;
   readonly #daemon: RcloneDaemon;
   readonly #context: { readonly store: string; readonly key: string };
 
@@ -21,7 +21,7 @@ export class Sending {
     this.#daemon = daemon;
     const context = { store: daemon.store, key };
     this.#context = context;
-    this.#answer = new Promise((resolve, reject) => {
+    this.#response = new Promise((resolve, reject) => {
       sent.on("error", reject);
       sent.on("response", async (response) => {
         try {
@@ -29,56 +29,55 @@ export class Sending {
           for await (const piece of response) pieces.push(piece);
           const text = Buffer.concat(pieces).toString();
           if (response.statusCode === 200) return resolve();
-          const words = String(JSON.parse(text).error);
-          reject(rcloneError(response.statusCode ?? 0, words, context));
+          reject(rcloneError(response.statusCode ?? 0, text, context));
         } catch (error) {
           reject(error);
         }
       });
     });
-    // Looked at when the next piece goes, or at the end.
-    this.#answer.catch(() => {});
+    // The next `write` or `finish` throws it.
+    this.#response.catch(() => {});
   }
 
-  /** @param folder where the file `object` is to be */
-  static async start(daemon: RcloneDaemon, folder: string, key: string): Promise<Sending> {
-    const { url, authorization } = await daemon.at();
+  /** @param folder where rclone creates the file `object` */
+  static async start(daemon: RcloneDaemon, folder: string, key: string): Promise<MultipartRequest> {
+    const { url, authorization } = await daemon.connect();
     const at = new URL(`${url}operations/uploadfile`);
     at.search = new URLSearchParams({ fs: REMOTE, remote: folder }).toString();
     const sent = request(at, {
       method: "POST",
       headers: { authorization, "content-type": `multipart/form-data; boundary=${BOUNDARY}` },
     });
-    const sending = new Sending(sent, daemon, key);
+    const started = new MultipartRequest(sent, daemon, key);
     sent.write(
       `--${BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="object"\r\ncontent-type: application/octet-stream\r\n\r\n`,
     );
-    return sending;
+    return started;
   }
 
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    const gone = new Promise<void>((resolve, reject) => {
+    const written = new Promise<void>((resolve, reject) => {
       this.#request.write(bytes, (error) => (error ? reject(error) : resolve()));
     });
-    await this.#unlessOver(Promise.race([gone, this.#answer.then(() => gone)]), signal);
+    await this.#abortable(Promise.race([written, this.#response.then(() => written)]), signal);
   }
 
   async finish(signal?: AbortSignal): Promise<void> {
     this.#request.end(`\r\n--${BOUNDARY}--\r\n`);
-    await this.#unlessOver(this.#answer, signal);
+    await this.#abortable(this.#response, signal);
   }
 
   /**
-   * Ends it in the middle, and waits for rclone to have taken note: else it might write what it has
-   * after its place was cleared. Never throws.
+   * Ends the request early, and waits until rclone notices: otherwise it might write the file after its folder was
+   * removed. Never throws.
    */
   async cancel(): Promise<void> {
     this.#request.end();
-    await withDeadline(CANCEL_MS, undefined, () => this.#answer).catch(() => {});
+    await withDeadline(CANCEL_MS, undefined, () => this.#response).catch(() => {});
     this.#request.destroy();
   }
 
-  async #unlessOver(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  async #abortable(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
     throwIfAborted(signal);
     const interrupt = () => this.#request.destroy(new InterruptedError());
     signal?.addEventListener("abort", interrupt, { once: true });
