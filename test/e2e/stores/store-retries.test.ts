@@ -20,7 +20,7 @@ async function untilRetry(store: NamedStore, ...more: string[]) {
     env: store.env(),
     onStart: (child) => {
       child.stderr?.on("data", (text: Buffer) => {
-        if (/trying again/.test(text.toString())) child.kill("SIGINT");
+        if (/retrying for/.test(text.toString())) child.kill("SIGINT");
       });
     },
   });
@@ -63,7 +63,7 @@ test("one failed try is not reported, a long wait for the next one is", async (t
   const made = await backuptool(["create", ...flags], { env: store.env() });
   t.is(made.code, 0, made.stderr);
   t.true(proxy.log.filter(({ fault }) => fault !== undefined).length > 2);
-  t.notRegex(made.stderr, /trying again/);
+  t.notRegex(made.stderr, /retrying for/);
 
   proxy.plan = () => ({ kind: "status", status: 503, retryAfter: "30" });
   const waiting = await untilRetry(store);
