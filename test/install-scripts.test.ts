@@ -94,7 +94,9 @@ test("a required build that fails is an error", async (t) => {
 
 test("the program loads prebuilt addons where none is compiled", async (t) => {
   const root = newFolder();
-  await cp(join(ROOT, "dist/src/native-addon.js"), join(root, "package/dist/src/native-addon.js"));
+  for (const file of ["dist/src/native-addon.js", "dist/src/errors.js"]) {
+    await cp(join(ROOT, file), join(root, "package", file));
+  }
   await writeFile(join(root, "package/package.json"), '{"type": "module"}');
   await mkdir(join(root, "node_modules"));
   await symlink(

@@ -149,7 +149,7 @@ test("files that are missing, too many or swapped are found", async (t) => {
   t.is(more.code, "DAMAGED");
   const metadata = await changed((copy) => rmSync(join(copy, "METADATA.bin")));
   t.like(metadata, { code: "read", objects: 3 });
-  t.regex(metadata.gaps.join(), /METADATA\.bin is not there/);
+  t.regex(metadata.gaps.join(), /METADATA\.bin is missing/);
   const pools = await changed((copy) => rmSync(join(copy, "pools.txt")));
   t.like(pools, { code: "read", objects: 3 });
   t.regex(pools.gaps.join(), /pools\.txt is not there/);

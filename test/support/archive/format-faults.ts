@@ -183,17 +183,10 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     },
     { contents: { objects: [object("one", Buffer.alloc(4608, "x"))] } },
   ),
-  "chunk-bytes-of-a-file-differ": broken(
-    INDEX_NAME,
-    /says chunks of 2048 bytes/,
-    async (forger) => {
-      const plain = forger.open(FileType.index, 0, read(forger.folder, INDEX_NAME));
-      await forger.replace(
-        INDEX_NAME,
-        forger.sealFrames(FileType.index, 0, [compress(plain)], 2048),
-      );
-    },
-  ),
+  "chunk-bytes-of-a-file-differ": broken(INDEX_NAME, /has chunks of 2048 bytes/, async (forger) => {
+    const plain = forger.open(FileType.index, 0, read(forger.folder, INDEX_NAME));
+    await forger.replace(INDEX_NAME, forger.sealFrames(FileType.index, 0, [compress(plain)], 2048));
+  }),
   "key-slot-five-is-not-tried": {
     code: "WRONG_PASSPHRASE",
     file: METADATA_NAME,
@@ -264,7 +257,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     ...m,
     etcd: { ...m.etcd, clusterId: "1".repeat(257) },
   })),
-  "chunk-bytes-wrong": facts(/METADATA.bin 1023/, (m) => ({ ...m, chunkBytes: 1023 })),
+  "chunk-bytes-wrong": facts(/METADATA.bin of 1023/, (m) => ({ ...m, chunkBytes: 1023 })),
   "plain-bytes-wrong": facts(/plainBytes, but the files hold/, (m) => ({
     ...m,
     plainBytes: m.plainBytes + 1,
@@ -342,7 +335,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
   ]),
   "index-without-its-backup": index(/does not begin with/, (items) => items.slice(1)),
   "index-backup-of-one-byte": index(
-    /id of a backup of 1 bytes/,
+    /backup id of 1 bytes/,
     each("backup", (item) => ({ ...item, id: item.id.subarray(0, 1) })),
   ),
   "index-of-another-id": index(
