@@ -9,7 +9,7 @@ export interface OperationContext {
   report(event: OperationEvent): void;
   /** Called at most once by an operation, and only when it needs keys. */
   passphrase(): Promise<Uint8Array>;
-  /** The folder for what stores have shown; undefined: nothing is remembered. */
+  /** The folder that remembers the newest snapshots of stores; undefined: nothing is remembered. */
   readonly stateFolder?: StateFolder | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { Values } from "./kinds.js";
 /** @throws UsageError when both etcd and Ceph are skipped */
 export function checkSomethingToDo(values: Values<typeof skipSettings>): void {
   if (!values["skip-etcd"] || !values["skip-ceph"]) return;
-  throw new UsageError("with etcd and Ceph left out, nothing is left to do", {
+  throw new UsageError("with etcd and Ceph skipped, there is nothing to do", {
     hint: "include one of them",
     settings: ["skip-etcd", "skip-ceph"],
   });

@@ -36,7 +36,7 @@ export function effectiveSettings(
     }
     for (const { name, source, shown, value } of own) {
       if (source !== "typed" && TYPED_ONLY.includes(name) && value !== false) {
-        throw new UsageError(`${shown} has no effect: this setting must be typed`, {
+        throw new UsageError(`${shown} is not allowed: this setting must be typed`, {
           hint: "type it, or remove it there",
           settings: [name],
         });

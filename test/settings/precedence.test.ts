@@ -408,7 +408,7 @@ test("yes counts only when it is typed", (t) => {
     for (const source of ["environment", "file"] as const) {
       t.throws(() => settled(command, { [source]: { yes: true } }), {
         instanceOf: UsageError,
-        message: `yes@${source} has no effect: this setting must be typed`,
+        message: `yes@${source} is not allowed: this setting must be typed`,
       });
       t.deepEqual(settled(command, { typed: { yes: true }, [source]: { yes: true } }), {
         yes: true,

@@ -8,7 +8,7 @@ import { checkSomethingToDo } from "../../settings/pools.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { approveDeletion, asksFirst, deletionFlags } from "../input/approval.js";
-import { counted } from "../output/counted.js";
+import { counted } from "../output/quantities.js";
 import type { Session } from "../session.js";
 
 export const clear = command({

@@ -35,7 +35,7 @@ export const convert = command({
   async run(args, session) {
     const { convertBackup } = await import("../../operations/convert/convert.js");
     const { to } = args;
-    if (to === undefined) throw new UsageError("--to is missing: the folder of the new backup");
+    if (to === undefined) throw new UsageError("--to is required: the folder of the new backup");
     const { newPassphrase } = session;
     const { complete } = await adviseOnUnfinished(to, session, (context) =>
       convertBackup(

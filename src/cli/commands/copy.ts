@@ -106,7 +106,7 @@ function direction(
     return { source: primary, target, targetRole: "secondary" };
   }
   if (storeConfig(args, "secondary", env) !== undefined) {
-    throw new UsageError("copy has a source and a secondary store, and goes to one store alone", {
+    throw new UsageError("copy cannot have both a source and a secondary store", {
       hint: "copy into the primary store first, then from there into the secondary",
     });
   }

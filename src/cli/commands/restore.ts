@@ -53,7 +53,7 @@ export const restore = command({
     ],
     [
       "$0 restore --store s3://bucket/prefix --snapshot latest --restore-pool btrdbhot:restore_hot",
-      "the newest backup of a store, with all that it stands on",
+      "the newest backup of a store and its bases",
     ],
   ],
   async run(args, session) {

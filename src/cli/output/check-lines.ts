@@ -1,5 +1,5 @@
 import type { DoctorEvent } from "../../operations/doctor/check.js";
-import { counted } from "./counted.js";
+import { counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 
 /** One line for a check of `doctor`, which begins with its result. */

@@ -7,7 +7,7 @@ import type {
 import { quoted } from "../../quoted.js";
 import { formatSize } from "../../size-text.js";
 import { checkLines } from "./check-lines.js";
-import { counted } from "./counted.js";
+import { counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";

@@ -1,7 +1,6 @@
 import type { SnapshotEvent, SnapshotRow } from "../../operations/snapshots/events.js";
 import { formatSize } from "../../size-text.js";
-import { ageText } from "./ages.js";
-import { counted } from "./counted.js";
+import { ageText, counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 
 /** The lines of an event of a snapstore. */

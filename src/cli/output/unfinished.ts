@@ -4,7 +4,7 @@ import { MANIFEST_NAME } from "../../archive/format.js";
 import { BackupToolError, withHint } from "../../errors.js";
 import type { OperationContext } from "../../operations/context.js";
 import { quoted } from "../../quoted.js";
-import { counted } from "./counted.js";
+import { counted } from "./quantities.js";
 
 /**
  * Runs `create` or `convert`. If it fails after its first file was begun, the error also says how far it came and what

@@ -55,7 +55,7 @@ export async function checkKeyring(
       checks.warning(
         "keyring",
         `${detail}, and every user of this machine may read it`,
-        "take that right away with chmod o-r",
+        "remove that permission with chmod o-r",
       );
     }
     return true;

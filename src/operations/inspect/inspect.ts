@@ -23,7 +23,7 @@ export async function inspectBackup(
   const { location } = options;
   if (options.quick && (await originalFolder(location)) !== undefined) {
     throw new UsageError("an archive of the original tool has no index for a quick inspection", {
-      hint: "inspect all of it",
+      hint: "inspect it completely",
       settings: ["no-quick"],
     });
   }

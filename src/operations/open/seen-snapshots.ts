@@ -95,7 +95,7 @@ export class SeenSnapshots {
     const file = this.#file(store);
     if (file === undefined) {
       this.#note(
-        "there is no folder for what stores have shown: neither BACKUPTOOL_STATE_DIR nor a home",
+        "there is no folder to remember snapshots in: neither BACKUPTOOL_STATE_DIR nor a home",
       );
       return;
     }

@@ -139,14 +139,14 @@ function locationOf(settings: StoreSettings, role: StoreRole): StoreLocation | u
   if (container === undefined) throw incomplete(names.provider, names.container);
   const kind = parseProvider(names.provider, provider);
   if (kind === "Rclone" && !isRcloneRemote(container)) {
-    throw new SettingError(names.container, "of an Rclone store is remote:path");
+    throw new SettingError(names.container, "of an Rclone store must be remote:path");
   }
   return { provider: kind, container, prefix };
 }
 
 function incomplete(given: string, missing: string): SettingError {
-  return new SettingError(given, "is only one half of a store", {
-    hint: "set the other half too",
+  return new SettingError(given, "is not enough to name a store", {
+    hint: "set provider and container",
     settings: [missing],
   });
 }

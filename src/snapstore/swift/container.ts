@@ -4,7 +4,6 @@ import { StoreError, type StoreErrorCode } from "../errors.js";
 import { type HttpResponse, HttpClient } from "../http/client.js";
 import { callError, responseError } from "../http/failure.js";
 import type { StoredObject } from "../store.js";
-import { isFolderMark } from "./folder-marker.js";
 import { SharedCall } from "./shared-call.js";
 import { newToken, type SwiftToken } from "./token.js";
 
@@ -151,4 +150,9 @@ const CODES: Readonly<Record<number, StoreErrorCode>> = {
 /** Older servers quote the ETag of large objects only. */
 export function plainTag(tag: string | undefined): string | undefined {
   return tag?.replace(/^"(.*)"$/, "$1");
+}
+
+/** Whether an object is the marker of a folder, which older tools for Swift create under its name. */
+export function isFolderMark(type: string | undefined, bytes: number | undefined): boolean {
+  return type?.split(";", 1)[0] === "application/directory" && bytes === 0;
 }

@@ -1,5 +1,4 @@
-import type { SwiftContainer } from "./container.js";
-import { isFolderMark } from "./folder-marker.js";
+import { isFolderMark, type SwiftContainer } from "./container.js";
 import { SEGMENTS } from "./segment-names.js";
 
 /** Maximum number of entries in a page. radosgw returns at most as many, whatever the request says. */

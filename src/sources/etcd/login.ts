@@ -11,7 +11,7 @@ export function loginOf(options: EtcdOptions): Login | undefined {
   const { user, password } = options;
   if (user === undefined || user === "") {
     if (password !== undefined && password !== "") {
-      throw new UsageError("an etcd password without a user", {
+      throw new UsageError("a password of etcd is set, but no user", {
         hint: "give the user too",
         settings: ["user"],
       });
@@ -21,7 +21,7 @@ export function loginOf(options: EtcdOptions): Login | undefined {
   if (password !== undefined) return { user, password };
   const colon = user.indexOf(":");
   if (colon < 0) {
-    throw new UsageError("an etcd user without a password", {
+    throw new UsageError("a user of etcd is set, but no password", {
       hint: "give the password, or the user as name:password",
       settings: ["password", "user"],
     });

@@ -12,7 +12,7 @@ test.before(async () => {
 test.after.always(() => etcd?.stop());
 
 const NOTHING_TO_DO =
-  "with etcd and Ceph left out, nothing is left to do; include one of them (--skip-etcd, --skip-ceph)";
+  "with etcd and Ceph skipped, there is nothing to do; include one of them (--skip-etcd, --skip-ceph)";
 
 const WRONG: readonly (readonly [args: string, stderr: string])[] = [
   ["creat", 'there is no command "creat"; did you mean create?'],

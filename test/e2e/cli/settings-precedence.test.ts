@@ -201,11 +201,11 @@ test("yes in a variable or in a file is an error, and deletes nothing", async (t
     t.is(variable.code, 2);
     t.is(
       variable.stderr,
-      "backuptool: BACKUPTOOL_YES has no effect: this setting must be typed; type it, or remove it there (--yes)\n",
+      "backuptool: BACKUPTOOL_YES is not allowed: this setting must be typed; type it, or remove it there (--yes)\n",
     );
     const file = await backuptool([...args, "--config", config]);
     t.is(file.code, 2);
-    t.regex(file.stderr, /yes of ".*" has no effect: this setting must be typed/);
+    t.regex(file.stderr, /yes of ".*" is not allowed: this setting must be typed/);
   }
   t.is((await own.pairs()).length, 1);
   t.deepEqual(readdirSync(store), [name]);
@@ -218,7 +218,7 @@ test("a typed user does not get the password of another one", async (t) => {
   const args = ["clear", "--dry-run", ...ETCD_ONLY(), "--config", config, "--user", "other"];
   const { code, stderr } = await backuptool(args);
   t.is(code, 2);
-  t.regex(stderr, /an etcd user without a password/);
+  t.regex(stderr, /a user of etcd is set, but no password/);
 });
 
 test("cat writes its tar, also with json in a setting", async (t) => {

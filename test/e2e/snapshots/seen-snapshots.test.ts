@@ -160,7 +160,7 @@ test("the memory is in the state folder of XDG or of the user; without a home th
   const silent = await run([], absent);
   t.deepEqual([silent.code, silent.stderr], [0, ""]);
   const verbose = await run(["--verbose"], absent);
-  t.regex(verbose.stderr, /there is no folder for what stores have shown/);
+  t.regex(verbose.stderr, /there is no folder to remember snapshots in/);
   // A home that cannot be written: a file is in its place.
   writeFileSync(join(state, "home", "file"), "");
   const unwritable = { XDG_STATE_HOME: join(state, "home", "file") };
