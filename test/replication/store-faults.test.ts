@@ -113,7 +113,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
       t.is(warnings.length, 1, seed);
       t.regex(
         warnings[0] ?? "",
-        /^the secondary store is left behind: .+copy the rest there/,
+        /^the secondary store is left behind: .+backuptool copy brings the rest there/,
         seed,
       );
     } else {

@@ -52,7 +52,12 @@ test.serial("the bucket of another user fails unlike one that does not exist", a
     [...STORES_ALONE, "--store", `s3://${bucket}`],
     storeVariables(),
   );
-  failed(t, checks.get("primary store list"), /AccessDenied/, /what they are allowed to do/);
+  failed(
+    t,
+    checks.get("primary store list"),
+    /AccessDenied/,
+    /check the store.s keys and their permissions/,
+  );
 });
 
 test.serial("invalid credentials fail as one check, and the others run", async (t) => {

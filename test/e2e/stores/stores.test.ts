@@ -221,7 +221,7 @@ test.serial("after the clock was set back, latest is the backup that was made la
     t.is(code, 0, stderr);
     t.regex(
       stderr,
-      /^warning: \S+ in file:\S+ is named by a time that has not come yet \(.*Z\): this one is named after it/m,
+      /^warning: \S+ in file:\S+ has a name in the future \(.*Z\): this backup is named after it/m,
     );
     return /^SNAPSHOT DONE; ([^:]+):/m.exec(stdout.toString())?.[1] ?? "";
   };
