@@ -50,7 +50,7 @@ test.serial("a store that rejects deletion fails, and the check names the probe"
   const checks = await doctor(t, 1, args, variables);
   const [left = ""] = await keysIn(bucket);
   t.regex(left, /^\.backuptool-probe-[0-9a-f]{16}$/);
-  const advice = new RegExp(`allowed to do; remove "${left}" by hand`);
+  const advice = new RegExp(`their permissions; remove "${left}" by hand`);
   failed(t, checks.get("primary store delete"), /^not allowed/, advice);
 });
 
