@@ -440,40 +440,46 @@ test("an interrupted copy prints how to go on, and exits with 130", async (t) =>
   t.regex(stderr, /run the same copy again: it goes on where this one ended\n$/);
 });
 
-test("a killed copy leaves nothing that looks complete, and the next copy completes it", async (t) => {
-  const [from, to] = [newFolder(), newFolder()];
-  const made = [1, 2, 3].map((i) =>
-    forgeSnapshot(from, { time: 1_600_000_000 + i, sizes: [1000, 20 << 20, 20 << 20] }),
-  );
-  const args = ["copy", "--store", url(from), "--secondary-store", url(to)];
-  const names = () => readdirSync(to, { recursive: true }).join();
-  let killed = 0;
-  for (let i = 0; i < 6; i++) {
-    const before = names();
-    const { signal } = await backuptool(args, {
-      // Soon after the copy has begun to write; its start takes longer on a busy machine.
-      onStart: (child) => {
-        const watch = setInterval(() => {
-          if (names() === before) return;
-          clearInterval(watch);
-          setTimeout(() => child.kill("SIGKILL"), 15 * i);
-        }, 2);
-        child.once("exit", () => clearInterval(watch));
-      },
-    });
-    if (signal === "SIGKILL") killed++;
+// Serial: other tests of this file would keep this process busy while the copy is to be killed.
+test.serial(
+  "a killed copy leaves nothing that looks complete, and the next copy completes it",
+  async (t) => {
+    const [from, to] = [newFolder(), newFolder()];
+    const made = [1, 2, 3].map((i) =>
+      forgeSnapshot(from, { time: 1_600_000_000 + i, sizes: [1000, 20 << 20, 20 << 20] }),
+    );
+    const args = ["copy", "--store", url(from), "--secondary-store", url(to)];
+    const names = () => readdirSync(to, { recursive: true }).join();
+    let killed = 0;
+    for (let i = 0; i < 6; i++) {
+      const before = names();
+      const { signal } = await backuptool(args, {
+        // Soon after the copy has begun to write; its start takes longer on a busy machine.
+        onStart: (child) => {
+          const watch = setInterval(() => {
+            if (names() === before) return;
+            clearInterval(watch);
+            setTimeout(() => child.kill("SIGKILL"), 15 * i);
+          }, 2);
+          child.once("exit", () => clearInterval(watch));
+        },
+      });
+      if (signal === "SIGKILL") killed++;
+      // A copy that was complete too early would leave nothing to do for the next one.
+      else for (const name of readdirSync(to)) rmSync(join(to, name), { recursive: true });
+      for (const { name } of made) {
+        if (!existsSync(join(to, name, "MANIFEST.json"))) continue;
+        await run(t, 0, ["snapshot", "verify", name, "--read-data", "--store", url(to)]);
+      }
+    }
+    t.true(killed > 0);
+    await run(t, 0, args);
     for (const { name } of made) {
-      if (!existsSync(join(to, name, "MANIFEST.json"))) continue;
       await run(t, 0, ["snapshot", "verify", name, "--read-data", "--store", url(to)]);
     }
-  }
-  t.true(killed > 0);
-  await run(t, 0, args);
-  for (const { name } of made) {
-    await run(t, 0, ["snapshot", "verify", name, "--read-data", "--store", url(to)]);
-  }
-  await run(t, 0, ["snapshot", "prune-incomplete", "--store", url(to), "--grace-period", "0s"]);
-  for (const { name, folder } of made) {
-    t.deepEqual(readdirSync(join(to, name)).sort(), readdirSync(folder).sort());
-  }
-});
+    await run(t, 0, ["snapshot", "prune-incomplete", "--store", url(to), "--grace-period", "0s"]);
+    for (const { name, folder } of made) {
+      t.deepEqual(readdirSync(join(to, name)).sort(), readdirSync(folder).sort());
+    }
+  },
+);
