@@ -49,17 +49,17 @@ export async function candidates(
   if (assigned !== null) {
     const [, start = "", flag = "", value = ""] = assigned;
     if (!takesValue(flags, flag)) return [];
-    const found = await valuesOf(flag, value, flags, () => snapshots(given));
+    const found = await valueCandidates(flag, value, flags, () => snapshots(given));
     return isPath(found) ? found : beginning(value, found).map((one) => `${start}${one}`);
   }
   const flag = given.at(-1)?.replace(/^--/, "") ?? "";
   if (takesValue(flags, flag)) {
-    const found = await valuesOf(flag, current, flags, () => snapshots(given.slice(0, -1)));
+    const found = await valueCandidates(flag, current, flags, () => snapshots(given.slice(0, -1)));
     return isPath(found) ? found : beginning(current, found);
   }
   const argument = current.startsWith("-")
     ? []
-    : await argumentsOf(command, given, flags, () => snapshots(given));
+    : await argumentCandidates(command, given, flags, () => snapshots(given));
   return beginning(current, argument.length > 0 ? argument : flagsLeft(flags, given));
 }
 
@@ -72,7 +72,7 @@ function nextWords(before: readonly string[]): string[] {
   return before.length === 0 ? [...next, "--help", "--version"] : [...next];
 }
 
-async function valuesOf(
+async function valueCandidates(
   flag: string,
   value: string,
   flags: Declarations,
@@ -93,7 +93,7 @@ async function valuesOf(
 }
 
 /** What the one argument of a command can be; nothing once it is typed. */
-async function argumentsOf(
+async function argumentCandidates(
   { argument }: Command,
   given: readonly string[],
   flags: Declarations,

@@ -1,19 +1,19 @@
 import { UsageError } from "../../errors.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { openStore } from "../../snapstore/open-store.js";
-import type { StoreRetryPolicy } from "../../snapstore/layers/retry-policy.js";
+import {
+  INTERACTIVE_ATTEMPTS,
+  type StoreRetryPolicy,
+} from "../../snapstore/layers/retry-policy.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore } from "../../snapstore/store.js";
-
-/** Tries of one call, with the first: few, since a user waits for the answer. */
-const ATTEMPTS = 4;
 
 /** Opens a store that retries its calls. The caller closes it. */
 export async function openRetrying(
   config: StoreConfig,
   policy: Partial<StoreRetryPolicy> = {},
 ): Promise<SnapStore> {
-  return new RetryingStore(await openStore(config), { attempts: ATTEMPTS, ...policy });
+  return new RetryingStore(await openStore(config), { attempts: INTERACTIVE_ATTEMPTS, ...policy });
 }
 
 /** Opens a store that retries its calls, for the duration of `work`. */

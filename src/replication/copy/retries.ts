@@ -1,7 +1,11 @@
 import { ArchiveError } from "../../archive/errors.js";
 import { retry } from "../../flow/retry.js";
 import { StoreError } from "../../snapstore/errors.js";
-import { STORE_RETRIES, type StoreRetryPolicy } from "../../snapstore/layers/retry-policy.js";
+import {
+  INTERACTIVE_ATTEMPTS,
+  STORE_RETRIES,
+  type StoreRetryPolicy,
+} from "../../snapstore/layers/retry-policy.js";
 import { CopyMismatch } from "./file.js";
 
 export interface RetrySettings {
@@ -13,14 +17,11 @@ export interface RetrySettings {
 
 const MAX_WAIT_MS = 5 * 60_000;
 
-/** Minimum attempts of a call, as in every other operation on a store. */
-const MIN_ATTEMPTS = 4;
-
 /** The retry policy for calls to both stores of a copy ({@link RetryingStore}). */
 export function copyRetryPolicy({ maxRetries, backoffMs }: RetrySettings): StoreRetryPolicy {
   return {
     ...STORE_RETRIES,
-    attempts: Math.max(MIN_ATTEMPTS, maxRetries + 1),
+    attempts: Math.max(INTERACTIVE_ATTEMPTS, maxRetries + 1),
     firstDelayMs: backoffMs,
     maxDelayMs: MAX_WAIT_MS,
   };

@@ -22,6 +22,9 @@ export const STORE_RETRIES: StoreRetryPolicy = {
   onRetry: () => {},
 };
 
+/** Tries of one call, with the first, where a user waits for the answer: few. */
+export const INTERACTIVE_ATTEMPTS = 4;
+
 /** Factor for the waits after STORE_THROTTLED. */
 const THROTTLED_FACTOR = 4;
 
