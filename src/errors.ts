@@ -36,6 +36,7 @@ export interface Advice {
 export interface ErrorDetails {
   readonly cause?: unknown;
   readonly hint?: string | undefined;
+  /** Of the hint, and kept only with it. */
   readonly settings?: readonly string[] | undefined;
   /** Comes before `hint`. */
   readonly advice?: readonly Advice[];

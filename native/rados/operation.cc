@@ -7,9 +7,17 @@ void Operation::deliver(Napi::Env env) noexcept {
   try {
     if (code_ < 0) {
       call(env, {Napi::Number::New(env, code_)});
-    } else {
-      call(env, {Napi::Number::New(env, 0), result(env)});
+      return;
     }
+    Napi::Value made;
+    try {
+      made = result(env);
+    } catch (const Napi::Error&) {
+      // Out of memory: the caller must not wait forever.
+      call(env, {Napi::Number::New(env, -ENOMEM)});
+      return;
+    }
+    call(env, {Napi::Number::New(env, 0), made});
   } catch (const Napi::Error&) {
     // A worker thread that is being terminated can neither make results nor call callbacks.
   }

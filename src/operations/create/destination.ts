@@ -12,6 +12,7 @@ import { newestName } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { MeteredStore } from "../../snapstore/layers/metered.js";
 import { RecentFailure } from "../../snapstore/layers/recent-failure.js";
+import { STORE_RETRIES } from "../../snapstore/layers/retry-policy.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { OperationContext } from "../context.js";
 import { retryNotes } from "../open/retry-notes.js";
@@ -25,8 +26,8 @@ export interface StoreDestination {
   readonly maxParallelChunks: number;
 }
 
-/** Tries of one call: a backup of hours must survive a store that is down for minutes. */
-const ATTEMPTS = 8;
+/** A backup of hours must survive a store that is down for minutes. */
+const { attempts: ATTEMPTS } = STORE_RETRIES;
 /** Added to the size of an ARCHIVE file, for data that is being sealed when it is full. */
 const SLACK_BYTES = 256 << 20;
 /** A name ahead of the clock by more causes a warning. */
