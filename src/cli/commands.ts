@@ -68,6 +68,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/copy.js")).copy,
   },
   {
+    name: "server",
+    describe: "Make backups on schedule, keep two stores in step",
+    load: async () => (await import("./commands/server.js")).server,
+  },
+  {
     name: "doctor",
     describe: "Check Ceph, etcd, folder and stores for problems",
     load: async () => (await import("./commands/doctor.js")).doctor,

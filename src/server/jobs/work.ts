@@ -1,0 +1,1 @@
+import type { CreateOptions } from "../../operations/create/create.js";

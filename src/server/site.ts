@@ -1,0 +1,169 @@
+import { isDeepStrictEqual } from "node:util";
+import {
+  type CircuitBreakerPolicy,
+  CircuitState,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleWhen,
+} from "cockatiel";
+import { InterruptedError } from "../errors.js";
+import { copyRetryPolicy, type RetrySettings } from "../replication/copy/retries.js";
+import type { StoreDestination } from "../operations/create/destination.js";
+import { openRetrying } from "../operations/open/stores.js";
+import { CachedCatalog } from "../snapshots/cached-catalog.js";
+import type { StoredSnapshot } from "../snapshots/catalog.js";
+import { StoreError } from "../snapstore/errors.js";
+import type { SnapStore } from "../snapstore/store.js";
+import type { Site as SiteName } from "./status.js";
+
+/** Failures in a row after which a store is left alone for a while. */
+const BREAK_AFTER = 3;
+const FIRST_BREAK_MS = 5_000;
+const LONGEST_BREAK_MS = 5 * 60_000;
+/** A check of a store has to end soon: it is what says that the store is down. */
+const CHECKS = { attempts: 2, totalMs: 60_000, callMs: 30_000 };
+
+/** The store of one site while a server runs: open, listed now and then, and left alone while it is down. */
+export class Site {
+  readonly name: SiteName;
+  readonly #retries: RetrySettings;
+  readonly #breaker: CircuitBreakerPolicy;
+  #open: OpenStore | undefined;
+  #checking: Promise<void> | undefined;
+  #error: Error | undefined;
+  #listing: { readonly snapshots: readonly StoredSnapshot[]; readonly at: Date } | undefined;
+  #checkedMs: number | undefined;
+
+  constructor(name: SiteName, retries: RetrySettings, onRecovered: () => void) {
+    this.name = name;
+    this.#retries = retries;
+    this.#breaker = circuitBreaker(
+      handleWhen((error) => this.#isFailure(error)),
+      {
+        breaker: new ConsecutiveBreaker(BREAK_AFTER),
+        halfOpenAfter: new ExponentialBackoff({
+          initialDelay: FIRST_BREAK_MS,
+          maxDelay: LONGEST_BREAK_MS,
+        }),
+      },
+    );
+    this.#breaker.onReset(onRecovered);
+  }
+
+  /** For calls of jobs. Throws {@link InterruptedError} after `close`. */
+  get store(): SnapStore {
+    return this.#opened.work;
+  }
+
+  get catalog(): CachedCatalog {
+    return this.#opened.catalog;
+  }
+
+  get isOpen(): boolean {
+    return this.#open !== undefined;
+  }
+
+  get breaker(): "closed" | "open" | "half-open" {
+    const state = this.#breaker.state;
+    if (state === CircuitState.Closed) return "closed";
+    return state === CircuitState.Open ? "open" : "half-open";
+  }
+
+  /** The last listing, and when it was made. */
+  get listing() {
+    return this.#listing;
+  }
+
+  get checking(): boolean {
+    return this.#checking !== undefined;
+  }
+
+  /** When the last check ended, by the monotonic clock, ms. */
+  get checkedMs(): number | undefined {
+    return this.#checkedMs;
+  }
+
+  /** Why the last check failed. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /** Runs work on the store; its failures count towards the breaker. Throws BrokenCircuitError while that is open. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#breaker.execute(work);
+  }
+
+  /**
+   * Opens the store, again where its place or credentials have changed, and lists it. Concurrent calls share one check.
+   *
+   * @param accept throws for a store that must not be used
+   * @throws StoreError, BrokenCircuitError, InterruptedError
+   */
+  check(
+    destination: StoreDestination,
+    accept: (store: SnapStore) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#checking ??= this.#check(destination, accept, signal).finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
+  async close(): Promise<void> {
+    const former = this.#open;
+    this.#open = undefined;
+    await Promise.all([former?.checks.close(), former?.work.close()]);
+  }
+
+  async #check(
+    destination: StoreDestination,
+    accept: (store: SnapStore) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.run(async () => {
+      try {
+        await this.#use(destination);
+        accept(this.store);
+        const snapshots = await this.catalog.list(signal);
+        this.#listing = { snapshots, at: new Date() };
+        this.#error = undefined;
+      } catch (error) {
+        if (!(error instanceof InterruptedError) && error instanceof Error) this.#error = error;
+        throw error;
+      } finally {
+        this.#checkedMs = performance.now();
+      }
+    });
+  }
+
+  /** Opens the store, again where its place or its credentials have changed. @throws StoreError */
+  async #use(destination: StoreDestination): Promise<void> {
+    if (isDeepStrictEqual(this.#open?.destination, destination)) return;
+    const checks = await openRetrying(destination.config, CHECKS);
+    const work = await openRetrying(destination.config, copyRetryPolicy(this.#retries));
+    const former = this.#open;
+    this.#open = { destination, checks, work, catalog: new CachedCatalog(checks) };
+    await Promise.all([former?.checks.close(), former?.work.close()]);
+  }
+
+  get #opened(): OpenStore {
+    if (this.#open === undefined) throw new InterruptedError("the server is stopping");
+    return this.#open;
+  }
+
+  /** Whether an error says that this store is down. */
+  #isFailure(error: unknown): boolean {
+    if (!(error instanceof StoreError)) return false;
+    if (this.#open !== undefined && error.store !== this.#open.checks.name) return false;
+    return error.code !== "STORE_EXISTS" && error.code !== "STORE_IMMUTABLE";
+  }
+}
+
+interface OpenStore {
+  readonly destination: StoreDestination;
+  readonly checks: SnapStore;
+  readonly work: SnapStore;
+  readonly catalog: CachedCatalog;
+}
