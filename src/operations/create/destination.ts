@@ -67,12 +67,16 @@ export class BackupDestination {
     context: OperationContext,
   ): Promise<BackupDestination> {
     const onRetry = retryNotes(context.report);
-    const store = await openRetrying(primary.config, { attempts: ATTEMPTS, onRetry });
+    const store = await openRetrying(
+      primary.config,
+      { attempts: ATTEMPTS, onRetry },
+      context.guard,
+    );
     const first = { ...primary, store };
     let second: SecondaryDestination | undefined;
     let behind = false;
     try {
-      second = secondary && (await openSecondary(secondary));
+      second = secondary && (await openSecondary(secondary, context));
     } catch (error) {
       behind = true;
       context.report({ type: "warning", message: leftBehind(error) });
@@ -211,10 +215,13 @@ export class BackupDestination {
 }
 
 /** Its retries are not reported, since the backup does not wait for them; its failure is. */
-async function openSecondary(secondary: StoreDestination): Promise<SecondaryDestination> {
+async function openSecondary(
+  secondary: StoreDestination,
+  { guard }: OperationContext,
+): Promise<SecondaryDestination> {
   const recentFailure = new RecentFailure();
   const policy = { attempts: ATTEMPTS, onRetry: recentFailure.note };
-  const store = new MeteredStore(await openRetrying(secondary.config, policy));
+  const store = new MeteredStore(await openRetrying(secondary.config, policy, guard));
   return { ...secondary, store, recentFailure };
 }
 

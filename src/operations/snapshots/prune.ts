@@ -1,6 +1,7 @@
 import { pruneIncomplete } from "../../snapshots/prune.js";
 import type { SnapshotName } from "../../snapshots/name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
+import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, type SeenSnapshot, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
@@ -19,7 +20,7 @@ export function pruneStoredLeftOvers(
 ): Promise<void> {
   const { signal, report } = context;
   const seen = new SeenSnapshots(context);
-  return withStore(config, async (store) => {
+  const prune = async (store: SnapStore): Promise<void> => {
     const place = { store: store.name };
     let newest: SeenSnapshot | undefined;
     const gone: SnapshotName[] = [];
@@ -42,5 +43,6 @@ export function pruneStoredLeftOvers(
     // A complete snapshot may have lost its manifest to an interrupted deletion.
     for (const name of dryRun ? [] : gone) await seen.forget(store, name, newest);
     if (!dryRun) report({ type: "uploads-aborted", ...place, count });
-  });
+  };
+  return withStore(config, prune, undefined, context.guard);
 }
