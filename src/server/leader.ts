@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { InterruptedError } from "../errors.js";
+import { InterruptedError, NotLeaderError } from "../errors.js";
 import { sleep } from "../flow/sleep.js";
 import type { LeaderOptions } from "../settings/server-options.js";
 import type { SnapStore } from "../snapstore/store.js";
@@ -45,6 +45,19 @@ interface Identity {
   readonly name: string;
   /** Of its HTTP server. */
   readonly url: string;
+}
+
+/** Permits what the leadership of the moment permits, for stores that stay open across terms. */
+export function dutyGuard(leader: Leader): WriteGuard {
+  const guard = (): WriteGuard => {
+    const { lead } = leader;
+    if (lead === undefined) throw new NotLeaderError("this server does not lead");
+    return lead.guard;
+  };
+  return {
+    check: () => guard().check(),
+    confirm: async (signal) => guard().confirm(signal),
+  };
 }
 
 /** Takes part in the election until it is stopped. */

@@ -13,8 +13,12 @@ import type { StoreDestination } from "../operations/create/destination.js";
 import { openRetrying } from "../operations/open/stores.js";
 import { CachedCatalog } from "../snapshots/cached-catalog.js";
 import type { StoredSnapshot } from "../snapshots/catalog.js";
+import { readScrubProgress, type ScrubProgress } from "../snapshots/control/scrub-progress.js";
+import { listHolds } from "../snapshots/holds.js";
 import { StoreError } from "../snapstore/errors.js";
+import type { WriteGuard } from "../snapstore/layers/guarded.js";
 import type { SnapStore } from "../snapstore/store.js";
+import type { Log } from "./log.js";
 import type { Site as SiteName } from "./status.js";
 
 /** Failures in a row after which a store is left alone for a while. */
@@ -24,20 +28,44 @@ const LONGEST_BREAK_MS = 5 * 60_000;
 /** A check of a store has to end soon: it is what says that the store is down. */
 const CHECKS = { attempts: 2, totalMs: 60_000, callMs: 30_000 };
 
+export interface SiteOptions {
+  readonly retries: RetrySettings;
+  /** Of each call that changes the store. */
+  readonly guard: WriteGuard;
+  readonly log: Log;
+  /** The store answers again. */
+  onRecovered(site: SiteName): void;
+  /** A call is tried again. */
+  onRetry(site: SiteName): void;
+}
+
+/** What a store holds, as it was listed. */
+export interface SiteListing {
+  readonly snapshots: readonly StoredSnapshot[];
+  /** Names of the snapshots with a hold. */
+  readonly holds: ReadonlySet<string>;
+  readonly scrub: ScrubProgress | undefined;
+  readonly at: Date;
+}
+
 /** The store of one site while a server runs: open, listed now and then, and left alone while it is down. */
 export class Site {
   readonly name: SiteName;
-  readonly #retries: RetrySettings;
+  readonly #options: SiteOptions;
+  readonly #label: string;
   readonly #breaker: CircuitBreakerPolicy;
   #open: OpenStore | undefined;
   #checking: Promise<void> | undefined;
   #error: Error | undefined;
-  #listing: { readonly snapshots: readonly StoredSnapshot[]; readonly at: Date } | undefined;
+  #listing: SiteListing | undefined;
   #checkedMs: number | undefined;
 
-  constructor(name: SiteName, retries: RetrySettings, onRecovered: () => void) {
+  constructor(name: SiteName, { config }: StoreDestination, options: SiteOptions) {
     this.name = name;
-    this.#retries = retries;
+    this.#options = options;
+    this.#label = [`${config.provider}:${config.container}`, config.prefix]
+      .filter((part) => part !== "")
+      .join("/");
     this.#breaker = circuitBreaker(
       handleWhen((error) => this.#isFailure(error)),
       {
@@ -48,7 +76,7 @@ export class Site {
         }),
       },
     );
-    this.#breaker.onReset(onRecovered);
+    this.#breaker.onReset(() => options.onRecovered(name));
   }
 
   /** For calls of jobs. Throws {@link InterruptedError} after `close`. */
@@ -70,8 +98,13 @@ export class Site {
     return state === CircuitState.Open ? "open" : "half-open";
   }
 
-  /** The last listing, and when it was made. */
-  get listing() {
+  /** The store in messages. */
+  get label(): string {
+    return this.#open?.checks.name ?? this.#label;
+  }
+
+  /** The last one that succeeded. */
+  get listing(): SiteListing | undefined {
     return this.#listing;
   }
 
@@ -126,8 +159,11 @@ export class Site {
       try {
         await this.#use(destination);
         accept(this.store);
-        const snapshots = await this.catalog.list(signal);
-        this.#listing = { snapshots, at: new Date() };
+        const { checks, catalog } = this.#opened;
+        const snapshots = await catalog.list(signal);
+        const holds = new Set((await listHolds(checks, signal)).keys());
+        const scrub = await readScrubProgress(checks, signal);
+        this.#listing = { snapshots, holds, scrub, at: new Date() };
         this.#error = undefined;
       } catch (error) {
         if (!(error instanceof InterruptedError) && error instanceof Error) this.#error = error;
@@ -142,7 +178,18 @@ export class Site {
   async #use(destination: StoreDestination): Promise<void> {
     if (isDeepStrictEqual(this.#open?.destination, destination)) return;
     const checks = await openRetrying(destination.config, CHECKS);
-    const work = await openRetrying(destination.config, copyRetryPolicy(this.#retries));
+    const { retries, guard, log } = this.#options;
+    const work = await openRetrying(
+      destination.config,
+      {
+        ...copyRetryPolicy(retries),
+        onRetry: ({ error }) => {
+          this.#options.onRetry(this.name);
+          log.debug({ site: this.name, reason: error.reason }, "Retrying a call to the store");
+        },
+      },
+      guard,
+    );
     const former = this.#open;
     this.#open = { destination, checks, work, catalog: new CachedCatalog(checks) };
     await Promise.all([former?.checks.close(), former?.work.close()]);

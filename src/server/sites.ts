@@ -1,22 +1,16 @@
 import { isBrokenCircuitError } from "cockatiel";
 import { InterruptedError, UsageError } from "../errors.js";
 import { checkDistinct } from "../operations/open/stores.js";
-import type { RetrySettings } from "../replication/copy/retries.js";
 import type { ServerStores } from "../settings/server-options.js";
 import type { SnapStore } from "../snapstore/store.js";
-import type { Log } from "./log.js";
-import { Site } from "./site.js";
+import { Site, type SiteOptions } from "./site.js";
 
 /** Longest time between two listings of a store, ms. */
 const CHECK_EVERY_MS = 5 * 60_000;
 
-interface SitesOptions {
+interface SitesOptions extends SiteOptions {
   /** With the credentials as their files are now. @throws UsageError */
   stores(): ServerStores;
-  readonly retries: RetrySettings;
-  readonly log: Log;
-  /** A store answers again that did not. */
-  onRecovered(site: Site): void;
   changed(): void;
 }
 
@@ -32,15 +26,9 @@ export class Sites {
   constructor(options: SitesOptions) {
     this.#options = options;
     this.#stores = options.stores();
-    const { retries, onRecovered } = options;
-    const site = (name: "primary" | "secondary"): Site =>
-      new Site(name, retries, () =>
-        onRecovered(name === "primary" ? primary : (second ?? primary)),
-      );
-    const primary = site("primary");
-    const second = this.#stores.secondary && site("secondary");
-    this.primary = primary;
-    this.secondary = second;
+    this.primary = new Site("primary", this.#stores.primary, options);
+    this.secondary =
+      this.#stores.secondary && new Site("secondary", this.#stores.secondary, options);
   }
 
   get all(): readonly Site[] {

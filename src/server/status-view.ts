@@ -1,5 +1,6 @@
 import { siteStatus } from "../operations/status/status.js";
-import type { SiteStatus } from "../operations/status/site-status.js";
+import type { SiteStatus, VerificationStatus } from "../operations/status/site-status.js";
+import type { ScrubProgress } from "../snapshots/control/scrub-progress.js";
 import type { JobRunner } from "./jobs/runner.js";
 import type { Leader } from "./leader.js";
 import type { Site } from "./site.js";
@@ -93,7 +94,11 @@ function statusOf(site: Site): SiteStatus {
     checkedAt: listing?.at,
     error: error?.message,
     holds: listing?.holds ?? new Set(),
-    verification: site.verification,
+    verification: listing?.scrub && verificationOf(listing.scrub),
     now: new Date(),
   });
+}
+
+function verificationOf({ part, parts, at, damaged }: ScrubProgress): VerificationStatus {
+  return { lastAt: at, coveredPercent: (100 * part) / parts, damagedFiles: damaged };
 }
