@@ -4,6 +4,7 @@ import type { StateFolder } from "../operations/open/state-file.js";
 import type { ServerOptions } from "../settings/server-options.js";
 import { type LogOptions, openLog } from "./log.js";
 import { HttpServer } from "./http/http-server.js";
+import { reloadOptions } from "./reload.js";
 import { BackupServer } from "./server.js";
 
 export interface ServerRun {
@@ -45,7 +46,7 @@ export async function runServer(run: ServerRun): Promise<void> {
   );
   url = http.url ?? listening.url;
   log.info({ url }, "Listening");
-  const reload = (): void => void reloadInto(server, run, log);
+  const reload = (): void => void reloadOptions(server, run.reload, log);
   run.hangup.addEventListener("hangup", reload);
   const stop = (): void => void server.stop();
   signal.addEventListener("abort", stop, { once: true });
