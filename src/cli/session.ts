@@ -28,6 +28,7 @@ const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
   "key-slots",
   "suspects",
   "snapshot-not-copied",
+  "snapshot-not-deleted",
   "store-retrying",
 ] as const);
 

@@ -1,5 +1,6 @@
 import { deleteSnapshot, checkNotNeeded } from "../../snapshots/delete.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
+import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
 import { findSnapshot, listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { StoreContext } from "../context.js";
@@ -15,7 +16,7 @@ interface SnapshotDeleteOptions {
   readonly approve?: ((snapshot: StoredSnapshot, store: string) => Promise<void>) | undefined;
 }
 
-/** Deletes one snapshot. Throws SNAPSHOT_NEEDED for the base of another one, FOREIGN_FILE. */
+/** Deletes one snapshot. Throws SNAPSHOT_HELD, SNAPSHOT_NEEDED for the base of another one, FOREIGN_FILE. */
 export function deleteStoredSnapshot(
   options: SnapshotDeleteOptions,
   context: StoreContext,
@@ -27,6 +28,7 @@ export function deleteStoredSnapshot(
     const target = await findSnapshot(store, options.snapshot, signal);
     const all = await listSnapshots(store, signal);
     await seen.check(store, newestComplete(all));
+    checkNotCovered(store, target, all, await heldNames(store, signal));
     checkNotNeeded(target, all);
     if (target.foreign !== undefined) throw foreignFile(store, target.foreign);
     await options.approve?.(target, store.name);

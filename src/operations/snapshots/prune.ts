@@ -36,7 +36,7 @@ export function pruneStoredLeftOvers(
         gone.push(name);
         report({ type: "snapshot-deleted", snapshot: name.text, ...place, ...removed, dryRun });
       },
-      onForeign: ({ text }, { message }) =>
+      onProtected: ({ text }, { message }) =>
         report({ type: "warning", message: `${text} is unfinished and kept: ${message}` }),
       onKept: ({ text }) => report({ type: "snapshot-kept", snapshot: text, ...place }),
     });

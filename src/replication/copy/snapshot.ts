@@ -5,6 +5,7 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { Budget } from "../../flow/budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./file.js";
 import { checkNoForeign } from "../../snapshots/foreign-files.js";
+import { checkNotHeld } from "../../snapshots/holds.js";
 import { checkFilesListed } from "../../snapshots/listing-check.js";
 import { type RetrySettings, retryStep } from "./retries.js";
 import {
@@ -38,7 +39,7 @@ export interface CopyResult {
 /**
  * Copies a snapshot, files first and the manifest last. Files that match are not copied again. Throws StoreError
  * (STORE_IMMUTABLE for a locked file that must be replaced), FOREIGN_FILE if another program has a file in the target's
- * folder, COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
+ * folder, SNAPSHOT_HELD if it would replace another backup that is held, COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
  */
 export async function copySnapshot(
   source: SnapStore,
@@ -71,6 +72,7 @@ async function copyFiles(
   const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
   if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
   await again(() => checkNoForeign(target, snapshot, signal));
+  if (before === "other") await again(() => checkNotHeld(target, snapshot, signal));
   // The snapshot must not look complete while it is repaired.
   if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
   let copiedFiles = 0;
