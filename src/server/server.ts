@@ -179,12 +179,10 @@ export class BackupServer implements ServerActions {
       // At the start, and for what the leader before has left.
       if (this.#leads && this.#options.sync !== undefined) this.#timetable.request("sync");
     }
-    const { sync, schedules, collectionPeriodMs } = this.#options;
-    const timing = { schedules, syncPeriodMs: sync?.periodMs, collectionPeriodMs };
     const { listing } = this.sites.primary;
     const newest = listing && newestBackups(listing.snapshots);
     for (const job of JOB_NAMES) {
-      const at = newest && this.#timetable.dueAt(job, timing, newest);
+      const at = newest && this.#timetable.dueAt(job, this.#options, newest);
       const isDue = at !== undefined && at.getTime() <= Date.now();
       const isReady = lead !== undefined && !this.#runner.isBusy(job) && this.#isReady(job);
       this.#runner.jobs[job].plan(at, isDue && !isReady);
@@ -209,10 +207,8 @@ export class BackupServer implements ServerActions {
   }
 
   #ended(job: JobName, failure: Failure | undefined, failures: number): void {
-    const { sync, schedules, collectionPeriodMs } = this.#options;
-    const timing = { schedules, syncPeriodMs: sync?.periodMs, collectionPeriodMs };
     if (failure !== undefined) this.metrics.jobFailed(job, failure.code);
-    this.#timetable.ended(job, timing, failures);
+    this.#timetable.ended(job, this.#options, failures);
   }
 
   #recovered(site: SiteName): void {

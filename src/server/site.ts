@@ -14,7 +14,7 @@ import { openRetrying } from "../operations/open/stores.js";
 import { CachedCatalog } from "../snapshots/cached-catalog.js";
 import type { StoredSnapshot } from "../snapshots/catalog.js";
 import { readScrubProgress, type ScrubProgress } from "../snapshots/control/scrub-progress.js";
-import { listHolds } from "../snapshots/holds.js";
+import { heldNames } from "../snapshots/holds.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { WriteGuard } from "../snapstore/layers/guarded.js";
 import type { SnapStore } from "../snapstore/store.js";
@@ -161,7 +161,7 @@ export class Site {
         accept(this.store);
         const { checks, catalog } = this.#opened;
         const snapshots = await catalog.list(signal);
-        const holds = new Set((await listHolds(checks, signal)).keys());
+        const holds = await heldNames(checks, signal);
         const scrub = await readScrubProgress(checks, signal);
         this.#listing = { snapshots, holds, scrub, at: new Date() };
         this.#error = undefined;

@@ -35,6 +35,11 @@ export class Sites {
     return this.secondary === undefined ? [this.primary] : [this.primary, this.secondary];
   }
 
+  /** Those that are called now. */
+  get usable(): readonly Site[] {
+    return this.all.filter((site) => site.isOpen && site.breaker !== "open");
+  }
+
   /** The stores, with their credentials read again. The former ones where a file cannot be read now. */
   get stores(): ServerStores {
     try {

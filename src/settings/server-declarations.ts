@@ -1,8 +1,8 @@
 import { dataSubset } from "./data-subset.js";
 import { age, choice, duration, text, toggle, wholeNumber } from "./kinds.js";
-import { schedule, timeZone } from "./schedule.js";
+import { schedule } from "./schedule.js";
 
-/** When a server makes backups. */
+/** When a server makes backups; their time zone is that of retention. */
 export const scheduleSettings = {
   schedule: {
     ...schedule,
@@ -13,11 +13,6 @@ export const scheduleSettings = {
     ...schedule,
     default: "0 * * * *",
     describe: "When to make incremental backups, over the newest; off for never",
-  },
-  "schedule-time-zone": {
-    ...timeZone,
-    default: "UTC",
-    describe: "Time zone of the schedules, and of days, weeks and months of retention",
   },
   "backup-retry-backoff": {
     ...duration,

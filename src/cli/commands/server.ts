@@ -8,6 +8,7 @@ import {
 } from "../../settings/declarations.js";
 import { repeatable, toggle, valuesOf } from "../../settings/kinds.js";
 import { givenPassphrase } from "../../settings/passphrase.js";
+import { retentionSettings } from "../../settings/retention.js";
 import {
   alertSettings,
   collectionSettings,
@@ -40,7 +41,7 @@ const groups = {
   "Primary store": { ...storeSettings, ...uploadSettings },
   "Secondary store": { ...secondaryStoreSettings, ...secondaryUploadSettings },
   "Sync of the secondary": { ...syncSettings, ...secondarySyncSettings },
-  "Garbage collection": collectionSettings,
+  "Garbage collection": { ...retentionSettings, ...collectionSettings },
   "Reading back": verifySettings,
   Leader: leaderSettings,
   HTTP: httpSettings,

@@ -1,15 +1,9 @@
-import type { Schedules } from "../../settings/server-options.js";
+import type { ServerOptions } from "../../settings/server-options.js";
 import { Schedule } from "../schedule.js";
 import type { JobName } from "../status.js";
 import { backupDueAt, type NewestBackups, retryDelay } from "./due.js";
 
-/** What the timetable depends on besides its own memory. */
-export interface TimetableOptions {
-  readonly schedules: Schedules;
-  /** Undefined: there is no sync. */
-  readonly syncPeriodMs: number | undefined;
-  readonly collectionPeriodMs: number;
-}
+export type TimetableOptions = Pick<ServerOptions, "schedules" | "sync" | "retention">;
 
 /** Jobs that run a period after their last run. */
 type PeriodicJob = "sync" | "retention";
@@ -99,7 +93,7 @@ export class Timetable {
 }
 
 function periodOf(job: PeriodicJob, options: TimetableOptions): number | undefined {
-  return job === "sync" ? options.syncPeriodMs : options.collectionPeriodMs;
+  return job === "sync" ? options.sync?.periodMs : options.retention.periodMs;
 }
 
 function fromMonotonic(ms: number, now: Date): Date {

@@ -1,9 +1,8 @@
 import type { StateFolder } from "../../operations/open/state-file.js";
-import { readScrubProgress } from "../../snapshots/control/scrub-progress.js";
-import { UsageError } from "../../errors.js";
+import type { ScrubResult } from "../../operations/snapshots/scrub.js";
 import type { ServerOptions } from "../../settings/server-options.js";
-import type { Lead } from "../leader.js";
 import type { Metrics } from "../metrics.js";
+import type { Site } from "../site.js";
 import type { Sites } from "../sites.js";
 import type { JobName, SyncLag } from "../status.js";
 import { type BackupResult, runBackup } from "./backup.js";
@@ -72,6 +71,28 @@ export class Work {
       throw error;
     } finally {
       // What is due next depends on what the store holds now.
+      await Promise.all(sites.all.map((site) => sites.check(site, context.signal)));
+    }
+  }
+  async #retention({ retention }: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    const { sites } = this.#parts;
+    try {
+      return await runRetention(sites.usable, retention, context);
+    } finally {
+      await Promise.all(sites.all.map((site) => sites.check(site, context.signal)));
+    }
+  }
+
+  async #verify({ verifyPart }: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    const { sites, metrics, onVerified } = this.#parts;
+    const onScrubbed = ({ name }: Site, { bytesRead, damagedFiles }: ScrubResult): void => {
+      metrics.verified(name, bytesRead);
+      if (damagedFiles > 0) metrics.verificationFailed(name);
+    };
+    try {
+      return await runVerify(sites.usable, verifyPart, context, onScrubbed);
+    } finally {
+      onVerified(new Date());
       await Promise.all(sites.all.map((site) => sites.check(site, context.signal)));
     }
   }
