@@ -53,9 +53,10 @@ export async function putListedFile(
   }
 }
 
+/** An interrupted process does not wait longer for a store, ms. */
+const REMOVE_MS = 5_000;
+
 /** Removes a control file that nobody needs any more. A failure is no harm: it is ignored when it is a day old. */
 export async function removeControlFile(store: SnapStore, key: string): Promise<void> {
   await store.delete(key, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
 }
-
-const REMOVE_MS = 30_000;

@@ -14,6 +14,8 @@ export interface Pin extends WriteGuard {
   readonly storeTime: Date;
   /** Never throws. */
   release(): Promise<void>;
+  /** Leaves the pin in the store, where it counts for a day. */
+  leave(): Promise<void>;
 }
 
 /** Pins a snapshot. The caller then checks that no plan names its chain, and that the chain is complete. */
@@ -34,6 +36,7 @@ export async function pinSnapshot(
     check: () => files.check(),
     confirm: () => files.confirm(),
     release: () => files.remove(),
+    leave: () => files.leave(),
   };
 }
 

@@ -66,11 +66,16 @@ export class RenewedFiles implements WriteGuard {
     this.check();
   }
 
-  /** Removes the files. Never throws: others ignore them when they are a day old. */
-  async remove(): Promise<void> {
+  /** Leaves the files as they are: others observe them for a day. */
+  async leave(): Promise<void> {
     clearInterval(this.#timer);
     this.#ended.abort();
     await this.#renewing;
+  }
+
+  /** Removes the files. Never throws: others ignore them when they are a day old. */
+  async remove(): Promise<void> {
+    await this.leave();
     await Promise.all(this.#keys.map((key) => removeControlFile(this.#store, key)));
   }
 
