@@ -68,6 +68,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/copy.js")).copy,
   },
   {
+    name: "status",
+    describe: "Say how old the newest restorable backups are",
+    load: async () => (await import("./commands/status.js")).status,
+  },
+  {
     name: "doctor",
     describe: "Check Ceph, etcd, folder and stores for problems",
     load: async () => (await import("./commands/doctor.js")).doctor,
