@@ -73,8 +73,7 @@ export class LeaderLoop implements Leader {
   constructor(
     options: LeaderOptions,
     identity: () => Identity,
-    primary: () => SnapStore,
-    { log, changed }: { readonly log: Log; changed(): void },
+    { log, changed, primary }: { readonly log: Log; changed(): void; primary(): SnapStore },
   ) {
     this.#options = options;
     this.#identity = identity;

@@ -68,11 +68,14 @@ export class BackupServer implements ServerActions {
       onEnded: (job, failure, failures) => this.#ended(job, failure, failures),
       changed,
     });
-    const current = { log, changed, primary: () => this.sites.primary.store };
     this.#leader =
       options.leader === undefined
         ? SOLE_LEADER
-        : new LeaderLoop(options.leader, parts.identity, current);
+        : new LeaderLoop(options.leader, parts.identity, {
+            log,
+            changed,
+            primary: () => this.sites.primary.store,
+          });
     this.sites = new Sites({
       stores: () => this.#options.stores(),
       retries: options.sync?.retries ?? RETRIES,
@@ -204,6 +207,27 @@ export class BackupServer implements ServerActions {
     this.#runner.begin(job, { signal, guard: lead.guard }, (context) =>
       this.#work.run(job, options, context),
     );
+  }
+
+  #count(job: JobName, event: OperationEvent): void {
+    switch (event.type) {
+      case "snapshot-copied":
+        this.metrics.snapshotCopied(event.outcome);
+        return;
+      case "snapshot-not-copied":
+        this.metrics.snapshotCopied("failed");
+        return;
+      case "snapshot-deleted":
+      case "snapshot-not-deleted": {
+        const site = this.sites.all.find(({ label }) => label === event.store)?.name;
+        if (site === undefined || (job !== "retention" && job !== "sync")) return;
+        const reason = job === "sync" ? "mirror" : "retention";
+        if (event.type === "snapshot-deleted") this.metrics.snapshotDeleted(site, reason);
+        else this.metrics.deletionFailed(site, reason);
+        return;
+      }
+      default:
+    }
   }
 
   #ended(job: JobName, failure: Failure | undefined, failures: number): void {
