@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { StateFolder } from "../operations/open/state-file.js";
 import type { ServerOptions } from "../settings/server-options.js";
+import type { Environment } from "../snapstore/settings/roles.js";
 import { type LogOptions, openLog } from "./log.js";
 import { HttpServer } from "./http/http-server.js";
 import { reloadOptions } from "./reload.js";
@@ -16,6 +17,7 @@ export interface ServerRun {
   readonly version: string;
   passphrase(signal: AbortSignal): Promise<Uint8Array>;
   readonly stateFolder: StateFolder | undefined;
+  readonly env: Environment;
   readonly log: LogOptions;
   /** Ends the server. */
   readonly signal: AbortSignal;
@@ -27,7 +29,7 @@ export interface ServerRun {
  * @throws what an unusable primary store throws, UsageError, LISTEN_FAILED
  */
 export async function runServer(run: ServerRun): Promise<void> {
-  const { options, version, signal, passphrase, stateFolder } = run;
+  const { options, version, signal, passphrase, stateFolder, env } = run;
   const log = openLog(run.log);
   log.info({ version }, "backuptool server");
   const name = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
@@ -36,6 +38,7 @@ export async function runServer(run: ServerRun): Promise<void> {
     version,
     log,
     stateFolder,
+    env,
     passphrase,
     identity: () => ({ name, url }),
   });

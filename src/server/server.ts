@@ -3,6 +3,9 @@ import { sleep } from "../flow/sleep.js";
 import type { OperationEvent } from "../operations/events.js";
 import type { StateFolder } from "../operations/open/state-file.js";
 import type { ServerOptions } from "../settings/server-options.js";
+import type { Environment } from "../snapstore/settings/roles.js";
+import { Alerts } from "./alerts.js";
+import { conditionsOf } from "./conditions.js";
 import { newestBackups } from "./jobs/due.js";
 import { JobRunner } from "./jobs/runner.js";
 import { Timetable } from "./jobs/timetable.js";
@@ -24,6 +27,8 @@ import { StatusView } from "./status-view.js";
 
 /** Time between two looks at what is due, ms. */
 const LOOK_MS = 1000;
+/** Time between two looks at what has to be alerted, ms. */
+const ALERT_EVERY_MS = 10_000;
 /** Of calls to a store that nothing is copied to. */
 const RETRIES = { maxRetries: 5, backoffMs: 1000 };
 /** Share of the grace period that is left for cutting off what still runs then, and removing what it leaves. */
@@ -33,6 +38,8 @@ export interface ServerParts {
   readonly version: string;
   readonly log: Log;
   readonly stateFolder: StateFolder | undefined;
+  /** Variables, for the command that gets alerts. */
+  readonly env: Environment;
   passphrase(signal: AbortSignal): Promise<Uint8Array>;
   /** Of this process, once it listens. */
   identity(): { readonly name: string; readonly url: string };
@@ -47,6 +54,7 @@ export class BackupServer implements ServerActions {
   readonly #runner: JobRunner;
   readonly #leader: Leader;
   readonly #work: Work;
+  readonly #alerts: Alerts;
   readonly #timetable = new Timetable(new Date());
   /** Aborts what runs. */
   readonly #cut = new AbortController();
@@ -54,6 +62,7 @@ export class BackupServer implements ServerActions {
   #options: ServerOptions;
   #lag: SyncLag = { snapshots: 0, bytes: 0, seconds: 0 };
   #leads = false;
+  #alertedMs = Number.NEGATIVE_INFINITY;
   #draining = false;
 
   /** @throws UsageError */
@@ -91,9 +100,25 @@ export class BackupServer implements ServerActions {
       runner: this.#runner,
       leader: this.#leader,
       lag: () => (this.#options.sync === undefined ? undefined : this.#lag),
-      alerts: () => [],
+      alerts: () => this.#alerts.active,
+      options: () => this.#options,
     });
     this.metrics = new Metrics(this.view, version);
+    this.#alerts = new Alerts(
+      {
+        server: parts.identity().name,
+        webhook:
+          options.alerts.webhook === undefined
+            ? undefined
+            : {
+                url: options.alerts.webhook,
+                secretFile: options.alerts.webhookSecretFile,
+              },
+        command: options.alerts.command,
+        env: parts.env,
+      },
+      log,
+    );
     this.#work = new Work({
       ...parts,
       sites: this.sites,
@@ -155,6 +180,7 @@ export class BackupServer implements ServerActions {
     await patience;
     this.#stop.abort();
     await this.sites.close();
+    await this.#alerts.close();
   }
 
   async trigger(job: JobName): Promise<TriggerResult> {
@@ -191,6 +217,16 @@ export class BackupServer implements ServerActions {
       this.#runner.jobs[job].plan(at, isDue && !isReady);
       if (isDue && isReady) this.#begin(job);
     }
+    this.#alert();
+  }
+
+  /** Only the leader alerts: every server would otherwise. */
+  #alert(): void {
+    const now = performance.now();
+    if (now - this.#alertedMs < ALERT_EVERY_MS) return;
+    this.#alertedMs = now;
+    if (!this.#leads) this.#alerts.forget();
+    else this.#alerts.update(conditionsOf(this.view.status(), this.#options.alerts));
   }
 
   #isReady(job: JobName): boolean {

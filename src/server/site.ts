@@ -103,6 +103,11 @@ export class Site {
     return this.#open?.checks.name ?? this.#label;
   }
 
+  /** The store's path in its container. */
+  get prefix(): string {
+    return this.#open?.destination.config.prefix ?? "";
+  }
+
   /** The last one that succeeded. */
   get listing(): SiteListing | undefined {
     return this.#listing;

@@ -1,6 +1,10 @@
 import { siteStatus } from "../operations/status/status.js";
 import type { SiteStatus, VerificationStatus } from "../operations/status/site-status.js";
 import type { ScrubProgress } from "../snapshots/control/scrub-progress.js";
+import type { SnapshotRow } from "../operations/snapshots/events.js";
+import { snapshotRows } from "../operations/snapshots/list.js";
+import type { ServerOptions } from "../settings/server-options.js";
+import { configView } from "./config-view.js";
 import type { JobRunner } from "./jobs/runner.js";
 import type { Leader } from "./leader.js";
 import type { Site } from "./site.js";
@@ -11,6 +15,8 @@ import {
   type JobStatus,
   type JobName,
   type ServerStatus,
+  type ServerState,
+  type Site as SiteName,
   type SyncLag,
 } from "./status.js";
 
@@ -23,10 +29,11 @@ export interface StatusSources {
   /** Undefined where nothing is copied. */
   lag(): SyncLag | undefined;
   alerts(): readonly ActiveAlert[];
+  options(): ServerOptions;
 }
 
 /** The status of a server, made anew at most once a second. */
-export class StatusView {
+export class StatusView implements ServerState {
   readonly #sources: StatusSources;
   readonly #startedAt = new Date().toISOString();
   readonly #listeners = new Set<() => void>();
@@ -42,6 +49,18 @@ export class StatusView {
       this.#made = { status: this.#make(), atMs: now };
     }
     return this.#made.status;
+  }
+
+  snapshots(name: SiteName): readonly SnapshotRow[] {
+    const site = this.#sources.sites.all.find((one) => one.name === name);
+    if (site?.listing === undefined) return [];
+    const { snapshots, holds } = site.listing;
+    const listing = { snapshots, holds: new Map([...holds].map((held) => [held, {}])) };
+    return [...snapshotRows(site.prefix, listing, undefined, new Date())];
+  }
+
+  config(): unknown {
+    return configView(this.#sources.options());
   }
 
   onChange(listener: () => void): () => void {

@@ -83,6 +83,7 @@ export const server = command({
       version: toolVersion,
       passphrase: (during) => requiredPassphrase(args, { env, warn, stderr, signal: during }),
       stateFolder: session.stateFolder,
+      env,
       log: {
         format: text ? "text" : "json",
         level: session.verbose ? "debug" : "info",

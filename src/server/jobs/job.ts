@@ -49,8 +49,10 @@ export class Job {
 
   /** @param waiting due, but something else has to be ready first */
   plan(nextAt: Date | undefined, waiting: boolean): void {
-    if (this.#nextAt?.getTime() === nextAt?.getTime() && this.#waiting === waiting) return;
-    this.#nextAt = nextAt;
+    // A period is counted by another clock: its end moves by milliseconds.
+    const rounded = nextAt && new Date(Math.round(nextAt.getTime() / 1000) * 1000);
+    if (this.#nextAt?.getTime() === rounded?.getTime() && this.#waiting === waiting) return;
+    this.#nextAt = rounded;
     this.#waiting = waiting;
     this.#changed();
   }
