@@ -72,7 +72,8 @@ export function checkNotNeeded(target: StoredSnapshot, all: readonly StoredSnaps
   );
 }
 
-function mayBeBasedOn(one: StoredSnapshot, target: StoredSnapshot): boolean {
+/** Whether `one`, whose manifest cannot be read, may be an incremental over `target`. */
+export function mayBeBasedOn(one: StoredSnapshot, target: StoredSnapshot): boolean {
   // A snapshot without a readable manifest cannot be a base.
   if (target.facts === undefined || one.name.kind !== "incremental") return false;
   if (one.name.time < target.name.time) return false;
