@@ -4,6 +4,7 @@
  */
 const ROOMS = [
   "cli",
+  "server",
   "settings",
   "operations",
   "replication",
@@ -35,6 +36,12 @@ module.exports = {
   forbidden: [
     ...roomRules,
     except("files-of-src-itself-import-no-room", "[^/]+\\.ts$", "[^/]+/"),
+    {
+      name: "cli-starts-the-server-and-shows-its-status",
+      severity: "error",
+      from: { path: "^src/cli/" },
+      to: { path: "^src/server/", pathNot: "^src/server/(run|status)\\.ts$" },
+    },
     except("etcd-imports-no-ceph", "sources/etcd/", "sources/ceph/"),
     except("ceph-imports-no-etcd", "sources/ceph/", "sources/etcd/"),
     except(
