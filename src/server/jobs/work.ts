@@ -9,7 +9,6 @@ import { type BackupResult, runBackup } from "./backup.js";
 import type { JobOutcome } from "./job.js";
 import { runRetention } from "./retention.js";
 import type { JobContext } from "./runner.js";
-import { runSync } from "./sync.js";
 import { runVerify } from "./verify.js";
 
 interface WorkParts {
@@ -36,7 +35,7 @@ export class Work {
       case "incremental":
         return this.#backup(job, options, context);
       case "sync":
-        return this.#sync(options, context);
+        throw new Error("WIP");
       case "retention":
         return this.#retention(options, context);
       case "verify":
