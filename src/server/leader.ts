@@ -3,7 +3,7 @@ import { InterruptedError, NotLeaderError } from "../errors.js";
 import { sleep } from "../flow/sleep.js";
 import type { LeaderOptions } from "../settings/server-options.js";
 import type { SnapStore } from "../snapstore/store.js";
-import { everyGuard, type WriteGuard } from "../snapstore/layers/guarded.js";
+import { everyGuard, GuardedStore, type WriteGuard } from "../snapstore/layers/guarded.js";
 import { takeEpoch } from "../snapshots/control/epochs.js";
 import { Election, type Leadership } from "../sources/etcd/election.js";
 import type { Log } from "./log.js";
@@ -140,7 +140,8 @@ export class LeaderLoop implements Leader {
     signal: AbortSignal,
   ): Promise<void> {
     const either = AbortSignal.any([signal, leadership.lost]);
-    const epoch = await takeEpoch(this.#primary(), identity, either);
+    const store = new GuardedStore(this.#primary(), leadership);
+    const epoch = await takeEpoch(store, identity, either);
     this.#lead = { lost: leadership.lost, guard: everyGuard(leadership, epoch) };
     this.#changed();
     this.#log.info({ epoch: epoch.number, identity }, "This server leads");

@@ -83,7 +83,7 @@ export class BackupServer implements ServerActions {
         : new LeaderLoop(options.leader, parts.identity, {
             log,
             changed,
-            primary: () => this.sites.primary.store,
+            primary: () => this.sites.primary.checks,
           });
     this.sites = new Sites({
       stores: () => this.#options.stores(),

@@ -79,7 +79,12 @@ export class Site {
     this.#breaker.onReset(() => options.onRecovered(name));
   }
 
-  /** For calls of jobs. Throws {@link InterruptedError} after `close`. */
+  /** For reading, and for what decides who leads. Throws {@link InterruptedError} after `close`. */
+  get checks(): SnapStore {
+    return this.#opened.checks;
+  }
+
+  /** For jobs: it may be written to while this server leads. Throws {@link InterruptedError} after `close`. */
   get store(): SnapStore {
     return this.#opened.work;
   }
