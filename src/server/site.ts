@@ -7,7 +7,7 @@ import {
   ExponentialBackoff,
   handleWhen,
 } from "cockatiel";
-import { InterruptedError } from "../errors.js";
+import { InterruptedError, UsageError } from "../errors.js";
 import { copyRetryPolicy, type RetrySettings } from "../replication/copy/retries.js";
 import type { StoreDestination } from "../operations/create/destination.js";
 import { openRetrying } from "../operations/open/stores.js";
@@ -16,6 +16,8 @@ import type { StoredSnapshot } from "../snapshots/catalog.js";
 import { readScrubProgress, type ScrubProgress } from "../snapshots/control/scrub-progress.js";
 import { heldNames } from "../snapshots/holds.js";
 import { StoreError } from "../snapstore/errors.js";
+import { ReplaceableStore } from "../snapstore/layers/replaceable.js";
+import type { FailedCall } from "../snapstore/layers/retry-policy.js";
 import type { WriteGuard } from "../snapstore/layers/guarded.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { Log } from "./log.js";
@@ -25,6 +27,8 @@ import type { Site as SiteName } from "./status.js";
 const BREAK_AFTER = 3;
 const FIRST_BREAK_MS = 5_000;
 const LONGEST_BREAK_MS = 5 * 60_000;
+/** How long a store with former credentials stays open, ms. */
+const FORMER_MS = 3600_000;
 /** A check of a store has to end soon: it is what says that the store is down. */
 const CHECKS = { attempts: 2, totalMs: 60_000, callMs: 30_000 };
 
@@ -54,6 +58,8 @@ export class Site {
   readonly #options: SiteOptions;
   readonly #label: string;
   readonly #breaker: CircuitBreakerPolicy;
+  /** Replaced by stores with other credentials. */
+  readonly #former = new Set<SnapStore>();
   #open: OpenStore | undefined;
   #checking: Promise<void> | undefined;
   #error: Error | undefined;
@@ -86,7 +92,7 @@ export class Site {
 
   /** For jobs: it may be written to while this server leads. Throws {@link InterruptedError} after `close`. */
   get store(): SnapStore {
-    return this.#opened.work;
+    return this.#opened.store;
   }
 
   get catalog(): CachedCatalog {
@@ -138,7 +144,7 @@ export class Site {
   }
 
   /**
-   * Opens the store, again where its place or credentials have changed, and lists it. Concurrent calls share one check.
+   * Opens the store, again where its credentials have changed, and lists it. Concurrent calls share one check.
    *
    * @param accept throws for a store that must not be used
    * @throws StoreError, BrokenCircuitError, InterruptedError
@@ -155,9 +161,11 @@ export class Site {
   }
 
   async close(): Promise<void> {
-    const former = this.#open;
+    const open = this.#open;
     this.#open = undefined;
-    await Promise.all([former?.checks.close(), former?.work.close()]);
+    const former = [...this.#former];
+    this.#former.clear();
+    await Promise.all([open?.checks, open?.store, ...former].map((store) => store?.close()));
   }
 
   async #check(
@@ -184,25 +192,45 @@ export class Site {
     });
   }
 
-  /** Opens the store, again where its place or its credentials have changed. @throws StoreError */
+  /** Opens the store, again where its credentials have changed. @throws StoreError, UsageError for another place */
   async #use(destination: StoreDestination): Promise<void> {
     if (isDeepStrictEqual(this.#open?.destination, destination)) return;
-    const checks = await openRetrying(destination.config, CHECKS);
     const { retries, guard, log } = this.#options;
-    const work = await openRetrying(
-      destination.config,
-      {
-        ...copyRetryPolicy(retries),
-        onRetry: ({ error }) => {
-          this.#options.onRetry(this.name);
-          log.debug({ site: this.name, reason: error.reason }, "Retrying a call to the store");
-        },
-      },
-      guard,
-    );
-    const former = this.#open;
-    this.#open = { destination, checks, work, catalog: new CachedCatalog(checks) };
-    await Promise.all([former?.checks.close(), former?.work.close()]);
+    const onRetry = ({ error }: FailedCall): void => {
+      this.#options.onRetry(this.name);
+      log.debug({ site: this.name, reason: error.reason }, "Retrying a call to the store");
+    };
+    const { config } = destination;
+    const checks = await openRetrying(config, CHECKS);
+    const work = await openRetrying(config, { ...copyRetryPolicy(retries), onRetry }, guard);
+    const open = this.#open;
+    if (open === undefined) {
+      const store = new ReplaceableStore(work);
+      const readable = new ReplaceableStore(checks);
+      const catalog = new CachedCatalog(readable);
+      this.#open = { destination, checks: readable, store, catalog };
+      return;
+    }
+    if (open.store.place !== work.place) {
+      await Promise.all([checks.close(), work.close()]);
+      throw new UsageError(`the ${this.name} store is another one now: ${work.name}`, {
+        hint: "restart the server to use it",
+      });
+    }
+    for (const former of [open.checks.replace(checks), open.store.replace(work)]) {
+      this.#closeLater(former);
+    }
+    this.#open = { ...open, destination };
+    log.info({ site: this.name }, "The store is used with new credentials");
+  }
+
+  /** Uploads in progress stay with the store that they began on. */
+  #closeLater(former: SnapStore): void {
+    this.#former.add(former);
+    const close = (): void => {
+      if (this.#former.delete(former)) former.close().catch(() => {});
+    };
+    setTimeout(close, FORMER_MS).unref();
   }
 
   get #opened(): OpenStore {
@@ -220,7 +248,7 @@ export class Site {
 
 interface OpenStore {
   readonly destination: StoreDestination;
-  readonly checks: SnapStore;
-  readonly work: SnapStore;
+  readonly checks: ReplaceableStore;
+  readonly store: ReplaceableStore;
   readonly catalog: CachedCatalog;
 }
