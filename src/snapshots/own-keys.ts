@@ -1,5 +1,6 @@
 import { isBackupFile } from "../archive/format.js";
 import { isUnfinished } from "../snapstore/local/new-file.js";
+import { CONTROL_FOLDER } from "./control/control-file.js";
 import { parseSnapshotName } from "./name.js";
 
 /** Suffix of an unfinished file of rclone, on a remote that cannot move files. */
@@ -24,5 +25,6 @@ export function isOwnFile(name: string): boolean {
 export function isOwnKey(key: string): boolean {
   const [folder = "", name, ...deeper] = key.split("/");
   if (name === undefined) return folder.startsWith(PROBE) || isUnfinished(folder);
+  if (folder === CONTROL_FOLDER) return true;
   return deeper.length === 0 && parseSnapshotName(folder) !== undefined && isOwnFile(name);
 }

@@ -44,6 +44,13 @@ test("unfinished files and the probe of doctor are own files", (t) => {
   }
 });
 
+test("control files and their unfinished files are own files", (t) => {
+  t.true(isOwnKey(".backuptool/holds/Full-00000000-00000007-1700000000"));
+  t.true(isOwnKey(".backuptool/holds/.part-0123456789abcdef"));
+  t.false(isOwnKey(".backuptool"));
+  t.false(isOwnKey("x/.backuptool/holds/Full-00000000-00000007-1700000000"));
+});
+
 test("files of etcd-backup-restore, file managers and other tools are not own files", (t) => {
   const name = "Full-00000000-00009002-1565021494";
   const files = [
