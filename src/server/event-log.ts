@@ -30,6 +30,36 @@ export function logEvent(log: Log, job: JobName, event: OperationEvent): void {
         "Backup stored",
       );
       return;
+    case "sync-begun":
+      log.info({ job, source: event.source, target: event.target }, "Getting source backups");
+      return;
+    case "sync-plan":
+      log.info(
+        { job, bytes: event.bytes, waiting: event.waiting, unwanted: event.unwanted },
+        `Found ${event.copy} snapshots to copy and ${event.delete} to delete`,
+      );
+      return;
+    case "snapshot-copying":
+      log.info({ job, bytes: event.bytes, files: event.files }, `Copying ${event.key}`);
+      return;
+    case "sync-done":
+      log.info(
+        { job, copied: event.copied, repaired: event.repaired, deleted: event.deleted },
+        "Backups copied",
+      );
+      return;
+    case "mirror-refused":
+      log.error({ job, store: event.store }, `Nothing is deleted, since ${event.reason}`);
+      return;
+    case "mirror-failed":
+      log.error({ job, store: event.store, code: event.code }, event.reason);
+      return;
+    case "snapshot-not-deleted":
+      log.error(
+        { job, snapshot: event.snapshot, store: event.store, code: event.code },
+        `A snapshot could not be deleted: ${event.reason}`,
+      );
+      return;
     case "snapshot-copied":
       if (event.outcome === "present") return;
       log.info(

@@ -10,9 +10,11 @@ import { newestBackups } from "./jobs/due.js";
 import { JobRunner } from "./jobs/runner.js";
 import { Timetable } from "./jobs/timetable.js";
 import { Work } from "./jobs/work.js";
+import { LagView } from "./lag-view.js";
 import { dutyGuard, type Leader, LeaderLoop, SOLE_LEADER } from "./leader.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
+import type { Site } from "./site.js";
 import { Sites } from "./sites.js";
 import {
   type Failure,
@@ -20,7 +22,6 @@ import {
   type JobName,
   type ServerActions,
   type Site as SiteName,
-  type SyncLag,
   type TriggerResult,
 } from "./status.js";
 import { StatusView } from "./status-view.js";
@@ -60,7 +61,6 @@ export class BackupServer implements ServerActions {
   readonly #cut = new AbortController();
   readonly #stop = new AbortController();
   #options: ServerOptions;
-  #lag: SyncLag = { snapshots: 0, bytes: 0, seconds: 0 };
   #leads = false;
   #alertedMs = Number.NEGATIVE_INFINITY;
   #draining = false;
@@ -99,7 +99,7 @@ export class BackupServer implements ServerActions {
       sites: this.sites,
       runner: this.#runner,
       leader: this.#leader,
-      lag: () => (this.#options.sync === undefined ? undefined : this.#lag),
+      lag: new LagView(this.sites, () => this.#options),
       alerts: () => this.#alerts.active,
       options: () => this.#options,
     });
@@ -127,9 +127,6 @@ export class BackupServer implements ServerActions {
         this.#timetable.backupMade(kind);
         if (secondaryBehind) this.#timetable.request("sync");
       },
-      onLag: (lag) => {
-        this.#lag = lag;
-      },
       onVerified: (at) => this.#timetable.verified(at),
     });
   }
@@ -154,6 +151,7 @@ export class BackupServer implements ServerActions {
     await this.sites.open(signal);
     throwIfAborted(signal);
     const stopped = this.#stop.signal;
+    if (this.#options.sync !== undefined) this.#log.info("Starting periodic backup copier");
     const leading = this.#leader.run(stopped);
     while (!stopped.aborted) {
       this.#look();
@@ -210,6 +208,8 @@ export class BackupServer implements ServerActions {
     }
     const { listing } = this.sites.primary;
     const newest = listing && newestBackups(listing.snapshots);
+    const verified = lastVerified(this.sites.usable);
+    if (verified !== undefined) this.#timetable.verified(verified);
     for (const job of JOB_NAMES) {
       const at = newest && this.#timetable.dueAt(job, this.#options, newest);
       const isDue = at !== undefined && at.getTime() <= Date.now();
@@ -268,11 +268,20 @@ export class BackupServer implements ServerActions {
 
   #ended(job: JobName, failure: Failure | undefined, failures: number): void {
     if (failure !== undefined) this.metrics.jobFailed(job, failure.code);
-    this.#timetable.ended(job, this.#options, failures);
+    // Damage that was found is no reason to read the next part sooner.
+    const again = failure?.code === "VERIFICATION_FAILED" ? 0 : failures;
+    this.#timetable.ended(job, this.#options, again);
   }
 
   #recovered(site: SiteName): void {
     this.#log.info({ site }, "The store is usable again");
     if (this.#options.sync !== undefined) this.#timetable.request("sync");
   }
+}
+
+/** When the site that was read back the longest ago was; undefined before all were. */
+function lastVerified(sites: readonly Site[]): Date | undefined {
+  const times = sites.map(({ listing }) => Date.parse(listing?.scrub?.at ?? ""));
+  const oldest = Math.min(...times);
+  return Number.isFinite(oldest) ? new Date(oldest) : undefined;
 }

@@ -8,6 +8,7 @@ import {
   handleWhen,
 } from "cockatiel";
 import { InterruptedError, UsageError } from "../errors.js";
+import { SyncError } from "../replication/sync/sync-error.js";
 import { copyRetryPolicy, type RetrySettings } from "../replication/copy/retries.js";
 import type { StoreDestination } from "../operations/create/destination.js";
 import { openRetrying } from "../operations/open/stores.js";
@@ -240,7 +241,7 @@ export class Site {
 
   /** Whether an error says that this store is down. */
   #isFailure(error: unknown): boolean {
-    if (!(error instanceof StoreError)) return false;
+    if (!(error instanceof StoreError || error instanceof SyncError)) return false;
     if (this.#open !== undefined && error.store !== this.#open.checks.name) return false;
     return error.code !== "STORE_EXISTS" && error.code !== "STORE_IMMUTABLE";
   }

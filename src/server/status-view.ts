@@ -6,6 +6,7 @@ import { snapshotRows } from "../operations/snapshots/list.js";
 import type { ServerOptions } from "../settings/server-options.js";
 import { configView } from "./config-view.js";
 import type { JobRunner } from "./jobs/runner.js";
+import type { LagView } from "./lag-view.js";
 import type { Leader } from "./leader.js";
 import type { Site } from "./site.js";
 import type { Sites } from "./sites.js";
@@ -17,7 +18,6 @@ import {
   type ServerStatus,
   type ServerState,
   type Site as SiteName,
-  type SyncLag,
 } from "./status.js";
 
 /** What a status is made of. */
@@ -26,8 +26,7 @@ export interface StatusSources {
   readonly sites: Sites;
   readonly runner: JobRunner;
   readonly leader: Leader;
-  /** Undefined where nothing is copied. */
-  lag(): SyncLag | undefined;
+  readonly lag: LagView;
   alerts(): readonly ActiveAlert[];
   options(): ServerOptions;
 }
@@ -79,7 +78,7 @@ export class StatusView implements ServerState {
       JOB_NAMES.map((name) => [name, runner.jobs[name].status()]),
       // Every job has one, which the type of entries cannot say.
     ) as Record<JobName, JobStatus>;
-    const lag = this.#sources.lag();
+    const lag = this.#sources.lag.lag(new Date());
     const { lastSuccess, lastFailure, nextAt, state } = jobs.sync;
     return {
       version,

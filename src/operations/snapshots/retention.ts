@@ -132,6 +132,18 @@ async function deleteDoomed(
   return { kept: all - deleted - failed, deleted, failed };
 }
 
+/** Names of the snapshots that a policy keeps of a listing, whatever holds and pins keep besides. */
+export function keptNames(
+  listed: readonly StoredSnapshot[],
+  { policy, timeZone }: Pick<RetentionOptions, "policy" | "timeZone">,
+  now: Date,
+): Set<string> {
+  const none = { held: new Set<string>(), pinned: new Set<string>() };
+  const candidates = listed.map((one) => candidateOf(one, none, { now, inProgressSince: now }));
+  const kept = decide(candidates, policy, now, timeZone).filter(({ keep }) => keep);
+  return new Set(kept.map(({ snapshot }) => snapshot.name.text));
+}
+
 interface Look {
   readonly listed: readonly StoredSnapshot[];
   readonly decisions: readonly Decision[];
@@ -158,7 +170,7 @@ async function look(
 function candidateOf(
   one: StoredSnapshot,
   { held, pinned }: { readonly held: ReadonlySet<string>; readonly pinned: ReadonlySet<string> },
-  { now, inProgressSince }: RetentionOptions,
+  { now, inProgressSince }: Pick<RetentionOptions, "now" | "inProgressSince">,
 ): Candidate {
   const { name, state, facts, foreign } = one;
   const inProgress =

@@ -11,7 +11,7 @@ const IN_PROGRESS_MS = 24 * 3600_000;
 /** Deletes on each site what its retention does not keep. Throws what the first site that failed throws, at the end. */
 export async function runRetention(
   sites: readonly Site[],
-  { policy, timeZone }: ServerOptions["retention"],
+  { policy, timeZone, waitMs }: ServerOptions["retention"] & { readonly waitMs: number },
   context: StoreContext,
 ): Promise<JobOutcome> {
   const errors: unknown[] = [];
@@ -24,7 +24,7 @@ export async function runRetention(
         const common = { dryRun: false, list };
         await pruneStore(
           site.store,
-          { ...common, policy, timeZone, now, inProgressSince },
+          { ...common, policy, timeZone, now, inProgressSince, waitMs },
           context,
         );
         await pruneLeftOvers(site.store, { ...common, olderThan: inProgressSince }, context);

@@ -1,12 +1,11 @@
+import { BackupToolError, InterruptedError } from "../../errors.js";
 import { SecondarySync } from "../../operations/snapshots/sync.js";
 import { keptNames } from "../../operations/snapshots/retention.js";
 import type { ServerOptions, SyncOptions } from "../../settings/server-options.js";
 import type { Site } from "../site.js";
 import type { Sites } from "../sites.js";
-import type { SyncLag } from "../status.js";
 import type { JobOutcome } from "./job.js";
 import type { JobContext } from "./runner.js";
-import { BackupToolError, InterruptedError } from "../../errors.js";
 
 /** Keeps the secondary store in step. It remembers since when a snapshot is gone from the primary. */
 export class SyncJob {
@@ -18,7 +17,6 @@ export class SyncJob {
     sync: SyncOptions,
     { retention, leader }: ServerOptions,
     context: JobContext,
-    onLag: (lag: SyncLag) => void,
   ): Promise<JobOutcome> {
     const target = stores.secondary;
     if (secondary === undefined || target === undefined) throw new InterruptedError();
@@ -37,14 +35,7 @@ export class SyncJob {
         },
         context,
       );
-    let totals: SyncTotals;
-    try {
-      totals = await secondary.run(() => primary.run(() => run().catch(asStoreError)));
-    } catch (error) {
-      if (error instanceof SyncError && error.lag !== undefined) onLag(error.lag);
-      throw error;
-    }
-    onLag(totals.lag);
+    const totals = await secondary.run(() => primary.run(run));
     const left = totals.failed + totals.conflicts + totals.notDeleted;
     if (left > 0) {
       throw new BackupToolError(

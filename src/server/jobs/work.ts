@@ -4,11 +4,12 @@ import type { ServerOptions } from "../../settings/server-options.js";
 import type { Metrics } from "../metrics.js";
 import type { Site } from "../site.js";
 import type { Sites } from "../sites.js";
-import type { JobName, SyncLag } from "../status.js";
+import type { JobName } from "../status.js";
 import { type BackupResult, runBackup } from "./backup.js";
 import type { JobOutcome } from "./job.js";
 import { runRetention } from "./retention.js";
 import type { JobContext } from "./runner.js";
+import { SyncJob } from "./sync.js";
 import { runVerify } from "./verify.js";
 
 interface WorkParts {
@@ -17,13 +18,13 @@ interface WorkParts {
   readonly stateFolder: StateFolder | undefined;
   passphrase(signal: AbortSignal): Promise<Uint8Array>;
   onBackup(made: BackupResult): void;
-  onLag(lag: SyncLag): void;
   onVerified(at: Date): void;
 }
 
 /** Does what each job is for, with the options of the moment. */
 export class Work {
   readonly #parts: WorkParts;
+  readonly #syncJob = new SyncJob();
 
   constructor(parts: WorkParts) {
     this.#parts = parts;
@@ -35,7 +36,7 @@ export class Work {
       case "incremental":
         return this.#backup(job, options, context);
       case "sync":
-        throw new Error("WIP");
+        return this.#sync(options, context);
       case "retention":
         return this.#retention(options, context);
       case "verify":
@@ -63,22 +64,42 @@ export class Work {
       const isWhole = !behind && made.missing === 0;
       metrics.backupEnded(made.kind, isWhole ? "success" : "incomplete");
       onBackup({ ...made, secondaryBehind: behind });
+      await this.#checkSites(context);
       const { snapshot, objects, records } = made;
-      return { snapshot, objects, records };
+      const stored = sites.primary.listing?.snapshots.find(({ name }) => name.text === snapshot);
+      return { snapshot, objects, records, bytes: stored?.facts?.bytes };
     } catch (error) {
       if (!context.signal.aborted) metrics.backupEnded(kind, "failure");
+      await this.#checkSites(context);
       throw error;
-    } finally {
-      // What is due next depends on what the store holds now.
-      await Promise.all(sites.all.map((site) => sites.check(site, context.signal)));
     }
   }
-  async #retention({ retention }: ServerOptions, context: JobContext): Promise<JobOutcome> {
+
+  /** What is due next depends on what the stores hold now. */
+  async #checkSites({ signal }: JobContext): Promise<void> {
     const { sites } = this.#parts;
+    await Promise.all(sites.all.map((site) => sites.check(site, signal)));
+  }
+  async #sync(options: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    const { sites } = this.#parts;
+    if (options.sync === undefined) return {};
     try {
-      return await runRetention(sites.usable, retention, context);
+      return await this.#syncJob.run(sites, options.sync, options, context);
     } finally {
-      await Promise.all(sites.all.map((site) => sites.check(site, context.signal)));
+      await this.#checkSites(context);
+    }
+  }
+
+  async #retention(options: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    const { sites } = this.#parts;
+    const { sync, retention, leader } = options;
+    // A mirror deletes what the primary has no more, and nothing else.
+    const mirrors = sync?.mirror !== undefined;
+    const own = sites.usable.filter(({ name }) => name === "primary" || !mirrors);
+    try {
+      return await runRetention(own, { ...retention, waitMs: leader?.ttlMs ?? 0 }, context);
+    } finally {
+      await this.#checkSites(context);
     }
   }
 
@@ -92,7 +113,7 @@ export class Work {
       return await runVerify(sites.usable, verifyPart, context, onScrubbed);
     } finally {
       onVerified(new Date());
-      await Promise.all(sites.all.map((site) => sites.check(site, context.signal)));
+      await this.#checkSites(context);
     }
   }
 }
