@@ -6,6 +6,7 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { SnapshotFacts } from "../catalog.js";
 import { deleteSnapshot, type Removed } from "../delete.js";
 import { compareSnapshotNames, type SnapshotName } from "../name.js";
+import { retireName } from "./name-claim.js";
 import { pinnedNames } from "./pins.js";
 import { publishPlan } from "./plans.js";
 import { removeStaleFiles } from "./stale.js";
@@ -77,6 +78,7 @@ export async function deletePlanned(
       let stays = !look.still.has(name.text) || (facts !== undefined && needed.has(facts.id));
       if (!stays) {
         try {
+          await retireName(guarded, name, plan.storeTime, signal);
           options.onDeleted(
             name,
             await deleteSnapshot(guarded, name.text, { dryRun: false, signal }),

@@ -39,20 +39,29 @@ interface Run {
   readonly pick: number;
 }
 
+const leaders = fc.constantFrom(0, 1, 2, "none" as const);
+const run = (...kinds: Run["kind"][]): fc.Arbitrary<Run> =>
+  fc.record({ kind: fc.constantFrom(...kinds), leader: leaders, pick: fc.nat(5) });
+
 const histories = fc.record({
   scheduler: fc.scheduler(),
   atomicIfAbsent: fc.boolean(),
   before: fc.array(fc.constantFrom("full" as const, "incremental" as const), { maxLength: 3 }),
-  runs: fc.array(
-    fc.record({
-      kind: fc.constantFrom(...PROCESSES),
-      leader: fc.constantFrom(0, 1, 2, "none" as const),
-      pick: fc.nat(5),
-    }),
-    { minLength: 2, maxLength: 5 },
+  runs: fc.oneof(
+    fc.array(run(...PROCESSES), { minLength: 2, maxLength: 5 }),
+    fc.tuple(run("incremental"), run("delete")),
+    fc.tuple(run("incremental"), run("full"), run("retention")),
   ),
-  lost: fc.uniqueArray(fc.nat(120), { maxLength: 2 }),
+  /** Numbers of the writes whose answers are lost. */
+  lost: fc.uniqueArray(fc.nat(80), { maxLength: 2 }),
+  /** Which call waits for how many calls of others. */
+  pauses: fc.array(fc.record({ call: fc.nat(250), calls: fc.nat(120) }), { maxLength: 3 }),
 });
+
+interface Disturbances {
+  readonly lost: readonly number[];
+  readonly pauses: readonly { readonly call: number; readonly calls: number }[];
+}
 
 /** A store, the processes that use it, and what must hold after each change. */
 class World {
@@ -63,16 +72,23 @@ class World {
   readonly #writers = new Map<string, string>();
   readonly #trace: string[] = [];
   #writes = 0;
+  #calls = 0;
   #time = FIRST_TIME * 1000;
   #ids = 0;
   #leader = 0;
   #wasComplete = false;
   byHand = false;
 
-  constructor(scheduler: fc.Scheduler, atomicIfAbsent: boolean, lost: readonly number[]) {
+  constructor(scheduler: fc.Scheduler, atomicIfAbsent: boolean, { lost, pauses }: Disturbances) {
+    const step = async (label: string): Promise<void> => {
+      const number = this.#calls++;
+      const { calls = 0 } = pauses.find(({ call }) => call === number) ?? {};
+      for (let i = 0; i < calls; i++) await scheduler.schedule(Promise.resolve(), "pause");
+      await scheduler.schedule(Promise.resolve(), label);
+    };
     this.store = new MemoryStore({
       atomicIfAbsent,
-      step: (label) => scheduler.schedule(Promise.resolve(), label).then(() => {}),
+      step,
       losesAnswer: () => lost.includes(this.#writes++),
       onChange: (label) => this.#check(label),
       now: () => this.#time++,
@@ -108,8 +124,10 @@ class World {
         await pinned.checkChain(await checkBases(store, base, signal), signal);
       }
       const claim = await claimName(store, {
-        firstTime: async () =>
-          Math.max(FIRST_TIME, ((await newestName(store, signal))?.time ?? 0) + 1),
+        firstTime: async () => {
+          const newest = await newestName(store, signal);
+          return Math.max(FIRST_TIME, (newest?.time ?? 0) + 1);
+        },
         nameAt: (time) => snapshotName({ kind, firstRevision: 0, lastRevision: 0, time }),
         random: () => 0,
         signal,
@@ -247,45 +265,48 @@ function contentOf(id: string, file: string): Buffer {
 test("whatever is paused, cut off or late: no snapshot is lost or mixed, and no base deleted under an incremental", async (t) => {
   let completed = 0;
   await fc.assert(
-    fc.asyncProperty(histories, async ({ scheduler, atomicIfAbsent, before, runs, lost }) => {
-      const world = new World(scheduler, atomicIfAbsent, lost);
-      const wait = (): Promise<void> =>
-        scheduler.schedule(Promise.resolve(), "wait").then(() => {});
-      const start = async ({ kind, leader, pick }: Run): Promise<void> => {
-        let guard: WriteGuard | undefined;
-        if (leader !== "none") {
-          if (!(await world.leads(leader, wait))) return;
-          guard = world.guardOf(leader);
+    fc.asyncProperty(
+      histories,
+      async ({ scheduler, atomicIfAbsent, before, runs, ...disturbances }) => {
+        const world = new World(scheduler, atomicIfAbsent, disturbances);
+        const wait = (): Promise<void> =>
+          scheduler.schedule(Promise.resolve(), "wait").then(() => {});
+        const start = async ({ kind, leader, pick }: Run): Promise<void> => {
+          let guard: WriteGuard | undefined;
+          if (leader !== "none") {
+            if (!(await world.leads(leader, wait))) return;
+            guard = world.guardOf(leader);
+          }
+          const store = guard === undefined ? world.store : new GuardedStore(world.store, guard);
+          if (kind === "retention") await world.retain(store, guard, wait);
+          else if (kind === "delete") await world.delete(store, guard, pick);
+          else await world.make(kind, store);
+          completed++;
+        };
+        const expected = async (work: Promise<void>): Promise<void> => {
+          try {
+            await work;
+          } catch (error) {
+            if (!(error instanceof BackupToolError)) throw error;
+          }
+        };
+        for (const kind of before) {
+          await scheduler.waitFor(expected(world.make(kind, world.store)));
         }
-        const store = guard === undefined ? world.store : new GuardedStore(world.store, guard);
-        if (kind === "retention") await world.retain(store, guard, wait);
-        else if (kind === "delete") await world.delete(store, guard, pick);
-        else await world.make(kind, store);
-        completed++;
-      };
-      const expected = async (work: Promise<void>): Promise<void> => {
-        try {
-          await work;
-        } catch (error) {
-          if (!(error instanceof BackupToolError)) throw error;
-        }
-      };
-      for (const kind of before) {
-        await scheduler.waitFor(expected(world.make(kind, world.store)));
-      }
-      const handOvers = async (): Promise<void> => {
-        for (let i = 0; i < 2; i++) {
-          for (let waits = 0; waits < 15; waits++) await wait();
-          world.handOver();
-        }
-      };
-      const all = Promise.all([handOvers(), ...runs.map((run) => expected(start(run)))]);
-      await scheduler.waitFor(all);
-      await scheduler.waitIdle();
-      world.finish();
-      if (world.problems.length > 0) throw new Error(world.problems[0]);
-    }),
-    { numRuns: Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 300) },
+        const handOvers = async (): Promise<void> => {
+          for (let i = 0; i < 2; i++) {
+            for (let waits = 0; waits < 15; waits++) await wait();
+            world.handOver();
+          }
+        };
+        const all = Promise.all([handOvers(), ...runs.map((run) => expected(start(run)))]);
+        await scheduler.waitFor(all);
+        await scheduler.waitIdle();
+        world.finish();
+        if (world.problems.length > 0) throw new Error(world.problems[0]);
+      },
+    ),
+    { numRuns: Number(process.env["BACKUPTOOL_TEST_ROUNDS"] ?? 300), includeErrorInReport: true },
   );
   t.true(completed > 100);
 });
