@@ -6,6 +6,7 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { SnapshotFacts } from "../catalog.js";
 import { deleteSnapshot, type Removed } from "../delete.js";
 import { compareSnapshotNames, type SnapshotName } from "../name.js";
+import { retireName } from "./name-claim.js";
 import { pinnedNames } from "./pins.js";
 import { publishPlan } from "./plans.js";
 import { removeStaleFiles } from "./stale.js";
@@ -65,6 +66,8 @@ export async function deletePlanned(
   const guarded = new GuardedStore(store, everyGuard(guard, plan));
   /** Ids of backups that something needs which stays. */
   const needed = new Set<string>();
+  /** Whether a deletion may still reach the store. */
+  let unsettled = false;
   let look: { readonly at: Moment; readonly still: ReadonlySet<string> } | undefined;
   try {
     if (waitMs > 0) await clock.sleep(waitMs, signal);
@@ -75,11 +78,13 @@ export async function deletePlanned(
       let stays = !look.still.has(name.text) || (facts !== undefined && needed.has(facts.id));
       if (!stays) {
         try {
+          await retireName(guarded, name, plan.storeTime, signal);
           options.onDeleted(
             name,
             await deleteSnapshot(guarded, name.text, { dryRun: false, signal }),
           );
         } catch (error) {
+          unsettled ||= !isBeforeDeletion(error);
           if (!isOfOneSnapshot(error)) throw error;
           stays = true;
           options.onFailed(name, error);
@@ -89,7 +94,8 @@ export async function deletePlanned(
     }
     await removeStaleFiles(guarded, plan.storeTime, signal);
   } finally {
-    await plan.remove();
+    if (unsettled) await plan.leave();
+    else await plan.remove();
   }
 }
 
@@ -108,6 +114,12 @@ async function lookAgain(
 /** The base of a backup has an earlier name. */
 function dependentsFirst(targets: readonly DeletionTarget[]): DeletionTarget[] {
   return targets.toSorted((a, b) => compareSnapshotNames(b.name, a.name));
+}
+
+/** Whether the error says that nothing was sent to the store yet. */
+function isBeforeDeletion(error: unknown): boolean {
+  const codes = ["FOREIGN_FILE", "STORE_IMMUTABLE"];
+  return error instanceof BackupToolError && codes.includes(error.code);
 }
 
 /** Whether other snapshots can be deleted all the same. */

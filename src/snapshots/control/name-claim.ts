@@ -61,6 +61,25 @@ export async function claimName(store: SnapStore, options: ClaimOptions): Promis
   }
 }
 
+/** A clock may be wrong by so much unnoticed, ms. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/**
+ * Keeps the name of a snapshot that is about to be deleted from being chosen again: calls of its deletion may still be
+ * under way when a new backup writes. Names of the past are never chosen.
+ *
+ * @param now by the clock of the store
+ */
+export async function retireName(
+  store: SnapStore,
+  name: SnapshotName,
+  now: Date,
+  signal: AbortSignal,
+): Promise<void> {
+  if (name.time * 1000 < now.getTime() - CLOCK_TOLERANCE_MS) return;
+  await putListedFile(store, "names", `${name.text}/`, {}, signal);
+}
+
 async function isFree(store: SnapStore, name: string, signal: AbortSignal): Promise<boolean> {
   const { objects } = await store.list(`${name}/`, { limit: 1, signal });
   if (objects.length > 0) return false;

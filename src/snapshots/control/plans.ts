@@ -14,6 +14,8 @@ export interface DeletionPlan extends WriteGuard {
   readonly storeTime: Date;
   /** Never throws. */
   remove(): Promise<void>;
+  /** Leaves the plan in the store, where it counts for a day. */
+  leave(): Promise<void>;
 }
 
 export async function publishPlan(
@@ -38,6 +40,7 @@ export async function publishPlan(
     check: () => files.check(),
     confirm: () => files.confirm(),
     remove: () => files.remove(),
+    leave: () => files.leave(),
   };
 }
 

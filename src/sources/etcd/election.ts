@@ -138,10 +138,15 @@ export class Election {
       else if (found !== undefined) return undefined;
       const since = Moment.now();
       const lease = await key.grantLease(Math.ceil(ttlMs / 1000), signal);
-      const term = await key.create(this.#options, lease, signal);
-      if (term !== undefined)
-        return new LeaseLeadership(key, { lease, term, ttlMs, since, onProblem });
-      await key.revokeLease(lease, signal);
+      let term: bigint | undefined;
+      try {
+        term = await key.create(this.#options, lease, signal);
+      } finally {
+        // The call may have been interrupted after it created the key.
+        if (term === undefined) await revoke(key, lease);
+      }
+      if (term === undefined) return undefined;
+      return new LeaseLeadership(key, { lease, term, ttlMs, since, onProblem });
     } catch (error) {
       this.#onTemporary(error);
     }
@@ -164,4 +169,9 @@ export class Election {
     }
     this.#options.onProblem?.(error);
   }
+}
+
+/** Never throws: otherwise the lease expires. */
+async function revoke(key: LeaderKey, lease: bigint): Promise<void> {
+  await key.revokeLease(lease, AbortSignal.timeout(RESIGN_MS)).catch(() => {});
 }
