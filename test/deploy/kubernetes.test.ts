@@ -133,8 +133,8 @@ test("the objects find each other by their labels, names and ports", (t) => {
   const [container] = deployment?.spec?.template.spec?.containers ?? [];
   const ports = container?.ports?.map(({ name }) => name);
   t.deepEqual(
-    ports,
-    service?.spec?.ports?.map(({ targetPort }) => targetPort as string),
+    ports?.map(String),
+    ofService?.map(({ targetPort }) => String(targetPort)),
   );
   t.is(container?.livenessProbe?.httpGet?.path, "/healthz");
   t.is(container?.readinessProbe?.httpGet?.path, "/readyz");
