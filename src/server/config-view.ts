@@ -1,32 +1,46 @@
 import type { ServerOptions, ServerStores } from "../settings/server-options.js";
+import type { StoreConfig } from "../snapstore/config.js";
 
 /**
- * The options of a server, for its operator. Each field is named here: what is added to the options is not shown before
- * somebody has thought about it, and no secret or address that may contain one is.
+ * The configuration of a server for others to read. What may be shown is named here one by one, so that an option that
+ * is new is not shown by itself; of secrets, and of what can hold one, only whether they are set. Times in milliseconds.
  */
-export function configView(options: ServerOptions): unknown {
-  const { backup, schedules, sync, retention, verifyPart, leader, http, alerts } = options;
+export function configView(options: ServerOptions): object {
+  const { backup, schedules, sync, leader, http, alerts } = options;
   const { etcd, ceph } = backup;
   return {
-    stores: storesView(options.stores),
+    stores: storesView(options),
     backup: {
-      etcd: etcd && { endpoints: etcd.endpoints.map(withoutUser) },
-      ceph: ceph && { conf: ceph.conf, user: ceph.user },
+      etcd: etcd === undefined ? null : { endpoints: etcd.endpoints.map(withoutLogin) },
+      ceph: ceph === undefined ? null : { conf: ceph.conf, user: ceph.user },
       includePools: backup.includePools,
       skipPools: backup.skipPools,
       keepGoing: backup.keepGoing,
-      archiveSize: backup.archiveSize,
-      compressionLevel: backup.compressionLevel,
-      kdf: backup.kdf,
     },
-    schedules,
-    sync: sync ?? null,
-    retention,
-    verifyPart,
-    leader: leader === undefined ? null : { key: leader.key, ttlMs: leader.ttlMs },
+    schedules: {
+      full: schedules.full ?? null,
+      incremental: schedules.incremental ?? null,
+      verify: schedules.verify ?? null,
+      timeZone: schedules.timeZone,
+      retryMs: schedules.retryMs,
+    },
+    sync:
+      sync === undefined
+        ? null
+        : {
+            periodMs: sync.periodMs,
+            maxRetries: sync.retries.maxRetries,
+            retryBackoffMs: sync.retries.backoffMs,
+            concurrentCopies: sync.concurrentCopies,
+            mirror: sync.mirror ?? null,
+          },
+    retention: options.retention,
+    verifyPart: options.verifyPart,
+    leader: leader === undefined ? null : { key: leader.key ?? null, ttlMs: leader.ttlMs },
     http: {
       host: http.host,
       port: http.port,
+      url: http.url === undefined ? null : withoutLogin(http.url),
       tls: http.tls !== undefined,
       token: http.tokenFile !== undefined,
     },
@@ -40,25 +54,28 @@ export function configView(options: ServerOptions): unknown {
   };
 }
 
-function storesView(stores: () => ServerStores): unknown {
-  let found: ServerStores;
+/** Null while a file of credentials cannot be read. */
+function storesView(options: Pick<ServerOptions, "stores">): object | null {
+  let stores: ServerStores;
   try {
-    found = stores();
+    stores = options.stores();
   } catch {
-    // A credential file that is being replaced.
     return null;
   }
-  return Object.fromEntries(
-    Object.entries(found).map(([site, destination]) => {
-      if (destination === undefined) return [site, null];
-      const { config, minChunkBytes, maxParallelChunks } = destination;
-      const { provider, container, prefix } = config;
-      return [site, { provider, container, prefix, minChunkBytes, maxParallelChunks }];
-    }),
-  );
+  const { primary, secondary } = stores;
+  return {
+    primary: storeView(primary.config),
+    secondary: secondary === undefined ? null : storeView(secondary.config),
+  };
 }
 
-/** An endpoint may be a URL with a user in it. */
-function withoutUser(endpoint: string): string {
-  return endpoint.replace(/\/\/[^/@]*@/, "//");
+function storeView(config: StoreConfig): object {
+  const { provider, container, prefix } = config;
+  const endpoint = "endpoint" in config ? config.endpoint : undefined;
+  return { provider, container, prefix, endpoint: endpoint ? withoutLogin(endpoint) : null };
+}
+
+/** An address without a user, a password and a query. */
+function withoutLogin(address: string): string {
+  return address.replace(/^(\w+:\/\/)?.*@/s, "$1").replace(/[?#].*$/s, "");
 }

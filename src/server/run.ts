@@ -44,7 +44,7 @@ export async function runServer(run: ServerRun): Promise<void> {
   });
   const { http } = options;
   const listening = await HttpServer.open(
-    { ...http, certFile: http.tls?.cert, keyFile: http.tls?.key },
+    http,
     { state: server.view, actions: server, metrics: server.metrics, log },
   );
   url = http.url ?? listening.url;

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { SettingError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import { ChangingFile } from "./changing-file.js";
-import type { HttpLog } from "./options.js";
+import type { HttpLog } from "./parts.js";
 
 const SETTING = "server-token-file";
 const MIN_LENGTH = 16;

@@ -21,10 +21,11 @@ export class Access {
   readonly #token: AccessToken | undefined;
   readonly #names: ReadonlySet<string>;
 
-  /** @param host what the server listens on: a name among its own */
-  constructor(host: string, token: AccessToken | undefined) {
+  /** @param names that callers may use, beside `localhost` and the name of the machine */
+  constructor(names: readonly string[], token: AccessToken | undefined) {
     this.#token = token;
-    this.#names = new Set(["localhost", hostname().toLowerCase(), host.toLowerCase()]);
+    const own = ["localhost", hostname(), ...names];
+    this.#names = new Set(own.map((name) => name.toLowerCase()));
   }
 
   /** Hook of routes that change something. */
@@ -79,7 +80,7 @@ export class Access {
     throw new HttpProblem(
       421,
       "FOREIGN_HOST",
-      `the server is not known as ${quoted(name)}: use its address, localhost or its host name; a proxy must send one of them as Host`,
+      `the server is not known as ${quoted(name)}: use its address, localhost, its host name or that of its URL (server-url)`,
     );
   }
 }

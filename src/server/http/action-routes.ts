@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { JobName, ServerStatus, TriggerResult } from "../status.js";
 import type { Access } from "./access.js";
-import type { HttpLog } from "./options.js";
-import type { HttpParts } from "./parts.js";
+import type { HttpLog, HttpParts } from "./parts.js";
 import { HttpProblem } from "./problem.js";
 import { queryOf } from "./query.js";
 

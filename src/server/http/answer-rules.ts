@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
-import type { HttpLog } from "./options.js";
+import type { HttpLog } from "./parts.js";
 import { HttpProblem, problemOf } from "./problem.js";
 
 /** On every answer: not stored, not guessed at, not framed, no scripts. */

@@ -3,7 +3,8 @@ import type { ServerResponse } from "node:http";
 import { renderSections } from "../page/sections.js";
 import type { ServerState } from "../status.js";
 import { SECURITY_HEADERS } from "./answer-rules.js";
-import type { HttpLimits, HttpLog } from "./options.js";
+import type { HttpLimits } from "./limits.js";
+import type { HttpLog } from "./parts.js";
 import { HttpProblem } from "./problem.js";
 
 interface Stream {

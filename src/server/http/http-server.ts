@@ -1,12 +1,13 @@
 import fastify, { type FastifyInstance } from "fastify";
 import { BackupToolError } from "../../errors.js";
+import type { HttpOptions } from "../../settings/server-options.js";
 import { Access } from "./access.js";
 import { AccessToken } from "./access-token.js";
 import { addActionRoutes } from "./action-routes.js";
 import { addAnswerRules } from "./answer-rules.js";
 import { EventStreams } from "./event-streams.js";
+import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
 import { Listeners } from "./listeners.js";
-import { DEFAULT_LIMITS, type HttpOptions } from "./options.js";
 import { addPageRoutes } from "./page-routes.js";
 import type { HttpParts } from "./parts.js";
 import { addSnapshotRoutes } from "./snapshot-routes.js";
@@ -41,12 +42,16 @@ export class HttpServer {
    *
    * @throws LISTEN_FAILED, SettingError for a file that cannot be used
    */
-  static async open(options: HttpOptions, parts: HttpParts): Promise<HttpServer> {
+  static async open(
+    options: HttpOptions,
+    parts: HttpParts,
+    given: Partial<HttpLimits> = {},
+  ): Promise<HttpServer> {
     const { state, log } = parts;
-    const { host, port, tokenFile, certFile, keyFile } = options;
-    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const { host, port, tokenFile } = options;
+    const limits = { ...DEFAULT_LIMITS, ...given };
     const token = tokenFile === undefined ? undefined : new AccessToken(tokenFile, log);
-    const tls = certFile && keyFile ? new TlsFiles(certFile, keyFile) : undefined;
+    const tls = options.tls && new TlsFiles(options.tls);
     const listeners = new Listeners(limits, tls, log);
     const app = fastify({
       serverFactory: (handler) => listeners.create(handler),
@@ -55,7 +60,7 @@ export class HttpServer {
       forceCloseConnections: "idle",
     });
     const streams = new EventStreams(state, limits, log);
-    const access = new Access(host, token);
+    const access = new Access(ownNames(options), token);
     addAnswerRules(app, log);
     addStatusRoutes(app, access, parts);
     addSnapshotRoutes(app, access, state);
@@ -89,6 +94,11 @@ export class HttpServer {
       clearTimeout(timer);
     }
   }
+}
+
+/** Names that callers may use, beside `localhost` and the name of the machine. */
+function ownNames({ host, url }: HttpOptions): string[] {
+  return url !== undefined && URL.canParse(url) ? [host, new URL(url).hostname] : [host];
 }
 
 function inUrl(host: string): string {

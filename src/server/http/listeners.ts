@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createSecureServer, Server as SecureServer } from "node:https";
-import type { HttpLimits, HttpLog } from "./options.js";
+import type { HttpLimits } from "./limits.js";
+import type { HttpLog } from "./parts.js";
 import type { TlsFiles } from "./tls-files.js";
 
 /** Node's servers behind one HTTP server: one for each address, as `localhost` can have two. */

@@ -1,26 +1,23 @@
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { SettingError } from "../../errors.js";
 import { ChangingFile } from "./changing-file.js";
-import type { HttpLog } from "./options.js";
+import type { HttpLog } from "./parts.js";
 
 /** A certificate and its key, read again after a change of one of them. */
 export class TlsFiles {
   readonly #cert: ChangingFile;
   readonly #key: ChangingFile;
-  #current: { readonly cert: Buffer; readonly key: Buffer };
+  #current: { readonly cert?: Buffer | undefined; readonly key?: Buffer | undefined } = {};
   /** What was read since, and does not fit yet. */
   #pending: { cert?: Buffer | undefined; key?: Buffer | undefined } = {};
   #timer: NodeJS.Timeout | undefined;
   #logged: string | undefined;
 
   /** @throws SettingError where they cannot be read, or do not belong together */
-  constructor(certFile: string, keyFile: string) {
-    this.#cert = new ChangingFile(certFile);
-    this.#key = new ChangingFile(keyFile);
-    const cert = read(this.#cert, "server-cert");
-    const key = read(this.#key, "server-key");
-    this.#current = { cert: cert ?? Buffer.alloc(0), key: key ?? Buffer.alloc(0) };
-    checkPair(this.#current);
+  constructor(paths: { readonly cert: string; readonly key: string }) {
+    this.#cert = new ChangingFile(paths.cert);
+    this.#key = new ChangingFile(paths.key);
+    this.#reload();
   }
 
   get context(): SecureContextOptions {

@@ -193,6 +193,12 @@ test("a name that an attacker points at this machine opens nothing", async (t) =
   }
 });
 
+test("the name in the URL of the server is one of its own", async (t) => {
+  const { http } = await openHttp(t, { url: "https://Backup.example.com/status" });
+  const headers = { host: "backup.example.com" };
+  t.is((await call(http.url, "/status", { headers })).status, 200);
+});
+
 test("monitoring may use any name for health and metrics", async (t) => {
   const { http } = await openHttp(t);
   for (const path of ["/healthz", "/readyz", "/metrics"]) {

@@ -31,7 +31,7 @@ async function openTls(t: ExecutionContext): Promise<TlsServer> {
   copyFileSync(cert, certFile);
   copyFileSync(key, keyFile);
   const limits = { certificateMs: 50 };
-  const server = await openHttp(t, { certFile, keyFile, limits });
+  const server = await openHttp(t, { tls: { cert: certFile, key: keyFile }, limits });
   const fingerprint = async () => (await call(server.http.url, "/healthz", { ca })).fingerprint;
   return { ...server, ca, authority, certFile, keyFile, fingerprint };
 }
@@ -113,14 +113,14 @@ test("files that cannot be used are an error at the start", async (t) => {
   const authority = new Authority(folder, "authority");
   const one = authority.sign("one", "IP:127.0.0.1");
   const other = authority.sign("other", "IP:127.0.0.1");
-  await t.throwsAsync(() => openHttp(t, { certFile: one.cert, keyFile: other.key }), {
+  await t.throwsAsync(() => openHttp(t, { tls: { cert: one.cert, key: other.key } }), {
     code: "USAGE",
     message: /^server-cert cannot be used with its key: .*mismatch/i,
   });
-  await t.throwsAsync(() => openHttp(t, { certFile: join(folder, "none"), keyFile: one.key }), {
+  await t.throwsAsync(() => openHttp(t, { tls: { cert: join(folder, "none"), key: one.key } }), {
     message: /^server-cert cannot be read: ENOENT/,
   });
-  await t.throwsAsync(() => openHttp(t, { certFile: one.cert, keyFile: folder }), {
+  await t.throwsAsync(() => openHttp(t, { tls: { cert: one.cert, key: folder } }), {
     message: /^server-key cannot be read: /,
   });
 });

@@ -3,7 +3,9 @@ import { request as secureRequest } from "node:https";
 import type { TLSSocket } from "node:tls";
 import type { ExecutionContext } from "ava";
 import { HttpServer } from "../../../src/server/http/http-server.js";
-import type { HttpLog, HttpOptions } from "../../../src/server/http/options.js";
+import type { HttpLimits } from "../../../src/server/http/limits.js";
+import type { HttpLog } from "../../../src/server/http/parts.js";
+import type { HttpOptions } from "../../../src/settings/server-options.js";
 import { Metrics } from "../../../src/server/metrics.js";
 import type { ServerStatus } from "../../../src/server/status.js";
 import { InMemoryServer } from "./in-memory-server.js";
@@ -40,14 +42,22 @@ export interface TestServer {
 /** An HTTP server on a free port of 127.0.0.1, until the test ends. */
 export async function openHttp(
   t: ExecutionContext,
-  options: Partial<HttpOptions> = {},
+  { limits, ...options }: Partial<HttpOptions> & { readonly limits?: Partial<HttpLimits> } = {},
   status: ServerStatus = healthyStatus(),
 ): Promise<TestServer> {
   const core = new InMemoryServer(status);
   const log = new RecordedLog();
   const http = await HttpServer.open(
-    { host: "127.0.0.1", port: 0, ...options },
+    {
+      host: "127.0.0.1",
+      port: 0,
+      url: undefined,
+      tls: undefined,
+      tokenFile: undefined,
+      ...options,
+    },
     { state: core, actions: core, metrics: new Metrics(core, "0.1.0"), log },
+    limits,
   );
   t.teardown(() => http.close());
   return { core, http, log };

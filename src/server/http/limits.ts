@@ -1,17 +1,3 @@
-/** Where and how the HTTP server listens. */
-export interface HttpOptions {
-  /** Address or host name, such as `127.0.0.1`. */
-  readonly host: string;
-  /** 0: a free one. */
-  readonly port: number;
-  /** Certificate chain, PEM. With it, and {@link keyFile}, HTTPS. Both are read again after a change. */
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-  /** Whoever changes something must present its token. Without it, only callers on this machine may. */
-  readonly tokenFile?: string | undefined;
-  readonly limits?: Partial<HttpLimits> | undefined;
-}
-
 /** What a client may use up, and other times. */
 export interface HttpLimits {
   readonly connections: number;
@@ -48,10 +34,3 @@ export const DEFAULT_LIMITS: HttpLimits = {
   gatherMs: 1_000,
   certificateMs: 5_000,
 };
-
-/** Where the HTTP server logs; a pino logger fits. */
-export interface HttpLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
