@@ -25,18 +25,6 @@ const calendarSpan = {
   },
 } as const;
 
-const timeZone = {
-  ...text,
-  parse: (given: string, reject: (problem: string, hint: string) => Error): string => {
-    try {
-      return new Intl.DateTimeFormat("en-US", { timeZone: given }).resolvedOptions().timeZone;
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw reject("is not a time zone", "write a name such as Europe/Berlin or UTC");
-    }
-  },
-} as const;
-
 /** Which snapshots of a store retention keeps. */
 export const retentionSettings = {
   "garbage-collection-policy": {
@@ -64,11 +52,6 @@ export const retentionSettings = {
   "keep-within": {
     ...calendarSpan,
     describe: "Keep: all backups of a time before the newest, such as 1y6m14d12h (m is months)",
-  },
-  "schedule-time-zone": {
-    ...timeZone,
-    default: "UTC",
-    describe: "Time zone of hours, days, weeks, months and years, such as Europe/Berlin",
   },
 } as const;
 

@@ -1,8 +1,9 @@
 import { dataSubset } from "./data-subset.js";
 import { age, choice, duration, text, toggle, wholeNumber } from "./kinds.js";
 import { schedule } from "./schedule.js";
+import { timeZoneSettings } from "./time-zone.js";
 
-/** When a server makes backups; their time zone is that of retention. */
+/** When a server makes backups. */
 export const scheduleSettings = {
   schedule: {
     ...schedule,
@@ -14,6 +15,7 @@ export const scheduleSettings = {
     default: "0 * * * *",
     describe: "When to make incremental backups, over the newest; off for never",
   },
+  ...timeZoneSettings,
   "backup-retry-backoff": {
     ...duration,
     default: "30s",

@@ -2,6 +2,7 @@ import type { Deletion } from "../../operations/snapshots/retention.js";
 import { chosenStore } from "../../settings/backup-location.js";
 import { age } from "../../settings/kinds.js";
 import { retentionPolicy, retentionSettings } from "../../settings/retention.js";
+import { timeZoneSettings } from "../../settings/time-zone.js";
 import { formatSize } from "../../size-text.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
@@ -16,6 +17,7 @@ export const prune = command({
     "What to delete": deletionFlags,
     "What to keep": {
       ...retentionSettings,
+      ...timeZoneSettings,
       "grace-period": {
         ...age,
         default: "24h",
