@@ -113,7 +113,8 @@ export const leaderSettings = {
   },
   "leader-key": {
     ...text,
-    describe: "Key in etcd of the leadership (default: /backuptool/leader/ and a digest of the store)",
+    describe:
+      "Key in etcd of the leadership (default: /backuptool/leader/ and a digest of the store)",
   },
   "leader-ttl": {
     ...duration,

@@ -33,7 +33,10 @@ import type {
 export interface ServerOptions {
   /** The stores with their credentials, whose files are read again by each call. @throws UsageError */
   stores(): ServerStores;
-  readonly backup: Omit<CreateOptions, "outputDir" | "store" | "secondaryStore" | "incrementalOver">;
+  readonly backup: Omit<
+    CreateOptions,
+    "outputDir" | "store" | "secondaryStore" | "incrementalOver"
+  >;
   readonly schedules: Schedules;
   /** Undefined without a secondary store, or where it is off. */
   readonly sync: SyncOptions | undefined;

@@ -2,6 +2,7 @@ import type { SnapshotEvent, SnapshotRow } from "../../operations/snapshots/even
 import { formatSize } from "../../size-text.js";
 import { ageText, counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
+import { syncLines } from "./sync-lines.js";
 
 /** The lines of an event of a snapstore. */
 export function snapshotLines(event: SnapshotEvent): EventLines {
@@ -58,6 +59,8 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
         err: outcome === "repaired" ? [repaired] : [],
       };
     }
+    case "snapshot-not-deleted":
+      return { err: [`NOT DELETED: ${event.snapshot} in ${event.store}: ${event.reason}`] };
     case "snapshot-not-copied":
       return { err: [`NOT COPIED: ${event.snapshot}: ${event.reason}`] };
     case "copied": {
@@ -65,6 +68,8 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
       const counts = `${copied} copied, ${repaired} repaired, ${present} there already, ${failed} failed`;
       return { out: [`${source} to ${target}: ${counts}`] };
     }
+    default:
+      return syncLines(event);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { SyncEvent } from "./sync-events.js";
+
 type SnapshotStateName = "complete" | "unfinished" | "damaged" | "absent";
 
 /** One snapshot in a listing. */
@@ -29,6 +31,7 @@ export interface SnapshotRow {
 
 /** Events of operations on stores. */
 export type SnapshotEvent =
+  | SyncEvent
   /** A call of a store failed and is retried, with waits of at most `forMs` milliseconds in sum. */
   | { type: "store-retrying"; store: string; reason: string; forMs: number }
   /** A new backup goes to a store under this name. */
@@ -77,7 +80,16 @@ export type SnapshotEvent =
       copiedFiles: number;
       copiedBytes: number;
     }
-  | { type: "snapshot-not-copied"; snapshot: string; code: string; reason: string }
+  | {
+      type: "snapshot-not-copied";
+      snapshot: string;
+      code: string;
+      reason: string;
+      /** The store whose call failed, if a sync knows it. */
+      side?: "source" | "target";
+    }
+  /** The others are deleted all the same. */
+  | { type: "snapshot-not-deleted"; snapshot: string; store: string; code: string; reason: string }
   | {
       type: "copied";
       source: string;
