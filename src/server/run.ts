@@ -43,10 +43,12 @@ export async function runServer(run: ServerRun): Promise<void> {
     identity: () => ({ name, url }),
   });
   const { http } = options;
-  const listening = await HttpServer.open(
-    http,
-    { state: server.view, actions: server, metrics: server.metrics, log },
-  );
+  const listening = await HttpServer.open(http, {
+    state: server.view,
+    actions: server,
+    metrics: server.metrics,
+    log,
+  });
   url = http.url ?? listening.url;
   log.info({ url }, "Listening");
   const reload = (): void => void reloadOptions(server, run.reload, log);

@@ -170,7 +170,7 @@ test("whatever changes, the cached catalog lists what an uncached one does", asy
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 

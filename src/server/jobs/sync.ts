@@ -20,9 +20,10 @@ export class SyncJob {
   ): Promise<JobOutcome> {
     const target = stores.secondary;
     if (secondary === undefined || target === undefined) throw new InterruptedError();
-    const stepper = (this.#sync ??= new SecondarySync(siteOf(primary), siteOf(secondary)));
+    this.#sync ??= new SecondarySync(siteOf(primary), siteOf(secondary));
+    const secondarySync = this.#sync;
     const run = () =>
-      stepper.run(
+      secondarySync.run(
         {
           concurrentCopies: sync.concurrentCopies,
           minChunkBytes: target.minChunkBytes,
