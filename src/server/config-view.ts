@@ -9,7 +9,7 @@ export function configView(options: ServerOptions): object {
   const { backup, schedules, sync, leader, http, alerts } = options;
   const { etcd, ceph } = backup;
   return {
-    stores: storesView(options.stores()),
+    stores: storesView(options),
     backup: {
       etcd: etcd === undefined ? null : { endpoints: etcd.endpoints.map(withoutLogin) },
       ceph: ceph === undefined ? null : { conf: ceph.conf, user: ceph.user },
@@ -34,7 +34,7 @@ export function configView(options: ServerOptions): object {
             concurrentCopies: sync.concurrentCopies,
             mirror: sync.mirror ?? null,
           },
-    collectionPeriodMs: options.collectionPeriodMs,
+    retention: options.retention,
     verifyPart: options.verifyPart,
     leader: leader === undefined ? null : { key: leader.key ?? null, ttlMs: leader.ttlMs },
     http: {
@@ -54,7 +54,15 @@ export function configView(options: ServerOptions): object {
   };
 }
 
-function storesView({ primary, secondary }: ServerStores): object {
+/** Null while a file of credentials cannot be read. */
+function storesView(options: Pick<ServerOptions, "stores">): object | null {
+  let stores: ServerStores;
+  try {
+    stores = options.stores();
+  } catch {
+    return null;
+  }
+  const { primary, secondary } = stores;
   return {
     primary: storeView(primary.config),
     secondary: secondary === undefined ? null : storeView(secondary.config),

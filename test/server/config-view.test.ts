@@ -9,6 +9,7 @@ import {
   skipSettings,
 } from "../../src/settings/declarations.js";
 import { repeatable, toggle, valuesOf } from "../../src/settings/kinds.js";
+import { retentionSettings } from "../../src/settings/retention.js";
 import {
   alertSettings,
   collectionSettings,
@@ -34,6 +35,7 @@ const SETTINGS = {
   ...scheduleSettings,
   ...syncSettings,
   ...secondarySyncSettings,
+  ...retentionSettings,
   ...collectionSettings,
   ...verifySettings,
   ...leaderSettings,
