@@ -3,6 +3,7 @@ import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import { checkNotPinned, pinnedNames } from "../../snapshots/control/pins.js";
 import { checkNotNeeded, deleteSnapshot, type Removed } from "../../snapshots/delete.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
+import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
 import { findSnapshot, listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -20,8 +21,8 @@ interface SnapshotDeleteOptions {
 }
 
 /**
- * Deletes one snapshot. Throws SNAPSHOT_NEEDED for the base of another one, SNAPSHOT_PINNED for that of one that is
- * being made, FOREIGN_FILE.
+ * Deletes one snapshot. Throws SNAPSHOT_HELD, SNAPSHOT_NEEDED for the base of another one, SNAPSHOT_PINNED for that of one
+ * that is being made, FOREIGN_FILE.
  */
 export function deleteStoredSnapshot(
   options: SnapshotDeleteOptions,
@@ -34,6 +35,7 @@ export function deleteStoredSnapshot(
     const target = await findSnapshot(store, options.snapshot, signal);
     const all = await listSnapshots(store, signal);
     await seen.check(store, newestComplete(all));
+    checkNotCovered(store, target, all, await heldNames(store, signal));
     checkNotNeeded(target, all);
     checkNotPinned(target, all, await pinnedNames(store, new Date(), signal));
     if (target.foreign !== undefined) throw foreignFile(store, target.foreign);
@@ -64,6 +66,7 @@ async function deleteOne(
     signal,
     recheck: async ({ pinned }) => {
       const all = await listSnapshots(store, signal);
+      checkNotCovered(store, target, all, await heldNames(store, signal));
       checkNotNeeded(target, all);
       checkNotPinned(target, all, pinned);
       return new Set([target.name.text]);

@@ -22,7 +22,7 @@ import { manifestKey } from "../../../src/snapshots/manifest.js";
 import { snapshotName } from "../../../src/snapshots/name.js";
 import { GuardedStore, type WriteGuard } from "../../../src/snapstore/layers/guarded.js";
 import type { SnapStore } from "../../../src/snapstore/store.js";
-import { MemoryStore } from "../../support/stores/memory-store.js";
+import { PausedStore } from "../../support/stores/paused-store.js";
 
 const { signal } = new AbortController();
 setMaxListeners(0, signal);
@@ -65,7 +65,7 @@ interface Disturbances {
 
 /** A store, the processes that use it, and what must hold after each change. */
 class World {
-  readonly store: MemoryStore;
+  readonly store: PausedStore;
   readonly problems: string[] = [];
   readonly #made = new Set<string>();
   readonly #chosen = new Set<string>();
@@ -86,7 +86,7 @@ class World {
       for (let i = 0; i < calls; i++) await scheduler.schedule(Promise.resolve(), "pause");
       await scheduler.schedule(Promise.resolve(), label);
     };
-    this.store = new MemoryStore({
+    this.store = new PausedStore({
       atomicIfAbsent,
       step,
       losesAnswer: () => lost.includes(this.#writes++),
