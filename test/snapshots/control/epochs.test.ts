@@ -3,7 +3,7 @@ import { controlKey, listControlFiles } from "../../../src/snapshots/control/con
 import { takeEpoch } from "../../../src/snapshots/control/epochs.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { newFolder } from "../../support/folders.js";
-import { MemoryStore } from "../../support/stores/memory-store.js";
+import { PausedStore } from "../../support/stores/paused-store.js";
 import { SwitchableStore } from "../../support/stores/switchable-store.js";
 
 const { signal } = new AbortController();
@@ -35,7 +35,7 @@ test("leaders that begin at the same moment have different epochs", async (t) =>
 });
 
 test("of two leaders with one number, in a store without create-only promises, the last one stays", async (t) => {
-  const store = new MemoryStore({
+  const store = new PausedStore({
     atomicIfAbsent: false,
     step: () => new Promise((resolve) => setImmediate(resolve)),
     losesAnswer: () => false,
