@@ -83,6 +83,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/copy.js")).copy,
   },
   {
+    name: "server",
+    describe: "Make backups on schedule, keep two stores in step",
+    load: async () => (await import("./commands/server.js")).server,
+  },
+  {
+    name: "status",
+    describe: "Say how old the newest restorable backups are",
+    load: async () => (await import("./commands/status.js")).status,
+  },
+  {
     name: "doctor",
     describe: "Check Ceph, etcd, folder and stores for problems",
     load: async () => (await import("./commands/doctor.js")).doctor,

@@ -143,6 +143,12 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
   ),
   { commands: ["copy"], one: any(...SOURCE), other: any(...SECONDARY) },
   {
+    commands: ["status"],
+    one: any("server"),
+    other: any(...PRIMARY, ...SECONDARY),
+    error: ": the status is of a server or of stores",
+  },
+  {
     commands: ["snapshot verify"],
     one: [on("read-data")],
     other: any("read-data-subset"),

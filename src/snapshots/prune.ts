@@ -11,6 +11,8 @@ export interface PruneOptions {
   readonly olderThan: Date;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
+  /** All snapshots of the store; by default each manifest is read. */
+  readonly list?: ((signal: AbortSignal) => Promise<readonly StoredSnapshot[]>) | undefined;
   /** Called with all snapshots, before any is removed. */
   onListed?(listed: readonly StoredSnapshot[]): Promise<void>;
   onRemoved(name: SnapshotName, removed: Removed): void;
@@ -27,7 +29,7 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
   const { olderThan, dryRun, signal } = options;
   const keep: string[] = [];
   const now = Date.now();
-  const listed = await listSnapshots(store, signal);
+  const listed = await (options.list?.(signal) ?? listSnapshots(store, signal));
   await options.onListed?.(listed);
   for (const snapshot of listed) {
     if (snapshot.state !== "unfinished") continue;

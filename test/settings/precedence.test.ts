@@ -50,6 +50,7 @@ const EVERY = [
   "copy",
   "doctor",
   "snapshot list",
+  "status",
   "snapshot verify",
   "snapshot delete",
   "snapshot prune-incomplete",
@@ -194,6 +195,13 @@ const ROWS: readonly Row[] = [
     low: { outputdir: "d", "with-base": ["b"] },
     together: "both",
   },
+  // A status is of a server, or of stores.
+  ...[s3, long, { "store-prefix": "p" }, { "secondary-store": "s3://b" }].flatMap(
+    (place): Row[] => [
+      { commands: ["status"], high: { server: "http://h" }, low: place, together: "error" },
+      { commands: ["status"], high: place, low: { server: "http://h" }, together: "error" },
+    ],
+  ),
   // create writes into a folder and stores at once where one source says so.
   ...[s3, long].flatMap((store): Row[] => [
     { commands: ["create", "doctor"], high: { outputdir: "d" }, low: store, together: "both" },

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { FileThread } from "../../src/threads/file-thread.js";
@@ -56,6 +65,8 @@ test("a listing is sorted by time, reports unfinished and damaged snapshots, and
   t.is(first?.left?.bytes, 12);
   t.is(second?.facts?.bytes, 61);
   t.is(second?.facts?.files, 4);
+  const manifest = readFileSync(join(full.folder, "MANIFEST.json"));
+  t.is(second?.facts?.digest, createHash("sha256").update(manifest).digest("hex"));
   t.is(third?.facts?.base, full.id);
   t.regex(
     fourth?.problem ?? "",

@@ -4,6 +4,7 @@ import { ageText, counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { retentionLines } from "./retention-lines.js";
 import { columnLine } from "./columns.js";
+import { syncLines } from "./sync-lines.js";
 
 /** The lines of an event of a snapstore. */
 export function snapshotLines(event: SnapshotEvent): EventLines {
@@ -74,6 +75,8 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
       const counts = `${copied} copied, ${repaired} repaired, ${present} there already, ${failed} failed`;
       return { out: [`${source} to ${target}: ${counts}`] };
     }
+    default:
+      return syncLines(event);
   }
 }
 

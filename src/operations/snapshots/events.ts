@@ -1,4 +1,5 @@
 import type { Reason } from "../../snapshots/retention/reason.js";
+import type { SyncEvent } from "./sync-events.js";
 
 type SnapshotStateName = "complete" | "unfinished" | "damaged" | "absent";
 
@@ -41,6 +42,7 @@ export interface HeldIn {
 
 /** Events of operations on stores. */
 export type SnapshotEvent =
+  | SyncEvent
   /** A call of a store failed and is retried, with waits of at most `forMs` milliseconds in sum. */
   | { type: "store-retrying"; store: string; reason: string; forMs: number }
   /** A new backup goes to a store under this name. */
@@ -91,7 +93,7 @@ export type SnapshotEvent =
       reasons: readonly Reason[];
       dryRun: boolean;
     }
-  /** Retention goes on with the next one. */
+  /** The others are deleted all the same. */
   | { type: "snapshot-not-deleted"; snapshot: string; store: string; code: string; reason: string }
   /** The end of retention in a store; in a dry run `deleted` counts what would be. */
   | {
@@ -122,7 +124,14 @@ export type SnapshotEvent =
       copiedFiles: number;
       copiedBytes: number;
     }
-  | { type: "snapshot-not-copied"; snapshot: string; code: string; reason: string }
+  | {
+      type: "snapshot-not-copied";
+      snapshot: string;
+      code: string;
+      reason: string;
+      /** The store whose call failed, if a sync knows it. */
+      side?: "source" | "target";
+    }
   | {
       type: "copied";
       source: string;

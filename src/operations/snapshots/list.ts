@@ -18,7 +18,7 @@ interface SnapshotListOptions {
 }
 
 /** The snapshots of one store, and the holds on them by name. */
-interface StoreListing {
+export interface StoreListing {
   readonly snapshots: readonly StoredSnapshot[];
   readonly holds: ReadonlyMap<string, Hold>;
 }
@@ -42,7 +42,7 @@ export async function listStoredSnapshots(
     return { snapshots, holds: await holdsOn(store, snapshots, context.signal) };
   };
   const show = (ofPrimary: Listed, ofSecondary: Listed): void => {
-    const rows = [...rowsOf(primary.prefix, ofPrimary ?? NONE, ofSecondary, now)];
+    const rows = [...snapshotRows(primary.prefix, ofPrimary ?? NONE, ofSecondary, now)];
     report({ type: "snapshots", count: rows.length });
     for (const row of rows) report({ type: "snapshot", ...row });
   };
@@ -93,7 +93,8 @@ async function attempt(
   }
 }
 
-function* rowsOf(
+/** The rows of one store or of two, oldest first. @param directory the prefix of the primary store */
+export function* snapshotRows(
   directory: string,
   { snapshots: primary, holds }: StoreListing,
   other: Listed,

@@ -1,11 +1,12 @@
 import { inParallel } from "../../flow/in-parallel.js";
 import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
+import { deletePlanned } from "../../snapshots/control/delete-planned.js";
+import { pinnedNames } from "../../snapshots/control/pins.js";
 import { heldNames } from "../../snapshots/holds.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { lastTouched } from "../../snapshots/prune.js";
 import type { Candidate } from "../../snapshots/retention/candidate.js";
 import { type Decision, decide } from "../../snapshots/retention/decide.js";
-import { deleteInOrder } from "../../snapshots/retention/delete-in-order.js";
 import type { RetentionPolicy } from "../../snapshots/retention/policy.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -22,6 +23,8 @@ export interface RetentionOptions {
   readonly inProgressSince: Date;
   /** Report what would be deleted, and delete nothing. */
   readonly dryRun: boolean;
+  /** Between the plan and the deletions, ms: {@link PlannedDeletionOptions}. */
+  readonly waitMs?: number | undefined;
   /** Called before the first deletion; throws to prevent it. */
   readonly approve?: ((deletions: readonly Deletion[], store: string) => Promise<void>) | undefined;
   /** All snapshots of the store; by default each manifest is read. */
@@ -45,7 +48,8 @@ export function pruneStored(
   { store: config, ...options }: RetentionOptions & { readonly store: StoreConfig },
   context: StoreContext,
 ): Promise<RetentionTotals> {
-  return withStore(config, (store) => pruneStore(store, options, context));
+  const prune = (store: SnapStore) => pruneStore(store, options, context);
+  return withStore(config, prune, undefined, context.guard);
 }
 
 /** The same in an open store. */
@@ -86,23 +90,30 @@ export async function pruneStore(
   return totals;
 }
 
-/** Looks again, since a question may have been open for long: only what is still not kept is deleted. */
+/** Looks again before the first deletion: only what is still not kept is deleted. */
 async function deleteDoomed(
   store: SnapStore,
   doomed: readonly Candidate[],
   options: RetentionOptions,
-  { signal, report }: StoreContext,
+  { signal, report, guard }: StoreContext,
 ): Promise<RetentionTotals> {
-  const { decisions } = await look(store, options, signal);
   const before = new Map(doomed.map(({ name, facts }) => [name.text, facts?.id]));
-  const still = doomedOf(decisions).filter(
-    ({ name, facts }) => before.has(name.text) && before.get(name.text) === facts?.id,
-  );
+  let all = 0;
   let deleted = 0;
   let failed = 0;
-  const all = decisions.map(({ snapshot }) => snapshot);
-  await deleteInOrder(store, still, all, {
+  await deletePlanned(store, doomed, {
+    waitMs: options.waitMs ?? 0,
+    guard,
     signal,
+    recheck: async ({ pinned }) => {
+      const { decisions } = await look(store, { ...options, pinned }, signal);
+      all = decisions.length;
+      return new Set(
+        doomedOf(decisions)
+          .filter(({ name, facts }) => before.has(name.text) && before.get(name.text) === facts?.id)
+          .map(({ name }) => name.text),
+      );
+    },
     onDeleted: ({ text: snapshot }, removed) => {
       deleted++;
       report({ type: "snapshot-deleted", snapshot, store: store.name, ...removed, dryRun: false });
@@ -118,7 +129,19 @@ async function deleteDoomed(
       });
     },
   });
-  return { kept: all.length - deleted - failed, deleted, failed };
+  return { kept: all - deleted - failed, deleted, failed };
+}
+
+/** Names of the snapshots that a policy keeps of a listing, whatever holds and pins keep besides. */
+export function keptNames(
+  listed: readonly StoredSnapshot[],
+  { policy, timeZone }: Pick<RetentionOptions, "policy" | "timeZone">,
+  now: Date,
+): Set<string> {
+  const none = { held: new Set<string>(), pinned: new Set<string>() };
+  const candidates = listed.map((one) => candidateOf(one, none, { now, inProgressSince: now }));
+  const kept = decide(candidates, policy, now, timeZone).filter(({ keep }) => keep);
+  return new Set(kept.map(({ snapshot }) => snapshot.name.text));
 }
 
 interface Look {
@@ -128,14 +151,15 @@ interface Look {
 
 async function look(
   store: SnapStore,
-  options: RetentionOptions,
+  options: RetentionOptions & { readonly pinned?: ReadonlySet<string> },
   signal: AbortSignal,
 ): Promise<Look> {
   const { policy, timeZone, now, list } = options;
   const listed = await (list?.(signal) ?? listSnapshots(store, signal));
   // After the snapshots: what is held meanwhile is seen.
   const held = await heldNames(store, signal);
-  const candidates = listed.map((one) => candidateOf(one, held, options));
+  const pinned = options.pinned ?? (await pinnedNames(store, new Date(), signal));
+  const candidates = listed.map((one) => candidateOf(one, { held, pinned }, options));
   const decisions = decide(candidates, policy, now, timeZone);
   const locks = await locksOf(store, doomedOf(decisions), signal);
   if (locks.size === 0) return { listed, decisions };
@@ -145,13 +169,21 @@ async function look(
 
 function candidateOf(
   one: StoredSnapshot,
-  held: ReadonlySet<string>,
-  { now, inProgressSince }: RetentionOptions,
+  { held, pinned }: { readonly held: ReadonlySet<string>; readonly pinned: ReadonlySet<string> },
+  { now, inProgressSince }: Pick<RetentionOptions, "now" | "inProgressSince">,
 ): Candidate {
   const { name, state, facts, foreign } = one;
   const inProgress =
     state === "unfinished" && lastTouched(one, now.getTime()) >= inProgressSince.getTime();
-  return { name, state, facts, foreign, held: held.has(name.text), pinned: false, inProgress };
+  return {
+    name,
+    state,
+    facts,
+    foreign,
+    held: held.has(name.text),
+    pinned: pinned.has(name.text),
+    inProgress,
+  };
 }
 
 const HEADS = 8;
