@@ -110,11 +110,12 @@ test("prune-incomplete keeps what is held", async (t) => {
   t.true(existsSync(held.folder));
 });
 
-test("copy replaces no held snapshot by another backup, and repairs a held one", async (t) => {
+test("copy replaces neither a held snapshot nor a base of it, and repairs a held one", async (t) => {
   const [source, target] = [newStore(), newStore()];
   const time = 1_700_000_000;
   const { name } = forgeSnapshot(source.folder, { time });
   const mine = forgeSnapshot(target.folder, { time });
+  const over = forgeSnapshot(target.folder, { time: time + 1, base: mine });
   await putHold(target.store, name, { heldAt }, signal);
   const copy = () => {
     const failures: string[] = [];
@@ -139,12 +140,15 @@ test("copy replaces no held snapshot by another backup, and repairs a held one",
   t.is(left?.facts?.id, mine.id);
   t.is(left?.state, "complete");
   await removeHold(target.store, name, signal);
+  await putHold(target.store, over.name, { heldAt }, signal);
+  t.deepEqual(await copy(), ["SNAPSHOT_HELD"]);
+  await removeHold(target.store, over.name, signal);
   t.deepEqual(await copy(), []);
   await putHold(target.store, name, { heldAt }, signal);
   rmSync(join(target.folder, name, "INDEX.bin"));
   t.deepEqual(await copy(), []);
   t.deepEqual(
     (await listSnapshots(target.store, signal)).map(({ state }) => state),
-    ["complete"],
+    ["complete", "complete"],
   );
 });

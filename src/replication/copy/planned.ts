@@ -4,9 +4,11 @@ import { BackupToolError, InterruptedError, throwIfAborted } from "../../errors.
 import { inParallel } from "../../flow/in-parallel.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { Budget } from "../../flow/budget.js";
-import { type CopyResult, copySnapshot } from "./snapshot.js";
+
+import { copySnapshot, type CopyResult } from "./snapshot.js";
 import type { RetrySettings } from "./retries.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
 
 export interface PlannedCopySettings {
   /** Maximum of files in flight. */
@@ -69,6 +71,7 @@ export async function copyPlanned(
   };
   const ids = new Set([...existing, ...plan].map(({ facts }) => facts?.id));
   const misplacement = misplacementCheck([...listed, ...existing], existing);
+  const checkReplaced = replacementCheck(target, existing, signal);
   const thread = new FileThread();
   const shared = {
     ...settings,
@@ -92,7 +95,10 @@ export async function copyPlanned(
       return false;
     }
     reports.onBegin?.(snapshot);
-    const result = await copyOne(source, target, name.text, shared);
+    const result = await attempt(async () => {
+      await checkReplaced(snapshot);
+      return await copySnapshot(source, target, name.text, shared);
+    });
     if (result instanceof BackupToolError) {
       await fail(name.text, result);
       return false;
@@ -150,14 +156,23 @@ function misplacementCheck(
   };
 }
 
-async function copyOne(
-  source: SnapStore,
+/** Throws SNAPSHOT_HELD for a snapshot that would replace another backup that is held, or a base of one that is. */
+function replacementCheck(
   target: SnapStore,
-  snapshot: string,
-  options: Parameters<typeof copySnapshot>[3],
-): Promise<CopyResult | BackupToolError> {
+  existing: readonly StoredSnapshot[],
+  signal: AbortSignal,
+): (snapshot: StoredSnapshot) => Promise<void> {
+  const byName = new Map(existing.map((one) => [one.name.text, one]));
+  return async ({ name, facts }) => {
+    const replaced = byName.get(name.text);
+    if (replaced?.facts === undefined || replaced.facts.id === facts?.id) return;
+    checkNotCovered(target, replaced, existing, await heldNames(target, signal));
+  };
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<T | BackupToolError> {
   try {
-    return await copySnapshot(source, target, snapshot, options);
+    return await work();
   } catch (error) {
     if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;
     return error;

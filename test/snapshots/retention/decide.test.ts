@@ -209,6 +209,35 @@ test("the newest chain that can be restored stays, though a newer incremental ha
   t.deepEqual(codesOf(over, all), ["base-missing"]);
 });
 
+test("the examples of docs/snapstores.md", (t) => {
+  const all: Candidate[] = [];
+  for (let at = Date.parse("2026-10-01T02:00:00Z"); at <= Date.parse("2026-11-28T13:00:00Z"); ) {
+    const time = new Date(at).toISOString();
+    const [base] = all.slice(-1);
+    all.push(base === undefined || time.includes("T02") ? full(time) : incremental(time, base));
+    at += 3600_000;
+  }
+  const from = (first: string, last: string): string[] =>
+    all.map(timeOf).filter((time) => {
+      const day = time.replace("+", "");
+      return `2026-11-${first}` <= day && day <= `2026-11-${last}`;
+    });
+  const sundays = ["01", "08", "15"].map((day) => `2026-11-${day}T02:00`);
+  const days = ["21", "22", "23", "24", "25", "26"].map((day) => `2026-11-${day}T02:00`);
+  t.deepEqual(kept(all, { kind: "exponential", incrementalsMs: 24 * 3600_000 }), [
+    ...sundays,
+    ...days,
+    ...from("27T02:00", "28T13:00"),
+  ]);
+  t.deepEqual(kept(all, { kind: "limit-based", maxBackups: 2 }), from("27T02:00", "28T13:00"));
+  t.deepEqual(kept(all, keepOf({ daily: 2 })), [
+    ...from("27T02:00", "27T23:00"),
+    ...from("28T02:00", "28T13:00"),
+  ]);
+  const within = { years: 0, months: 0, days: 0, hours: 3 };
+  t.deepEqual(kept(all, keepOf({ within })), from("28T02:00", "28T13:00"));
+});
+
 test("what is damaged, unfinished, foreign, held, pinned or locked stays, with its bases", (t) => {
   const newest = full("2026-11-27T02:00:00Z");
   const lockedUntil = new Date("2026-11-28T13:30:01Z");
