@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
@@ -18,6 +19,8 @@ import { newFolder } from "../support/folders.js";
 import { forgeSnapshot } from "../support/stores/forged-snapshots.js";
 
 const { signal } = new AbortController();
+// Shared by all tests.
+setMaxListeners(0, signal);
 const heldAt = new Date("2026-11-28T13:00:00Z");
 
 function newStore(): { folder: string; store: LocalStore } {
