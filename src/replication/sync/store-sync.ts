@@ -164,6 +164,7 @@ export class StoreSync {
         new Date(),
       );
     let failed = 0;
+    if (plan.copy.length === 0) return { copied: 0, repaired: 0, present: 0, failed, lag: lag() };
     const onFailed = async (snapshot: string, error: BackupToolError): Promise<void> => {
       try {
         if (done.has(snapshot)) {
