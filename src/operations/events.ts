@@ -1,6 +1,7 @@
 import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
 import type { DoctorEvent } from "./doctor/check.js";
 import type { SnapshotEvent } from "./snapshots/events.js";
+import type { StatusReport } from "./status/report.js";
 
 /** What `inspect` reports beyond the counts of the original tool. */
 export interface BackupDetails {
@@ -50,6 +51,7 @@ export interface OriginalDetails {
 export type OperationEvent =
   | SnapshotEvent
   | DoctorEvent
+  | ({ type: "status" } & StatusReport)
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
   /** Comes before the key slots of an unverified header cost more than any that `create` writes. */

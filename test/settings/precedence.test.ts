@@ -50,9 +50,13 @@ const EVERY = [
   "copy",
   "doctor",
   "snapshot list",
+  "status",
   "snapshot verify",
   "snapshot delete",
   "snapshot prune-incomplete",
+  "snapshot hold",
+  "snapshot release",
+  "prune",
 ];
 const READING = ["inspect", "restore", "cat"];
 const WITH_PASSPHRASE = ["create", "convert", ...READING];
@@ -62,6 +66,9 @@ const OF_ONE_STORE = [
   "snapshot verify",
   "snapshot delete",
   "snapshot prune-incomplete",
+  "snapshot hold",
+  "snapshot release",
+  "prune",
 ];
 const TARGETS = ["create", "clear", "restore", "doctor"];
 
@@ -188,6 +195,13 @@ const ROWS: readonly Row[] = [
     low: { outputdir: "d", "with-base": ["b"] },
     together: "both",
   },
+  // A status is of a server, or of stores.
+  ...[s3, long, { "store-prefix": "p" }, { "secondary-store": "s3://b" }].flatMap(
+    (place): Row[] => [
+      { commands: ["status"], high: { server: "http://h" }, low: place, together: "error" },
+      { commands: ["status"], high: place, low: { server: "http://h" }, together: "error" },
+    ],
+  ),
   // create writes into a folder and stores at once where one source says so.
   ...[s3, long].flatMap((store): Row[] => [
     { commands: ["create", "doctor"], high: { outputdir: "d" }, low: store, together: "both" },
@@ -326,6 +340,28 @@ const ROWS: readonly Row[] = [
     low: { "read-data": true },
     together: "error",
   },
+  ...[{ "keep-daily": "7", "keep-within": "1m" }, { "max-backups": "3" }].map(
+    (rules): Row => ({
+      commands: ["prune"],
+      high: { "garbage-collection-policy": "Exponential" },
+      low: rules,
+      together: "error",
+    }),
+  ),
+  {
+    commands: ["prune"],
+    high: { "garbage-collection-policy": "Keep" },
+    low: { "keep-daily": "7" },
+    stays: { "keep-daily": "7" },
+    together: "both",
+  },
+  // What a typed rule needs is asked for, and not chosen.
+  {
+    commands: ["prune"],
+    high: { "keep-daily": "7", "garbage-collection-policy": "Keep" },
+    low: { "max-backups": "3" },
+    together: "error",
+  },
   // Of pools, only those that are meant.
   {
     commands: ["create"],
@@ -404,7 +440,7 @@ test("skipping all pools that are named is an error, and not a backup of all oth
 });
 
 test("yes counts only when it is typed", (t) => {
-  for (const command of ["clear", "snapshot delete"]) {
+  for (const command of ["clear", "snapshot delete", "prune"]) {
     for (const source of ["environment", "file"] as const) {
       t.throws(() => settled(command, { [source]: { yes: true } }), {
         instanceOf: UsageError,

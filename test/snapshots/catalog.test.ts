@@ -217,7 +217,7 @@ test("pruning removes old unfinished snapshots, and nothing else", async (t) => 
       signal,
       onRemoved: ({ text: name }) => removed.push(name),
       onKept: ({ text: name }) => kept.push(name),
-      onForeign: () => t.fail(),
+      onProtected: () => t.fail(),
     });
     return { removed, kept };
   };
@@ -249,7 +249,7 @@ test("pruning keeps the uploads of a run that takes longer than the grace period
     signal,
     onRemoved: () => {},
     onKept: () => {},
-    onForeign: () => {},
+    onProtected: () => {},
   });
   t.is(aborted, 2);
   t.true(existsSync(upload(running.folder)));
@@ -272,7 +272,7 @@ test("pruning keeps a snapshot that was completed in the meantime", async (t) =>
     signal,
     onRemoved: ({ text: name }) => removed.push(name),
     onKept: () => {},
-    onForeign: () => {},
+    onProtected: () => {},
   });
   t.deepEqual(removed, []);
   t.is(readdirSync(late.folder).length, 4);

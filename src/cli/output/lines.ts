@@ -12,6 +12,7 @@ import type { EventLines } from "./event-lines.js";
 import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";
 import { snapshotLines } from "./snapshot-lines.js";
+import { statusLines } from "./status-lines.js";
 
 const NOTHING: EventLines = {};
 
@@ -131,6 +132,8 @@ export function linesOf(event: OperationEvent): EventLines {
     case "check":
     case "checked":
       return checkLines(event);
+    case "status":
+      return statusLines(event);
     default:
       return snapshotLines(event);
   }

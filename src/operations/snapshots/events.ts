@@ -1,3 +1,4 @@
+import type { Reason } from "../../snapshots/retention/reason.js";
 import type { SyncEvent } from "./sync-events.js";
 
 type SnapshotStateName = "complete" | "unfinished" | "damaged" | "absent";
@@ -27,6 +28,16 @@ export interface SnapshotRow {
   /** Absent with one store. */
   secondary?: SnapshotStateName;
   problem?: string;
+  /** The stores in which it is held; absent if in none. */
+  held?: HeldIn[];
+}
+
+/** A hold on a snapshot in one of the stores. */
+export interface HeldIn {
+  in: "primary" | "secondary";
+  reason?: string;
+  /** RFC 3339. */
+  heldAt?: string;
 }
 
 /** Events of operations on stores. */
@@ -69,6 +80,39 @@ export type SnapshotEvent =
     }
   /** An unfinished snapshot within the grace period. */
   | { type: "snapshot-kept"; snapshot: string; store: string }
+  /** Retention has looked at a store; the decisions about its snapshots follow, oldest first. */
+  | { type: "retention-begun"; store: string; snapshots: number; dryRun: boolean }
+  | {
+      type: "retention-decision";
+      snapshot: string;
+      kind: "full" | "incremental";
+      /** RFC 3339. */
+      time: string;
+      store: string;
+      keep: boolean;
+      reasons: readonly Reason[];
+      dryRun: boolean;
+    }
+  /** The others are deleted all the same. */
+  | { type: "snapshot-not-deleted"; snapshot: string; store: string; code: string; reason: string }
+  /** The end of retention in a store; in a dry run `deleted` counts what would be. */
+  | {
+      type: "retention";
+      store: string;
+      kept: number;
+      deleted: number;
+      failed: number;
+      dryRun: boolean;
+    }
+  | {
+      type: "snapshot-held";
+      snapshot: string;
+      store: string;
+      /** Names of the bases that it keeps too. */
+      bases: string[];
+      reason?: string | undefined;
+    }
+  | { type: "snapshot-released"; snapshot: string; store: string }
   | { type: "uploads-aborted"; store: string; count: number }
   | {
       type: "snapshot-copied";
@@ -88,8 +132,6 @@ export type SnapshotEvent =
       /** The store whose call failed, if a sync knows it. */
       side?: "source" | "target";
     }
-  /** The others are deleted all the same. */
-  | { type: "snapshot-not-deleted"; snapshot: string; store: string; code: string; reason: string }
   | {
       type: "copied";
       source: string;

@@ -9,6 +9,7 @@ import {
   type SyncTotals,
 } from "../../replication/sync/store-sync.js";
 import { SyncError } from "../../replication/sync/sync-error.js";
+import { heldNames } from "../../snapshots/holds.js";
 import { snapshotKey } from "../../snapshots/name.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
@@ -26,6 +27,8 @@ export interface SecondarySyncOptions {
   readonly wanted?: SyncSettings["wanted"];
   /** Delete from the secondary what has gone from the primary. By default each has its own retention. */
   readonly mirror?: MirrorRules | undefined;
+  /** Between the plan of a mirror and its deletions, ms: as for `deletePlanned`. */
+  readonly deletionWaitMs?: number | undefined;
 }
 
 /**
@@ -57,10 +60,15 @@ export class SecondarySync {
           maxParallelChunks: options.maxParallelChunks,
           retries: options.retries,
           wanted: options.wanted,
-          held: () => Promise.resolve(new Set()),
+          held: (during) => heldNames(this.#secondary.store, during),
           mirror: options.mirror && {
             rules: options.mirror,
-            remove: deleteMirrored(this.#secondary, { seen, signal }),
+            remove: deleteMirrored(this.#secondary, {
+              seen,
+              signal,
+              guard: context.guard,
+              waitMs: options.deletionWaitMs ?? 0,
+            }),
           },
           signal,
         },

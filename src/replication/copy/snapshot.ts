@@ -7,6 +7,7 @@ import type { Budget } from "../../flow/budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./file.js";
 import { readSnapshot } from "../../snapshots/catalog.js";
 import { checkNoForeign } from "../../snapshots/foreign-files.js";
+import { checkNotHeld } from "../../snapshots/holds.js";
 import { checkFilesListed } from "../../snapshots/listing-check.js";
 import { type RetrySettings, retryStep } from "./retries.js";
 import {
@@ -43,7 +44,8 @@ export interface CopyResult {
 /**
  * Copies a snapshot, files first and the manifest last. Files that match are not copied again. Throws StoreError
  * (STORE_IMMUTABLE for a locked file that must be replaced), FOREIGN_FILE if another program has a file in the target's
- * folder, SNAPSHOT_CONFLICT, COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
+ * folder, SNAPSHOT_HELD if it would replace another backup that is held, SNAPSHOT_CONFLICT, COPY_MISMATCH, DAMAGED,
+ * UNFINISHED_BACKUP.
  */
 export async function copySnapshot(
   source: SnapStore,
@@ -79,6 +81,7 @@ async function copyFiles(
     await again(() => checkNotComplete(target, snapshot, signal));
   }
   await again(() => checkNoForeign(target, snapshot, signal));
+  if (before === "other") await again(() => checkNotHeld(target, snapshot, signal));
   // The snapshot must not look complete while it is repaired.
   if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
   let copiedFiles = 0;

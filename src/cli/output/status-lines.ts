@@ -1,0 +1,63 @@
+import { judge, STORE_SITES, type StatusReport } from "../../operations/status/report.js";
+import type { SiteStatus } from "../../operations/status/site-status.js";
+import { formatSize } from "../../size-text.js";
+import type { EventLines } from "./event-lines.js";
+import { ageText, counted } from "./quantities.js";
+
+/** The lines of a status: each store, what a server adds, then what is wrong. */
+export function statusLines(report: StatusReport): EventLines {
+  const { sites, sync, leader, alerts } = report;
+  const out: string[] = [];
+  for (const site of STORE_SITES) {
+    const status = sites[site];
+    if (status === undefined) continue;
+    out.push(`${site}: ${status.store}`);
+    out.push(...siteRows(status).map(([name, value]) => `  ${`${name}:`.padEnd(19)} ${value}`));
+  }
+  if (sync?.enabled) out.push(`sync: ${lagText(sync.lag)}${sync.running ? ", running" : ""}`);
+  if (leader !== undefined) out.push(`leader: ${leaderText(leader)}`);
+  for (const { name, message, since } of alerts) {
+    out.push(`ALERT ${name}: ${message} (since ${since})`);
+  }
+  if (judge(report) === "good") out.push("no alerts");
+  return { out };
+}
+
+function siteRows(status: SiteStatus): (readonly [string, string])[] {
+  const { newestRestorable: newest, snapshots, verification, checkedAt, error } = status;
+  const rows: (readonly [string, string])[] = [];
+  if (status.breaker !== "closed") rows.push(["breaker", status.breaker]);
+  if (!status.reachable) rows.push(["not reachable", error ?? "not listed yet"]);
+  // Nothing is known of a store that was never listed.
+  if (checkedAt === undefined) return rows;
+  const { complete, unfinished, damaged, held } = snapshots;
+  const counts = `${complete} complete, ${unfinished} unfinished, ${damaged} damaged, ${held} held`;
+  rows.push(
+    [
+      "newest restorable",
+      newest === undefined ? "none" : `${newest.snapshot}, ${ageText(newest.ageSeconds)} old`,
+    ],
+    ["newest full", status.newestFull ?? "none"],
+    ["snapshots", `${counts}; ${formatSize(status.bytes)}`],
+  );
+  if (verification !== undefined) {
+    const { lastAt = "never", coveredPercent, damagedFiles } = verification;
+    const share = coveredPercent === undefined ? "" : `, ${coveredPercent.toFixed(0)}% read back`;
+    const files = counted(damagedFiles, "damaged file", "damaged files");
+    rows.push(["verified", `${lastAt}${share}, ${files}`]);
+  }
+  return rows;
+}
+
+function lagText({ snapshots, bytes, seconds }: NonNullable<StatusReport["sync"]>["lag"]): string {
+  if (snapshots === 0) return "in step";
+  const lacks = `the secondary lacks ${counted(snapshots, "snapshot", "snapshots")}`;
+  return `${lacks}, ${formatSize(bytes)}, the oldest of ${ageText(Math.floor(seconds))} ago`;
+}
+
+function leaderText({ election, isLeader, current }: NonNullable<StatusReport["leader"]>): string {
+  if (!election) return "this server, without election";
+  if (isLeader) return "this server";
+  if (current === undefined) return "not known to this server";
+  return current.url === undefined ? current.identity : `${current.identity} at ${current.url}`;
+}

@@ -1,0 +1,45 @@
+import type { SiteAlert } from "./site-alerts.js";
+import type { SiteStatus } from "./site-status.js";
+
+export const STORE_SITES = ["primary", "secondary"] as const;
+
+/** A condition that holds. Of a server, it may be about a job too. */
+export interface ReportedAlert extends Pick<SiteAlert, "key" | "message" | "since"> {
+  readonly name: string;
+  readonly site?: string | undefined;
+}
+
+/** What the stores, or a server, say of the backups. Times are RFC 3339. */
+export interface StatusReport {
+  readonly version: string;
+  readonly now: string;
+  readonly sites: Partial<Readonly<Record<(typeof STORE_SITES)[number], SiteStatus>>>;
+  readonly alerts: readonly ReportedAlert[];
+  /** The rest is of a server. */
+  readonly leader?: {
+    readonly election: boolean;
+    readonly isLeader: boolean;
+    readonly current?: { readonly identity: string; readonly url?: string | undefined } | undefined;
+  };
+  readonly sync?:
+    | {
+        readonly enabled: boolean;
+        readonly running: boolean;
+        readonly lag: {
+          readonly snapshots: number;
+          readonly bytes: number;
+          /** Age of the oldest snapshot that the secondary lacks. */
+          readonly seconds: number;
+        };
+      }
+    | undefined;
+}
+
+export type Judgement = "good" | "alert" | "unknown";
+
+/** Unknown: a store could not be listed, and nothing else is wrong. */
+export function judge({ sites, alerts }: StatusReport): Judgement {
+  if (alerts.length > 0) return "alert";
+  const known = Object.values(sites);
+  return known.length > 0 && known.every(({ reachable }) => reachable) ? "good" : "unknown";
+}

@@ -1,0 +1,135 @@
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { compareSnapshotNames } from "../../snapshots/name.js";
+import { Restorable } from "./restorable.js";
+import {
+  type NewestRestorable,
+  type SiteStatus,
+  TIMELINE_LENGTH,
+  type TimelineEntry,
+  type VerificationStatus,
+} from "./site-status.js";
+
+/** What is known of one store. */
+export interface SiteFacts {
+  /** The store in messages. */
+  readonly store: string;
+  readonly breaker: SiteStatus["breaker"];
+  /** The last listing that succeeded, in any order; empty before the first one. */
+  readonly listed: readonly StoredSnapshot[];
+  /** When that listing was made. */
+  readonly checkedAt?: Date | undefined;
+  /** Why the store could not be listed after that. */
+  readonly error?: string | undefined;
+  /** Names of the snapshots that have a hold. */
+  readonly holds: ReadonlySet<string>;
+  readonly verification?: VerificationStatus | undefined;
+  /** The time that ages are counted from. */
+  readonly now: Date;
+}
+
+/** Clocks of two machines may differ by as much, ms. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/** The state of one store. */
+export function siteStatus(site: SiteFacts): SiteStatus {
+  const { store, breaker, holds, checkedAt, error, verification, now } = site;
+  const newestFirst = site.listed.toSorted((a, b) => compareSnapshotNames(b.name, a.name));
+  const restorable = new Restorable(newestFirst);
+  const held = heldSnapshots(newestFirst, holds, restorable);
+  const count = (state: StoredSnapshot["state"]): number =>
+    newestFirst.filter((snapshot) => snapshot.state === state).length;
+  const newestFull = newestFirst.find(
+    ({ state, name }) => state === "complete" && name.kind === "full",
+  );
+  return {
+    store,
+    breaker,
+    reachable: error === undefined && checkedAt !== undefined,
+    error,
+    checkedAt: checkedAt?.toISOString(),
+    newestRestorable: newestOf(
+      newestFirst.filter((snapshot) => restorable.has(snapshot)),
+      now,
+    ),
+    newestFull: newestFull?.name.text,
+    snapshots: {
+      complete: count("complete"),
+      unfinished: count("unfinished"),
+      damaged: count("damaged"),
+      held: held.size,
+    },
+    bytes: newestFirst.reduce((sum, snapshot) => sum + bytesOf(snapshot), 0),
+    timeline: newestFirst
+      .slice(0, TIMELINE_LENGTH)
+      .map((snapshot) => timelineEntry(snapshot, held, restorable)),
+    verification,
+  };
+}
+
+/** Snapshots with a hold and their bases, which the hold keeps as well. */
+function heldSnapshots(
+  listed: readonly StoredSnapshot[],
+  holds: ReadonlySet<string>,
+  restorable: Restorable,
+): Set<string> {
+  const held = new Set<string>();
+  for (const snapshot of listed) {
+    let at: StoredSnapshot | undefined = holds.has(snapshot.name.text) ? snapshot : undefined;
+    while (at !== undefined && !held.has(at.name.text)) {
+      held.add(at.name.text);
+      at = restorable.baseOf(at);
+    }
+  }
+  return held;
+}
+
+/** The first of `restorable`, which are sorted from the newest on. */
+function newestOf(restorable: readonly StoredSnapshot[], now: Date): NewestRestorable | undefined {
+  const [newest] = restorable;
+  if (newest === undefined) return undefined;
+  return {
+    snapshot: newest.name.text,
+    time: timeOf(newest),
+    ageSeconds: ageSeconds(restorable, now.getTime()),
+  };
+}
+
+/**
+ * Age of the newest snapshot whose time is credible. While a clock was ahead, snapshots got times in the future: age 0
+ * would hide for as long that there are no new ones. The next older one has an age that is too high rather than too low.
+ */
+function ageSeconds(newestFirst: readonly StoredSnapshot[], now: number): number {
+  for (const { name, facts } of newestFirst) {
+    // A name is later than all names before it, also when the clock was set back; then the start is the right one.
+    const started = Date.parse(facts?.startedAt ?? "");
+    const time = Math.min(name.time * 1000, Number.isNaN(started) ? Infinity : started);
+    if (time <= now + CLOCK_TOLERANCE_MS) return Math.max(0, Math.floor((now - time) / 1000));
+  }
+  return 0;
+}
+
+function timelineEntry(
+  snapshot: StoredSnapshot,
+  held: ReadonlySet<string>,
+  restorable: Restorable,
+): TimelineEntry {
+  const { name, state, facts } = snapshot;
+  const base = facts?.base ?? undefined;
+  return {
+    name: name.text,
+    kind: name.kind,
+    time: timeOf(snapshot),
+    state,
+    base: base === undefined ? undefined : (restorable.baseOf(snapshot)?.name.text ?? "missing"),
+    bytes: bytesOf(snapshot),
+    held: held.has(name.text),
+  };
+}
+
+function timeOf({ name }: StoredSnapshot): string {
+  return new Date(name.time * 1000).toISOString();
+}
+
+function bytesOf({ facts, left }: StoredSnapshot): number {
+  return facts?.bytes ?? left?.bytes ?? 0;
+}

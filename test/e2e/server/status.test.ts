@@ -1,0 +1,205 @@
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { newFolder } from "../../support/folders.js";
+import { backuptool } from "../../support/program/backuptool.js";
+import { forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+
+const HOUR = 3600;
+const now = Math.floor(Date.now() / 1000);
+
+/** Two stores: the primary has a full backup and an incremental, the secondary the full one alone. */
+function stores() {
+  const [primary, secondary] = [newFolder(), newFolder()];
+  const full = forgeSnapshot(primary, { time: now - 5 * HOUR });
+  const over = forgeSnapshot(primary, { time: now - HOUR, base: full });
+  forgeSnapshot(secondary, { time: now - 5 * HOUR });
+  return { primary, secondary, full, over };
+}
+
+function statusOf(
+  primary: string,
+  secondary: string,
+  ...more: readonly string[]
+): ReturnType<typeof backuptool> {
+  const stores = ["--store", `file://${primary}`, "--secondary-store", `file://${secondary}`];
+  return backuptool(["status", ...stores, ...more]);
+}
+
+/** The status in the output of `--json`. */
+function reportOf(stdout: string | Buffer) {
+  const report = JSON.parse(stdout.toString());
+  return { ...report, names: report.alerts.map(({ key }: { key: string }) => key) };
+}
+
+test("stores with backups that are new enough are good", async (t) => {
+  const { primary, secondary, full, over } = stores();
+  const { code, stdout, stderr } = await statusOf(primary, secondary);
+  t.is(code, 0, stderr);
+  t.deepEqual(stdout.toString().trimEnd().split("\n"), [
+    `primary: file://${primary}`,
+    `  newest restorable:  ${over.name}, 1h old`,
+    `  newest full:        ${full.name}`,
+    "  snapshots:          2 complete, 0 unfinished, 0 damaged, 0 held; 2.54 KiB",
+    `secondary: file://${secondary}`,
+    `  newest restorable:  ${full.name}, 5h old`,
+    `  newest full:        ${full.name}`,
+    "  snapshots:          1 complete, 0 unfinished, 0 damaged, 0 held; 1.27 KiB",
+    "no alerts",
+  ]);
+});
+
+test("an old backup, a damaged one and an empty store exit with 3", async (t) => {
+  const { primary, secondary, over } = stores();
+  mkdirSync(join(primary, ".backuptool", "holds"), { recursive: true });
+  writeFileSync(join(primary, ".backuptool", "holds", over.name), "not JSON");
+  const old = await statusOf(primary, secondary, "--max-backup-age-alert", "2h", "--json");
+  t.is(old.code, 3, old.stderr);
+  const report = reportOf(old.stdout);
+  t.is(report.type, "status");
+  t.deepEqual(report.names, ["backup-too-old/secondary"]);
+  t.is(report.sites.primary.newestRestorable.snapshot, over.name);
+  t.is(report.sites.primary.snapshots.held, 2);
+  appendFileSync(join(over.folder, "INDEX.bin"), "longer");
+  rmSync(secondary, { recursive: true });
+  mkdirSync(secondary);
+  const damaged = await statusOf(primary, secondary);
+  t.is(damaged.code, 3);
+  const [first, second] = damaged.stdout.toString().match(/^ALERT .*/gm) ?? [];
+  t.regex(first ?? "", /verification-failed: .* has 1 damaged snapshot, the newest of them Incr-/);
+  t.regex(second ?? "", /backup-too-old: .* has no backup that can be restored/);
+});
+
+test("a store that cannot be listed exits with 1, and the other is shown", async (t) => {
+  const { primary, over } = stores();
+  const args = ["status", "--store", `file://${primary}`, "--secondary-store", "s3://bucket"];
+  const { code, stdout } = await backuptool(
+    [...args, "--secondary-store-endpoint-override", "http://127.0.0.1:1", "--json"],
+    { env: { SECONDARY_AWS_ACCESS_KEY_ID: "key", SECONDARY_AWS_SECRET_ACCESS_KEY: "secret" } },
+  );
+  t.is(code, 1);
+  const { sites, alerts } = reportOf(stdout);
+  t.is(sites.primary.newestRestorable.snapshot, over.name);
+  t.false(sites.secondary.reachable);
+  t.regex(sites.secondary.error, /ECONNREFUSED/);
+  t.deepEqual(alerts, []);
+});
+
+const SITE = {
+  store: "s3://bucket",
+  breaker: "closed",
+  reachable: true,
+  checkedAt: "2026-11-28T11:59:00.000Z",
+  newestRestorable: {
+    snapshot: "Full-00000000-00000001-1700000000",
+    time: "2026-11-28T09:00:00.000Z",
+    ageSeconds: 3 * HOUR,
+  },
+  newestFull: "Full-00000000-00000001-1700000000",
+  snapshots: { complete: 3, unfinished: 0, damaged: 0, held: 1 },
+  bytes: 4096,
+  timeline: [],
+  verification: { lastAt: "2026-11-28T04:00:00.000Z", coveredPercent: 40, damagedFiles: 0 },
+};
+const STATUS = {
+  version: "9.9.9",
+  now: "2026-11-28T12:00:00.000Z",
+  leader: { election: true, isLeader: true, identity: "host-1" },
+  sites: {
+    primary: SITE,
+    secondary: { ...SITE, breaker: "half-open", reachable: false, error: "\u001b[31mdown" },
+  },
+  sync: { enabled: true, running: true, lag: { snapshots: 2, bytes: 2048, seconds: 7200 } },
+  jobs: {},
+  failures: [],
+  alerts: [
+    {
+      key: "breaker-open/secondary",
+      name: "breaker-open",
+      site: "secondary",
+      message: "not called for now",
+      since: "2026-11-28T11:00:00.000Z",
+    },
+  ],
+};
+
+async function serve(
+  t: ExecutionContext,
+  answer: (response: ServerResponse, path: string) => void,
+) {
+  const server = createServer((request, response) => answer(response, request.url ?? ""));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const json = (value: unknown) => (response: ServerResponse) => {
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
+};
+
+test("a server is asked for its status, whose alerts decide", async (t) => {
+  const paths: string[] = [];
+  let status: unknown = STATUS;
+  const url = await serve(t, (response, path) => {
+    paths.push(path);
+    json(status)(response);
+  });
+  const alerted = await backuptool(["status", "--server", `${url}/`]);
+  t.is(alerted.code, 3, alerted.stderr);
+  t.deepEqual(alerted.stdout.toString().trimEnd().split("\n").slice(4), [
+    "  verified:           2026-11-28T04:00:00.000Z, 40% read back, 0 damaged files",
+    "secondary: s3://bucket",
+    "  breaker:            half-open",
+    "  not reachable:      \\x1b[31mdown",
+    "  newest restorable:  Full-00000000-00000001-1700000000, 3h old",
+    "  newest full:        Full-00000000-00000001-1700000000",
+    "  snapshots:          3 complete, 0 unfinished, 0 damaged, 1 held; 4.00 KiB",
+    "  verified:           2026-11-28T04:00:00.000Z, 40% read back, 0 damaged files",
+    "sync: the secondary lacks 2 snapshots, 2.00 KiB, the oldest of 2h ago, running",
+    "leader: this server",
+    "ALERT breaker-open: not called for now (since 2026-11-28T11:00:00.000Z)",
+  ]);
+  status = { ...STATUS, sites: { primary: SITE }, alerts: [] };
+  t.is((await backuptool(["status", "--server", url])).code, 0);
+  // A limit of the caller's own.
+  const args = ["status", "--server", url, "--max-backup-age-alert", "2h", "--json"];
+  const old = await backuptool(args);
+  t.is(old.code, 3);
+  const report = reportOf(old.stdout);
+  t.deepEqual(report.names, ["backup-too-old/primary"]);
+  t.is(report.version, "9.9.9");
+  t.deepEqual([...new Set(paths)], ["/status"]);
+});
+
+test("what is no server of this program is an error, and never good", async (t) => {
+  const cases: [RegExp, (response: ServerResponse) => void][] = [
+    [/did not answer with the status of a server/, json({ ...STATUS, sites: { primary: {} } })],
+    [/did not answer with the status of a server/, json([])],
+    [/answered with status 404/, (response) => response.writeHead(404).end()],
+    [/answered with status 302/, (response) => response.writeHead(302, { location: "/" }).end()],
+    [
+      /longer than 8388608 bytes/,
+      (response) => {
+        const more = () => {
+          while (response.write(Buffer.alloc(1 << 20, "[")));
+        };
+        response.on("drain", more);
+        more();
+      },
+    ],
+    [/was not reached/, (response) => response.socket?.destroy()],
+  ];
+  await Promise.all(
+    cases.map(async ([message, answer]) => {
+      const url = await serve(t, answer);
+      const { code, stderr } = await backuptool(["status", "--server", url]);
+      t.is(code, 1);
+      t.regex(stderr.toString(), message);
+    }),
+  );
+});
