@@ -16,8 +16,17 @@ export interface PlannedCopySettings {
   readonly retries: RetrySettings;
   /** Fail with SNAPSHOT_CONFLICT in place of replacing another complete backup of the same name. */
   readonly keepOthers?: boolean | undefined;
+  readonly keepBase?: KeepBase | undefined;
   readonly signal: AbortSignal;
 }
+
+/**
+ * Keeps the base of an incremental in the target while `copy` runs, which calls its argument right before the manifest.
+ */
+export type KeepBase = (
+  snapshot: StoredSnapshot,
+  copy: (beforeManifest: () => Promise<void>) => Promise<CopyResult>,
+) => Promise<CopyResult>;
 
 /** The snapshots of both stores. */
 export interface Listings {
@@ -92,7 +101,7 @@ export async function copyPlanned(
       return false;
     }
     reports.onBegin?.(snapshot);
-    const result = await copyOne(source, target, name.text, shared);
+    const result = await copyOne(source, target, snapshot, shared);
     if (result instanceof BackupToolError) {
       await fail(name.text, result);
       return false;
@@ -153,11 +162,15 @@ function misplacementCheck(
 async function copyOne(
   source: SnapStore,
   target: SnapStore,
-  snapshot: string,
-  options: Parameters<typeof copySnapshot>[3],
+  snapshot: StoredSnapshot,
+  options: Parameters<typeof copySnapshot>[3] & Pick<PlannedCopySettings, "keepBase">,
 ): Promise<CopyResult | BackupToolError> {
+  const { keepBase } = options;
+  const copy = (beforeManifest = async () => {}): Promise<CopyResult> =>
+    copySnapshot(source, target, snapshot.name.text, { ...options, beforeManifest });
   try {
-    return await copySnapshot(source, target, snapshot, options);
+    const isOver = snapshot.facts !== undefined && snapshot.facts.base !== null;
+    return isOver && keepBase !== undefined ? await keepBase(snapshot, copy) : await copy();
   } catch (error) {
     if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;
     return error;

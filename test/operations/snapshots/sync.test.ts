@@ -1,4 +1,4 @@
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ListObjectsV2Command, PutObjectRetentionCommand } from "@aws-sdk/client-s3";
@@ -11,6 +11,7 @@ import {
 import { copyRetryPolicy } from "../../../src/replication/copy/retries.js";
 import { SyncError } from "../../../src/replication/sync/sync-error.js";
 import { CachedCatalog } from "../../../src/snapshots/cached-catalog.js";
+import { publishPlan } from "../../../src/snapshots/control/plans.js";
 import type { SnapStore } from "../../../src/snapstore/store.js";
 import { MeteredStore } from "../../../src/snapstore/layers/metered.js";
 import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
@@ -43,6 +44,7 @@ const MIRROR = { maxDeleteFraction: 0.5, graceMs: 0 };
 class Site {
   readonly folder = newFolder();
   readonly events: OperationEvent[] = [];
+  onProgress = (): void => {};
   readonly primary: MeteredStore;
   readonly secondary: MeteredStore;
   readonly #sync: SecondarySync;
@@ -62,7 +64,10 @@ class Site {
   async run(more: Partial<SecondarySyncOptions> = {}) {
     this.events.length = 0;
     const { signal } = new AbortController();
-    const report = (event: OperationEvent) => void this.events.push(event);
+    const report = (event: OperationEvent): void => {
+      if (event.type === "progress") this.onProgress();
+      else this.events.push(event);
+    };
     return await this.#sync.run({ ...OPTIONS, ...more }, { signal, report });
   }
 
@@ -110,7 +115,8 @@ test("a real chain is synced to S3, restores from there, and then costs listing 
   const calls = () => [site.primary, site.secondary].map(({ counts }) => callsOf(counts));
   const before = calls();
   t.like(await site.run(), { copied: 0, present: 0, failed: 0 });
-  const lists = before.map((counts) => ({ ...counts, list: (counts["list"] ?? 0) + 1 }));
+  // One for all snapshots, and one for the holds of the secondary.
+  const lists = before.map((counts, i) => ({ ...counts, list: (counts["list"] ?? 0) + 1 + i }));
   t.deepEqual(calls(), lists);
   await site.secondary.close();
 });
@@ -212,6 +218,27 @@ test("what a mirror does not delete is told in words", async (t) => {
   t.is((await judgeStore(site.secondary)).whole.length, 3);
 });
 
+test("the base of an incremental is pinned while that is copied, and not used while its deletion is planned", async (t) => {
+  const folder = newFolder();
+  const secondary = new LocalStore({ provider: "Local", container: folder, prefix: "" });
+  const site = new Site(secondary);
+  const full = forgeSnapshot(site.folder, { time: 1000 });
+  t.like(await site.run(), { copied: 1 });
+  const over = forgeSnapshot(site.folder, { time: 2000, base: full });
+  const { signal } = new AbortController();
+  const plan = await publishPlan(secondary, [full.name], signal);
+  t.like(await site.run(), { copied: 0, failed: 1 });
+  t.like(site.of("snapshot-not-copied")[0], { snapshot: over.name, code: "NO_BASE" });
+  await plan.remove();
+  let pinned = false;
+  site.onProgress = () => {
+    pinned ||= existsSync(join(folder, ".backuptool/pins", full.name));
+  };
+  t.like(await site.run(), { copied: 1, failed: 0 });
+  t.true(pinned);
+  t.false(existsSync(join(folder, ".backuptool/pins")));
+});
+
 test("two stores with 10,000 snapshots are compared by listing requests, in bounded memory", async (t) => {
   const program = fileURLToPath(
     new URL("../../support/program/large-catalogs.js", import.meta.url),
@@ -220,9 +247,9 @@ test("two stores with 10,000 snapshots are compared by listing requests, in boun
   t.is(code, 0, stderr);
   const runs: readonly { calls: unknown; copied: number; lag: number; peakKiB: number }[] =
     JSON.parse(stdout.toString());
-  t.log(runs);
-  // 40,000 keys in pages of 1,000.
-  t.deepEqual(runs[1]?.calls, [{ list: 40 }, { list: 40 }]);
+  t.log(stdout.toString());
+  // 40,000 keys in pages of 1,000, and the holds of the secondary.
+  t.deepEqual(runs[1]?.calls, [{ list: 40 }, { list: 41 }]);
   t.deepEqual(
     runs.map(({ copied, lag }) => [copied, lag]),
     [

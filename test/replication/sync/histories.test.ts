@@ -110,7 +110,9 @@ class History {
         return;
       }
       case "retire": {
-        const one = pick(await complete(this.source), step.which);
+        const all = await complete(this.source);
+        // Of the older half, most of the time: a retention keeps the newest.
+        const one = pick(step.which > 15 ? all : all.slice(0, all.length / 2), step.which);
         if (one !== undefined) await this.#retire(one);
         return;
       }
@@ -177,6 +179,7 @@ class History {
           maxParallelChunks: 2,
           retries: RETRIES,
           signal,
+          keepBase: (_base, copy) => copy(async () => {}),
           held: async () => this.#held,
           mirror: step.mirror ? { rules: RULES, remove: this.#remove } : undefined,
         },
@@ -207,6 +210,7 @@ class History {
   /** Without faults, late listings and protection the target gets everything but what conflicts with its own. */
   async end(): Promise<void> {
     this.source.hidden.clear();
+    this.#held.clear();
     for (const object of this.target.objects.values()) object.lockedUntil = undefined;
     const quiet = { do: "sync", mirror: false, failures: 0, seed: 0, laterMs: 0 } as const;
     await this.sync(quiet);
