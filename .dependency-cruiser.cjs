@@ -49,6 +49,12 @@ module.exports = {
       "(replication|snapshots|archive)/",
       "sources/",
     ),
+    {
+      name: "cli-starts-the-server-and-knows-nothing-else-of-it",
+      severity: "error",
+      from: { path: "^src/cli/" },
+      to: { path: "^src/server/", pathNot: ["^src/server/run\\.ts$"] },
+    },
     except("archives-import-no-store", "archive/", "snapstore/"),
     except("stores-import-no-source", "snapstore/", "sources/"),
     {

@@ -69,6 +69,13 @@ export class SettingError extends UsageError {
   }
 }
 
+/** This process does not lead, or leads no more: another one may write to the stores now. */
+export class NotLeaderError extends BackupToolError {
+  constructor(message: string, details?: ErrorDetails) {
+    super("NOT_LEADER", message, details);
+  }
+}
+
 /** The operation's AbortSignal fired. Exit code 130. */
 export class InterruptedError extends BackupToolError {
   constructor(message = "interrupted", details?: ErrorDetails) {

@@ -38,6 +38,13 @@ type Merged<G extends FlagGroups> = {
   readonly [Name in KeyOf<G[keyof G]> & string]: FlagOf<G[keyof G], Name>;
 };
 
+/** The flags of all groups. */
+export function flagsOf<const G extends FlagGroups>(groups: G): Merged<G> {
+  const entries = Object.values(groups).flatMap((group) => Object.entries(group));
+  // The type of entries does not tell which flag has which name.
+  return Object.fromEntries(entries) as Merged<G>;
+}
+
 /** Ties the flags of a command to the values that its `run` gets, and the words besides flags. */
 export function command<const G extends FlagGroups>({
   run,
@@ -45,10 +52,7 @@ export function command<const G extends FlagGroups>({
 }: Definition<G> & {
   run(values: Values<Merged<G>>, session: Session, words: readonly string[]): Promise<number>;
 }): CommandDefinition {
-  // The type of entries does not tell which flag has which name.
-  const flags = Object.fromEntries(
-    Object.values(definition.groups).flatMap((group) => Object.entries(group)),
-  ) as Merged<G>;
+  const flags = flagsOf<G>(definition.groups);
   return {
     ...definition,
     flags,

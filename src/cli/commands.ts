@@ -58,14 +58,34 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/snapshot-delete.js")).snapshotDelete,
   },
   {
+    name: "snapshot hold",
+    describe: "Protect a backup and its bases from deletion",
+    load: async () => (await import("./commands/snapshot-hold.js")).snapshotHold,
+  },
+  {
+    name: "snapshot release",
+    describe: "End a hold",
+    load: async () => (await import("./commands/snapshot-release.js")).snapshotRelease,
+  },
+  {
     name: "snapshot prune-incomplete",
     describe: "Delete what interrupted backups left in a store",
     load: async () => (await import("./commands/snapshot-prune.js")).snapshotPrune,
   },
   {
+    name: "prune",
+    describe: "Delete the backups that retention does not keep",
+    load: async () => (await import("./commands/prune.js")).prune,
+  },
+  {
     name: "copy",
     describe: "Copy backups from one store to another",
     load: async () => (await import("./commands/copy.js")).copy,
+  },
+  {
+    name: "server",
+    describe: "Make backups on schedule, keep two stores in step",
+    load: async () => (await import("./commands/server.js")).server,
   },
   {
     name: "status",

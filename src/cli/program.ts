@@ -35,9 +35,11 @@ export async function runProgram(
     if (command === undefined) throw unknownCommand(argv);
     const { parseArguments } = await import("./arguments.js");
     const words = argv.slice(command.name.split(" ").length);
-    const given = await parseArguments(words, command, terminal.env);
+    const read = () => parseArguments(words, command, terminal.env);
+    const given = await read();
     const { Session } = await import("./session.js");
-    session = new Session(given.settings, terminal, version);
+    const readAgain = async () => (await read()).settings;
+    session = new Session(given.settings, terminal, version, readAgain);
     ({ verbose, json } = session);
     const code = await command.run(given.settings, session, given.words);
     // Errors of a write arrive on the next turn.

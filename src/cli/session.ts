@@ -28,6 +28,7 @@ const IMPORTANT: ReadonlySet<OperationEvent["type"]> = new Set([
   "key-slots",
   "suspects",
   "snapshot-not-copied",
+  "snapshot-not-deleted",
   "store-retrying",
 ] as const);
 
@@ -38,15 +39,23 @@ export class Session implements OperationContext {
   readonly stateFolder: StateFolder | undefined;
   /** How messages name settings. */
   readonly names: SettingNames;
+  /** The settings of this command again, from the same command line, variables and files. @throws UsageError */
+  readonly readAgain: () => Promise<readonly Setting[]>;
   readonly #values: Values<typeof SETTINGS>;
   readonly #progress: ProgressView;
   #lastProgress = 0;
 
-  constructor(settings: readonly Setting[], terminal: Terminal, toolVersion: string) {
+  constructor(
+    settings: readonly Setting[],
+    terminal: Terminal,
+    toolVersion: string,
+    readAgain: () => Promise<readonly Setting[]> = async () => settings,
+  ) {
     this.#values = valuesOf(SETTINGS, settings);
     this.names = settingNames(settings);
     this.terminal = terminal;
     this.toolVersion = toolVersion;
+    this.readAgain = readAgain;
     this.stateFolder = stateFolder(terminal.env);
     this.#progress = new ProgressView(terminal.stderr);
   }

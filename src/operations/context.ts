@@ -1,3 +1,4 @@
+import type { WriteGuard } from "../snapstore/layers/guarded.js";
 import type { OperationEvent } from "./events.js";
 import type { StateFolder } from "./open/state-file.js";
 
@@ -11,7 +12,9 @@ export interface OperationContext {
   passphrase(): Promise<Uint8Array>;
   /** The folder that remembers the newest snapshots of stores; undefined: nothing is remembered. */
   readonly stateFolder?: StateFolder | undefined;
+  /** Asked before each call that changes a store: a server may write only while it leads. */
+  readonly guard?: WriteGuard | undefined;
 }
 
 /** For an operation on stores that needs no keys. */
-export type StoreContext = Pick<OperationContext, "signal" | "report" | "stateFolder">;
+export type StoreContext = Pick<OperationContext, "signal" | "report" | "stateFolder" | "guard">;

@@ -23,6 +23,8 @@ export interface SnapshotTargetOptions {
   readonly signal: AbortSignal;
   /** Maximum delay of a listing, ms; a minute by default. */
   readonly listingLateMs?: number | undefined;
+  /** Called before the manifest makes the snapshot complete; throws to prevent that. */
+  beforeManifest?(): Promise<void>;
   /** Called once, when the secondary is abandoned. */
   onSecondaryFailed(error: unknown): void;
 }
@@ -83,6 +85,7 @@ export class SnapshotTarget implements BackupTarget {
     const bytes = Buffer.from(manifest);
     // The folder first: it is complete even if the primary fails now.
     await folder?.finish(manifest);
+    await this.#options.beforeManifest?.();
     await finishSnapshot(primary.store, snapshot, {
       files: this.#files,
       manifest: bytes,

@@ -1,6 +1,7 @@
 import { providerNamed } from "../snapstore/settings/location.js";
 import { type StoreRole, settingOf } from "../snapstore/settings/roles.js";
 import { STORE_SETTINGS } from "../snapstore/settings/store-settings.js";
+import { POLICY_SETTINGS } from "./retention.js";
 import type { Setting, SettingValue } from "./setting.js";
 
 /** One side of a contradiction: a setting with any value, or only where `when` holds. */
@@ -44,6 +45,9 @@ const OF_ONE_STORE = [
   "snapshot verify",
   "snapshot delete",
   "snapshot prune-incomplete",
+  "snapshot hold",
+  "snapshot release",
+  "prune",
 ];
 /** Commands that can use a folder and stores at once. */
 const OF_BOTH = ["create", "doctor"];
@@ -128,6 +132,15 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
       !has(above, ["from"]) &&
       !all.some(({ name, value }) => name === "from" && value !== "primary"),
   },
+  // A policy that is typed replaces the rules that a file has for another one.
+  ...Object.entries(POLICY_SETTINGS).map(
+    ([policy, names]): Contradiction => ({
+      one: [{ name: "garbage-collection-policy", when: ({ value }) => value !== policy }],
+      other: any(...names),
+      oneWay: true,
+      error: "",
+    }),
+  ),
   { commands: ["copy"], one: any(...SOURCE), other: any(...SECONDARY) },
   {
     commands: ["status"],

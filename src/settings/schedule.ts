@@ -21,16 +21,3 @@ export const schedule = {
     );
   },
 } as const;
-
-/** A name of the time zone database, such as Europe/Berlin. */
-export const timeZone = {
-  ...text,
-  parse: (given: string, reject: Reject): string => {
-    try {
-      new Intl.DateTimeFormat("en", { timeZone: given });
-      return given;
-    } catch {
-      throw reject("is not a time zone", "write a name such as UTC or Europe/Berlin");
-    }
-  },
-} as const;

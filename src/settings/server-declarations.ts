@@ -1,6 +1,7 @@
 import { dataSubset } from "./data-subset.js";
 import { age, choice, duration, text, toggle, wholeNumber } from "./kinds.js";
-import { schedule, timeZone } from "./schedule.js";
+import { schedule } from "./schedule.js";
+import { timeZoneSettings } from "./time-zone.js";
 
 /** When a server makes backups. */
 export const scheduleSettings = {
@@ -14,11 +15,7 @@ export const scheduleSettings = {
     default: "0 * * * *",
     describe: "When to make incremental backups, over the newest; off for never",
   },
-  "schedule-time-zone": {
-    ...timeZone,
-    default: "UTC",
-    describe: "Time zone of the schedules, and of days, weeks and months of retention",
-  },
+  ...timeZoneSettings,
   "backup-retry-backoff": {
     ...duration,
     default: "30s",
@@ -113,7 +110,8 @@ export const leaderSettings = {
   },
   "leader-key": {
     ...text,
-    describe: "Key in etcd of the leadership (default: /backuptool/leader/ and a digest of the store)",
+    describe:
+      "Key in etcd of the leadership (default: /backuptool/leader/ and a digest of the store)",
   },
   "leader-ttl": {
     ...duration,

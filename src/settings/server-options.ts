@@ -3,6 +3,7 @@ import type { CreateOptions } from "../operations/create/create.js";
 import type { StoreDestination } from "../operations/create/destination.js";
 import type { RetrySettings } from "../replication/copy/retries.js";
 import type { ReadSelection } from "../snapshots/read-selection.js";
+import type { RetentionPolicy } from "../snapshots/retention/policy.js";
 import type { EtcdOptions } from "../sources/etcd/cluster.js";
 import { cephOptions } from "./ceph.js";
 import type { cephSettings, etcdSettings, sealSettings, skipSettings } from "./declarations.js";
@@ -10,6 +11,7 @@ import { etcdOptions } from "./etcd.js";
 import type { Values } from "./kinds.js";
 import { sealOptions, storeDestination } from "./new-backup.js";
 import { checkPoolLists, checkSomethingToDo } from "./pools.js";
+import { retentionPolicy, type retentionSettings } from "./retention.js";
 import type {
   alertSettings,
   collectionSettings,
@@ -33,11 +35,19 @@ import type {
 export interface ServerOptions {
   /** The stores with their credentials, whose files are read again by each call. @throws UsageError */
   stores(): ServerStores;
-  readonly backup: Omit<CreateOptions, "outputDir" | "store" | "secondaryStore" | "incrementalOver">;
+  readonly backup: Omit<
+    CreateOptions,
+    "outputDir" | "store" | "secondaryStore" | "incrementalOver"
+  >;
   readonly schedules: Schedules;
   /** Undefined without a secondary store, or where it is off. */
   readonly sync: SyncOptions | undefined;
-  readonly collectionPeriodMs: number;
+  readonly retention: {
+    readonly policy: RetentionPolicy;
+    /** A name of the time zone database, also of the schedules. */
+    readonly timeZone: string;
+    readonly periodMs: number;
+  };
   /** Which part of the stored data each run of its schedule reads. */
   readonly verifyPart: ReadSelection;
   /** Undefined: this server is alone. */
@@ -96,6 +106,7 @@ export interface AlertOptions {
 
 type ServerValues = Values<
   typeof scheduleSettings &
+    typeof retentionSettings &
     typeof syncSettings &
     typeof secondarySyncSettings &
     typeof collectionSettings &
@@ -151,7 +162,11 @@ export function serverOptions(
       retryMs: values["backup-retry-backoff"],
     },
     sync: secondary && syncOptions(values),
-    collectionPeriodMs: values["garbage-collection-period"],
+    retention: {
+      policy: retentionPolicy(values),
+      timeZone: values["schedule-time-zone"],
+      periodMs: values["garbage-collection-period"],
+    },
     verifyPart: values["verify-subset"],
     leader: leaderOptions(values, etcd),
     http: {

@@ -3,6 +3,7 @@ import type { BackupKind, Manifest } from "../archive/manifest/manifest.js";
 import { BackupToolError, UsageError } from "../errors.js";
 import { inParallel } from "../flow/in-parallel.js";
 import { quoted } from "../quoted.js";
+import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { foreignFileProblem, ownObjects } from "./foreign-files.js";
 import { kindMismatch, timeMismatch } from "./name-check.js";
@@ -35,6 +36,8 @@ export interface SnapshotFacts {
   readonly finishedAt: string;
   readonly files: number;
   readonly bytes: number;
+  /** SHA-256 of the manifest, hex. It names the digests of all files, so equal digests mean equal snapshots. */
+  readonly digest: string;
 }
 
 export interface LeftOver {
@@ -93,8 +96,8 @@ async function readOwnFiles(
   onForeign: (key: string) => void,
 ): Promise<StoredSnapshot | undefined> {
   try {
-    const finished = await withManifest(store, name.text, signal, (manifest) =>
-      checkFinished(store, name, manifest, signal, onForeign),
+    const finished = await withManifest(store, name.text, signal, (manifest, digest) =>
+      checkFinished(store, name, manifest, { digest, signal, onForeign }),
     );
     if (finished !== undefined) return finished;
   } catch (error) {
@@ -110,12 +113,16 @@ async function checkFinished(
   store: SnapStore,
   name: SnapshotName,
   manifest: Manifest,
-  signal: AbortSignal,
-  onForeign: (key: string) => void,
+  options: {
+    readonly digest: string;
+    readonly signal: AbortSignal;
+    readonly onForeign: (key: string) => void;
+  },
 ): Promise<StoredSnapshot> {
+  const { digest, signal, onForeign } = options;
   const { files, id, kind, base, startedAt, finishedAt } = manifest;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes };
+  const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes, digest };
   const [first, ...more] = await findMismatches(store, name.text, files, signal, onForeign);
   const mismatch = kindMismatch(name, facts);
   if (mismatch !== undefined) return { name, state: "damaged", facts, problem: mismatch };
@@ -194,10 +201,14 @@ export async function snapshotNames(
   return (await namesIn(store, signal)).names;
 }
 
-/** As {@link snapshotNames}, and the objects directly below the prefix that have a snapshot name. */
-async function namesIn(
+/**
+ * As {@link snapshotNames}, and the objects directly below the prefix that have a snapshot name. Throws STORE_FAILED
+ * for more than `limit` of them.
+ */
+export async function namesIn(
   store: SnapStore,
   signal: AbortSignal,
+  limit = Number.POSITIVE_INFINITY,
 ): Promise<{ names: SnapshotName[]; objects: Set<string> }> {
   const names: SnapshotName[] = [];
   const objects = new Set<string>();
@@ -211,9 +222,17 @@ async function namesIn(
       const name = parseSnapshotName(folder.replace(/\/$/, ""));
       if (name !== undefined) names.push(name);
     }
+    checkCount(store, names.length + objects.size, limit);
     cursor = page.next;
   } while (cursor !== undefined);
   return { names, objects };
+}
+
+/** Throws STORE_FAILED for more than `limit` snapshots. */
+export function checkCount(store: SnapStore, count: number, limit: number): void {
+  if (count <= limit) return;
+  const message = `it lists more than ${limit} snapshots`;
+  throw new StoreError("STORE_FAILED", message, { store: store.name });
 }
 
 async function leftOver(

@@ -31,13 +31,14 @@ export async function findBases(
 
 /**
  * Throws NO_BASE unless all bases of `snapshot` are complete in the store. Otherwise an incremental over it could not
- * be restored from there.
+ * be restored from there. Resolves with their names, in no order.
  */
 export async function checkBases(
   store: SnapStore,
   snapshot: StoredSnapshot,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string[]> {
+  const names: string[] = [];
   const fail = (message: string): never => {
     throw new BackupToolError("NO_BASE", message, {
       hint: "make a full backup, or copy the missing one there",
@@ -47,10 +48,14 @@ export async function checkBases(
     if (base.name === undefined) return fail(base.missing);
     const { name, above } = base;
     const found = await readSnapshot(store, name, signal);
-    if (found?.state === "complete") return;
+    if (found?.state === "complete") {
+      names.push(name.text);
+      return;
+    }
     const problem = found?.problem ?? "it has no manifest";
     fail(`${above} is based on ${name.text}, which is damaged in ${store.name}: ${problem}`);
   });
+  return names;
 }
 
 type BaseOf =

@@ -3,8 +3,10 @@ import { inParallel } from "../flow/in-parallel.js";
 import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
 import { ownObjects, checkNoForeign } from "./foreign-files.js";
+import { checkNotHeld } from "./holds.js";
 import { manifestKey } from "./manifest.js";
 import type { StoredSnapshot } from "./catalog.js";
+import type { SnapshotName } from "./name.js";
 
 const WINDOW = 8;
 
@@ -15,7 +17,8 @@ export interface Removed {
 
 /**
  * Deletes a snapshot, its manifest first: an interrupted deletion leaves nothing that looks complete. Before the first
- * deletion it throws FOREIGN_FILE if another program has a file in the folder, STORE_IMMUTABLE if a file is locked.
+ * deletion it throws SNAPSHOT_HELD, FOREIGN_FILE if another program has a file in the folder, STORE_IMMUTABLE if a file is
+ * locked.
  */
 export async function deleteSnapshot(
   store: SnapStore,
@@ -23,6 +26,7 @@ export async function deleteSnapshot(
   options: { readonly dryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Removed> {
   const { dryRun, signal } = options;
+  await checkNotHeld(store, snapshot, signal);
   await checkNoForeign(store, snapshot, signal);
   let files = 0;
   let bytes = 0;
@@ -72,7 +76,11 @@ export function checkNotNeeded(target: StoredSnapshot, all: readonly StoredSnaps
   );
 }
 
-function mayBeBasedOn(one: StoredSnapshot, target: StoredSnapshot): boolean {
+/** Whether `one`, whose manifest cannot be read, may be based on `target`. */
+export function mayBeBasedOn(
+  one: Pick<StoredSnapshot, "name">,
+  target: { readonly name: SnapshotName; readonly facts?: unknown },
+): boolean {
   // A snapshot without a readable manifest cannot be a base.
   if (target.facts === undefined || one.name.kind !== "incremental") return false;
   if (one.name.time < target.name.time) return false;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { ArchiveError } from "../archive/errors.js";
 import { MANIFEST_NAME } from "../archive/format.js";
 import { FIRST_READ_BYTES, type Manifest } from "../archive/manifest/manifest.js";
@@ -12,6 +13,8 @@ const large = new Budget(1);
 
 export interface HeldManifest {
   readonly manifest: Manifest;
+  /** SHA-256 of its bytes, hex. Their form is canonical, so equal manifests have equal digests. */
+  readonly digest: string;
   /** Must be called when the manifest is no longer needed: the next large one waits for it. */
   release(): void;
 }
@@ -30,14 +33,14 @@ export async function holdManifest(
   signal: AbortSignal,
 ): Promise<HeldManifest | undefined> {
   try {
-    const start = new ManifestScanner();
-    const read = await scan(store, snapshot, start, { length: FIRST_READ_BYTES, signal });
-    if (read < FIRST_READ_BYTES) return { manifest: start.end(), release: () => {} };
+    const start = new HashedScanner();
+    const read = await start.scan(store, snapshot, { length: FIRST_READ_BYTES, signal });
+    if (read < FIRST_READ_BYTES) return { ...start.end(), release: () => {} };
     await large.take(1, signal);
     try {
-      const whole = new ManifestScanner();
-      await scan(store, snapshot, whole, { signal });
-      return { manifest: whole.end(), release: () => large.giveBack(1) };
+      const whole = new HashedScanner();
+      await whole.scan(store, snapshot, { signal });
+      return { ...whole.end(), release: () => large.giveBack(1) };
     } catch (error) {
       large.giveBack(1);
       throw error;
@@ -53,12 +56,12 @@ export async function withManifest<T>(
   store: SnapStore,
   snapshot: string,
   signal: AbortSignal,
-  use: (manifest: Manifest) => T | Promise<T>,
+  use: (manifest: Manifest, digest: string) => T | Promise<T>,
 ): Promise<T | undefined> {
   const held = await holdManifest(store, snapshot, signal);
   if (held === undefined) return undefined;
   try {
-    return await use(held.manifest);
+    return await use(held.manifest, held.digest);
   } finally {
     held.release();
   }
@@ -86,16 +89,28 @@ export function unfinishedSnapshot(store: SnapStore, snapshot: string): ArchiveE
   });
 }
 
-async function scan(
-  store: SnapStore,
-  snapshot: string,
-  scanner: ManifestScanner,
-  range: { readonly length?: number; readonly signal: AbortSignal },
-): Promise<number> {
-  let bytes = 0;
-  for await (const piece of store.get(manifestKey(snapshot), range)) {
-    scanner.push(piece);
-    bytes += piece.length;
+/** Reads a manifest, and hashes the bytes as they come: a large one is never held as text. */
+class HashedScanner {
+  readonly #scanner = new ManifestScanner();
+  readonly #hash = createHash("sha256");
+
+  /** Resolves with the number of bytes. */
+  async scan(
+    store: SnapStore,
+    snapshot: string,
+    range: { readonly length?: number; readonly signal: AbortSignal },
+  ): Promise<number> {
+    let bytes = 0;
+    for await (const piece of store.get(manifestKey(snapshot), range)) {
+      this.#scanner.push(piece);
+      this.#hash.update(piece);
+      bytes += piece.length;
+    }
+    return bytes;
   }
-  return bytes;
+
+  /** After the last byte. */
+  end(): { readonly manifest: Manifest; readonly digest: string } {
+    return { manifest: this.#scanner.end(), digest: this.#hash.digest("hex") };
+  }
 }

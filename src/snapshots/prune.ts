@@ -11,21 +11,25 @@ export interface PruneOptions {
   readonly olderThan: Date;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
+  /** All snapshots of the store; by default each manifest is read. */
+  readonly list?: ((signal: AbortSignal) => Promise<readonly StoredSnapshot[]>) | undefined;
   /** Called with all snapshots, before any is removed. */
   onListed?(listed: readonly StoredSnapshot[]): Promise<void>;
   onRemoved(name: SnapshotName, removed: Removed): void;
   /** Called for an unfinished snapshot that a run may still be writing. */
   onKept(name: SnapshotName): void;
-  /** Called for an old unfinished snapshot that is kept because another program has a file in it. */
-  onForeign(name: SnapshotName, error: BackupToolError): void;
+  /** Called for an old unfinished snapshot that is kept: it is held, or another program has a file in it. */
+  onProtected(name: SnapshotName, error: BackupToolError): void;
 }
+
+const PROTECTED: ReadonlySet<string> = new Set(["FOREIGN_FILE", "SNAPSHOT_HELD"]);
 
 /** Removes unfinished snapshots and stale uploads. Returns the number of uploads. */
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { olderThan, dryRun, signal } = options;
   const keep: string[] = [];
   const now = Date.now();
-  const listed = await listSnapshots(store, signal);
+  const listed = await (options.list?.(signal) ?? listSnapshots(store, signal));
   await options.onListed?.(listed);
   for (const snapshot of listed) {
     if (snapshot.state !== "unfinished") continue;
@@ -38,9 +42,9 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
     }
     // It may have been completed since it was listed.
     if ((await store.head(manifestKey(name.text), signal)) !== undefined) continue;
-    const removed = await unlessForeign(deleteSnapshot(store, name.text, { dryRun, signal }));
+    const removed = await unlessProtected(deleteSnapshot(store, name.text, { dryRun, signal }));
     if (removed instanceof BackupToolError) {
-      options.onForeign(name, removed);
+      options.onProtected(name, removed);
       keep.push(`${name.text}/`);
     } else options.onRemoved(name, removed);
   }
@@ -48,17 +52,17 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
   return await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
 }
 
-async function unlessForeign(deletion: Promise<Removed>): Promise<Removed | BackupToolError> {
+async function unlessProtected(deletion: Promise<Removed>): Promise<Removed | BackupToolError> {
   try {
     return await deletion;
   } catch (error) {
-    if (error instanceof BackupToolError && error.code === "FOREIGN_FILE") return error;
+    if (error instanceof BackupToolError && PROTECTED.has(error.code)) return error;
     throw error;
   }
 }
 
-/** Milliseconds since 1970. */
-function lastTouched({ name, left }: StoredSnapshot, now: number): number {
+/** When an unfinished snapshot was last written to, milliseconds since 1970. */
+export function lastTouched({ name, left }: StoredSnapshot, now: number): number {
   const named = name.time * 1000;
   // A time in the future comes from a wrong clock, and would keep the snapshot until then.
   return Math.max(named > now ? 0 : named, left?.modified?.getTime() ?? 0);

@@ -38,3 +38,18 @@ export function isBelow(key: string, prefixes: readonly string[] = []): boolean 
 export function subjectOf(key: string): string {
   return key === "" ? "" : `${key}: `;
 }
+
+/** The order of a listing: UTF-8 bytes, without encoding them. Only surrogates sort differently in UTF-16. */
+export function compareKeys(a: string, b: string): number {
+  const end = Math.min(a.length, b.length);
+  for (let i = 0; i < end; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}

@@ -170,7 +170,7 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
     signal,
     onRemoved: () => {},
     onKept: () => {},
-    onForeign: () => {},
+    onProtected: () => {},
   };
   await copyStore(primary, secondary, settings, quiet);
   for (const store of [primary, secondary]) await pruneIncomplete(store, prune);

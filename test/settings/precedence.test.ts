@@ -54,6 +54,9 @@ const EVERY = [
   "snapshot verify",
   "snapshot delete",
   "snapshot prune-incomplete",
+  "snapshot hold",
+  "snapshot release",
+  "prune",
 ];
 const READING = ["inspect", "restore", "cat"];
 const WITH_PASSPHRASE = ["create", "convert", ...READING];
@@ -63,6 +66,9 @@ const OF_ONE_STORE = [
   "snapshot verify",
   "snapshot delete",
   "snapshot prune-incomplete",
+  "snapshot hold",
+  "snapshot release",
+  "prune",
 ];
 const TARGETS = ["create", "clear", "restore", "doctor"];
 
@@ -334,6 +340,28 @@ const ROWS: readonly Row[] = [
     low: { "read-data": true },
     together: "error",
   },
+  ...[{ "keep-daily": "7", "keep-within": "1m" }, { "max-backups": "3" }].map(
+    (rules): Row => ({
+      commands: ["prune"],
+      high: { "garbage-collection-policy": "Exponential" },
+      low: rules,
+      together: "error",
+    }),
+  ),
+  {
+    commands: ["prune"],
+    high: { "garbage-collection-policy": "Keep" },
+    low: { "keep-daily": "7" },
+    stays: { "keep-daily": "7" },
+    together: "both",
+  },
+  // What a typed rule needs is asked for, and not chosen.
+  {
+    commands: ["prune"],
+    high: { "keep-daily": "7", "garbage-collection-policy": "Keep" },
+    low: { "max-backups": "3" },
+    together: "error",
+  },
   // Of pools, only those that are meant.
   {
     commands: ["create"],
@@ -412,7 +440,7 @@ test("skipping all pools that are named is an error, and not a backup of all oth
 });
 
 test("yes counts only when it is typed", (t) => {
-  for (const command of ["clear", "snapshot delete"]) {
+  for (const command of ["clear", "snapshot delete", "prune"]) {
     for (const source of ["environment", "file"] as const) {
       t.throws(() => settled(command, { [source]: { yes: true } }), {
         instanceOf: UsageError,

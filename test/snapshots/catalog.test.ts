@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { FileThread } from "../../src/threads/file-thread.js";
@@ -56,6 +65,8 @@ test("a listing is sorted by time, reports unfinished and damaged snapshots, and
   t.is(first?.left?.bytes, 12);
   t.is(second?.facts?.bytes, 61);
   t.is(second?.facts?.files, 4);
+  const manifest = readFileSync(join(full.folder, "MANIFEST.json"));
+  t.is(second?.facts?.digest, createHash("sha256").update(manifest).digest("hex"));
   t.is(third?.facts?.base, full.id);
   t.regex(
     fourth?.problem ?? "",
@@ -206,7 +217,7 @@ test("pruning removes old unfinished snapshots, and nothing else", async (t) => 
       signal,
       onRemoved: ({ text: name }) => removed.push(name),
       onKept: ({ text: name }) => kept.push(name),
-      onForeign: () => t.fail(),
+      onProtected: () => t.fail(),
     });
     return { removed, kept };
   };
@@ -238,7 +249,7 @@ test("pruning keeps the uploads of a run that takes longer than the grace period
     signal,
     onRemoved: () => {},
     onKept: () => {},
-    onForeign: () => {},
+    onProtected: () => {},
   });
   t.is(aborted, 2);
   t.true(existsSync(upload(running.folder)));
@@ -261,7 +272,7 @@ test("pruning keeps a snapshot that was completed in the meantime", async (t) =>
     signal,
     onRemoved: ({ text: name }) => removed.push(name),
     onKept: () => {},
-    onForeign: () => {},
+    onProtected: () => {},
   });
   t.deepEqual(removed, []);
   t.is(readdirSync(late.folder).length, 4);

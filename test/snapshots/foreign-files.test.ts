@@ -50,7 +50,7 @@ async function prune(store: SnapStore) {
     signal,
     onRemoved: ({ text }) => removed.push(text),
     onKept: () => {},
-    onForeign: (_, { message }) => foreign.push(message),
+    onProtected: (_, { message }) => foreign.push(message),
   });
   return { removed, foreign, aborted };
 }

@@ -1,7 +1,10 @@
-import type { SnapshotEvent, SnapshotRow } from "../../operations/snapshots/events.js";
+import type { HeldIn, SnapshotEvent, SnapshotRow } from "../../operations/snapshots/events.js";
 import { formatSize } from "../../size-text.js";
 import { ageText, counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
+import { retentionLines } from "./retention-lines.js";
+import { columnLine } from "./columns.js";
+import { syncLines } from "./sync-lines.js";
 
 /** The lines of an event of a snapstore. */
 export function snapshotLines(event: SnapshotEvent): EventLines {
@@ -21,11 +24,11 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
       return { err: [`reading snapshot ${event.snapshot} from ${event.store}`] };
     case "snapshots":
       if (event.count === 0) return { err: ["there are no snapshots"] };
-      return { out: [columns(HEADER)] };
+      return { out: [columnLine(HEADER, WIDTHS)] };
     case "snapshot":
       return {
-        out: [columns(cells(event))],
-        err: event.problem === undefined ? [] : [`${event.name}: ${event.problem}`],
+        out: [columnLine(cells(event), WIDTHS)],
+        err: [...problemLines(event), ...(event.held ?? []).map((hold) => holdLine(event, hold))],
       };
     case "snapshot-damaged":
       return { out: [`damaged: ${event.snapshot}/${event.file}: ${event.reason}`] };
@@ -44,6 +47,13 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
       return {
         err: [`${event.snapshot} in ${event.store} is unfinished, and too recent to be deleted`],
       };
+    case "retention-begun":
+    case "retention-decision":
+    case "snapshot-not-deleted":
+    case "retention":
+    case "snapshot-held":
+    case "snapshot-released":
+      return retentionLines(event);
     case "uploads-aborted":
       return {
         out: [`aborted ${counted(event.count, "stale upload", "stale uploads")} in ${event.store}`],
@@ -65,19 +75,13 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
       const counts = `${copied} copied, ${repaired} repaired, ${present} there already, ${failed} failed`;
       return { out: [`${source} to ${target}: ${counts}`] };
     }
+    default:
+      return syncLines(event);
   }
 }
 
-/** Wide enough for usual values; a longer one moves the rest of its line to the right. */
 const WIDTHS = [39, 12, 20, 6, 19, 9, 6, 38];
 const HEADER = ["NAME", "KIND", "TIME", "AGE", "ETCD REVISIONS", "SIZE", "FILES", "BASE", "STATE"];
-
-function columns(texts: readonly string[]): string {
-  return texts
-    .map((text, i) => text.padEnd(WIDTHS[i] ?? 0))
-    .join(" ")
-    .trimEnd();
-}
 
 function cells(row: SnapshotRow): string[] {
   return [
@@ -93,6 +97,20 @@ function cells(row: SnapshotRow): string[] {
   ];
 }
 
-function stateText({ primary, secondary }: SnapshotRow): string {
-  return secondary === undefined ? primary : `primary ${primary}, secondary ${secondary}`;
+function stateText({ primary, secondary, held = [] }: SnapshotRow): string {
+  const isHeld = (place: HeldIn["in"]): string =>
+    held.some((hold) => hold.in === place) ? " (held)" : "";
+  const first = `${primary}${isHeld("primary")}`;
+  if (secondary === undefined) return first;
+  return `primary ${first}, secondary ${secondary}${isHeld("secondary")}`;
+}
+
+function problemLines({ name, problem }: SnapshotRow): string[] {
+  return problem === undefined ? [] : [`${name}: ${problem}`];
+}
+
+function holdLine({ name, secondary }: SnapshotRow, { in: place, reason, heldAt }: HeldIn): string {
+  const where = secondary === undefined ? "" : ` in the ${place}`;
+  const since = heldAt === undefined ? "" : ` since ${heldAt}`;
+  return `${name}: held${where}${since}${reason === undefined ? "" : `: ${reason}`}`;
 }

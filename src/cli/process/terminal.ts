@@ -8,4 +8,6 @@ export interface Terminal {
   readonly output: { closed: boolean; failure: Error | undefined };
   /** Aborts when the user interrupts the command. */
   readonly signal: AbortSignal;
+  /** For a server: SIGHUP calls `onHangup`, and the process may take `graceMs` to stop. */
+  serve?(graceMs: number, onHangup: () => void): void;
 }

@@ -118,7 +118,7 @@ export async function createBackup(
         };
       },
     );
-    await stores?.reportStored(metadata);
+    await stores?.complete(metadata);
     return { missing: metadata.counts.missingObjects, secondaryBehind: stores?.behind ?? false };
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -167,7 +167,10 @@ async function openBase(
   }
   const located = await locateBackup(location, context, run.stores?.seen);
   run.cleanups.push(() => located.close());
-  if (located.name !== undefined) run.stores?.checkBase(located.name.text);
+  if (located.name !== undefined) {
+    run.stores?.checkBase(located.name.text);
+    await run.stores?.pinBase(located.name.text);
+  }
   // The bases are looked up while the key is derived. Both must end before the store closes.
   const [opened, whole] = await Promise.allSettled([
     openNamedBackup(located, passphrase, run.sealPool, context),
@@ -175,5 +178,6 @@ async function openBase(
   ]);
   if (opened.status === "rejected") throw opened.reason;
   if (whole.status === "rejected") throw whole.reason;
+  await run.stores?.checkChain(whole.value ?? []);
   return opened.value;
 }

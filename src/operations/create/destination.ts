@@ -3,8 +3,8 @@ import { FileThread } from "../../threads/file-thread.js";
 import { FolderTarget } from "../../archive/folder-target.js";
 import { MANIFEST_NAME } from "../../archive/format.js";
 import type { Metadata } from "../../archive/metadata.js";
-import { throwIfAborted } from "../../errors.js";
 import type { Destination, SecondaryDestination } from "../../replication/destination.js";
+import { claimName, type NameClaim } from "../../snapshots/control/name-claim.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { type SnapshotName, snapshotKey, snapshotName } from "../../snapshots/name.js";
 import { SnapshotTarget } from "../../replication/snapshot-target.js";
@@ -18,6 +18,7 @@ import type { OperationContext } from "../context.js";
 import { retryNotes } from "../open/retry-notes.js";
 import { SeenSnapshots } from "../open/seen-snapshots.js";
 import { checkDistinct, openRetrying } from "../open/stores.js";
+import { PinnedBase } from "./pinned-base.js";
 
 /** A store for a backup, and how to upload files to it. */
 export interface StoreDestination {
@@ -42,7 +43,8 @@ export class BackupDestination {
   readonly seen: SeenSnapshots;
   readonly #closed = new AbortController();
   #thread: FileThread | undefined;
-  #name: SnapshotName | undefined;
+  #claim: NameClaim | undefined;
+  #base: PinnedBase | undefined;
   /** Whether the secondary store is incomplete. */
   #behind: boolean;
 
@@ -67,12 +69,16 @@ export class BackupDestination {
     context: OperationContext,
   ): Promise<BackupDestination> {
     const onRetry = retryNotes(context.report);
-    const store = await openRetrying(primary.config, { attempts: ATTEMPTS, onRetry });
+    const store = await openRetrying(
+      primary.config,
+      { attempts: ATTEMPTS, onRetry },
+      context.guard,
+    );
     const first = { ...primary, store };
     let second: SecondaryDestination | undefined;
     let behind = false;
     try {
-      second = secondary && (await openSecondary(secondary));
+      second = secondary && (await openSecondary(secondary, context));
     } catch (error) {
       behind = true;
       context.report({ type: "warning", message: leftBehind(error) });
@@ -112,6 +118,16 @@ export class BackupDestination {
     this.#secondary?.store.head(manifestKey(snapshot), this.#whileOpen).then(lacking, () => {});
   }
 
+  /** Keeps a snapshot in the primary, and its bases, from being deleted until the backup is complete. */
+  async pinBase(snapshot: string): Promise<void> {
+    this.#base = await PinnedBase.pin(this.primary, snapshot, this.#context.signal);
+  }
+
+  /** Throws NO_BASE unless the pinned base and these bases of it are there to stay. */
+  async checkChain(bases: readonly string[]): Promise<void> {
+    await this.#base?.checkChain(bases, this.#context.signal);
+  }
+
   /** The target for the files of the backup: the stores, and `folder`. Also its name in the stores. */
   async target(
     name: Omit<SnapshotName, "text" | "time">,
@@ -119,30 +135,38 @@ export class BackupDestination {
     archiveBytes: number,
   ): Promise<{ target: BackupTarget; snapshot: string }> {
     const { signal, report } = this.#context;
-    const free = await this.#freeName(name);
-    this.#name = free;
+    this.#claim = await claimName(this.primary, {
+      firstTime: () => this.#nextTime(),
+      nameAt: (time) => snapshotName({ ...name, time }),
+      signal,
+    });
+    const { text: snapshot } = this.#claim.name;
     this.#thread = new FileThread();
-    report({ type: "snapshot-begun", snapshot: free.text, store: this.#primary.store.name });
+    report({ type: "snapshot-begun", snapshot, store: this.#primary.store.name });
     const target = new SnapshotTarget({
-      snapshot: free.text,
+      snapshot,
       primary: this.#primary,
       secondary: this.#secondary,
       folder: folder === undefined ? undefined : new FolderTarget(folder),
       thread: this.#thread,
       expectedFileBytes: archiveBytes + SLACK_BYTES,
       signal,
+      beforeManifest: async () => this.#base?.checkBeforeManifest(signal),
       onSecondaryFailed: (error) => {
         this.#behind = true;
         report({ type: "warning", message: leftBehind(error) });
       },
     });
-    return { target, snapshot: free.text };
+    return { target, snapshot };
   }
 
   /** Reports and remembers a complete backup. */
-  async reportStored({ id, finishedAt }: Metadata): Promise<void> {
-    if (this.#name === undefined) return;
-    const made = { name: this.#name, id, finishedAt };
+  async complete({ id, finishedAt }: Metadata): Promise<void> {
+    if (this.#claim === undefined) return;
+    const { name } = this.#claim;
+    this.#base?.complete();
+    await this.#claim.remove();
+    const made = { name, id, finishedAt };
     await this.seen.remember(this.primary, made);
     if (this.#secondary !== undefined && !this.#behind) {
       await this.seen.remember(this.#secondary.store, made);
@@ -150,8 +174,8 @@ export class BackupDestination {
     const secondary = this.#behind ? undefined : this.#secondary?.store.name;
     this.#context.report({
       type: "snapshot-stored",
-      snapshot: this.#name.text,
-      key: snapshotKey(this.#primary.config.prefix, this.#name),
+      snapshot: name.text,
+      key: snapshotKey(this.#primary.config.prefix, name),
       store: this.#primary.store.name,
       ...(secondary === undefined ? {} : { secondary }),
     });
@@ -160,6 +184,7 @@ export class BackupDestination {
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#thread?.close();
+    await this.#base?.release();
     await Promise.all([this.#primary.store.close(), this.#secondary?.store.close()]);
   }
 
@@ -177,21 +202,9 @@ export class BackupDestination {
   }
 
   /**
-   * A free name after all others: otherwise `latest` would not be the last backup once the clock was set back.
+   * The earliest time of a name after all others, seconds since 1970: otherwise `latest` would not be the last backup
+   * once the clock was set back.
    */
-  async #freeName(name: Omit<SnapshotName, "text" | "time">): Promise<SnapshotName> {
-    const { signal } = this.#context;
-    for (let time = await this.#nextTime(); ; time++) {
-      throwIfAborted(signal);
-      const wanted = snapshotName({ ...name, time });
-      const { objects } = await this.primary.list(`${wanted.text}/`, { limit: 1, signal });
-      if (objects.length > 0) continue;
-      // An object with exactly this name is of another tool. In Swift, all objects below it may be its parts.
-      if ((await this.primary.head(wanted.text, signal)) === undefined) return wanted;
-    }
-  }
-
-  /** Seconds since 1970. */
   async #nextTime(): Promise<number> {
     const { signal, report } = this.#context;
     const newest = await newestName(this.primary, signal);
@@ -211,10 +224,13 @@ export class BackupDestination {
 }
 
 /** Its retries are not reported, since the backup does not wait for them; its failure is. */
-async function openSecondary(secondary: StoreDestination): Promise<SecondaryDestination> {
+async function openSecondary(
+  secondary: StoreDestination,
+  { guard }: OperationContext,
+): Promise<SecondaryDestination> {
   const recentFailure = new RecentFailure();
   const policy = { attempts: ATTEMPTS, onRetry: recentFailure.note };
-  const store = new MeteredStore(await openRetrying(secondary.config, policy));
+  const store = new MeteredStore(await openRetrying(secondary.config, policy, guard));
   return { ...secondary, store, recentFailure };
 }
 

@@ -35,8 +35,8 @@ export async function originalFolder(location: BackupLocation): Promise<string |
 export interface LocatedBackup extends NamedFiles {
   /** Its bases, its own base first; undefined for a folder, where they are not known. */
   bases?(): Promise<NamedFiles[]>;
-  /** Throws NO_BASE unless the store has all of them complete; undefined for a folder. */
-  checkBases?(): Promise<void>;
+  /** Throws NO_BASE unless the store has all of them complete; resolves with their names. Undefined for a folder. */
+  checkBases?(): Promise<string[]>;
   /** Whether it is in a folder or a Local store: reading it twice is cheap. */
   readonly local: boolean;
   close(): Promise<void>;

@@ -5,24 +5,29 @@ import {
   INTERACTIVE_ATTEMPTS,
   type StoreRetryPolicy,
 } from "../../snapstore/layers/retry-policy.js";
+import { GuardedStore, type WriteGuard } from "../../snapstore/layers/guarded.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore } from "../../snapstore/store.js";
 
-/** Opens a store that retries its calls. The caller closes it. */
+/** Opens a store that retries its calls, and asks the guard before each that changes it. The caller closes it. */
 export async function openRetrying(
   config: StoreConfig,
   policy: Partial<StoreRetryPolicy> = {},
+  guard?: WriteGuard,
 ): Promise<SnapStore> {
-  return new RetryingStore(await openStore(config), { attempts: INTERACTIVE_ATTEMPTS, ...policy });
+  const opened = await openStore(config);
+  const store = guard === undefined ? opened : new GuardedStore(opened, guard);
+  return new RetryingStore(store, { attempts: INTERACTIVE_ATTEMPTS, ...policy });
 }
 
-/** Opens a store that retries its calls, for the duration of `work`. */
+/** Opens a store as {@link openRetrying} does, for the duration of `work`. */
 export async function withStore<T>(
   config: StoreConfig,
   work: (store: SnapStore) => Promise<T>,
   policy?: Partial<StoreRetryPolicy>,
+  guard?: WriteGuard,
 ): Promise<T> {
-  const store = await openRetrying(config, policy);
+  const store = await openRetrying(config, policy, guard);
   try {
     return await work(store);
   } finally {
@@ -36,6 +41,7 @@ export function withTwoStores<T>(
   other: StoreConfig,
   work: (one: SnapStore, other: SnapStore) => Promise<T>,
   policy?: Partial<StoreRetryPolicy>,
+  guard?: WriteGuard,
 ): Promise<T> {
   const withOther = (first: SnapStore) =>
     withStore(
@@ -45,8 +51,9 @@ export function withTwoStores<T>(
         return work(first, second);
       },
       policy,
+      guard,
     );
-  return withStore(one, withOther, policy);
+  return withStore(one, withOther, policy, guard);
 }
 
 /** Throws UsageError when two stores are in the same place. */

@@ -47,5 +47,5 @@ export function copySnapshots(options: CopyOptions, context: StoreContext): Prom
     return totals.failed;
   };
   const policy = copyRetryPolicy(options.retries);
-  return withTwoStores(options.source, options.target, copy, policy);
+  return withTwoStores(options.source, options.target, copy, policy, context.guard);
 }

@@ -1,7 +1,12 @@
-import { deleteSnapshot, checkNotNeeded } from "../../snapshots/delete.js";
+import type { BackupToolError } from "../../errors.js";
+import { deletePlanned } from "../../snapshots/control/delete-planned.js";
+import { checkNotPinned, pinnedNames } from "../../snapshots/control/pins.js";
+import { checkNotNeeded, deleteSnapshot, type Removed } from "../../snapshots/delete.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
+import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
 import { findSnapshot, listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
+import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
@@ -15,7 +20,10 @@ interface SnapshotDeleteOptions {
   readonly approve?: ((snapshot: StoredSnapshot, store: string) => Promise<void>) | undefined;
 }
 
-/** Deletes one snapshot. Throws SNAPSHOT_NEEDED for the base of another one, FOREIGN_FILE. */
+/**
+ * Deletes one snapshot. Throws SNAPSHOT_HELD, SNAPSHOT_NEEDED for the base of another one, SNAPSHOT_PINNED for that of one
+ * that is being made, FOREIGN_FILE.
+ */
 export function deleteStoredSnapshot(
   options: SnapshotDeleteOptions,
   context: StoreContext,
@@ -23,11 +31,13 @@ export function deleteStoredSnapshot(
   const { signal, report } = context;
   const { dryRun } = options;
   const seen = new SeenSnapshots(context);
-  return withStore(options.store, async (store) => {
+  const remove = async (store: SnapStore): Promise<void> => {
     const target = await findSnapshot(store, options.snapshot, signal);
     const all = await listSnapshots(store, signal);
     await seen.check(store, newestComplete(all));
+    checkNotCovered(store, target, all, await heldNames(store, signal));
     checkNotNeeded(target, all);
+    checkNotPinned(target, all, await pinnedNames(store, new Date(), signal));
     if (target.foreign !== undefined) throw foreignFile(store, target.foreign);
     await options.approve?.(target, store.name);
     const snapshot = target.name.text;
@@ -35,7 +45,39 @@ export function deleteStoredSnapshot(
       const left = all.filter(({ name }) => name.text !== snapshot);
       await seen.forget(store, target.name, newestComplete(left));
     }
-    const removed = await deleteSnapshot(store, snapshot, { dryRun, signal });
+    const removed = dryRun
+      ? await deleteSnapshot(store, snapshot, { dryRun, signal })
+      : await deleteOne(store, target, context);
     report({ type: "snapshot-deleted", snapshot, store: store.name, ...removed, dryRun });
+  };
+  return withStore(options.store, remove, undefined, context.guard);
+}
+
+/** Deletes a snapshot, unless something has come to need it since it was chosen: a question may wait for hours. */
+async function deleteOne(
+  store: SnapStore,
+  target: StoredSnapshot,
+  { guard, signal }: StoreContext,
+): Promise<Removed> {
+  const result: { removed?: Removed; error?: BackupToolError } = {};
+  await deletePlanned(store, [target], {
+    waitMs: 0,
+    guard,
+    signal,
+    recheck: async ({ pinned }) => {
+      const all = await listSnapshots(store, signal);
+      checkNotCovered(store, target, all, await heldNames(store, signal));
+      checkNotNeeded(target, all);
+      checkNotPinned(target, all, pinned);
+      return new Set([target.name.text]);
+    },
+    onDeleted: (_, removed) => {
+      result.removed = removed;
+    },
+    onFailed: (_, error) => {
+      result.error = error;
+    },
   });
+  if (result.error !== undefined) throw result.error;
+  return result.removed ?? { files: 0, bytes: 0 };
 }

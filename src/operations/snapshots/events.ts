@@ -1,3 +1,6 @@
+import type { Reason } from "../../snapshots/retention/reason.js";
+import type { SyncEvent } from "./sync-events.js";
+
 type SnapshotStateName = "complete" | "unfinished" | "damaged" | "absent";
 
 /** One snapshot in a listing. */
@@ -25,10 +28,21 @@ export interface SnapshotRow {
   /** Absent with one store. */
   secondary?: SnapshotStateName;
   problem?: string;
+  /** The stores in which it is held; absent if in none. */
+  held?: HeldIn[];
+}
+
+/** A hold on a snapshot in one of the stores. */
+export interface HeldIn {
+  in: "primary" | "secondary";
+  reason?: string;
+  /** RFC 3339. */
+  heldAt?: string;
 }
 
 /** Events of operations on stores. */
 export type SnapshotEvent =
+  | SyncEvent
   /** A call of a store failed and is retried, with waits of at most `forMs` milliseconds in sum. */
   | { type: "store-retrying"; store: string; reason: string; forMs: number }
   /** A new backup goes to a store under this name. */
@@ -66,6 +80,39 @@ export type SnapshotEvent =
     }
   /** An unfinished snapshot within the grace period. */
   | { type: "snapshot-kept"; snapshot: string; store: string }
+  /** Retention has looked at a store; the decisions about its snapshots follow, oldest first. */
+  | { type: "retention-begun"; store: string; snapshots: number; dryRun: boolean }
+  | {
+      type: "retention-decision";
+      snapshot: string;
+      kind: "full" | "incremental";
+      /** RFC 3339. */
+      time: string;
+      store: string;
+      keep: boolean;
+      reasons: readonly Reason[];
+      dryRun: boolean;
+    }
+  /** The others are deleted all the same. */
+  | { type: "snapshot-not-deleted"; snapshot: string; store: string; code: string; reason: string }
+  /** The end of retention in a store; in a dry run `deleted` counts what would be. */
+  | {
+      type: "retention";
+      store: string;
+      kept: number;
+      deleted: number;
+      failed: number;
+      dryRun: boolean;
+    }
+  | {
+      type: "snapshot-held";
+      snapshot: string;
+      store: string;
+      /** Names of the bases that it keeps too. */
+      bases: string[];
+      reason?: string | undefined;
+    }
+  | { type: "snapshot-released"; snapshot: string; store: string }
   | { type: "uploads-aborted"; store: string; count: number }
   | {
       type: "snapshot-copied";
@@ -77,7 +124,14 @@ export type SnapshotEvent =
       copiedFiles: number;
       copiedBytes: number;
     }
-  | { type: "snapshot-not-copied"; snapshot: string; code: string; reason: string }
+  | {
+      type: "snapshot-not-copied";
+      snapshot: string;
+      code: string;
+      reason: string;
+      /** The store whose call failed, if a sync knows it. */
+      side?: "source" | "target";
+    }
   | {
       type: "copied";
       source: string;

@@ -1,11 +1,13 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { compareSnapshotNames, snapshotKey } from "../../snapshots/name.js";
+import { inParallel } from "../../flow/in-parallel.js";
+import { heldNames, type Hold, readHold } from "../../snapshots/holds.js";
 import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
-import type { SnapshotRow } from "./events.js";
+import type { HeldIn, SnapshotRow } from "./events.js";
 import { withStore, withTwoStores } from "../open/stores.js";
 
 interface SnapshotListOptions {
@@ -15,7 +17,16 @@ interface SnapshotListOptions {
   readonly now: Date;
 }
 
-type Listed = readonly StoredSnapshot[] | undefined;
+/** The snapshots of one store, and the holds on them by name. */
+export interface StoreListing {
+  readonly snapshots: readonly StoredSnapshot[];
+  readonly holds: ReadonlyMap<string, Hold>;
+}
+
+type Listed = StoreListing | undefined;
+
+/** Holds read concurrently. */
+const HOLDS = 8;
 
 /** Reports every snapshot of the stores, oldest first. False when one of the two could not be listed. */
 export async function listStoredSnapshots(
@@ -25,13 +36,13 @@ export async function listStoredSnapshots(
   const { primary, secondary, now } = options;
   const { report } = context;
   const seen = new SeenSnapshots(context);
-  const list = async (store: SnapStore): Promise<StoredSnapshot[]> => {
-    const listed = await listSnapshots(store, context.signal);
-    await seen.check(store, newestComplete(listed));
-    return listed;
+  const list = async (store: SnapStore): Promise<StoreListing> => {
+    const snapshots = await listSnapshots(store, context.signal);
+    await seen.check(store, newestComplete(snapshots));
+    return { snapshots, holds: await holdsOn(store, snapshots, context.signal) };
   };
   const show = (ofPrimary: Listed, ofSecondary: Listed): void => {
-    const rows = [...rowsOf(primary.prefix, ofPrimary ?? [], ofSecondary, now)];
+    const rows = [...snapshotRows(primary.prefix, ofPrimary ?? NONE, ofSecondary, now)];
     report({ type: "snapshots", count: rows.length });
     for (const row of rows) report({ type: "snapshot", ...row });
   };
@@ -48,14 +59,31 @@ export async function listStoredSnapshots(
     for (const { error } of [first, second]) {
       if (error !== undefined) report({ type: "warning", message: `not listed: ${error.message}` });
     }
-    show(first.listed, second.listed ?? []);
+    show(first.listed, second.listed ?? NONE);
     return first.error === undefined && second.error === undefined;
   });
 }
 
+const NONE: StoreListing = { snapshots: [], holds: new Map() };
+
+async function holdsOn(
+  store: SnapStore,
+  snapshots: readonly StoredSnapshot[],
+  signal: AbortSignal,
+): Promise<Map<string, Hold>> {
+  const held = await heldNames(store, signal);
+  const names = snapshots.map(({ name }) => name.text).filter((name) => held.has(name));
+  const holds = new Map<string, Hold>();
+  await inParallel(names, HOLDS, async (name) => {
+    const hold = await readHold(store, name, signal);
+    if (hold !== undefined) holds.set(name, hold);
+  });
+  return holds;
+}
+
 /** The list, or an error: the other store is listed all the same. */
 async function attempt(
-  list: () => Promise<StoredSnapshot[]>,
+  list: () => Promise<StoreListing>,
 ): Promise<{ listed?: Listed; error?: BackupToolError }> {
   try {
     return { listed: await list() };
@@ -65,12 +93,14 @@ async function attempt(
   }
 }
 
-function* rowsOf(
+/** The rows of one store or of two, oldest first. @param directory the prefix of the primary store */
+export function* snapshotRows(
   directory: string,
-  primary: readonly StoredSnapshot[],
-  secondary: Listed,
+  { snapshots: primary, holds }: StoreListing,
+  other: Listed,
   now: Date,
 ): Generator<SnapshotRow> {
+  const secondary = other?.snapshots;
   const names = new Map([...primary, ...(secondary ?? [])].map(({ name }) => [name.text, name]));
   const first = new Map(primary.map((one) => [one.name.text, one]));
   const second = new Map(secondary?.map((one) => [one.name.text, one]));
@@ -80,14 +110,14 @@ function* rowsOf(
   }
   const repeated = new Map([...sameBackups(secondary ?? []), ...sameBackups(primary)]);
   for (const name of [...names.values()].sort(compareSnapshotNames)) {
-    const [one, other] = [first.get(name.text), second.get(name.text)];
-    const facts = one?.facts ?? other?.facts;
+    const [one, two] = [first.get(name.text), second.get(name.text)];
+    const facts = one?.facts ?? two?.facts;
     const base = facts?.base ?? undefined;
     const differ =
-      one?.facts !== undefined && other?.facts !== undefined && one.facts.id !== other.facts.id;
+      one?.facts !== undefined && two?.facts !== undefined && one.facts.id !== two.facts.id;
     const problem = differ
       ? "the two stores hold different backups"
-      : (one?.problem ?? other?.problem ?? repeated.get(name.text));
+      : (one?.problem ?? two?.problem ?? repeated.get(name.text));
     yield {
       key: snapshotKey(directory, name),
       name: name.text,
@@ -99,13 +129,33 @@ function* rowsOf(
       ...(facts === undefined ? {} : { id: facts.id, finishedAt: facts.finishedAt }),
       ...(base === undefined ? {} : { base }),
       ...(base === undefined ? {} : { baseName: byId.get(base) ?? "missing" }),
-      files: facts?.files ?? one?.left?.files ?? other?.left?.files ?? 0,
-      bytes: facts?.bytes ?? one?.left?.bytes ?? other?.left?.bytes ?? 0,
+      files: facts?.files ?? one?.left?.files ?? two?.left?.files ?? 0,
+      bytes: facts?.bytes ?? one?.left?.bytes ?? two?.left?.bytes ?? 0,
       primary: one?.state ?? "absent",
-      ...(secondary === undefined ? {} : { secondary: other?.state ?? "absent" }),
+      ...(secondary === undefined ? {} : { secondary: two?.state ?? "absent" }),
       ...(problem === undefined ? {} : { problem }),
+      ...heldIn(name.text, holds, other?.holds),
     };
   }
+}
+
+function heldIn(
+  name: string,
+  primary: ReadonlyMap<string, Hold>,
+  secondary: ReadonlyMap<string, Hold> = new Map(),
+): Pick<SnapshotRow, "held"> {
+  const held = (
+    [
+      ["primary", primary],
+      ["secondary", secondary],
+    ] as const
+  ).flatMap(([place, holds]): HeldIn[] => {
+    const hold = holds.get(name);
+    if (hold === undefined) return [];
+    const { reason, heldAt } = hold;
+    return [{ in: place, ...(reason && { reason }), ...(heldAt && { heldAt }) }];
+  });
+  return held.length === 0 ? {} : { held };
 }
 
 /** The problems of names in one store with the same backup, which was made under one of them. */

@@ -1,10 +1,13 @@
 import { encodeManifest, type FileFacts, type Manifest } from "../../archive/manifest/manifest.js";
+import { BackupToolError } from "../../errors.js";
 import { inParallel } from "../../flow/in-parallel.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { Budget } from "../../flow/budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./file.js";
+import { readSnapshot } from "../../snapshots/catalog.js";
 import { checkNoForeign } from "../../snapshots/foreign-files.js";
+import { checkNotHeld } from "../../snapshots/holds.js";
 import { checkFilesListed } from "../../snapshots/listing-check.js";
 import { type RetrySettings, retryStep } from "./retries.js";
 import {
@@ -14,12 +17,15 @@ import {
   manifestKey,
   unfinishedSnapshot,
 } from "../../snapshots/manifest.js";
+import { parseSnapshotName } from "../../snapshots/name.js";
 import { fileMismatch, findMismatches } from "../../snapshots/file-check.js";
 import { contentMismatch } from "../../snapshots/verify.js";
 
 export interface CopyOptions extends CopyTools {
   readonly retries: RetrySettings;
   readonly maxParallelCopies: number;
+  /** Fail with SNAPSHOT_CONFLICT in place of replacing another complete backup of the same name. */
+  readonly keepOthers?: boolean | undefined;
   /** Limits the files in flight of all snapshots. */
   readonly slots: Budget;
   /** Bytes in the target or in flight; negative when a file starts again. */
@@ -38,7 +44,8 @@ export interface CopyResult {
 /**
  * Copies a snapshot, files first and the manifest last. Files that match are not copied again. Throws StoreError
  * (STORE_IMMUTABLE for a locked file that must be replaced), FOREIGN_FILE if another program has a file in the target's
- * folder, COPY_MISMATCH, DAMAGED, UNFINISHED_BACKUP.
+ * folder, SNAPSHOT_HELD if it would replace another backup that is held, SNAPSHOT_CONFLICT, COPY_MISMATCH, DAMAGED,
+ * UNFINISHED_BACKUP.
  */
 export async function copySnapshot(
   source: SnapStore,
@@ -70,7 +77,11 @@ async function copyFiles(
   const before = await again(() => targetState(target, snapshot, bytes, files, signal));
   const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
   if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
+  if (before === "other" && options.keepOthers) {
+    await again(() => checkNotComplete(target, snapshot, signal));
+  }
   await again(() => checkNoForeign(target, snapshot, signal));
+  if (before === "other") await again(() => checkNotHeld(target, snapshot, signal));
   // The snapshot must not look complete while it is repaired.
   if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
   let copiedFiles = 0;
@@ -137,6 +148,28 @@ async function targetState(
   if (!(await hasManifest(target, snapshot, wanted, signal))) return "other";
   const damages = await findMismatches(target, snapshot, files, signal);
   return damages.length === 0 ? "same" : "incomplete";
+}
+
+/** Throws SNAPSHOT_CONFLICT for another backup that is complete: it may be the better one. */
+async function checkNotComplete(
+  target: SnapStore,
+  snapshot: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = parseSnapshotName(snapshot);
+  const existing = name && (await readSnapshot(target, name, signal));
+  if (existing?.state === "complete") throw snapshotConflict(target, snapshot);
+}
+
+/** The error for a snapshot of which the target has another backup. */
+export function snapshotConflict(target: SnapStore, snapshot: string): BackupToolError {
+  return new BackupToolError(
+    "SNAPSHOT_CONFLICT",
+    `${target.name} holds another backup as ${snapshot}, which is kept`,
+    {
+      hint: "verify both with their data; to take over the source's, delete the other one or copy it by hand",
+    },
+  );
 }
 
 async function removeManifest(

@@ -6,7 +6,7 @@ import type { PutOptions, SnapStore } from "../../snapstore/store.js";
 export const CONTROL_FOLDER = ".backuptool";
 
 /** Kinds of control files, by the name of their folder. */
-export type ControlFolder = "holds" | "pins" | "epochs" | "plans" | "names";
+export type ControlFolder = "holds" | "pins" | "epochs" | "plans" | "names" | "scrub";
 
 /** Version of the JSON that this program writes and reads. */
 const FORMAT = 1;
@@ -32,19 +32,25 @@ export function controlKey(folder: ControlFolder, path: string): string {
   return `${CONTROL_FOLDER}/${folder}/${path}`;
 }
 
-/** All control files of a folder, in the order of their keys. Throws TOO_MANY_CONTROL_FILES. */
+/**
+ * All control files of a folder, in the order of their keys. Throws TOO_MANY_CONTROL_FILES.
+ *
+ * @param under only those below this folder in it; empty, or with a `/` at its end
+ */
 export async function listControlFiles(
   store: SnapStore,
   folder: ControlFolder,
   signal: AbortSignal,
+  under = "",
 ): Promise<ControlFile[]> {
-  const prefix = controlKey(folder, "");
+  const prefix = controlKey(folder, under);
+  const start = controlKey(folder, "").length;
   const found: ControlFile[] = [];
   let cursor: string | undefined;
   do {
     const page = await store.list(prefix, { cursor, signal });
     for (const { key, modified } of page.objects) {
-      found.push({ key, path: key.slice(prefix.length), modified });
+      found.push({ key, path: key.slice(start), modified });
     }
     if (found.length > MAX_FILES) {
       throw new BackupToolError(

@@ -1,6 +1,7 @@
 import type { Dirent } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { join } from "node:path";
+import { compareKeys } from "../key.js";
 import { errnoOf } from "./failure.js";
 import { isUnfinished } from "./new-file.js";
 
@@ -85,19 +86,4 @@ async function hasObjects(root: string, prefix: string): Promise<boolean> {
     if (found.isDirectory() && (await hasObjects(root, `${prefix}${found.name}/`))) return true;
   }
   return false;
-}
-
-/** Compares UTF-8 bytes without encoding: only surrogates sort differently in UTF-16. */
-function compareKeys(a: string, b: string): number {
-  const end = Math.min(a.length, b.length);
-  for (let i = 0; i < end; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x !== y) return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-function rank(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

@@ -25,6 +25,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Accept a response of any size. */
   readonly anySize?: boolean;
+  /** How long the endpoints are tried in turn, ms; 0: each once. Default: {@link PATIENCE_MS}. */
+  readonly patienceMs?: number;
 }
 
 /** Calls to the members of one cluster: to the first that responds, and to the next one when it fails. */
@@ -107,7 +109,7 @@ export class EtcdConnection {
 
   /** {@link call} for messages that the caller encodes and decodes. */
   callRaw(method: string, request: Buffer, options: CallOptions = {}): Promise<Buffer> {
-    return this.#retry(method, request, options, PATIENCE_MS);
+    return this.#retry(method, request, options, options.patienceMs ?? PATIENCE_MS);
   }
 
   close(): void {

@@ -9,6 +9,10 @@ import type {
   IDeleteRangeResponse,
   ILeaseGrantRequest,
   ILeaseGrantResponse,
+  ILeaseKeepAliveRequest,
+  ILeaseKeepAliveResponse,
+  ILeaseRevokeRequest,
+  ILeaseRevokeResponse,
   ILeaseTimeToLiveRequest,
   ILeaseTimeToLiveResponse,
   IPutRequest,
@@ -89,6 +93,18 @@ export const DELETE_RANGE = new Rpc<Sent<IDeleteRangeRequest>, IDeleteRangeRespo
 );
 export const TXN = new Rpc<Sent<ITxnRequest>, ITxnResponse>("KV", "Txn");
 export const LEASE_GRANT = new Rpc<ILeaseGrantRequest, ILeaseGrantResponse>("Lease", "LeaseGrant");
+/**
+ * A stream in etcd's API. On the wire a unary call is a stream that the client ends after one request: etcd answers it
+ * and ends the stream as well (`leaseKeepAlive` of its `api/v3rpc/lease.go` returns at the end of the requests).
+ */
+export const LEASE_KEEP_ALIVE = new Rpc<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>(
+  "Lease",
+  "LeaseKeepAlive",
+);
+export const LEASE_REVOKE = new Rpc<ILeaseRevokeRequest, ILeaseRevokeResponse>(
+  "Lease",
+  "LeaseRevoke",
+);
 export const LEASE_TIME_TO_LIVE = new Rpc<ILeaseTimeToLiveRequest, ILeaseTimeToLiveResponse>(
   "Lease",
   "LeaseTimeToLive",

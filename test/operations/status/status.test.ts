@@ -25,7 +25,11 @@ function stored({ id, base, ago, state = "complete", startedAgo = ago }: Made): 
   if (state === "unfinished") return { name, state, left: { files: 1, bytes: 5, modified: NOW } };
   const startedAt = new Date((nowSeconds - startedAgo) * 1000).toISOString();
   const times = { startedAt, finishedAt: startedAt };
-  return { name, state, facts: { id, kind, base: base ?? null, ...times, files: 4, bytes: 100 } };
+  return {
+    name,
+    state,
+    facts: { id, kind, base: base ?? null, ...times, files: 4, bytes: 100, digest: "0".repeat(64) },
+  };
 }
 
 function statusOf(made: readonly Made[], more: Partial<SiteFacts> = {}) {

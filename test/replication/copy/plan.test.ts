@@ -18,6 +18,7 @@ function snapshot(time: number, base: number | null, id = time): StoredSnapshot 
       finishedAt: at,
       files: 1,
       bytes: 1,
+      digest: String(id),
     },
   };
 }

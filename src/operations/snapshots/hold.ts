@@ -1,0 +1,96 @@
+import { BackupToolError, UsageError } from "../../errors.js";
+import { quoted } from "../../quoted.js";
+import { findBases } from "../../snapshots/chain.js";
+import { findSnapshot, type StoredSnapshot } from "../../snapshots/catalog.js";
+import { MAX_REASON_CHARACTERS, putHold, removeHold } from "../../snapshots/holds.js";
+import { manifestKey } from "../../snapshots/manifest.js";
+import { parseSnapshotName } from "../../snapshots/name.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import type { StoreContext } from "../context.js";
+import { withStore } from "../open/stores.js";
+
+interface HoldOptions {
+  readonly store: StoreConfig;
+  /** A name, or `latest`. */
+  readonly snapshot: string;
+  /** For people, one line. */
+  readonly reason?: string | undefined;
+  readonly now: Date;
+}
+
+/** Holds a snapshot: until it is released, neither it nor a base below it is deleted. */
+export function holdStoredSnapshot(options: HoldOptions, context: StoreContext): Promise<void> {
+  const { reason, now } = options;
+  const { signal, report } = context;
+  checkReason(reason);
+  return withStore(options.store, async (store) => {
+    const target = await findSnapshot(store, options.snapshot, signal);
+    const snapshot = target.name.text;
+    await putHold(store, snapshot, { reason, heldAt: now }, signal);
+    const bases = await basesOf(store, target, context);
+    await checkStillThere(store, target, signal);
+    report({ type: "snapshot-held", snapshot, store: store.name, bases, reason });
+    if (target.state !== "complete") {
+      report({ type: "warning", message: `${snapshot} in ${store.name} is ${target.state}` });
+    }
+  });
+}
+
+interface ReleaseOptions {
+  readonly store: StoreConfig;
+  readonly snapshot: string;
+}
+
+/** Ends a hold, also one on a snapshot that is not in the store. Throws NO_HOLD. */
+export function releaseStoredSnapshot(
+  options: ReleaseOptions,
+  { signal, report }: StoreContext,
+): Promise<void> {
+  const { snapshot } = options;
+  if (parseSnapshotName(snapshot) === undefined) {
+    throw new UsageError(`invalid snapshot name ${quoted(snapshot)}`, {
+      hint: "list the snapshots to see their names",
+    });
+  }
+  return withStore(options.store, async (store) => {
+    if (!(await removeHold(store, snapshot, signal))) {
+      throw new BackupToolError("NO_HOLD", `${snapshot} in ${store.name} is not held`, {
+        hint: "a hold on a snapshot also keeps the bases below it: list the snapshots to see holds",
+      });
+    }
+    report({ type: "snapshot-released", snapshot, store: store.name });
+  });
+}
+
+function checkReason(reason: string | undefined): void {
+  if (reason === undefined || reason.length <= MAX_REASON_CHARACTERS) return;
+  throw new UsageError(`the reason has more than ${MAX_REASON_CHARACTERS} characters`);
+}
+
+/** The names of the bases that the hold covers. A missing one is a warning: the hold keeps those that are there. */
+async function basesOf(
+  store: SnapStore,
+  target: StoredSnapshot,
+  { signal, report }: StoreContext,
+): Promise<string[]> {
+  try {
+    return (await findBases(store, target, signal)).map(({ text }) => text);
+  } catch (error) {
+    if (!(error instanceof BackupToolError && error.code === "NO_SNAPSHOT")) throw error;
+    report({ type: "warning", message: error.message });
+    return [];
+  }
+}
+
+/** A deletion that had begun before the hold does not see it. */
+async function checkStillThere(
+  store: SnapStore,
+  { name, state }: StoredSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  if (state !== "complete") return;
+  if ((await store.head(manifestKey(name.text), signal)) !== undefined) return;
+  await removeHold(store, name.text, signal);
+  throw new BackupToolError("NO_SNAPSHOT", `${name.text} in ${store.name} was deleted meanwhile`);
+}

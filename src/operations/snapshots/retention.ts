@@ -1,0 +1,212 @@
+import { inParallel } from "../../flow/in-parallel.js";
+import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
+import { deletePlanned } from "../../snapshots/control/delete-planned.js";
+import { pinnedNames } from "../../snapshots/control/pins.js";
+import { heldNames } from "../../snapshots/holds.js";
+import { manifestKey } from "../../snapshots/manifest.js";
+import { lastTouched } from "../../snapshots/prune.js";
+import type { Candidate } from "../../snapshots/retention/candidate.js";
+import { type Decision, decide } from "../../snapshots/retention/decide.js";
+import type { RetentionPolicy } from "../../snapshots/retention/policy.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import type { StoreContext } from "../context.js";
+import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
+import { withStore } from "../open/stores.js";
+
+export interface RetentionOptions {
+  readonly policy: RetentionPolicy;
+  /** A name of the IANA database. */
+  readonly timeZone: string;
+  readonly now: Date;
+  /** Since then a run may have written to an unfinished snapshot: what it may be based on is kept. */
+  readonly inProgressSince: Date;
+  /** Report what would be deleted, and delete nothing. */
+  readonly dryRun: boolean;
+  /** Between the plan and the deletions, ms: {@link PlannedDeletionOptions}. */
+  readonly waitMs?: number | undefined;
+  /** Called before the first deletion; throws to prevent it. */
+  readonly approve?: ((deletions: readonly Deletion[], store: string) => Promise<void>) | undefined;
+  /** All snapshots of the store; by default each manifest is read. */
+  readonly list?: ((signal: AbortSignal) => Promise<readonly StoredSnapshot[]>) | undefined;
+}
+
+/** A snapshot that is about to be deleted. */
+export interface Deletion {
+  readonly snapshot: string;
+  readonly bytes: number;
+}
+
+export interface RetentionTotals {
+  readonly kept: number;
+  readonly deleted: number;
+  readonly failed: number;
+}
+
+/** Deletes what the policy does not keep in a store. */
+export function pruneStored(
+  { store: config, ...options }: RetentionOptions & { readonly store: StoreConfig },
+  context: StoreContext,
+): Promise<RetentionTotals> {
+  const prune = (store: SnapStore) => pruneStore(store, options, context);
+  return withStore(config, prune, undefined, context.guard);
+}
+
+/** The same in an open store. */
+export async function pruneStore(
+  store: SnapStore,
+  options: RetentionOptions,
+  context: StoreContext,
+): Promise<RetentionTotals> {
+  const { dryRun } = options;
+  const { signal, report } = context;
+  const place = { store: store.name, dryRun };
+  const first = await look(store, options, signal);
+  await new SeenSnapshots(context).check(store, newestComplete(first.listed));
+  report({ type: "retention-begun", snapshots: first.listed.length, ...place });
+  for (const { snapshot, keep, reasons } of first.decisions) {
+    const { text: name, kind, time } = snapshot.name;
+    const made = new Date(time * 1000).toISOString();
+    report({
+      type: "retention-decision",
+      snapshot: name,
+      kind,
+      time: made,
+      keep,
+      reasons,
+      ...place,
+    });
+  }
+  const doomed = doomedOf(first.decisions);
+  const kept = first.decisions.length - doomed.length;
+  if (dryRun || doomed.length === 0) {
+    const totals = { kept, deleted: doomed.length, failed: 0 };
+    report({ type: "retention", ...totals, ...place });
+    return totals;
+  }
+  await options.approve?.(deletionsOf(doomed, first.listed), store.name);
+  const totals = await deleteDoomed(store, doomed, options, context);
+  report({ type: "retention", ...totals, ...place });
+  return totals;
+}
+
+/** Looks again before the first deletion: only what is still not kept is deleted. */
+async function deleteDoomed(
+  store: SnapStore,
+  doomed: readonly Candidate[],
+  options: RetentionOptions,
+  { signal, report, guard }: StoreContext,
+): Promise<RetentionTotals> {
+  const before = new Map(doomed.map(({ name, facts }) => [name.text, facts?.id]));
+  let all = 0;
+  let deleted = 0;
+  let failed = 0;
+  await deletePlanned(store, doomed, {
+    waitMs: options.waitMs ?? 0,
+    guard,
+    signal,
+    recheck: async ({ pinned }) => {
+      const { decisions } = await look(store, { ...options, pinned }, signal);
+      all = decisions.length;
+      return new Set(
+        doomedOf(decisions)
+          .filter(({ name, facts }) => before.has(name.text) && before.get(name.text) === facts?.id)
+          .map(({ name }) => name.text),
+      );
+    },
+    onDeleted: ({ text: snapshot }, removed) => {
+      deleted++;
+      report({ type: "snapshot-deleted", snapshot, store: store.name, ...removed, dryRun: false });
+    },
+    onFailed: ({ text: snapshot }, { code, message }) => {
+      failed++;
+      report({
+        type: "snapshot-not-deleted",
+        snapshot,
+        store: store.name,
+        code,
+        reason: message,
+      });
+    },
+  });
+  return { kept: all - deleted - failed, deleted, failed };
+}
+
+/** Names of the snapshots that a policy keeps of a listing, whatever holds and pins keep besides. */
+export function keptNames(
+  listed: readonly StoredSnapshot[],
+  { policy, timeZone }: Pick<RetentionOptions, "policy" | "timeZone">,
+  now: Date,
+): Set<string> {
+  const none = { held: new Set<string>(), pinned: new Set<string>() };
+  const candidates = listed.map((one) => candidateOf(one, none, { now, inProgressSince: now }));
+  const kept = decide(candidates, policy, now, timeZone).filter(({ keep }) => keep);
+  return new Set(kept.map(({ snapshot }) => snapshot.name.text));
+}
+
+interface Look {
+  readonly listed: readonly StoredSnapshot[];
+  readonly decisions: readonly Decision[];
+}
+
+async function look(
+  store: SnapStore,
+  options: RetentionOptions & { readonly pinned?: ReadonlySet<string> },
+  signal: AbortSignal,
+): Promise<Look> {
+  const { policy, timeZone, now, list } = options;
+  const listed = await (list?.(signal) ?? listSnapshots(store, signal));
+  // After the snapshots: what is held meanwhile is seen.
+  const held = await heldNames(store, signal);
+  const pinned = options.pinned ?? (await pinnedNames(store, new Date(), signal));
+  const candidates = listed.map((one) => candidateOf(one, { held, pinned }, options));
+  const decisions = decide(candidates, policy, now, timeZone);
+  const locks = await locksOf(store, doomedOf(decisions), signal);
+  if (locks.size === 0) return { listed, decisions };
+  const locked = candidates.map((one) => ({ ...one, lockedUntil: locks.get(one.name.text) }));
+  return { listed, decisions: decide(locked, policy, now, timeZone) };
+}
+
+function candidateOf(
+  one: StoredSnapshot,
+  { held, pinned }: { readonly held: ReadonlySet<string>; readonly pinned: ReadonlySet<string> },
+  { now, inProgressSince }: Pick<RetentionOptions, "now" | "inProgressSince">,
+): Candidate {
+  const { name, state, facts, foreign } = one;
+  const inProgress =
+    state === "unfinished" && lastTouched(one, now.getTime()) >= inProgressSince.getTime();
+  return {
+    name,
+    state,
+    facts,
+    foreign,
+    held: held.has(name.text),
+    pinned: pinned.has(name.text),
+    inProgress,
+  };
+}
+
+const HEADS = 8;
+
+/** When the locks of manifests end. Only those that would be deleted are asked for. */
+async function locksOf(
+  store: SnapStore,
+  doomed: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<Map<string, Date>> {
+  const locks = new Map<string, Date>();
+  await inParallel(doomed, HEADS, async ({ name }) => {
+    const until = (await store.head(manifestKey(name.text), signal))?.lockedUntil;
+    if (until !== undefined && until > new Date()) locks.set(name.text, until);
+  });
+  return locks;
+}
+
+function doomedOf(decisions: readonly Decision[]): Candidate[] {
+  return decisions.filter((one) => !one.keep).map(({ snapshot }) => snapshot);
+}
+
+function deletionsOf(doomed: readonly Candidate[], listed: readonly StoredSnapshot[]): Deletion[] {
+  const sizes = new Map(listed.map(({ name, facts }) => [name.text, facts?.bytes ?? 0]));
+  return doomed.map(({ name }) => ({ snapshot: name.text, bytes: sizes.get(name.text) ?? 0 }));
+}

@@ -1,0 +1,104 @@
+import type { BackupToolError } from "../../errors.js";
+import { inParallel } from "../../flow/in-parallel.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import type { Removed } from "../../snapshots/delete.js";
+import { manifestKey } from "../../snapshots/manifest.js";
+import type { SnapshotName } from "../../snapshots/name.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import type { Listings } from "../copy/planned.js";
+import { Absences } from "./absences.js";
+import { type MirrorPlan, type MirrorRules, planMirror } from "./mirror-plan.js";
+
+/** Requests for locks, and for manifests of the source, at the same time. */
+const WINDOW = 8;
+
+/** What a deletion sees right before it deletes. */
+export interface DeletionLook {
+  /** Names of snapshots that an incremental needs which is being made. */
+  readonly pinned: ReadonlySet<string>;
+}
+
+/** Deletes snapshots of the target. The rules are asked once more when the deletion has been announced. */
+export type PlannedDeletion = (
+  targets: readonly StoredSnapshot[],
+  options: {
+    /** Resolves with the names that are still to be deleted. */
+    recheck(look: DeletionLook): Promise<ReadonlySet<string>>;
+    onDeleted(name: SnapshotName, removed: Removed): void;
+    /** Called for a snapshot that could not be deleted. */
+    onFailed(name: SnapshotName, error: BackupToolError): void;
+  },
+) => Promise<void>;
+
+export interface MirrorOptions {
+  readonly rules: MirrorRules;
+  /** Names of held snapshots of the target. */
+  readonly held: ReadonlySet<string>;
+  readonly signal: AbortSignal;
+}
+
+/** Plans what goes from the target of a sync, and remembers what that needs from one sync to the next. */
+export class Mirror {
+  readonly #source: SnapStore;
+  readonly #target: SnapStore;
+  readonly #now: () => number;
+  readonly #absences = new Absences();
+  /** By name: until when the target's store rejects to delete it; null if it did not when asked. */
+  readonly #locks = new Map<string, Date | null>();
+
+  /** @param now milliseconds of a clock that is never set */
+  constructor(source: SnapStore, target: SnapStore, now: () => number) {
+    this.#source = source;
+    this.#target = target;
+    this.#now = now;
+  }
+
+  /** Asks the target for locks, once for each snapshot that is due. Throws StoreError. */
+  async plan({ source, target }: Listings, options: MirrorOptions): Promise<MirrorPlan> {
+    const { rules, held, signal } = options;
+    const now = this.#now();
+    const plan = (): MirrorPlan =>
+      planMirror({
+        ...rules,
+        source,
+        target,
+        held,
+        locked: this.#locked(),
+        absentMs: (name) => this.#absences.durationMs(name, now),
+      });
+    const before = plan();
+    const { absent, due } = before;
+    if (absent !== undefined) {
+      this.#absences.update(absent, now);
+      for (const name of this.#locks.keys()) if (!absent.has(name)) this.#locks.delete(name);
+    }
+    const unknown = due.filter(({ name }) => !this.#locks.has(name.text));
+    await inParallel(unknown, WINDOW, async ({ name }) => {
+      const manifest = await this.#target.head(manifestKey(name.text), signal);
+      this.#locks.set(name.text, manifest?.lockedUntil ?? null);
+    });
+    return unknown.length === 0 ? before : plan();
+  }
+
+  /**
+   * Names of the plan that are to be deleted by a new listing too, and that the source does not have: a listing may be
+   * late, or show a part of what there is.
+   */
+  async stillDue(plan: MirrorPlan, again: MirrorPlan, signal: AbortSignal): Promise<Set<string>> {
+    const before = new Set(plan.due.map(({ name }) => name.text));
+    const due = new Set<string>();
+    if (again.refusal !== undefined) return due;
+    await inParallel(again.due, WINDOW, async ({ name: { text } }) => {
+      if (!before.has(text)) return;
+      if ((await this.#source.head(manifestKey(text), signal)) === undefined) due.add(text);
+      else this.#absences.forget(text);
+    });
+    return due;
+  }
+
+  #locked(): Set<string> {
+    const now = new Date();
+    const locked = [...this.#locks].filter(([, until]) => until !== null && until > now);
+    return new Set(locked.map(([name]) => name));
+  }
+}

@@ -1,0 +1,42 @@
+import { siteAlerts } from "../operations/status/site-alerts.js";
+import type { AlertOptions } from "../settings/server-options.js";
+import { type ActiveAlert, type ServerStatus, SITES } from "./status.js";
+
+/** Failures in a row of one kind of backup before an alert: the next try is soon. */
+const FAILED_TRIES = 2;
+
+/** What an operator has to know now, by the status of the server that leads. */
+export function conditionsOf(
+  status: ServerStatus,
+  { maxBackupAgeMs, maxSyncLagMs }: AlertOptions,
+): ActiveAlert[] {
+  const now = new Date(status.now);
+  const emptySince = status.startedAt === undefined ? undefined : new Date(status.startedAt);
+  const found: ActiveAlert[] = SITES.flatMap((name) => {
+    const site = status.sites[name];
+    const limits = { maxAgeMs: maxBackupAgeMs, emptySince, now };
+    return site === undefined ? [] : siteAlerts(name, site, limits);
+  });
+  for (const kind of ["full", "incremental"] as const) {
+    const { failuresInARow, lastFailure } = status.jobs[kind];
+    if (failuresInARow < FAILED_TRIES || lastFailure === undefined) continue;
+    found.push({
+      key: `backup-failed/${kind}`,
+      name: "backup-failed",
+      message: `${failuresInARow} ${kind} backups in a row failed: ${lastFailure.message}`,
+      since: lastFailure.at,
+    });
+  }
+  const { sync } = status;
+  if (sync?.enabled && sync.lag.seconds * 1000 > maxSyncLagMs) {
+    const { snapshots, seconds } = sync.lag;
+    found.push({
+      key: "sync-lag",
+      name: "sync-lag",
+      site: "secondary",
+      message: `the secondary store lacks ${snapshots} backups, one of them since ${Math.floor(seconds / 60)} minutes`,
+      since: new Date(now.getTime() - seconds * 1000 + maxSyncLagMs).toISOString(),
+    });
+  }
+  return found;
+}

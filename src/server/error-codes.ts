@@ -1,0 +1,84 @@
+import type { ArchiveErrorCode } from "../archive/errors.js";
+import type { StoreErrorCode } from "../snapstore/errors.js";
+import type { CephErrorCode } from "../sources/ceph/errors.js";
+import type { EtcdErrorCode } from "../sources/etcd/errors.js";
+
+const STORE: Record<StoreErrorCode, true> = {
+  STORE_THROTTLED: true,
+  STORE_TRANSIENT: true,
+  STORE_CREDENTIALS: true,
+  STORE_IMMUTABLE: true,
+  STORE_NOT_FOUND: true,
+  STORE_EXISTS: true,
+  STORE_FULL: true,
+  STORE_FAILED: true,
+};
+
+const ARCHIVE: Record<ArchiveErrorCode, true> = {
+  NOT_A_BACKUP: true,
+  UNFINISHED_BACKUP: true,
+  UNSUPPORTED_VERSION: true,
+  WRONG_PASSPHRASE: true,
+  DAMAGED: true,
+  MISSING_FILE: true,
+  DOES_NOT_BELONG: true,
+};
+
+const ETCD: Record<EtcdErrorCode, true> = {
+  ETCD_UNAVAILABLE: true,
+  ETCD_TIMEOUT: true,
+  ETCD_AUTH: true,
+  ETCD_TLS: true,
+  ETCD_COMPACTED: true,
+  ETCD_NO_SPACE: true,
+  ETCD_TOO_LARGE: true,
+  ETCD_LEASE_GONE: true,
+  ETCD_MIXED_CLUSTERS: true,
+  ETCD_PROTOCOL: true,
+  ETCD_IO: true,
+};
+
+const CEPH: Record<CephErrorCode, true> = {
+  CEPH_CONNECT: true,
+  CEPH_POOL_NOT_FOUND: true,
+  CEPH_TIMEOUT: true,
+  CEPH_FULL: true,
+  CEPH_DENIED: true,
+  CEPH_TOO_LARGE: true,
+  CEPH_NO_OMAP: true,
+  CEPH_OBJECT_CHANGED: true,
+  CEPH_CACHE_TIER: true,
+  CEPH_UNAVAILABLE: true,
+  CEPH_IO: true,
+};
+
+/** Codes of errors of no larger family. */
+const OTHERS = [
+  "COPY_MISMATCH",
+  "DECLINED",
+  "ENTRY_TOO_LONG",
+  "FOLDER",
+  "FOREIGN_FILE",
+  "INTERRUPTED",
+  "LISTEN_FAILED",
+  "NOT_ENOUGH_MEMORY",
+  "NO_BASE",
+  "NO_SNAPSHOT",
+  "OUTPUT",
+  "PASSPHRASE_COMMAND",
+  "SNAPSHOT_NEEDED",
+  "TOO_MANY_OBJECTS",
+  "USAGE",
+  "ZSTD_UNAVAILABLE",
+] as const;
+
+/** Every code that an error of this program can have: the values of a label must be a closed set. */
+export const ERROR_CODES: ReadonlySet<string> = new Set([
+  ...[STORE, ARCHIVE, ETCD, CEPH].flatMap((codes) => Object.keys(codes)),
+  ...OTHERS,
+]);
+
+/** A code as the value of a label: one of {@link ERROR_CODES}, or `OTHER`. */
+export function codeLabel(code: string): string {
+  return ERROR_CODES.has(code) ? code : "OTHER";
+}

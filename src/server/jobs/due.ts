@@ -1,0 +1,56 @@
+import type { Schedules } from "../../settings/server-options.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { Schedule } from "../schedule.js";
+
+/** Longest wait after failures in a row, ms. */
+const LONGEST_RETRY_MS = 15 * 60_000;
+
+/** Times of the newest complete backups of a store. */
+export interface NewestBackups {
+  readonly full: Date | undefined;
+  /** Of either kind. */
+  readonly any: Date | undefined;
+}
+
+export function newestBackups(snapshots: readonly StoredSnapshot[]): NewestBackups {
+  const complete = snapshots.filter(({ state }) => state === "complete");
+  const fulls = complete.filter(({ name }) => name.kind === "full");
+  return { full: newestTime(fulls), any: newestTime(complete) };
+}
+
+/**
+ * When a backup is due, by its schedule and what the store holds: a run that was missed while no server ran is made up
+ * once. An incremental has no time before the first full backup, which is due at once. Undefined: never.
+ */
+export function backupDueAt(
+  kind: "full" | "incremental",
+  schedules: Pick<Schedules, "full" | "incremental" | "timeZone">,
+  newest: NewestBackups,
+  now: Date,
+): Date | undefined {
+  const [full, incremental] = [schedules.full, schedules.incremental].map(
+    (pattern) => new Schedule(pattern, schedules.timeZone),
+  );
+  if (newest.full === undefined || newest.any === undefined) {
+    return kind === "full" && (full?.enabled || incremental?.enabled) ? now : undefined;
+  }
+  // A full backup makes the incremental of the same time unnecessary.
+  return kind === "full"
+    ? full?.dueAfter(newest.full, now)
+    : incremental?.dueAfter(newest.any, now);
+}
+
+/** The wait before another try, ms. Jitter keeps servers that failed together apart. */
+export function retryDelay(
+  firstMs: number,
+  failures: number,
+  random: () => number = Math.random,
+): number {
+  const limit = Math.min(Math.max(firstMs, LONGEST_RETRY_MS), firstMs * 2 ** (failures - 1));
+  return limit * (0.75 + 0.25 * random());
+}
+
+function newestTime(snapshots: readonly StoredSnapshot[]): Date | undefined {
+  const seconds = snapshots.reduce((most, { name }) => Math.max(most, name.time), -1);
+  return seconds < 0 ? undefined : new Date(seconds * 1000);
+}

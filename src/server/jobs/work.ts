@@ -1,0 +1,119 @@
+import type { StateFolder } from "../../operations/open/state-file.js";
+import type { ScrubResult } from "../../operations/snapshots/scrub.js";
+import type { ServerOptions } from "../../settings/server-options.js";
+import type { Metrics } from "../metrics.js";
+import type { Site } from "../site.js";
+import type { Sites } from "../sites.js";
+import type { JobName } from "../status.js";
+import { type BackupResult, runBackup } from "./backup.js";
+import type { JobOutcome } from "./job.js";
+import { runRetention } from "./retention.js";
+import type { JobContext } from "./runner.js";
+import { SyncJob } from "./sync.js";
+import { runVerify } from "./verify.js";
+
+interface WorkParts {
+  readonly sites: Sites;
+  readonly metrics: Metrics;
+  readonly stateFolder: StateFolder | undefined;
+  passphrase(signal: AbortSignal): Promise<Uint8Array>;
+  onBackup(made: BackupResult): void;
+  onVerified(at: Date): void;
+}
+
+/** Does what each job is for, with the options of the moment. */
+export class Work {
+  readonly #parts: WorkParts;
+  readonly #syncJob = new SyncJob();
+
+  constructor(parts: WorkParts) {
+    this.#parts = parts;
+  }
+
+  run(job: JobName, options: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    switch (job) {
+      case "full":
+      case "incremental":
+        return this.#backup(job, options, context);
+      case "sync":
+        return this.#sync(options, context);
+      case "retention":
+        return this.#retention(options, context);
+      case "verify":
+        return this.#verify(options, context);
+    }
+  }
+
+  async #backup(
+    kind: "full" | "incremental",
+    options: ServerOptions,
+    context: JobContext,
+  ): Promise<JobOutcome> {
+    const { sites, metrics, passphrase, stateFolder, onBackup } = this.#parts;
+    const { primary, secondary } = sites.stores;
+    // A store that is down costs a backup time and changes nothing: the sync copies later.
+    const isUp = sites.secondary?.breaker === "closed";
+    try {
+      const made = await runBackup(
+        kind,
+        options.backup,
+        { primary, secondary: isUp ? secondary : undefined },
+        { ...context, stateFolder, passphrase: () => passphrase(context.signal) },
+      );
+      const behind = made.secondaryBehind || (secondary !== undefined && !isUp);
+      const isWhole = !behind && made.missing === 0;
+      metrics.backupEnded(made.kind, isWhole ? "success" : "incomplete");
+      onBackup({ ...made, secondaryBehind: behind });
+      await this.#checkSites(context);
+      const { snapshot, objects, records } = made;
+      const stored = sites.primary.listing?.snapshots.find(({ name }) => name.text === snapshot);
+      return { snapshot, objects, records, bytes: stored?.facts?.bytes };
+    } catch (error) {
+      if (!context.signal.aborted) metrics.backupEnded(kind, "failure");
+      await this.#checkSites(context);
+      throw error;
+    }
+  }
+
+  /** What is due next depends on what the stores hold now. */
+  async #checkSites({ signal }: JobContext): Promise<void> {
+    const { sites } = this.#parts;
+    await Promise.all(sites.all.map((site) => sites.check(site, signal)));
+  }
+  async #sync(options: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    const { sites } = this.#parts;
+    if (options.sync === undefined) return {};
+    try {
+      return await this.#syncJob.run(sites, options.sync, options, context);
+    } finally {
+      await this.#checkSites(context);
+    }
+  }
+
+  async #retention(options: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    const { sites } = this.#parts;
+    const { sync, retention, leader } = options;
+    // A mirror deletes what the primary has no more, and nothing else.
+    const mirrors = sync?.mirror !== undefined;
+    const own = sites.usable.filter(({ name }) => name === "primary" || !mirrors);
+    try {
+      return await runRetention(own, { ...retention, waitMs: leader?.ttlMs ?? 0 }, context);
+    } finally {
+      await this.#checkSites(context);
+    }
+  }
+
+  async #verify({ verifyPart }: ServerOptions, context: JobContext): Promise<JobOutcome> {
+    const { sites, metrics, onVerified } = this.#parts;
+    const onScrubbed = ({ name }: Site, { bytesRead, damagedFiles }: ScrubResult): void => {
+      metrics.verified(name, bytesRead);
+      if (damagedFiles > 0) metrics.verificationFailed(name);
+    };
+    try {
+      return await runVerify(sites.usable, verifyPart, context, onScrubbed);
+    } finally {
+      onVerified(new Date());
+      await this.#checkSites(context);
+    }
+  }
+}

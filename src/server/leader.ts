@@ -1,0 +1,181 @@
+import { createHash } from "node:crypto";
+import { InterruptedError, NotLeaderError } from "../errors.js";
+import { sleep } from "../flow/sleep.js";
+import type { LeaderOptions } from "../settings/server-options.js";
+import type { SnapStore } from "../snapstore/store.js";
+import { everyGuard, GuardedStore, type WriteGuard } from "../snapstore/layers/guarded.js";
+import { takeEpoch } from "../snapshots/control/epochs.js";
+import { Election, type Leadership } from "../sources/etcd/election.js";
+import type { Log } from "./log.js";
+import type { LeaderStatus } from "./status.js";
+
+/** Wait before etcd or the store is asked again after a failure, ms. */
+const RETRY_MS = 5_000;
+/** Time between two looks at who leads, ms. */
+const LOOK_MS = 5_000;
+
+/** What this server holds while it leads. */
+export interface Lead {
+  readonly guard: WriteGuard;
+  /** Aborts when the leadership is lost. */
+  readonly lost: AbortSignal;
+}
+
+/** Whether this server leads, and who does. */
+export interface Leader {
+  readonly lead: Lead | undefined;
+  status(): LeaderStatus;
+  /** Resolves once the signal has aborted, and the leadership is given back. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** A server that is the only one for its store. */
+export const SOLE_LEADER: Leader = {
+  lead: {
+    guard: { check: () => {}, confirm: async () => {} },
+    lost: new AbortController().signal,
+  },
+  status: () => ({ election: false, isLeader: true }),
+  run: async () => {},
+};
+
+/** Of this server. */
+interface Identity {
+  /** Unique to this process. */
+  readonly name: string;
+  /** Of its HTTP server. */
+  readonly url: string;
+}
+
+/** Permits what the leadership of the moment permits, for stores that stay open across terms. */
+export function dutyGuard(leader: Leader): WriteGuard {
+  const guard = (): WriteGuard => {
+    const { lead } = leader;
+    if (lead === undefined) throw new NotLeaderError("this server does not lead");
+    return lead.guard;
+  };
+  return {
+    check: () => guard().check(),
+    confirm: async (signal) => guard().confirm(signal),
+  };
+}
+
+/** Takes part in the election until it is stopped. */
+export class LeaderLoop implements Leader {
+  readonly #options: LeaderOptions;
+  readonly #identity: () => Identity;
+  readonly #primary: () => SnapStore;
+  readonly #log: Log;
+  readonly #changed: () => void;
+  #lead: Lead | undefined;
+  #current: LeaderStatus["current"];
+
+  constructor(
+    options: LeaderOptions,
+    identity: () => Identity,
+    { log, changed, primary }: { readonly log: Log; changed(): void; primary(): SnapStore },
+  ) {
+    this.#options = options;
+    this.#identity = identity;
+    this.#primary = primary;
+    this.#log = log;
+    this.#changed = changed;
+  }
+
+  /** Undefined while another server leads, or none. */
+  get lead(): Lead | undefined {
+    return this.#lead?.lost.aborted ? undefined : this.#lead;
+  }
+
+  status(): LeaderStatus {
+    return {
+      election: true,
+      isLeader: this.lead !== undefined,
+      identity: this.#identity().name,
+      ...(this.#current !== undefined && { current: this.#current }),
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#takePart(signal);
+      } catch (error) {
+        if (signal.aborted || error instanceof InterruptedError) continue;
+        const why = error instanceof Error ? error.message : String(error);
+        this.#log.warn({ reason: why }, "No leadership: trying again");
+        this.#setCurrent(undefined);
+        await sleep(RETRY_MS, signal).catch(() => {});
+      }
+    }
+  }
+
+  /** One connection to etcd: its files are read again after each failure. */
+  async #takePart(signal: AbortSignal): Promise<void> {
+    const { etcd, ttlMs } = this.#options;
+    const key = this.#options.key ?? leaderKey(this.#primary().place);
+    const { name: identity, url } = this.#identity();
+    const onProblem = ({ message }: Error): void => {
+      this.#log.warn({ reason: message }, "etcd does not answer: trying again");
+    };
+    const election = await Election.open(etcd, { key, identity, url, ttlMs, onProblem }, signal);
+    const stop = new AbortController();
+    const looking = this.#look(election, AbortSignal.any([signal, stop.signal]));
+    try {
+      const leadership = await election.campaign(signal);
+      await this.#leadUntilLost(leadership, identity, signal);
+    } finally {
+      this.#lead = undefined;
+      this.#changed();
+      stop.abort();
+      await looking;
+      await election.resign();
+      election.close();
+    }
+  }
+
+  async #leadUntilLost(
+    leadership: Leadership,
+    identity: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const either = AbortSignal.any([signal, leadership.lost]);
+    const store = new GuardedStore(this.#primary(), leadership);
+    const epoch = await takeEpoch(store, identity, either);
+    this.#lead = { lost: leadership.lost, guard: everyGuard(leadership, epoch) };
+    this.#changed();
+    this.#log.info({ epoch: epoch.number, identity }, "This server leads");
+    await new Promise<void>((resolve) => {
+      if (either.aborted) resolve();
+      else either.addEventListener("abort", () => resolve(), { once: true });
+    });
+    if (!signal.aborted) this.#log.warn("This server no longer leads");
+  }
+
+  /** Keeps up with who leads, for answers of a follower. */
+  async #look(election: Election, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        this.#setCurrent(await election.current(signal));
+      } catch {
+        // The campaign reports that etcd does not answer.
+        this.#setCurrent(undefined);
+      }
+      await sleep(LOOK_MS, signal).catch(() => {});
+    }
+  }
+
+  #setCurrent(current: LeaderStatus["current"]): void {
+    if (current?.identity === this.#current?.identity && current?.url === this.#current?.url) {
+      return;
+    }
+    this.#current = current;
+    this.#changed();
+  }
+}
+
+/** Servers for one store elect one leader; those for other stores have others. */
+export function leaderKey(place: string): string {
+  const digest = createHash("sha256").update(place).digest("hex");
+  return `/backuptool/leader/${digest.slice(0, 16)}`;
+}

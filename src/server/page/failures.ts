@@ -1,0 +1,24 @@
+import type { Failure, ServerStatus } from "../status.js";
+import { html, type Html } from "./html.js";
+import { moment } from "./times.js";
+import { JOB_TITLES, SITE_TITLES } from "./titles.js";
+
+/** The last failures in words, newest first. */
+export function renderFailures({ failures, now }: ServerStatus): Html {
+  const time = new Date(now);
+  const list =
+    failures.length === 0
+      ? html`<p class="quiet">None since the start of the server.</p>`
+      : html`<ol class="failures">${failures.map((failure) => item(failure, time))}</ol>`;
+  return html`<section class="card" aria-labelledby="failures">
+<h2 id="failures">Last failures</h2>
+${list}
+</section>`;
+}
+
+function item({ at, job, site, code, message }: Failure, now: Date): Html {
+  const what = job === "server" ? "Server" : JOB_TITLES[job];
+  const where = site === undefined ? "" : `, ${SITE_TITLES[site].toLowerCase()} store`;
+  return html`<li><p class="quiet">${moment(at, now)} · ${what}${where} · <code>${code}</code></p>
+<p>${message}</p></li>`;
+}

@@ -1,0 +1,14 @@
+import type { JobName, Site } from "../status.js";
+
+export const SITE_TITLES: Readonly<Record<Site, string>> = {
+  primary: "Primary",
+  secondary: "Secondary",
+};
+
+export const JOB_TITLES: Readonly<Record<JobName, string>> = {
+  full: "Full backup",
+  incremental: "Incremental backup",
+  sync: "Sync",
+  retention: "Retention",
+  verify: "Verification",
+};

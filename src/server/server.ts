@@ -1,0 +1,287 @@
+import { throwIfAborted } from "../errors.js";
+import { sleep } from "../flow/sleep.js";
+import type { OperationEvent } from "../operations/events.js";
+import type { StateFolder } from "../operations/open/state-file.js";
+import type { ServerOptions } from "../settings/server-options.js";
+import type { Environment } from "../snapstore/settings/roles.js";
+import { Alerts } from "./alerts.js";
+import { conditionsOf } from "./conditions.js";
+import { newestBackups } from "./jobs/due.js";
+import { JobRunner } from "./jobs/runner.js";
+import { Timetable } from "./jobs/timetable.js";
+import { Work } from "./jobs/work.js";
+import { LagView } from "./lag-view.js";
+import { dutyGuard, type Leader, LeaderLoop, SOLE_LEADER } from "./leader.js";
+import type { Log } from "./log.js";
+import { Metrics } from "./metrics.js";
+import type { Site } from "./site.js";
+import { Sites } from "./sites.js";
+import {
+  type Failure,
+  JOB_NAMES,
+  type JobName,
+  type ServerActions,
+  type Site as SiteName,
+  type TriggerResult,
+} from "./status.js";
+import { StatusView } from "./status-view.js";
+
+/** Time between two looks at what is due, ms. */
+const LOOK_MS = 1000;
+/** Time between two looks at what has to be alerted, ms. */
+const ALERT_EVERY_MS = 10_000;
+/** Of calls to a store that nothing is copied to. */
+const RETRIES = { maxRetries: 5, backoffMs: 1000 };
+/** Share of the grace period that is left for cutting off what still runs then, and removing what it leaves. */
+const CUT_SHARE = 1 / 3;
+
+export interface ServerParts {
+  readonly version: string;
+  readonly log: Log;
+  readonly stateFolder: StateFolder | undefined;
+  /** Variables, for the command that gets alerts. */
+  readonly env: Environment;
+  passphrase(signal: AbortSignal): Promise<Uint8Array>;
+  /** Of this process, once it listens. */
+  identity(): { readonly name: string; readonly url: string };
+}
+
+/** Runs the jobs of a server when they are due, while it leads. */
+export class BackupServer implements ServerActions {
+  readonly view: StatusView;
+  readonly metrics: Metrics;
+  readonly sites: Sites;
+  readonly #log: Log;
+  readonly #runner: JobRunner;
+  readonly #leader: Leader;
+  readonly #work: Work;
+  readonly #alerts: Alerts;
+  readonly #timetable = new Timetable(new Date());
+  /** Aborts what runs. */
+  readonly #cut = new AbortController();
+  readonly #stop = new AbortController();
+  #options: ServerOptions;
+  #leads = false;
+  #alertedMs = Number.NEGATIVE_INFINITY;
+  #draining = false;
+
+  /** @throws UsageError */
+  constructor(options: ServerOptions, parts: ServerParts) {
+    const { log, version } = parts;
+    this.#options = options;
+    this.#log = log;
+    const changed = (): void => this.view.changed();
+    this.#runner = new JobRunner({
+      log,
+      onEvent: (job, event) => this.#count(job, event),
+      onEnded: (job, failure, failures) => this.#ended(job, failure, failures),
+      changed,
+    });
+    this.#leader =
+      options.leader === undefined
+        ? SOLE_LEADER
+        : new LeaderLoop(options.leader, parts.identity, {
+            log,
+            changed,
+            primary: () => this.sites.primary.checks,
+          });
+    this.sites = new Sites({
+      stores: () => this.#options.stores(),
+      retries: options.sync?.retries ?? RETRIES,
+      guard: dutyGuard(this.#leader),
+      log,
+      onRecovered: (site) => this.#recovered(site),
+      onRetry: (site) => this.metrics.callRetried(site),
+      changed,
+    });
+    this.view = new StatusView({
+      version,
+      sites: this.sites,
+      runner: this.#runner,
+      leader: this.#leader,
+      lag: new LagView(this.sites, () => this.#options),
+      alerts: () => this.#alerts.active,
+      options: () => this.#options,
+    });
+    this.metrics = new Metrics(this.view, version);
+    this.#alerts = new Alerts(
+      {
+        server: parts.identity().name,
+        webhook:
+          options.alerts.webhook === undefined
+            ? undefined
+            : {
+                url: options.alerts.webhook,
+                secretFile: options.alerts.webhookSecretFile,
+              },
+        command: options.alerts.command,
+        env: parts.env,
+      },
+      log,
+    );
+    this.#work = new Work({
+      ...parts,
+      sites: this.sites,
+      metrics: this.metrics,
+      onBackup: ({ kind, secondaryBehind }) => {
+        this.#timetable.backupMade(kind);
+        if (secondaryBehind) this.#timetable.request("sync");
+      },
+      onVerified: (at) => this.#timetable.verified(at),
+    });
+  }
+
+  get options(): ServerOptions {
+    return this.#options;
+  }
+
+  /** From the next run of each job on. What was opened at the start stays: leader, HTTP. */
+  use(options: ServerOptions): void {
+    this.#options = options;
+    this.view.changed();
+  }
+
+  /**
+   * Lists the stores, and then runs jobs until `stop`.
+   *
+   * @param signal ends the first listing
+   * @throws what an unusable primary store throws, UsageError, InterruptedError
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.sites.open(signal);
+    throwIfAborted(signal);
+    const stopped = this.#stop.signal;
+    if (this.#options.sync !== undefined) this.#log.info("Starting periodic backup copier");
+    const leading = this.#leader.run(stopped);
+    while (!stopped.aborted) {
+      this.#look();
+      await sleep(LOOK_MS, stopped).catch(() => {});
+    }
+    await leading;
+  }
+
+  /** Lets jobs in progress end within the grace period, cuts off the others, and gives the leadership back. */
+  async stop(): Promise<void> {
+    this.#draining = true;
+    const { shutdownGraceMs } = this.#options;
+    const running = JOB_NAMES.filter((job) => this.#runner.jobs[job].running);
+    if (running.length > 0) {
+      this.#log.info({ jobs: running.join(" ") }, "Waiting for jobs to end");
+    }
+    const waited = new AbortController();
+    const patience = sleep(shutdownGraceMs * (1 - CUT_SHARE), waited.signal).then(
+      () => this.#cut.abort(),
+      () => {},
+    );
+    await this.#runner.idle();
+    waited.abort();
+    await patience;
+    this.#stop.abort();
+    await this.sites.close();
+    await this.#alerts.close();
+  }
+
+  async trigger(job: JobName): Promise<TriggerResult> {
+    const { lead } = this.#leader;
+    const no = (reason: Extract<TriggerResult, { accepted: false }>["reason"]): TriggerResult => ({
+      accepted: false,
+      reason,
+    });
+    if (this.#draining) return no("stopping");
+    if (lead === undefined) return no("not-leader");
+    if (job === "sync" && this.#options.sync === undefined) return no("disabled");
+    if (this.#runner.isBusy(job)) return no("running");
+    if (!this.#isReady(job)) return no("unavailable");
+    this.#begin(job);
+    return { accepted: true };
+  }
+
+  /** Begins what is due and can run now. */
+  #look(): void {
+    if (this.#draining) return;
+    const { lead } = this.#leader;
+    this.sites.checkWhereDue(this.#cut.signal);
+    if (this.#leads !== (lead !== undefined)) {
+      this.#leads = lead !== undefined;
+      // At the start, and for what the leader before has left.
+      if (this.#leads && this.#options.sync !== undefined) this.#timetable.request("sync");
+    }
+    const { listing } = this.sites.primary;
+    const newest = listing && newestBackups(listing.snapshots);
+    const verified = lastVerified(this.sites.usable);
+    if (verified !== undefined) this.#timetable.verified(verified);
+    for (const job of JOB_NAMES) {
+      const at = newest && this.#timetable.dueAt(job, this.#options, newest);
+      const isDue = at !== undefined && at.getTime() <= Date.now();
+      const isReady = lead !== undefined && !this.#runner.isBusy(job) && this.#isReady(job);
+      this.#runner.jobs[job].plan(at, isDue && !isReady);
+      if (isDue && isReady) this.#begin(job);
+    }
+    this.#alert();
+  }
+
+  /** Only the leader alerts: every server would otherwise. */
+  #alert(): void {
+    const now = performance.now();
+    if (now - this.#alertedMs < ALERT_EVERY_MS) return;
+    this.#alertedMs = now;
+    if (!this.#leads) this.#alerts.forget();
+    else this.#alerts.update(conditionsOf(this.view.status(), this.#options.alerts));
+  }
+
+  #isReady(job: JobName): boolean {
+    const { primary, secondary } = this.sites;
+    if (primary.listing === undefined || primary.breaker === "open") return false;
+    return job !== "sync" || (secondary?.isOpen === true && secondary.breaker !== "open");
+  }
+
+  #begin(job: JobName): void {
+    const { lead } = this.#leader;
+    if (lead === undefined) return;
+    const signal = AbortSignal.any([this.#cut.signal, lead.lost]);
+    const options = this.#options;
+    this.#runner.begin(job, { signal, guard: lead.guard }, (context) =>
+      this.#work.run(job, options, context),
+    );
+  }
+
+  #count(job: JobName, event: OperationEvent): void {
+    switch (event.type) {
+      case "snapshot-copied":
+        this.metrics.snapshotCopied(event.outcome);
+        return;
+      case "snapshot-not-copied":
+        this.metrics.snapshotCopied("failed");
+        return;
+      case "snapshot-deleted":
+      case "snapshot-not-deleted": {
+        const site = this.sites.all.find(({ label }) => label === event.store)?.name;
+        if (site === undefined || (job !== "retention" && job !== "sync")) return;
+        const reason = job === "sync" ? "mirror" : "retention";
+        if (event.type === "snapshot-deleted") this.metrics.snapshotDeleted(site, reason);
+        else this.metrics.deletionFailed(site, reason);
+        return;
+      }
+      default:
+    }
+  }
+
+  #ended(job: JobName, failure: Failure | undefined, failures: number): void {
+    if (failure !== undefined) this.metrics.jobFailed(job, failure.code);
+    // Damage that was found is no reason to read the next part sooner.
+    const again = failure?.code === "VERIFICATION_FAILED" ? 0 : failures;
+    this.#timetable.ended(job, this.#options, again);
+  }
+
+  #recovered(site: SiteName): void {
+    this.#log.info({ site }, "The store is usable again");
+    if (this.#options.sync !== undefined) this.#timetable.request("sync");
+  }
+}
+
+/** When the site that was read back the longest ago was; undefined before all were. */
+function lastVerified(sites: readonly Site[]): Date | undefined {
+  const times = sites.map(({ listing }) => Date.parse(listing?.scrub?.at ?? ""));
+  const oldest = Math.min(...times);
+  return Number.isFinite(oldest) ? new Date(oldest) : undefined;
+}

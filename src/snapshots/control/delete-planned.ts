@@ -1,0 +1,130 @@
+import { BackupToolError, InterruptedError, NotLeaderError } from "../../errors.js";
+import { Moment } from "../../flow/moment.js";
+import { type Clock, systemClock } from "../../flow/sleep.js";
+import { everyGuard, GuardedStore, type WriteGuard } from "../../snapstore/layers/guarded.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import type { SnapshotFacts } from "../catalog.js";
+import { deleteSnapshot, type Removed } from "../delete.js";
+import { compareSnapshotNames, type SnapshotName } from "../name.js";
+import { retireName } from "./name-claim.js";
+import { pinnedNames } from "./pins.js";
+import { publishPlan } from "./plans.js";
+import { removeStaleFiles } from "./stale.js";
+
+/** What is about to be deleted. */
+export interface DeletionTarget {
+  readonly name: SnapshotName;
+  readonly facts?: Pick<SnapshotFacts, "id" | "base"> | undefined;
+}
+
+/** The state of the store at a second look. */
+export interface SecondLook {
+  /** Snapshots that an incremental needs which is being made; their bases are needed too. */
+  readonly pinned: ReadonlySet<string>;
+  /** The time by the store's clock. */
+  readonly storeTime: Date;
+}
+
+export interface PlannedDeletionOptions {
+  /**
+   * Time between the plan and the second look, ms. For a leader, the time after which no other process can lead that
+   * has not seen the plan; 0 for a command.
+   */
+  readonly waitMs: number;
+  /** Asked before each call that changes the store. */
+  readonly guard?: WriteGuard | undefined;
+  /**
+   * Decides again, by a new listing, after the plan is published: resolves with the names that are still to be deleted.
+   * May throw to delete nothing more.
+   */
+  recheck(look: SecondLook): Promise<ReadonlySet<string>>;
+  onDeleted(name: SnapshotName, removed: Removed): void;
+  /** Called for a snapshot that could not be deleted. Its bases are kept. */
+  onFailed(name: SnapshotName, error: BackupToolError): void;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock | undefined;
+}
+
+/** A second look counts for so long, ms. */
+const LOOK_AGAIN_MS = 10 * 60_000;
+
+/**
+ * Deletes snapshots so that no incremental loses its base. An incremental that is being made pins its base and then
+ * looks for plans; a deletion publishes its plan and then looks for pins. One of them sees the other, however long
+ * either of them is paused in between. Incrementals go before their bases, and each manifest before its files.
+ */
+export async function deletePlanned(
+  store: SnapStore,
+  targets: readonly DeletionTarget[],
+  options: PlannedDeletionOptions,
+): Promise<void> {
+  if (targets.length === 0) return;
+  const { guard, waitMs, signal, clock = systemClock } = options;
+  const names = targets.map(({ name }) => name.text);
+  const ofLeader = guard === undefined ? store : new GuardedStore(store, guard);
+  const plan = await publishPlan(ofLeader, names, signal);
+  const guarded = new GuardedStore(store, everyGuard(guard, plan));
+  /** Ids of backups that something needs which stays. */
+  const needed = new Set<string>();
+  /** Whether a deletion may still reach the store. */
+  let unsettled = false;
+  let look: { readonly at: Moment; readonly still: ReadonlySet<string> } | undefined;
+  try {
+    if (waitMs > 0) await clock.sleep(waitMs, signal);
+    for (const { name, facts } of dependentsFirst(targets)) {
+      if (look === undefined || look.at.elapsedMs() > LOOK_AGAIN_MS) {
+        look = { at: Moment.now(), still: await lookAgain(store, plan.storeTime, options) };
+      }
+      let stays = !look.still.has(name.text) || (facts !== undefined && needed.has(facts.id));
+      if (!stays) {
+        try {
+          await retireName(guarded, name, plan.storeTime, signal);
+          options.onDeleted(
+            name,
+            await deleteSnapshot(guarded, name.text, { dryRun: false, signal }),
+          );
+        } catch (error) {
+          unsettled ||= !isBeforeDeletion(error);
+          if (!isOfOneSnapshot(error)) throw error;
+          stays = true;
+          options.onFailed(name, error);
+        }
+      }
+      if (stays && facts?.base != null) needed.add(facts.base);
+    }
+    await removeStaleFiles(guarded, plan.storeTime, signal);
+  } finally {
+    if (unsettled) await plan.leave();
+    else await plan.remove();
+  }
+}
+
+/** The names that are still to be deleted. */
+async function lookAgain(
+  store: SnapStore,
+  storeTime: Date,
+  { recheck, signal }: PlannedDeletionOptions,
+): Promise<ReadonlySet<string>> {
+  const pinned = await pinnedNames(store, storeTime, signal);
+  const still = new Set(await recheck({ pinned, storeTime }));
+  for (const name of pinned) still.delete(name);
+  return still;
+}
+
+/** The base of a backup has an earlier name. */
+function dependentsFirst(targets: readonly DeletionTarget[]): DeletionTarget[] {
+  return targets.toSorted((a, b) => compareSnapshotNames(b.name, a.name));
+}
+
+/** Whether the error says that nothing was sent to the store yet. */
+function isBeforeDeletion(error: unknown): boolean {
+  const codes = ["FOREIGN_FILE", "STORE_IMMUTABLE"];
+  return error instanceof BackupToolError && codes.includes(error.code);
+}
+
+/** Whether other snapshots can be deleted all the same. */
+function isOfOneSnapshot(error: unknown): error is BackupToolError {
+  if (!(error instanceof BackupToolError)) return false;
+  const ofAll = error instanceof InterruptedError || error instanceof NotLeaderError;
+  return !ofAll && error.code !== "NOT_RENEWED";
+}

@@ -1,0 +1,122 @@
+import { randomBytes } from "node:crypto";
+import { BackupToolError, NotLeaderError } from "../../errors.js";
+import { Moment } from "../../flow/moment.js";
+import { StoreError } from "../../snapstore/errors.js";
+import type { WriteGuard } from "../../snapstore/layers/guarded.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import {
+  controlKey,
+  listControlFiles,
+  putControlFile,
+  readControlFile,
+  textField,
+} from "./control-file.js";
+
+const DIGITS = 12;
+/** Numbers that may be taken while one is chosen, by other leaders or a listing that is late. */
+const MAX_TRIES = 100;
+/** Epochs that are kept, for people who look for what happened. */
+const KEPT = 10;
+/** Shortest time between two looks at the store for {@link StoreEpoch.confirm}, ms. */
+const CONFIRM_EVERY_MS = 10_000;
+const MAX_TOKEN_CHARACTERS = 64;
+
+/**
+ * The time of one leader, as the store knows it. etcd can be restored to the past, and two etcds can each have a leader;
+ * of those, the store knows which one began last.
+ */
+export class StoreEpoch implements WriteGuard {
+  readonly number: number;
+  readonly #store: SnapStore;
+  readonly #token: string;
+  #confirmed = Moment.now();
+  #ended: NotLeaderError | undefined;
+
+  constructor(store: SnapStore, number: number, token: string) {
+    this.#store = store;
+    this.number = number;
+    this.#token = token;
+  }
+
+  check(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  /** Throws NOT_LEADER when the store has a later epoch. */
+  async confirm(signal: AbortSignal): Promise<void> {
+    this.check();
+    if (this.#confirmed.elapsedMs() < CONFIRM_EVERY_MS) return;
+    await this.look(signal);
+  }
+
+  /** As {@link confirm}, and asks the store in any case. */
+  async look(signal: AbortSignal): Promise<void> {
+    const asked = Moment.now();
+    const newest = Math.max(0, ...(await epochNumbers(this.#store, signal)));
+    const found = await readControlFile(this.#store, epochKey(this.number), signal);
+    const token = found !== undefined && "fields" in found ? tokenOf(found.fields) : undefined;
+    // Where a store does not keep create-only promises, the last of two writers has the number.
+    if (newest > this.number || token !== this.#token) {
+      this.#ended = new NotLeaderError(
+        `another leader has begun epoch ${Math.max(newest, this.number)} in ${this.#store.name}; this process had epoch ${this.number}`,
+        { hint: "do two etcd clusters elect leaders for this store, or was etcd restored?" },
+      );
+    } else this.#confirmed = asked;
+    this.check();
+  }
+}
+
+/** Begins the next epoch, or throws NO_EPOCH. From then on the leader of the one before is stopped by its own {@link StoreEpoch}. */
+export async function takeEpoch(
+  store: SnapStore,
+  identity: string,
+  signal: AbortSignal,
+): Promise<StoreEpoch> {
+  const numbers = await epochNumbers(store, signal);
+  const token = randomBytes(16).toString("hex");
+  const startedAt = new Date().toISOString();
+  const first = Math.max(0, ...numbers) + 1;
+  for (let number = first; number < first + MAX_TRIES && number < 10 ** DIGITS; number++) {
+    try {
+      const fields = { identity, token, startedAt };
+      await putControlFile(store, epochKey(number), fields, { ifAbsent: true, signal });
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "STORE_EXISTS") continue;
+      throw error;
+    }
+    await removeOld(store, numbers, signal);
+    return new StoreEpoch(store, number, token);
+  }
+  throw new BackupToolError("NO_EPOCH", `no epoch after ${first - 1} is free in ${store.name}`, {
+    hint: `remove the objects below ${controlKey("epochs", "")} there, while no server runs`,
+  });
+}
+
+function epochKey(number: number): string {
+  return controlKey("epochs", String(number).padStart(DIGITS, "0"));
+}
+
+async function epochNumbers(store: SnapStore, signal: AbortSignal): Promise<number[]> {
+  const files = await listControlFiles(store, "epochs", signal);
+  return files.filter(({ path }) => /^\d{12}$/.test(path)).map(({ path }) => Number(path));
+}
+
+/** The newest is never removed, so no number is used twice. */
+async function removeOld(
+  store: SnapStore,
+  numbers: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const old of numbers.toSorted((a, b) => a - b).slice(0, -KEPT)) {
+    try {
+      await store.delete(epochKey(old), signal);
+    } catch (error) {
+      // Where every new object is locked, all of them stay.
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+}
+
+function tokenOf(fields: Readonly<Record<string, unknown>>): string | undefined {
+  return textField(fields, "token", MAX_TOKEN_CHARACTERS);
+}

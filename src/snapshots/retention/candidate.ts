@@ -1,0 +1,18 @@
+import type { SnapshotFacts, StoredSnapshot } from "../catalog.js";
+import type { SnapshotName } from "../name.js";
+
+/** What the rules see of a snapshot. */
+export interface Candidate {
+  readonly name: SnapshotName;
+  readonly state: StoredSnapshot["state"];
+  readonly facts?: Pick<SnapshotFacts, "id" | "base"> | undefined;
+  /** Key of another program's file in its folder. */
+  readonly foreign?: string | undefined;
+  /** Whether there is a hold on this name. */
+  readonly held: boolean;
+  /** Whether a backup that is being made is based on it. */
+  readonly pinned: boolean;
+  readonly lockedUntil?: Date | undefined;
+  /** Whether it is unfinished and so recent that a run may still be writing it. */
+  readonly inProgress: boolean;
+}

@@ -1,0 +1,129 @@
+import test from "ava";
+import type { OperationEvent } from "../../../src/operations/events.js";
+import { pruneStore, type RetentionOptions } from "../../../src/operations/snapshots/retention.js";
+import { listSnapshots } from "../../../src/snapshots/catalog.js";
+import { putHold } from "../../../src/snapshots/holds.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
+import { LocalStore } from "../../../src/snapstore/local/store.js";
+import { newFolder } from "../../support/folders.js";
+import { forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+import { SwitchableStore } from "../../support/stores/switchable-store.js";
+
+const { signal } = new AbortController();
+const now = new Date("2026-11-28T13:00:00Z");
+const OPTIONS: RetentionOptions = {
+  policy: { kind: "limit-based", maxBackups: 1 },
+  timeZone: "UTC",
+  now,
+  inProgressSince: new Date(now.getTime() - 86_400_000),
+  dryRun: false,
+};
+
+/** Three full backups, of which the last has an incremental. */
+function newStore() {
+  const folder = newFolder();
+  const store = new SwitchableStore(
+    new LocalStore({ provider: "Local", container: folder, prefix: "" }),
+  );
+  const one = forgeSnapshot(folder, { time: 1_700_000_000 });
+  const two = forgeSnapshot(folder, { time: 1_700_001_000 });
+  const three = forgeSnapshot(folder, { time: 1_700_002_000 });
+  const over = forgeSnapshot(folder, { time: 1_700_003_000, base: three });
+  const events: OperationEvent[] = [];
+  const report = (event: OperationEvent): void => {
+    events.push(event);
+  };
+  const prune = (options: Partial<RetentionOptions> = {}) =>
+    pruneStore(store, { ...OPTIONS, ...options }, { signal, report });
+  const left = async () => (await listSnapshots(store, signal)).map(({ name }) => name.text);
+  return { folder, store, one, two, three, over, events, prune, left };
+}
+
+test("what no rule keeps is deleted, and each decision is reported before", async (t) => {
+  const { prune, left, events, one, two, three, over } = newStore();
+  t.deepEqual(await prune(), { kept: 2, deleted: 2, failed: 0 });
+  t.deepEqual(await left(), [three.name, over.name]);
+  const types = events.map(({ type }) => type);
+  t.deepEqual(types.slice(types.indexOf("retention-begun")), [
+    "retention-begun",
+    ...Array.from({ length: 4 }, () => "retention-decision"),
+    "snapshot-deleted",
+    "snapshot-deleted",
+    "retention",
+  ]);
+  const decided = events.flatMap((event) =>
+    event.type === "retention-decision" ? [[event.snapshot, event.keep]] : [],
+  );
+  t.deepEqual(decided, [
+    [one.name, false],
+    [two.name, false],
+    [three.name, true],
+    [over.name, true],
+  ]);
+  t.deepEqual(await prune(), { kept: 2, deleted: 0, failed: 0 });
+});
+
+test("a dry run and a question that is denied delete nothing", async (t) => {
+  const { prune, left, store } = newStore();
+  t.deepEqual(await prune({ dryRun: true }), { kept: 2, deleted: 2, failed: 0 });
+  await t.throwsAsync(
+    prune({
+      approve: async (deletions) => {
+        t.is(deletions.length, 2);
+        throw new Error("no");
+      },
+    }),
+    { message: "no" },
+  );
+  t.is((await left()).length, 4);
+  t.deepEqual(store.keysOf("delete"), []);
+});
+
+test("what is held or based upon while the question is open stays", async (t) => {
+  const { folder, prune, left, store, one, two, three, over } = newStore();
+  let late = "";
+  const totals = await prune({
+    approve: async () => {
+      await putHold(store, one.name, { heldAt: now }, signal);
+      late = forgeSnapshot(folder, { time: 1_700_004_000, base: two }).name;
+    },
+  });
+  t.deepEqual(totals, { kept: 5, deleted: 0, failed: 0 });
+  t.deepEqual(await left(), [one, two, three, over].map(({ name }) => name).concat(late));
+});
+
+test("what came while the question was open is not deleted, though no rule keeps it", async (t) => {
+  const { folder, prune, left, three, over } = newStore();
+  let late = "";
+  await prune({
+    approve: async () => {
+      late = forgeSnapshot(folder, { time: 1_700_000_500 }).name;
+    },
+  });
+  t.deepEqual(await left(), [late, three.name, over.name]);
+});
+
+test("a listing that fails deletes nothing", async (t) => {
+  for (const prefix of ["", ".backuptool/holds/"]) {
+    const { prune, store } = newStore();
+    store.before = (call, key) => {
+      if (call === "list" && key === prefix) {
+        throw new StoreError("STORE_TRANSIENT", "lost", { store: store.name });
+      }
+    };
+    await t.throwsAsync(prune(), { code: "STORE_TRANSIENT" });
+    t.deepEqual(store.keysOf("delete"), []);
+  }
+});
+
+test("locks are asked for only of what would be deleted", async (t) => {
+  const { prune, store, one, two } = newStore();
+  const list = (): ReturnType<typeof listSnapshots> => listSnapshots(store, signal);
+  const listed = await list();
+  store.calls.length = 0;
+  await prune({ dryRun: true, list: async () => listed });
+  t.deepEqual(
+    store.calls.map(({ call, key }) => `${call} ${key}`),
+    ["list .backuptool/holds/", `head ${one.name}/MANIFEST.json`, `head ${two.name}/MANIFEST.json`],
+  );
+});
