@@ -11,7 +11,7 @@ export function addSnapshotRoutes(app: FastifyInstance, access: Access, state: S
   app.get("/snapshots", { onRequest: access.reading }, async (request, reply) => {
     const site = siteOf(request);
     const sites = site === undefined ? sitesOf(state) : [site];
-    const lists = Object.fromEntries(sites.map((one) => [one, state.snapshots(one)]));
+    const lists = Object.fromEntries(sites.map((one) => [one, viewsOf(state.snapshots(one))]));
     return await reply.type("application/json; charset=utf-8").send(jsonOfLists(lists));
   });
 
@@ -28,9 +28,14 @@ export function addSnapshotRoutes(app: FastifyInstance, access: Access, state: S
     if (newestRestorable === undefined) {
       throw new HttpProblem(404, "NO_SNAPSHOT", `the ${store} store has no restorable snapshot`);
     }
-    const chain = chainOf(state.snapshots(store), newestRestorable.snapshot);
+    const chain = [...viewsOf(chainOf(state.snapshots(store), newestRestorable.snapshot))];
     return { store, checkedAt, ...newestRestorable, chain };
   });
+}
+
+/** One by one, as they are needed. */
+function* viewsOf(rows: readonly SnapshotRow[]): Generator<object> {
+  for (const { primary: state, secondary: _, ...row } of rows) yield { ...row, state };
 }
 
 function sitesOf(state: ServerState): Site[] {

@@ -1,4 +1,5 @@
 import test from "ava";
+import type { SnapshotRow } from "../../../src/operations/snapshots/events.js";
 import { call, json, openHttp } from "../../support/server/http.js";
 import { healthyStatus, STARTING, troubledStatus } from "../../support/server/sample-status.js";
 import { snapshotRow } from "../../support/server/snapshot-row.js";
@@ -58,12 +59,22 @@ test("/config is the configuration of the server", async (t) => {
   t.deepEqual(json(await call(http.url, "/config")), core.configuration);
 });
 
+/** What an answer says of a snapshot in a listing: its state in the store that is asked for. */
+function shown({ primary: state, secondary: _, ...row }: SnapshotRow): object {
+  return { ...row, state };
+}
+
 test("/snapshots lists both stores, or the one of the query", async (t) => {
   const { http, core } = await openHttp(t);
   const [one, two] = [snapshotRow("Full-1", "a"), snapshotRow("Full-2", "b")];
   core.rows = { primary: [one, two], secondary: [one] };
-  t.deepEqual(json(await call(http.url, "/snapshots")), { primary: [one, two], secondary: [one] });
-  t.deepEqual(json(await call(http.url, "/snapshots?store=secondary")), { secondary: [one] });
+  t.deepEqual(json(await call(http.url, "/snapshots")), {
+    primary: [shown(one), shown(two)],
+    secondary: [shown(one)],
+  });
+  t.deepEqual(json(await call(http.url, "/snapshots?store=secondary")), {
+    secondary: [shown(one)],
+  });
   for (const query of ["store=third", "store=", "store=primary&store=primary", "sort=time"]) {
     const answer = await call(http.url, `/snapshots?${query}`);
     t.is(answer.status, 400, query);
@@ -82,7 +93,7 @@ test("/snapshot/latest is the newest restorable one with its bases", async (t) =
   t.is(answer["store"], "primary");
   t.is(answer["snapshot"], name);
   t.is(answer["ageSeconds"], 1199);
-  t.deepEqual(answer["chain"], [full, between, newest]);
+  t.deepEqual(answer["chain"], [full, between, newest].map(shown));
 });
 
 test("/snapshot/latest ends at bases that name each other in a circle", async (t) => {
@@ -90,7 +101,7 @@ test("/snapshot/latest ends at bases that name each other in a circle", async (t
   const name = core.status().sites.primary?.newestRestorable?.snapshot ?? "";
   const [one, other] = [snapshotRow("Incr-1", "a", "b"), snapshotRow(name, "b", "a")];
   core.rows = { primary: [one, other] };
-  t.deepEqual(json(await call(http.url, "/snapshot/latest"))["chain"], [one, other]);
+  t.deepEqual(json(await call(http.url, "/snapshot/latest"))["chain"], [one, other].map(shown));
 });
 
 test("/snapshot/latest tells a store without backups from one that is not listed yet", async (t) => {
