@@ -2,7 +2,7 @@ import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { Moment } from "../../flow/moment.js";
 import { sleep } from "../../flow/sleep.js";
 import { EtcdConnection } from "./connection.js";
-import type { EtcdError } from "./errors.js";
+import { EtcdError } from "./errors.js";
 import { LeaderKey, type Leader } from "./leader-key.js";
 import { isTemporary, type Leadership, LeaseLeadership } from "./leadership.js";
 import type { EtcdOptions } from "./options.js";
@@ -148,7 +148,7 @@ export class Election {
       if (term === undefined) return undefined;
       return new LeaseLeadership(key, { lease, term, ttlMs, since, onProblem });
     } catch (error) {
-      this.#onTemporary(error);
+      this.#onTemporary(withKeyHint(error, this.#options.key));
     }
     return undefined;
   }
@@ -174,4 +174,12 @@ export class Election {
 /** Never throws: otherwise the lease expires. */
 async function revoke(key: LeaderKey, lease: bigint): Promise<void> {
   await key.revokeLease(lease, AbortSignal.timeout(RESIGN_MS)).catch(() => {});
+}
+
+/** A user who makes backups may have a role that only reads. */
+function withKeyHint(error: unknown, key: string): unknown {
+  if (!(error instanceof EtcdError) || !/permission denied/.test(error.message)) return error;
+  const { message, endpoint, operation, cause } = error;
+  const hint = `to elect a leader, the user needs a role that also writes the key ${key}`;
+  return new EtcdError(error.code, message, { hint, endpoint, operation, cause });
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { Election, type ElectionOptions } from "../../../src/sources/etcd/election.js";
+import type { EtcdError } from "../../../src/sources/etcd/errors.js";
 import { Candidates } from "../../support/election/candidates.js";
 import { newFolder } from "../../support/folders.js";
 import { ForgettingProxy } from "../../support/network/forgetting-proxy.js";
@@ -130,8 +131,48 @@ test("a login that etcd rejects is an error of the campaign, and an etcd that is
   await down.ctl("user", "add", "root:secret");
   await down.ctl("user", "grant-role", "root", "root");
   await down.ctl("auth", "enable");
-  const login = { endpoints: [down.endpoint], user: "root", password: "wrong" };
+  const { endpoint } = down;
+  const login = { endpoints: [endpoint], user: "root", password: "wrong" };
   await t.throwsAsync(Election.open(login, options, signal), { code: "ETCD_AUTH" });
+});
+
+test("a user who may only read gets to know which key it must write", async (t) => {
+  const etcd = await ownEtcd(t);
+  for (const command of [
+    "role add reader",
+    "role grant-permission reader read --prefix=true \0",
+    "user add root:secret",
+    "user grant-role root root",
+    "user add backup:secret",
+    "user grant-role backup reader",
+    "auth enable",
+  ]) {
+    const words = command.split(" ").map((word) => (word === "\0" ? "" : word));
+    await etcd.ctl(...words);
+  }
+  const login = { endpoints: [etcd.endpoint], user: "backup", password: "secret" };
+  const election = await Election.open(
+    login,
+    { key: "/the/key", identity: "one", ttlMs: TTL_MS },
+    signal,
+  );
+  t.teardown(() => election.close());
+  const error = await t.throwsAsync<EtcdError>(election.campaign(signal), { code: "ETCD_AUTH" });
+  t.regex(error?.hint ?? "", /writes the key \/the\/key/);
+});
+
+test("a campaign goes on in a cluster that was restored under another id", async (t) => {
+  const etcd = await ownEtcd(t);
+  const saved = join(newFolder(), "snapshot");
+  await etcd.ctl("snapshot", "save", saved);
+  const options = { key: "k", identity: "one", ttlMs: 2000, settleMs: 0 };
+  const election = await Election.open({ endpoints: [etcd.endpoint] }, options, signal);
+  t.teardown(() => election.close());
+  const first = await election.campaign(signal);
+  await etcd.restoreFrom(saved, "another");
+  while (!first.lost.aborted) await sleep(50);
+  t.true((await election.campaign(signal)).held());
+  t.deepEqual(await election.current(signal), { identity: "one" });
 });
 
 test("when the leader is killed, another one takes over once its lease has ended", async (t) => {
