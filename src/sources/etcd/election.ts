@@ -34,6 +34,8 @@ const MAX_POLL_MS = 5_000;
 const MIN_POLL_MS = 200;
 /** Calls within one TTL that may fail by their time limit. */
 const CALLS_A_TTL = 4;
+/** A busy etcd takes this long, ms; a shorter limit would fail every call. */
+const MIN_CALL_MS = 1_000;
 /** Longest time for a resignation, ms. */
 const RESIGN_MS = 2_000;
 
@@ -50,7 +52,7 @@ export class Election {
   #leadership: LeaseLeadership | undefined;
 
   private constructor(etcd: EtcdOptions, options: ElectionOptions) {
-    const callMs = options.ttlMs / CALLS_A_TTL;
+    const callMs = Math.max(MIN_CALL_MS, options.ttlMs / CALLS_A_TTL);
     this.#etcd = { ...etcd, timeoutMs: Math.min(callMs, etcd.timeoutMs ?? callMs) };
     this.#options = options;
   }

@@ -8,8 +8,10 @@ import { newFolder } from "../../support/folders.js";
 import { ForgettingProxy } from "../../support/network/forgetting-proxy.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 
-/** Long enough for a busy machine. */
+/** Of processes that are stopped or cut off: they campaign again when a busy machine has cost them a leadership. */
 const TTL_MS = 4000;
+/** Where nothing waits for the end of a lease: calls may take a quarter of it. */
+const LONG_TTL_MS = 20_000;
 const { signal } = new AbortController();
 let shared: EtcdServer;
 let keys = 0;
@@ -32,7 +34,13 @@ function candidates(t: ExecutionContext): Candidates {
 }
 
 async function candidate(t: ExecutionContext, options: Partial<ElectionOptions> = {}) {
-  const chosen = { key: `key-${++keys}`, identity: "one", ttlMs: TTL_MS, settleMs: 0, ...options };
+  const chosen = {
+    key: `key-${++keys}`,
+    identity: "one",
+    ttlMs: LONG_TTL_MS,
+    settleMs: 0,
+    ...options,
+  };
   const election = await Election.open({ endpoints: [shared.endpoint] }, chosen, signal);
   t.teardown(() => election.close());
   return { election, key: chosen.key };
@@ -116,7 +124,7 @@ test("a login that etcd rejects is an error of the campaign, and an etcd that is
   const down = await ownEtcd(t);
   await down.stop();
   const problems: string[] = [];
-  const options = { key: "k", identity: "one", ttlMs: 2000, settleMs: 0 };
+  const options = { key: "k", identity: "one", ttlMs: 8000, settleMs: 0 };
   const election = await Election.open(
     { endpoints: [down.endpoint] },
     { ...options, onProblem: ({ code }) => problems.push(code) },
@@ -125,7 +133,7 @@ test("a login that etcd rejects is an error of the campaign, and an etcd that is
   t.teardown(() => election.close());
   const campaign = election.campaign(signal);
   while (problems.length < 3) await sleep(50);
-  t.deepEqual([...new Set(problems)], ["ETCD_UNAVAILABLE"]);
+  t.true(problems.includes("ETCD_UNAVAILABLE"), problems.join());
   await down.start();
   t.true((await campaign).held());
   await down.ctl("user", "add", "root:secret");
@@ -153,7 +161,7 @@ test("a user who may only read gets to know which key it must write", async (t) 
   const login = { endpoints: [etcd.endpoint], user: "backup", password: "secret" };
   const election = await Election.open(
     login,
-    { key: "/the/key", identity: "one", ttlMs: TTL_MS },
+    { key: "/the/key", identity: "one", ttlMs: LONG_TTL_MS },
     signal,
   );
   t.teardown(() => election.close());
@@ -165,7 +173,7 @@ test("a campaign goes on in a cluster that was restored under another id", async
   const etcd = await ownEtcd(t);
   const saved = join(newFolder(), "snapshot");
   await etcd.ctl("snapshot", "save", saved);
-  const options = { key: "k", identity: "one", ttlMs: 2000, settleMs: 0 };
+  const options = { key: "k", identity: "one", ttlMs: 8000, settleMs: 0 };
   const election = await Election.open({ endpoints: [etcd.endpoint] }, options, signal);
   t.teardown(() => election.close());
   const first = await election.campaign(signal);
