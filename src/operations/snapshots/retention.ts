@@ -1,5 +1,6 @@
 import type { BackupToolError } from "../../errors.js";
 import { inParallel } from "../../flow/in-parallel.js";
+import { CachedCatalog } from "../../snapshots/cached-catalog.js";
 import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import { pinnedNames } from "../../snapshots/control/pins.js";
@@ -49,7 +50,11 @@ export function pruneStored(
   { store: config, ...options }: RetentionOptions & { readonly store: StoreConfig },
   context: StoreContext,
 ): Promise<RetentionTotals> {
-  const prune = (store: SnapStore) => pruneStore(store, options, context);
+  const prune = (store: SnapStore) => {
+    // It is listed again before the first deletion.
+    const catalog = new CachedCatalog(store);
+    return pruneStore(store, { list: (signal) => catalog.list(signal), ...options }, context);
+  };
   return withStore(config, prune, undefined, context.guard);
 }
 
