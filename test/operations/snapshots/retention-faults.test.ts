@@ -7,6 +7,7 @@ import { BackupToolError } from "../../../src/errors.js";
 import { pruneStore, type RetentionOptions } from "../../../src/operations/snapshots/retention.js";
 import { listSnapshots, type StoredSnapshot } from "../../../src/snapshots/catalog.js";
 import { putHold } from "../../../src/snapshots/holds.js";
+import { manifestKey } from "../../../src/snapshots/manifest.js";
 import { snapshotName } from "../../../src/snapshots/name.js";
 import type { Candidate } from "../../../src/snapshots/retention/candidate.js";
 import type { RetentionPolicy } from "../../../src/snapshots/retention/policy.js";
@@ -137,12 +138,11 @@ async function check(
       throw new StoreError("STORE_CREDENTIALS", "gone", { store: store.name });
     }
     if (call !== "delete" || key.startsWith(".backuptool/")) return;
-    if (
-      hold !== null &&
-      deletions === hold.before &&
-      memory.objects.has(`${nameOf(hold.on)}/MANIFEST.json`)
-    ) {
-      held = nameOf(hold.on);
+    const toHold = hold === null ? undefined : nameOf(hold.on);
+    // Its own deletion has begun before, and does not see the hold.
+    const isTooLate = toHold === undefined || !memory.objects.has(manifestKey(toHold));
+    if (deletions === hold?.before && !isTooLate && !key.startsWith(toHold)) {
+      held = toHold;
       await putHold(memory, held, { heldAt: NOW }, signal);
     }
     deletions++;
@@ -157,6 +157,7 @@ async function check(
   const names = listed.map(({ name }) => name.text);
   const newest = names.filter((name) => before.get(name)).at(-1) ?? "";
   t.true(after.has(newest));
+  t.true(held === undefined || after.has(held));
   // Without faults the next run does what the rules say.
   store.before = () => {};
   const rest = await listSnapshots(memory, signal);
