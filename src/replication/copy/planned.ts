@@ -18,8 +18,17 @@ export interface PlannedCopySettings {
   readonly retries: RetrySettings;
   /** Fail with SNAPSHOT_CONFLICT in place of replacing another complete backup of the same name. */
   readonly keepOthers?: boolean | undefined;
+  readonly keepBase?: KeepBase | undefined;
   readonly signal: AbortSignal;
 }
+
+/**
+ * Keeps the base of an incremental in the target while `copy` runs, which calls its argument right before the manifest.
+ */
+export type KeepBase = (
+  snapshot: StoredSnapshot,
+  copy: (beforeManifest: () => Promise<void>) => Promise<CopyResult>,
+) => Promise<CopyResult>;
 
 /** The snapshots of both stores. */
 export interface Listings {
@@ -97,7 +106,7 @@ export async function copyPlanned(
     reports.onBegin?.(snapshot);
     const result = await attempt(async () => {
       await checkReplaced(snapshot);
-      return await copySnapshot(source, target, name.text, shared);
+      return await copyOne(source, target, snapshot, shared);
     });
     if (result instanceof BackupToolError) {
       await fail(name.text, result);
@@ -170,6 +179,19 @@ function replacementCheck(
   };
 }
 
+function copyOne(
+  source: SnapStore,
+  target: SnapStore,
+  snapshot: StoredSnapshot,
+  options: Parameters<typeof copySnapshot>[3] & Pick<PlannedCopySettings, "keepBase">,
+): Promise<CopyResult> {
+  const { keepBase } = options;
+  const copy = (beforeManifest = async () => {}): Promise<CopyResult> =>
+    copySnapshot(source, target, snapshot.name.text, { ...options, beforeManifest });
+  const isOver = snapshot.facts !== undefined && snapshot.facts.base !== null;
+  return isOver && keepBase !== undefined ? keepBase(snapshot, copy) : copy();
+}
+
 async function attempt<T>(work: () => Promise<T>): Promise<T | BackupToolError> {
   try {
     return await work();
@@ -178,7 +200,6 @@ async function attempt<T>(work: () => Promise<T>): Promise<T | BackupToolError> 
     return error;
   }
 }
-
 /** Reports progress, without the snapshots that are complete in the target. */
 function progressOf(
   plan: readonly StoredSnapshot[],
