@@ -205,10 +205,7 @@ test("the policy, its rules and the time zone come from a file, and contradictio
       ["--max-backups", "7"],
       /--max-backups has no effect .*--garbage-collection-policy LimitBased/,
     ],
-    [
-      ["--garbage-collection-policy", "Keep"],
-      /is Keep, but nothing says what to keep; .*--keep-last/,
-    ],
+    [["--garbage-collection-policy", "Keep"], /is Keep, without a rule; .*--keep-last/],
     [
       ["--garbage-collection-policy", "LimitBased", "--keep-last", "1"],
       /--garbage-collection-policy contradicts --keep-last/,
