@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
+import { Metrics } from "../../src/server/metrics.js";
+import { newFolder } from "../support/folders.js";
 import { alertSettings } from "../../src/settings/server-declarations.js";
 
 const FOLDER = fileURLToPath(new URL("../../../deploy/prometheus/", import.meta.url));
@@ -62,4 +65,57 @@ test("the limits of the rules are the defaults of the server", (t) => {
   t.true(exprOf("BackuptoolBackupTooOld").includes(hours("max-backup-age-alert")));
   t.true(exprOf("BackuptoolSecondaryBackupTooOld").includes(hours("max-backup-age-alert")));
   t.true(exprOf("BackuptoolSyncLag").includes(hours("max-sync-lag-alert")));
+});
+
+/** The names of the metrics in an expression. */
+function metricsIn(expression: string): string[] {
+  return expression.match(/\b(?:backuptool|process)_\w+/g) ?? [];
+}
+
+test("each metric that a rule or a panel of the dashboard asks for is one of the server", (t) => {
+  const status = () => t.fail("no status is needed for names");
+  const names = new Set(new Metrics({ status }, "0.0.0").names());
+  t.deepEqual(
+    rules.flatMap(({ expr }) => metricsIn(expr)).filter((name) => !names.has(name)),
+    [],
+  );
+  const { panels, templating } = JSON.parse(read("dashboard.json"));
+  const expressions: readonly string[] = [
+    ...panels.flatMap(({ targets = [] }: { targets?: { expr: string }[] }) =>
+      targets.map(({ expr }) => expr),
+    ),
+    ...templating.list.map(({ query }: { query: unknown }) => JSON.stringify(query)),
+  ];
+  const asked = new Set(expressions.flatMap(metricsIn));
+  t.deepEqual(
+    [...asked].filter((name) => !names.has(name)),
+    [],
+  );
+  // And what the server says is shown.
+  const shown = [...asked, ...rules.flatMap(({ expr }) => metricsIn(expr))];
+  t.deepEqual(
+    [...names].filter((name) => name.startsWith("backuptool_") && !shown.includes(name)),
+    [],
+  );
+});
+
+test("Prometheus can parse each query of the dashboard", (t) => {
+  const { panels } = JSON.parse(read("dashboard.json"));
+  const queries: readonly string[] = panels.flatMap(
+    ({ targets = [] }: { targets?: { expr: string }[] }) => targets.map(({ expr }) => expr),
+  );
+  t.true(queries.length > 20);
+  const recorded = queries.map((expr, i) => ({
+    record: `query:${i}`,
+    expr: expr.replaceAll("$__rate_interval", "5m"),
+  }));
+  const folder = newFolder();
+  writeFileSync(
+    join(folder, "queries.yaml"),
+    stringify({ groups: [{ name: "q", rules: recorded }] }),
+  );
+  const output = execFileSync("promtool", ["check", "rules", join(folder, "queries.yaml")], {
+    encoding: "utf8",
+  });
+  t.true(output.includes(`SUCCESS: ${queries.length} rules found`), output);
 });

@@ -1,6 +1,6 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { listSnapshots } from "../../snapshots/catalog.js";
-import { listControlFiles } from "../../snapshots/control/control-file.js";
+import { heldNames } from "../../snapshots/holds.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
@@ -52,11 +52,10 @@ async function statusOf(
     store = await openRetrying(config);
     const [listed, holds] = await Promise.all([
       listSnapshots(store, context.signal),
-      listControlFiles(store, "holds", context.signal),
+      heldNames(store, context.signal),
     ]);
     await new SeenSnapshots(context).check(store, newestComplete(listed));
-    const held = new Set(holds.map(({ path }) => path));
-    return siteStatus({ ...nothing, store: store.name, listed, holds: held, checkedAt: now });
+    return siteStatus({ ...nothing, store: store.name, listed, holds, checkedAt: now });
   } catch (error) {
     if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;
     return siteStatus({ ...nothing, store: store?.name ?? config.provider, error: error.message });

@@ -80,6 +80,7 @@ function damageOf({ store, snapshots, verification, timeline }: SiteStatus): str
 }
 
 function ageInWords(seconds: number): string {
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 120 ? `${minutes} minutes` : `${Math.floor(minutes / 60)} hours`;
+  if (seconds < 120) return `${seconds} seconds`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} minutes`;
+  return `${Math.floor(seconds / 3600)} hours`;
 }

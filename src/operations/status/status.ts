@@ -1,6 +1,7 @@
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { ChainLinks } from "../../snapshots/chain-links.js";
+import { heldAbove } from "../../snapshots/holds.js";
 import { compareSnapshotNames } from "../../snapshots/name.js";
-import { Restorable } from "./restorable.js";
 import {
   type NewestRestorable,
   type SiteStatus,
@@ -34,8 +35,8 @@ const CLOCK_TOLERANCE_MS = 5 * 60_000;
 export function siteStatus(site: SiteFacts): SiteStatus {
   const { store, breaker, holds, checkedAt, error, verification, now } = site;
   const newestFirst = site.listed.toSorted((a, b) => compareSnapshotNames(b.name, a.name));
-  const restorable = new Restorable(newestFirst);
-  const held = heldSnapshots(newestFirst, holds, restorable);
+  const links = new ChainLinks(newestFirst);
+  const held = heldSnapshots(newestFirst, holds);
   const count = (state: StoredSnapshot["state"]): number =>
     newestFirst.filter((snapshot) => snapshot.state === state).length;
   const newestFull = newestFirst.find(
@@ -48,7 +49,7 @@ export function siteStatus(site: SiteFacts): SiteStatus {
     error,
     checkedAt: checkedAt?.toISOString(),
     newestRestorable: newestOf(
-      newestFirst.filter((snapshot) => restorable.has(snapshot)),
+      newestFirst.filter((snapshot) => links.placeOf(snapshot) !== undefined),
       now,
     ),
     newestFull: newestFull?.name.text,
@@ -61,7 +62,7 @@ export function siteStatus(site: SiteFacts): SiteStatus {
     bytes: newestFirst.reduce((sum, snapshot) => sum + bytesOf(snapshot), 0),
     timeline: newestFirst
       .slice(0, TIMELINE_LENGTH)
-      .map((snapshot) => timelineEntry(snapshot, held, restorable)),
+      .map((snapshot) => timelineEntry(snapshot, held, links)),
     verification,
   };
 }
@@ -70,17 +71,9 @@ export function siteStatus(site: SiteFacts): SiteStatus {
 function heldSnapshots(
   listed: readonly StoredSnapshot[],
   holds: ReadonlySet<string>,
-  restorable: Restorable,
-): Set<string> {
-  const held = new Set<string>();
-  for (const snapshot of listed) {
-    let at: StoredSnapshot | undefined = holds.has(snapshot.name.text) ? snapshot : undefined;
-    while (at !== undefined && !held.has(at.name.text)) {
-      held.add(at.name.text);
-      at = restorable.baseOf(at);
-    }
-  }
-  return held;
+): ReadonlySet<string> {
+  const names = listed.map(({ name }) => name.text).filter((name) => holds.has(name));
+  return new Set([...names, ...heldAbove(listed, holds).keys()]);
 }
 
 /** The first of `restorable`, which are sorted from the newest on. */
@@ -111,16 +104,18 @@ function ageSeconds(newestFirst: readonly StoredSnapshot[], now: number): number
 function timelineEntry(
   snapshot: StoredSnapshot,
   held: ReadonlySet<string>,
-  restorable: Restorable,
+  links: ChainLinks<StoredSnapshot>,
 ): TimelineEntry {
   const { name, state, facts } = snapshot;
-  const base = facts?.base ?? undefined;
+  // Of several names with the base, one that can be restored.
+  const bases = links.basesOf(snapshot);
+  const base = bases.find((one) => links.placeOf(one) !== undefined) ?? bases[0];
   return {
     name: name.text,
     kind: name.kind,
     time: timeOf(snapshot),
     state,
-    base: base === undefined ? undefined : (restorable.baseOf(snapshot)?.name.text ?? "missing"),
+    base: facts?.base ? (base?.name.text ?? "missing") : undefined,
     bytes: bytesOf(snapshot),
     held: held.has(name.text),
   };

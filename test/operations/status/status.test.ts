@@ -69,7 +69,7 @@ test("the newest restorable snapshot is complete, and so are all of its bases", 
     [
       undefined,
       "missing",
-      "missing",
+      nameOf({ id: "c", base: "b", ago: 3000 }),
       nameOf({ id: "b", base: "a", ago: 4000 }),
       nameOf({ id: "a", ago: 5000 }),
       undefined,
@@ -106,18 +106,19 @@ test("a snapshot is restorable if a search for its bases ends with a full backup
   );
 });
 
-test("two names with one backup but different bases are not counted on", (t) => {
-  const made: Made[] = [
-    { id: "a", ago: 30 },
-    { id: "b", base: "a", ago: 20 },
-    { id: "b", ago: 10 },
-  ];
-  t.is(statusOf(made).newestRestorable?.snapshot, nameOf({ id: "a", ago: 30 }));
+test("a backup under two names is restorable under both, and a base by either", (t) => {
   const twice: Made[] = [
     { id: "a", ago: 30 },
     { id: "a", ago: 20 },
+    { id: "b", base: "a", ago: 10 },
   ];
-  t.is(statusOf(twice).newestRestorable?.ageSeconds, 20);
+  t.is(statusOf(twice).newestRestorable?.ageSeconds, 10);
+  t.is(statusOf(twice.slice(0, 2)).newestRestorable?.ageSeconds, 20);
+  const damaged = statusOf(
+    twice.map((one): Made => ({ ...one, ...(one.ago === 20 && { state: "damaged" }) })),
+  );
+  t.is(damaged.newestRestorable?.ageSeconds, 10);
+  t.is(damaged.timeline[0]?.base, nameOf({ id: "a", ago: 30 }));
 });
 
 test("a time in the future hides no age", (t) => {
