@@ -104,9 +104,10 @@ export const verifySettings = {
 } as const;
 
 export const leaderSettings = {
-  "no-leader-election": {
+  "leader-election": {
     ...toggle,
-    describe: "This server is the only one for its store: it needs no leadership",
+    describe:
+      "Act only as the elected leader (default: on; --no-leader-election where no other server uses the store)",
   },
   "leader-key": {
     ...text,

@@ -217,7 +217,7 @@ function leaderOptions(
   values: ServerValues,
   etcd: EtcdOptions | undefined,
 ): LeaderOptions | undefined {
-  if (values["no-leader-election"]) return undefined;
+  if (values["leader-election"] === false) return undefined;
   if (etcd === undefined) {
     throw new UsageError("a leader is elected through etcd, and etcd is skipped", {
       hint: "let this server be the only one for its store",

@@ -140,7 +140,7 @@ test("/config shows what an operator looks for", async (t) => {
 
 test("a server with one store and without election shows so", (t) => {
   const options = optionsOf(
-    { store: "s3://b/p", "no-leader-election": "true", "skip-etcd": "true" },
+    { store: "s3://b/p", "leader-election": "false", "skip-etcd": "true" },
     { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
   );
   const view = JSON.parse(JSON.stringify(configView(options)));

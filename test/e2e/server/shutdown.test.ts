@@ -72,7 +72,7 @@ test("SIGHUP reads the configuration again, and wrong settings change nothing", 
   const settings = (schedule: string): void =>
     writeFileSync(
       config,
-      `store: file://${folder}\netcd: ${etcd.endpoint}\nskip-ceph: true\nno-leader-election: true\nincremental-schedule: "${schedule}"\n`,
+      `store: file://${folder}\netcd: ${etcd.endpoint}\nskip-ceph: true\nleader-election: false\nincremental-schedule: "${schedule}"\n`,
     );
   settings("off");
   const server = await RunningServer.start(["--config", config]);
