@@ -9,7 +9,9 @@ const PAGES = [
   "CONTRIBUTING.md",
   "CHANGELOG.md",
   "fixtures/README.md",
-  ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`),
+  ...readdirSync(join(ROOT, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
 ];
 
 for (const page of PAGES) {

@@ -54,6 +54,7 @@ const CEPH: Record<CephErrorCode, true> = {
 
 /** Codes of errors of no larger family. */
 const OTHERS = [
+  "ALERT_FAILED",
   "COPY_MISMATCH",
   "DECLINED",
   "ENTRY_TOO_LONG",
@@ -62,13 +63,25 @@ const OTHERS = [
   "INTERRUPTED",
   "LISTEN_FAILED",
   "NOT_ENOUGH_MEMORY",
+  "NOT_LEADER",
+  "NOT_RENEWED",
   "NO_BASE",
+  "NO_EPOCH",
+  "NO_HOLD",
   "NO_SNAPSHOT",
   "OUTPUT",
   "PASSPHRASE_COMMAND",
+  "SERVER_FAILED",
+  "SERVER_UNREACHABLE",
+  "SNAPSHOT_CONFLICT",
+  "SNAPSHOT_HELD",
   "SNAPSHOT_NEEDED",
+  "SNAPSHOT_PINNED",
+  "SYNC_INCOMPLETE",
+  "TOO_MANY_CONTROL_FILES",
   "TOO_MANY_OBJECTS",
   "USAGE",
+  "VERIFICATION_FAILED",
   "ZSTD_UNAVAILABLE",
 ] as const;
 

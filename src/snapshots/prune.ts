@@ -1,6 +1,8 @@
 import { BackupToolError } from "../errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete.js";
+import { IGNORE_AFTER_MS } from "./control/lifetime.js";
+import { removeStaleFiles } from "./control/stale.js";
 import { isOwnKey } from "./own-keys.js";
 import { manifestKey } from "./manifest.js";
 import type { SnapshotName } from "./name.js";
@@ -24,7 +26,7 @@ export interface PruneOptions {
 
 const PROTECTED: ReadonlySet<string> = new Set(["FOREIGN_FILE", "SNAPSHOT_HELD"]);
 
-/** Removes unfinished snapshots and stale uploads. Returns the number of uploads. */
+/** Removes unfinished snapshots, stale uploads and control files of dead processes. Returns the number of uploads. */
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { olderThan, dryRun, signal } = options;
   const keep: string[] = [];
@@ -49,6 +51,8 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
     } else options.onRemoved(name, removed);
   }
   if (dryRun) return 0;
+  // Files of others are a day old before they are ignored, and the clocks may differ.
+  await removeStaleFiles(store, new Date(now - IGNORE_AFTER_MS), signal);
   return await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
 }
 

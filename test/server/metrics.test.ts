@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import test from "ava";
 import {
   BACKUP_RESULTS,
@@ -146,4 +147,21 @@ test("every name of a metric is that of a sample", async (t) => {
     [...(await samplesOf(metrics)).keys()].map((sample) => sample.split("{")[0]),
   );
   t.deepEqual([...sampled].sort(), metrics.names().sort());
+});
+
+test("docs/server.md has a row with every metric, and no other", (t) => {
+  const page = readFileSync(new URL("../../../docs/server.md", import.meta.url), "utf8");
+  const [, rest = ""] = page.split("\n## Metrics\n");
+  const [section = ""] = rest.split("\n## ");
+  const cells = section
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .map((row) => row.split(" | ")[0] ?? "");
+  const described = [...cells.join().matchAll(/`([a-z_]+)(?:\{[a-z,]+\})?`/g)].map(
+    ([, name]) => `backuptool_${name}`,
+  );
+  const names = metricsOf(STARTING)
+    .names()
+    .filter((name) => name.startsWith("backuptool_"));
+  t.deepEqual(described.sort(), names.sort());
 });

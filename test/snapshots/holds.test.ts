@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
@@ -15,9 +16,12 @@ import {
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import { LocalStore } from "../../src/snapstore/local/store.js";
 import { newFolder } from "../support/folders.js";
+import { EveryStore } from "../support/stores/every-store.js";
 import { forgeSnapshot } from "../support/stores/forged-snapshots.js";
 
 const { signal } = new AbortController();
+// Shared by all tests.
+setMaxListeners(0, signal);
 const heldAt = new Date("2026-11-28T13:00:00Z");
 
 function newStore(): { folder: string; store: LocalStore } {
@@ -38,6 +42,31 @@ test("a hold is read as it was put, and gone once it is removed", async (t) => {
   t.true(await removeHold(store, name, signal));
   t.false(await removeHold(store, name, signal));
   t.deepEqual([...(await heldNames(store, signal))], []);
+});
+
+test("every kind of store keeps holds, beside its snapshots", async (t) => {
+  const everyStore = await EveryStore.start();
+  try {
+    const name = "Full-00000000-00000000-1700000000";
+    for (const [provider, store] of Object.entries(await everyStore.all())) {
+      await store.put(`${name}/INDEX.bin`, Buffer.from("x"));
+      await putHold(store, name, { reason: "grüße", heldAt }, signal);
+      t.deepEqual([...(await heldNames(store, signal))], [name], provider);
+      t.is((await readHold(store, name, signal))?.reason, "grüße", provider);
+      t.deepEqual(
+        (await listSnapshots(store, signal)).map((one) => one.name.text),
+        [name],
+        provider,
+      );
+      const deletion = deleteSnapshot(store, name, { dryRun: false, signal });
+      await t.throwsAsync(deletion, { code: "SNAPSHOT_HELD" }, provider);
+      t.true(await removeHold(store, name, signal), provider);
+      t.is((await deleteSnapshot(store, name, { dryRun: false, signal })).files, 1, provider);
+      t.deepEqual((await store.list("", { signal })).objects, [], provider);
+    }
+  } finally {
+    await everyStore.stop();
+  }
 });
 
 test("a held snapshot is not deleted, whatever is in the file of its hold", async (t) => {
@@ -110,11 +139,12 @@ test("prune-incomplete keeps what is held", async (t) => {
   t.true(existsSync(held.folder));
 });
 
-test("copy replaces no held snapshot by another backup, and repairs a held one", async (t) => {
+test("copy replaces neither a held snapshot nor a base of it, and repairs a held one", async (t) => {
   const [source, target] = [newStore(), newStore()];
   const time = 1_700_000_000;
   const { name } = forgeSnapshot(source.folder, { time });
   const mine = forgeSnapshot(target.folder, { time });
+  const over = forgeSnapshot(target.folder, { time: time + 1, base: mine });
   await putHold(target.store, name, { heldAt }, signal);
   const copy = () => {
     const failures: string[] = [];
@@ -139,12 +169,15 @@ test("copy replaces no held snapshot by another backup, and repairs a held one",
   t.is(left?.facts?.id, mine.id);
   t.is(left?.state, "complete");
   await removeHold(target.store, name, signal);
+  await putHold(target.store, over.name, { heldAt }, signal);
+  t.deepEqual(await copy(), ["SNAPSHOT_HELD"]);
+  await removeHold(target.store, over.name, signal);
   t.deepEqual(await copy(), []);
   await putHold(target.store, name, { heldAt }, signal);
   rmSync(join(target.folder, name, "INDEX.bin"));
   t.deepEqual(await copy(), []);
   t.deepEqual(
     (await listSnapshots(target.store, signal)).map(({ state }) => state),
-    ["complete"],
+    ["complete", "complete"],
   );
 });

@@ -15,7 +15,7 @@ export const snapshotHold = command({
   },
   examples: [
     [
-      '$0 snapshot hold latest --store s3://bucket/prefix --reason "before the upgrade"',
+      "$0 snapshot hold latest --store s3://bucket/prefix --reason audit",
       "the newest backup of the primary store, and what it needs",
     ],
     [

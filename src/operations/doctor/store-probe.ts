@@ -7,23 +7,29 @@ import { answer, type AreaChecks, step, wordsOf } from "./check.js";
 
 const PROBE_BYTES = 1024;
 
-/**
- * Puts a small object, reads it back and always removes it. Resolves with how far the object's time is ahead of the local
- * clock, ms.
- */
+interface Probed {
+  /** How far the time of an object is ahead of the local clock, ms. */
+  readonly modified?: number | undefined;
+  /** Whether an object could be put and removed. */
+  readonly works: boolean;
+}
+
+/** Puts a small object, reads it back and always removes it. */
 export async function probeStore(
   checks: AreaChecks,
   store: SnapStore,
   facts: StoreFacts | undefined,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<Probed> {
   if (facts?.objectLock?.everyObject !== undefined) {
     checks.skipped("put", "the bucket locks every new object: a probe could not be removed again");
-    return undefined;
+    return { works: false };
   }
   const key = probeKey(randomBytes(8).toString("hex"));
   const bytes = randomBytes(PROBE_BYTES);
   let mayExist = false;
+  let works = false;
+  let modified: number | undefined;
   try {
     const sent = Date.now();
     try {
@@ -33,16 +39,17 @@ export async function probeStore(
       // The object may exist all the same, unless the store rejected it.
       mayExist = !(error instanceof StoreError) || error.retryable;
       reportFailure(checks, "put", error, store, key);
-      return undefined;
+      return { works };
     }
     checks.ok("put", `${PROBE_BYTES} bytes`);
     const middle = (sent + Date.now()) / 2;
-    const modified = await checkHead(checks, store, key, signal);
+    const time = await checkHead(checks, store, key, signal);
     await checkGet(checks, store, key, bytes, signal);
-    return modified === undefined ? undefined : modified.getTime() + 500 - middle;
+    if (time !== undefined) modified = time.getTime() + 500 - middle;
   } finally {
-    if (mayExist) await checkDelete(checks, store, key);
+    if (mayExist) works = await checkDelete(checks, store, key);
   }
+  return { modified, works };
 }
 
 async function checkHead(
@@ -94,15 +101,17 @@ async function checkGet(
   }
 }
 
-/** Removes the probe, even after an interruption. */
-async function checkDelete(checks: AreaChecks, store: SnapStore, key: string): Promise<void> {
+/** Removes the probe, even after an interruption. Whether it is gone. */
+async function checkDelete(checks: AreaChecks, store: SnapStore, key: string): Promise<boolean> {
   try {
     await step(undefined, (inner) => store.delete(key, inner));
     const left = await answer(undefined, (inner) => store.head(key, inner));
     if (left === undefined) checks.ok("delete", "the probe is gone");
     else checks.failed("delete", `${quoted(key)} is still there`, "remove it by hand");
+    return left === undefined;
   } catch (error) {
     reportFailure(checks, "delete", error, store, key, `remove ${quoted(key)} by hand`);
+    return false;
   }
 }
 

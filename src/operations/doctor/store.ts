@@ -4,6 +4,7 @@ import { openStore } from "../../snapstore/open-store.js";
 import { RetryingStore } from "../../snapstore/layers/retrying.js";
 import type { SnapStore, StoreFacts } from "../../snapstore/store.js";
 import { ANSWER_MS, type AreaChecks, step, wordsOf } from "./check.js";
+import { raceWriters } from "./create-only.js";
 import { checkSpace } from "./space.js";
 import { checkClock, checkLock, checkVersioning } from "./store-facts.js";
 import { probeStore } from "./store-probe.js";
@@ -27,12 +28,7 @@ export async function checkStore(
     checks.failedBy("settings", error, "", "check the settings and credentials of the store");
     return undefined;
   }
-  const store = new RetryingStore(opened, {
-    attempts: 2,
-    callMs: ANSWER_MS,
-    // A store that does not answer gets no second try.
-    totalMs: ANSWER_MS,
-  });
+  const store = withFewTries(opened);
   try {
     await examineStore(checks, store, config, signal);
   } finally {
@@ -41,10 +37,19 @@ export async function checkStore(
   return store.place;
 }
 
+function withFewTries(store: SnapStore): SnapStore {
+  return new RetryingStore(store, {
+    attempts: 2,
+    callMs: ANSWER_MS,
+    // A store that does not answer gets no second try.
+    totalMs: ANSWER_MS,
+  });
+}
+
 async function examineStore(
   checks: AreaChecks,
   store: SnapStore,
-  { provider }: StoreConfig,
+  config: StoreConfig,
   signal: AbortSignal,
 ): Promise<void> {
   try {
@@ -62,7 +67,12 @@ async function examineStore(
     }
   }
   const facts = await factsOf(checks, store, signal);
-  const modified = await probeStore(checks, store, facts, signal);
+  const { provider } = config;
+  const { modified, works } = await probeStore(checks, store, facts, signal);
+  if (works) {
+    const another = async () => withFewTries(await openStore(config));
+    await raceWriters(checks, store, another, facts, signal);
+  }
   const ahead = facts?.clockAheadMs ?? (HAS_A_CLOCK.includes(provider) ? modified : undefined);
   checkClock(checks, ahead, provider);
   if (facts === undefined) return;

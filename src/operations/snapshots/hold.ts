@@ -1,8 +1,10 @@
 import { BackupToolError, UsageError } from "../../errors.js";
+import { sleep } from "../../flow/sleep.js";
 import { quoted } from "../../quoted.js";
 import { findBases } from "../../snapshots/chain.js";
 import { findSnapshot, type StoredSnapshot } from "../../snapshots/catalog.js";
 import { MAX_REASON_CHARACTERS, putHold, removeHold } from "../../snapshots/holds.js";
+import { plannedDeletions } from "../../snapshots/control/plans.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { parseSnapshotName } from "../../snapshots/name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
@@ -29,6 +31,7 @@ export function holdStoredSnapshot(options: HoldOptions, context: StoreContext):
     const snapshot = target.name.text;
     await putHold(store, snapshot, { reason, heldAt: now }, signal);
     const bases = await basesOf(store, target, context);
+    await awaitDeletions(store, [snapshot, ...bases], context);
     await checkStillThere(store, target, signal);
     report({ type: "snapshot-held", snapshot, store: store.name, bases, reason });
     if (target.state !== "complete") {
@@ -83,7 +86,28 @@ async function basesOf(
   }
 }
 
-/** A deletion that had begun before the hold does not see it. */
+/** Longest wait for deletions that were planned before the hold, ms. */
+const DELETION_MS = 60_000;
+const LOOK_MS = 1_000;
+
+/** A deletion whose second look came before the hold does not see it: waits until none is planned. */
+async function awaitDeletions(
+  store: SnapStore,
+  snapshots: readonly string[],
+  { signal, report }: StoreContext,
+): Promise<void> {
+  for (let waited = 0; waited <= DELETION_MS; waited += LOOK_MS) {
+    const { names, unreadable } = await plannedDeletions(store, new Date(), signal);
+    if (unreadable === undefined && !snapshots.some((name) => names.has(name))) return;
+    await sleep(LOOK_MS, signal);
+  }
+  report({
+    type: "warning",
+    message: `a deletion in ${store.name} was planned before this hold, and may not observe it: list the snapshots again in a while`,
+  });
+}
+
+/** A deletion that had begun before the hold may have been the first. */
 async function checkStillThere(
   store: SnapStore,
   { name, state }: StoredSnapshot,

@@ -1,3 +1,4 @@
+import type { BackupToolError } from "../../errors.js";
 import { inParallel } from "../../flow/in-parallel.js";
 import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
@@ -101,6 +102,7 @@ async function deleteDoomed(
   let all = 0;
   let deleted = 0;
   let failed = 0;
+  const failures = new FailuresInARow();
   await deletePlanned(store, doomed, {
     waitMs: options.waitMs ?? 0,
     guard,
@@ -116,20 +118,42 @@ async function deleteDoomed(
     },
     onDeleted: ({ text: snapshot }, removed) => {
       deleted++;
+      failures.end();
       report({ type: "snapshot-deleted", snapshot, store: store.name, ...removed, dryRun: false });
     },
-    onFailed: ({ text: snapshot }, { code, message }) => {
+    onFailed: ({ text: snapshot }, error) => {
       failed++;
-      report({
-        type: "snapshot-not-deleted",
-        snapshot,
-        store: store.name,
-        code,
-        reason: message,
-      });
+      const { code, message: reason } = error;
+      report({ type: "snapshot-not-deleted", snapshot, store: store.name, code, reason });
+      failures.add(error);
     },
   });
   return { kept: all - deleted - failed, deleted, failed };
+}
+
+/** Why one snapshot cannot be deleted, though the next one may. */
+const OF_ONE_SNAPSHOT: ReadonlySet<string> = new Set([
+  "STORE_IMMUTABLE",
+  "FOREIGN_FILE",
+  "SNAPSHOT_HELD",
+]);
+/** After so many other failures in a row the store is taken to be the cause. */
+const MAX_FAILURES = 3;
+
+/** Ends a run in a store that fails, where each deletion would be retried for minutes. */
+class FailuresInARow {
+  #count = 0;
+
+  end(): void {
+    this.#count = 0;
+  }
+
+  /** Throws the last of them. */
+  add(error: BackupToolError): void {
+    if (OF_ONE_SNAPSHOT.has(error.code)) return;
+    this.#count++;
+    if (this.#count === MAX_FAILURES) throw error;
+  }
 }
 
 /** Names of the snapshots that a policy keeps of a listing, whatever holds and pins keep besides. */

@@ -4,9 +4,11 @@ import { BackupToolError, InterruptedError, throwIfAborted } from "../../errors.
 import { inParallel } from "../../flow/in-parallel.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { Budget } from "../../flow/budget.js";
-import { type CopyResult, copySnapshot } from "./snapshot.js";
+
+import { copySnapshot, type CopyResult } from "./snapshot.js";
 import type { RetrySettings } from "./retries.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
 
 export interface PlannedCopySettings {
   /** Maximum of files in flight. */
@@ -16,8 +18,17 @@ export interface PlannedCopySettings {
   readonly retries: RetrySettings;
   /** Fail with SNAPSHOT_CONFLICT in place of replacing another complete backup of the same name. */
   readonly keepOthers?: boolean | undefined;
+  readonly keepBase?: KeepBase | undefined;
   readonly signal: AbortSignal;
 }
+
+/**
+ * Keeps the base of an incremental in the target while `copy` runs, which calls its argument right before the manifest.
+ */
+export type KeepBase = (
+  snapshot: StoredSnapshot,
+  copy: (beforeManifest: () => Promise<void>) => Promise<CopyResult>,
+) => Promise<CopyResult>;
 
 /** The snapshots of both stores. */
 export interface Listings {
@@ -69,6 +80,7 @@ export async function copyPlanned(
   };
   const ids = new Set([...existing, ...plan].map(({ facts }) => facts?.id));
   const misplacement = misplacementCheck([...listed, ...existing], existing);
+  const checkReplaced = replacementCheck(target, existing, signal);
   const thread = new FileThread();
   const shared = {
     ...settings,
@@ -92,7 +104,10 @@ export async function copyPlanned(
       return false;
     }
     reports.onBegin?.(snapshot);
-    const result = await copyOne(source, target, name.text, shared);
+    const result = await attempt(async () => {
+      await checkReplaced(snapshot);
+      return await copyOne(source, target, snapshot, shared);
+    });
     if (result instanceof BackupToolError) {
       await fail(name.text, result);
       return false;
@@ -150,20 +165,41 @@ function misplacementCheck(
   };
 }
 
-async function copyOne(
+/** Throws SNAPSHOT_HELD for a snapshot that would replace another backup that is held, or a base of one that is. */
+function replacementCheck(
+  target: SnapStore,
+  existing: readonly StoredSnapshot[],
+  signal: AbortSignal,
+): (snapshot: StoredSnapshot) => Promise<void> {
+  const byName = new Map(existing.map((one) => [one.name.text, one]));
+  return async ({ name, facts }) => {
+    const replaced = byName.get(name.text);
+    if (replaced?.facts === undefined || replaced.facts.id === facts?.id) return;
+    checkNotCovered(target, replaced, existing, await heldNames(target, signal));
+  };
+}
+
+function copyOne(
   source: SnapStore,
   target: SnapStore,
-  snapshot: string,
-  options: Parameters<typeof copySnapshot>[3],
-): Promise<CopyResult | BackupToolError> {
+  snapshot: StoredSnapshot,
+  options: Parameters<typeof copySnapshot>[3] & Pick<PlannedCopySettings, "keepBase">,
+): Promise<CopyResult> {
+  const { keepBase } = options;
+  const copy = (beforeManifest = async () => {}): Promise<CopyResult> =>
+    copySnapshot(source, target, snapshot.name.text, { ...options, beforeManifest });
+  const isOver = snapshot.facts !== undefined && snapshot.facts.base !== null;
+  return isOver && keepBase !== undefined ? keepBase(snapshot, copy) : copy();
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<T | BackupToolError> {
   try {
-    return await copySnapshot(source, target, snapshot, options);
+    return await work();
   } catch (error) {
     if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;
     return error;
   }
 }
-
 /** Reports progress, without the snapshots that are complete in the target. */
 function progressOf(
   plan: readonly StoredSnapshot[],

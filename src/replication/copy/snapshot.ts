@@ -26,6 +26,8 @@ export interface CopyOptions extends CopyTools {
   readonly maxParallelCopies: number;
   /** Fail with SNAPSHOT_CONFLICT in place of replacing another complete backup of the same name. */
   readonly keepOthers?: boolean | undefined;
+  /** Called before the manifest makes the copy complete; throws to prevent that. */
+  beforeManifest?(): Promise<void>;
   /** Limits the files in flight of all snapshots. */
   readonly slots: Budget;
   /** Bytes in the target or in flight; negative when a file starts again. */
@@ -98,6 +100,7 @@ async function copyFiles(
     }
   });
   await again(() => checkFilesListed(target, snapshot, files, signal));
+  await options.beforeManifest?.();
   await again(() => putManifest(target, snapshot, bytes, signal));
   const outcome = before === "absent" ? "copied" : "repaired";
   return { outcome, ...totals, copiedFiles, copiedBytes };

@@ -1,4 +1,4 @@
-import { BackupToolError, InterruptedError } from "../../errors.js";
+import { BackupToolError, InterruptedError, NotLeaderError } from "../../errors.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { FailingStore } from "./failing-store.js";
@@ -53,7 +53,7 @@ export class CopyFailures {
   /** Throws SyncError if the store fails as a whole, and NOT_LEADER. */
   async check(snapshot: string, error: BackupToolError, signal: AbortSignal): Promise<void> {
     // The process has lost its right to write.
-    if (error.code === "NOT_LEADER") throw error;
+    if (error instanceof NotLeaderError) throw error;
     const side = this.sideOf(error);
     if (side === undefined || OF_ONE_SNAPSHOT.has(error.code)) return;
     // A single object that cannot be read looks like this too, and would end each sync.

@@ -1,11 +1,16 @@
 import { setMaxListeners } from "node:events";
 import { ArchiveError } from "../../archive/errors.js";
-import { BackupToolError, InterruptedError } from "../../errors.js";
+import { BackupToolError, InterruptedError, NotLeaderError } from "../../errors.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import type { Removed } from "../../snapshots/delete.js";
 import type { SnapshotName } from "../../snapshots/name.js";
 import type { SnapStore } from "../../snapstore/store.js";
-import { copyPlanned, type Listings, type PlannedCopySettings } from "../copy/planned.js";
+import {
+  copyPlanned,
+  type KeepBase,
+  type Listings,
+  type PlannedCopySettings,
+} from "../copy/planned.js";
 import { type CopyResult, snapshotConflict } from "../copy/snapshot.js";
 import { CopyFailures, orSyncError } from "./copy-failures.js";
 import { FailingStore } from "./failing-store.js";
@@ -21,10 +26,18 @@ export interface SyncSite {
   readonly catalog: { list(signal: AbortSignal): Promise<readonly StoredSnapshot[]> };
 }
 
-export interface SyncSettings extends Omit<PlannedCopySettings, "keepOthers"> {
+export interface SyncSettings extends Omit<PlannedCopySettings, "keepOthers" | "keepBase"> {
   readonly wanted?: SyncState["wanted"];
   /** Names of snapshots of the target that must not be deleted. */
   readonly held: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
+  /**
+   * Keeps a snapshot of the target while `copy` copies an incremental over it: the retention of the target may run at
+   * the same time. `copy` calls its argument right before the manifest.
+   */
+  readonly keepBase: (
+    base: string,
+    copy: (beforeManifest: () => Promise<void>) => Promise<CopyResult>,
+  ) => Promise<CopyResult>;
   /** What is gone from the source goes from the target. By default nothing is deleted. */
   readonly mirror?: { readonly rules: MirrorRules; readonly remove: PlannedDeletion } | undefined;
 }
@@ -164,6 +177,7 @@ export class StoreSync {
         new Date(),
       );
     let failed = 0;
+    if (plan.copy.length === 0) return { copied: 0, repaired: 0, present: 0, failed, lag: lag() };
     const onFailed = async (snapshot: string, error: BackupToolError): Promise<void> => {
       try {
         if (done.has(snapshot)) {
@@ -183,12 +197,17 @@ export class StoreSync {
         throw failure;
       }
     };
+    const bases = basesInTarget(plan.copy, listings.target);
+    const keepBase: KeepBase = ({ facts }, copy) => {
+      const base = bases.get(facts?.base ?? undefined);
+      return base === undefined ? copy(async () => {}) : settings.keepBase(base, copy);
+    };
     try {
       const totals = await copyPlanned(
         this.#source,
         this.#target,
         { plan: plan.copy, ...listings },
-        { ...settings, keepOthers: true, signal },
+        { ...settings, keepOthers: true, keepBase, signal },
         {
           onBegin: (snapshot) => reports.onBegin(snapshot),
           onProgress: (bytes, total) => reports.onProgress(bytes, total),
@@ -243,13 +262,22 @@ export class StoreSync {
         },
       });
     } catch (error) {
-      const isFailure = error instanceof BackupToolError && !(error instanceof InterruptedError);
-      if (!isFailure || error.code === "NOT_LEADER") throw error;
+      const endsAll = error instanceof InterruptedError || error instanceof NotLeaderError;
+      if (endsAll || !(error instanceof BackupToolError)) throw error;
       notDeleted++;
       reports.onNotDeleted(undefined, error);
     }
     return { deleted, notDeleted };
   }
+}
+
+/** The names of backups in the target, by id: those to be copied, and those that are there. */
+function basesInTarget(
+  copies: readonly StoredSnapshot[],
+  target: readonly StoredSnapshot[],
+): Map<string | undefined, string> {
+  const complete = target.filter(({ state }) => state === "complete");
+  return new Map([...copies, ...complete].map(({ name, facts }) => [facts?.id, name.text]));
 }
 
 const NO_DELETIONS = { deleted: 0, notDeleted: 0 };

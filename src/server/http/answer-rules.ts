@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpLog } from "./parts.js";
 import { HttpProblem, problemOf } from "./problem.js";
 
@@ -12,16 +12,22 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 };
 
-/** Headers of all answers, answers to unknown paths and methods, and errors without their inner details. */
+/**
+ * Headers of all answers, answers to unknown paths and methods, and errors without their inner details. Comes before
+ * the routes.
+ */
 export function addAnswerRules(app: FastifyInstance, log: HttpLog): void {
   app.addHook("onRequest", async (_, reply) => {
     reply.headers(SECURITY_HEADERS);
   });
+  const methods = new Map<string, string[]>();
+  app.addHook("onRoute", ({ path, method }) => {
+    methods.set(path, [...(methods.get(path) ?? []), method].flat());
+  });
   app.setNotFoundHandler(async ({ method, url }, reply) => {
-    const path = url.split("?")[0] ?? "";
-    const allowed = METHODS.filter((one) => app.hasRoute({ method: one, url: path }));
+    const allowed = methods.get(url.split("?")[0] ?? "");
     const problem =
-      allowed.length === 0
+      allowed === undefined
         ? new HttpProblem(404, "NOT_FOUND", "there is nothing at this path")
         : new HttpProblem(405, "METHOD_NOT_ALLOWED", `${method} is not possible at this path`, {
             headers: { allow: allowed.join(", ") },
@@ -34,8 +40,6 @@ export function addAnswerRules(app: FastifyInstance, log: HttpLog): void {
     return await sendProblem(reply, problem);
   });
 }
-
-const METHODS = ["GET", "HEAD", "POST"] as const satisfies readonly HTTPMethods[];
 
 async function sendProblem(reply: FastifyReply, problem: HttpProblem): Promise<FastifyReply> {
   return await reply.code(problem.status).headers(problem.headers).send(problem.body);

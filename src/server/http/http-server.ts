@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from "fastify";
 import { BackupToolError } from "../../errors.js";
+import { warnIfOpenToOthers } from "../../files/secret-files.js";
 import type { HttpOptions } from "../../settings/server-options.js";
 import { Access } from "./access.js";
 import { AccessToken } from "./access-token.js";
@@ -50,6 +51,8 @@ export class HttpServer {
     const { state, log } = parts;
     const { host, port, tokenFile } = options;
     const limits = { ...DEFAULT_LIMITS, ...given };
+    warnIfOpenToOthers("the token file", tokenFile, (message) => log.warn({}, message));
+    warnIfOpenToOthers("the key", options.tls?.key, (message) => log.warn({}, message));
     const token = tokenFile === undefined ? undefined : new AccessToken(tokenFile, log);
     const tls = options.tls && new TlsFiles(options.tls);
     const listeners = new Listeners(limits, tls, log);

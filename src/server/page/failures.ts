@@ -3,13 +3,19 @@ import { html, type Html } from "./html.js";
 import { moment } from "./times.js";
 import { JOB_TITLES, SITE_TITLES } from "./titles.js";
 
+/** Failures that are shown without a click. */
+const SHOWN = 6;
+
 /** The last failures in words, newest first. */
 export function renderFailures({ failures, now }: ServerStatus): Html {
   const time = new Date(now);
+  const items = failures.map((failure) => item(failure, time));
+  const older = items.slice(SHOWN);
   const list =
-    failures.length === 0
+    items.length === 0
       ? html`<p class="quiet">None since the start of the server.</p>`
-      : html`<ol class="failures">${failures.map((failure) => item(failure, time))}</ol>`;
+      : html`<ol class="failures">${items.slice(0, SHOWN)}</ol>
+${older.length > 0 && html`<details id="older-failures"><summary>${older.length} more</summary><ol class="failures">${older}</ol></details>`}`;
   return html`<section class="card" aria-labelledby="failures">
 <h2 id="failures">Last failures</h2>
 ${list}

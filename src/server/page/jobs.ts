@@ -84,7 +84,7 @@ function success(last: JobSuccess, now: Date): Html {
     records === undefined ? "" : `${records.toLocaleString("en")} records`,
   ].filter((text) => text !== "");
   const what = counts.length === 0 ? "" : `: ${counts.join(", ")}`;
-  return html`Last success ${moment(at, now)}, took ${spanText(durationSeconds)}${what}.`;
+  return html`Last success ${moment(at, now)}, took ${durationSeconds < 1 ? "under 1 s" : spanText(durationSeconds)}${what}.`;
 }
 
 function failure({ lastFailure, failuresInARow: times }: JobStatus, now: Date): Html {

@@ -5,7 +5,8 @@ import { everyGuard, GuardedStore, type WriteGuard } from "../../snapstore/layer
 import type { SnapStore } from "../../snapstore/store.js";
 import type { SnapshotFacts } from "../catalog.js";
 import { deleteSnapshot, type Removed } from "../delete.js";
-import { compareSnapshotNames, type SnapshotName } from "../name.js";
+import { dependentsFirst } from "../dependents-first.js";
+import type { SnapshotName } from "../name.js";
 import { retireName } from "./name-claim.js";
 import { pinnedNames } from "./pins.js";
 import { publishPlan } from "./plans.js";
@@ -111,14 +112,9 @@ async function lookAgain(
   return still;
 }
 
-/** The base of a backup has an earlier name. */
-function dependentsFirst(targets: readonly DeletionTarget[]): DeletionTarget[] {
-  return targets.toSorted((a, b) => compareSnapshotNames(b.name, a.name));
-}
-
 /** Whether the error says that nothing was sent to the store yet. */
 function isBeforeDeletion(error: unknown): boolean {
-  const codes = ["FOREIGN_FILE", "STORE_IMMUTABLE"];
+  const codes = ["SNAPSHOT_HELD", "FOREIGN_FILE", "STORE_IMMUTABLE"];
   return error instanceof BackupToolError && codes.includes(error.code);
 }
 

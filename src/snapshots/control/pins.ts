@@ -1,8 +1,7 @@
 import { BackupToolError } from "../../errors.js";
 import type { WriteGuard } from "../../snapstore/layers/guarded.js";
 import type { SnapStore } from "../../snapstore/store.js";
-import type { StoredSnapshot } from "../catalog.js";
-import { withBases } from "../chain-members.js";
+import { ChainLinks, type LinkedSnapshot } from "../chain-links.js";
 import { listControlFiles } from "./control-file.js";
 import { isLive } from "./lifetime.js";
 import { putListedFile } from "./listed-file.js";
@@ -41,7 +40,7 @@ export async function pinSnapshot(
 }
 
 /**
- * Names of the snapshots that incrementals need which are being made. Their bases are needed too: {@link withBases}.
+ * Names of the snapshots that incrementals need which are being made. Their bases are needed too: {@link ChainLinks}.
  *
  * @param now by the clock of the store
  */
@@ -57,12 +56,17 @@ export async function pinnedNames(
 }
 
 /** Throws SNAPSHOT_PINNED if a pinned snapshot is this one or is based on it. */
-export function checkNotPinned(
-  { name }: Pick<StoredSnapshot, "name">,
-  all: readonly StoredSnapshot[],
+export function checkNotPinned<S extends LinkedSnapshot>(
+  { name }: Pick<S, "name">,
+  all: readonly S[],
   pinned: ReadonlySet<string>,
 ): void {
-  if (!withBases(pinned, all).has(name.text)) return;
+  const links = new ChainLinks(all);
+  const bases = all
+    .filter((one) => pinned.has(one.name.text))
+    .flatMap((one) => [...links.below(one)]);
+  const isNeeded = pinned.has(name.text) || bases.some((one) => one.name.text === name.text);
+  if (!isNeeded) return;
   throw new BackupToolError(
     "SNAPSHOT_PINNED",
     `${name.text} is the base of an incremental backup that is being made`,

@@ -50,7 +50,8 @@ export class S3Store implements SnapStore {
     this.place = `s3://${server}/${container}/${prefix}`;
     this.capabilities = {
       parallelParts: true,
-      // Some servers support If-None-Match (MinIO), others ignore it (radosgw of Ceph 16).
+      // Some servers support If-None-Match (MinIO), others ignore it: radosgw of Ceph 16 in versioned buckets, and for
+      // uploads in parts.
       atomicIfAbsent: endpoint === undefined,
       minPartBytes: 5 << 20,
       maxPartBytes: 5 * 2 ** 30,

@@ -61,7 +61,7 @@ test("bash completes commands and their second words", async (t) => {
   await check(t, {
     re: "restore",
     "--v": "--version",
-    "snapshot ": "list verify delete prune-incomplete",
+    "snapshot ": "list verify delete hold release prune-incomplete",
     "snapshot ver": "verify",
     "completion ": "bash zsh",
     "nonsense ": "",

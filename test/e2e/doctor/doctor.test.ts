@@ -88,6 +88,7 @@ test.serial(
       /^ok {7}primary store head: 1024 bytes$/,
       /^ok {7}primary store get: the same bytes$/,
       /^ok {7}primary store delete: the probe is gone$/,
+      /^ok {7}primary store create-only: kept: of two writers /,
       /^ok {7}primary store clock: /,
       /^ok {7}primary store versioning: off$/,
       /^ok {7}primary store object lock: off$/,
@@ -96,12 +97,13 @@ test.serial(
       /^ok {7}secondary store head: /,
       /^ok {7}secondary store get: /,
       /^ok {7}secondary store delete: /,
+      /^ok {7}secondary store create-only: /,
       /^skipped {2}secondary store clock: a folder/,
       /^(ok {7}|warning )secondary store space: .* of .* free/,
     ];
     t.is(out.length, expected.length, out.join("\n"));
     for (const [i, pattern] of expected.entries()) t.regex(out[i] ?? "", pattern);
-    t.regex(result.stderr, /^27 checks: \d+ ok, \d warnings?, 0 failed, 1 skipped\n$/);
+    t.regex(result.stderr, /^29 checks: \d+ ok, \d warnings?, 0 failed, 1 skipped\n$/);
     t.deepEqual(readdirSync(folder, { recursive: true }), ["store"]);
     t.deepEqual(await dumpPool(target), []);
     const client = plainClient();

@@ -124,6 +124,38 @@ test("locks are asked for only of what would be deleted", async (t) => {
   await prune({ dryRun: true, list: async () => listed });
   t.deepEqual(
     store.calls.map(({ call, key }) => `${call} ${key}`),
-    ["list .backuptool/holds/", `head ${one.name}/MANIFEST.json`, `head ${two.name}/MANIFEST.json`],
+    [
+      "list .backuptool/holds/",
+      "list .backuptool/pins/",
+      `head ${one.name}/MANIFEST.json`,
+      `head ${two.name}/MANIFEST.json`,
+    ],
   );
+});
+
+test("a snapshot that cannot be deleted keeps its bases, and the others go", async (t) => {
+  const { folder, store, one, three, over, prune, left, events } = newStore();
+  const incremental = forgeSnapshot(folder, { time: 1_700_000_100, base: one });
+  store.before = (call, key) => {
+    if (call !== "delete" || !key.startsWith(incremental.name)) return;
+    throw new StoreError("STORE_FAILED", "no", { store: store.name });
+  };
+  t.deepEqual(await prune(), { kept: 3, deleted: 1, failed: 1 });
+  t.deepEqual(
+    await left(),
+    [one, incremental, three, over].map(({ name }) => name),
+  );
+  const failures = events.filter(({ type }) => type === "snapshot-not-deleted");
+  t.like(failures, [{ snapshot: incremental.name, code: "STORE_FAILED" }]);
+});
+
+test("a store that fails again and again ends the run", async (t) => {
+  const { folder, store, prune, events } = newStore();
+  for (let i = 0; i < 5; i++) forgeSnapshot(folder, { time: 1_600_000_000 + i });
+  store.before = (call, key) => {
+    if (call !== "delete" || key.startsWith(".backuptool/")) return;
+    throw new StoreError("STORE_CREDENTIALS", "no", { store: store.name });
+  };
+  await t.throwsAsync(prune(), { code: "STORE_CREDENTIALS" });
+  t.is(events.filter(({ type }) => type === "snapshot-not-deleted").length, 3);
 });

@@ -1,7 +1,7 @@
 import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { InterruptedError } from "../../../src/errors.js";
+import { InterruptedError, NotLeaderError } from "../../../src/errors.js";
 import { copyRetryPolicy } from "../../../src/replication/copy/retries.js";
 import type { PlannedDeletion } from "../../../src/replication/sync/mirror.js";
 import type { MirrorRules } from "../../../src/replication/sync/mirror-plan.js";
@@ -59,6 +59,7 @@ class Syncing {
         maxParallelChunks: 2,
         retries: RETRIES,
         signal: new AbortController().signal,
+        keepBase: (_base, copy) => copy(async () => {}),
         held: async () => this.held,
         mirror: rules && { rules, remove: this.#remove },
         ...settings,
@@ -317,9 +318,9 @@ test("a process that leads no more ends the sync with that error", async (t) => 
   const syncing = new Syncing();
   history(syncing);
   syncing.target.before = (call) => {
-    if (call === "put") throw Object.assign(failure("STORE_FAILED"), { code: "NOT_LEADER" });
+    if (call === "put") throw new NotLeaderError("as the test wants");
   };
-  await t.throwsAsync(syncing.run(), { code: "NOT_LEADER" });
+  await t.throwsAsync(syncing.run(), { instanceOf: NotLeaderError });
 });
 
 test("an interruption ends a sync", async (t) => {

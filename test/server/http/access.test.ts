@@ -1,15 +1,16 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import { newFolder } from "../../support/folders.js";
+import { Authority } from "../../support/network/certificates.js";
 import { call, json, openHttp } from "../../support/server/http.js";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
-function tokenFile(content = `${TOKEN}\n`): string {
+function tokenFileOf(content = `${TOKEN}\n`, mode = 0o600): string {
   const path = join(newFolder(), "token");
-  writeFileSync(path, content, { mode: 0o600 });
+  writeFileSync(path, content, { mode });
   return path;
 }
 
@@ -25,7 +26,7 @@ function ownAddress(): string | undefined {
 }
 
 test("with a token file, a call needs the token, also from this machine", async (t) => {
-  const { http, core, log } = await openHttp(t, { tokenFile: tokenFile() });
+  const { http, core, log } = await openHttp(t, { tokenFile: tokenFileOf() });
   const post = (headers = {}) => call(http.url, "/sync", { method: "POST", headers });
   const missing = await post();
   t.is(missing.status, 401);
@@ -49,7 +50,7 @@ test("with a token file, a call needs the token, also from this machine", async 
 });
 
 test("a token in the query or as a cookie has no effect", async (t) => {
-  const { http, core } = await openHttp(t, { tokenFile: tokenFile() });
+  const { http, core } = await openHttp(t, { tokenFile: tokenFileOf() });
   const query = await call(http.url, `/sync?access_token=${TOKEN}`, { method: "POST" });
   t.is(query.status, 401);
   const cookie = { method: "POST", headers: { cookie: `token=${TOKEN}` } };
@@ -58,7 +59,7 @@ test("a token in the query or as a cookie has no effect", async (t) => {
 });
 
 test("a new token counts from the next call on, and the old one no more", async (t) => {
-  const path = tokenFile();
+  const path = tokenFileOf();
   const { http } = await openHttp(t, { tokenFile: path });
   const post = async (token: string) =>
     (await call(http.url, "/sync", { method: "POST", headers: bearer(token) })).status;
@@ -71,7 +72,7 @@ test("a new token counts from the next call on, and the old one no more", async 
 });
 
 test("without a token in its file, nobody may change anything until there is one again", async (t) => {
-  const path = tokenFile();
+  const path = tokenFileOf();
   const { http, core, log } = await openHttp(t, { tokenFile: path });
   const post = async () =>
     (await call(http.url, "/sync", { method: "POST", headers: bearer(TOKEN) })).status;
@@ -96,7 +97,7 @@ test("a file without a proper token is an error at the start", async (t) => {
     `${TOKEN} `,
     "ключ-ключ-ключ-ключ",
   ]) {
-    await t.throwsAsync(() => openHttp(t, { tokenFile: tokenFile(content) }), {
+    await t.throwsAsync(() => openHttp(t, { tokenFile: tokenFileOf(content) }), {
       code: "USAGE",
       message: /^server-token-file "[^"]*" must hold one line of at least 16 letters/,
     });
@@ -104,6 +105,20 @@ test("a file without a proper token is an error at the start", async (t) => {
   await t.throwsAsync(() => openHttp(t, { tokenFile: "/nonexistent/token" }), {
     message: /^server-token-file cannot be read: ENOENT/,
   });
+});
+
+test("a token file or a key that every user may read is used, with a warning", async (t) => {
+  const tokenFile = tokenFileOf(TOKEN, 0o644);
+  const { log } = await openHttp(t, { tokenFile });
+  t.regex(
+    log.text,
+    /warn the token file "[^"]*" has mode 0644: every user of this machine may read/,
+  );
+  const folder = newFolder();
+  const { cert, key } = new Authority(folder, "authority").sign("server", "IP:127.0.0.1");
+  chmodSync(key, 0o604);
+  const secure = await openHttp(t, { tls: { cert, key } });
+  t.regex(secure.log.text, /warn the key "[^"]*" has mode 0604/);
 });
 
 test("without a token file, only callers on this machine may change anything", async (t) => {
@@ -130,7 +145,7 @@ test("without a token file, only callers on this machine may change anything", a
 });
 
 test("with a token, callers from elsewhere may change something, under any name", async (t) => {
-  const { http } = await openHttp(t, { tokenFile: tokenFile() });
+  const { http } = await openHttp(t, { tokenFile: tokenFileOf() });
   const headers = {
     ...bearer(TOKEN),
     host: "backup.example.com",
@@ -141,7 +156,7 @@ test("with a token, callers from elsewhere may change something, under any name"
 });
 
 test("a web page of another site can begin nothing", async (t) => {
-  const path = tokenFile();
+  const path = tokenFileOf();
   for (const options of [{}, { tokenFile: path }]) {
     const { http, core } = await openHttp(t, options);
     const own = new URL(http.url).host;
@@ -208,7 +223,7 @@ test("monitoring may use any name for health and metrics", async (t) => {
 });
 
 test("no answer shows the token, nor a part of it", async (t) => {
-  const { http, log } = await openHttp(t, { tokenFile: tokenFile() });
+  const { http, log } = await openHttp(t, { tokenFile: tokenFileOf() });
   for (const path of [
     "/",
     "/status",

@@ -204,7 +204,15 @@ test("a GET changes nothing, and other methods name those that are possible", as
   t.is(post.status, 405);
   t.is(post.headers.allow, "GET, HEAD");
   t.deepEqual(core.begun, []);
-  for (const path of ["/nothing", "/status/", "/etc/passwd", "/%"]) {
+  for (const path of [
+    "/nothing",
+    "/status/",
+    "/etc/passwd",
+    "/%",
+    "/*a",
+    "/:a/*(b",
+    "/sta%74us%00",
+  ]) {
     t.true([400, 404].includes((await call(http.url, path)).status), path);
   }
 });

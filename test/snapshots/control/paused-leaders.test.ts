@@ -11,7 +11,7 @@ import {
   newestName,
   type StoredSnapshot,
 } from "../../../src/snapshots/catalog.js";
-import { withBases } from "../../../src/snapshots/chain-members.js";
+import { ChainLinks } from "../../../src/snapshots/chain-links.js";
 import { checkBases } from "../../../src/snapshots/chain.js";
 import { deletePlanned } from "../../../src/snapshots/control/delete-planned.js";
 import { claimName } from "../../../src/snapshots/control/name-claim.js";
@@ -169,8 +169,10 @@ class World {
     const superfluous = (all: readonly StoredSnapshot[], pinned: ReadonlySet<string>) => {
       const complete = all.filter(({ state }) => state === "complete");
       const newest = complete.at(-1)?.name.text;
-      const kept = withBases([...pinned, ...(newest === undefined ? [] : [newest])], all);
-      return complete.filter(({ name }) => !kept.has(name.text));
+      const links = new ChainLinks(all);
+      const tops = all.filter(({ name }) => pinned.has(name.text) || name.text === newest);
+      const kept = new Set(tops.flatMap((top) => [top, ...links.below(top)]));
+      return complete.filter((one) => !kept.has(one));
     };
     const targets = superfluous(
       await listSnapshots(store, signal),

@@ -209,6 +209,70 @@ test("the newest chain that can be restored stays, though a newer incremental ha
   t.deepEqual(codesOf(over, all), ["base-missing"]);
 });
 
+/** A full backup at 2:00 of each day and an incremental at each other hour, over the one before. */
+function hourly(from: string, to: string): Candidate[] {
+  const all: Candidate[] = [];
+  for (let at = Date.parse(from); at <= Date.parse(to); at += 3600_000) {
+    const time = new Date(at).toISOString();
+    const base = all.at(-1);
+    all.push(base === undefined || time.includes("T02") ? full(time) : incremental(time, base));
+  }
+  return all;
+}
+
+test("the examples of docs/snapstores.md", (t) => {
+  const all = hourly("2026-10-01T02:00:00Z", "2026-11-28T13:00:00Z");
+  const from = (first: string, last: string): string[] =>
+    all.map(timeOf).filter((time) => {
+      const day = time.replace("+", "");
+      return `2026-11-${first}` <= day && day <= `2026-11-${last}`;
+    });
+  const sundays = ["01", "08", "15"].map((day) => `2026-11-${day}T02:00`);
+  const days = ["21", "22", "23", "24", "25", "26"].map((day) => `2026-11-${day}T02:00`);
+  t.deepEqual(kept(all, { kind: "exponential", incrementalsMs: 24 * 3600_000 }), [
+    ...sundays,
+    ...days,
+    ...from("27T02:00", "28T13:00"),
+  ]);
+  t.deepEqual(kept(all, { kind: "limit-based", maxBackups: 2 }), from("27T02:00", "28T13:00"));
+  t.deepEqual(kept(all, keepOf({ daily: 2 })), [
+    ...from("27T02:00", "27T23:00"),
+    ...from("28T02:00", "28T13:00"),
+  ]);
+  const within = { years: 0, months: 0, days: 0, hours: 3 };
+  t.deepEqual(kept(all, keepOf({ within })), from("28T02:00", "28T13:00"));
+});
+
+test("the examples of docs/server.md", (t) => {
+  const all = hourly("2026-09-01T02:00:00Z", "2026-11-28T12:00:00Z");
+  t.is(all.length, 2123);
+  const exponential = kept(all, { kind: "exponential", incrementalsMs: 24 * 3600_000 });
+  const days = ["01", "08", "15", "21", "22", "23", "24", "25", "26", "27", "28"];
+  t.deepEqual(
+    exponential.filter((time) => !time.startsWith("+")),
+    days.map((day) => `2026-11-${day}T02:00`),
+  );
+  t.is(exponential.length, 44);
+  t.is(kept(all, { kind: "limit-based", maxBackups: 7 }).length, 155);
+  const rules = keepOf({ hourly: 24, daily: 7, weekly: 4, monthly: 3 });
+  const byRule = decide(all, rules, new Date(NOW), "UTC");
+  const times = (code: ReasonCode): string[] =>
+    byRule
+      .filter(({ reasons }) => reasons.some((reason) => reason.code === code))
+      .map(({ snapshot }) => new Date(snapshot.name.time * 1000).toISOString().slice(5, 13));
+  t.is(times("hourly")[0], "11-27T13");
+  t.is(times("hourly").length, 24);
+  t.deepEqual(
+    times("daily"),
+    ["22", "23", "24", "25", "26", "27"].map((day) => `11-${day}T23`).concat("11-28T12"),
+  );
+  t.deepEqual(times("weekly"), ["11-08T23", "11-15T23", "11-22T23", "11-28T12"]);
+  t.deepEqual(times("monthly"), ["09-30T23", "10-31T23", "11-28T12"]);
+  const stay = kept(all, rules);
+  t.is(stay.length, 233);
+  t.is(stay.filter((time) => !time.startsWith("+")).length, 11);
+});
+
 test("what is damaged, unfinished, foreign, held, pinned or locked stays, with its bases", (t) => {
   const newest = full("2026-11-27T02:00:00Z");
   const lockedUntil = new Date("2026-11-28T13:30:01Z");

@@ -98,7 +98,8 @@ export class MemoryStore implements SnapStore {
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     this.#check(key, signal);
     const stored = this.read(key);
-    return stored && { ...describe(key, stored), sha256: stored.sha256, ...lockOf(stored) };
+    const { sha256 } = stored ?? {};
+    return stored && { ...describe(key, stored), sha256, ...lockOf(stored) };
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
@@ -119,9 +120,9 @@ export class MemoryStore implements SnapStore {
       if (entry === last) continue;
       if (objects.length + folders.length === limit) return { objects, folders, next: last };
       last = entry;
-      const stored = this.read(key);
+      const object = this.listed(key);
       if (slash >= 0) folders.push(entry);
-      else if (stored !== undefined) objects.push(describe(key, stored));
+      else if (object !== undefined) objects.push(object);
     }
     return { objects, folders };
   }
@@ -148,6 +149,12 @@ export class MemoryStore implements SnapStore {
         .sort(compareKeys);
     }
     return this.#sorted;
+  }
+
+  /** An object as a listing shows it. */
+  protected listed(key: string): StoredObject | undefined {
+    const stored = this.read(key);
+    return stored && describe(key, stored);
   }
 
   protected read(key: string): MemoryObject | undefined {

@@ -1,0 +1,82 @@
+import test from "ava";
+import { controlKey, listControlFiles } from "../../../src/snapshots/control/control-file.js";
+import { takeEpoch } from "../../../src/snapshots/control/epochs.js";
+import { LocalStore } from "../../../src/snapstore/local/store.js";
+import { newFolder } from "../../support/folders.js";
+import { PausedStore } from "../../support/stores/paused-store.js";
+import { SwitchableStore } from "../../support/stores/switchable-store.js";
+
+const { signal } = new AbortController();
+const newStore = () =>
+  new SwitchableStore(new LocalStore({ provider: "Local", container: newFolder(), prefix: "" }));
+
+test("each leader has a later epoch, and stops the one before", async (t) => {
+  const store = newStore();
+  const first = await takeEpoch(store, "one", signal);
+  t.is(first.number, 1);
+  await first.look(signal);
+  const second = await takeEpoch(store, "two", signal);
+  t.is(second.number, 2);
+  // A moment ago it was the last one, and it has not looked since.
+  await first.confirm(signal);
+  first.check();
+  await t.throwsAsync(first.look(signal), { code: "NOT_LEADER", message: /begun epoch 2/ });
+  t.throws(() => first.check(), { code: "NOT_LEADER" });
+  await t.throwsAsync(first.confirm(signal), { code: "NOT_LEADER" });
+  await second.look(signal);
+});
+
+test("leaders that begin at the same moment have different epochs", async (t) => {
+  const store = newStore();
+  const epochs = await Promise.all(["a", "b", "c", "d"].map((id) => takeEpoch(store, id, signal)));
+  t.deepEqual(epochs.map(({ number }) => number).sort(), [1, 2, 3, 4]);
+  const looks = await Promise.allSettled(epochs.map((epoch) => epoch.look(signal)));
+  t.is(looks.filter(({ status }) => status === "fulfilled").length, 1);
+});
+
+test("of two leaders with one number, in a store without create-only promises, the last one stays", async (t) => {
+  const store = new PausedStore({
+    atomicIfAbsent: false,
+    step: () => new Promise((resolve) => setImmediate(resolve)),
+    losesAnswer: () => false,
+    onChange: () => {},
+    now: () => Date.now(),
+  });
+  const epochs = await Promise.all(["a", "b"].map((id) => takeEpoch(store, id, signal)));
+  t.deepEqual(
+    epochs.map(({ number }) => number),
+    [1, 1],
+  );
+  const looks = await Promise.allSettled(epochs.map((epoch) => epoch.look(signal)));
+  t.is(looks.filter(({ status }) => status === "fulfilled").length, 1);
+});
+
+test("an epoch that was removed or overwritten by hand ends", async (t) => {
+  const store = newStore();
+  const key = controlKey("epochs", "000000000001");
+  for (const spoil of [() => store.delete(key), () => store.put(key, Buffer.from("{}"))]) {
+    await store.delete(key);
+    const epoch = await takeEpoch(store, "one", signal);
+    await spoil();
+    await t.throwsAsync(epoch.look(signal), { code: "NOT_LEADER" });
+  }
+});
+
+test("old epochs are removed, never the newest, and other files count for nothing", async (t) => {
+  const store = newStore();
+  for (let i = 0; i < 14; i++) await takeEpoch(store, "one", signal);
+  const paths = (await listControlFiles(store, "epochs", signal)).map(({ path }) => Number(path));
+  t.deepEqual(paths, [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+  await store.put(controlKey("epochs", "99"), Buffer.from("x"));
+  await store.put(controlKey("epochs", "000000000090/x"), Buffer.from("x"));
+  t.is((await takeEpoch(store, "one", signal)).number, 15);
+});
+
+test("numbers that are used up, by a hostile hand, are an error", async (t) => {
+  const store = newStore();
+  await store.put(controlKey("epochs", "999999999999"), Buffer.from("x"));
+  await t.throwsAsync(takeEpoch(store, "one", signal), {
+    code: "NO_EPOCH",
+    message: /999999999999/,
+  });
+});
