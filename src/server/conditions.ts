@@ -34,7 +34,7 @@ export function conditionsOf(
       key: "sync-lag",
       name: "sync-lag",
       site: "secondary",
-      message: `the secondary store lacks ${snapshots} backups, one of them since ${Math.floor(seconds / 60)} minutes`,
+      message: `the secondary store lacks ${snapshots === 1 ? "a backup" : `${snapshots} backups`}, for ${Math.floor(seconds / 60)} minutes`,
       since: new Date(now.getTime() - seconds * 1000 + maxSyncLagMs).toISOString(),
     });
   }
