@@ -59,7 +59,7 @@ const SETTINGS = {
 const PLANTED = "planted";
 
 function optionsOf(
-  given: Readonly<Record<string, string | string[]>>,
+  given: Readonly<Record<string, string | boolean | string[]>>,
   env: Readonly<Record<string, string>>,
 ): ServerOptions {
   const settings = Object.entries(given).map(([name, value]) => ({
@@ -140,7 +140,7 @@ test("/config shows what an operator looks for", async (t) => {
 
 test("a server with one store and without election shows so", (t) => {
   const options = optionsOf(
-    { store: "s3://b/p", "leader-election": "false", "skip-etcd": "true" },
+    { store: "s3://b/p", "leader-election": false, "skip-etcd": true },
     { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
   );
   const view = JSON.parse(JSON.stringify(configView(options)));
