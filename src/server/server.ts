@@ -207,7 +207,7 @@ export class BackupServer implements ServerActions {
       if (this.#leads && this.#options.sync !== undefined) this.#timetable.request("sync");
     }
     const { listing } = this.sites.primary;
-    const newest = listing && newestBackups(listing.snapshots);
+    const newest = listing && newestBackups(listing.snapshots, new Date());
     const verified = lastVerified(this.sites.usable);
     if (verified !== undefined) this.#timetable.verified(verified);
     for (const job of JOB_NAMES) {
