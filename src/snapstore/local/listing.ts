@@ -12,7 +12,7 @@ export interface Entry {
 }
 
 /** Names of one folder that are held in memory. */
-const BATCH = 1000;
+const BATCH = 5000;
 
 /**
  * The keys below `prefix` after `after`, in the order of their UTF-8 bytes, as in object stores. Holds a batch of names

@@ -28,7 +28,7 @@ import type {
 } from "../store.js";
 
 const READ_BYTES = 1 << 20;
-const PAGE = 1000;
+const PAGE = 5000;
 
 /** A folder. Keys are paths below it; unfinished files have temporary names. */
 export class LocalStore implements SnapStore {
