@@ -97,8 +97,11 @@ export class StoreSync {
    * Copies what the target lacks, then deletes what has gone from the source. A snapshot that cannot be copied or
    * deleted is reported, and the others continue. Throws SyncError if one of the stores fails, and InterruptedError.
    */
-  async run(settings: SyncSettings, reports: SyncReports): Promise<SyncTotals> {
-    const { signal } = settings;
+  async run(given: SyncSettings, reports: SyncReports): Promise<SyncTotals> {
+    const signal = AbortSignal.any([given.signal]);
+    // Each call in flight adds listeners.
+    setMaxListeners(0, signal);
+    const settings = { ...given, signal };
     const listings = await this.#list(signal);
     await reports.onListed(listings.source, listings.target);
     const held = await this.#held(settings, signal);
@@ -166,7 +169,6 @@ export class StoreSync {
   ): Promise<Omit<SyncTotals, "conflicts" | "deleted" | "notDeleted">> {
     const stop = new AbortController();
     const signal = AbortSignal.any([settings.signal, stop.signal]);
-    // Each call in flight adds listeners.
     setMaxListeners(0, signal);
     const failures = new CopyFailures({ source: this.#source, target: this.#target });
     /** Copied, or not in the source any more. */
