@@ -55,6 +55,7 @@ const CEPH: Record<CephErrorCode, true> = {
 /** Codes of errors of no larger family. */
 const OTHERS = [
   "ALERT_FAILED",
+  "BREAKER_OPEN",
   "COPY_MISMATCH",
   "DECLINED",
   "ENTRY_TOO_LONG",

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { BackupToolError } from "../errors.js";
+import { BackupToolError, UsageError } from "../errors.js";
 import type { ServerOptions } from "../settings/server-options.js";
 import type { Log } from "./log.js";
 import type { BackupServer } from "./server.js";
@@ -12,7 +12,11 @@ export async function reloadOptions(
 ): Promise<void> {
   try {
     const options = await read();
-    for (const part of ["http", "leader", "alerts"] as const) {
+    const { secondary } = server.sites;
+    if ((options.stores().secondary === undefined) !== (secondary === undefined)) {
+      throw new UsageError("a secondary store comes or goes only with a restart");
+    }
+    for (const part of ["http", "leader", "alerts", "shutdownGraceMs"] as const) {
       if (!isDeepStrictEqual(options[part], server.options[part])) {
         log.warn({ part }, "These settings have changed, and need a restart");
       }

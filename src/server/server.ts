@@ -73,7 +73,7 @@ export class BackupServer implements ServerActions {
     const changed = (): void => this.view.changed();
     this.#runner = new JobRunner({
       log,
-      onEvent: (job, event) => this.#count(job, event),
+      onEvent: (_, event) => this.#count(event),
       onEnded: (job, failure, failures) => this.#ended(job, failure, failures),
       changed,
     });
@@ -207,7 +207,7 @@ export class BackupServer implements ServerActions {
       if (this.#leads && this.#options.sync !== undefined) this.#timetable.request("sync");
     }
     const { listing } = this.sites.primary;
-    const newest = listing && newestBackups(listing.snapshots);
+    const newest = listing && newestBackups(listing.snapshots, new Date());
     const verified = lastVerified(this.sites.usable);
     if (verified !== undefined) this.#timetable.verified(verified);
     for (const job of JOB_NAMES) {
@@ -230,9 +230,16 @@ export class BackupServer implements ServerActions {
   }
 
   #isReady(job: JobName): boolean {
-    const { primary, secondary } = this.sites;
-    if (primary.listing === undefined || primary.breaker === "open") return false;
-    return job !== "sync" || (secondary?.isOpen === true && secondary.breaker !== "open");
+    const { primary, secondary, usable } = this.sites;
+    switch (job) {
+      case "retention":
+      case "verify":
+        return usable.length > 0;
+      case "sync":
+        return secondary !== undefined && usable.length === 2;
+      default:
+        return usable.includes(primary);
+    }
   }
 
   #begin(job: JobName): void {
@@ -245,7 +252,7 @@ export class BackupServer implements ServerActions {
     );
   }
 
-  #count(job: JobName, event: OperationEvent): void {
+  #count(event: OperationEvent): void {
     switch (event.type) {
       case "snapshot-copied":
         this.metrics.snapshotCopied(event.outcome);
@@ -253,13 +260,9 @@ export class BackupServer implements ServerActions {
       case "snapshot-not-copied":
         this.metrics.snapshotCopied("failed");
         return;
-      case "snapshot-deleted":
-      case "snapshot-not-deleted": {
-        const site = this.sites.all.find(({ label }) => label === event.store)?.name;
-        if (site === undefined || (job !== "retention" && job !== "sync")) return;
-        const reason = job === "sync" ? "mirror" : "retention";
-        if (event.type === "snapshot-deleted") this.metrics.snapshotDeleted(site, reason);
-        else this.metrics.deletionFailed(site, reason);
+      case "store-retrying": {
+        const site = this.sites.all.find(({ label }) => label === event.store);
+        if (site !== undefined) this.metrics.callRetried(site.name);
         return;
       }
       default:

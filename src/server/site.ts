@@ -6,8 +6,9 @@ import {
   ConsecutiveBreaker,
   ExponentialBackoff,
   handleWhen,
+  isBrokenCircuitError,
 } from "cockatiel";
-import { InterruptedError, UsageError } from "../errors.js";
+import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { SyncError } from "../replication/sync/sync-error.js";
 import { copyRetryPolicy, type RetrySettings } from "../replication/copy/retries.js";
 import type { StoreDestination } from "../operations/create/destination.js";
@@ -22,6 +23,7 @@ import type { FailedCall } from "../snapstore/layers/retry-policy.js";
 import type { WriteGuard } from "../snapstore/layers/guarded.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { Log } from "./log.js";
+import { siteOf } from "./site-failure.js";
 import type { Site as SiteName } from "./status.js";
 
 /** Failures in a row after which a store is left alone for a while. */
@@ -139,16 +141,24 @@ export class Site {
     return this.#error;
   }
 
-  /** Runs work on the store; its failures count towards the breaker. Throws BrokenCircuitError while that is open. */
-  run<T>(work: () => Promise<T>): Promise<T> {
-    return this.#breaker.execute(work);
+  /** Runs work on the store; its failures count towards the breaker. Throws BREAKER_OPEN while that is open. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#breaker.execute(work);
+    } catch (error) {
+      if (!isBrokenCircuitError(error)) throw error;
+      throw new BackupToolError(
+        "BREAKER_OPEN",
+        `${this.label} is not used for now, after failures`,
+      );
+    }
   }
 
   /**
    * Opens the store, again where its credentials have changed, and lists it. Concurrent calls share one check.
    *
    * @param accept throws for a store that must not be used
-   * @throws StoreError, BrokenCircuitError, InterruptedError
+   * @throws StoreError, BREAKER_OPEN, InterruptedError
    */
   check(
     destination: StoreDestination,
@@ -241,7 +251,8 @@ export class Site {
 
   /** Whether an error says that this store is down. */
   #isFailure(error: unknown): boolean {
-    if (!(error instanceof StoreError || error instanceof SyncError)) return false;
+    if (error instanceof SyncError) return siteOf(error) === this.name;
+    if (!(error instanceof StoreError)) return false;
     if (this.#open !== undefined && error.store !== this.#open.checks.name) return false;
     return error.code !== "STORE_EXISTS" && error.code !== "STORE_IMMUTABLE";
   }

@@ -1,5 +1,4 @@
-import { isBrokenCircuitError } from "cockatiel";
-import { InterruptedError, UsageError } from "../errors.js";
+import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
 import { checkDistinct } from "../operations/open/stores.js";
 import type { ServerStores } from "../settings/server-options.js";
 import type { SnapStore } from "../snapstore/store.js";
@@ -76,7 +75,8 @@ export class Sites {
     try {
       await this.#check(site, signal);
     } catch (error) {
-      if (isBrokenCircuitError(error) || signal.aborted) return;
+      const leftAlone = error instanceof BackupToolError && error.code === "BREAKER_OPEN";
+      if (leftAlone || signal.aborted) return;
       this.#options.log.warn(
         { site: site.name, reason: wordsOf(error) },
         "The store is not usable",

@@ -1,6 +1,6 @@
 import { siteStatus } from "../operations/status/status.js";
 import type { SiteStatus, VerificationStatus } from "../operations/status/site-status.js";
-import type { ScrubProgress } from "../snapshots/control/scrub-progress.js";
+import { damagedFiles, type ScrubProgress } from "../snapshots/control/scrub-progress.js";
 import type { SnapshotRow } from "../operations/snapshots/events.js";
 import { snapshotRows } from "../operations/snapshots/list.js";
 import type { ServerOptions } from "../settings/server-options.js";
@@ -117,6 +117,7 @@ function statusOf(site: Site): SiteStatus {
   });
 }
 
-function verificationOf({ part, parts, at, damaged }: ScrubProgress): VerificationStatus {
-  return { lastAt: at, coveredPercent: (100 * part) / parts, damagedFiles: damaged };
+function verificationOf(scrub: ScrubProgress): VerificationStatus {
+  const { part, parts, at } = scrub;
+  return { lastAt: at, coveredPercent: (100 * part) / parts, damagedFiles: damagedFiles(scrub) };
 }

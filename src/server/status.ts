@@ -123,7 +123,7 @@ export interface ServerStatus {
 /** What the HTTP server reads. */
 export interface ServerState {
   status(): ServerStatus;
-  /** All snapshots of a store, oldest first; empty for a site that there is not. */
+  /** All snapshots of a store, oldest first, with their state there as `primary`; empty for a site that there is not. */
   snapshots(site: Site): readonly SnapshotRow[];
   /** The configuration as plain JSON, without secrets. */
   config(): unknown;

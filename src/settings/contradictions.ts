@@ -79,6 +79,16 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
     { one: any(`${name}-file`), other: any(`${name}-command`), error: "" },
     { one: any(name), other: any(`${name}-file`, `${name}-command`), error: "" },
   ]),
+  ...[
+    ["backup-sync-enabled", "secondary-backup-sync-enabled"],
+    ["backup-sync-period", "secondary-backup-sync-period"],
+    ["backup-sync-concurrent-copies", "max-parallel-copy-operations"],
+  ].map(([name = "", alias = ""]) => ({
+    commands: ["server"],
+    one: any(name),
+    other: any(alias),
+    error: ": both name the same setting",
+  })),
   // An address or a user of etcd or Ceph asks for them only when typed: a variable may be set for all jobs.
   { one: [on("skip-etcd")], other: typed("etcd", "cacert", "cert", "key", "user", "password") },
   { one: [on("skip-ceph")], other: typed("cephconf", "ceph-user", "keyring") },

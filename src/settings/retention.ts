@@ -97,8 +97,8 @@ function keepPolicy(values: Values<typeof retentionSettings>): RetentionPolicy {
   const counts = last + hourly + daily + weekly + monthly + yearly;
   const span = within === undefined ? 0 : within.years + within.months + within.days + within.hours;
   if (counts + span === 0) {
-    throw new SettingError("garbage-collection-policy", "is Keep, but nothing says what to keep", {
-      hint: "say what to keep",
+    throw new SettingError("garbage-collection-policy", "is Keep, without a rule", {
+      hint: "give at least one",
       settings: [...KEEP],
     });
   }

@@ -21,6 +21,7 @@ import {
   syncSettings,
   verifySettings,
 } from "../../src/settings/server-declarations.js";
+import type { SettingValue } from "../../src/settings/setting.js";
 import { type ServerOptions, serverOptions } from "../../src/settings/server-options.js";
 import {
   secondaryStoreSettings,
@@ -59,7 +60,7 @@ const SETTINGS = {
 const PLANTED = "planted";
 
 function optionsOf(
-  given: Readonly<Record<string, string | string[]>>,
+  given: Readonly<Record<string, SettingValue>>,
   env: Readonly<Record<string, string>>,
 ): ServerOptions {
   const settings = Object.entries(given).map(([name, value]) => ({
@@ -140,7 +141,7 @@ test("/config shows what an operator looks for", async (t) => {
 
 test("a server with one store and without election shows so", (t) => {
   const options = optionsOf(
-    { store: "s3://b/p", "leader-election": "false", "skip-etcd": "true" },
+    { store: "s3://b/p", "leader-election": false, "skip-etcd": true },
     { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
   );
   const view = JSON.parse(JSON.stringify(configView(options)));

@@ -72,16 +72,22 @@ export const server = command({
     const { terminal, toolVersion, warn, env } = session;
     const { stderr, signal } = terminal;
     const context = { env, warn };
+    /** As they were read last. */
+    let values = args;
     const hangup = new EventTarget();
     terminal.serve?.(args["shutdown-grace"], () => hangup.dispatchEvent(new Event("hangup")));
     const text = args["log-format"] === "auto" ? stderr.isTTY : args["log-format"] === "text";
     await runServer({
       options: serverOptions(args, context, toolVersion),
-      reload: async () =>
-        serverOptions(valuesOf(flags, await session.readAgain()), context, toolVersion),
+      reload: async () => {
+        const read = valuesOf(flags, await session.readAgain());
+        const options = serverOptions(read, context, toolVersion);
+        values = read;
+        return options;
+      },
       hangup,
       version: toolVersion,
-      passphrase: (during) => requiredPassphrase(args, { env, warn, stderr, signal: during }),
+      passphrase: (during) => requiredPassphrase(values, { env, warn, stderr, signal: during }),
       stateFolder: session.stateFolder,
       env,
       log: {

@@ -1,4 +1,9 @@
-import { judge, STORE_SITES, type StatusReport } from "../../operations/status/report.js";
+import {
+  isFollower,
+  judge,
+  STORE_SITES,
+  type StatusReport,
+} from "../../operations/status/report.js";
 import type { SiteStatus } from "../../operations/status/site-status.js";
 import { formatSize } from "../../size-text.js";
 import type { EventLines } from "./event-lines.js";
@@ -20,6 +25,7 @@ export function statusLines(report: StatusReport): EventLines {
     out.push(`ALERT ${name}: ${message} (since ${since})`);
   }
   if (judge(report) === "good") out.push("no alerts");
+  if (isFollower(report)) out.push("this server follows: the leader has the alerts");
   return { out };
 }
 

@@ -4,7 +4,8 @@ import { checkNotPinned, pinnedNames } from "../../snapshots/control/pins.js";
 import { checkNotNeeded, deleteSnapshot, type Removed } from "../../snapshots/delete.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
 import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
-import { findSnapshot, listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
+import { CachedCatalog } from "../../snapshots/cached-catalog.js";
+import { findSnapshot, type StoredSnapshot } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
@@ -33,7 +34,8 @@ export function deleteStoredSnapshot(
   const seen = new SeenSnapshots(context);
   const remove = async (store: SnapStore): Promise<void> => {
     const target = await findSnapshot(store, options.snapshot, signal);
-    const all = await listSnapshots(store, signal);
+    const catalog = new CachedCatalog(store);
+    const all = await catalog.list(signal);
     await seen.check(store, newestComplete(all));
     checkNotCovered(store, target, all, await heldNames(store, signal));
     checkNotNeeded(target, all);
@@ -47,7 +49,7 @@ export function deleteStoredSnapshot(
     }
     const removed = dryRun
       ? await deleteSnapshot(store, snapshot, { dryRun, signal })
-      : await deleteOne(store, target, context);
+      : await deleteOne(store, catalog, target, context);
     report({ type: "snapshot-deleted", snapshot, store: store.name, ...removed, dryRun });
   };
   return withStore(options.store, remove, undefined, context.guard);
@@ -56,6 +58,7 @@ export function deleteStoredSnapshot(
 /** Deletes a snapshot, unless something has come to need it since it was chosen: a question may wait for hours. */
 async function deleteOne(
   store: SnapStore,
+  catalog: CachedCatalog,
   target: StoredSnapshot,
   { guard, signal }: StoreContext,
 ): Promise<Removed> {
@@ -65,7 +68,7 @@ async function deleteOne(
     guard,
     signal,
     recheck: async ({ pinned }) => {
-      const all = await listSnapshots(store, signal);
+      const all = await catalog.list(signal);
       checkNotCovered(store, target, all, await heldNames(store, signal));
       checkNotNeeded(target, all);
       checkNotPinned(target, all, pinned);

@@ -1,35 +1,23 @@
 import type { BackupToolError } from "../../errors.js";
-import { inParallel } from "../../flow/in-parallel.js";
-import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
+import { CachedCatalog } from "../../snapshots/cached-catalog.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
-import { pinnedNames } from "../../snapshots/control/pins.js";
-import { heldNames } from "../../snapshots/holds.js";
-import { manifestKey } from "../../snapshots/manifest.js";
-import { lastTouched } from "../../snapshots/prune.js";
 import type { Candidate } from "../../snapshots/retention/candidate.js";
-import { type Decision, decide } from "../../snapshots/retention/decide.js";
-import type { RetentionPolicy } from "../../snapshots/retention/policy.js";
+import { decide } from "../../snapshots/retention/decide.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
+import { candidateOf, type DecisionOptions, decideStored, doomedOf } from "./store-decisions.js";
 
-export interface RetentionOptions {
-  readonly policy: RetentionPolicy;
-  /** A name of the IANA database. */
-  readonly timeZone: string;
-  readonly now: Date;
-  /** Since then a run may have written to an unfinished snapshot: what it may be based on is kept. */
-  readonly inProgressSince: Date;
+export interface RetentionOptions extends Omit<DecisionOptions, "pinned"> {
   /** Report what would be deleted, and delete nothing. */
   readonly dryRun: boolean;
   /** Between the plan and the deletions, ms: {@link PlannedDeletionOptions}. */
   readonly waitMs?: number | undefined;
   /** Called before the first deletion; throws to prevent it. */
   readonly approve?: ((deletions: readonly Deletion[], store: string) => Promise<void>) | undefined;
-  /** All snapshots of the store; by default each manifest is read. */
-  readonly list?: ((signal: AbortSignal) => Promise<readonly StoredSnapshot[]>) | undefined;
 }
 
 /** A snapshot that is about to be deleted. */
@@ -49,7 +37,11 @@ export function pruneStored(
   { store: config, ...options }: RetentionOptions & { readonly store: StoreConfig },
   context: StoreContext,
 ): Promise<RetentionTotals> {
-  const prune = (store: SnapStore) => pruneStore(store, options, context);
+  const prune = (store: SnapStore) => {
+    // It is listed again before the first deletion.
+    const catalog = new CachedCatalog(store);
+    return pruneStore(store, { list: (signal) => catalog.list(signal), ...options }, context);
+  };
   return withStore(config, prune, undefined, context.guard);
 }
 
@@ -62,7 +54,7 @@ export async function pruneStore(
   const { dryRun } = options;
   const { signal, report } = context;
   const place = { store: store.name, dryRun };
-  const first = await look(store, options, signal);
+  const first = await decideStored(store, options, signal);
   await new SeenSnapshots(context).check(store, newestComplete(first.listed));
   report({ type: "retention-begun", snapshots: first.listed.length, ...place });
   for (const { snapshot, keep, reasons } of first.decisions) {
@@ -108,7 +100,7 @@ async function deleteDoomed(
     guard,
     signal,
     recheck: async ({ pinned }) => {
-      const { decisions } = await look(store, { ...options, pinned }, signal);
+      const { decisions } = await decideStored(store, { ...options, pinned }, signal);
       all = decisions.length;
       return new Set(
         doomedOf(decisions)
@@ -166,68 +158,6 @@ export function keptNames(
   const candidates = listed.map((one) => candidateOf(one, none, { now, inProgressSince: now }));
   const kept = decide(candidates, policy, now, timeZone).filter(({ keep }) => keep);
   return new Set(kept.map(({ snapshot }) => snapshot.name.text));
-}
-
-interface Look {
-  readonly listed: readonly StoredSnapshot[];
-  readonly decisions: readonly Decision[];
-}
-
-async function look(
-  store: SnapStore,
-  options: RetentionOptions & { readonly pinned?: ReadonlySet<string> },
-  signal: AbortSignal,
-): Promise<Look> {
-  const { policy, timeZone, now, list } = options;
-  const listed = await (list?.(signal) ?? listSnapshots(store, signal));
-  // After the snapshots: what is held meanwhile is seen.
-  const held = await heldNames(store, signal);
-  const pinned = options.pinned ?? (await pinnedNames(store, new Date(), signal));
-  const candidates = listed.map((one) => candidateOf(one, { held, pinned }, options));
-  const decisions = decide(candidates, policy, now, timeZone);
-  const locks = await locksOf(store, doomedOf(decisions), signal);
-  if (locks.size === 0) return { listed, decisions };
-  const locked = candidates.map((one) => ({ ...one, lockedUntil: locks.get(one.name.text) }));
-  return { listed, decisions: decide(locked, policy, now, timeZone) };
-}
-
-function candidateOf(
-  one: StoredSnapshot,
-  { held, pinned }: { readonly held: ReadonlySet<string>; readonly pinned: ReadonlySet<string> },
-  { now, inProgressSince }: Pick<RetentionOptions, "now" | "inProgressSince">,
-): Candidate {
-  const { name, state, facts, foreign } = one;
-  const inProgress =
-    state === "unfinished" && lastTouched(one, now.getTime()) >= inProgressSince.getTime();
-  return {
-    name,
-    state,
-    facts,
-    foreign,
-    held: held.has(name.text),
-    pinned: pinned.has(name.text),
-    inProgress,
-  };
-}
-
-const HEADS = 8;
-
-/** When the locks of manifests end. Only those that would be deleted are asked for. */
-async function locksOf(
-  store: SnapStore,
-  doomed: readonly Candidate[],
-  signal: AbortSignal,
-): Promise<Map<string, Date>> {
-  const locks = new Map<string, Date>();
-  await inParallel(doomed, HEADS, async ({ name }) => {
-    const until = (await store.head(manifestKey(name.text), signal))?.lockedUntil;
-    if (until !== undefined && until > new Date()) locks.set(name.text, until);
-  });
-  return locks;
-}
-
-function doomedOf(decisions: readonly Decision[]): Candidate[] {
-  return decisions.filter((one) => !one.keep).map(({ snapshot }) => snapshot);
 }
 
 function deletionsOf(doomed: readonly Candidate[], listed: readonly StoredSnapshot[]): Deletion[] {

@@ -90,13 +90,15 @@ function sliceOf(snapshot: string, part: number, parts: number): number {
   return ((part - 1 + (digest.readUInt32BE() % parts)) % parts) + 1;
 }
 
-/** A new pass over all parts begins with the first, and counts damage anew. */
 function progressAfter(
   before: ScrubProgress | undefined,
   part: number,
   parts: number,
-  damaged: number,
+  found: number,
 ): ScrubProgress {
-  const earlier = part === 1 ? 0 : (before?.damaged ?? 0);
-  return { part, parts, at: new Date().toISOString(), damaged: earlier + damaged };
+  // Damage stays known until its part is read again.
+  const damaged = new Map(before?.parts === parts ? before.damaged : []);
+  if (found > 0) damaged.set(part, found);
+  else damaged.delete(part);
+  return { part, parts, at: new Date().toISOString(), damaged };
 }

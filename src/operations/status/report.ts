@@ -37,9 +37,16 @@ export interface StatusReport {
 
 export type Judgement = "good" | "alert" | "unknown";
 
-/** Unknown: a store could not be listed, and nothing else is wrong. */
-export function judge({ sites, alerts }: StatusReport): Judgement {
+/** Unknown: a store could not be listed, or the server follows another one; and nothing else is wrong. */
+export function judge(report: StatusReport): Judgement {
+  const { sites, alerts } = report;
   if (alerts.length > 0) return "alert";
+  if (isFollower(report)) return "unknown";
   const known = Object.values(sites);
   return known.length > 0 && known.every(({ reachable }) => reachable) ? "good" : "unknown";
+}
+
+/** Whether the report is of a server that does not lead: only the leader knows of failed backups, and alerts. */
+export function isFollower({ leader }: StatusReport): boolean {
+  return leader?.election === true && !leader.isLeader;
 }

@@ -1,5 +1,6 @@
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { ChainLinks } from "../../snapshots/chain-links.js";
+import { credibleTime } from "../../snapshots/credible-time.js";
 import { heldAbove } from "../../snapshots/holds.js";
 import { compareSnapshotNames } from "../../snapshots/name.js";
 import {
@@ -27,9 +28,6 @@ export interface SiteFacts {
   /** The time that ages are counted from. */
   readonly now: Date;
 }
-
-/** Clocks of two machines may differ by as much, ms. */
-const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** The state of one store. */
 export function siteStatus(site: SiteFacts): SiteStatus {
@@ -92,11 +90,9 @@ function newestOf(restorable: readonly StoredSnapshot[], now: Date): NewestResto
  * would hide for as long that there are no new ones. The next older one has an age that is too high rather than too low.
  */
 function ageSeconds(newestFirst: readonly StoredSnapshot[], now: number): number {
-  for (const { name, facts } of newestFirst) {
-    // A name is later than all names before it, also when the clock was set back; then the start is the right one.
-    const started = Date.parse(facts?.startedAt ?? "");
-    const time = Math.min(name.time * 1000, Number.isNaN(started) ? Infinity : started);
-    if (time <= now + CLOCK_TOLERANCE_MS) return Math.max(0, Math.floor((now - time) / 1000));
+  for (const snapshot of newestFirst) {
+    const time = credibleTime(snapshot, now);
+    if (time !== undefined) return Math.floor((now - time) / 1000);
   }
   return 0;
 }

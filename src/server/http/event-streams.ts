@@ -11,8 +11,8 @@ interface Stream {
   readonly response: ServerResponse;
   /** The sections as they were sent, by their ids. */
   readonly sent: Map<string, string>;
-  /** Whether the last heartbeat found the client behind. */
-  behind: boolean;
+  /** Bytes that a client had not taken at the last heartbeat, if it was behind. */
+  waiting: number;
 }
 
 /**
@@ -44,7 +44,7 @@ export class EventStreams {
     }
     reply.hijack();
     const response = reply.raw;
-    const stream: Stream = { response, sent: new Map(), behind: false };
+    const stream: Stream = { response, sent: new Map(), waiting: 0 };
     this.#streams.add(stream);
     response.once("close", () => this.#remove(stream));
     // The connection may be lost at any write.
@@ -97,10 +97,11 @@ export class EventStreams {
   /** Ages change without an event. */
   #beat(): void {
     for (const stream of this.#streams) {
-      const { response } = stream;
-      if (response.writableNeedDrain && stream.behind) response.destroy();
-      stream.behind = response.writableNeedDrain;
-      if (!stream.behind) response.write(": alive\n\n");
+      const { response, waiting } = stream;
+      const isBehind = response.writableNeedDrain;
+      stream.waiting = isBehind ? response.writableLength : 0;
+      if (!isBehind) response.write(": alive\n\n");
+      else if (waiting > 0 && stream.waiting >= waiting) response.destroy();
     }
     this.#send(this.#streams);
   }
@@ -119,13 +120,12 @@ export class EventStreams {
     const sections = renderSections(this.#state.status());
     for (const { response, sent } of streams) {
       if (response.writableNeedDrain || response.destroyed) continue;
-      let events = "";
       for (const [id, html] of sections) {
         if (sent.get(id) === html) continue;
         sent.set(id, html);
-        events += `event: section\ndata: ${JSON.stringify({ id, html })}\n\n`;
+        // One by one, which shows how far a slow client is.
+        response.write(`event: section\ndata: ${JSON.stringify({ id, html })}\n\n`);
       }
-      if (events !== "") response.write(events);
     }
   }
 }

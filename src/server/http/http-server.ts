@@ -6,6 +6,7 @@ import { Access } from "./access.js";
 import { AccessToken } from "./access-token.js";
 import { addActionRoutes } from "./action-routes.js";
 import { addAnswerRules } from "./answer-rules.js";
+import { answerClientError } from "./client-error.js";
 import { EventStreams } from "./event-streams.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
 import { Listeners } from "./listeners.js";
@@ -61,6 +62,7 @@ export class HttpServer {
       bodyLimit: limits.bodyBytes,
       requestIdHeader: false,
       forceCloseConnections: "idle",
+      clientErrorHandler: answerClientError,
     });
     const streams = new EventStreams(state, limits, log);
     const access = new Access(ownNames(options), token);

@@ -1,20 +1,18 @@
 import type { FastifyInstance } from "fastify";
 import type { SnapshotRow } from "../../operations/snapshots/events.js";
-import type { ServerState } from "../status.js";
+import { type ServerState, type Site, SITES } from "../status.js";
 import type { Access } from "./access.js";
 import { HttpProblem } from "./problem.js";
 import { siteOf } from "./query.js";
+import { jsonOfLists } from "./row-stream.js";
 
 /** `/snapshots` and `/snapshot/latest`, of both stores or of the one that `?store=` names. */
 export function addSnapshotRoutes(app: FastifyInstance, access: Access, state: ServerState): void {
-  app.get("/snapshots", { onRequest: access.reading }, async (request) => {
+  app.get("/snapshots", { onRequest: access.reading }, async (request, reply) => {
     const site = siteOf(request);
-    if (site !== undefined) return { [site]: state.snapshots(site) };
-    const { sites } = state.status();
-    const primary = state.snapshots("primary");
-    return sites.secondary === undefined
-      ? { primary }
-      : { primary, secondary: state.snapshots("secondary") };
+    const sites = site === undefined ? sitesOf(state) : [site];
+    const lists = Object.fromEntries(sites.map((one) => [one, viewsOf(state.snapshots(one))]));
+    return await reply.type("application/json; charset=utf-8").send(jsonOfLists(lists));
   });
 
   app.get("/snapshot/latest", { onRequest: access.reading }, async (request) => {
@@ -30,9 +28,19 @@ export function addSnapshotRoutes(app: FastifyInstance, access: Access, state: S
     if (newestRestorable === undefined) {
       throw new HttpProblem(404, "NO_SNAPSHOT", `the ${store} store has no restorable snapshot`);
     }
-    const chain = chainOf(state.snapshots(store), newestRestorable.snapshot);
+    const chain = [...viewsOf(chainOf(state.snapshots(store), newestRestorable.snapshot))];
     return { store, checkedAt, ...newestRestorable, chain };
   });
+}
+
+/** One by one, as they are needed. */
+function* viewsOf(rows: readonly SnapshotRow[]): Generator<object> {
+  for (const { primary: state, secondary: _, ...row } of rows) yield { ...row, state };
+}
+
+function sitesOf(state: ServerState): Site[] {
+  const { sites } = state.status();
+  return SITES.filter((site) => site === "primary" || sites[site] !== undefined);
 }
 
 /** The snapshots that a restore of the last one reads, the full one first. */

@@ -1,5 +1,6 @@
 import type { Schedules } from "../../settings/server-options.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { credibleTime } from "../../snapshots/credible-time.js";
 import { Schedule } from "../schedule.js";
 
 /** Longest wait after failures in a row, ms. */
@@ -12,10 +13,11 @@ export interface NewestBackups {
   readonly any: Date | undefined;
 }
 
-export function newestBackups(snapshots: readonly StoredSnapshot[]): NewestBackups {
+/** Those with a time in the future do not count: a clock was ahead, and no backup would be due until then. */
+export function newestBackups(snapshots: readonly StoredSnapshot[], now: Date): NewestBackups {
   const complete = snapshots.filter(({ state }) => state === "complete");
   const fulls = complete.filter(({ name }) => name.kind === "full");
-  return { full: newestTime(fulls), any: newestTime(complete) };
+  return { full: newestTime(fulls, now), any: newestTime(complete, now) };
 }
 
 /**
@@ -50,7 +52,11 @@ export function retryDelay(
   return limit * (0.75 + 0.25 * random());
 }
 
-function newestTime(snapshots: readonly StoredSnapshot[]): Date | undefined {
-  const seconds = snapshots.reduce((most, { name }) => Math.max(most, name.time), -1);
-  return seconds < 0 ? undefined : new Date(seconds * 1000);
+function newestTime(snapshots: readonly StoredSnapshot[], now: Date): Date | undefined {
+  let newest: number | undefined;
+  for (const snapshot of snapshots) {
+    const time = credibleTime(snapshot, now.getTime());
+    if (time !== undefined && time > (newest ?? -1)) newest = time;
+  }
+  return newest === undefined ? undefined : new Date(newest);
 }

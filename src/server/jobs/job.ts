@@ -1,12 +1,14 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import type { OperationEvent } from "../../operations/events.js";
-import type { Failure, JobName, JobProgress, JobStatus, JobSuccess, Site } from "../status.js";
+import { siteOf } from "../site-failure.js";
+import type { Failure, JobName, JobProgress, JobStatus, JobSuccess } from "../status.js";
 
 /** What a run of a job leaves for its status. */
 export type JobOutcome = Omit<JobSuccess, "at" | "durationSeconds">;
 
-/** The failure of a job, with the site that caused it. */
-export function failureOf(job: Failure["job"], error: unknown, site?: Site): Failure {
+/** The failure of a job, with the site that caused it where that is known. */
+export function failureOf(job: Failure["job"], error: unknown): Failure {
+  const site = siteOf(error);
   const known = error instanceof BackupToolError;
   const message = error instanceof Error ? error.message : String(error);
   return {

@@ -1,7 +1,9 @@
 import type { StoreContext } from "../../operations/context.js";
+import type { OperationEvent } from "../../operations/events.js";
 import { pruneStore } from "../../operations/snapshots/retention.js";
 import { pruneLeftOvers } from "../../operations/snapshots/prune.js";
 import type { ServerOptions } from "../../settings/server-options.js";
+import { atSite } from "../site-failure.js";
 import type { Site } from "../site.js";
 import type { JobOutcome } from "./job.js";
 
@@ -13,9 +15,17 @@ export async function runRetention(
   sites: readonly Site[],
   { policy, timeZone, waitMs }: ServerOptions["retention"] & { readonly waitMs: number },
   context: StoreContext,
+  onEvent: (site: Site, event: OperationEvent) => void,
 ): Promise<JobOutcome> {
   const errors: unknown[] = [];
   for (const site of sites) {
+    const ofSite = {
+      ...context,
+      report: (event: OperationEvent) => {
+        context.report(event);
+        onEvent(site, event);
+      },
+    };
     try {
       await site.run(async () => {
         const now = new Date();
@@ -25,12 +35,12 @@ export async function runRetention(
         await pruneStore(
           site.store,
           { ...common, policy, timeZone, now, inProgressSince, waitMs },
-          context,
+          ofSite,
         );
-        await pruneLeftOvers(site.store, { ...common, olderThan: inProgressSince }, context);
+        await pruneLeftOvers(site.store, { ...common, olderThan: inProgressSince }, ofSite);
       });
     } catch (error) {
-      errors.push(error);
+      errors.push(atSite(site.name, error));
     }
   }
   if (errors.length > 0) throw errors[0];

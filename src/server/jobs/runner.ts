@@ -1,4 +1,3 @@
-import { isBrokenCircuitError } from "cockatiel";
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import type { OperationContext } from "../../operations/context.js";
 import type { OperationEvent } from "../../operations/events.js";
@@ -81,7 +80,7 @@ export class JobRunner {
       const failure = job.lastFailure ?? failureOf(name, error);
       this.failed(failure);
       // A fault of this program: the stack says where.
-      if (!(error instanceof BackupToolError) && !isBrokenCircuitError(error)) {
+      if (!(error instanceof BackupToolError)) {
         log.error({ job: name, stack: error instanceof Error ? error.stack : undefined }, "Fault");
       }
       onEnded(name, failure, job.failuresInARow);

@@ -67,13 +67,16 @@ export class Timetable {
     switch (job) {
       case "full":
       case "incremental": {
+        const made = (at: Date | undefined) => (at !== undefined && at <= now ? at : undefined);
         const newest = {
-          full: later(listed.full, this.#made.full),
-          any: later(listed.any, this.#made.any),
+          full: later(listed.full, made(this.#made.full)),
+          any: later(listed.any, made(this.#made.any)),
         };
         return backupDueAt(job, schedules, newest, now);
       }
       case "verify":
+        // From a clock that was set back since.
+        if (this.#verified > now) this.#verified = now;
         return new Schedule(schedules.verify, schedules.timeZone).dueAfter(this.#verified, now);
       default: {
         const period = periodOf(job, options);

@@ -2,6 +2,7 @@ import { BackupToolError } from "../../errors.js";
 import type { StoreContext } from "../../operations/context.js";
 import { scrubStore, type ScrubResult } from "../../operations/snapshots/scrub.js";
 import type { ReadSelection } from "../../snapshots/read-selection.js";
+import { atSite } from "../site-failure.js";
 import type { Site } from "../site.js";
 import type { JobOutcome } from "./job.js";
 
@@ -28,7 +29,7 @@ export async function runVerify(
       damaged += result.damagedFiles;
       onScrubbed(site, result);
     } catch (error) {
-      errors.push(error);
+      errors.push(atSite(site.name, error));
     }
   }
   if (errors.length > 0) throw errors[0];

@@ -1,10 +1,11 @@
 import type { StateFolder } from "../../operations/open/state-file.js";
+import type { OperationEvent } from "../../operations/events.js";
 import type { ScrubResult } from "../../operations/snapshots/scrub.js";
 import type { ServerOptions } from "../../settings/server-options.js";
-import type { Metrics } from "../metrics.js";
+import type { DeletionReason, Metrics } from "../metrics.js";
 import type { Site } from "../site.js";
 import type { Sites } from "../sites.js";
-import type { JobName } from "../status.js";
+import type { JobName, Site as SiteName } from "../status.js";
 import { type BackupResult, runBackup } from "./backup.js";
 import type { JobOutcome } from "./job.js";
 import { runRetention } from "./retention.js";
@@ -75,18 +76,24 @@ export class Work {
     }
   }
 
-  /** What is due next depends on what the stores hold now. */
+  /** What is due next depends on what the primary holds now. A secondary that does not answer delays nothing. */
   async #checkSites({ signal }: JobContext): Promise<void> {
     const { sites } = this.#parts;
-    await Promise.all(sites.all.map((site) => sites.check(site, signal)));
+    if (sites.secondary !== undefined) void sites.check(sites.secondary, signal);
+    await sites.check(sites.primary, signal);
   }
+
   async #sync(options: ServerOptions, context: JobContext): Promise<JobOutcome> {
     const { sites } = this.#parts;
     if (options.sync === undefined) return {};
     try {
-      return await this.#syncJob.run(sites, options.sync, options, context);
+      const report = (event: OperationEvent): void => {
+        context.report(event);
+        countDeletion(this.#parts.metrics, "secondary", "mirror", event);
+      };
+      return await this.#syncJob.run(sites, options.sync, options, { ...context, report });
     } finally {
-      await this.#checkSites(context);
+      await Promise.all(sites.all.map((site) => sites.check(site, context.signal)));
     }
   }
 
@@ -97,7 +104,10 @@ export class Work {
     const mirrors = sync?.mirror !== undefined;
     const own = sites.usable.filter(({ name }) => name === "primary" || !mirrors);
     try {
-      return await runRetention(own, { ...retention, waitMs: leader?.ttlMs ?? 0 }, context);
+      const onEvent = ({ name }: Site, event: OperationEvent): void =>
+        countDeletion(this.#parts.metrics, name, "retention", event);
+      const rules = { ...retention, waitMs: leader?.ttlMs ?? 0 };
+      return await runRetention(own, rules, context, onEvent);
     } finally {
       await this.#checkSites(context);
     }
@@ -116,4 +126,14 @@ export class Work {
       await this.#checkSites(context);
     }
   }
+}
+
+function countDeletion(
+  metrics: Metrics,
+  site: SiteName,
+  reason: DeletionReason,
+  event: OperationEvent,
+): void {
+  if (event.type === "snapshot-deleted") metrics.snapshotDeleted(site, reason);
+  if (event.type === "snapshot-not-deleted") metrics.deletionFailed(site, reason);
 }

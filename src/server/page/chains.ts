@@ -37,6 +37,11 @@ export function chainsOf({ sites }: Pick<ServerStatus, "sites">): Chain[] {
   return [...chains.values()].sort((a, b) => beginOf(b) - beginOf(a));
 }
 
+/** Of its files, in the store that has it. */
+export function bytesOf({ at }: ChainLink): number {
+  return at.primary?.bytes ?? at.secondary?.bytes ?? 0;
+}
+
 function linksOf(sites: ServerStatus["sites"]): Map<string, ChainLink> {
   const links = new Map<string, ChainLink>();
   for (const site of SITES) {

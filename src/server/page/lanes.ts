@@ -18,7 +18,7 @@ const STEPS = [
 const MOST_LINES = 8;
 
 /** Pixels. */
-const LANE_HEIGHT = 20;
+export const LANE_HEIGHT = 20;
 
 /** The time from the beginning of a chain, the same for all chains. */
 export interface Scale {
@@ -91,7 +91,7 @@ function tie(
   return html`<line class="tie${broken}" x1="${from}" x2="${to}" y1="${y}" y2="${y}"/>`;
 }
 
-function mark(link: ChainLink, site: Site, x: string, y: number, now: Date): Html {
+export function mark(link: ChainLink, site: Site, x: string, y: number, now: Date): Html {
   const { name, kind, time, at } = link;
   const entry = at[site];
   const state = stateOf(link, site);
@@ -103,7 +103,7 @@ function mark(link: ChainLink, site: Site, x: string, y: number, now: Date): Htm
 }
 
 /** For those who do not see the marks. */
-function summary(links: readonly ChainLink[], sites: readonly Site[]): string {
+export function summary(links: readonly ChainLink[], sites: readonly Site[]): string {
   return sites
     .map((site) => {
       const counts = new Map<string, number>();

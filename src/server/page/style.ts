@@ -108,6 +108,8 @@ progress::-moz-progress-bar { background: var(--busy); }
 .about .quiet { font-size: 12.5px; }
 .names { color: var(--quiet); font-size: 12px; text-align: right; }
 .names span { display: block; line-height: 20px; }
+.lone { display: flex; flex-wrap: wrap; gap: 4px 14px; margin-left: -10px; }
+.lone li { display: flex; align-items: center; gap: 4px; font-size: 12.5px; line-height: 20px; }
 .lanes { display: block; overflow: visible; }
 .lanes text { fill: var(--quiet); font-size: 12px; }
 .grid { stroke: var(--line); stroke-width: 1; }

@@ -1,15 +1,16 @@
 import { formatSize } from "../../size-text.js";
 import { parseSnapshotName } from "../../snapshots/name.js";
 import { type ServerStatus, type Site, SITES } from "../status.js";
-import { type Chain, type ChainLink, chainsOf } from "./chains.js";
+import { bytesOf, type Chain, type ChainLink, chainsOf } from "./chains.js";
 import { html, type Html } from "./html.js";
 import { axis, lanes, type Scale, scaleOf } from "./lanes.js";
 import { stateText } from "./link-state.js";
+import { isLone, loneFulls } from "./lone-fulls.js";
 import { legend, MARKS } from "./marks.js";
 import { isoTime, moment, momentText } from "./times.js";
 import { SITE_TITLES } from "./titles.js";
 
-/** Chains that are shown without a click. */
+/** Rows that are shown without a click. */
 const SHOWN = 10;
 /** Rows of the table. */
 const ROWS = 400;
@@ -20,15 +21,52 @@ export function renderTimeline(status: ServerStatus): Html {
   const chains = chainsOf(status);
   const sites = SITES.filter((site) => status.sites[site] !== undefined);
   const scale = scaleOf(chains);
-  const rows = chains.map((chain) => row(chain, sites, scale, now));
+  const rows = groupsOf(chains).flatMap((group) =>
+    group.length === 1
+      ? group.map((chain) => row(chain, sites, scale, now))
+      : [loneRow(group, sites, now)],
+  );
   const older = rows.slice(SHOWN);
   return html`<section class="card" aria-labelledby="timeline">
 <div class="top"><h2 id="timeline">Snapshots</h2>${rows.length > 0 && legend()}</div>
 ${rows.length === 0 ? html`<p class="quiet">None are known.</p>` : html`${MARKS}${axis(scale)}`}
 <ul class="chains">${rows.slice(0, SHOWN)}</ul>
-${older.length > 0 && html`<details id="older-chains"><summary>${older.length} older ${older.length === 1 ? "chain" : "chains"}</summary><ul class="chains">${older}</ul></details>`}
+${older.length > 0 && html`<details id="older-chains"><summary>${older.length} older</summary><ul class="chains">${older}</ul></details>`}
 ${rows.length > 0 && table(chains, sites, now)}
 </section>`;
+}
+
+/** Neighbours that are full backups alone are one group, every other chain is one by itself. */
+function groupsOf(chains: readonly Chain[]): Chain[][] {
+  const groups: Chain[][] = [];
+  for (const chain of chains) {
+    const last = groups.at(-1);
+    if (isLone(chain) && last?.every(isLone)) last.push(chain);
+    else groups.push([chain]);
+  }
+  return groups;
+}
+
+function loneRow(chains: readonly Chain[], sites: readonly Site[], now: Date): Html {
+  const links = chains.flatMap((chain) => chain.links);
+  const bytes = links.reduce((sum, link) => sum + bytesOf(link), 0);
+  return html`<li class="chain">
+<div class="about"><p class="begin">${links.length} full backups</p>
+<p class="quiet">${[`without incrementals, ${formatSize(bytes)}`, ...absences(links, sites)].join("; ")}</p></div>
+${names(sites)}
+${loneFulls(chains, sites, now)}
+</li>`;
+}
+
+function names(sites: readonly Site[]): Html {
+  return html`<div class="names" aria-hidden="true">${sites.map((site) => html`<span>${SITE_TITLES[site]}</span>`)}</div>`;
+}
+
+function absences(links: readonly ChainLink[], sites: readonly Site[]): string[] {
+  return sites.flatMap((site) => {
+    const missing = links.filter(({ at }) => at[site] === undefined).length;
+    return missing === 0 ? [] : [`${missing} not in the ${SITE_TITLES[site].toLowerCase()}`];
+  });
 }
 
 function row(chain: Chain, sites: readonly Site[], scale: Scale, now: Date): Html {
@@ -37,14 +75,10 @@ function row(chain: Chain, sites: readonly Site[], scale: Scale, now: Date): Htm
   const bytes = links.reduce((sum, link) => sum + bytesOf(link), 0);
   const count = incrementals === 1 ? "1 incremental" : `${incrementals} incrementals`;
   const size = incrementals === 0 ? formatSize(bytes) : `${count}, ${formatSize(bytes)}`;
-  const absent = sites.flatMap((site) => {
-    const missing = links.filter(({ at }) => at[site] === undefined).length;
-    return missing === 0 ? [] : [`${missing} not in the ${SITE_TITLES[site].toLowerCase()}`];
-  });
   return html`<li class="chain">
 <div class="about"><p class="begin">${title(chain, now)}</p>
-<p class="quiet">${[size, ...absent].join("; ")}</p></div>
-<div class="names" aria-hidden="true">${sites.map((site) => html`<span>${SITE_TITLES[site]}</span>`)}</div>
+<p class="quiet">${[size, ...absences(links, sites)].join("; ")}</p></div>
+${names(sites)}
 ${lanes(chain, sites, scale, now)}
 </li>`;
 }
@@ -72,8 +106,4 @@ function tableRow(link: ChainLink, sites: readonly Site[], now: Date): Html {
   const { name, kind, time, base } = link;
   return html`<tr><th scope="row">${name}</th><td>${momentText(isoTime(time), now)}</td><td>${formatSize(bytesOf(link))}</td>${sites.map((site) => html`<td>${stateText(link, site)}</td>`)}<td>${kind === "full" ? "" : (base ?? "missing")}</td></tr>
 `;
-}
-
-function bytesOf({ at }: ChainLink): number {
-  return at.primary?.bytes ?? at.secondary?.bytes ?? 0;
 }

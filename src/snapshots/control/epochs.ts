@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { BackupToolError, NotLeaderError } from "../../errors.js";
+import { BackupToolError, InterruptedError, NotLeaderError } from "../../errors.js";
 import { Moment } from "../../flow/moment.js";
+import { raceAbort } from "../../flow/race-abort.js";
+import { sleep } from "../../flow/sleep.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { WriteGuard } from "../../snapstore/layers/guarded.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -19,6 +21,10 @@ const MAX_TRIES = 100;
 const KEPT = 10;
 /** Shortest time between two looks at the store for {@link StoreEpoch.confirm}, ms. */
 const CONFIRM_EVERY_MS = 10_000;
+/** Longest time of a look, ms. */
+const LOOK_MS = 60_000;
+/** How long a write waits for a look, ms. */
+const PATIENCE_MS = 2_000;
 const MAX_TOKEN_CHARACTERS = 64;
 
 /**
@@ -29,7 +35,9 @@ export class StoreEpoch implements WriteGuard {
   readonly number: number;
   readonly #store: SnapStore;
   readonly #token: string;
-  #confirmed = Moment.now();
+  /** The last look at the store. */
+  #asked = Moment.now();
+  #looking: Promise<void> | undefined;
   #ended: NotLeaderError | undefined;
 
   constructor(store: SnapStore, number: number, token: string) {
@@ -42,16 +50,24 @@ export class StoreEpoch implements WriteGuard {
     if (this.#ended !== undefined) throw this.#ended;
   }
 
-  /** Throws NOT_LEADER when the store has a later epoch. */
+  /**
+   * Throws NOT_LEADER when the store has a later epoch. A store that does not answer is not waited for: the guard also
+   * permits writes to another store, which must not stop with this one.
+   */
   async confirm(signal: AbortSignal): Promise<void> {
     this.check();
-    if (this.#confirmed.elapsedMs() < CONFIRM_EVERY_MS) return;
-    await this.look(signal);
+    if (this.#looking === undefined && this.#asked.elapsedMs() >= CONFIRM_EVERY_MS) {
+      this.#looking = this.#lookInTime().finally(() => {
+        this.#looking = undefined;
+      });
+    }
+    await raceAbort(this.#looking ?? Promise.resolve(), signal);
+    this.check();
   }
 
-  /** As {@link confirm}, and asks the store in any case. */
+  /** As {@link confirm}, and asks the store in any case. Throws StoreError too. */
   async look(signal: AbortSignal): Promise<void> {
-    const asked = Moment.now();
+    this.#asked = Moment.now();
     const newest = Math.max(0, ...(await epochNumbers(this.#store, signal)));
     const found = await readControlFile(this.#store, epochKey(this.number), signal);
     const token = found !== undefined && "fields" in found ? tokenOf(found.fields) : undefined;
@@ -61,8 +77,23 @@ export class StoreEpoch implements WriteGuard {
         `another leader has begun epoch ${Math.max(newest, this.number)} in ${this.#store.name}; this process had epoch ${this.number}`,
         { hint: "do two etcd clusters elect leaders for this store, or was etcd restored?" },
       );
-    } else this.#confirmed = asked;
+    }
     this.check();
+  }
+
+  /** A later answer counts as well. */
+  async #lookInTime(): Promise<void> {
+    const look = this.look(AbortSignal.timeout(LOOK_MS)).catch((error) => {
+      const unanswered = error instanceof StoreError || error instanceof InterruptedError;
+      if (!unanswered) throw error;
+    });
+    const patience = new AbortController();
+    const waited = sleep(PATIENCE_MS, patience.signal).catch(() => {});
+    try {
+      await Promise.race([look, waited]);
+    } finally {
+      patience.abort();
+    }
   }
 }
 

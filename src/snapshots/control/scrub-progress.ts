@@ -9,11 +9,18 @@ export interface ScrubProgress {
   readonly parts: number;
   /** End of the last run, RFC 3339. */
   readonly at: string;
-  /** Damaged files that the last run over all parts has found. */
-  readonly damaged: number;
+  /** Damaged files by the part that they were found in, when it was read last. Parts without damage are left out. */
+  readonly damaged: ReadonlyMap<number, number>;
+}
+
+/** Damaged files of all parts. */
+export function damagedFiles({ damaged }: ScrubProgress): number {
+  return [...damaged.values()].reduce((sum, count) => sum + count, 0);
 }
 
 const KEY = controlKey("scrub", "progress");
+/** The file stays within its bounds. */
+const MAX_DAMAGED_PARTS = 1000;
 /** Longer than any time. */
 const MAX_TIME_CHARACTERS = 64;
 
@@ -25,11 +32,11 @@ export async function readScrubProgress(
   const content = await readControlFile(store, KEY, signal);
   if (content === undefined || !("fields" in content)) return undefined;
   const { fields } = content;
-  const [part, parts, damaged] = ["part", "parts", "damaged"].map((name) => Number(fields[name]));
+  const { part, parts } = fields;
   const at = textField(fields, "at", MAX_TIME_CHARACTERS);
-  if (!isCount(part) || !isCount(parts) || !isCount(damaged) || part > parts) return undefined;
+  if (!isCount(part) || !isCount(parts) || part < 1 || part > parts) return undefined;
   if (at === undefined || Number.isNaN(Date.parse(at))) return undefined;
-  return { part, parts, at, damaged };
+  return { part, parts, at, damaged: damagedByPart(fields["damaged"], parts) };
 }
 
 export function writeScrubProgress(
@@ -37,9 +44,19 @@ export function writeScrubProgress(
   progress: ScrubProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  return putControlFile(store, KEY, { ...progress }, { signal });
+  const damaged = Object.fromEntries([...progress.damaged].slice(0, MAX_DAMAGED_PARTS));
+  return putControlFile(store, KEY, { ...progress, damaged }, { signal });
 }
 
-function isCount(value: number | undefined): value is number {
-  return Number.isSafeInteger(value) && (value ?? -1) >= 0;
+function damagedByPart(given: unknown, parts: number): Map<number, number> {
+  const entries = typeof given === "object" && given !== null ? Object.entries(given) : [];
+  return new Map(
+    entries
+      .map(([part, count]) => [Number(part), count] as const)
+      .filter(([part, count]) => isCount(part) && part >= 1 && part <= parts && isCount(count)),
+  );
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

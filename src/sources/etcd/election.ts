@@ -2,7 +2,7 @@ import { InterruptedError, throwIfAborted } from "../../errors.js";
 import { Moment } from "../../flow/moment.js";
 import { sleep } from "../../flow/sleep.js";
 import { EtcdConnection } from "./connection.js";
-import type { EtcdError } from "./errors.js";
+import { EtcdError } from "./errors.js";
 import { LeaderKey, type Leader } from "./leader-key.js";
 import { isTemporary, type Leadership, LeaseLeadership } from "./leadership.js";
 import type { EtcdOptions } from "./options.js";
@@ -34,6 +34,8 @@ const MAX_POLL_MS = 5_000;
 const MIN_POLL_MS = 200;
 /** Calls within one TTL that may fail by their time limit. */
 const CALLS_A_TTL = 4;
+/** A busy etcd takes this long, ms; a shorter limit would fail every call. */
+const MIN_CALL_MS = 1_000;
 /** Longest time for a resignation, ms. */
 const RESIGN_MS = 2_000;
 
@@ -50,7 +52,7 @@ export class Election {
   #leadership: LeaseLeadership | undefined;
 
   private constructor(etcd: EtcdOptions, options: ElectionOptions) {
-    const callMs = options.ttlMs / CALLS_A_TTL;
+    const callMs = Math.max(MIN_CALL_MS, options.ttlMs / CALLS_A_TTL);
     this.#etcd = { ...etcd, timeoutMs: Math.min(callMs, etcd.timeoutMs ?? callMs) };
     this.#options = options;
   }
@@ -148,7 +150,7 @@ export class Election {
       if (term === undefined) return undefined;
       return new LeaseLeadership(key, { lease, term, ttlMs, since, onProblem });
     } catch (error) {
-      this.#onTemporary(error);
+      this.#onTemporary(withKeyHint(error, this.#options.key));
     }
     return undefined;
   }
@@ -174,4 +176,12 @@ export class Election {
 /** Never throws: otherwise the lease expires. */
 async function revoke(key: LeaderKey, lease: bigint): Promise<void> {
   await key.revokeLease(lease, AbortSignal.timeout(RESIGN_MS)).catch(() => {});
+}
+
+/** A user who makes backups may have a role that only reads. */
+function withKeyHint(error: unknown, key: string): unknown {
+  if (!(error instanceof EtcdError) || !/permission denied/.test(error.message)) return error;
+  const { message, endpoint, operation, cause } = error;
+  const hint = `to elect a leader, the user needs a role that also writes the key ${key}`;
+  return new EtcdError(error.code, message, { hint, endpoint, operation, cause });
 }

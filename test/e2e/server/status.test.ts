@@ -1,9 +1,11 @@
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { newFolder } from "../../support/folders.js";
+import { Authority } from "../../support/network/certificates.js";
 import { backuptool } from "../../support/program/backuptool.js";
 import { forgeSnapshot } from "../../support/stores/forged-snapshots.js";
 
@@ -174,6 +176,37 @@ test("a server is asked for its status, whose alerts decide", async (t) => {
   t.deepEqual(report.names, ["backup-too-old/primary"]);
   t.is(report.version, "9.9.9");
   t.deepEqual([...new Set(paths)], ["/status"]);
+});
+
+test("a follower cannot tell that all is well, and says where the leader is", async (t) => {
+  const current = { identity: "host-2", url: "http://host-2:8080" };
+  const leader = { election: true, isLeader: false, identity: "host-1", current };
+  const url = await serve(t, json({ ...STATUS, sites: { primary: SITE }, alerts: [], leader }));
+  const { code, stdout } = await backuptool(["status", "--server", url]);
+  t.is(code, 1);
+  t.deepEqual(stdout.toString().trimEnd().split("\n").slice(-2), [
+    "leader: host-2 at http://host-2:8080",
+    "this server follows: the leader has the alerts",
+  ]);
+});
+
+test("the certificate of a server is checked by the CA that is named", async (t) => {
+  const authority = new Authority(newFolder(), "ca");
+  const { cert, key } = authority.sign("server", "IP:127.0.0.1");
+  const server = createSecureServer(
+    { cert: readFileSync(cert), key: readFileSync(key) },
+    (_, response) => json({ ...STATUS, sites: { primary: SITE }, alerts: [] })(response),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => server.close());
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const asked = await backuptool(["status", "--server", url, "--server-cacert", authority.cacert]);
+  t.is(asked.code, 0, asked.stderr.toString());
+  const unknown = await backuptool(["status", "--server", url]);
+  t.is(unknown.code, 1);
+  t.regex(unknown.stderr.toString(), /was not reached: .*certificate/);
+  const missing = await backuptool(["status", "--server", url, "--server-cacert", "/nonexistent"]);
+  t.is(missing.code, 2);
 });
 
 test("what is no server of this program is an error, and never good", async (t) => {

@@ -205,10 +205,7 @@ test("the policy, its rules and the time zone come from a file, and contradictio
       ["--max-backups", "7"],
       /--max-backups has no effect .*--garbage-collection-policy LimitBased/,
     ],
-    [
-      ["--garbage-collection-policy", "Keep"],
-      /is Keep, but nothing says what to keep; .*--keep-last/,
-    ],
+    [["--garbage-collection-policy", "Keep"], /is Keep, without a rule; .*--keep-last/],
     [
       ["--garbage-collection-policy", "LimitBased", "--keep-last", "1"],
       /--garbage-collection-policy contradicts --keep-last/,
@@ -235,6 +232,11 @@ test("a hold needs a snapshot that is there, and a released one may be gone", as
   t.false(existsSync(join(folder, ".backuptool")));
   await run(t, 0, ["snapshot", "hold", "latest", ...at]);
   t.true(existsSync(join(folder, ".backuptool", "holds", one.name)));
+  const other = ["--secondary-store", `file://${newFolder()}`];
+  const { out } = await run(t, 0, ["snapshot", "list", ...at, ...other]);
+  t.regex(out[1] ?? "", / primary complete \(held\), secondary absent$/);
+  const rows = await run(t, 0, ["snapshot", "list", ...at, ...other, "--json"]);
+  t.like(JSON.parse(rows.out[1] ?? ""), { name: one.name, held: [{ in: "primary" }] });
   await run(t, 0, ["snapshot", "release", one.name, ...at]);
   t.deepEqual(readdirSync(folder), [one.name]);
 });

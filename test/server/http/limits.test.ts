@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import test from "ava";
 import { call, json, openHttp } from "../../support/server/http.js";
+import { snapshotRow } from "../../support/server/snapshot-row.js";
 
 /** Sends text as it is, and resolves with all that comes back until the server ends the connection. */
 async function raw(base: string, text: string): Promise<string> {
@@ -53,12 +54,15 @@ test("what is not HTTP is answered with 400, and the server goes on", async (t) 
   const { http } = await openHttp(t);
   for (const text of [
     "\x16\x03\x01\x02\x00\x01\x00",
-    "GET /status HTTP/1.1\r\n\r\n",
     "POST /sync HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "POST /sync HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
   ]) {
-    t.regex(await raw(http.url, text), /^HTTP\/1\.1 400 /, JSON.stringify(text));
+    const [head = "", body = ""] = (await raw(http.url, text)).split("\r\n\r\n");
+    t.regex(head, /^HTTP\/1\.1 400 Bad Request\r\n/, JSON.stringify(text));
+    t.is(JSON.parse(body).code, "BAD_REQUEST");
   }
+  // Node answers by itself.
+  t.regex(await raw(http.url, "GET /status HTTP/1.1\r\n\r\n"), /^HTTP\/1\.1 400 /);
   t.is((await call(http.url, "/healthz")).status, 200);
 });
 
@@ -74,6 +78,36 @@ test("a client that sends its headers or body too slowly is ended", async (t) =>
 test("a connection on which nothing happens is ended", async (t) => {
   const { http } = await openHttp(t, { limits: { idleMs: 200 } });
   t.is(await raw(http.url, ""), "");
+});
+
+test("a slow reader of many snapshots does not hold them all in memory", async (t) => {
+  const { http, core } = await openHttp(t);
+  const count = 10_000;
+  let taken = 0;
+  const padding = "x".repeat(4_000);
+  const secondary = Array.from({ length: count }, (_, i) => ({
+    ...snapshotRow("Full-1", "a"),
+    toJSON: () => {
+      taken++;
+      return { i, padding };
+    },
+  }));
+  core.rows = { secondary };
+  const socket = connect(Number(new URL(http.url).port), "127.0.0.1");
+  socket.pause();
+  socket.write("GET /snapshots HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+  // Until the buffers of the kernel are full.
+  for (let before = -1; taken === 0 || taken !== before; ) {
+    before = taken;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  t.true(taken < count, `${taken} of ${count} were written`);
+  socket.resume();
+  const [, body = ""] = (await untilClosed(socket)).split("\r\n\r\n");
+  const answer = JSON.parse(body);
+  t.deepEqual(answer.primary, []);
+  t.is(answer.secondary.length, count);
+  t.deepEqual(answer.secondary.at(-1), { i: count - 1, padding });
 });
 
 test("connections over the limit are ended, and others go on", async (t) => {

@@ -2,23 +2,7 @@ import test from "ava";
 import type { SnapshotRow } from "../../../src/operations/snapshots/events.js";
 import { call, json, openHttp } from "../../support/server/http.js";
 import { healthyStatus, STARTING, troubledStatus } from "../../support/server/sample-status.js";
-
-function rowOf(name: string, id: string, base?: string): SnapshotRow {
-  return {
-    key: `cluster-a/${name}:0-9`,
-    name,
-    kind: base === undefined ? "full" : "incremental",
-    time: "2026-11-28T02:00:00.000Z",
-    ageSeconds: 60,
-    firstRevision: 0,
-    lastRevision: 9,
-    id,
-    ...(base !== undefined && { base }),
-    files: 4,
-    bytes: 1000,
-    primary: "complete",
-  };
-}
+import { snapshotRow } from "../../support/server/snapshot-row.js";
 
 test("/healthz answers while the process works", async (t) => {
   const { http } = await openHttp(t, {}, STARTING);
@@ -75,12 +59,22 @@ test("/config is the configuration of the server", async (t) => {
   t.deepEqual(json(await call(http.url, "/config")), core.configuration);
 });
 
+/** What an answer says of a snapshot in a listing: its state in the store that is asked for. */
+function shown({ primary: state, secondary: _, ...row }: SnapshotRow): object {
+  return { ...row, state };
+}
+
 test("/snapshots lists both stores, or the one of the query", async (t) => {
   const { http, core } = await openHttp(t);
-  const [one, two] = [rowOf("Full-1", "a"), rowOf("Full-2", "b")];
+  const [one, two] = [snapshotRow("Full-1", "a"), snapshotRow("Full-2", "b")];
   core.rows = { primary: [one, two], secondary: [one] };
-  t.deepEqual(json(await call(http.url, "/snapshots")), { primary: [one, two], secondary: [one] });
-  t.deepEqual(json(await call(http.url, "/snapshots?store=secondary")), { secondary: [one] });
+  t.deepEqual(json(await call(http.url, "/snapshots")), {
+    primary: [shown(one), shown(two)],
+    secondary: [shown(one)],
+  });
+  t.deepEqual(json(await call(http.url, "/snapshots?store=secondary")), {
+    secondary: [shown(one)],
+  });
   for (const query of ["store=third", "store=", "store=primary&store=primary", "sort=time"]) {
     const answer = await call(http.url, `/snapshots?${query}`);
     t.is(answer.status, 400, query);
@@ -91,23 +85,23 @@ test("/snapshots lists both stores, or the one of the query", async (t) => {
 test("/snapshot/latest is the newest restorable one with its bases", async (t) => {
   const { http, core } = await openHttp(t);
   const name = core.status().sites.primary?.newestRestorable?.snapshot ?? "";
-  const full = rowOf("Full-1", "a");
-  const between = rowOf("Incr-2", "b", "a");
-  const newest = rowOf(name, "c", "b");
-  core.rows = { primary: [full, rowOf("Incr-9", "x", "a"), between, newest], secondary: [] };
+  const full = snapshotRow("Full-1", "a");
+  const between = snapshotRow("Incr-2", "b", "a");
+  const newest = snapshotRow(name, "c", "b");
+  core.rows = { primary: [full, snapshotRow("Incr-9", "x", "a"), between, newest], secondary: [] };
   const answer = json(await call(http.url, "/snapshot/latest"));
   t.is(answer["store"], "primary");
   t.is(answer["snapshot"], name);
   t.is(answer["ageSeconds"], 1199);
-  t.deepEqual(answer["chain"], [full, between, newest]);
+  t.deepEqual(answer["chain"], [full, between, newest].map(shown));
 });
 
 test("/snapshot/latest ends at bases that name each other in a circle", async (t) => {
   const { http, core } = await openHttp(t);
   const name = core.status().sites.primary?.newestRestorable?.snapshot ?? "";
-  const [one, other] = [rowOf("Incr-1", "a", "b"), rowOf(name, "b", "a")];
+  const [one, other] = [snapshotRow("Incr-1", "a", "b"), snapshotRow(name, "b", "a")];
   core.rows = { primary: [one, other] };
-  t.deepEqual(json(await call(http.url, "/snapshot/latest"))["chain"], [one, other]);
+  t.deepEqual(json(await call(http.url, "/snapshot/latest"))["chain"], [one, other].map(shown));
 });
 
 test("/snapshot/latest tells a store without backups from one that is not listed yet", async (t) => {

@@ -1,6 +1,8 @@
 import test from "ava";
 import fc from "fast-check";
-import { backupDueAt, retryDelay } from "../../../src/server/jobs/due.js";
+import { backupDueAt, newestBackups, retryDelay } from "../../../src/server/jobs/due.js";
+import type { StoredSnapshot } from "../../../src/snapshots/catalog.js";
+import { snapshotName } from "../../../src/snapshots/name.js";
 
 const SCHEDULES = { full: "0 2 * * *", incremental: "0 * * * *", timeZone: "UTC" };
 const at = (text: string): Date => new Date(`2026-11-28T${text}Z`);
@@ -87,5 +89,56 @@ test("waits after failures double up to fifteen minutes, and are never under thr
   t.is(
     retryDelay(3600_000, 5, () => 1),
     3600_000,
+  );
+});
+
+/** A complete full backup that was started at `now`, under a name that is later than `after`. */
+function madeAt(now: Date, after: number): StoredSnapshot {
+  const time = Math.max(Math.floor(now.getTime() / 1000), after + 1);
+  const name = snapshotName({ kind: "full", firstRevision: 0, lastRevision: 0, time });
+  const startedAt = now.toISOString();
+  const times = { startedAt, finishedAt: startedAt, digest: "" };
+  return {
+    name,
+    state: "complete",
+    facts: { id: `${time}`, kind: "full", base: null, ...times, files: 4, bytes: 100 },
+  };
+}
+
+/** Minutes between two looks at what is due. */
+const STEP = 10;
+
+test("backups go on, an hour apart, when the clock is set forward and back", (t) => {
+  const schedules = { ...SCHEDULES, full: undefined };
+  const jump = fc.record({
+    after: fc.integer({ min: 1, max: 300 }),
+    days: fc.integer({ min: -400, max: 400 }),
+  });
+  fc.assert(
+    fc.property(fc.array(jump, { maxLength: 4 }), (jumps) => {
+      const stored = [madeAt(at("00:00:00"), 0)];
+      let clock = at("00:00:00").getTime();
+      let sinceLast = 0;
+      for (const { after, days } of [...jumps, { after: 200, days: 0 }]) {
+        for (let minute = 0; minute < after; minute += STEP) {
+          clock += STEP * 60_000;
+          sinceLast += STEP;
+          const now = new Date(clock);
+          const due = backupDueAt("incremental", schedules, newestBackups(stored, now), now);
+          // A first backup is a full one.
+          const first = backupDueAt("full", schedules, newestBackups(stored, now), now);
+          if ((due ?? first ?? now) > now) continue;
+          stored.push(madeAt(now, stored.at(-1)?.name.time ?? 0));
+          t.true(sinceLast <= 60 + STEP, `${sinceLast} minutes without a backup`);
+          sinceLast = 0;
+        }
+        t.true(sinceLast <= 60 + STEP, `${sinceLast} minutes without a backup`);
+        clock += days * 86_400_000;
+      }
+      // No more backups than hours and jumps.
+      const minutes = jumps.reduce((sum, { after }) => sum + after, 200);
+      t.true(stored.length <= minutes / 60 + 2 * jumps.length + 2, `${stored.length}`);
+    }),
+    { numRuns: 20 },
   );
 });

@@ -34,6 +34,7 @@ async function show(
 ): Promise<Shown> {
   const server = await openHttp(t, { limits: { gatherMs: 20, heartbeatMs: 200 } }, status);
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   t.teardown(() => page.close());
   const requests: string[] = [];
   const complaints: string[] = [];

@@ -1,6 +1,8 @@
+import { mock } from "node:test";
 import test from "ava";
 import { controlKey, listControlFiles } from "../../../src/snapshots/control/control-file.js";
-import { takeEpoch } from "../../../src/snapshots/control/epochs.js";
+import { type StoreEpoch, takeEpoch } from "../../../src/snapshots/control/epochs.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { newFolder } from "../../support/folders.js";
 import { PausedStore } from "../../support/stores/paused-store.js";
@@ -9,6 +11,15 @@ import { SwitchableStore } from "../../support/stores/switchable-store.js";
 const { signal } = new AbortController();
 const newStore = () =>
   new SwitchableStore(new LocalStore({ provider: "Local", container: newFolder(), prefix: "" }));
+
+function hasEnded(epoch: StoreEpoch): boolean {
+  try {
+    epoch.check();
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 test("each leader has a later epoch, and stops the one before", async (t) => {
   const store = newStore();
@@ -62,6 +73,27 @@ test("an epoch that was removed or overwritten by hand ends", async (t) => {
   }
 });
 
+test.serial(
+  "a store that does not answer holds up no write, and its answer counts when it comes",
+  async (t) => {
+    const store = newStore();
+    const first = await takeEpoch(store, "one", signal);
+    await takeEpoch(store, "two", signal);
+    let answer = (): void => {};
+    const silent = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    store.before = (call) => (call === "list" ? silent : undefined);
+    mock.timers.enable({ apis: ["Date"], now: Date.now() + 11_000 });
+    t.teardown(() => mock.timers.reset());
+    await first.confirm(signal);
+    first.check();
+    answer();
+    while (!hasEnded(first)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await t.throwsAsync(first.confirm(signal), { code: "NOT_LEADER" });
+  },
+);
+
 test("old epochs are removed, never the newest, and other files count for nothing", async (t) => {
   const store = newStore();
   for (let i = 0; i < 14; i++) await takeEpoch(store, "one", signal);
@@ -79,4 +111,16 @@ test("numbers that are used up, by a hostile hand, are an error", async (t) => {
     code: "NO_EPOCH",
     message: /999999999999/,
   });
+});
+
+test("a look that fails is no end, and the next one is a while later", async (t) => {
+  const store = newStore();
+  const epoch = await takeEpoch(store, "one", signal);
+  store.before = () => {
+    throw new StoreError("STORE_TRANSIENT", "no answer", { store: "test" });
+  };
+  await t.throwsAsync(epoch.look(signal), { code: "STORE_TRANSIENT" });
+  const calls = store.calls.length;
+  await epoch.confirm(signal);
+  t.is(store.calls.length, calls);
 });

@@ -4,6 +4,8 @@ import test from "ava";
 import fc from "fast-check";
 import { encodeManifest, type Manifest } from "../../../src/archive/manifest/manifest.js";
 import { BackupToolError, NotLeaderError } from "../../../src/errors.js";
+import type { OperationEvent } from "../../../src/operations/events.js";
+import { pruneStore } from "../../../src/operations/snapshots/retention.js";
 import { PinnedBase } from "../../../src/operations/create/pinned-base.js";
 import {
   findSnapshot,
@@ -11,11 +13,10 @@ import {
   newestName,
   type StoredSnapshot,
 } from "../../../src/snapshots/catalog.js";
-import { ChainLinks } from "../../../src/snapshots/chain-links.js";
 import { checkBases } from "../../../src/snapshots/chain.js";
 import { deletePlanned } from "../../../src/snapshots/control/delete-planned.js";
 import { claimName } from "../../../src/snapshots/control/name-claim.js";
-import { checkNotPinned, pinnedNames } from "../../../src/snapshots/control/pins.js";
+import { checkNotPinned } from "../../../src/snapshots/control/pins.js";
 import { checkNotNeeded } from "../../../src/snapshots/delete.js";
 import { finishSnapshot } from "../../../src/snapshots/finish.js";
 import { manifestKey } from "../../../src/snapshots/manifest.js";
@@ -164,32 +165,21 @@ class World {
     }
   }
 
-  /** Keeps the chain of the newest complete snapshot, and what is pinned. */
-  async retain(store: SnapStore, guard: WriteGuard | undefined, wait: () => Promise<void>) {
-    const superfluous = (all: readonly StoredSnapshot[], pinned: ReadonlySet<string>) => {
-      const complete = all.filter(({ state }) => state === "complete");
-      const newest = complete.at(-1)?.name.text;
-      const links = new ChainLinks(all);
-      const tops = all.filter(({ name }) => pinned.has(name.text) || name.text === newest);
-      const kept = new Set(tops.flatMap((top) => [top, ...links.below(top)]));
-      return complete.filter((one) => !kept.has(one));
+  /** Keeps the newest chain and the newest full backup, by the rules themselves. */
+  async retain(store: SnapStore, guard: WriteGuard | undefined): Promise<void> {
+    // No name is in the future, and a pin alone says that an incremental is being made.
+    const now = new Date(this.#time + 3_600_000);
+    const options = {
+      policy: { kind: "limit-based", maxBackups: 1 },
+      timeZone: "UTC",
+      now,
+      inProgressSince: now,
+      dryRun: false,
+    } as const;
+    const report = (event: OperationEvent): void => {
+      if (event.type === "retention-decision" && !event.keep) this.#choose([event.snapshot]);
     };
-    const targets = superfluous(
-      await listSnapshots(store, signal),
-      await pinnedNames(store, new Date(this.#time), signal),
-    );
-    await deletePlanned(store, targets, {
-      waitMs: 1,
-      clock: { now: () => this.#time, sleep: wait },
-      guard,
-      signal,
-      recheck: async ({ pinned }) => {
-        const still = superfluous(await listSnapshots(store, signal), pinned);
-        return this.#choose(still.map(({ name }) => name.text));
-      },
-      onDeleted: () => {},
-      onFailed: () => {},
-    });
+    await pruneStore(store, options, { signal, report, guard });
   }
 
   async delete(store: SnapStore, guard: WriteGuard | undefined, pick: number): Promise<void> {
@@ -280,7 +270,7 @@ test("whatever is paused, cut off or late: no snapshot is lost or mixed, and no 
             guard = world.guardOf(leader);
           }
           const store = guard === undefined ? world.store : new GuardedStore(world.store, guard);
-          if (kind === "retention") await world.retain(store, guard, wait);
+          if (kind === "retention") await world.retain(store, guard);
           else if (kind === "delete") await world.delete(store, guard, pick);
           else await world.make(kind, store);
           completed++;

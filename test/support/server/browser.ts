@@ -5,6 +5,8 @@ export async function openBrowser(): Promise<Browser> {
   return await puppeteer.launch({
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     // Tests often run as root, where Chromium has no sandbox; the page is the program's own.
+    // On a busy machine.
+    timeout: 120_000,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
   });
 }

@@ -100,8 +100,8 @@ export class EtcdServer {
     await ended;
   }
 
-  /** Starts again from its own snapshot, as after a disaster. The cluster keeps its id. */
-  async restoreFrom(snapshot: string): Promise<void> {
+  /** Starts again from its own snapshot, as after a disaster. The cluster keeps its id, unless it gets another token. */
+  async restoreFrom(snapshot: string, token?: string): Promise<void> {
     await this.stop();
     rmSync(this.#folder, { recursive: true });
     await this.ctl(
@@ -116,6 +116,7 @@ export class EtcdServer {
       `test=${this.#peer}`,
       "--initial-advertise-peer-urls",
       this.#peer,
+      ...(token === undefined ? [] : ["--initial-cluster-token", token]),
     );
     await this.start();
   }
