@@ -35,6 +35,7 @@ export interface SyncSettings extends Omit<PlannedCopySettings, "keepOthers" | "
    * the same time. `copy` calls its argument right before the manifest.
    */
   readonly keepBase: (
+    target: SnapStore,
     base: string,
     copy: (beforeManifest: () => Promise<void>) => Promise<CopyResult>,
   ) => Promise<CopyResult>;
@@ -202,7 +203,8 @@ export class StoreSync {
     const bases = basesInTarget(plan.copy, listings.target);
     const keepBase: KeepBase = ({ facts }, copy) => {
       const base = bases.get(facts?.base ?? undefined);
-      return base === undefined ? copy(async () => {}) : settings.keepBase(base, copy);
+      if (base === undefined) return copy(async () => {});
+      return settings.keepBase(this.#target, base, copy);
     };
     try {
       const totals = await copyPlanned(
