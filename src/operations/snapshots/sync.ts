@@ -1,13 +1,13 @@
 import type { BackupToolError } from "../../errors.js";
 import type { RetrySettings } from "../../replication/copy/retries.js";
 import type { MirrorRefusal, MirrorRules } from "../../replication/sync/mirror-plan.js";
-import {
-  StoreSync,
-  type SyncReports,
-  type SyncSettings,
-  type SyncSite,
-  type SyncTotals,
-} from "../../replication/sync/store-sync.js";
+import { StoreSync } from "../../replication/sync/store-sync.js";
+import type {
+  SyncReports,
+  SyncSettings,
+  SyncSite,
+  SyncTotals,
+} from "../../replication/sync/sync-run.js";
 import { SyncError } from "../../replication/sync/sync-error.js";
 import { heldNames } from "../../snapshots/holds.js";
 import { snapshotKey } from "../../snapshots/name.js";
