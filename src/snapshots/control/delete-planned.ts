@@ -20,7 +20,7 @@ export interface DeletionTarget {
 
 /** The state of the store at a second look. */
 export interface SecondLook {
-  /** Snapshots that an incremental needs which is being made; their bases are needed too. */
+  /** Snapshots that a backup or copy needs which is being made; their bases are needed too. */
   readonly pinned: ReadonlySet<string>;
   /** The time by the store's clock. */
   readonly storeTime: Date;
