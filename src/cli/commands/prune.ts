@@ -51,6 +51,7 @@ export const prune = command({
         now,
         inProgressSince: new Date(now.getTime() - args["grace-period"]),
         dryRun: args["dry-run"] === true,
+        attended: true,
         approve: asks
           ? (deletions, store) => approveDeletion(planLines(deletions, store), session)
           : undefined,
