@@ -37,7 +37,7 @@ export function pauseError(
     "RETENTION_PAUSED",
     `in ${store.name}, ${lost} of the ${stays} snapshots up to ${before} would go only because the next one, ${after}, is so much later`,
     {
-      hint: "if the clock was wrong then, set it and delete what it named; if there was no backup for so long, look at a dry run of prune, and prune by hand",
+      hint: "if the clock was wrong then, set it and delete what it named; if there was no backup for so long, look at a dry run of prune, and prune by hand at a terminal",
     },
   );
 }

@@ -23,7 +23,7 @@ const COUNTED: RetentionPolicy = { kind: "keep", ...NO_COUNTS, daily: 7, weekly:
 class Site {
   readonly #policy: RetentionPolicy;
   list: Candidate[] = [];
-  refused = 0;
+  stopped = 0;
   #time = BEGIN;
   #base: string | null = null;
 
@@ -57,7 +57,7 @@ class Site {
     const marks = { held: false, pinned: false, inProgress: false };
     this.list.push({ name, state: "complete", facts, ...marks });
     const { decisions, pause } = this.decide();
-    if (pause !== undefined) this.refused++;
+    if (pause !== undefined) this.stopped++;
     else this.list = decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot);
   }
 }
@@ -79,11 +79,11 @@ test("a backup of a clock that is weeks ahead, and those after it, make nothing 
     for (const weeks of [3, 5, 60]) {
       const site = new Site(policy);
       days(site, 70, 5);
-      t.is(site.refused, 0);
+      t.is(site.stopped, 0);
       const before = [...site.list];
       site.wait(weeks * 7 * DAY);
       site.full();
-      t.is(site.refused, 1, `${policy.kind}, ${weeks} weeks`);
+      t.is(site.stopped, 1, `${policy.kind}, ${weeks} weeks`);
       t.true(before.every((one) => site.list.includes(one)));
       // Nor a week later, when the newest are many.
       days(site, 7, 5);
@@ -106,10 +106,10 @@ test("after the clock was set right, retention goes on by itself", (t) => {
   days(site, 30, 0);
   site.wait(50 * DAY);
   site.full();
-  t.is(site.refused, 1);
+  t.is(site.stopped, 1);
   site.wait(-49 * DAY);
   days(site, 20, 0);
-  t.is(site.refused, 1);
+  t.is(site.stopped, 1);
   t.true(site.list.length < 16);
 });
 
@@ -123,14 +123,14 @@ test("regular schedules, with weekends and short outages, never end retention", 
         site.wait(every + (i % 7));
         if (i % 50 === 40) site.wait(3 * DAY);
       }
-      t.is(site.refused, 0, `${JSON.stringify(policy)} every ${every} s`);
+      t.is(site.stopped, 0, `${JSON.stringify(policy)} every ${every} s`);
     }
     const site = new Site(policy);
     for (let week = 0; week < 20; week++) {
       days(site, 5, 8);
       site.wait(2 * DAY);
     }
-    t.is(site.refused, 0, `${JSON.stringify(policy)}, workdays`);
+    t.is(site.stopped, 0, `${JSON.stringify(policy)}, workdays`);
   }
 });
 
@@ -140,7 +140,7 @@ test("where the number of backups decides, a pause makes none go", (t) => {
     days(site, 40, 3);
     site.wait(100 * DAY);
     days(site, 40, 3);
-    t.is(site.refused, 0, policy.kind);
+    t.is(site.stopped, 0, policy.kind);
   }
 });
 
