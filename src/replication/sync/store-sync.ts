@@ -15,7 +15,7 @@ import { type CopyResult, snapshotConflict } from "../copy/snapshot.js";
 import { CopyFailures, orSyncError } from "./copy-failures.js";
 import { FailingStore } from "./failing-store.js";
 import { lagOf, type SyncLag } from "./lag.js";
-import { type DeletionLook, Mirror, type PlannedDeletion } from "./mirror.js";
+import { type DeletionLook, type JudgedPlan, Mirror, type PlannedDeletion } from "./mirror.js";
 import type { MirrorPlan, MirrorRefusal, MirrorRules } from "./mirror-plan.js";
 import { SyncError, type SyncSide } from "./sync-error.js";
 import { afterCopy, lackingOf, planSync, type SyncPlan, type SyncState } from "./sync-plan.js";
@@ -51,8 +51,11 @@ export interface SyncReports {
   onCopied(snapshot: string, result: CopyResult): void;
   /** A snapshot that the target lacks, or has without its base. `side`: the store whose call failed. */
   onNotCopied(snapshot: string, error: BackupToolError, side: SyncSide | undefined): void;
-  /** Nothing is deleted, for this reason. */
-  onRefused(refusal: MirrorRefusal, plan: MirrorPlan): void;
+  /** Nothing is deleted of these snapshots: `due` of the `complete` ones that the target has, or had then. */
+  onRefused(
+    refusal: MirrorRefusal,
+    counts: { readonly due: number; readonly complete: number },
+  ): void;
   onDeleted(name: SnapshotName, removed: Removed): void;
   /** Without a name no further snapshot is deleted. */
   onNotDeleted(name: SnapshotName | undefined, error: BackupToolError): void;
@@ -68,6 +71,8 @@ export interface SyncTotals {
   readonly conflicts: number;
   readonly deleted: number;
   readonly notDeleted: number;
+  /** Why a mirror did not delete what has gone from the source: a person has to look at it. */
+  readonly refusal?: MirrorRefusal | undefined;
   /** What the target lacks now. */
   readonly lag: SyncLag;
 }
@@ -104,7 +109,7 @@ export class StoreSync {
     const held = await this.#held(settings, signal);
     const plan = planSync({ ...listings, held, wanted: settings.wanted });
     const after = { source: listings.source, target: afterCopy(listings.target, plan.copy) };
-    const mirror = await this.#planMirror(after, held, settings);
+    const mirror = await this.#planMirror(after, listings.target, held, settings);
     reports.onPlanned(plan, mirror, lagOf(lackingOf(plan), new Date()));
     this.#reportUncopied(plan, listings, reports);
     const copies = await this.#copy(plan, listings, settings, reports);
@@ -130,12 +135,13 @@ export class StoreSync {
 
   async #planMirror(
     listings: Listings,
+    before: readonly StoredSnapshot[],
     held: ReadonlySet<string>,
     { mirror, signal }: SyncSettings,
-  ): Promise<MirrorPlan | undefined> {
+  ): Promise<JudgedPlan | undefined> {
     if (mirror === undefined) return undefined;
     return await orSyncError("target", this.#target.name, () =>
-      this.#mirror.plan(listings, { rules: mirror.rules, held, signal }),
+      this.#mirror.plan(listings, { rules: mirror.rules, held, before, signal }),
     );
   }
 
@@ -163,7 +169,7 @@ export class StoreSync {
     listings: Listings,
     settings: SyncSettings,
     reports: SyncReports,
-  ): Promise<Omit<SyncTotals, "conflicts" | "deleted" | "notDeleted">> {
+  ): Promise<Omit<SyncTotals, "conflicts" | "deleted" | "notDeleted" | "refusal">> {
     const stop = new AbortController();
     const signal = AbortSignal.any([settings.signal, stop.signal]);
     // Each call in flight adds listeners.
@@ -230,23 +236,30 @@ export class StoreSync {
 
   /** A failure is reported, and does not end the sync. */
   async #delete(
-    plan: MirrorPlan,
+    plan: JudgedPlan,
     settings: SyncSettings,
     reports: SyncReports,
-  ): Promise<Pick<SyncTotals, "deleted" | "notDeleted">> {
-    const { due, refusal } = plan;
-    if (refusal !== undefined && (due.length > 0 || refusal === "source-empty")) {
-      reports.onRefused(refusal, plan);
+  ): Promise<Pick<SyncTotals, "deleted" | "notDeleted" | "refusal">> {
+    const { due, losses } = plan;
+    let refusal: MirrorRefusal | undefined;
+    const refuse = (why: MirrorRefusal, due: number, complete: number): void => {
+      refusal ??= why;
+      reports.onRefused(why, { due, complete });
+    };
+    if (plan.refusal !== undefined && (due.length > 0 || plan.refusal === "source-empty")) {
+      refuse(plan.refusal, due.length, plan.complete);
     }
-    if (refusal !== undefined || due.length === 0) return NO_DELETIONS;
+    for (const { refusal: why, lost, of } of losses) refuse(why, lost, of);
+    if (plan.refusal !== undefined || due.length === 0) return { ...NO_DELETIONS, refusal };
     const { signal, mirror } = settings;
     let deleted = 0;
     let notDeleted = 0;
     const recheck = async ({ pinned }: DeletionLook): Promise<ReadonlySet<string>> => {
       const listings = await this.#list(signal);
       const held = new Set([...(await this.#held(settings, signal)), ...pinned]);
-      const again = (await this.#planMirror(listings, held, settings)) ?? plan;
-      if (again.refusal !== undefined) reports.onRefused(again.refusal, again);
+      const { target } = listings;
+      const again = (await this.#planMirror(listings, target, held, settings)) ?? plan;
+      if (again.refusal !== undefined) refuse(again.refusal, again.due.length, again.complete);
       return await this.#mirror.stillDue(plan, again, signal);
     };
     try {
@@ -267,7 +280,7 @@ export class StoreSync {
       notDeleted++;
       reports.onNotDeleted(undefined, error);
     }
-    return { deleted, notDeleted };
+    return { deleted, notDeleted, refusal };
   }
 }
 

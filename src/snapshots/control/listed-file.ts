@@ -56,7 +56,15 @@ export async function putListedFile(
 /** An interrupted process does not wait longer for a store, ms. */
 const REMOVE_MS = 5_000;
 
-/** Removes a control file that nobody needs any more. A failure is no harm: it is ignored when it is a day old. */
-export async function removeControlFile(store: SnapStore, key: string): Promise<void> {
-  await store.delete(key, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
+/**
+ * Removes a control file that nobody needs any more; resolves with whether that succeeded. A failure is no harm: others
+ * ignore the file.
+ */
+export async function removeControlFile(store: SnapStore, key: string): Promise<boolean> {
+  try {
+    await store.delete(key, AbortSignal.timeout(REMOVE_MS));
+    return true;
+  } catch {
+    return false;
+  }
 }
