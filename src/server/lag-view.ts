@@ -20,10 +20,10 @@ export class LagView {
     this.#options = options;
   }
 
-  /** Undefined without a sync. */
+  /** Undefined until both stores were listed. */
   lag(now: Date): SyncLag | undefined {
-    if (this.#options().sync === undefined) return undefined;
     const { primary, secondary } = this.#sites;
+    if (primary.listing === undefined || secondary?.listing === undefined) return undefined;
     if (primary.listing !== this.#primary || secondary?.listing !== this.#secondary) {
       this.#primary = primary.listing;
       this.#secondary = secondary?.listing;

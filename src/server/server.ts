@@ -5,6 +5,7 @@ import type { StateFolder } from "../operations/open/state-file.js";
 import type { ServerOptions } from "../settings/server-options.js";
 import type { Environment } from "../snapstore/settings/roles.js";
 import { Alerts } from "./alerts.js";
+import { ClockWatch } from "./clock-watch.js";
 import { conditionsOf } from "./conditions.js";
 import { newestBackups } from "./jobs/due.js";
 import { JobRunner } from "./jobs/runner.js";
@@ -17,6 +18,7 @@ import { Metrics } from "./metrics.js";
 import type { Site } from "./site.js";
 import { Sites } from "./sites.js";
 import {
+  type ActiveAlert,
   type Failure,
   JOB_NAMES,
   type JobName,
@@ -63,6 +65,9 @@ export class BackupServer implements ServerActions {
   #options: ServerOptions;
   #leads = false;
   #alertedMs = Number.NEGATIVE_INFINITY;
+  #leaderSeenMs = performance.now();
+  #conditions: readonly ActiveAlert[] = [];
+  readonly #clock = new ClockWatch();
   #draining = false;
 
   /** @throws UsageError */
@@ -100,7 +105,7 @@ export class BackupServer implements ServerActions {
       runner: this.#runner,
       leader: this.#leader,
       lag: new LagView(this.sites, () => this.#options),
-      alerts: () => this.#alerts.active,
+      alerts: () => (this.#leads ? this.#alerts.active : this.#conditions),
       options: () => this.#options,
     });
     this.metrics = new Metrics(this.view, version);
@@ -153,6 +158,8 @@ export class BackupServer implements ServerActions {
     const stopped = this.#stop.signal;
     if (this.#options.sync !== undefined) this.#log.info("Starting periodic backup copier");
     const leading = this.#leader.run(stopped);
+    // It is awaited below; until then its failure is no fault of nobody.
+    leading.catch(() => {});
     while (!stopped.aborted) {
       this.#look();
       await sleep(LOOK_MS, stopped).catch(() => {});
@@ -200,16 +207,11 @@ export class BackupServer implements ServerActions {
   #look(): void {
     if (this.#draining) return;
     const { lead } = this.#leader;
+    if (this.#clock.wasSetBack()) for (const site of this.sites.all) site.forgetFailures();
     this.sites.checkWhereDue(this.#cut.signal);
-    if (this.#leads !== (lead !== undefined)) {
-      this.#leads = lead !== undefined;
-      // At the start, and for what the leader before has left.
-      if (this.#leads && this.#options.sync !== undefined) this.#timetable.request("sync");
-    }
+    if (this.#leads !== (lead !== undefined)) this.#leadershipChanged(lead !== undefined);
     const { listing } = this.sites.primary;
     const newest = listing && newestBackups(listing.snapshots, new Date());
-    const verified = lastVerified(this.sites.usable);
-    if (verified !== undefined) this.#timetable.verified(verified);
     for (const job of JOB_NAMES) {
       const at = newest && this.#timetable.dueAt(job, this.#options, newest);
       const isDue = at !== undefined && at.getTime() <= Date.now();
@@ -220,13 +222,32 @@ export class BackupServer implements ServerActions {
     this.#alert();
   }
 
-  /** Only the leader alerts: every server would otherwise. */
+  #leadershipChanged(leads: boolean): void {
+    this.#leads = leads;
+    this.#alerts.forget();
+    if (!leads) return;
+    // For what the leader before has left.
+    if (this.#options.sync !== undefined) this.#timetable.request("sync");
+    const verified = lastVerified(this.sites.all);
+    if (verified !== undefined) this.#timetable.verified(verified);
+  }
+
+  /** Only the leader alerts, since every server would otherwise; but for one condition, that there is no leader. */
   #alert(): void {
     const now = performance.now();
     if (now - this.#alertedMs < ALERT_EVERY_MS) return;
     this.#alertedMs = now;
-    if (!this.#leads) this.#alerts.forget();
-    else this.#alerts.update(conditionsOf(this.view.status(), this.#options.alerts));
+    this.#conditions = conditionsOf(this.view.status(), this.#options.alerts, this.#leaderless());
+    const own = this.#conditions.filter(({ name }) => this.#leads || name === "no-leader");
+    this.#alerts.update(own);
+  }
+
+  /** For how long no leader is known, ms. */
+  #leaderless(): number {
+    const now = performance.now();
+    const { isLeader, current } = this.#leader.status();
+    if (isLeader || current !== undefined) this.#leaderSeenMs = now;
+    return now - this.#leaderSeenMs;
   }
 
   #isReady(job: JobName): boolean {
@@ -247,6 +268,7 @@ export class BackupServer implements ServerActions {
     if (lead === undefined) return;
     const signal = AbortSignal.any([this.#cut.signal, lead.lost]);
     const options = this.#options;
+    this.#timetable.begun(job);
     this.#runner.begin(job, { signal, guard: lead.guard }, (context) =>
       this.#work.run(job, options, context),
     );

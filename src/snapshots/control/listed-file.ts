@@ -24,7 +24,7 @@ interface Listed {
 
 /**
  * Puts a control file with a random name, and resolves once the store lists it. Two processes that each put a file, and
- * then look for that of the other, cannot miss both: whoever is listed second finds the first.
+ * then look for that of the other, cannot miss both: the one whose file is listed second finds the first.
  *
  * @param under its folder; with a `/` at its end, or empty
  */
@@ -57,8 +57,8 @@ export async function putListedFile(
 const REMOVE_MS = 5_000;
 
 /**
- * Removes a control file that nobody needs any more; resolves with whether that succeeded. A failure is no harm: others
- * ignore the file.
+ * Removes a control file of this process; resolves with whether that succeeded. Never throws: others ignore the file
+ * when it is a day old.
  */
 export async function removeControlFile(store: SnapStore, key: string): Promise<boolean> {
   try {
