@@ -25,7 +25,13 @@ export function statusLines(report: StatusReport): EventLines {
     out.push(`ALERT ${name}: ${message} (since ${since})`);
   }
   if (judge(report) === "good") out.push("no alerts");
-  if (isFollower(report)) out.push("this server follows: the leader has the alerts");
+  if (isFollower(report)) {
+    out.push(
+      leader?.current === undefined
+        ? "this server follows, and no leader is known: ask again, and check that a server makes backups"
+        : "this server follows: the leader has the alerts",
+    );
+  }
   return { out };
 }
 

@@ -15,12 +15,13 @@ export interface StatusReport {
   readonly now: string;
   readonly sites: Partial<Readonly<Record<(typeof STORE_SITES)[number], SiteStatus>>>;
   readonly alerts: readonly ReportedAlert[];
-  /** The rest is of a server. */
+  /** Of a server. */
   readonly leader?: {
     readonly election: boolean;
     readonly isLeader: boolean;
     readonly current?: { readonly identity: string; readonly url?: string | undefined } | undefined;
   };
+  /** With a secondary that is to be kept in step. */
   readonly sync?:
     | {
         readonly enabled: boolean;
