@@ -34,7 +34,7 @@ export async function judgeLosses(
   },
   signal: AbortSignal,
 ): Promise<JudgedLosses> {
-  const known = absent.size === 0 ? [] : await records.read(signal);
+  const known = absent.size === 0 ? [] : await records.read(absent, signal);
   const noted = new Set(known.flatMap(({ names }) => names).filter((name) => absent.has(name)));
   const fresh = newLoss(target, absent, noted);
   // Before any copy: afterwards the loss would look smaller to a process that does not find it noted.

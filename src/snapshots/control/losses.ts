@@ -6,6 +6,8 @@ import { removeControlFile } from "./listed-file.js";
 
 /** So many names fit into a control file. */
 const NAMES_A_FILE = 500;
+/** Of more files the newest are read: a hostile store could fill the memory. */
+const MAX_FILES = 10_000;
 /** Requests at the same time. */
 const WINDOW = 8;
 
@@ -36,14 +38,16 @@ export class LossRecords {
     this.#store = store;
   }
 
-  /** Also those that other processes have written. Throws StoreError. */
-  async read(signal: AbortSignal): Promise<Loss[]> {
-    const listed = await listControlFiles(this.#store, "losses", signal);
+  /** What is known of the missing snapshots, also by files of other processes. Throws StoreError. */
+  async read(missing: ReadonlySet<string>, signal: AbortSignal): Promise<Loss[]> {
+    const listed = (await listControlFiles(this.#store, "losses", signal))
+      .sort((a, b) => b.modified.getTime() - a.modified.getTime())
+      .slice(0, MAX_FILES);
     const unread = listed.filter(({ key }) => !this.#files.has(key));
     await inParallel(unread, WINDOW, async ({ key }) => {
       const content = await readControlFile(this.#store, key, signal);
       if (content === undefined) return;
-      this.#files.set(key, "fields" in content ? lossIn(content.fields) : null);
+      this.#files.set(key, "fields" in content ? lossIn(content.fields, missing) : null);
     });
     return [...this.#files.values()].filter((loss) => loss !== null);
   }
@@ -60,22 +64,32 @@ export class LossRecords {
     }
   }
 
-  /** Removes the files that name none of the missing snapshots. A file that cannot be removed is tried again. */
+  /**
+   * Forgets snapshots that are not missing any more, and removes files without another one. A file that cannot be
+   * removed is tried again.
+   */
   async keepOnly(missing: ReadonlySet<string>): Promise<void> {
-    const over = [...this.#files].filter(
-      ([, loss]) => loss !== null && !loss.names.some((name) => missing.has(name)),
-    );
-    await inParallel(over, WINDOW, async ([key]) => {
+    const over: string[] = [];
+    for (const [key, loss] of this.#files) {
+      if (loss === null) continue;
+      const names = loss.names.filter((name) => missing.has(name));
+      this.#files.set(key, { ...loss, names });
+      if (names.length === 0) over.push(key);
+    }
+    await inParallel(over, WINDOW, async (key) => {
       if (await removeControlFile(this.#store, key)) this.#files.delete(key);
     });
   }
 }
 
 /** Null for what makes no sense: anyone who can write to the store could have written it. */
-function lossIn(fields: Readonly<Record<string, unknown>>): Loss | null {
+function lossIn(
+  fields: Readonly<Record<string, unknown>>,
+  missing: ReadonlySet<string>,
+): Loss | null {
   const { snapshots, lost, of, newestChain } = fields;
   if (!Array.isArray(snapshots) || !isCount(lost) || !isCount(of)) return null;
-  const names = snapshots.filter((name) => typeof name === "string");
+  const names = snapshots.slice(0, NAMES_A_FILE).filter((name) => missing.has(name));
   return { names, lost, of, newestChain: newestChain === true };
 }
 
