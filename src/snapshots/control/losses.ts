@@ -64,18 +64,11 @@ export class LossRecords {
     }
   }
 
-  /**
-   * Forgets snapshots that are not missing any more, and removes files without another one. A file that cannot be
-   * removed is tried again.
-   */
+  /** Removes the files that name none of the missing snapshots. A file that cannot be removed is tried again. */
   async keepOnly(missing: ReadonlySet<string>): Promise<void> {
-    const over: string[] = [];
-    for (const [key, loss] of this.#files) {
-      if (loss === null) continue;
-      const names = loss.names.filter((name) => missing.has(name));
-      this.#files.set(key, { ...loss, names });
-      if (names.length === 0) over.push(key);
-    }
+    const over = [...this.#files]
+      .filter(([, loss]) => loss !== null && !loss.names.some((name) => missing.has(name)))
+      .map(([key]) => key);
     await inParallel(over, WINDOW, async (key) => {
       if (await removeControlFile(this.#store, key)) this.#files.delete(key);
     });

@@ -86,7 +86,7 @@ test("the base of an incremental that is stopped is kept by every deletion, and 
   await appears(store, "pins");
   create.signal("SIGSTOP");
   const rejected = await run(t, store, 1, "snapshot", "delete", base, "--yes");
-  t.regex(rejected.stderr, /is the base of an incremental backup that is being made/);
+  t.regex(rejected.stderr, /is needed by a backup or copy that is being made/);
   // Now retention would not need it any more.
   await run(t, store, 0, ...createArgs());
   const policy = ["--garbage-collection-policy", "LimitBased", "--max-backups", "1"];
