@@ -37,11 +37,11 @@ const statusSettings = {
   },
   "max-backup-age-alert": {
     ...age,
-    describe: `${MAX_AGE} (default: ${DEFAULT_MAX_AGE}; with a server that leads, what it has)`,
+    describe: `${MAX_AGE} (default: ${DEFAULT_MAX_AGE}; with a server, what it has)`,
   },
   "max-sync-lag-alert": {
     ...age,
-    describe: `${MAX_LAG} (default: ${DEFAULT_MAX_LAG}; with a server that leads, what it has)`,
+    describe: `${MAX_LAG} (default: ${DEFAULT_MAX_LAG}; with a server, what it has)`,
   },
 } as const;
 
@@ -53,11 +53,6 @@ const secondarySettings = {
   ...retentionSettings,
   ...timeZoneSettings,
 } as const;
-
-const DEFAULT_LIMITS = {
-  maxAgeMs: parseAge(DEFAULT_MAX_AGE) ?? 0,
-  maxSyncLagMs: parseAge(DEFAULT_MAX_LAG) ?? 0,
-};
 
 type StatusValues = Values<typeof statusSettings>;
 
@@ -97,10 +92,10 @@ async function fromStores(
     {
       primary: requiredStore(args, "primary", env, warn),
       secondary: storeConfig(args, "secondary", env, warn),
-      maxAgeMs: args["max-backup-age-alert"] ?? DEFAULT_LIMITS.maxAgeMs,
+      maxAgeMs: args["max-backup-age-alert"] ?? parseAge(DEFAULT_MAX_AGE) ?? 0,
       sync: enabled
         ? {
-            maxLagMs: args["max-sync-lag-alert"] ?? DEFAULT_LIMITS.maxSyncLagMs,
+            maxLagMs: args["max-sync-lag-alert"] ?? parseAge(DEFAULT_MAX_LAG) ?? 0,
             retention: mirrors ? undefined : retention,
           }
         : undefined,
@@ -117,13 +112,13 @@ async function fromServer(
   { signal }: Session,
 ): Promise<StatusReport> {
   const { statusOfServer } = await import("../../operations/status/from-server.js");
-  const { withServerLimits } = await import("../../operations/status/limits.js");
+  const { withLimits } = await import("../../operations/status/limits.js");
   const { "server-cacert": file } = args;
   const caCertificate = file && (await readCertificate(file, signal));
   const report = await statusOfServer({ url, caCertificate }, signal);
   const maxAgeMs = args["max-backup-age-alert"];
   const maxSyncLagMs = args["max-sync-lag-alert"];
-  return withServerLimits(report, { maxAgeMs, maxSyncLagMs }, DEFAULT_LIMITS);
+  return withLimits(report, { maxAgeMs, maxSyncLagMs });
 }
 
 async function readCertificate(path: string, signal: AbortSignal): Promise<string> {

@@ -2,6 +2,7 @@ import {
   isFollower,
   judge,
   STORE_SITES,
+  type StatusLag,
   type StatusReport,
 } from "../../operations/status/report.js";
 import type { SiteStatus } from "../../operations/status/site-status.js";
@@ -61,7 +62,9 @@ function siteRows(status: SiteStatus): (readonly [string, string])[] {
   return rows;
 }
 
-function lagText({ snapshots, bytes, seconds }: NonNullable<StatusReport["sync"]>["lag"]): string {
+function lagText(lag: StatusLag | undefined): string {
+  if (lag === undefined) return "what the secondary lacks is not known yet";
+  const { snapshots, bytes, seconds } = lag;
   if (snapshots === 0) return "in step";
   const lacks = `the secondary lacks ${counted(snapshots, "snapshot", "snapshots")}`;
   return `${lacks}, ${formatSize(bytes)}, the oldest of ${ageText(Math.floor(seconds))} ago`;

@@ -1,4 +1,4 @@
-import { isFollower, STORE_SITES, type StatusReport } from "./report.js";
+import { STORE_SITES, type StatusReport } from "./report.js";
 import { siteAlerts } from "./site-alerts.js";
 import { syncAlerts } from "./sync-alerts.js";
 
@@ -10,20 +10,17 @@ export interface StatusLimits {
   readonly maxSyncLagMs?: number | undefined;
 }
 
-/**
- * The report with alerts by these limits. What a server that leads says of other conditions stays as it is; one that
- * follows alerts of nothing, and its stores are as old all the same.
- */
+/** The report with alerts by these limits. What a server says of other conditions stays as it is. */
 export function withLimits(
   report: StatusReport,
   { maxAgeMs, maxSyncLagMs }: StatusLimits,
 ): StatusReport {
   const now = new Date(report.now);
-  const isJudged = report.leader !== undefined && !isFollower(report);
+  const ofServer = report.leader !== undefined;
   const ofStores = STORE_SITES.flatMap((site) => {
     const status = report.sites[site];
     return status === undefined ? [] : siteAlerts(site, status, { maxAgeMs, now });
-  }).filter(({ name }) => (name === "backup-too-old" ? maxAgeMs !== undefined : !isJudged));
+  }).filter(({ name }) => (name === "backup-too-old" ? maxAgeMs !== undefined : !ofServer));
   const lag = maxSyncLagMs === undefined ? [] : syncAlerts(report.sync, { maxSyncLagMs, now });
   const others = report.alerts.filter(
     ({ name }) =>
@@ -31,18 +28,4 @@ export function withLimits(
       (name !== "sync-lag" || maxSyncLagMs === undefined),
   );
   return { ...report, alerts: [...ofStores, ...lag, ...others] };
-}
-
-/** As {@link withLimits}; a server that follows has no alerts, so there the defaults are used for what is not given. */
-export function withServerLimits(
-  report: StatusReport,
-  { maxAgeMs, maxSyncLagMs }: StatusLimits,
-  defaults: Required<StatusLimits>,
-): StatusReport {
-  const follows = isFollower(report);
-  const limits = {
-    maxAgeMs: maxAgeMs ?? (follows ? defaults.maxAgeMs : undefined),
-    maxSyncLagMs: maxSyncLagMs ?? (follows ? defaults.maxSyncLagMs : undefined),
-  };
-  return withLimits(report, limits);
 }

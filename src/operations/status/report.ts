@@ -21,19 +21,22 @@ export interface StatusReport {
     readonly isLeader: boolean;
     readonly current?: { readonly identity: string; readonly url?: string | undefined } | undefined;
   };
-  /** With a secondary that is to be kept in step. */
+  /** With a secondary. */
   readonly sync?:
     | {
         readonly enabled: boolean;
         readonly running: boolean;
-        readonly lag: {
-          readonly snapshots: number;
-          readonly bytes: number;
-          /** Age of the oldest snapshot that the secondary lacks. */
-          readonly seconds: number;
-        };
+        /** Undefined while it is not known. */
+        readonly lag?: StatusLag | undefined;
       }
     | undefined;
+}
+
+export interface StatusLag {
+  readonly snapshots: number;
+  readonly bytes: number;
+  /** Age of the oldest snapshot that the secondary lacks. */
+  readonly seconds: number;
 }
 
 export type Judgement = "good" | "alert" | "unknown";

@@ -4,9 +4,10 @@ import type { ReportedAlert, StatusReport } from "./report.js";
 export function syncAlerts(
   sync: StatusReport["sync"],
   { maxSyncLagMs, now }: { readonly maxSyncLagMs: number; readonly now: Date },
-): ReportedAlert[] {
-  if (!sync?.enabled || sync.lag.seconds * 1000 <= maxSyncLagMs) return [];
-  const { snapshots, seconds } = sync.lag;
+): (ReportedAlert & { readonly name: "sync-lag"; readonly site: "secondary" })[] {
+  const lag = sync?.enabled ? sync.lag : undefined;
+  if (lag === undefined || lag.seconds * 1000 <= maxSyncLagMs) return [];
+  const { snapshots, seconds } = lag;
   return [
     {
       key: "sync-lag",

@@ -220,28 +220,37 @@ test("a follower cannot tell that all is well, and says where the leader is", as
   ]);
 });
 
-test("the stores of a server without a leader are judged all the same", async (t) => {
+test("a server that knows of no leader says so, and its alerts and given limits decide", async (t) => {
   const leader = { election: true, isLeader: false, identity: "host-1" };
-  let report: unknown = {
-    ...STATUS,
-    sites: { primary: SITE },
-    sync: undefined,
-    alerts: [],
-    leader,
-  };
-  const url = await serve(t, (response) => json(report)(response));
-  const fresh = await backuptool(["status", "--server", url]);
-  t.is(fresh.code, 1);
-  t.regex(fresh.stdout.toString(), /^this server follows, and no leader is known/m);
   const { newestRestorable } = SITE;
   const old = { ...SITE, newestRestorable: { ...newestRestorable, ageSeconds: 27 * HOUR } };
   const sync = { ...STATUS.sync, lag: { snapshots: 2, bytes: 9, seconds: 4 * HOUR } };
-  report = { ...STATUS, sites: { primary: old, secondary: SITE }, sync, alerts: [], leader };
-  const { code, stdout } = await backuptool(["status", "--server", url, "--json"]);
-  t.is(code, 3);
-  t.deepEqual(reportOf(stdout).names, ["backup-too-old/primary", "sync-lag"]);
-  const limits = ["--max-backup-age-alert", "28h", "--max-sync-lag-alert", "5h"];
-  t.is((await backuptool(["status", "--server", url, ...limits])).code, 1);
+  const sites = { primary: old, secondary: SITE };
+  const report = { ...STATUS, sites, sync, alerts: STATUS.alerts.slice(1), leader };
+  let status: object = report;
+  const url = await serve(t, (response) => json(status)(response));
+  const unknown = await backuptool(["status", "--server", url]);
+  t.is(unknown.code, 1);
+  t.regex(unknown.stdout.toString(), /^this server follows, and no leader is known/m);
+  const limits = ["--max-backup-age-alert", "26h", "--max-sync-lag-alert", "3h", "--json"];
+  const judged = await backuptool(["status", "--server", url, ...limits]);
+  t.is(judged.code, 3);
+  t.deepEqual(reportOf(judged.stdout).names, ["backup-too-old/primary", "sync-lag"]);
+  // What it alerts of by its own limits is not dropped.
+  status = { ...report, alerts: [{ ...STATUS.alerts[0], key: "no-leader", name: "no-leader" }] };
+  t.is((await backuptool(["status", "--server", url])).code, 3);
+});
+
+test("a sync that is off, or of which nothing is known yet, is part of a status", async (t) => {
+  let sync: object = { enabled: false, running: false };
+  const url = await serve(t, (response) =>
+    json({ ...STATUS, sites: { primary: SITE }, alerts: [], sync })(response),
+  );
+  t.is((await backuptool(["status", "--server", url])).code, 0);
+  sync = { enabled: true, running: false };
+  const { code, stdout } = await backuptool(["status", "--server", url]);
+  t.is(code, 0);
+  t.regex(stdout.toString(), /^sync: what the secondary lacks is not known yet$/m);
 });
 
 test("the certificate of a server is checked by the CA that is named", async (t) => {
