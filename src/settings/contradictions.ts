@@ -84,7 +84,7 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
     ["backup-sync-period", "secondary-backup-sync-period"],
     ["backup-sync-concurrent-copies", "max-parallel-copy-operations"],
   ].map(([name = "", alias = ""]) => ({
-    commands: ["server"],
+    commands: ["server", "status"],
     one: any(name),
     other: any(alias),
     error: ": both name the same setting",

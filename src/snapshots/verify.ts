@@ -6,7 +6,7 @@ import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { type ReadSelection, selectFiles } from "./read-selection.js";
 import { kindMismatch } from "./name-check.js";
-import { unfinishedSnapshot, withManifest } from "./manifest.js";
+import { manifestKey, unfinishedSnapshot, withManifest } from "./manifest.js";
 import { parseSnapshotName } from "./name.js";
 import { type FileDamage, findMismatches } from "./file-check.js";
 import { streamDigest } from "./stream-digest.js";
@@ -32,8 +32,9 @@ export interface VerifyResult {
 const WINDOW = 8;
 
 /**
- * Compares a snapshot with its manifest: the sizes of all files, and the digests of the selected ones. Throws
- * UNFINISHED_BACKUP and as `decodeManifest`.
+ * Compares a snapshot with its manifest: the sizes of all files, and the digests of the selected ones. A file that
+ * cannot be read is damaged while its manifest can be read. Throws UNFINISHED_BACKUP, StoreError and as
+ * `decodeManifest`.
  */
 export async function verifySnapshot(
   store: SnapStore,
@@ -66,13 +67,11 @@ async function verifyFiles(
   let bytesRead = 0;
   let damaged = damages.length;
   await inParallel(chosen, WINDOW, async (file) => {
-    const reason = await contentMismatch(store, snapshot, file, {
-      ...options,
-      onBytes: (bytes) => {
-        bytesRead += bytes;
-        options.onProgress(bytesRead, total);
-      },
-    });
+    const onBytes = (bytes: number): void => {
+      bytesRead += bytes;
+      options.onProgress(bytesRead, total);
+    };
+    const reason = await readMismatch(store, snapshot, file, { ...options, onBytes });
     if (reason === undefined) return;
     damaged++;
     onDamage({ file: file.name, reason });
@@ -84,6 +83,37 @@ async function verifyFiles(
     bytesRead,
     damaged,
   };
+}
+
+/** As {@link contentMismatch}, also for an object that always answers with an error. */
+async function readMismatch(
+  store: SnapStore,
+  snapshot: string,
+  file: FileFacts,
+  options: Parameters<typeof contentMismatch>[3],
+): Promise<string | undefined> {
+  try {
+    return await contentMismatch(store, snapshot, file, options);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (!(await answersRead(store, snapshot, options.signal))) throw error;
+    return `it cannot be read: ${error.reason}`;
+  }
+}
+
+/** Whether a store can be read, by the start of a manifest: one that has been deleted is an answer too. */
+export async function answersRead(
+  store: SnapStore,
+  snapshot: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    for await (const _ of store.get(manifestKey(snapshot), { length: 1, signal }));
+    return true;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return error.code === "STORE_NOT_FOUND";
+  }
 }
 
 /** Why the content of a file is not that of the manifest; undefined if it is. */

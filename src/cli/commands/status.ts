@@ -3,8 +3,14 @@ import { readInputFile } from "../../files/input-file.js";
 import { judge, type StatusReport } from "../../operations/status/report.js";
 import { parseAge } from "../../settings/duration.js";
 import { age, text, type Values } from "../../settings/kinds.js";
-import { alertSettings } from "../../settings/server-declarations.js";
+import { retentionPolicy, retentionSettings } from "../../settings/retention.js";
+import {
+  alertSettings,
+  secondarySyncSettings,
+  syncSettings,
+} from "../../settings/server-declarations.js";
 import { secondaryStoreSettings, storeSettings } from "../../settings/store-declarations.js";
+import { timeZoneSettings } from "../../settings/time-zone.js";
 import {
   requiredStore,
   type StoreSettings,
@@ -21,6 +27,7 @@ const BY_JUDGEMENT = {
 } as const;
 
 const { default: DEFAULT_MAX_AGE, describe: MAX_AGE } = alertSettings["max-backup-age-alert"];
+const { default: DEFAULT_MAX_LAG, describe: MAX_LAG } = alertSettings["max-sync-lag-alert"];
 
 const statusSettings = {
   server: { ...text, describe: "URL of a running server, instead of the stores" },
@@ -32,6 +39,19 @@ const statusSettings = {
     ...age,
     describe: `${MAX_AGE} (default: ${DEFAULT_MAX_AGE}; with a server, what it has)`,
   },
+  "max-sync-lag-alert": {
+    ...age,
+    describe: `${MAX_LAG} (default: ${DEFAULT_MAX_LAG}; with a server, what it has)`,
+  },
+} as const;
+
+/** What of the primary the secondary is to have: without a server, its settings say it. */
+const secondarySettings = {
+  "backup-sync-enabled": syncSettings["backup-sync-enabled"],
+  "secondary-backup-sync-enabled": secondarySyncSettings["secondary-backup-sync-enabled"],
+  "backup-sync-deletion": syncSettings["backup-sync-deletion"],
+  ...retentionSettings,
+  ...timeZoneSettings,
 } as const;
 
 type StatusValues = Values<typeof statusSettings>;
@@ -41,6 +61,7 @@ export const status = command({
     "Which status": statusSettings,
     "Primary store": storeSettings,
     "Secondary store": secondaryStoreSettings,
+    "What the secondary keeps": secondarySettings,
   },
   examples: [
     ["$0 status --server http://127.0.0.1:8080", "what a server says, exit code 3 if it alerts"],
@@ -59,16 +80,25 @@ export const status = command({
 });
 
 async function fromStores(
-  args: StatusValues & StoreSettings,
+  args: StatusValues & StoreSettings & Values<typeof secondarySettings>,
   session: Session,
 ): Promise<StatusReport> {
   const { statusOfStores } = await import("../../operations/status/from-stores.js");
   const { env, warn, toolVersion } = session;
+  const enabled = args["backup-sync-enabled"] ?? args["secondary-backup-sync-enabled"] ?? true;
+  const mirrors = args["backup-sync-deletion"] === "mirror";
+  const retention = { policy: retentionPolicy(args), timeZone: args["schedule-time-zone"] };
   return await statusOfStores(
     {
       primary: requiredStore(args, "primary", env, warn),
       secondary: storeConfig(args, "secondary", env, warn),
       maxAgeMs: args["max-backup-age-alert"] ?? parseAge(DEFAULT_MAX_AGE) ?? 0,
+      sync: enabled
+        ? {
+            maxLagMs: args["max-sync-lag-alert"] ?? parseAge(DEFAULT_MAX_LAG) ?? 0,
+            retention: mirrors ? undefined : retention,
+          }
+        : undefined,
       now: new Date(),
       version: toolVersion,
     },
@@ -81,11 +111,14 @@ async function fromServer(
   url: string,
   { signal }: Session,
 ): Promise<StatusReport> {
-  const { statusOfServer, withMaxAge } = await import("../../operations/status/from-server.js");
-  const { "server-cacert": file, "max-backup-age-alert": maxAgeMs } = args;
+  const { statusOfServer } = await import("../../operations/status/from-server.js");
+  const { withLimits } = await import("../../operations/status/limits.js");
+  const { "server-cacert": file } = args;
   const caCertificate = file && (await readCertificate(file, signal));
   const report = await statusOfServer({ url, caCertificate }, signal);
-  return maxAgeMs === undefined ? report : withMaxAge(report, maxAgeMs);
+  const maxAgeMs = args["max-backup-age-alert"];
+  const maxSyncLagMs = args["max-sync-lag-alert"];
+  return withLimits(report, { maxAgeMs, maxSyncLagMs });
 }
 
 async function readCertificate(path: string, signal: AbortSignal): Promise<string> {

@@ -2,6 +2,7 @@ import {
   isFollower,
   judge,
   STORE_SITES,
+  type StatusLag,
   type StatusReport,
 } from "../../operations/status/report.js";
 import type { SiteStatus } from "../../operations/status/site-status.js";
@@ -25,7 +26,13 @@ export function statusLines(report: StatusReport): EventLines {
     out.push(`ALERT ${name}: ${message} (since ${since})`);
   }
   if (judge(report) === "good") out.push("no alerts");
-  if (isFollower(report)) out.push("this server follows: the leader has the alerts");
+  if (isFollower(report)) {
+    out.push(
+      leader?.current === undefined
+        ? "this server follows, and no leader is known: ask again, and check that a server makes backups"
+        : "this server follows: the leader has the alerts",
+    );
+  }
   return { out };
 }
 
@@ -55,7 +62,9 @@ function siteRows(status: SiteStatus): (readonly [string, string])[] {
   return rows;
 }
 
-function lagText({ snapshots, bytes, seconds }: NonNullable<StatusReport["sync"]>["lag"]): string {
+function lagText(lag: StatusLag | undefined): string {
+  if (lag === undefined) return "what the secondary lacks is not known yet";
+  const { snapshots, bytes, seconds } = lag;
   if (snapshots === 0) return "in step";
   const lacks = `the secondary lacks ${counted(snapshots, "snapshot", "snapshots")}`;
   return `${lacks}, ${formatSize(bytes)}, the oldest of ${ageText(Math.floor(seconds))} ago`;

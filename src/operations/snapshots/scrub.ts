@@ -6,7 +6,10 @@ import {
   writeScrubProgress,
 } from "../../snapshots/control/scrub-progress.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
-import { verifySnapshot } from "../../snapshots/verify.js";
+import type { FileDamage } from "../../snapshots/file-check.js";
+import { manifestKey } from "../../snapshots/manifest.js";
+import { answersRead, verifySnapshot } from "../../snapshots/verify.js";
+import { StoreError } from "../../snapstore/errors.js";
 import type { ReadSelection } from "../../snapshots/read-selection.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { FileThread } from "../../threads/file-thread.js";
@@ -24,7 +27,7 @@ export interface ScrubResult {
 
 /**
  * Reads back the next part of the data in a store, and compares it with the manifests: after as many runs as there are
- * parts, all files were read. A percentage is so many parts, a group `i/n` is one of n, the next in turn.
+ * parts, all files were read. What cannot be read is damaged, unless the store fails: that is thrown. A percentage is so many parts, a group `i/n` is one of n, the next in turn.
  */
 export async function scrubStore(
   store: SnapStore,
@@ -37,30 +40,36 @@ export async function scrubStore(
   const part = before?.parts === parts ? (before.part % parts) + 1 : 1;
   const thread = new FileThread();
   const sums = { snapshots: 0, filesRead: 0, bytesRead: 0, damagedFiles: 0 };
-  const complete = snapshots.filter(({ state }) => state === "complete");
+  const complete = snapshots
+    .filter(({ state }) => state === "complete")
+    .map(({ name }) => name.text);
+  /** The last snapshot that could be read. */
+  let readable: string | undefined;
   try {
-    for (const { name } of complete) {
-      const place = { snapshot: name.text, store: store.name };
-      const slice = sliceOf(name.text, part, parts);
+    for (const name of complete) {
+      const slice = sliceOf(name, part, parts);
+      const damages: FileDamage[] = [];
       try {
-        const result = await verifySnapshot(store, name.text, {
+        const result = await verifySnapshot(store, name, {
           selection: { kind: "slice", slice, slices: parts },
           thread,
           signal,
           onProgress: () => {},
-          onDamage: (damage) => report({ type: "snapshot-damaged", ...place, ...damage }),
+          onDamage: (damage) => damages.push(damage),
         });
+        readable = name;
         sums.filesRead += result.filesRead;
         sums.bytesRead += result.bytesRead;
-        sums.damagedFiles += result.damaged;
       } catch (error) {
-        // Deleted by retention since it was listed, or damaged as a whole.
-        if (!(error instanceof ArchiveError)) throw error;
-        if (error.code === "UNFINISHED_BACKUP") continue;
-        sums.damagedFiles++;
-        const { code, message } = error;
-        report({ type: "snapshot-damaged", ...place, file: code, reason: message });
+        const others = complete.filter((other) => other !== name);
+        if (readable !== undefined) others.unshift(readable);
+        damages.push(await damageBy(error, store, others, signal));
       }
+      if (damages.length > 0 && (await isDeleted(store, name, signal))) continue;
+      for (const damage of damages) {
+        report({ type: "snapshot-damaged", snapshot: name, store: store.name, ...damage });
+      }
+      sums.damagedFiles += damages.length;
       const done = ++sums.snapshots;
       const total = complete.length;
       const bytes = sums.bytesRead;
@@ -71,6 +80,43 @@ export async function scrubStore(
   }
   await writeScrubProgress(store, progressAfter(before, part, parts, sums.damagedFiles), signal);
   return { part, parts, ...sums };
+}
+
+/** Other snapshots that are tried before a store counts as failed. */
+const TRIED_OTHERS = 3;
+
+/**
+ * A snapshot that is damaged as a whole. Its object may answer with an error each time: that must not end each run at
+ * the same place. Throws the error of a store that fails for other snapshots too, and of an interruption.
+ */
+async function damageBy(
+  error: unknown,
+  store: SnapStore,
+  others: readonly string[],
+  signal: AbortSignal,
+): Promise<FileDamage> {
+  if (error instanceof ArchiveError) return { file: error.code, reason: error.message };
+  if (!(error instanceof StoreError)) throw error;
+  for (const other of others.slice(0, TRIED_OTHERS)) {
+    if (await answersRead(store, other, signal)) {
+      return { file: error.code, reason: `it cannot be read: ${error.reason}` };
+    }
+  }
+  throw error;
+}
+
+/** Whether a snapshot was deleted since it was listed, as retention does: its manifest goes first. */
+async function isDeleted(
+  store: SnapStore,
+  snapshot: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return (await store.head(manifestKey(snapshot), signal)) === undefined;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return false;
+  }
 }
 
 function partsOf(selection: ReadSelection): number {

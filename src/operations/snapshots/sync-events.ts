@@ -36,15 +36,15 @@ export type SyncEvent =
       files: number;
       bytes: number;
     } & SyncStores)
-  /** Nothing is deleted from the target. */
+  /** What has gone from the source is not deleted from the target: of one loss, or at all. */
   | {
       type: "mirror-refused";
       store: string;
       refusal: MirrorRefusal;
       reason: string;
-      /** Snapshots that would have been deleted. */
+      /** Snapshots that would have been deleted, or that were lost together. */
       due: number;
-      /** Complete snapshots of the target. */
+      /** Complete snapshots of the target, or those that both stores had when the loss was first seen. */
       complete: number;
     }
   /** No further snapshot is deleted from the target in this run. */

@@ -128,8 +128,7 @@ export class SecondarySync {
         const failure = { code: error.code, reason: reasonOf(error), ...(side && { side }) };
         report({ type: "snapshot-not-copied", snapshot, ...failure });
       },
-      onRefused: (refusal, { due, complete }) => {
-        const counts = { due: due.length, complete };
+      onRefused: (refusal, counts) => {
         const reason = REFUSALS[refusal](counts);
         report({ type: "mirror-refused", ...place, refusal, reason, ...counts });
       },
@@ -172,7 +171,8 @@ const REFUSALS: Readonly<
   Record<MirrorRefusal, (counts: { readonly due: number; readonly complete: number }) => string>
 > = {
   "source-empty": () => "the primary shows no complete snapshot",
-  "newest-chain": () => "the primary lacks the newest snapshot that the secondary can restore",
+  "newest-chain": () =>
+    "the primary has lost the newest snapshot that the secondary could restore then",
   "too-many": ({ due, complete }) =>
-    `${due} of its ${complete} complete snapshots have gone from the primary, more than one run may delete`,
+    `${due} of its ${complete} complete snapshots have gone from the primary together, more than a mirror may delete at once`,
 };

@@ -69,7 +69,7 @@ const isReport = objectOf({
     objectOf({
       enabled: isFlag,
       running: isFlag,
-      lag: objectOf({ snapshots: isCount, bytes: isCount, seconds: isCount }),
+      lag: optional(objectOf({ snapshots: isCount, bytes: isCount, seconds: isCount })),
     }),
   ),
 });

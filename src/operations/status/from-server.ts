@@ -2,8 +2,7 @@ import { BackupToolError, InterruptedError, SettingError } from "../../errors.js
 import { withDeadline } from "../../flow/deadline.js";
 import { HttpClient, type HttpResponse } from "../../snapstore/http/client.js";
 import { isStatusReport } from "./decode-report.js";
-import { STORE_SITES, type StatusReport } from "./report.js";
-import { siteAlerts } from "./site-alerts.js";
+import type { StatusReport } from "./report.js";
 
 interface ServerStatusOptions {
   /** `http://127.0.0.1:8080`. */
@@ -44,17 +43,6 @@ export async function statusOfServer(
   } finally {
     client.close();
   }
-}
-
-/** The same with a limit for the age of the newest restorable backup of each store, ms, instead of the server's. */
-export function withMaxAge(report: StatusReport, maxAgeMs: number): StatusReport {
-  const now = new Date(report.now);
-  const tooOld = STORE_SITES.flatMap((site) => {
-    const status = report.sites[site];
-    return status === undefined ? [] : siteAlerts(site, status, { maxAgeMs, now });
-  }).filter(({ name }) => name === "backup-too-old");
-  const others = report.alerts.filter(({ name }) => name !== "backup-too-old");
-  return { ...report, alerts: [...tooOld, ...others] };
 }
 
 function statusUrl(given: string): URL {

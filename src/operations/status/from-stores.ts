@@ -1,13 +1,16 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
-import { listSnapshots } from "../../snapshots/catalog.js";
+import { lagOf } from "../../replication/sync/lag.js";
+import { lackingOf, planSync } from "../../replication/sync/sync-plan.js";
+import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
 import { heldNames } from "../../snapshots/holds.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { openRetrying } from "../open/stores.js";
-import { STORE_SITES, type StatusReport } from "./report.js";
-import { siteAlerts } from "./site-alerts.js";
+import { keptNames } from "../snapshots/retention.js";
+import { withLimits } from "./limits.js";
+import type { StatusReport } from "./report.js";
 import type { SiteStatus } from "./site-status.js";
 import { siteStatus } from "./status.js";
 
@@ -16,36 +19,58 @@ interface StoresStatusOptions {
   readonly secondary?: StoreConfig | undefined;
   /** Alert when the newest restorable backup of a store is older, ms. */
   readonly maxAgeMs: number;
+  /** Undefined: nothing keeps the secondary in step. */
+  readonly sync: StoresSync | undefined;
   readonly now: Date;
   readonly version: string;
 }
 
-/** The status of the stores as their listings show it. A store that fails is a part of the report. */
-export async function statusOfStores(
-  { primary, secondary, maxAgeMs, now, version }: StoresStatusOptions,
-  context: StoreContext,
-): Promise<StatusReport> {
-  const configs = { primary, secondary };
-  const found = await Promise.all(
-    STORE_SITES.map(async (site) => {
-      const config = configs[site];
-      return config && ([site, await statusOf(config, now, context)] as const);
-    }),
-  );
-  const sites = found.filter((one) => one !== undefined);
-  return {
-    version,
-    now: now.toISOString(),
-    sites: Object.fromEntries(sites),
-    alerts: sites.flatMap(([site, status]) => siteAlerts(site, status, { maxAgeMs, now })),
-  };
+interface StoresSync {
+  /** Alert when the secondary lacks a backup for longer, ms. */
+  readonly maxLagMs: number;
+  /** What the secondary keeps by itself; undefined: what the primary has. */
+  readonly retention: Parameters<typeof keptNames>[1] | undefined;
 }
 
-async function statusOf(
-  config: StoreConfig,
-  now: Date,
+interface Site {
+  readonly status: SiteStatus;
+  /** Undefined: it could not be listed. */
+  readonly listed?: readonly StoredSnapshot[];
+  readonly holds?: ReadonlySet<string>;
+}
+
+/** The status of the stores as their listings show it. A store that fails is a part of the report. */
+export async function statusOfStores(
+  { primary, secondary, maxAgeMs, sync: options, now, version }: StoresStatusOptions,
   context: StoreContext,
-): Promise<SiteStatus> {
+): Promise<StatusReport> {
+  const [first, second] = await Promise.all([
+    siteOf(primary, now, context),
+    secondary && siteOf(secondary, now, context),
+  ]);
+  const sites = { primary: first.status, ...(second && { secondary: second.status }) };
+  const sync = options && second && syncOf(first, second, options, now);
+  const report = { version, now: now.toISOString(), sites, alerts: [], ...(sync && { sync }) };
+  return withLimits(report, { maxAgeMs, maxSyncLagMs: options?.maxLagMs });
+}
+
+/** Undefined where one of the stores could not be listed. */
+function syncOf(
+  { listed: source }: Site,
+  { listed: target, holds: held }: Site,
+  { retention }: StoresSync,
+  now: Date,
+): StatusReport["sync"] {
+  if (source === undefined || target === undefined) return undefined;
+  const wanted = retention && ((all: readonly StoredSnapshot[]) => keptNames(all, retention, now));
+  const { snapshots, bytes, seconds } = lagOf(
+    lackingOf(planSync({ source, target, held, wanted })),
+    now,
+  );
+  return { enabled: true, running: false, lag: { snapshots, bytes, seconds } };
+}
+
+async function siteOf(config: StoreConfig, now: Date, context: StoreContext): Promise<Site> {
   const nothing = { breaker: "closed", listed: [], holds: new Set<string>(), now } as const;
   let store: SnapStore | undefined;
   try {
@@ -55,10 +80,12 @@ async function statusOf(
       heldNames(store, context.signal),
     ]);
     await new SeenSnapshots(context).check(store, newestComplete(listed));
-    return siteStatus({ ...nothing, store: store.name, listed, holds, checkedAt: now });
+    const facts = { ...nothing, store: store.name, listed, holds, checkedAt: now };
+    return { status: siteStatus(facts), listed, holds };
   } catch (error) {
     if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;
-    return siteStatus({ ...nothing, store: store?.name ?? config.provider, error: error.message });
+    const facts = { ...nothing, store: store?.name ?? config.provider, error: error.message };
+    return { status: siteStatus(facts) };
   } finally {
     await store?.close();
   }

@@ -15,24 +15,28 @@ export interface StatusReport {
   readonly now: string;
   readonly sites: Partial<Readonly<Record<(typeof STORE_SITES)[number], SiteStatus>>>;
   readonly alerts: readonly ReportedAlert[];
-  /** The rest is of a server. */
+  /** Of a server. */
   readonly leader?: {
     readonly election: boolean;
     readonly isLeader: boolean;
     readonly current?: { readonly identity: string; readonly url?: string | undefined } | undefined;
   };
+  /** With a secondary. */
   readonly sync?:
     | {
         readonly enabled: boolean;
         readonly running: boolean;
-        readonly lag: {
-          readonly snapshots: number;
-          readonly bytes: number;
-          /** Age of the oldest snapshot that the secondary lacks. */
-          readonly seconds: number;
-        };
+        /** Undefined while it is not known. */
+        readonly lag?: StatusLag | undefined;
       }
     | undefined;
+}
+
+export interface StatusLag {
+  readonly snapshots: number;
+  readonly bytes: number;
+  /** Age of the oldest snapshot that the secondary lacks. */
+  readonly seconds: number;
 }
 
 export type Judgement = "good" | "alert" | "unknown";

@@ -1,5 +1,6 @@
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { mayBeBasedOn } from "../../snapshots/delete.js";
+import { isNewestGone } from "./newest-chain.js";
 
 export interface MirrorRules {
   /** Most of the target's complete snapshots that one run may delete, from 0 to 1. */
@@ -19,13 +20,22 @@ export interface MirrorState extends MirrorRules {
   readonly held: ReadonlySet<string>;
   /** Names of snapshots that the target's store rejects to delete for now. */
   readonly locked: ReadonlySet<string>;
+  /** Names of snapshots that went from the source in a loss that is not mirrored. */
+  readonly refused: ReadonlySet<string>;
 }
 
-/** Why a run deletes nothing at all. */
+/** Why a run deletes nothing at all, or nothing of a loss. */
 export type MirrorRefusal = "source-empty" | "too-many" | "newest-chain";
 
 /** Why a snapshot that the source lacks is kept. */
-export type MirrorReason = "grace" | "held" | "locked" | "needed" | "foreign" | "damaged";
+export type MirrorReason =
+  | "grace"
+  | "held"
+  | "locked"
+  | "refused"
+  | "needed"
+  | "foreign"
+  | "damaged";
 
 export interface MirrorPlan {
   /** To delete, incrementals before their bases: only without a refusal. */
@@ -62,20 +72,21 @@ export function planMirror(state: MirrorState): MirrorPlan {
   for (const snapshot of needed) kept.push({ snapshot, reason: "needed" });
   const absent = new Set(gone.map(({ name }) => name.text));
   const plan = { ...none, due: free, kept, absent };
-  if (isNewestChainGone(complete, absent)) return { ...plan, refusal: "newest-chain" };
+  if (isNewestGone(complete, complete, absent)) return { ...plan, refusal: "newest-chain" };
   if (free.length > maxDeleteFraction * complete.length) return { ...plan, refusal: "too-many" };
   return plan;
 }
 
 function reasonToKeep(
   { name, state, foreign }: StoredSnapshot,
-  { held, locked, absentMs, graceMs }: MirrorState,
+  { held, locked, refused, absentMs, graceMs }: MirrorState,
 ): MirrorReason | undefined {
   // A person has to look at it, and the source cannot repair it.
   if (state === "damaged") return "damaged";
   if (foreign !== undefined) return "foreign";
   if (held.has(name.text)) return "held";
   if (locked.has(name.text)) return "locked";
+  if (refused.has(name.text)) return "refused";
   return absentMs(name.text) < graceMs ? "grace" : undefined;
 }
 
@@ -131,33 +142,4 @@ class Counts {
   drop(key: string | null | undefined): void {
     if (key != null) this.#counts.set(key, this.of(key) - 1);
   }
-}
-
-/** Whether the source lacks the newest snapshot that the target can restore with all its bases. */
-function isNewestChainGone(
-  complete: readonly StoredSnapshot[],
-  absent: ReadonlySet<string>,
-): boolean {
-  const newest = newestRestorable(complete);
-  if (newest === undefined) return false;
-  return complete
-    .filter(({ facts }) => facts?.id === newest.facts?.id)
-    .every(({ name }) => absent.has(name.text));
-}
-
-/** The newest snapshot whose bases are all in the list. Ids may repeat, and bases form a ring. */
-function newestRestorable(complete: readonly StoredSnapshot[]): StoredSnapshot | undefined {
-  const byBase = new Map<string | null | undefined, StoredSnapshot[]>();
-  for (const one of complete) {
-    const base = one.facts?.base;
-    const others = byBase.get(base);
-    if (others === undefined) byBase.set(base, [one]);
-    else others.push(one);
-  }
-  const restorable = new Set<StoredSnapshot>(byBase.get(null));
-  // Grows while it is iterated.
-  for (const { facts } of restorable) {
-    for (const over of byBase.get(facts?.id) ?? []) restorable.add(over);
-  }
-  return complete.findLast((one) => restorable.has(one));
 }

@@ -6,7 +6,9 @@ import { manifestKey } from "../../snapshots/manifest.js";
 import type { SnapshotName } from "../../snapshots/name.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { Listings } from "../copy/planned.js";
+import { LossRecords } from "../../snapshots/control/losses.js";
 import { Absences } from "./absences.js";
+import { type JudgedLosses, judgeLosses, type RefusedLoss } from "./losses.js";
 import { type MirrorPlan, type MirrorRules, planMirror } from "./mirror-plan.js";
 
 /** Requests for locks, and for manifests of the source, at the same time. */
@@ -34,7 +36,14 @@ export interface MirrorOptions {
   readonly rules: MirrorRules;
   /** Names of held snapshots of the target. */
   readonly held: ReadonlySet<string>;
+  /** Of the target, before this run copied anything. */
+  readonly before: readonly StoredSnapshot[];
   readonly signal: AbortSignal;
+}
+
+/** A plan, with what it keeps since the source has lost it. */
+export interface JudgedPlan extends MirrorPlan {
+  readonly losses: readonly RefusedLoss[];
 }
 
 /** Plans what goes from the target of a sync, and remembers what that needs from one sync to the next. */
@@ -43,6 +52,7 @@ export class Mirror {
   readonly #target: SnapStore;
   readonly #now: () => number;
   readonly #absences = new Absences();
+  readonly #losses: LossRecords;
   /** By name: until when the target's store rejects to delete it; null if it did not when asked. */
   readonly #locks = new Map<string, Date | null>();
 
@@ -51,33 +61,39 @@ export class Mirror {
     this.#source = source;
     this.#target = target;
     this.#now = now;
+    this.#losses = new LossRecords(target);
   }
 
-  /** Asks the target for locks, once for each snapshot that is due. Throws StoreError. */
-  async plan({ source, target }: Listings, options: MirrorOptions): Promise<MirrorPlan> {
-    const { rules, held, signal } = options;
+  /** Asks the target for locks, once for each snapshot that is due, and notes what is gone. Throws StoreError. */
+  async plan({ source, target }: Listings, options: MirrorOptions): Promise<JudgedPlan> {
+    const { rules, held, before, signal } = options;
     const now = this.#now();
-    const plan = (): MirrorPlan =>
-      planMirror({
+    let losses: JudgedLosses = { names: new Set(), refused: [] };
+    const plan = (): JudgedPlan => ({
+      ...planMirror({
         ...rules,
         source,
         target,
         held,
         locked: this.#locked(),
+        refused: losses.names,
         absentMs: (name) => this.#absences.durationMs(name, now),
-      });
-    const before = plan();
-    const { absent, due } = before;
-    if (absent !== undefined) {
-      this.#absences.update(absent, now);
-      for (const name of this.#locks.keys()) if (!absent.has(name)) this.#locks.delete(name);
-    }
-    const unknown = due.filter(({ name }) => !this.#locks.has(name.text));
+      }),
+      losses: losses.refused,
+    });
+    const { absent } = plan();
+    if (absent === undefined) return plan();
+    this.#absences.update(absent, now);
+    for (const name of this.#locks.keys()) if (!absent.has(name)) this.#locks.delete(name);
+    const { maxDeleteFraction } = rules;
+    losses = await judgeLosses(this.#losses, { absent, target: before, maxDeleteFraction }, signal);
+    const judged = plan();
+    const unknown = judged.due.filter(({ name }) => !this.#locks.has(name.text));
     await inParallel(unknown, WINDOW, async ({ name }) => {
       const manifest = await this.#target.head(manifestKey(name.text), signal);
       this.#locks.set(name.text, manifest?.lockedUntil ?? null);
     });
-    return unknown.length === 0 ? before : plan();
+    return unknown.length === 0 ? judged : plan();
   }
 
   /**

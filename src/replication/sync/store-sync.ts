@@ -7,8 +7,8 @@ import { orSyncError } from "./copy-failures.js";
 import { copyLacking } from "./copy-lacking.js";
 import { FailingStore } from "./failing-store.js";
 import { lagOf } from "./lag.js";
-import { type DeletionLook, Mirror } from "./mirror.js";
-import type { MirrorPlan } from "./mirror-plan.js";
+import { type DeletionLook, type JudgedPlan, Mirror } from "./mirror.js";
+import type { MirrorRefusal } from "./mirror-plan.js";
 import { afterCopy, lackingOf, planSync, type SyncPlan } from "./sync-plan.js";
 import type { SyncReports, SyncSettings, SyncSite, SyncTotals } from "./sync-run.js";
 
@@ -47,7 +47,7 @@ export class StoreSync {
     const held = await this.#held(settings, signal);
     const plan = planSync({ ...listings, held, wanted: settings.wanted });
     const after = { source: listings.source, target: afterCopy(listings.target, plan.copy) };
-    const mirror = await this.#planMirror(after, held, settings);
+    const mirror = await this.#planMirror(after, listings.target, held, settings);
     reports.onPlanned(plan, mirror, lagOf(lackingOf(plan), new Date()));
     this.#reportUncopied(plan, listings, reports);
     const stores = { source: this.#source, target: this.#target };
@@ -74,12 +74,13 @@ export class StoreSync {
 
   async #planMirror(
     listings: Listings,
+    before: Listings["target"],
     held: ReadonlySet<string>,
     { mirror, signal }: SyncSettings,
-  ): Promise<MirrorPlan | undefined> {
+  ): Promise<JudgedPlan | undefined> {
     if (mirror === undefined) return undefined;
     return await orSyncError("target", this.#target.name, () =>
-      this.#mirror.plan(listings, { rules: mirror.rules, held, signal }),
+      this.#mirror.plan(listings, { rules: mirror.rules, held, before, signal }),
     );
   }
 
@@ -104,23 +105,30 @@ export class StoreSync {
 
   /** A failure is reported, and does not end the sync. */
   async #delete(
-    plan: MirrorPlan,
+    plan: JudgedPlan,
     settings: SyncSettings,
     reports: SyncReports,
-  ): Promise<Pick<SyncTotals, "deleted" | "notDeleted">> {
-    const { due, refusal } = plan;
-    if (refusal !== undefined && (due.length > 0 || refusal === "source-empty")) {
-      reports.onRefused(refusal, plan);
+  ): Promise<Pick<SyncTotals, "deleted" | "notDeleted" | "refusal">> {
+    const { due, losses } = plan;
+    let refusal: MirrorRefusal | undefined;
+    const refuse = (why: MirrorRefusal, due: number, complete: number): void => {
+      refusal ??= why;
+      reports.onRefused(why, { due, complete });
+    };
+    if (plan.refusal !== undefined && (due.length > 0 || plan.refusal === "source-empty")) {
+      refuse(plan.refusal, due.length, plan.complete);
     }
-    if (refusal !== undefined || due.length === 0) return NO_DELETIONS;
+    for (const { refusal: why, lost, of } of losses) refuse(why, lost, of);
+    if (plan.refusal !== undefined || due.length === 0) return { ...NO_DELETIONS, refusal };
     const { signal, mirror } = settings;
     let deleted = 0;
     let notDeleted = 0;
     const recheck = async ({ pinned }: DeletionLook): Promise<ReadonlySet<string>> => {
       const listings = await this.#list(signal);
       const held = new Set([...(await this.#held(settings, signal)), ...pinned]);
-      const again = (await this.#planMirror(listings, held, settings)) ?? plan;
-      if (again.refusal !== undefined) reports.onRefused(again.refusal, again);
+      const { target } = listings;
+      const again = (await this.#planMirror(listings, target, held, settings)) ?? plan;
+      if (again.refusal !== undefined) refuse(again.refusal, again.due.length, again.complete);
       return await this.#mirror.stillDue(plan, again, signal);
     };
     try {
@@ -141,7 +149,7 @@ export class StoreSync {
       notDeleted++;
       reports.onNotDeleted(undefined, error);
     }
-    return { deleted, notDeleted };
+    return { deleted, notDeleted, refusal };
   }
 }
 

@@ -43,8 +43,11 @@ export interface SyncReports {
   onCopied(snapshot: string, result: CopyResult): void;
   /** A snapshot that the target lacks, or has without its base. `side`: the store whose call failed. */
   onNotCopied(snapshot: string, error: BackupToolError, side: SyncSide | undefined): void;
-  /** Nothing is deleted, for this reason. */
-  onRefused(refusal: MirrorRefusal, plan: MirrorPlan): void;
+  /** Nothing is deleted of these snapshots: `due` of the `complete` ones that the target has, or had then. */
+  onRefused(
+    refusal: MirrorRefusal,
+    counts: { readonly due: number; readonly complete: number },
+  ): void;
   onDeleted(name: SnapshotName, removed: Removed): void;
   /** Without a name no further snapshot is deleted. */
   onNotDeleted(name: SnapshotName | undefined, error: BackupToolError): void;
@@ -60,6 +63,8 @@ export interface SyncTotals {
   readonly conflicts: number;
   readonly deleted: number;
   readonly notDeleted: number;
+  /** Why a mirror did not delete what has gone from the source: a person has to look at it. */
+  readonly refusal?: MirrorRefusal | undefined;
   /** What the target lacks now. */
   readonly lag: SyncLag;
 }

@@ -56,7 +56,15 @@ export async function putListedFile(
 /** An interrupted process does not wait longer for a store, ms. */
 const REMOVE_MS = 5_000;
 
-/** Removes a control file of this process. Never throws: others ignore the file when it is a day old. */
-export async function removeControlFile(store: SnapStore, key: string): Promise<void> {
-  await store.delete(key, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
+/**
+ * Removes a control file of this process; resolves with whether that succeeded. Never throws: others ignore the file
+ * when it is a day old.
+ */
+export async function removeControlFile(store: SnapStore, key: string): Promise<boolean> {
+  try {
+    await store.delete(key, AbortSignal.timeout(REMOVE_MS));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -53,7 +53,7 @@ export async function claimName(store: SnapStore, options: ClaimOptions): Promis
     const { own, others } = await putListedFile(store, "names", `${name.text}/`, {}, signal);
     const late = begun.elapsedMs() > MAX_CLAIM_MS;
     if (others.length === 0 && !late && (await isFree(store, name.text, signal))) {
-      return { name, remove: () => removeControlFile(store, own.key) };
+      return { name, remove: async () => void (await removeControlFile(store, own.key)) };
     }
     await removeControlFile(store, own.key);
     time += 1 + Math.floor(random() * step);

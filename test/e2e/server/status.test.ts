@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -17,7 +17,7 @@ function stores() {
   const [primary, secondary] = [newFolder(), newFolder()];
   const full = forgeSnapshot(primary, { time: now - 5 * HOUR });
   const over = forgeSnapshot(primary, { time: now - HOUR, base: full });
-  forgeSnapshot(secondary, { time: now - 5 * HOUR });
+  cpSync(full.folder, join(secondary, full.name), { recursive: true });
   return { primary, secondary, full, over };
 }
 
@@ -49,6 +49,7 @@ test("stores with backups that are new enough are good", async (t) => {
     `  newest restorable:  ${full.name}, 5h old`,
     `  newest full:        ${full.name}`,
     "  snapshots:          1 complete, 0 unfinished, 0 damaged, 0 held; 1.27 KiB",
+    "sync: the secondary lacks 1 snapshot, 1.27 KiB, the oldest of 1h ago",
     "no alerts",
   ]);
 });
@@ -72,6 +73,34 @@ test("an old backup, a damaged one and an empty store exit with 3", async (t) =>
   const [first, second] = damaged.stdout.toString().match(/^ALERT .*/gm) ?? [];
   t.regex(first ?? "", /verification-failed: .* has 1 damaged snapshot, the newest of them Incr-/);
   t.regex(second ?? "", /backup-too-old: .* has no backup that can be restored/);
+});
+
+test("a secondary that lags for too long is an alert, unless nothing keeps it in step", async (t) => {
+  const { primary, secondary } = stores();
+  const late = await statusOf(primary, secondary, "--max-sync-lag-alert", "30m", "--json");
+  t.is(late.code, 3, late.stderr);
+  const { names, sync, alerts } = reportOf(late.stdout);
+  t.deepEqual(names, ["sync-lag"]);
+  t.like(sync, { enabled: true, lag: { snapshots: 1 } });
+  t.true(sync.lag.seconds >= HOUR && sync.lag.seconds < HOUR + 600);
+  t.regex(alerts[0].message, /^the secondary store lacks a backup, for 6\d minutes$/);
+  const args = ["--max-sync-lag-alert", "30m", "--no-backup-sync-enabled"];
+  const alone = await statusOf(primary, secondary, ...args);
+  t.is(alone.code, 0, alone.stderr);
+  t.false(alone.stdout.toString().includes("sync:"));
+});
+
+test("what the secondary's own retention deletes is no lag, and it is for a mirror", async (t) => {
+  const { primary, secondary } = stores();
+  forgeSnapshot(primary, { time: now - 200 * 24 * HOUR });
+  const fresh = ["--max-backup-age-alert", "6h", "--json"];
+  t.deepEqual(reportOf((await statusOf(primary, secondary, ...fresh)).stdout).names, []);
+  const mirror = await statusOf(primary, secondary, "--backup-sync-deletion", "mirror", ...fresh);
+  t.is(mirror.code, 3, mirror.stderr);
+  t.deepEqual(reportOf(mirror.stdout).names, ["sync-lag"]);
+  const kept = ["--garbage-collection-policy", "LimitBased", "--max-backups", "9"];
+  const limited = await statusOf(primary, secondary, ...kept, ...fresh);
+  t.deepEqual(reportOf(limited.stdout).names, ["sync-lag"]);
 });
 
 test("a store that cannot be listed exits with 1, and the other is shown", async (t) => {
@@ -181,13 +210,47 @@ test("a server is asked for its status, whose alerts decide", async (t) => {
 test("a follower cannot tell that all is well, and says where the leader is", async (t) => {
   const current = { identity: "host-2", url: "http://host-2:8080" };
   const leader = { election: true, isLeader: false, identity: "host-1", current };
-  const url = await serve(t, json({ ...STATUS, sites: { primary: SITE }, alerts: [], leader }));
+  const report = { ...STATUS, sites: { primary: SITE }, sync: undefined, alerts: [], leader };
+  const url = await serve(t, json(report));
   const { code, stdout } = await backuptool(["status", "--server", url]);
   t.is(code, 1);
   t.deepEqual(stdout.toString().trimEnd().split("\n").slice(-2), [
     "leader: host-2 at http://host-2:8080",
     "this server follows: the leader has the alerts",
   ]);
+});
+
+test("a server that knows of no leader says so, and its alerts and given limits decide", async (t) => {
+  const leader = { election: true, isLeader: false, identity: "host-1" };
+  const { newestRestorable } = SITE;
+  const old = { ...SITE, newestRestorable: { ...newestRestorable, ageSeconds: 27 * HOUR } };
+  const sync = { ...STATUS.sync, lag: { snapshots: 2, bytes: 9, seconds: 4 * HOUR } };
+  const sites = { primary: old, secondary: SITE };
+  const report = { ...STATUS, sites, sync, alerts: STATUS.alerts.slice(1), leader };
+  let status: object = report;
+  const url = await serve(t, (response) => json(status)(response));
+  const unknown = await backuptool(["status", "--server", url]);
+  t.is(unknown.code, 1);
+  t.regex(unknown.stdout.toString(), /^this server follows, and no leader is known/m);
+  const limits = ["--max-backup-age-alert", "26h", "--max-sync-lag-alert", "3h", "--json"];
+  const judged = await backuptool(["status", "--server", url, ...limits]);
+  t.is(judged.code, 3);
+  t.deepEqual(reportOf(judged.stdout).names, ["backup-too-old/primary", "sync-lag"]);
+  // What it alerts of by its own limits is not dropped.
+  status = { ...report, alerts: [{ ...STATUS.alerts[0], key: "no-leader", name: "no-leader" }] };
+  t.is((await backuptool(["status", "--server", url])).code, 3);
+});
+
+test("a sync that is off, or of which nothing is known yet, is part of a status", async (t) => {
+  let sync: object = { enabled: false, running: false };
+  const url = await serve(t, (response) =>
+    json({ ...STATUS, sites: { primary: SITE }, alerts: [], sync })(response),
+  );
+  t.is((await backuptool(["status", "--server", url])).code, 0);
+  sync = { enabled: true, running: false };
+  const { code, stdout } = await backuptool(["status", "--server", url]);
+  t.is(code, 0);
+  t.regex(stdout.toString(), /^sync: what the secondary lacks is not known yet$/m);
 });
 
 test("the certificate of a server is checked by the CA that is named", async (t) => {

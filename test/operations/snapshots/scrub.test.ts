@@ -1,13 +1,20 @@
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import test, { type ExecutionContext } from "ava";
 import { encodeManifest } from "../../../src/archive/manifest/manifest.js";
 import type { OperationEvent } from "../../../src/operations/events.js";
 import { scrubStore } from "../../../src/operations/snapshots/scrub.js";
 import { listSnapshots } from "../../../src/snapshots/catalog.js";
 import { damagedFiles, readScrubProgress } from "../../../src/snapshots/control/scrub-progress.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
+import type { SnapStore } from "../../../src/snapstore/store.js";
+import { deleteSnapshot } from "../../../src/snapshots/delete.js";
+import { SwitchableStore } from "../../support/stores/switchable-store.js";
 import { MemoryStore } from "../../support/stores/memory-store.js";
 
 const { signal } = new AbortController();
+// Of several tests at the same time.
+setMaxListeners(0, signal);
 const START = "2026-11-28T02:00:00.000Z";
 
 /** A snapshot with as many archive files. Its content only has to fit its manifest. */
@@ -34,7 +41,7 @@ async function addSnapshot(store: MemoryStore, number: number, archives: number)
   return name;
 }
 
-async function scrub(store: MemoryStore, events: OperationEvent[] = []) {
+async function scrub(store: SnapStore, events: OperationEvent[] = []) {
   const snapshots = await listSnapshots(store, signal);
   const report = (event: OperationEvent): void => void events.push(event);
   return scrubStore(store, snapshots, { kind: "percent", percent: 25 }, { signal, report });
@@ -83,11 +90,110 @@ test("damage is reported, and stays known until its part is read again and good"
   t.true(last !== undefined && damagedFiles(last) === 0);
 });
 
-test("a progress file that makes no sense begins a new round", async (t) => {
-  const store = await storeOf(t, [1]);
+test("a progress file that makes no sense is passed over", async (t) => {
   for (const text of ["", "{}", '{"format":1,"part":9,"parts":4,"at":"now"}', "[".repeat(9000)]) {
-    await store.put(".backuptool/scrub/progress", Buffer.from(text));
+    const store = await storeOf(t, [1]);
+    await store.put(".backuptool/scrub/a", Buffer.from(text));
     t.is(await readScrubProgress(store, signal), undefined);
     t.is((await scrub(store)).part, 1);
+    await store.put(".backuptool/scrub/b", Buffer.from(text));
+    t.is((await scrub(store)).part, 2);
   }
+});
+
+const NAME = "Full-00000000-00000000-1795831200";
+const damagesIn = (events: readonly OperationEvent[]) =>
+  events.filter((event) => event.type === "snapshot-damaged");
+
+function broken(): StoreError {
+  return new StoreError("STORE_TRANSIENT", "answers with 500", { store: "test" });
+}
+
+test("an object that always answers with an error is damaged, and ends no run", async (t) => {
+  for (const file of ["ARCHIVE00001.bin", "MANIFEST.json"]) {
+    const inner = await storeOf(t, [3, 4]);
+    const store = new SwitchableStore(inner);
+    const events: OperationEvent[] = [];
+    const snapshots = await listSnapshots(store, signal);
+    store.before = (call, key) => {
+      if (call === "get" && key === `${NAME}/${file}`) throw broken();
+    };
+    const report = (event: OperationEvent): void => void events.push(event);
+    const parts: number[] = [];
+    for (let run = 0; run < 4; run++) {
+      const part = { kind: "percent", percent: 25 } as const;
+      parts.push((await scrubStore(store, snapshots, part, { signal, report })).part);
+    }
+    t.deepEqual(parts, [1, 2, 3, 4]);
+    const damages = damagesIn(events);
+    // The manifest is read in each run, a file in one of four.
+    t.is(damages.length, file === "MANIFEST.json" ? 4 : 1);
+    for (const damage of damages) {
+      t.is(damage.snapshot, NAME);
+      t.is(damage.reason, "it cannot be read: answers with 500");
+    }
+    const progress = await readScrubProgress(store, signal);
+    t.is(progress && damagedFiles(progress), damages.length);
+  }
+});
+
+test("a store that fails ends the run with its error, and the part is read again", async (t) => {
+  const store = new SwitchableStore(await storeOf(t, [3, 4, 5]));
+  await scrub(store);
+  const snapshots = await listSnapshots(store, signal);
+  for (const [wanted, from] of [
+    ["ARCHIVE", "get"],
+    ["MANIFEST", "get"],
+    ["Full", "list"],
+  ] as const) {
+    let down = false;
+    store.before = (call, key) => {
+      down ||= call === from && key.includes(wanted);
+      if (down) throw broken();
+    };
+    const events: OperationEvent[] = [];
+    const report = (event: OperationEvent): void => void events.push(event);
+    const part = { kind: "percent", percent: 25 } as const;
+    const run = scrubStore(store, snapshots, part, { signal, report });
+    await t.throwsAsync(run, { instanceOf: StoreError }, wanted);
+    t.deepEqual(damagesIn(events), []);
+    store.before = () => {};
+  }
+  t.is((await scrub(store)).part, 2);
+});
+
+test("what retention deletes meanwhile is no damage", async (t) => {
+  const inner = await storeOf(t, [6, 6]);
+  const store = new SwitchableStore(inner);
+  const snapshots = await listSnapshots(store, signal);
+  const events: OperationEvent[] = [];
+  const report = (event: OperationEvent): void => void events.push(event);
+  let deleted = false;
+  store.before = async (call, key) => {
+    if (deleted || call !== "get" || !key.startsWith(`${NAME}/ARCHIVE`)) return;
+    deleted = true;
+    await deleteSnapshot(inner, NAME, { dryRun: false, signal });
+  };
+  const all = { kind: "slice", slice: 1, slices: 1 } as const;
+  const result = await scrubStore(store, snapshots, all, { signal, report });
+  t.true(deleted);
+  t.like(result, { damagedFiles: 0, snapshots: 1 });
+  t.deepEqual(damagesIn(events), []);
+});
+
+test("progress is kept in a store that forbids to overwrite and to remove objects", async (t) => {
+  const inner = await storeOf(t, [4, 9]);
+  const store = new SwitchableStore(inner);
+  store.before = (call, key) => {
+    const overwritten = call === "put" && inner.objects.has(key);
+    if (call !== "delete" && !overwritten) return;
+    throw new StoreError("STORE_IMMUTABLE", "is locked", { store: "test" });
+  };
+  for (let run = 0; run < 10; run++) t.is((await scrub(store)).part, (run % 4) + 1);
+  const files = () => [...inner.objects.keys()].filter((key) => key.includes("/scrub/"));
+  t.is(files().length, 10);
+  // Once the locks are over, one file remains.
+  store.before = () => {};
+  t.is((await scrub(store)).part, 3);
+  t.is(files().length, 1);
 });

@@ -42,7 +42,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
       { requiredKeys: ["do"] },
     ),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("retire" as const), which }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("retire" as const), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("lose" as const), share: fc.nat(1) }) },
   {
     weight: 1,
@@ -63,7 +63,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("intrude" as const), which }) },
   {
-    weight: 5,
+    weight: 8,
     arbitrary: fc.record({
       do: fc.constant("sync" as const),
       mirror: fc.constantFrom(true, true, false),
@@ -112,7 +112,7 @@ class History {
       case "retire": {
         const all = await complete(this.source);
         // Of the older half, most of the time: a retention keeps the newest.
-        const one = pick(step.which > 15 ? all : all.slice(0, all.length / 2), step.which);
+        const one = pick(step.which > 19 ? all : all.slice(0, all.length / 2), step.which);
         if (one !== undefined) await this.#retire(one);
         return;
       }
@@ -331,7 +331,7 @@ class History {
 }
 
 const FILES = ["ARCHIVE00000.bin", "INDEX.bin", "METADATA.bin", "MANIFEST.json"];
-const RULES = { maxDeleteFraction: 0.8, graceMs: GRACE_MS };
+const RULES = { maxDeleteFraction: 1, graceMs: GRACE_MS };
 
 function site(store: MemoryStore) {
   const switchable = new SwitchableStore(store);

@@ -18,6 +18,7 @@ function plan(state: Pick<MirrorState, "source" | "target"> & Partial<MirrorStat
     graceMs: 0,
     held: NONE,
     locked: NONE,
+    refused: NONE,
     absentMs: () => 0,
     ...state,
   });
@@ -112,11 +113,12 @@ test("a snapshot is kept until it has been absent for the grace period", (t) => 
   );
 });
 
-test("held and locked snapshots stay, with the bases that they need", (t) => {
+test("held, locked and refused snapshots stay, with the bases that they need", (t) => {
   const names = new Set(namesOf(TARGET.slice(1, 2)));
   for (const [reason, more] of [
     ["held", { held: names }],
     ["locked", { locked: names }],
+    ["refused", { refused: names }],
   ] as const) {
     const result = plan({ source: SOURCE, target: TARGET, ...more });
     t.deepEqual(times(result.due), [40, 30]);
@@ -176,13 +178,14 @@ const states = fc.record({
   maxDeleteFraction: fc.constantFrom(0, 0.3, 0.5, 1),
   held: fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 2 }),
   locked: fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 2 }),
+  refused: fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 2 }),
   absent: fc.array(fc.nat(4), { minLength: 9, maxLength: 9 }),
 });
 
 test("no rule is broken, whatever the stores show", (t) => {
   let deletions = 0;
   fc.assert(
-    fc.property(states, ({ source, target, maxDeleteFraction, held, locked, absent }) => {
+    fc.property(states, ({ source, target, maxDeleteFraction, held, locked, refused, absent }) => {
       const named = (some: readonly number[]) =>
         new Set(namesOf(target.filter(({ name }) => some.includes(name.time))));
       const absentMs = (name: string) => absent[Number(name.split("-").at(-1)) - 1] ?? 0;
@@ -193,6 +196,7 @@ test("no rule is broken, whatever the stores show", (t) => {
         graceMs: 1,
         held: named(held),
         locked: named(locked),
+        refused: named(refused),
         absentMs,
       };
       const result = planMirror(state);
@@ -217,6 +221,7 @@ function checkPlan(result: MirrorPlan, state: MirrorState): void {
     one.foreign === undefined &&
     !state.held.has(one.name.text) &&
     !state.locked.has(one.name.text) &&
+    !state.refused.has(one.name.text) &&
     state.absentMs(one.name.text) >= state.graceMs;
   for (const one of result.due) if (!mayGo(one)) fail("must stay", one);
   // One after the other, so that no moment leaves an incremental without its base.

@@ -34,8 +34,9 @@ class Syncing {
   announced: () => void | Promise<void> = () => {};
   /** The clock of grace periods, ms. */
   now = 0;
-  readonly #sync: StoreSync;
+  #sync: StoreSync;
   readonly #target: RetryingStore;
+  readonly #newSync: () => StoreSync;
 
   constructor() {
     const policy = copyRetryPolicy(RETRIES);
@@ -45,7 +46,13 @@ class Syncing {
     };
     const target = site(this.target);
     this.#target = target.store;
-    this.#sync = new StoreSync(site(this.source), target, () => this.now);
+    this.#newSync = () => new StoreSync(site(this.source), target, () => this.now);
+    this.#sync = this.#newSync();
+  }
+
+  /** What the sync has in memory is lost. */
+  restart(): void {
+    this.#sync = this.#newSync();
   }
 
   async run(more: Partial<SyncSettings> & { rules?: MirrorRules } = {}) {
@@ -426,6 +433,93 @@ test("a mirror deletes nothing when the source comes back empty, in part, or wit
   for (const one of [full, over, newer]) t.true(syncing.has(one));
 });
 
+test("a source that was wiped and grows again costs none of the older copies, also after restarts", async (t) => {
+  for (const maxDeleteFraction of [0.5, 1]) {
+    const syncing = new Syncing();
+    const old = Array.from({ length: 4 }, (_, i) => syncing.forge({ time: 1000 + i }));
+    const rules = { maxDeleteFraction, graceMs: 100 };
+    t.is((await syncing.run({ rules })).refusal, undefined);
+    for (const one of old) syncing.remove(one);
+    t.is((await syncing.run({ rules })).refusal, "source-empty");
+    let base = syncing.forge({ time: 2000 });
+    for (let round = 1; round <= 12; round++) {
+      if (round % 3 === 0) syncing.restart();
+      base = syncing.forge({ time: 2000 + round, base });
+      syncing.now += 60;
+      t.like(await syncing.run({ rules }), { deleted: 0, refusal: "newest-chain" });
+      t.deepEqual(only(syncing.events, "refused"), ["refused newest-chain"]);
+      t.true(syncing.has(base));
+    }
+    for (const one of old) t.true(syncing.has(one));
+  }
+});
+
+test("a source that has lost most of its snapshots costs no copy while it grows again", async (t) => {
+  const syncing = new Syncing();
+  const old = Array.from({ length: 5 }, (_, i) => syncing.forge({ time: 1000 + i }));
+  const rules = { maxDeleteFraction: 0.5, graceMs: 100 };
+  await syncing.run({ rules });
+  const lost = old.slice(0, 4);
+  for (const one of lost) syncing.remove(one);
+  for (let round = 1; round <= 8; round++) {
+    if (round === 5) syncing.restart();
+    syncing.forge({ time: 2000 + round });
+    syncing.now += 60;
+    t.like(await syncing.run({ rules }), { deleted: 0, refusal: "too-many" });
+  }
+  for (const one of lost) t.true(syncing.has(one));
+  // What goes afterwards, in the way of a retention, is mirrored.
+  const [, , , , last] = old;
+  if (last !== undefined) syncing.remove(last);
+  await syncing.run({ rules });
+  syncing.now += 100;
+  t.like(await syncing.run({ rules }), { deleted: 1, refusal: "too-many" });
+  // A person can permit it.
+  t.like(await syncing.run({ rules: { ...rules, maxDeleteFraction: 1 } }), { deleted: 4 });
+  await syncing.run({ rules });
+  t.deepEqual(lossesIn(syncing), []);
+});
+
+test("a loss ends when the snapshots are back, or a person has deleted them", async (t) => {
+  const syncing = new Syncing();
+  const old = Array.from({ length: 4 }, (_, i) => syncing.forge({ time: 1000 + i }));
+  const rules = { maxDeleteFraction: 0.5, graceMs: 0 };
+  await syncing.run({ rules });
+  for (const one of old.slice(0, 3)) syncing.remove(one);
+  t.is((await syncing.run({ rules })).refusal, "too-many");
+  t.is(lossesIn(syncing).length, 1);
+  const [first, ...others] = old.slice(0, 3);
+  if (first === undefined) throw new Error("three were lost");
+  cpSync(join(syncing.to, first.name), first.folder, { recursive: true });
+  t.is((await syncing.run({ rules })).refusal, "too-many");
+  for (const { name } of others) rmSync(join(syncing.to, name), { recursive: true });
+  t.like(await syncing.run({ rules }), { refusal: undefined, deleted: 0 });
+  t.deepEqual(lossesIn(syncing), []);
+});
+
+test("what retention has deleted within a grace period is no large loss to the next process", async (t) => {
+  const syncing = new Syncing();
+  const rules = { maxDeleteFraction: 0.5, graceMs: 1000 };
+  const made = Array.from({ length: 3 }, (_, i) => syncing.forge({ time: 1000 + i }));
+  await syncing.run({ rules });
+  for (let round = 0; round < 8; round++) {
+    const oldest = made[round];
+    if (oldest !== undefined) syncing.remove(oldest);
+    made.push(syncing.forge({ time: 2000 + round }));
+    syncing.now += 60;
+    if (round === 6) syncing.restart();
+    t.like(await syncing.run({ rules }), { refusal: undefined, deleted: 0 });
+  }
+  // Eight of eleven are absent: counted from the restart, they are due together.
+  syncing.now += 1000;
+  t.like(await syncing.run({ rules: { ...rules, maxDeleteFraction: 0.75 } }), { deleted: 8 });
+});
+
+function lossesIn({ to }: Syncing): string[] {
+  const folder = join(to, ".backuptool/losses");
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
 test("a mirror looks again before it deletes", async (t) => {
   for (const change of ["back", "held", "pinned", "down", "rolled back"] as const) {
     const syncing = new Syncing();
@@ -467,7 +561,7 @@ test("a mirror keeps a snapshot under a lock, for which it asks once", async (t)
     const object = await head(key);
     return object && key.startsWith(over.name) ? { ...object, lockedUntil } : object;
   };
-  const rules = { ...LARGE, maxDeleteFraction: 0.5 };
+  const rules = { ...LARGE, maxDeleteFraction: 0.7 };
   t.like(await syncing.run({ rules }), { deleted: 0, notDeleted: 0 });
   t.deepEqual(syncing.target.keysOf("head").length, 2);
   t.like(await syncing.run({ rules }), { deleted: 0, notDeleted: 0 });
