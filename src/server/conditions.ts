@@ -1,4 +1,5 @@
 import { siteAlerts } from "../operations/status/site-alerts.js";
+import { syncAlerts } from "../operations/status/sync-alerts.js";
 import type { AlertOptions } from "../settings/server-options.js";
 import { type ActiveAlert, type ServerStatus, SITES } from "./status.js";
 
@@ -55,16 +56,6 @@ export function conditionsOf(
       since: new Date(now.getTime() - leaderlessMs).toISOString(),
     });
   }
-  const { sync } = status;
-  if (sync?.lag !== undefined && sync.lag.seconds * 1000 > maxSyncLagMs) {
-    const { snapshots, seconds } = sync.lag;
-    found.push({
-      key: "sync-lag",
-      name: "sync-lag",
-      site: "secondary",
-      message: `the secondary store lacks ${snapshots === 1 ? "a backup" : `${snapshots} backups`}, for ${Math.floor(seconds / 60)} minutes`,
-      since: new Date(now.getTime() - seconds * 1000 + maxSyncLagMs).toISOString(),
-    });
-  }
+  found.push(...syncAlerts(status.sync, { maxSyncLagMs, now }));
   return found;
 }

@@ -44,6 +44,13 @@ export class SyncJob {
         `${left} snapshots could not be copied to the secondary store, or deleted there; the log names them`,
       );
     }
+    if (totals.refusal !== undefined) {
+      throw new BackupToolError(
+        "MIRROR_REFUSED",
+        "snapshots that have gone from the primary store stay in the secondary; the log says why",
+        { hint: "copy them back, or delete them from the secondary" },
+      );
+    }
     return {};
   }
 }
