@@ -6,7 +6,7 @@ import type { PutOptions, SnapStore } from "../../snapstore/store.js";
 export const CONTROL_FOLDER = ".backuptool";
 
 /** Kinds of control files, by the name of their folder. */
-export type ControlFolder = "holds" | "pins" | "epochs" | "plans" | "names" | "scrub";
+export type ControlFolder = "holds" | "pins" | "epochs" | "plans" | "names" | "scrub" | "reserve";
 
 /** Version of the JSON that this program writes and reads. */
 const FORMAT = 1;

@@ -1,5 +1,6 @@
 import type { SnapStore } from "../../snapstore/store.js";
 import { controlKey, putControlFile, readControlFile, textField } from "./control-file.js";
+import { keepReserve } from "./reserve.js";
 
 /** How far the reading back of all stored data has come. It is kept in the store, so any server goes on with it. */
 export interface ScrubProgress {
@@ -39,13 +40,15 @@ export async function readScrubProgress(
   return { part, parts, at, damaged: damagedByPart(fields["damaged"], parts) };
 }
 
-export function writeScrubProgress(
+export async function writeScrubProgress(
   store: SnapStore,
   progress: ScrubProgress,
   signal: AbortSignal,
 ): Promise<void> {
   const damaged = Object.fromEntries([...progress.damaged].slice(0, MAX_DAMAGED_PARTS));
-  return putControlFile(store, KEY, { ...progress, damaged }, { signal });
+  await putControlFile(store, KEY, { ...progress, damaged }, { signal });
+  // A leader has an epoch in the primary alone, and the secondary may have no deletion before it is full.
+  await keepReserve(store, signal);
 }
 
 function damagedByPart(given: unknown, parts: number): Map<number, number> {
