@@ -14,7 +14,8 @@ export type ControlFolder =
   | "names"
   | "scrub"
   | "losses"
-  | "clock";
+  | "clock"
+  | "reserve";
 
 /** Version of the JSON that this program writes and reads. */
 const FORMAT = 1;

@@ -10,6 +10,7 @@ import type { SnapshotName } from "../name.js";
 import { retireName } from "./name-claim.js";
 import { pinnedNames } from "./pins.js";
 import { publishPlan } from "./plans.js";
+import { keepReserve } from "./reserve.js";
 import { removeStaleFiles } from "./stale.js";
 
 /** What is about to be deleted. */
@@ -101,6 +102,7 @@ export async function deletePlanned(
     if (unsettled) await plan.leave();
     else await plan.remove();
   }
+  await keepReserve(ofLeader, signal);
 }
 
 /** The names that are still to be deleted. */

@@ -13,6 +13,7 @@ import {
   readControlFile,
   textField,
 } from "./control-file.js";
+import { keepReserve, usingReserve } from "./reserve.js";
 
 const DIGITS = 12;
 /** Numbers that may be taken while one is chosen, by other leaders or a listing that is late. */
@@ -137,12 +138,14 @@ export async function takeEpoch(
   for (let number = first; number < first + MAX_TRIES && number < 10 ** DIGITS; number++) {
     try {
       const fields = { identity, token, startedAt };
-      await putControlFile(store, epochKey(number), fields, { ifAbsent: true, signal });
+      const put = () => putControlFile(store, epochKey(number), fields, { ifAbsent: true, signal });
+      await usingReserve(store, put, signal);
     } catch (error) {
       if (error instanceof StoreError && error.code === "STORE_EXISTS") continue;
       throw error;
     }
     await removeOld(store, numbers, signal);
+    await keepReserve(store, signal);
     return new StoreEpoch(store, number, token);
   }
   throw new BackupToolError("NO_EPOCH", `no epoch after ${first - 1} is free in ${store.name}`, {

@@ -4,6 +4,7 @@ import { listControlFiles, readControlFile } from "./control-file.js";
 import { isLive } from "./lifetime.js";
 import { putListedFile } from "./listed-file.js";
 import { RenewedFiles } from "./renewed-file.js";
+import { usingReserve } from "./reserve.js";
 
 /** So many names fit into a control file. */
 const NAMES_A_FILE = 500;
@@ -28,7 +29,8 @@ export async function publishPlan(
     const keys: string[] = [];
     for (let at = 0; at < snapshots.length; at += NAMES_A_FILE) {
       const some = snapshots.slice(at, at + NAMES_A_FILE);
-      const { own } = await putListedFile(store, "plans", "", { snapshots: some }, inner);
+      const put = () => putListedFile(store, "plans", "", { snapshots: some }, inner);
+      const { own } = await usingReserve(store, put, inner);
       storeTime = own.modified;
       keys.push(own.key);
     }

@@ -10,6 +10,7 @@ import {
   textField,
 } from "./control-file.js";
 import { removeControlFile } from "./listed-file.js";
+import { keepReserve } from "./reserve.js";
 
 /** How far the reading back of all stored data has come. It is kept in the store, so any server goes on with it. */
 export interface ScrubProgress {
@@ -70,6 +71,8 @@ export async function writeScrubProgress(
   await inParallel(oldestFirst.slice(0, MAX_REMOVED), WINDOW, async (file) => {
     await removeControlFile(store, file.key);
   });
+  // A leader has an epoch in the primary alone, and the secondary may have no deletion before it is full.
+  await keepReserve(store, signal);
 }
 
 /** More than remain of a run: what could not be removed for a time is removed in the end. */

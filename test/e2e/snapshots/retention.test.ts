@@ -151,7 +151,8 @@ test("prune asks on a terminal, and deletes nothing without a yes", async (t) =>
   t.deepEqual(readdirSync(folder).sort(), made);
   const yes = await onTerminal([...args, "--max-backups", "1"], [{ ...ask, type: "y\r" }]);
   t.is(yes.code, 0);
-  t.deepEqual(readdirSync(folder), made.slice(2));
+  t.deepEqual(readdirSync(folder).sort(), [".backuptool", ...made.slice(2)]);
+  t.deepEqual(readdirSync(join(folder, ".backuptool")), ["reserve"]);
   // Nothing to ask about.
   const none = await onTerminal([...args, "--max-backups", "1"], []);
   t.is(none.code, 0);

@@ -198,7 +198,8 @@ test("snapshot delete keeps a base that is needed, and asks on a terminal", asyn
   t.is(yes.code, 0);
   t.false(existsSync(join(folder, INCR)));
   await run(t, 0, ["snapshot", "delete", FULL, "--yes", ...at]);
-  t.deepEqual(readdirSync(folder), []);
+  t.deepEqual(readdirSync(folder), [".backuptool"]);
+  t.deepEqual(readdirSync(join(folder, ".backuptool")), ["reserve"]);
 });
 
 test("snapshot prune-incomplete removes only old left-overs", async (t) => {
