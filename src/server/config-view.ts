@@ -1,5 +1,6 @@
 import type { ServerOptions, ServerStores } from "../settings/server-options.js";
 import type { StoreConfig } from "../snapstore/config.js";
+import { shownContainer } from "../snapstore/shown-container.js";
 
 /**
  * The configuration of a server for others to read. What may be shown is named here one by one, so that an option that
@@ -70,7 +71,8 @@ function storesView(options: Pick<ServerOptions, "stores">): object | null {
 }
 
 function storeView(config: StoreConfig): object {
-  const { provider, container, prefix } = config;
+  const { provider, prefix } = config;
+  const container = shownContainer(config);
   const endpoint = "endpoint" in config ? config.endpoint : undefined;
   return { provider, container, prefix, endpoint: endpoint ? withoutLogin(endpoint) : null };
 }

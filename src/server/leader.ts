@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { InterruptedError, NotLeaderError } from "../errors.js";
 import { sleep } from "../flow/sleep.js";
 import type { LeaderOptions } from "../settings/server-options.js";
+import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { everyGuard, GuardedStore, type WriteGuard } from "../snapstore/layers/guarded.js";
-import { takeEpoch } from "../snapshots/control/epochs.js";
+import { type StoreEpoch, takeEpoch } from "../snapshots/control/epochs.js";
 import { Election, type Leadership } from "../sources/etcd/election.js";
 import type { Log } from "./log.js";
 import type { LeaderStatus } from "./status.js";
@@ -13,6 +14,16 @@ import type { LeaderStatus } from "./status.js";
 const RETRY_MS = 5_000;
 /** Time between two looks at who leads, ms. */
 const LOOK_MS = 5_000;
+
+/** How a leader follows what the store says about its epoch. */
+export interface EpochTimes {
+  /** Time between two looks at the store, ms. Writes look by themselves. */
+  readonly lookMs: number;
+  /** Pause after another leader has begun a later epoch, ms: two that take turns must not do so all the time. */
+  readonly restMs: number;
+}
+
+const EPOCH_TIMES: EpochTimes = { lookMs: 60_000, restMs: 90_000 };
 
 /** What this server holds while it leads. */
 export interface Lead {
@@ -67,6 +78,7 @@ export class LeaderLoop implements Leader {
   readonly #primary: () => SnapStore;
   readonly #log: Log;
   readonly #changed: () => void;
+  readonly #epochTimes: EpochTimes;
   #lead: Lead | undefined;
   #current: LeaderStatus["current"];
 
@@ -74,12 +86,14 @@ export class LeaderLoop implements Leader {
     options: LeaderOptions,
     identity: () => Identity,
     { log, changed, primary }: { readonly log: Log; changed(): void; primary(): SnapStore },
+    epochTimes = EPOCH_TIMES,
   ) {
     this.#options = options;
     this.#identity = identity;
     this.#primary = primary;
     this.#log = log;
     this.#changed = changed;
+    this.#epochTimes = epochTimes;
   }
 
   /** Undefined while another server leads, or none. */
@@ -123,10 +137,13 @@ export class LeaderLoop implements Leader {
     const looking = this.#look(election, AbortSignal.any([signal, stop.signal]));
     try {
       const leadership = await election.campaign(signal);
-      await this.#leadUntilLost(leadership, identity, signal);
+      const isOver = await this.#leadUntilLost(leadership, identity, signal);
+      if (isOver && !signal.aborted) {
+        // Another server may lead meanwhile.
+        await election.resign();
+        await sleep(this.#epochTimes.restMs, signal).catch(() => {});
+      }
     } finally {
-      this.#lead = undefined;
-      this.#changed();
       stop.abort();
       await looking;
       await election.resign();
@@ -134,22 +151,44 @@ export class LeaderLoop implements Leader {
     }
   }
 
+  /** Resolves with whether the store has ended the epoch. */
   async #leadUntilLost(
     leadership: Leadership,
     identity: string,
     signal: AbortSignal,
-  ): Promise<void> {
-    const either = AbortSignal.any([signal, leadership.lost]);
+  ): Promise<boolean> {
     const store = new GuardedStore(this.#primary(), leadership);
-    const epoch = await takeEpoch(store, identity, either);
-    this.#lead = { lost: leadership.lost, guard: everyGuard(leadership, epoch) };
+    const epoch = await takeEpoch(store, identity, AbortSignal.any([signal, leadership.lost]));
+    const lost = AbortSignal.any([leadership.lost, epoch.lost]);
+    this.#lead = { lost, guard: everyGuard(leadership, epoch) };
     this.#changed();
     this.#log.info({ epoch: epoch.number, identity }, "This server leads");
-    await new Promise<void>((resolve) => {
-      if (either.aborted) resolve();
-      else either.addEventListener("abort", () => resolve(), { once: true });
-    });
-    if (!signal.aborted) this.#log.warn("This server no longer leads");
+    try {
+      await this.#watchEpoch(epoch, AbortSignal.any([signal, lost]));
+    } finally {
+      this.#lead = undefined;
+      this.#changed();
+    }
+    if (!signal.aborted) {
+      const why: unknown = lost.reason;
+      const reason = why instanceof Error ? why.message : undefined;
+      this.#log.warn({ reason }, "This server no longer leads");
+    }
+    return epoch.lost.aborted;
+  }
+
+  /** Looks at the epoch until the signal aborts, also while nothing is written. */
+  async #watchEpoch(epoch: StoreEpoch, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await sleep(this.#epochTimes.lookMs, signal);
+        await epoch.look(signal);
+      } catch (error) {
+        // A store that does not answer says nothing about the epoch.
+        const isKnown = error instanceof StoreError || error instanceof InterruptedError;
+        if (!isKnown && !(error instanceof NotLeaderError)) throw error;
+      }
+    }
   }
 
   /** Keeps up with who leads, for answers of a follower. */

@@ -34,8 +34,8 @@ const LOOK_MS = 1000;
 const ALERT_EVERY_MS = 10_000;
 /** Of calls to a store that nothing is copied to. */
 const RETRIES = { maxRetries: 5, backoffMs: 1000 };
-/** Share of the grace period that is left for cutting off what still runs then, and removing what it leaves. */
-const CUT_SHARE = 1 / 3;
+/** Share of the grace period that is left for aborting what still runs then, and removing what it leaves. */
+const ABORT_SHARE = 1 / 3;
 
 export interface ServerParts {
   readonly version: string;
@@ -60,7 +60,7 @@ export class BackupServer implements ServerActions {
   readonly #alerts: Alerts;
   readonly #timetable = new Timetable(new Date());
   /** Aborts what runs. */
-  readonly #cut = new AbortController();
+  readonly #abort = new AbortController();
   readonly #stop = new AbortController();
   #options: ServerOptions;
   #leads = false;
@@ -158,7 +158,7 @@ export class BackupServer implements ServerActions {
     const stopped = this.#stop.signal;
     if (this.#options.sync !== undefined) this.#log.info("Starting periodic backup copier");
     const leading = this.#leader.run(stopped);
-    // It is awaited below; until then its failure is no fault of nobody.
+    // It is awaited below, after the loop: a failure before must not end the process.
     leading.catch(() => {});
     while (!stopped.aborted) {
       this.#look();
@@ -176,8 +176,8 @@ export class BackupServer implements ServerActions {
       this.#log.info({ jobs: running.join(" ") }, "Waiting for jobs to end");
     }
     const waited = new AbortController();
-    const patience = sleep(shutdownGraceMs * (1 - CUT_SHARE), waited.signal).then(
-      () => this.#cut.abort(),
+    const patience = sleep(shutdownGraceMs * (1 - ABORT_SHARE), waited.signal).then(
+      () => this.#abort.abort(),
       () => {},
     );
     await this.#runner.idle();
@@ -208,7 +208,7 @@ export class BackupServer implements ServerActions {
     if (this.#draining) return;
     const { lead } = this.#leader;
     if (this.#clock.wasSetBack()) for (const site of this.sites.all) site.forgetFailures();
-    this.sites.checkWhereDue(this.#cut.signal);
+    this.sites.checkWhereDue(this.#abort.signal);
     if (this.#leads !== (lead !== undefined)) this.#leadershipChanged(lead !== undefined);
     const { listing } = this.sites.primary;
     const newest = listing && newestBackups(listing.snapshots, new Date());
@@ -266,7 +266,7 @@ export class BackupServer implements ServerActions {
   #begin(job: JobName): void {
     const { lead } = this.#leader;
     if (lead === undefined) return;
-    const signal = AbortSignal.any([this.#cut.signal, lead.lost]);
+    const signal = AbortSignal.any([this.#abort.signal, lead.lost]);
     const options = this.#options;
     this.#timetable.begun(job);
     this.#runner.begin(job, { signal, guard: lead.guard }, (context) =>

@@ -21,6 +21,7 @@ import { StoreError } from "../snapstore/errors.js";
 import { ReplaceableStore } from "../snapstore/layers/replaceable.js";
 import type { FailedCall } from "../snapstore/layers/retry-policy.js";
 import type { WriteGuard } from "../snapstore/layers/guarded.js";
+import { shownContainer } from "../snapstore/shown-container.js";
 import type { SnapStore } from "../snapstore/store.js";
 import type { Log } from "./log.js";
 import { siteOf } from "./site-failure.js";
@@ -75,7 +76,7 @@ export class Site {
   constructor(name: SiteName, { config }: StoreDestination, options: SiteOptions) {
     this.name = name;
     this.#options = options;
-    this.#label = [`${config.provider}:${config.container}`, config.prefix]
+    this.#label = [`${config.provider}:${shownContainer(config)}`, config.prefix]
       .filter((part) => part !== "")
       .join("/");
     this.#breaker = this.#newBreaker();

@@ -81,7 +81,7 @@ export interface SyncLag {
 export interface SyncStatus {
   readonly enabled: boolean;
   readonly running: boolean;
-  /** Undefined until both stores were listed. */
+  /** Undefined until the primary was listed. */
   readonly lag?: SyncLag | undefined;
   /** RFC 3339. */
   readonly lastSuccess?: string | undefined;

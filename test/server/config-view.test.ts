@@ -2,6 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { configView } from "../../src/server/config-view.js";
+import { openLog } from "../../src/server/log.js";
+import { Site } from "../../src/server/site.js";
 import {
   cephSettings,
   etcdSettings,
@@ -29,6 +31,7 @@ import {
   storeSettings,
   uploadSettings,
 } from "../../src/settings/store-declarations.js";
+import type { StoreConfig } from "../../src/snapstore/config.js";
 import { newFolder } from "../support/folders.js";
 import { call, json, openHttp } from "../support/server/http.js";
 
@@ -137,6 +140,31 @@ test("/config shows what an operator looks for", async (t) => {
     http: { host: "127.0.0.1", port: 8080, url: "https://backup.example.com/", token: true },
     alerts: { webhook: true, command: true, maxBackupAgeMs: 93_600_000 },
   });
+});
+
+test("the parameters of an rclone remote are shown nowhere", (t) => {
+  const options = optionsOf(
+    { store: "rclone:remote:bucket", "skip-etcd": true, "leader-election": false },
+    {},
+  );
+  const { primary } = options.stores();
+  const container = `:s3,secret_access_key=${PLANTED}:bucket`;
+  const config: StoreConfig = { provider: "Rclone", container, prefix: "p" };
+  const stores = () => ({ primary: { ...primary, config } });
+  const view = JSON.parse(JSON.stringify(configView({ ...options, stores })));
+  t.like(view.stores.primary, { provider: "Rclone", container: ":s3,…:bucket", prefix: "p" });
+  const site = new Site(
+    "primary",
+    { ...primary, config },
+    {
+      retries: { maxRetries: 0, backoffMs: 1 },
+      guard: { check: () => {}, confirm: async () => {} },
+      log: openLog({ level: "warn", format: "json", colour: false, write: () => {} }),
+      onRecovered: () => {},
+      onRetry: () => {},
+    },
+  );
+  t.is(site.label, "Rclone::s3,…:bucket/p");
 });
 
 test("a server with one store and without election shows so", (t) => {

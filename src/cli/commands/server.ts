@@ -102,7 +102,7 @@ export const server = command({
   },
 });
 
-/** The passphrase of a server, which has nobody to ask. @throws UsageError */
+/** The passphrase of a server, which cannot prompt. @throws UsageError */
 async function requiredPassphrase(
   ...[values, context]: [
     Parameters<typeof givenPassphrase>[1],

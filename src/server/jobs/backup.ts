@@ -28,7 +28,8 @@ const NO_USABLE_BASE: readonly string[] = [
 const DISCARD_MS = 30_000;
 
 /**
- * Makes a backup in the stores. What a failed or interrupted one leaves is removed. Throws what `createBackup` throws.
+ * Makes a backup in the stores. What a failed or interrupted one leaves is removed, while this process may write. Throws
+ * what `createBackup` throws.
  */
 export async function runBackup(
   kind: "full" | "incremental",
@@ -84,16 +85,12 @@ async function discard(
 ): Promise<void> {
   // The job's own signal may have aborted.
   const signal = AbortSignal.timeout(DISCARD_MS);
-  const stores = secondary === undefined ? [primary] : [primary, secondary];
-  await Promise.all(
-    stores.map(async ({ config }) => {
-      try {
-        await discardUnfinished(config, snapshot, { ...context, signal });
-      } catch (error) {
-        if (error instanceof InterruptedError) return;
-        const why = error instanceof Error ? error.message : String(error);
-        context.report({ type: "note", message: `${snapshot} is left unfinished: ${why}` });
-      }
-    }),
-  );
+  const stores = { primary: primary.config, secondary: secondary?.config };
+  try {
+    await discardUnfinished(stores, snapshot, { ...context, signal });
+  } catch (error) {
+    if (error instanceof InterruptedError) return;
+    const why = error instanceof Error ? error.message : String(error);
+    context.report({ type: "note", message: `${snapshot} is left unfinished: ${why}` });
+  }
 }

@@ -25,6 +25,8 @@ const CONFIRM_EVERY_MS = 10_000;
 const LOOK_MS = 60_000;
 /** How long a write waits for a look, ms. */
 const PATIENCE_MS = 2_000;
+/** Pause before an epoch's file that is missing is asked for again, ms: one answer may be wrong. */
+const ASK_AGAIN_MS = 2_000;
 const MAX_TOKEN_CHARACTERS = 64;
 
 /**
@@ -39,11 +41,17 @@ export class StoreEpoch implements WriteGuard {
   #asked = Moment.now();
   #looking: Promise<void> | undefined;
   #ended: NotLeaderError | undefined;
+  readonly #lost = new AbortController();
 
   constructor(store: SnapStore, number: number, token: string) {
     this.#store = store;
     this.number = number;
     this.#token = token;
+  }
+
+  /** Aborts once a look has shown that this epoch has ended; the reason is the error. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
   }
 
   check(): void {
@@ -69,16 +77,35 @@ export class StoreEpoch implements WriteGuard {
   async look(signal: AbortSignal): Promise<void> {
     this.#asked = Moment.now();
     const newest = Math.max(0, ...(await epochNumbers(this.#store, signal)));
-    const found = await readControlFile(this.#store, epochKey(this.number), signal);
-    const token = found !== undefined && "fields" in found ? tokenOf(found.fields) : undefined;
-    // Where a store does not keep create-only promises, the last of two writers has the number.
-    if (newest > this.number || token !== this.#token) {
-      this.#ended = new NotLeaderError(
-        `another leader has begun epoch ${Math.max(newest, this.number)} in ${this.#store.name}; this process had epoch ${this.number}`,
-        { hint: "do two etcd clusters elect leaders for this store, or was etcd restored?" },
-      );
+    const { name } = this.#store;
+    if (newest > this.number) {
+      this.#end(`another leader has begun epoch ${newest} in ${name}`);
+    } else {
+      const token = await this.#storedToken(signal);
+      // Where a store does not keep create-only promises, the last of two writers has the number.
+      if (token === undefined) this.#end(`the file of epoch ${this.number} is gone from ${name}`);
+      else if (token !== this.#token) this.#end(`epoch ${this.number} in ${name} is another's`);
     }
     this.check();
+  }
+
+  /** Undefined if the file is missing; empty if it has none. */
+  async #storedToken(signal: AbortSignal): Promise<string | undefined> {
+    const key = epochKey(this.number);
+    let found = await readControlFile(this.#store, key, signal);
+    if (found === undefined) {
+      await sleep(ASK_AGAIN_MS, signal);
+      found = await readControlFile(this.#store, key, signal);
+    }
+    if (found === undefined) return undefined;
+    return ("fields" in found && tokenOf(found.fields)) || "";
+  }
+
+  #end(why: string): void {
+    this.#ended ??= new NotLeaderError(`${why}; this process had epoch ${this.number}`, {
+      hint: "do two etcd clusters elect leaders for this store, or was etcd restored?",
+    });
+    this.#lost.abort(this.#ended);
   }
 
   /** A later answer counts as well. */

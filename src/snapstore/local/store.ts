@@ -10,6 +10,7 @@ import { errnoOf, type LocalAction, localFailure } from "./failure.js";
 import { walk } from "./listing.js";
 import { isUnfinished, NewFile, rejectExisting } from "./new-file.js";
 import { isBelowRoot, openRegular, checkBelowRoot } from "./regular-files.js";
+import { checkRoot } from "./root-folder.js";
 import { spaceAt } from "./space.js";
 import { removeStale } from "./stale.js";
 import { LocalUpload } from "./upload.js";
@@ -110,7 +111,7 @@ export class LocalStore implements SnapStore {
     const path = this.#pathOf(key);
     throwIfAborted(signal);
     return await this.#run("read", key, async () =>
-      (await isBelowRoot(this.#root, path)) ? await statObject(path, key) : undefined,
+      (await this.#isBelowRoot(path)) ? await statObject(path, key) : undefined,
     );
   }
 
@@ -122,7 +123,7 @@ export class LocalStore implements SnapStore {
     const folders: string[] = [];
     let last = cursor;
     return await this.#run("read", prefix, async () => {
-      if (!(await this.#isBelowRoot(prefix))) return { objects, folders };
+      if (!(await this.#isBelowRoot(this.#inFolder(prefix)))) return { objects, folders };
       for await (const { key, folder } of walk(this.#root, prefix, { after: cursor, shallow })) {
         throwIfAborted(signal);
         if (objects.length + folders.length === limit) return { objects, folders, next: last };
@@ -161,7 +162,7 @@ export class LocalStore implements SnapStore {
   ): Promise<number> {
     checkPrefix(this.name, prefix);
     return await this.#run("write", prefix, async () =>
-      (await this.#isBelowRoot(prefix))
+      (await this.#isBelowRoot(this.#inFolder(prefix)))
         ? await removeStale(this.#root, prefix, olderThan, options)
         : 0,
     );
@@ -185,9 +186,15 @@ export class LocalStore implements SnapStore {
     }
   }
 
-  /** Whether no folder of the prefix is a symbolic link. */
-  async #isBelowRoot(prefix: string): Promise<boolean> {
-    return await isBelowRoot(this.#root, join(this.#root, prefix, "file"));
+  /** Whether no folder above the path is a symbolic link. */
+  async #isBelowRoot(path: string): Promise<boolean> {
+    await checkRoot(this.#root, this.name);
+    return await isBelowRoot(this.#root, path);
+  }
+
+  /** A path in the folder of a prefix. */
+  #inFolder(prefix: string): string {
+    return join(this.#root, prefix, "file");
   }
 
   async #newFile(path: string, key: string, { ifAbsent }: PutOptions): Promise<NewFile> {
@@ -197,6 +204,7 @@ export class LocalStore implements SnapStore {
   }
 
   async #checkBelowRoot(path: string, key: string): Promise<void> {
+    await checkRoot(this.#root, this.name);
     await checkBelowRoot(this.#root, path, { store: this.name, key });
   }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { RcloneConfig } from "../config.js";
 import { StoreError } from "../errors.js";
 import { checkKey, checkPrefix } from "../key.js";
+import { shownContainer } from "../shown-container.js";
 import type {
   GetOptions,
   ListOptions,
@@ -36,8 +37,7 @@ export class RcloneStore implements SnapStore {
 
   constructor(config: RcloneConfig) {
     const { container, prefix, configFile = "" } = config;
-    // A remote may contain its parameters: `:s3,secret_access_key=…:bucket`.
-    const shown = container.replace(/^([^,:]*|:[^,:]*),.*:/s, "$1,…:");
+    const shown = shownContainer(config);
     this.name = `rclone:${shown}${prefix === "" ? "" : `${/[:/]$/.test(shown) ? "" : "/"}${prefix}`}`;
     const digest = createHash("sha256").update(`${configFile}\0${container}`).digest("hex");
     this.place = `rclone:${shown === container ? container : digest}/${prefix}`;

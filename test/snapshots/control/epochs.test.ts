@@ -33,8 +33,10 @@ test("each leader has a later epoch, and stops the one before", async (t) => {
   first.check();
   await t.throwsAsync(first.look(signal), { code: "NOT_LEADER", message: /begun epoch 2/ });
   t.throws(() => first.check(), { code: "NOT_LEADER" });
+  t.true(first.lost.aborted);
   await t.throwsAsync(first.confirm(signal), { code: "NOT_LEADER" });
   await second.look(signal);
+  t.false(second.lost.aborted);
 });
 
 test("leaders that begin at the same moment have different epochs", async (t) => {
@@ -93,6 +95,20 @@ test.serial(
     await t.throwsAsync(first.confirm(signal), { code: "NOT_LEADER" });
   },
 );
+
+test("one wrong answer that the file of an epoch is missing does not end it", async (t) => {
+  const store = newStore();
+  const epoch = await takeEpoch(store, "one", signal);
+  let wrong = 1;
+  store.before = (call) => {
+    if (call !== "get" || wrong-- <= 0) return;
+    throw new StoreError("STORE_NOT_FOUND", "not found", { store: "test" });
+  };
+  await epoch.look(signal);
+  t.false(epoch.lost.aborted);
+  wrong = 2;
+  await t.throwsAsync(epoch.look(signal), { code: "NOT_LEADER", message: /is gone/ });
+});
 
 test("old epochs are removed, never the newest, and other files count for nothing", async (t) => {
   const store = newStore();

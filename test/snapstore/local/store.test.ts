@@ -5,6 +5,8 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
+  rmdirSync,
   statfsSync,
   statSync,
   symlinkSync,
@@ -215,4 +217,58 @@ test("a store reports the free space of its folder, through layers and before th
   t.is(space?.totalBytes, blocks * bsize);
   t.true(space !== undefined && space.freeBytes > 0 && space.freeBytes <= space.totalBytes);
   t.is(metered.counts.describe?.calls, 1);
+});
+
+test("a plain file in the place of the folder, or above it, is an error and no empty store", async (t) => {
+  const file = join(newFolder(), "file");
+  writeFileSync(file, "x");
+  for (const container of [file, join(file, "store")]) {
+    const store = new LocalStore({ provider: "Local", container, prefix: "" });
+    const error = await refused(t, "STORE_FAILED", () => store.list(""));
+    t.regex(error.message, /is not a folder|folder above it is a file/);
+    await refused(t, "STORE_FAILED", () => store.head("k"));
+    await refused(t, "STORE_FAILED", () => store.get("k").next());
+    await refused(t, "STORE_FAILED", () => store.put("k", Buffer.from("x")));
+    await refused(t, "STORE_FAILED", () => store.abortStaleUploads("", new Date()));
+  }
+});
+
+test("a folder that was there before and is gone is an error, also for a store that is opened later", async (t) => {
+  const folder = join(newFolder(), "mount", "store");
+  const open = () => new LocalStore({ provider: "Local", container: folder, prefix: "" });
+  t.deepEqual((await open().list("")).objects, []);
+  await open().put("k", Buffer.from("x"));
+  t.is((await open().list("")).objects.length, 1);
+  renameSync(folder, `${folder}-elsewhere`);
+  for (const call of [
+    () => open().list(""),
+    () => open().head("k"),
+    () => open().get("k").next(),
+    () => open().put("l", Buffer.from("x")),
+    () => open().delete("k"),
+  ]) {
+    t.regex((await refused(t, "STORE_FAILED", call)).message, /was there before, and is gone/);
+  }
+  t.false(existsSync(folder));
+  // What is below a file system that is not mounted.
+  mkdirSync(folder);
+  const error = await refused(t, "STORE_FAILED", () => open().put("l", Buffer.from("x")));
+  t.regex(error.message, /an empty one is in its place/);
+  t.deepEqual(readdirSync(folder), []);
+  rmdirSync(folder);
+  renameSync(`${folder}-elsewhere`, folder);
+  t.is((await open().list("")).objects.length, 1);
+  await open().put("l", Buffer.from("x"));
+});
+
+test("a folder that comes back as another one, with files, is used", async (t) => {
+  const { store, folder } = newStore();
+  await store.put("k", Buffer.from("x"));
+  renameSync(folder, `${folder}-before`);
+  mkdirSync(folder);
+  writeFileSync(join(folder, "other"), "x");
+  t.deepEqual(
+    (await store.list("")).objects.map(({ key }) => key),
+    ["other"],
+  );
 });
