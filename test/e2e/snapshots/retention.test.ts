@@ -241,3 +241,17 @@ test("a hold needs a snapshot that is there, and a released one may be gone", as
   await run(t, 0, ["snapshot", "release", one.name, ...at]);
   t.deepEqual(readdirSync(folder), [one.name]);
 });
+
+test("after a long pause prune deletes the history at a terminal, and not from a timer", async (t) => {
+  const folder = newFolder();
+  for (let day = 0; day < 5; day++) forgeSnapshot(folder, { time: now - (60 - day) * DAY });
+  const { name } = forgeSnapshot(folder, { time: now - DAY });
+  const args = ["prune", "--store", `file://${folder}`, "--yes"];
+  const { err } = await run(t, 1, args);
+  t.regex(err, /5 of the 5 snapshots up to .* would go only because the next one/);
+  t.is((await namesIn(folderStore(folder))).length, 6);
+  const { code, screen } = await onTerminal(args, []);
+  t.is(code, 0, screen.join("\n"));
+  t.regex(screen.join(" "), /would go only because/);
+  t.deepEqual(await namesIn(folderStore(folder)), [name]);
+});
