@@ -6,8 +6,30 @@ import { type ActiveAlert, type ServerStatus, SITES } from "./status.js";
 /** Failures in a row of one kind of backup before an alert: the next try is soon. */
 const FAILED_TRIES = 2;
 
-/** Failures in a row of reading back. */
-const FAILED_READS = 3;
+/** Conditions of jobs that a person has to end; a failure that ends by itself is no alert. */
+const OF_JOBS = [
+  {
+    job: "verify",
+    name: "verification-failed",
+    failures: 3,
+    code: undefined,
+    words: "stored data could not be read back, again and again",
+  },
+  {
+    job: "sync",
+    name: "mirror-refused",
+    failures: 1,
+    code: "MIRROR_REFUSED",
+    words: "the secondary keeps what it has",
+  },
+  {
+    job: "retention",
+    name: "retention-failed",
+    failures: 3,
+    code: undefined,
+    words: "retention has failed again and again",
+  },
+] as const;
 /** A change of leader takes no longer, ms. */
 const LEADERLESS_MS = 5 * 60_000;
 
@@ -38,15 +60,13 @@ export function conditionsOf(
       since: lastFailure.at,
     });
   }
-  const { failuresInARow: unread, lastFailure: reading } = status.jobs.verify;
-  if (unread >= FAILED_READS && reading !== undefined) {
-    found.push({
-      key: "verification-failed/run",
-      name: "verification-failed",
-      ...(reading.site !== undefined && { site: reading.site }),
-      message: `stored data could not be read back ${unread} times in a row: ${reading.message}`,
-      since: reading.at,
-    });
+  for (const { job, name, failures, code, words } of OF_JOBS) {
+    const { failuresInARow, lastFailure } = status.jobs[job];
+    if (failuresInARow < failures || lastFailure === undefined) continue;
+    if (code !== undefined && lastFailure.code !== code) continue;
+    const { site, message, at: since } = lastFailure;
+    const where = site === undefined ? {} : { site };
+    found.push({ key: `${name}/${job}`, name, ...where, message: `${words}: ${message}`, since });
   }
   if (leaderlessMs > LEADERLESS_MS) {
     found.push({

@@ -14,6 +14,8 @@ export const ALERT_NAMES = [
   "verification-failed",
   "breaker-open",
   "no-leader",
+  "mirror-refused",
+  "retention-failed",
 ] as const;
 export type AlertName = (typeof ALERT_NAMES)[number];
 
