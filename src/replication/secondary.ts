@@ -76,7 +76,9 @@ export class Secondary {
   constructor(destination: SecondaryDestination, options: SecondaryOptions) {
     this.#destination = destination;
     this.#options = options;
-    this.#folderChecked = checkNoForeign(destination.store, options.snapshot, this.#signal);
+    this.#folderChecked = checkNoForeign(destination.store, options.snapshot, this.#signal).then(
+      () => {},
+    );
     // The first file reports it.
     this.#folderChecked.catch(() => {});
   }

@@ -29,7 +29,7 @@ const COMMAND_ATTEMPTS = 10;
 
 /**
  * Tells the receivers once that a condition holds, and once that it is over. Nothing is kept on disk: after a restart,
- * or on another leader, conditions that hold are told again.
+ * or on another leader, conditions that hold are sent again.
  */
 export class Alerts {
   readonly #server: string;

@@ -5,10 +5,20 @@ import { type ActiveAlert, type ServerStatus, SITES } from "./status.js";
 /** Failures in a row of one kind of backup before an alert: the next try is soon. */
 const FAILED_TRIES = 2;
 
-/** What an operator has to know now, by the status of the server that leads. */
+/** Failures in a row of reading back. */
+const FAILED_READS = 3;
+/** A change of leader takes no longer, ms. */
+const LEADERLESS_MS = 5 * 60_000;
+
+/**
+ * What an operator has to know now, by the status of a server.
+ *
+ * @param leaderlessMs for how long no leader is known
+ */
 export function conditionsOf(
   status: ServerStatus,
   { maxBackupAgeMs, maxSyncLagMs }: AlertOptions,
+  leaderlessMs: number,
 ): ActiveAlert[] {
   const now = new Date(status.now);
   const emptySince = status.startedAt === undefined ? undefined : new Date(status.startedAt);
@@ -27,8 +37,26 @@ export function conditionsOf(
       since: lastFailure.at,
     });
   }
+  const { failuresInARow: unread, lastFailure: reading } = status.jobs.verify;
+  if (unread >= FAILED_READS && reading !== undefined) {
+    found.push({
+      key: "verification-failed/run",
+      name: "verification-failed",
+      ...(reading.site !== undefined && { site: reading.site }),
+      message: `stored data could not be read back ${unread} times in a row: ${reading.message}`,
+      since: reading.at,
+    });
+  }
+  if (leaderlessMs > LEADERLESS_MS) {
+    found.push({
+      key: "no-leader",
+      name: "no-leader",
+      message: "no server leads, so no backup is made: is etcd reachable?",
+      since: new Date(now.getTime() - leaderlessMs).toISOString(),
+    });
+  }
   const { sync } = status;
-  if (sync?.enabled && sync.lag.seconds * 1000 > maxSyncLagMs) {
+  if (sync?.lag !== undefined && sync.lag.seconds * 1000 > maxSyncLagMs) {
     const { snapshots, seconds } = sync.lag;
     found.push({
       key: "sync-lag",

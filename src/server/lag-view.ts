@@ -7,10 +7,14 @@ import type { SiteListing } from "./site.js";
 import type { Sites } from "./sites.js";
 import type { SyncLag } from "./status.js";
 
-/** What the secondary lacks, by the last listings: also while it is down, and between two runs of the sync. */
+/**
+ * What the secondary lacks, by the last listings: also while it is down, and between two runs of the sync. Of a
+ * secondary that was never listed only what was made since the server started is known to be missing.
+ */
 export class LagView {
   readonly #sites: Sites;
   readonly #options: () => ServerOptions;
+  readonly #startedAt = Date.now();
   #primary: SiteListing | undefined;
   #secondary: SiteListing | undefined;
   #lacking: readonly StoredSnapshot[] = [];
@@ -20,10 +24,10 @@ export class LagView {
     this.#options = options;
   }
 
-  /** Undefined without a sync. */
+  /** Undefined until the primary was listed. */
   lag(now: Date): SyncLag | undefined {
-    if (this.#options().sync === undefined) return undefined;
     const { primary, secondary } = this.#sites;
+    if (primary.listing === undefined) return undefined;
     if (primary.listing !== this.#primary || secondary?.listing !== this.#secondary) {
       this.#primary = primary.listing;
       this.#secondary = secondary?.listing;
@@ -34,10 +38,16 @@ export class LagView {
 
   #compare(now: Date): readonly StoredSnapshot[] {
     const { sync, retention } = this.#options();
+    const source = this.#primary?.snapshots ?? [];
+    if (this.#secondary === undefined) {
+      return source.filter(
+        ({ state, name }) => state === "complete" && name.time * 1000 >= this.#startedAt,
+      );
+    }
     const plan = planSync({
-      source: this.#primary?.snapshots ?? [],
-      target: this.#secondary?.snapshots ?? [],
-      held: this.#secondary?.holds,
+      source,
+      target: this.#secondary.snapshots,
+      held: this.#secondary.holds,
       wanted:
         sync?.mirror === undefined ? (listed) => keptNames(listed, retention, now) : undefined,
     });

@@ -28,7 +28,7 @@ export class Metrics {
   readonly #gauges: StatusGauges;
 
   readonly #backups = this.#counter("backups", "Backups that ended.", "kind", "result");
-  readonly #failures = this.#counter("failures", "Jobs that failed.", "job", "code");
+  readonly #failures = this.#counter("failures", "Jobs that failed.", "task", "code");
   readonly #copies = this.#counter("copies", "Snapshots that a sync handled.", "result");
   readonly #retries = this.#counter("store_retries", "Calls of a store, tried again.", "store");
   readonly #deletions = this.#counter("deletions", "Deleted snapshots.", "store", "reason");
@@ -69,7 +69,7 @@ export class Metrics {
 
   /** @param code of a BackupToolError; others count as `OTHER` */
   jobFailed(job: JobName | "server", code: string): void {
-    this.#failures.inc({ job, code: codeLabel(code) });
+    this.#failures.inc({ task: job, code: codeLabel(code) });
   }
 
   snapshotCopied(result: CopyResult): void {
@@ -115,7 +115,7 @@ export class Metrics {
     for (const kind of KINDS) {
       for (const result of BACKUP_RESULTS) this.#backups.inc({ kind, result }, 0);
     }
-    for (const job of [...JOB_NAMES, "server"]) this.#failures.inc({ job, code: "OTHER" }, 0);
+    for (const job of [...JOB_NAMES, "server"]) this.#failures.inc({ task: job, code: "OTHER" }, 0);
     for (const result of COPY_RESULTS) this.#copies.inc({ result }, 0);
     for (const store of SITES) {
       for (const counter of [this.#retries, this.#verificationFailures, this.#verifiedBytes]) {

@@ -1,10 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { BackupToolError, UsageError } from "../errors.js";
-import type { ServerOptions } from "../settings/server-options.js";
+import type { ServerOptions, ServerStores } from "../settings/server-options.js";
 import type { Log } from "./log.js";
 import type { BackupServer } from "./server.js";
 
-/** Reads the options again. Wrong ones change nothing; what was opened at the start keeps those it has. */
+/** What is opened at the start, and stays as it was. */
+const AT_START = ["http", "leader", "alerts", "shutdownGraceMs"] as const;
+
+/** Reads the options again. Wrong ones, and others stores, change nothing. Never throws. */
 export async function reloadOptions(
   server: BackupServer,
   read: () => Promise<ServerOptions>,
@@ -12,22 +15,33 @@ export async function reloadOptions(
 ): Promise<void> {
   try {
     const options = await read();
-    const { secondary } = server.sites;
-    if ((options.stores().secondary === undefined) !== (secondary === undefined)) {
-      throw new UsageError("a secondary store comes or goes only with a restart");
+    if (!isDeepStrictEqual(placesOf(options.stores()), placesOf(server.sites.stores))) {
+      throw new UsageError("the stores are others now", {
+        hint: "restart the server to use them",
+        settings: ["store", "secondary-store"],
+      });
     }
-    for (const part of ["http", "leader", "alerts", "shutdownGraceMs"] as const) {
-      if (!isDeepStrictEqual(options[part], server.options[part])) {
-        log.warn({ part }, "These settings have changed, and need a restart");
-      }
+    for (const part of AT_START) {
+      if (isDeepStrictEqual(options[part], server.options[part])) continue;
+      log.warn({ part }, "These settings have changed, and need a restart");
     }
     server.use(options);
     server.metrics.configRead(true);
     log.info("The configuration was read again");
   } catch (error) {
-    if (!(error instanceof BackupToolError)) throw error;
     server.metrics.configRead(false);
-    const { message, hint } = error;
+    const message = error instanceof Error ? error.message : String(error);
+    const hint = error instanceof BackupToolError ? error.hint : undefined;
     log.error({ hint }, `The configuration cannot be read, and stays as it was: ${message}`);
   }
+}
+
+/** Without credentials, which may change. */
+function placesOf(stores: ServerStores): unknown {
+  return [stores.primary, stores.secondary].map((destination) => {
+    if (destination === undefined) return undefined;
+    const { provider, container, prefix } = destination.config;
+    const endpoint = "endpoint" in destination.config ? destination.config.endpoint : undefined;
+    return { provider, container, prefix, endpoint };
+  });
 }

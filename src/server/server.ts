@@ -5,6 +5,7 @@ import type { StateFolder } from "../operations/open/state-file.js";
 import type { ServerOptions } from "../settings/server-options.js";
 import type { Environment } from "../snapstore/settings/roles.js";
 import { Alerts } from "./alerts.js";
+import { ClockWatch } from "./clock-watch.js";
 import { conditionsOf } from "./conditions.js";
 import { newestBackups } from "./jobs/due.js";
 import { JobRunner } from "./jobs/runner.js";
@@ -17,6 +18,7 @@ import { Metrics } from "./metrics.js";
 import type { Site } from "./site.js";
 import { Sites } from "./sites.js";
 import {
+  type ActiveAlert,
   type Failure,
   JOB_NAMES,
   type JobName,
@@ -32,8 +34,8 @@ const LOOK_MS = 1000;
 const ALERT_EVERY_MS = 10_000;
 /** Of calls to a store that nothing is copied to. */
 const RETRIES = { maxRetries: 5, backoffMs: 1000 };
-/** Share of the grace period that is left for cutting off what still runs then, and removing what it leaves. */
-const CUT_SHARE = 1 / 3;
+/** Share of the grace period that is left for aborting what still runs then, and removing what it leaves. */
+const ABORT_SHARE = 1 / 3;
 
 export interface ServerParts {
   readonly version: string;
@@ -58,11 +60,14 @@ export class BackupServer implements ServerActions {
   readonly #alerts: Alerts;
   readonly #timetable = new Timetable(new Date());
   /** Aborts what runs. */
-  readonly #cut = new AbortController();
+  readonly #abort = new AbortController();
   readonly #stop = new AbortController();
   #options: ServerOptions;
   #leads = false;
   #alertedMs = Number.NEGATIVE_INFINITY;
+  #leaderSeenMs = performance.now();
+  #conditions: readonly ActiveAlert[] = [];
+  readonly #clock = new ClockWatch();
   #draining = false;
 
   /** @throws UsageError */
@@ -100,7 +105,7 @@ export class BackupServer implements ServerActions {
       runner: this.#runner,
       leader: this.#leader,
       lag: new LagView(this.sites, () => this.#options),
-      alerts: () => this.#alerts.active,
+      alerts: () => (this.#leads ? this.#alerts.active : this.#conditions),
       options: () => this.#options,
     });
     this.metrics = new Metrics(this.view, version);
@@ -153,6 +158,8 @@ export class BackupServer implements ServerActions {
     const stopped = this.#stop.signal;
     if (this.#options.sync !== undefined) this.#log.info("Starting periodic backup copier");
     const leading = this.#leader.run(stopped);
+    // It is awaited below, after the loop: a failure before must not end the process.
+    leading.catch(() => {});
     while (!stopped.aborted) {
       this.#look();
       await sleep(LOOK_MS, stopped).catch(() => {});
@@ -169,8 +176,8 @@ export class BackupServer implements ServerActions {
       this.#log.info({ jobs: running.join(" ") }, "Waiting for jobs to end");
     }
     const waited = new AbortController();
-    const patience = sleep(shutdownGraceMs * (1 - CUT_SHARE), waited.signal).then(
-      () => this.#cut.abort(),
+    const patience = sleep(shutdownGraceMs * (1 - ABORT_SHARE), waited.signal).then(
+      () => this.#abort.abort(),
       () => {},
     );
     await this.#runner.idle();
@@ -200,16 +207,11 @@ export class BackupServer implements ServerActions {
   #look(): void {
     if (this.#draining) return;
     const { lead } = this.#leader;
-    this.sites.checkWhereDue(this.#cut.signal);
-    if (this.#leads !== (lead !== undefined)) {
-      this.#leads = lead !== undefined;
-      // At the start, and for what the leader before has left.
-      if (this.#leads && this.#options.sync !== undefined) this.#timetable.request("sync");
-    }
+    if (this.#clock.wasSetBack()) for (const site of this.sites.all) site.forgetFailures();
+    this.sites.checkWhereDue(this.#abort.signal);
+    if (this.#leads !== (lead !== undefined)) this.#leadershipChanged(lead !== undefined);
     const { listing } = this.sites.primary;
     const newest = listing && newestBackups(listing.snapshots, new Date());
-    const verified = lastVerified(this.sites.usable);
-    if (verified !== undefined) this.#timetable.verified(verified);
     for (const job of JOB_NAMES) {
       const at = newest && this.#timetable.dueAt(job, this.#options, newest);
       const isDue = at !== undefined && at.getTime() <= Date.now();
@@ -220,13 +222,32 @@ export class BackupServer implements ServerActions {
     this.#alert();
   }
 
-  /** Only the leader alerts: every server would otherwise. */
+  #leadershipChanged(leads: boolean): void {
+    this.#leads = leads;
+    this.#alerts.forget();
+    if (!leads) return;
+    // For what the leader before has left.
+    if (this.#options.sync !== undefined) this.#timetable.request("sync");
+    const verified = lastVerified(this.sites.all);
+    if (verified !== undefined) this.#timetable.verified(verified);
+  }
+
+  /** Only the leader alerts, since every server would otherwise; but for one condition, that there is no leader. */
   #alert(): void {
     const now = performance.now();
     if (now - this.#alertedMs < ALERT_EVERY_MS) return;
     this.#alertedMs = now;
-    if (!this.#leads) this.#alerts.forget();
-    else this.#alerts.update(conditionsOf(this.view.status(), this.#options.alerts));
+    this.#conditions = conditionsOf(this.view.status(), this.#options.alerts, this.#leaderless());
+    const own = this.#conditions.filter(({ name }) => this.#leads || name === "no-leader");
+    this.#alerts.update(own);
+  }
+
+  /** For how long no leader is known, ms. */
+  #leaderless(): number {
+    const now = performance.now();
+    const { isLeader, current } = this.#leader.status();
+    if (isLeader || current !== undefined) this.#leaderSeenMs = now;
+    return now - this.#leaderSeenMs;
   }
 
   #isReady(job: JobName): boolean {
@@ -245,8 +266,9 @@ export class BackupServer implements ServerActions {
   #begin(job: JobName): void {
     const { lead } = this.#leader;
     if (lead === undefined) return;
-    const signal = AbortSignal.any([this.#cut.signal, lead.lost]);
+    const signal = AbortSignal.any([this.#abort.signal, lead.lost]);
     const options = this.#options;
+    this.#timetable.begun(job);
     this.#runner.begin(job, { signal, guard: lead.guard }, (context) =>
       this.#work.run(job, options, context),
     );

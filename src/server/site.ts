@@ -31,6 +31,8 @@ import type { Site as SiteName } from "./status.js";
 const BREAK_AFTER = 3;
 const FIRST_BREAK_MS = 5_000;
 const LONGEST_BREAK_MS = 5 * 60_000;
+/** Longest time between two listings, ms. */
+const CHECK_EVERY_MS = 5 * 60_000;
 /** How long a store with former credentials stays open, ms. */
 const FORMER_MS = 3600_000;
 /** A check of a store has to end soon: it is what says that the store is down. */
@@ -61,7 +63,7 @@ export class Site {
   readonly name: SiteName;
   readonly #options: SiteOptions;
   readonly #label: string;
-  readonly #breaker: CircuitBreakerPolicy;
+  #breaker: CircuitBreakerPolicy;
   /** Replaced by stores with other credentials. */
   readonly #former = new Set<SnapStore>();
   #open: OpenStore | undefined;
@@ -69,6 +71,7 @@ export class Site {
   #error: Error | undefined;
   #listing: SiteListing | undefined;
   #checkedMs: number | undefined;
+  #failedChecks = 0;
 
   constructor(name: SiteName, { config }: StoreDestination, options: SiteOptions) {
     this.name = name;
@@ -76,17 +79,12 @@ export class Site {
     this.#label = [`${config.provider}:${shownContainer(config)}`, config.prefix]
       .filter((part) => part !== "")
       .join("/");
-    this.#breaker = circuitBreaker(
-      handleWhen((error) => this.#isFailure(error)),
-      {
-        breaker: new ConsecutiveBreaker(BREAK_AFTER),
-        halfOpenAfter: new ExponentialBackoff({
-          initialDelay: FIRST_BREAK_MS,
-          maxDelay: LONGEST_BREAK_MS,
-        }),
-      },
-    );
-    this.#breaker.onReset(() => options.onRecovered(name));
+    this.#breaker = this.#newBreaker();
+  }
+
+  /** Closes the breaker. It waits by the time of day, which may have been set back. */
+  forgetFailures(): void {
+    this.#breaker = this.#newBreaker();
   }
 
   /** For reading, and for what decides who leads. Throws {@link InterruptedError} after `close`. */
@@ -132,9 +130,15 @@ export class Site {
     return this.#checking !== undefined;
   }
 
-  /** When the last check ended, by the monotonic clock, ms. */
-  get checkedMs(): number | undefined {
-    return this.#checkedMs;
+  /** Whether it is time for another check. The breaker decides about a store that is down. */
+  get checkIsDue(): boolean {
+    if (this.checking) return false;
+    const age = performance.now() - (this.#checkedMs ?? Number.NEGATIVE_INFINITY);
+    if (this.#error === undefined) return age >= CHECK_EVERY_MS;
+    // Not every failure opens the breaker.
+    return (
+      age >= Math.min(CHECK_EVERY_MS, 500 * 2 ** this.#failedChecks) || this.breaker !== "closed"
+    );
   }
 
   /** Why the last check failed. */
@@ -195,8 +199,12 @@ export class Site {
         const scrub = await readScrubProgress(checks, signal);
         this.#listing = { snapshots, holds, scrub, at: new Date() };
         this.#error = undefined;
+        this.#failedChecks = 0;
       } catch (error) {
-        if (!(error instanceof InterruptedError) && error instanceof Error) this.#error = error;
+        if (!(error instanceof InterruptedError) && error instanceof Error) {
+          this.#error = error;
+          this.#failedChecks++;
+        }
         throw error;
       } finally {
         this.#checkedMs = performance.now();
@@ -243,6 +251,21 @@ export class Site {
       if (this.#former.delete(former)) former.close().catch(() => {});
     };
     setTimeout(close, FORMER_MS).unref();
+  }
+
+  #newBreaker(): CircuitBreakerPolicy {
+    const breaker = circuitBreaker(
+      handleWhen((error) => this.#isFailure(error)),
+      {
+        breaker: new ConsecutiveBreaker(BREAK_AFTER),
+        halfOpenAfter: new ExponentialBackoff({
+          initialDelay: FIRST_BREAK_MS,
+          maxDelay: LONGEST_BREAK_MS,
+        }),
+      },
+    );
+    breaker.onReset(() => this.#options.onRecovered(this.name));
+    return breaker;
   }
 
   get #opened(): OpenStore {

@@ -4,9 +4,6 @@ import type { ServerStores } from "../settings/server-options.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { Site, type SiteOptions } from "./site.js";
 
-/** Longest time between two listings of a store, ms. */
-const CHECK_EVERY_MS = 5 * 60_000;
-
 interface SitesOptions extends SiteOptions {
   /** With the credentials as their files are now. @throws UsageError */
   stores(): ServerStores;
@@ -86,13 +83,9 @@ export class Sites {
     }
   }
 
-  /** Lists the stores whose last listing is old or failed. An open breaker decides when the next call may be made. */
+  /** Lists the stores where it is time to. */
   checkWhereDue(signal: AbortSignal): void {
-    for (const site of this.all) {
-      const age = performance.now() - (site.checkedMs ?? Number.NEGATIVE_INFINITY);
-      if (site.checking || (site.error === undefined && age < CHECK_EVERY_MS)) continue;
-      void this.check(site, signal);
-    }
+    for (const site of this.all) if (site.checkIsDue) void this.check(site, signal);
   }
 
   async close(): Promise<void> {

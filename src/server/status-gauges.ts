@@ -33,9 +33,9 @@ export class StatusGauges {
       flag(leader.isLeader || !leader.election || leader.current !== undefined),
     );
     if (sync !== undefined) {
-      this.#set("sync_lag_snapshots", sync.lag.snapshots);
-      this.#set("sync_lag_bytes", sync.lag.bytes);
-      this.#set("sync_lag_seconds", sync.lag.seconds);
+      this.#set("sync_lag_snapshots", sync.lag?.snapshots);
+      this.#set("sync_lag_bytes", sync.lag?.bytes);
+      this.#set("sync_lag_seconds", sync.lag?.seconds);
       this.#set("sync_last_success_timestamp_seconds", seconds(sync.lastSuccess));
     }
     for (const store of SITES) {
@@ -64,12 +64,12 @@ export class StatusGauges {
   }
 
   #showJob(job: string, { state, progress, nextAt }: JobStatus): void {
-    this.#set("job_running", flag(state === "running"), { job });
-    this.#set("job_next_timestamp_seconds", seconds(nextAt), { job });
+    this.#set("job_running", flag(state === "running"), { task: job });
+    this.#set("job_next_timestamp_seconds", seconds(nextAt), { task: job });
     if (state !== "running" || progress?.total === undefined) return;
     const ratio = progress.total === 0 ? 1 : progress.done / progress.total;
     // Objects that appear during a backup can take it over its estimate.
-    this.#set("job_progress_ratio", Math.min(1, ratio), { job });
+    this.#set("job_progress_ratio", Math.min(1, ratio), { task: job });
   }
 
   #showBackups(kind: string, { lastSuccess }: JobStatus): void {
@@ -112,9 +112,9 @@ const GAUGES = {
   store_up: ["1 if the last listing of the store succeeded.", "store"],
   leader: ["1 if this server is the leader, or there is no election."],
   leader_known: ["1 if this server knows which server is the leader."],
-  job_running: ["1 while the job runs.", "job"],
-  job_progress_ratio: ["Progress of the running job, 0 to 1.", "job"],
-  job_next_timestamp_seconds: ["When the job is due next.", "job"],
+  job_running: ["1 while the job runs.", "task"],
+  job_progress_ratio: ["Progress of the running job, 0 to 1.", "task"],
+  job_next_timestamp_seconds: ["When the job is due next.", "task"],
   verification_last_success_timestamp_seconds: [
     "End of the last verification of the store.",
     "store",

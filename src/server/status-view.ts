@@ -78,7 +78,7 @@ export class StatusView implements ServerState {
       JOB_NAMES.map((name) => [name, runner.jobs[name].status()]),
       // Every job has one, which the type of entries cannot say.
     ) as Record<JobName, JobStatus>;
-    const lag = this.#sources.lag.lag(new Date());
+    const isSynced = this.#sources.options().sync !== undefined;
     const { lastSuccess, lastFailure, nextAt, state } = jobs.sync;
     return {
       version,
@@ -88,9 +88,9 @@ export class StatusView implements ServerState {
       sites: Object.fromEntries(sites.all.map((site) => [site.name, statusOf(site)])),
       ...(sites.secondary !== undefined && {
         sync: {
-          enabled: lag !== undefined,
+          enabled: isSynced,
           running: state === "running",
-          lag: lag ?? { snapshots: 0, bytes: 0, seconds: 0 },
+          lag: isSynced ? this.#sources.lag.lag(new Date()) : undefined,
           lastSuccess: lastSuccess?.at,
           lastFailure,
           nextAt,

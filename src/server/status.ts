@@ -13,6 +13,7 @@ export const ALERT_NAMES = [
   "sync-lag",
   "verification-failed",
   "breaker-open",
+  "no-leader",
 ] as const;
 export type AlertName = (typeof ALERT_NAMES)[number];
 
@@ -80,7 +81,8 @@ export interface SyncLag {
 export interface SyncStatus {
   readonly enabled: boolean;
   readonly running: boolean;
-  readonly lag: SyncLag;
+  /** Undefined until the primary was listed. */
+  readonly lag?: SyncLag | undefined;
   /** RFC 3339. */
   readonly lastSuccess?: string | undefined;
   readonly lastFailure?: Failure | undefined;

@@ -117,7 +117,7 @@ export const leaderSettings = {
   "leader-ttl": {
     ...duration,
     default: "15s",
-    describe: "How long a leader that is gone keeps others waiting",
+    describe: "Lease of the leadership: after a crash another server leads within two of these",
   },
 } as const;
 

@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly schedules: Schedules;
   /** Undefined without a secondary store, or where it is off. */
   readonly sync: SyncOptions | undefined;
+  /** The secondary has no retention of its own: the sync deletes there what is gone from the primary. */
+  readonly mirrors: boolean;
   readonly retention: {
     readonly policy: RetentionPolicy;
     /** A name of the time zone database, also of the schedules. */
@@ -162,6 +164,7 @@ export function serverOptions(
       retryMs: values["backup-retry-backoff"],
     },
     sync: secondary && syncOptions(values),
+    mirrors: values["backup-sync-deletion"] === "mirror",
     retention: {
       policy: retentionPolicy(values),
       timeZone: values["schedule-time-zone"],

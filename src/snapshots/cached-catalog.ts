@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Budget } from "../flow/budget.js";
 import { inParallel } from "../flow/in-parallel.js";
 import type { SnapStore } from "../snapstore/store.js";
@@ -41,7 +42,10 @@ export class CachedCatalog {
   /**
    * All snapshots directly below the store's prefix, oldest first. Throws STORE_FAILED if there are too many to hold.
    */
-  async list(signal: AbortSignal): Promise<StoredSnapshot[]> {
+  async list(outer: AbortSignal): Promise<StoredSnapshot[]> {
+    const signal = AbortSignal.any([outer]);
+    // Each call in flight adds listeners, and several stores may be listed at once.
+    setMaxListeners(0, signal);
     await this.#turn.take(1, signal);
     try {
       const folders = await this.#folders(signal);

@@ -36,16 +36,18 @@ export function foreignFile(store: SnapStore, key: string): BackupToolError {
 
 /**
  * Throws FOREIGN_FILE if a snapshot's folder has a file of another program, or an object has its name: the files below
- * the name may be the segments of a large object of Swift.
+ * the name may be the segments of a large object of Swift. Resolves with the number of the snapshot's files.
  */
 export async function checkNoForeign(
   store: SnapStore,
   snapshot: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   if ((await store.head(snapshot, signal)) !== undefined) throw foreignFile(store, snapshot);
   const onForeign = (key: string): never => {
     throw foreignFile(store, key);
   };
-  for await (const _ of ownObjects(store, snapshot, signal, onForeign));
+  let files = 0;
+  for await (const _ of ownObjects(store, snapshot, signal, onForeign)) files++;
+  return files;
 }

@@ -2,6 +2,8 @@ import { BackupToolError } from "../errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete.js";
 import { IGNORE_AFTER_MS } from "./control/lifetime.js";
+import { pinnedNames } from "./control/pins.js";
+import { readStoreTime } from "./control/store-time.js";
 import { removeStaleFiles } from "./control/stale.js";
 import { isOwnKey } from "./own-keys.js";
 import { manifestKey } from "./manifest.js";
@@ -9,7 +11,10 @@ import type { SnapshotName } from "./name.js";
 import { listSnapshots, type StoredSnapshot } from "./catalog.js";
 
 export interface PruneOptions {
-  /** Snapshots that were written to since then are kept. */
+  /**
+   * Snapshots that were written to since then are kept. By the clock of this machine; what it is ahead of the store's is
+   * taken off.
+   */
   readonly olderThan: Date;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
@@ -28,15 +33,19 @@ const PROTECTED: ReadonlySet<string> = new Set(["FOREIGN_FILE", "SNAPSHOT_HELD"]
 
 /** Removes unfinished snapshots, stale uploads and control files of dead processes. Returns the number of uploads. */
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
-  const { olderThan, dryRun, signal } = options;
+  const { dryRun, signal } = options;
   const keep: string[] = [];
-  const now = Date.now();
+  const { now, olderThan } = await timesOf(store, options);
   const listed = await (options.list?.(signal) ?? listSnapshots(store, signal));
   await options.onListed?.(listed);
   for (const snapshot of listed) {
     if (snapshot.state !== "unfinished") continue;
     const { name } = snapshot;
-    if (lastTouched(snapshot, now) >= olderThan.getTime()) {
+    if (
+      lastTouched(snapshot, now) >= olderThan.getTime() ||
+      // A copy goes on with files that are as old as the copy before.
+      (await pinnedNames(store, new Date(now), signal)).has(name.text)
+    ) {
       options.onKept(name);
       // Some uploads take as long as the run: INDEX.bin is written from the first object to the last.
       keep.push(`${name.text}/`);
@@ -54,6 +63,16 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
   // Files of others are a day old before they are ignored, and the clocks may differ.
   await removeStaleFiles(store, new Date(now - IGNORE_AFTER_MS), signal);
   return await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
+}
+
+/** A dry run writes nothing, so it goes by the clock of this machine. */
+async function timesOf(
+  store: SnapStore,
+  { olderThan, dryRun, signal }: PruneOptions,
+): Promise<{ now: number; olderThan: Date }> {
+  const machine = Date.now();
+  const now = dryRun ? machine : Math.min(machine, (await readStoreTime(store, signal)).getTime());
+  return { now, olderThan: new Date(olderThan.getTime() - (machine - now)) };
 }
 
 async function unlessProtected(deletion: Promise<Removed>): Promise<Removed | BackupToolError> {

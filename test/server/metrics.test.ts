@@ -15,7 +15,7 @@ import { healthyStatus, STARTING, troubledStatus } from "../support/server/sampl
 const CLOSED_SETS: Readonly<Record<string, ReadonlySet<string>>> = {
   kind: new Set(["full", "incremental"]),
   result: new Set([...BACKUP_RESULTS, ...COPY_RESULTS]),
-  job: new Set([...JOB_NAMES, "server"]),
+  task: new Set([...JOB_NAMES, "server"]),
   code: new Set([...ERROR_CODES, "OTHER"]),
   store: new Set(SITES),
   state: new Set(["complete", "unfinished", "damaged", "held"]),
@@ -91,8 +91,8 @@ test("a scrape shows the status of that moment", async (t) => {
   t.is(before.get('backuptool_snapshots{store="primary",state="complete"}'), 94);
   t.is(before.get('backuptool_snapshots{store="primary",state="held"}'), 1);
   t.is(before.get('backuptool_backup_last_objects{kind="full"}'), 48_211);
-  t.is(before.get('backuptool_job_running{job="incremental"}'), 1);
-  t.is(before.get('backuptool_job_progress_ratio{job="incremental"}'), 20_413 / 48_300);
+  t.is(before.get('backuptool_job_running{task="incremental"}'), 1);
+  t.is(before.get('backuptool_job_progress_ratio{task="incremental"}'), 20_413 / 48_300);
   t.is(before.get("backuptool_sync_lag_snapshots"), 0);
   t.is(before.get('backuptool_breaker_open{store="secondary"}'), 0);
 
@@ -102,8 +102,8 @@ test("a scrape shows the status of that moment", async (t) => {
   t.is(after.get('backuptool_store_up{store="secondary"}'), 0);
   t.is(after.get('backuptool_snapshots{store="primary",state="damaged"}'), 1);
   t.is(after.get("backuptool_sync_lag_snapshots"), 6);
-  t.is(after.get('backuptool_job_running{job="incremental"}'), 0);
-  t.false(after.has('backuptool_job_progress_ratio{job="incremental"}'), "the job has ended");
+  t.is(after.get('backuptool_job_running{task="incremental"}'), 0);
+  t.false(after.has('backuptool_job_progress_ratio{task="incremental"}'), "the job has ended");
 });
 
 test("what is not known has no sample, rather than a zero that looks like a value", async (t) => {
@@ -126,7 +126,7 @@ test("what is not known has no sample, rather than a zero that looks like a valu
 
 test("what happens is counted from zero", async (t) => {
   const metrics = metricsOf(healthyStatus());
-  const failures = 'backuptool_failures_total{job="sync",code="OTHER"}';
+  const failures = 'backuptool_failures_total{task="sync",code="OTHER"}';
   const backups = 'backuptool_backups_total{kind="full",result="failure"}';
   const before = await samplesOf(metrics);
   t.is(before.get(failures), 0);
@@ -136,7 +136,7 @@ test("what happens is counted from zero", async (t) => {
   const after = await samplesOf(metrics);
   t.is(after.get(failures), 1);
   t.is(after.get(backups), 1);
-  t.is(after.get('backuptool_failures_total{job="full",code="CEPH_TIMEOUT"}'), 1);
+  t.is(after.get('backuptool_failures_total{task="full",code="CEPH_TIMEOUT"}'), 1);
   t.is(after.get('backuptool_verified_bytes_total{store="primary"}'), 1000);
   t.is(after.get("backuptool_config_last_reload_success"), 0);
 });

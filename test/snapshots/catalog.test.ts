@@ -13,6 +13,8 @@ import test from "ava";
 import { FileThread } from "../../src/threads/file-thread.js";
 import { deleteSnapshot, checkNotNeeded } from "../../src/snapshots/delete.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
+import { pinSnapshot } from "../../src/snapshots/control/pins.js";
+import { publishPlan } from "../../src/snapshots/control/plans.js";
 import type { ReadSelection } from "../../src/snapshots/read-selection.js";
 import { findSnapshot, listSnapshots } from "../../src/snapshots/catalog.js";
 import { verifySnapshot } from "../../src/snapshots/verify.js";
@@ -254,6 +256,32 @@ test("pruning keeps the uploads of a run that takes longer than the grace period
   t.is(aborted, 2);
   t.true(existsSync(upload(running.folder)));
   for (const at of [dead.folder, done.folder]) t.false(existsSync(upload(at)));
+});
+
+test("a clock that is days ahead of the store's lets pruning remove nothing that is at work", async (t) => {
+  const { folder, store } = newStore();
+  // By the store's clock all of it is new; this machine is three days ahead.
+  store.clockAheadMs = -3 * 86_400_000;
+  const running = forgeSnapshot(folder, {
+    time: Math.floor(Date.now() / 1000) - 3 * 86_400,
+    unfinished: true,
+  });
+  const pin = await pinSnapshot(store, "Full-00000000-00000000-1000", signal);
+  const plan = await publishPlan(store, ["Full-00000000-00000000-1000"], signal);
+  const kept: string[] = [];
+  await pruneIncomplete(store, {
+    olderThan: new Date(Date.now() - 86_400_000),
+    dryRun: false,
+    signal,
+    onRemoved: ({ text }) => t.fail(text),
+    onKept: ({ text }) => kept.push(text),
+    onProtected: () => t.fail(),
+  });
+  t.deepEqual(kept, [running.name]);
+  const files = (await store.list(".backuptool/")).objects.map(({ key }) => key.split("/")[1]);
+  t.deepEqual(files, ["pins", "plans"]);
+  await pin.release();
+  await plan.remove();
 });
 
 test("pruning keeps a snapshot that was completed in the meantime", async (t) => {

@@ -51,6 +51,8 @@ export const prune = command({
         now,
         inProgressSince: new Date(now.getTime() - args["grace-period"]),
         dryRun: args["dry-run"] === true,
+        // Timers too have to pass --yes.
+        attended: session.terminal.stdin.isTTY,
         approve: asks
           ? (deletions, store) => approveDeletion(planLines(deletions, store), session)
           : undefined,

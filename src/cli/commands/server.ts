@@ -63,8 +63,8 @@ export const server = command({
       "etcd, to one store",
     ],
     [
-      "$0 server --config /etc/backuptool.yaml",
-      "with the settings of a file, which SIGHUP reads again",
+      "$0 server --store s3://bucket/prefix --secondary-store azblob://container/prefix --passphrase-file key --include-pool btrdbhot",
+      "etcd and a pool, to two stores that are kept in step",
     ],
   ],
   async run(args, session) {
@@ -102,7 +102,7 @@ export const server = command({
   },
 });
 
-/** The passphrase of a server, which has nobody to ask. @throws UsageError */
+/** The passphrase of a server, which cannot prompt. @throws UsageError */
 async function requiredPassphrase(
   ...[values, context]: [
     Parameters<typeof givenPassphrase>[1],

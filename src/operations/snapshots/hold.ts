@@ -4,6 +4,7 @@ import { quoted } from "../../quoted.js";
 import { findBases } from "../../snapshots/chain.js";
 import { findSnapshot, type StoredSnapshot } from "../../snapshots/catalog.js";
 import { MAX_REASON_CHARACTERS, putHold, removeHold } from "../../snapshots/holds.js";
+import { earlierTime } from "../../snapshots/control/store-time.js";
 import { plannedDeletions } from "../../snapshots/control/plans.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { parseSnapshotName } from "../../snapshots/name.js";
@@ -96,8 +97,10 @@ async function awaitDeletions(
   snapshots: readonly string[],
   { signal, report }: StoreContext,
 ): Promise<void> {
+  // Plans are of a day: in a minute none gets too old.
+  const now = await earlierTime(store, signal);
   for (let waited = 0; waited <= DELETION_MS; waited += LOOK_MS) {
-    const { names, unreadable } = await plannedDeletions(store, new Date(), signal);
+    const { names, unreadable } = await plannedDeletions(store, now, signal);
     if (unreadable === undefined && !snapshots.some((name) => names.has(name))) return;
     await sleep(LOOK_MS, signal);
   }

@@ -1,5 +1,5 @@
 import type { PlannedDeletion } from "../../replication/sync/mirror.js";
-import type { SyncSite } from "../../replication/sync/store-sync.js";
+import type { SyncSite } from "../../replication/sync/sync-run.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import type { WriteGuard } from "../../snapstore/layers/guarded.js";
 import { newestComplete, type SeenSnapshots } from "../open/seen-snapshots.js";

@@ -9,11 +9,14 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
+import { checkClocks, pauseError } from "./retention-checks.js";
 import { candidateOf, type DecisionOptions, decideStored, doomedOf } from "./store-decisions.js";
 
 export interface RetentionOptions extends Omit<DecisionOptions, "pinned"> {
   /** Report what would be deleted, and delete nothing. */
   readonly dryRun: boolean;
+  /** Whether a person answers for what goes. Otherwise a long pause between backups may end the run: RETENTION_PAUSED. */
+  readonly attended?: boolean | undefined;
   /** Between the plan and the deletions, ms: {@link PlannedDeletionOptions}. */
   readonly waitMs?: number | undefined;
   /** Called before the first deletion; throws to prevent it. */
@@ -45,7 +48,7 @@ export function pruneStored(
   return withStore(config, prune, undefined, context.guard);
 }
 
-/** The same in an open store. */
+/** The same in an open store. Throws CLOCK_WRONG, RETENTION_PAUSED. */
 export async function pruneStore(
   store: SnapStore,
   options: RetentionOptions,
@@ -69,6 +72,11 @@ export async function pruneStore(
       reasons,
       ...place,
     });
+  }
+  const paused = pauseError(store, first.decisions, options);
+  if (paused !== undefined) {
+    if (!dryRun && !options.attended) throw paused;
+    report({ type: "warning", message: paused.message });
   }
   const doomed = doomedOf(first.decisions);
   const kept = first.decisions.length - doomed.length;
@@ -99,8 +107,12 @@ async function deleteDoomed(
     waitMs: options.waitMs ?? 0,
     guard,
     signal,
-    recheck: async ({ pinned }) => {
-      const { decisions } = await decideStored(store, { ...options, pinned }, signal);
+    recheck: async (look) => {
+      checkClocks(store, look);
+      const again = { ...options, ...earlierTimes(options, look.storeTime), pinned: look.pinned };
+      const { decisions } = await decideStored(store, again, signal);
+      const paused = options.attended ? undefined : pauseError(store, decisions, again);
+      if (paused !== undefined) throw paused;
       all = decisions.length;
       return new Set(
         doomedOf(decisions)
@@ -121,6 +133,16 @@ async function deleteDoomed(
     },
   });
   return { kept: all - deleted - failed, deleted, failed };
+}
+
+/** The same times, by the clock of the store if that is behind. */
+function earlierTimes(
+  { now, inProgressSince }: RetentionOptions,
+  storeTime: Date,
+): Pick<RetentionOptions, "now" | "inProgressSince"> {
+  const ahead = Math.max(0, now.getTime() - storeTime.getTime());
+  const earlier = (time: Date): Date => new Date(time.getTime() - ahead);
+  return { now: earlier(now), inProgressSince: earlier(inProgressSince) };
 }
 
 /** Why one snapshot cannot be deleted, though the next one may. */

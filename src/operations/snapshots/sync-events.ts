@@ -1,7 +1,7 @@
 import type { SyncLag } from "../../replication/sync/lag.js";
 import type { MirrorRefusal } from "../../replication/sync/mirror-plan.js";
 import type { SyncSide } from "../../replication/sync/sync-error.js";
-import type { SyncTotals } from "../../replication/sync/store-sync.js";
+import type { SyncTotals } from "../../replication/sync/sync-run.js";
 
 /** Names of the two stores of a sync. */
 interface SyncStores {

@@ -1,16 +1,17 @@
 import type { BackupToolError } from "../../errors.js";
 import type { RetrySettings } from "../../replication/copy/retries.js";
 import type { MirrorRefusal, MirrorRules } from "../../replication/sync/mirror-plan.js";
-import {
-  StoreSync,
-  type SyncReports,
-  type SyncSettings,
-  type SyncSite,
-  type SyncTotals,
-} from "../../replication/sync/store-sync.js";
+import { StoreSync } from "../../replication/sync/store-sync.js";
+import type {
+  SyncReports,
+  SyncSettings,
+  SyncSite,
+  SyncTotals,
+} from "../../replication/sync/sync-run.js";
 import { SyncError } from "../../replication/sync/sync-error.js";
 import { heldNames } from "../../snapshots/holds.js";
 import { snapshotKey } from "../../snapshots/name.js";
+import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { PinnedBase } from "../create/pinned-base.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
@@ -61,7 +62,7 @@ export class SecondarySync {
           maxParallelChunks: options.maxParallelChunks,
           retries: options.retries,
           wanted: options.wanted,
-          keepBase: (base, copy) => this.#keepBase(base, copy, signal),
+          keepBase: (store, base, copy) => keepBase(store, base, copy, signal),
           held: (during) => heldNames(this.#secondary.store, during),
           mirror: options.mirror && {
             rules: options.mirror,
@@ -85,24 +86,6 @@ export class SecondarySync {
         report({ type: "sync-failed", ...stores, ...failure });
       }
       throw error;
-    }
-  }
-
-  /** Throws NO_BASE if the base is gone, or about to be deleted. */
-  async #keepBase(
-    base: string,
-    copy: Parameters<SyncSettings["keepBase"]>[1],
-    signal: AbortSignal,
-  ): ReturnType<SyncSettings["keepBase"]> {
-    const pinned = await PinnedBase.pin(this.#secondary.store, base, signal);
-    try {
-      // What that is based on itself is deleted after it.
-      await pinned.checkChain([], signal);
-      const result = await copy(() => pinned.checkBeforeManifest(signal));
-      pinned.complete();
-      return result;
-    } finally {
-      await pinned.release();
     }
   }
 
@@ -158,6 +141,25 @@ export class SecondarySync {
         else report({ type: "snapshot-not-deleted", snapshot: name.text, ...failure });
       },
     };
+  }
+}
+
+/** Throws NO_BASE if the base is gone, or about to be deleted. */
+async function keepBase(
+  store: SnapStore,
+  base: string,
+  copy: Parameters<SyncSettings["keepBase"]>[2],
+  signal: AbortSignal,
+): ReturnType<SyncSettings["keepBase"]> {
+  const pinned = await PinnedBase.pin(store, base, signal);
+  try {
+    // What that is based on itself is deleted after it.
+    await pinned.checkChain([], signal);
+    const result = await copy(() => pinned.checkBeforeManifest(signal));
+    pinned.complete();
+    return result;
+  } finally {
+    await pinned.release();
   }
 }
 

@@ -40,7 +40,7 @@ export function siteAlerts(
   if (damage !== undefined) alerts.push(alert("verification-failed", damage));
   if (status.breaker !== "closed") {
     const why = status.error === undefined ? "" : `: ${status.error}`;
-    alerts.push(alert("breaker-open", `${status.store} is not called for now${why}`));
+    alerts.push(alert("breaker-open", `${status.store} is not used for now, after failures${why}`));
   }
   return alerts;
 }

@@ -7,6 +7,7 @@ import type { Budget } from "../../flow/budget.js";
 import { CopyMismatch, type CopyTools, copyFile } from "./file.js";
 import { readSnapshot } from "../../snapshots/catalog.js";
 import { checkNoForeign } from "../../snapshots/foreign-files.js";
+import { pinSnapshot } from "../../snapshots/control/pins.js";
 import { checkNotHeld } from "../../snapshots/holds.js";
 import { checkFilesListed } from "../../snapshots/listing-check.js";
 import { type RetrySettings, retryStep } from "./retries.js";
@@ -44,7 +45,8 @@ export interface CopyResult {
 }
 
 /**
- * Copies a snapshot, files first and the manifest last. Files that match are not copied again. Throws StoreError
+ * Copies a snapshot, files first and the manifest last. Files that match are not copied again. A manifest that is right
+ * stays while files are repaired: an interrupted repair must not look like a dead process's left-overs. Throws StoreError
  * (STORE_IMMUTABLE for a locked file that must be replaced), FOREIGN_FILE if another program has a file in the target's
  * folder, SNAPSHOT_HELD if it would replace another backup that is held, SNAPSHOT_CONFLICT, COPY_MISMATCH, DAMAGED,
  * UNFINISHED_BACKUP.
@@ -76,34 +78,70 @@ async function copyFiles(
   const again = <T>(step: () => Promise<T>) => retryStep(retries, signal, step);
   const { files } = manifest;
   const bytes = bytesOf(manifest);
-  const before = await again(() => targetState(target, snapshot, bytes, files, signal));
+  const { state, damaged } = await again(() => targetState(target, snapshot, bytes, files, signal));
   const totals = { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
-  if (before === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
-  if (before === "other" && options.keepOthers) {
+  if (state === "same") return { outcome: "present", ...totals, copiedFiles: 0, copiedBytes: 0 };
+  if (state === "other" && options.keepOthers) {
     await again(() => checkNotComplete(target, snapshot, signal));
   }
-  await again(() => checkNoForeign(target, snapshot, signal));
-  if (before === "other") await again(() => checkNotHeld(target, snapshot, signal));
-  // The snapshot must not look complete while it is repaired.
-  if (before !== "absent") await again(() => removeManifest(target, snapshot, before, signal));
+  const left = await again(() => checkNoForeign(target, snapshot, signal));
+  if (state === "other") {
+    await again(() => checkNotHeld(target, snapshot, signal));
+    await eachFile(files, options, (file) => checkReadable(source, snapshot, file, options));
+  }
+  // An unfinished snapshot with old files looks like what a dead process has left.
+  const isOld = state === "other" || (state === "absent" && left > 0);
+  const pin = isOld ? await again(() => pinSnapshot(target, snapshot, signal)) : undefined;
   let copiedFiles = 0;
   let copiedBytes = 0;
-  await inParallel(files, options.maxParallelCopies, async (file) => {
-    await options.slots.take(1, options.signal);
-    try {
-      const copied = await again(() => copyUnlessPresent(source, target, snapshot, file, options));
-      if (!copied) return;
+  try {
+    // Another backup must not look complete while it is replaced.
+    if (state === "other") await again(() => target.delete(manifestKey(snapshot), signal));
+    const copy = async (file: FileFacts): Promise<void> => {
+      if (!(await copyUnlessPresent(source, target, snapshot, file, options))) return;
       copiedFiles++;
       copiedBytes += file.size;
+    };
+    // With its manifest, the snapshot is damaged until the last file that is missing is there: the others come before.
+    const isDamaged = ({ name }: FileFacts): boolean => damaged.has(name);
+    const others = files.filter((file) => !isDamaged(file));
+    await eachFile(others, options, copy);
+    await eachFile(files.filter(isDamaged), options, copy);
+    await again(() => checkFilesListed(target, snapshot, files, signal));
+    await options.beforeManifest?.();
+    pin?.check();
+    await again(() => putManifest(target, snapshot, bytes, signal));
+  } finally {
+    await pin?.release();
+  }
+  const outcome = state === "absent" ? "copied" : "repaired";
+  return { outcome, ...totals, copiedFiles, copiedBytes };
+}
+
+async function eachFile(
+  files: readonly FileFacts[],
+  { maxParallelCopies, slots, signal, retries }: CopyOptions,
+  work: (file: FileFacts) => Promise<void>,
+): Promise<void> {
+  await inParallel(files, maxParallelCopies, async (file) => {
+    await slots.take(1, signal);
+    try {
+      await retryStep(retries, signal, () => work(file));
     } finally {
-      options.slots.giveBack(1);
+      slots.giveBack(1);
     }
   });
-  await again(() => checkFilesListed(target, snapshot, files, signal));
-  await options.beforeManifest?.();
-  await again(() => putManifest(target, snapshot, bytes, signal));
-  const outcome = before === "absent" ? "copied" : "repaired";
-  return { outcome, ...totals, copiedFiles, copiedBytes };
+}
+
+/** Throws COPY_MISMATCH: what the target has may be the better one. */
+async function checkReadable(
+  source: SnapStore,
+  snapshot: string,
+  file: FileFacts,
+  { thread, signal }: CopyOptions,
+): Promise<void> {
+  const reason = await contentMismatch(source, snapshot, file, { thread, signal });
+  if (reason !== undefined) throw new CopyMismatch(source, `${snapshot}/${file.name}`, reason);
 }
 
 /** The encoding is canonical, so these are the bytes that were read. */
@@ -137,8 +175,12 @@ async function checkManifest(
   throw new CopyMismatch(store, manifestKey(snapshot), "its content has changed");
 }
 
-/** Incomplete: the same manifest, but files are missing or differ. */
-type TargetState = "absent" | "same" | "incomplete" | "other";
+interface TargetState {
+  /** Incomplete: the same manifest, but files are missing or differ. */
+  readonly state: "absent" | "same" | "incomplete" | "other";
+  /** Names of the files that are missing or differ. */
+  readonly damaged: ReadonlySet<string>;
+}
 
 async function targetState(
   target: SnapStore,
@@ -147,10 +189,12 @@ async function targetState(
   files: readonly FileFacts[],
   signal: AbortSignal,
 ): Promise<TargetState> {
-  if ((await target.head(manifestKey(snapshot), signal)) === undefined) return "absent";
-  if (!(await hasManifest(target, snapshot, wanted, signal))) return "other";
-  const damages = await findMismatches(target, snapshot, files, signal);
-  return damages.length === 0 ? "same" : "incomplete";
+  const damaged = new Set<string>();
+  const manifest = await target.head(manifestKey(snapshot), signal);
+  if (manifest === undefined) return { state: "absent", damaged };
+  if (!(await hasManifest(target, snapshot, wanted, signal))) return { state: "other", damaged };
+  for (const { file } of await findMismatches(target, snapshot, files, signal)) damaged.add(file);
+  return { state: damaged.size === 0 ? "same" : "incomplete", damaged };
 }
 
 /** Throws SNAPSHOT_CONFLICT for another backup that is complete: it may be the better one. */
@@ -173,21 +217,6 @@ export function snapshotConflict(target: SnapStore, snapshot: string): BackupToo
       hint: "verify both with their data; to take over the source's, delete the other one or copy it by hand",
     },
   );
-}
-
-async function removeManifest(
-  target: SnapStore,
-  snapshot: string,
-  before: "incomplete" | "other",
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await target.delete(manifestKey(snapshot), signal);
-  } catch (error) {
-    const locked = error instanceof StoreError && error.code === "STORE_IMMUTABLE";
-    // The manifest is right, and the missing files are added.
-    if (!locked || before === "other") throw error;
-  }
 }
 
 /** Copies a file unless the target has it. Returns whether it was copied. */

@@ -21,7 +21,7 @@ const TRY_MS = 30_000;
 const DEADLINES = { connectMs: 10_000, idleMs: 20_000 };
 /** The body of an answer says nothing: no more of it is read. */
 const MAX_ANSWER_BYTES = 64 << 10;
-/** Answers that a changed configuration of the receiver, or time, can mend. */
+/** Answers that a changed configuration of the receiver, or time, can correct. */
 const RETRIED = new Set([401, 403, 404, 408, 425, 429]);
 
 /** Posts messages as JSON. */

@@ -38,7 +38,7 @@ export class AccessToken {
     return timingSafeEqual(sha256(given), this.#digest) ? "valid" : "wrong";
   }
 
-  /** A file without a token lets nobody in: the old token may have been revoked. */
+  /** A file without a token rejects every call: the old token may have been revoked. */
   #refresh(): void {
     try {
       this.#read();

@@ -15,6 +15,9 @@ type PeriodicJob = "sync" | "retention";
 export class Timetable {
   /** When a periodic job is due, by the monotonic clock, ms. */
   readonly #periodic = new Map<PeriodicJob, number>();
+  /** When a periodic job was last asked for, and begun, by the monotonic clock, ms. */
+  readonly #requested = new Map<JobName, number>();
+  readonly #begun = new Map<JobName, number>();
   /** A failed job is not tried before, by the monotonic clock, ms. */
   readonly #notBefore = new Map<JobName, number>();
   #made: { full?: Date; any?: Date } = {};
@@ -42,8 +45,14 @@ export class Timetable {
 
   /** Makes a periodic job due at once. */
   request(job: PeriodicJob): void {
-    this.#periodic.set(job, performance.now());
+    const now = performance.now();
+    this.#requested.set(job, now);
+    this.#periodic.set(job, now);
     this.#notBefore.delete(job);
+  }
+
+  begun(job: JobName): void {
+    this.#begun.set(job, performance.now());
   }
 
   /** @param failures in a row; 0 after a success */
@@ -54,7 +63,9 @@ export class Timetable {
     else this.#notBefore.set(job, now + retryDelay(retryMs, failures));
     if (job !== "sync" && job !== "retention") return;
     const period = periodOf(job, options) ?? 0;
-    this.#periodic.set(job, failures === 0 ? now + period : now);
+    // What was asked for since the run began may have come too late for it.
+    const isAsked = (this.#requested.get(job) ?? 0) > (this.#begun.get(job) ?? 0);
+    this.#periodic.set(job, failures === 0 && !isAsked ? now + period : now);
   }
 
   #plannedAt(

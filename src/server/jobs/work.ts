@@ -99,15 +99,14 @@ export class Work {
 
   async #retention(options: ServerOptions, context: JobContext): Promise<JobOutcome> {
     const { sites } = this.#parts;
-    const { sync, retention, leader } = options;
-    // A mirror deletes what the primary has no more, and nothing else.
-    const mirrors = sync?.mirror !== undefined;
-    const own = sites.usable.filter(({ name }) => name === "primary" || !mirrors);
+    const { mirrors, retention, leader } = options;
+    // A mirror deletes what the primary has no more, and nothing else, also while the sync is off.
+    const hasRules = ({ name }: Site): boolean => name === "primary" || !mirrors;
     try {
       const onEvent = ({ name }: Site, event: OperationEvent): void =>
         countDeletion(this.#parts.metrics, name, "retention", event);
-      const rules = { ...retention, waitMs: leader?.ttlMs ?? 0 };
-      return await runRetention(own, rules, context, onEvent);
+      const rules = { ...retention, hasRules, waitMs: leader?.ttlMs ?? 0 };
+      return await runRetention(sites.usable, rules, context, onEvent);
     } finally {
       await this.#checkSites(context);
     }

@@ -74,22 +74,25 @@ function fact(name: string, value: Html): Html {
 
 function syncStrip(sync: SyncStatus, now: Date): Html {
   const { lag, running, enabled, lastSuccess, nextAt } = sync;
-  const behind = lag.snapshots > 0;
-  const missing = `${lag.snapshots} ${lag.snapshots === 1 ? "snapshot" : "snapshots"}`;
-  const words = behind
-    ? html`The secondary lacks <strong>${missing}</strong> (${formatSize(lag.bytes)}); the oldest is ${spanText(lag.seconds)} old.`
-    : html`The secondary has every snapshot that it should have.`;
   return html`<section class="card strip" aria-labelledby="sync-lag">
 <h2 id="sync-lag">Sync lag</h2>
-<p>${syncChip(sync, behind)}</p>
-<p>${words}</p>
+<p>${syncChip(sync)}</p>
+<p>${lagWords(lag)}</p>
 <p class="quiet">${lastSuccess === undefined ? "No sync has succeeded yet." : html`Last success ${moment(lastSuccess, now)}.`}
 ${!running && enabled && nextAt !== undefined && html` Next ${moment(nextAt, now)}.`}</p>
 </section>`;
 }
 
-function syncChip({ enabled, running }: SyncStatus, behind: boolean): Html {
+function lagWords(lag: SyncStatus["lag"]): Html {
+  if (lag === undefined) return html`What the secondary lacks is not known yet.`;
+  if (lag.snapshots === 0) return html`The secondary has every snapshot that it should have.`;
+  const missing = `${lag.snapshots} ${lag.snapshots === 1 ? "snapshot" : "snapshots"}`;
+  return html`The secondary lacks <strong>${missing}</strong> (${formatSize(lag.bytes)}); the oldest is ${spanText(lag.seconds)} old.`;
+}
+
+function syncChip({ enabled, running, lag }: SyncStatus): Html {
   if (running) return chip("busy", "Copying");
   if (!enabled) return chip("quiet", "Off");
-  return behind ? chip("attention", "Behind") : chip("good", "In step");
+  if (lag === undefined) return chip("attention", "Not known");
+  return lag.snapshots > 0 ? chip("attention", "Behind") : chip("good", "In step");
 }

@@ -6,7 +6,15 @@ import type { PutOptions, SnapStore } from "../../snapstore/store.js";
 export const CONTROL_FOLDER = ".backuptool";
 
 /** Kinds of control files, by the name of their folder. */
-export type ControlFolder = "holds" | "pins" | "epochs" | "plans" | "names" | "scrub" | "reserve";
+export type ControlFolder =
+  | "holds"
+  | "pins"
+  | "epochs"
+  | "plans"
+  | "names"
+  | "scrub"
+  | "clock"
+  | "reserve";
 
 /** Version of the JSON that this program writes and reads. */
 const FORMAT = 1;

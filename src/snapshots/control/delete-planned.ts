@@ -21,10 +21,12 @@ export interface DeletionTarget {
 
 /** The state of the store at a second look. */
 export interface SecondLook {
-  /** Snapshots that an incremental needs which is being made; their bases are needed too. */
+  /** Snapshots that a backup or copy needs which is being made; their bases are needed too. */
   readonly pinned: ReadonlySet<string>;
-  /** The time by the store's clock. */
+  /** The time by the store's clock, when the plan was published. */
   readonly storeTime: Date;
+  /** The same moment by this machine's clock. */
+  readonly machineTime: Date;
 }
 
 export interface PlannedDeletionOptions {
@@ -65,6 +67,7 @@ export async function deletePlanned(
   const names = targets.map(({ name }) => name.text);
   const ofLeader = guard === undefined ? store : new GuardedStore(store, guard);
   const plan = await publishPlan(ofLeader, names, signal);
+  const times = { storeTime: plan.storeTime, machineTime: new Date() };
   const guarded = new GuardedStore(store, everyGuard(guard, plan));
   /** Ids of backups that something needs which stays. */
   const needed = new Set<string>();
@@ -75,7 +78,7 @@ export async function deletePlanned(
     if (waitMs > 0) await clock.sleep(waitMs, signal);
     for (const { name, facts } of dependentsFirst(targets)) {
       if (look === undefined || look.at.elapsedMs() > LOOK_AGAIN_MS) {
-        look = { at: Moment.now(), still: await lookAgain(store, plan.storeTime, options) };
+        look = { at: Moment.now(), still: await lookAgain(store, times, options) };
       }
       let stays = !look.still.has(name.text) || (facts !== undefined && needed.has(facts.id));
       if (!stays) {
@@ -105,11 +108,11 @@ export async function deletePlanned(
 /** The names that are still to be deleted. */
 async function lookAgain(
   store: SnapStore,
-  storeTime: Date,
+  times: Pick<SecondLook, "storeTime" | "machineTime">,
   { recheck, signal }: PlannedDeletionOptions,
 ): Promise<ReadonlySet<string>> {
-  const pinned = await pinnedNames(store, storeTime, signal);
-  const still = new Set(await recheck({ pinned, storeTime }));
+  const pinned = await pinnedNames(store, times.storeTime, signal);
+  const still = new Set(await recheck({ pinned, ...times }));
   for (const name of pinned) still.delete(name);
   return still;
 }

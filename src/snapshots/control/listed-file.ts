@@ -24,7 +24,7 @@ interface Listed {
 
 /**
  * Puts a control file with a random name, and resolves once the store lists it. Two processes that each put a file, and
- * then look for that of the other, cannot miss both: whoever is listed second finds the first.
+ * then look for that of the other, cannot miss both: the one whose file is listed second finds the first.
  *
  * @param under its folder; with a `/` at its end, or empty
  */
@@ -56,7 +56,7 @@ export async function putListedFile(
 /** An interrupted process does not wait longer for a store, ms. */
 const REMOVE_MS = 5_000;
 
-/** Removes a control file that nobody needs any more. A failure is no harm: it is ignored when it is a day old. */
+/** Removes a control file of this process. Never throws: others ignore the file when it is a day old. */
 export async function removeControlFile(store: SnapStore, key: string): Promise<void> {
   await store.delete(key, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
 }

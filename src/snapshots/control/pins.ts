@@ -7,7 +7,7 @@ import { isLive } from "./lifetime.js";
 import { putListedFile } from "./listed-file.js";
 import { RenewedFiles } from "./renewed-file.js";
 
-/** Keeps a snapshot and its bases from being deleted while an incremental over it is made. */
+/** Keeps a snapshot and its bases from being deleted while an incremental over it is made, or a copy writes it. */
 export interface Pin extends WriteGuard {
   /** The store's time at which it was put. */
   readonly storeTime: Date;
@@ -17,7 +17,7 @@ export interface Pin extends WriteGuard {
   leave(): Promise<void>;
 }
 
-/** Pins a snapshot. The caller then checks that no plan names its chain, and that the chain is complete. */
+/** Pins a snapshot. For an incremental the caller then checks that no plan names its chain, and that the chain is complete. */
 export async function pinSnapshot(
   store: SnapStore,
   snapshot: string,
@@ -40,7 +40,7 @@ export async function pinSnapshot(
 }
 
 /**
- * Names of the snapshots that incrementals need which are being made. Their bases are needed too: {@link ChainLinks}.
+ * Names of the snapshots that backups and copies need which are being made. Their bases are needed too: {@link ChainLinks}.
  *
  * @param now by the clock of the store
  */
@@ -69,7 +69,7 @@ export function checkNotPinned<S extends LinkedSnapshot>(
   if (!isNeeded) return;
   throw new BackupToolError(
     "SNAPSHOT_PINNED",
-    `${name.text} is the base of an incremental backup that is being made`,
+    `${name.text} is needed by a backup or copy that is being made`,
     { hint: "wait until it is complete; if its process has died, its pin ends after a day" },
   );
 }

@@ -4,7 +4,7 @@ import { type ControlFolder, listControlFiles } from "./control-file.js";
 import { isLive } from "./lifetime.js";
 
 /** Files that a process removes at its end. Holds and epochs are not of them. */
-const OF_PROCESSES: readonly ControlFolder[] = ["pins", "plans", "names"];
+const OF_PROCESSES: readonly ControlFolder[] = ["pins", "plans", "names", "clock"];
 
 /**
  * Removes what processes that died have left: others ignore it already. A file that cannot be removed stays.

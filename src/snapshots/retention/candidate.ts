@@ -10,7 +10,7 @@ export interface Candidate {
   readonly foreign?: string | undefined;
   /** Whether there is a hold on this name. */
   readonly held: boolean;
-  /** Whether a backup that is being made is based on it. */
+  /** Whether a backup that is being made is based on it, or a copy is writing it. */
   readonly pinned: boolean;
   readonly lockedUntil?: Date | undefined;
   /** Whether it is unfinished and so recent that a run may still be writing it. */

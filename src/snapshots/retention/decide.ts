@@ -58,7 +58,7 @@ function* protections(
 ): Generator<Reason, void, void> {
   const { state, foreign, held, pinned, lockedUntil } = one;
   if (held) yield { code: "held", words: "held" };
-  if (pinned) yield { code: "pinned", words: "an incremental over it is being made" };
+  if (pinned) yield { code: "pinned", words: "a backup or copy that is being made needs it" };
   if (lockedUntil !== undefined && lockedUntil > now) {
     yield { code: "locked", words: `locked until ${lockedUntil.toISOString()}` };
   }

@@ -28,6 +28,7 @@ export class KeptSnapshots {
     const based = new Set<Candidate>();
     // Grows while it is read. Newest first, so that the reason names the newest.
     const kept = new Set(all.filter((one) => this.#reasons.has(one)).reverse());
+    let left = all;
     const need = (one: Candidate, reason: Reason): void => {
       this.add(one, reason);
       kept.add(one);
@@ -44,8 +45,10 @@ export class KeptSnapshots {
         need(copy, { code: "same-backup", words: `the same backup as ${text}` });
       }
       if (!hasUnknownBase(one)) continue;
-      for (const other of all) {
-        if (kept.has(other) || !mayBeBasedOn(one, other)) continue;
+      // Shorter with each: a hostile store may have thousands of them.
+      left = left.filter((other) => !kept.has(other));
+      for (const other of left) {
+        if (!mayBeBasedOn(one, other)) continue;
         need(other, { code: "may-be-base", words: `maybe the base of ${text} (${one.state})` });
       }
     }

@@ -107,7 +107,7 @@ export class Election {
   }
 
   /**
-   * Who leads, or is about to; undefined: nobody.
+   * The process that leads, or is about to; undefined if there is none.
    *
    * @throws EtcdError, InterruptedError
    */
@@ -129,7 +129,7 @@ export class Election {
     this.#connection?.close();
   }
 
-  /** Creates the key, if nobody leads. */
+  /** Creates the key, unless another process has it. */
   async #attempt(signal: AbortSignal): Promise<LeaseLeadership | undefined> {
     const { ttlMs, onProblem = () => {} } = this.#options;
     try {

@@ -128,7 +128,7 @@ function recordOf(kv: Received<IKeyValue> | undefined): LeaderRecord | undefined
   };
 }
 
-/** Whoever may write to etcd may have written the value. */
+/** Any user of etcd may have written the value. */
 function parseLeader(value: Uint8Array): Leader {
   const text = Buffer.from(value.subarray(0, MAX_VALUE_BYTES)).toString();
   const fields = fieldsOf(text);

@@ -120,7 +120,7 @@ export class LeaseLeadership implements Leadership {
     return this.#hold.ttlMs * (1 - MARGIN) - this.#sent.elapsedMs();
   }
 
-  /** Ends the leadership in time also while nobody asks. */
+  /** Ends the leadership in time, also without a call of `held`. */
   #watchClock(): void {
     clearTimeout(this.#timer);
     if (!this.held()) return;
@@ -154,7 +154,7 @@ export class LeaseLeadership implements Leadership {
     this.#watchClock();
   }
 
-  /** The key may be gone before the lease: deleted by hand, or since etcd was restored to the past. */
+  /** The key may be gone before the lease: deleted by a person, or since etcd was restored to the past. */
   async #readKey(): Promise<void> {
     const asked = Moment.now();
     const found = await this.#key.read(this.lost);

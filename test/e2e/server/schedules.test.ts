@@ -1,17 +1,28 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { PASSPHRASE, backuptool, lines } from "../../support/program/backuptool.js";
+import { dropPools, makePools, writeObjects } from "../../support/ceph/client.js";
+import { type Fault, FaultyProxy } from "../../support/network/faulty-proxy.js";
+import { backuptool, cephFlags, lines, PASSPHRASE } from "../../support/program/backuptool.js";
 import { RunningServer } from "../../support/program/running-server.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
-import { newFolder } from "../../support/folders.js";
+import { bothStores, bucketStore, type NamedStore } from "../../support/stores/flags.js";
+import { newBucket, radosgw } from "../../support/stores/s3-buckets.js";
 
 let etcd: EtcdServer;
+let pool: string;
 
 test.before(async () => {
   etcd = await EtcdServer.start();
+  [pool = ""] = await makePools(1);
   await etcd.put(Buffer.from("key"), Buffer.from("value"));
+  await writeObjects(pool, [{ name: "stays", data: "as it was" }]);
 });
 
-test.after.always(() => etcd?.stop());
+test.after.always(async () => {
+  await etcd?.stop();
+  await dropPools([pool]);
+});
 
 interface Row {
   readonly name: string;
@@ -21,70 +32,110 @@ interface Row {
   readonly baseName?: string;
 }
 
-/** What `snapshot list` says of two folders. */
-async function listed(primary: string, secondary: string): Promise<Row[]> {
-  const stores = ["--store", `file://${primary}`, "--secondary-store", `file://${secondary}`];
-  const { stdout } = await backuptool(["snapshot", "list", ...stores, "--json"]);
+async function listed(primary: NamedStore, secondary: NamedStore): Promise<Row[]> {
+  const { flags, env } = bothStores(primary, secondary);
+  const { stdout } = await backuptool(["snapshot", "list", ...flags, "--json"], { env });
   return lines(stdout)
     .map((line) => JSON.parse(line))
     .filter(({ type }) => type === "snapshot");
 }
 
-test("a day of schedules in a minute leaves both sites with what the rules say, and all of it restores", async (t) => {
-  const [primary, secondary] = [newFolder(), newFolder()];
-  const server = await RunningServer.start([
-    ...["--store", `file://${primary}`, "--secondary-store", `file://${secondary}`],
-    ...["--etcd", etcd.endpoint, "--skip-ceph", "--leader-ttl", "2s"],
-    ...["--schedule", "*/12 * * * * *", "--incremental-schedule", "*/3 * * * * *"],
-    ...["--garbage-collection-policy", "LimitBased", "--max-backups", "2"],
-    ...["--garbage-collection-period", "5s", "--backup-sync-period", "5s"],
-    ...["--verify-schedule", "*/15 * * * * *", "--verify-subset", "50%"],
-  ]);
+test("after a day of schedules with failing stores, both sites hold what the rules say, and it restores", async (t) => {
+  const faults: { primary?: Fault | undefined; secondary?: Fault | undefined } = {};
+  const proxies = {
+    primary: await FaultyProxy.start(radosgw().endpoint, () => faults.primary),
+    secondary: await FaultyProxy.start(radosgw().endpoint, () => faults.secondary),
+  };
+  const [one, two] = [await newBucket(), await newBucket({ user: "two" })];
+  const behindProxies = bothStores(
+    bucketStore(one, { endpoint: proxies.primary.url }),
+    bucketStore(two, { endpoint: proxies.secondary.url, user: "two" }),
+  );
+  const server = await RunningServer.start(
+    [
+      ...[...behindProxies.flags, "--etcd", etcd.endpoint, ...cephFlags(), "--include-pool", pool],
+      ...["--leader-ttl", "3s", "--backup-retry-backoff", "1s"],
+      ...["--schedule", "*/15 * * * * *", "--incremental-schedule", "*/4 * * * * *"],
+      ...["--garbage-collection-policy", "LimitBased", "--max-backups", "2"],
+      ...["--garbage-collection-period", "6s", "--backup-sync-period", "6s"],
+      ...["--verify-schedule", "*/15 * * * * *", "--verify-subset", "50%"],
+    ],
+    behindProxies.env,
+  );
+  const done = (job: string): number =>
+    server.log.filter((line) => line.msg === "Job done" && line.job === job).length;
+  const deletedFrom = (): Set<unknown> =>
+    new Set(server.log.filter(({ msg }) => msg === "Deleted a snapshot").map(({ store }) => store));
   try {
-    // The fourth full backup: the first must be gone by then.
-    let fulls = 0;
-    await server.until("four full backups", async () => {
-      fulls = server.log.filter(({ msg, job }) => msg === "Job done" && job === "full").length;
-      return fulls >= 4;
-    });
-    await server.until("a deletion on both sites", async () => {
-      const stores = new Set(
-        server.log.filter(({ msg }) => msg === "Deleted a snapshot").map(({ store }) => store),
-      );
-      return stores.size === 2;
-    });
-    await server.until("two verifications", async () => {
-      const done = server.log.filter(({ msg, job }) => msg === "Job done" && job === "verify");
-      return done.length >= 2;
-    });
+    await server.until("a full backup", async () => done("full") >= 1);
+    await etcd.put(Buffer.from("key"), Buffer.from("another value"));
+    await writeObjects(pool, [{ name: "comes", data: randomBytes(100_000) }]);
+    await server.until("an incremental", async () => done("incremental") >= 1);
+
+    faults.secondary = { kind: "drop" };
+    await server.logged("The store is not usable", ({ site }) => site === "secondary");
+    await sleep(6000);
+    faults.secondary = undefined;
+    await server.logged("The store is usable again", ({ site }) => site === "secondary");
+
+    faults.primary = { kind: "status", status: 503 };
+    await server.logged("The store is not usable", ({ site }) => site === "primary");
+    await sleep(4000);
+    faults.primary = undefined;
+    await server.logged("The store is usable again", ({ site }) => site === "primary");
+
+    // One more than is kept, and deletions on both sites.
+    const before = done("full");
+    await server.until("two more full backups", async () => done("full") >= before + 2);
+    await server.until("deletions on both sites", async () => deletedFrom().size === 2);
+    await server.until("two verifications", async () => done("verify") >= 2);
+    const synced = done("sync");
+    await server.until("two more syncs", async () => done("sync") >= synced + 2);
+    const status = await server.status();
+    t.true(status.sites.primary?.reachable);
+    t.true(status.sites.secondary?.reachable);
   } finally {
     t.is(await server.stop(), 0);
+    await proxies.primary.close();
+    await proxies.secondary.close();
   }
   t.deepEqual(server.other, []);
   t.false(server.output.includes(PASSPHRASE));
-  t.deepEqual(
-    server.log.filter(({ level }) => level === "error" || level === "fatal"),
-    [],
-  );
 
+  const [primary, secondary] = [bucketStore(one), bucketStore(two, { user: "two" })];
   const rows = await listed(primary, secondary);
-  t.true(rows.length > 0);
+  const complete = rows.filter((row) => row.primary === "complete");
+  t.true(complete.length > 0);
   for (const row of rows) {
-    t.is(row.primary, "complete", row.name);
-    // The last backup may have been made after the last sync.
-    if (row.name !== rows.at(-1)?.name) t.is(row.secondary, "complete", row.name);
-    t.not(row.baseName, "missing");
+    t.not(row.baseName, "missing", row.name);
+    t.not(row.primary, "damaged", row.name);
+    t.not(row.secondary, "damaged", row.name);
+    // The last backups may have been made after the last sync.
+    if (!rows.slice(-3).includes(row)) t.is(row.secondary, row.primary, row.name);
   }
-  const fulls = rows.filter(({ kind }) => kind === "full");
-  // Two, and one that was made since the last collection.
-  t.true(fulls.length >= 2 && fulls.length <= 3, JSON.stringify(fulls));
+  const fulls = complete.filter(({ kind }) => kind === "full").length;
+  // Two, and those that were made since the last collection.
+  t.true(fulls >= 2 && fulls <= 4, JSON.stringify(rows));
   for (const site of [primary, secondary]) {
-    for (const { name } of rows) {
-      const { code, stderr } = await backuptool([
-        "inspect",
-        ...["--store", `file://${site}`, "--snapshot", name],
-      ]);
-      t.is(code, 0, stderr);
+    for (const row of rows) {
+      const isThere = (site === primary ? row.primary : row.secondary) === "complete";
+      if (!isThere) continue;
+      const { code, stderr } = await backuptool(
+        ["inspect", ...site.flags(), "--snapshot", row.name],
+        { env: site.env() },
+      );
+      t.is(code, 0, `${row.name}: ${stderr}`);
     }
   }
+  const target = await EtcdServer.start();
+  t.teardown(() => target.stop());
+  const restored = await backuptool(
+    [
+      ...["restore", ...secondary.flags(), "--snapshot", "latest"],
+      ...["--etcd", target.endpoint, "--skip-ceph"],
+    ],
+    { env: secondary.env() },
+  );
+  t.is(restored.code, 0, restored.stderr);
+  t.is((await target.ctl("get", "key", "--print-value-only")).trim(), "another value");
 });

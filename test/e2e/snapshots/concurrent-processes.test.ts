@@ -85,8 +85,8 @@ test("the base of an incremental that is stopped is kept by every deletion, and 
   const create = new Command(createArgs("--incremental-over", base), store);
   await appears(store, "pins");
   create.signal("SIGSTOP");
-  const refused = await run(t, store, 1, "snapshot", "delete", base, "--yes");
-  t.regex(refused.stderr, /is the base of an incremental backup that is being made/);
+  const rejected = await run(t, store, 1, "snapshot", "delete", base, "--yes");
+  t.regex(rejected.stderr, /is needed by a backup or copy that is being made/);
   // Now retention would not need it any more.
   await run(t, store, 0, ...createArgs());
   const policy = ["--garbage-collection-policy", "LimitBased", "--max-backups", "1"];
@@ -114,8 +114,8 @@ test("an incremental over a snapshot whose deletion is stopped fails, and the de
   const deletion = new Command(["snapshot", "delete", base, "--yes"], slow);
   await appears(store, "plans");
   deletion.signal("SIGSTOP");
-  const refused = await run(t, store, 1, ...createArgs("--incremental-over", base));
-  t.regex(refused.stderr, /is about to be deleted|was deleted/);
+  const rejected = await run(t, store, 1, ...createArgs("--incremental-over", base));
+  t.regex(rejected.stderr, /is about to be deleted|was deleted/);
   deletion.signal("SIGCONT");
   const { code, stderr } = await deletion.result;
   t.is(code, 0, stderr);
@@ -146,8 +146,8 @@ test("the pin of an incremental that was killed ends after a day, and is then re
   create.signal("SIGKILL");
   t.is((await create.result).signal, "SIGKILL");
   await run(t, store, 0, "snapshot", "prune-incomplete", "--grace-period", "0s");
-  const refused = await run(t, store, 1, "snapshot", "delete", base, "--yes");
-  t.regex(refused.stderr, /its pin ends after a day/);
+  const rejected = await run(t, store, 1, "snapshot", "delete", base, "--yes");
+  t.regex(rejected.stderr, /its pin ends after a day/);
   for (const kind of ["pins", "names"]) {
     for (const key of await controlFiles(store, kind)) {
       age(join(folder, key), Date.now() / 1000 - 90_000);

@@ -106,6 +106,8 @@ async function prune(store: SwitchableStore, wanted: RetentionPolicy): Promise<v
     // The files are new; what an interrupted deletion left of a snapshot is not being written.
     inProgressSince: new Date("2100-01-01T00:00:00Z"),
     dryRun: false,
+    // Histories with long pauses too.
+    attended: true,
   };
   try {
     await pruneStore(store, options, { signal, report: () => {} });

@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import test from "ava";
 import type { OperationEvent } from "../../../src/operations/events.js";
 import { pruneStore, type RetentionOptions } from "../../../src/operations/snapshots/retention.js";
@@ -158,4 +160,74 @@ test("a store that fails again and again ends the run", async (t) => {
   };
   await t.throwsAsync(prune(), { code: "STORE_CREDENTIALS" });
   t.is(events.filter(({ type }) => type === "snapshot-not-deleted").length, 3);
+});
+
+const DAY = 86_400;
+const EXPONENTIAL: RetentionOptions["policy"] = { kind: "exponential", incrementalsMs: 0 };
+
+/** Ten daily full backups, and one that is five weeks later. */
+function newPausedStore() {
+  const folder = newFolder();
+  const store = new SwitchableStore(
+    new LocalStore({ provider: "Local", container: folder, prefix: "" }),
+  );
+  for (let day = 0; day < 10; day++) forgeSnapshot(folder, { time: 1_700_000_000 + day * DAY });
+  forgeSnapshot(folder, { time: 1_700_000_000 + 45 * DAY });
+  const events: OperationEvent[] = [];
+  const report = (event: OperationEvent): void => {
+    events.push(event);
+  };
+  const prune = (options: Partial<RetentionOptions>) =>
+    pruneStore(store, { ...OPTIONS, policy: EXPONENTIAL, ...options }, { signal, report });
+  const left = async () => (await listSnapshots(store, signal)).length;
+  return { folder, store, events, prune, left };
+}
+
+test("one backup that is weeks later than all others deletes nothing, unless a person prunes", async (t) => {
+  const { store, events, prune, left } = newPausedStore();
+  await t.throwsAsync(prune({}), { code: "RETENTION_PAUSED" });
+  t.deepEqual(store.keysOf("delete"), []);
+  t.is(await left(), 11);
+  const warnings = () => events.filter(({ type }) => type === "warning").length;
+  t.deepEqual(await prune({ dryRun: true }), { kept: 1, deleted: 10, failed: 0 });
+  t.is(warnings(), 1);
+  t.deepEqual(await prune({ attended: true }), { kept: 1, deleted: 10, failed: 0 });
+  t.is(warnings(), 2);
+  t.is(await left(), 1);
+});
+
+test("a backup that is weeks later than all others and appears before the second look deletes nothing", async (t) => {
+  const { folder, store, prune, left } = newPausedStore();
+  const last = (await listSnapshots(store, signal)).at(-1)?.name.text ?? "";
+  rmSync(join(folder, last), { recursive: true });
+  forgeSnapshot(folder, { time: 1_690_000_000 });
+  const late = async (): Promise<void> => {
+    forgeSnapshot(folder, { time: 1_700_000_000 + 45 * DAY });
+  };
+  await t.throwsAsync(prune({ approve: late }), { code: "RETENTION_PAUSED" });
+  t.is(await left(), 12);
+});
+
+test("nothing is deleted while the clocks of machine and store differ by more than an hour", async (t) => {
+  for (const hours of [-24 * 21, -1.1, 1.1, 24 * 21]) {
+    const { store, prune, left } = newStore();
+    store.clockAheadMs = hours * 3600_000;
+    await t.throwsAsync(prune({ attended: true }), { code: "CLOCK_WRONG" });
+    t.is((await left()).length, 4);
+    t.deepEqual((await store.list(".backuptool/")).objects, []);
+    store.clockAheadMs = Math.sign(hours) * 0.9 * 3600_000;
+    t.deepEqual(await prune(), { kept: 2, deleted: 2, failed: 0 });
+  }
+});
+
+test("a snapshot from the store's future counts for no age, whatever the time of the machine", async (t) => {
+  const { folder, store, prune, left, two, three, over } = newStore();
+  const time = Math.floor(Date.now() / 1000) + 1800;
+  const future = forgeSnapshot(folder, { time });
+  await prune({ now: new Date((time + 60) * 1000), inProgressSince: new Date() });
+  // At the first look the newest full backup was the future one, which alone would be kept.
+  const names = await left();
+  t.deepEqual(names, [three.name, over.name, future.name]);
+  t.false(names.includes(two.name));
+  t.deepEqual((await store.list(".backuptool/plans/")).objects, []);
 });

@@ -195,7 +195,7 @@ test("an alert names what is wrong, and begins when the limit was passed", (t) =
     alerts([{ id: "a", ago: 60 }], { breaker: "open", error: "connection refused" }).map(
       ({ message }) => message,
     ),
-    ["s3://bucket is not called for now: connection refused"],
+    ["s3://bucket is not used for now, after failures: connection refused"],
   );
   t.deepEqual(
     alerts([{ id: "a", ago: 60 }], { verification: { damagedFiles: 2 } }).map(

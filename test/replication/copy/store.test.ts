@@ -12,11 +12,13 @@ import test from "ava";
 import { InterruptedError } from "../../../src/errors.js";
 import { type CopySettings, copyStore } from "../../../src/replication/copy/store.js";
 import { copyRetryPolicy } from "../../../src/replication/copy/retries.js";
+import { listSnapshots } from "../../../src/snapshots/catalog.js";
+import { pruneIncomplete } from "../../../src/snapshots/prune.js";
 import { StoreError } from "../../../src/snapstore/errors.js";
 import { RetryingStore } from "../../../src/snapstore/layers/retrying.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { newFolder } from "../../support/folders.js";
-import { type ForgedSnapshot, forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+import { age, type ForgedSnapshot, forgeSnapshot } from "../../support/stores/forged-snapshots.js";
 import { SwitchableStore } from "../../support/stores/switchable-store.js";
 
 const SETTINGS: Omit<CopySettings, "signal"> = {
@@ -25,6 +27,16 @@ const SETTINGS: Omit<CopySettings, "signal"> = {
   minChunkBytes: 5 << 20,
   maxParallelChunks: 3,
   retries: { maxRetries: 3, backoffMs: 1 },
+};
+
+/** Whatever is a day old. */
+const PRUNING = {
+  olderThan: new Date(Date.now() - 86_400_000),
+  dryRun: false,
+  signal: new AbortController().signal,
+  onRemoved: () => {},
+  onKept: () => {},
+  onProtected: () => {},
 };
 
 /** Two stores in folders, and a copy of all snapshots from one to the other. */
@@ -136,7 +148,8 @@ test("an interrupted copy continues: complete files are kept, others are replace
   bytes[5] = (bytes[5] ?? 0) ^ 1;
   writeFileSync(join(copy, "ARCHIVE00001.bin"), bytes);
   t.deepEqual(await copying.run(), { copied: 1, repaired: 0, present: 0, failed: 0 });
-  t.deepEqual(copying.target.keysOf("put").sort(), [
+  const put = copying.target.keysOf("put").filter((key) => !key.startsWith(".backuptool/"));
+  t.deepEqual(put.sort(), [
     `${full.name}/ARCHIVE00000.bin`,
     `${full.name}/ARCHIVE00001.bin`,
     `${full.name}/MANIFEST.json`,
@@ -144,7 +157,7 @@ test("an interrupted copy continues: complete files are kept, others are replace
   t.true(copying.same(full));
 });
 
-test("other content under the same name is repaired, and looks unfinished meanwhile", async (t) => {
+test("other content under the same name is repaired, and does not look complete meanwhile", async (t) => {
   for (const spoil of [
     (copy: string) => appendFileSync(join(copy, "MANIFEST.json"), " "),
     (copy: string) => rmSync(join(copy, "ARCHIVE00000.bin")),
@@ -154,11 +167,88 @@ test("other content under the same name is repaired, and looks unfinished meanwh
     const full = copying.forge({ time: 1000 });
     await copying.run();
     spoil(join(copying.to, full.name));
-    copying.target.before = (call, key) => {
-      if (call === "put") t.false(copying.complete(full.name), key);
+    copying.target.before = async (call, key) => {
+      if (call !== "put" || key.endsWith("/MANIFEST.json")) return;
+      const [one] = await listSnapshots(storeIn(copying.to), new AbortController().signal);
+      t.not(one?.state, "complete", key);
     };
     t.deepEqual(await copying.run(), { copied: 0, repaired: 1, present: 0, failed: 0 });
     t.true(copying.same(full));
+  }
+});
+
+test("a repair that is interrupted leaves a damaged snapshot, which no retention deletes", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 200, 300, 400] });
+  await copying.run();
+  const copy = join(copying.to, full.name);
+  for (const file of ["ARCHIVE00000.bin", "ARCHIVE00002.bin"]) rmSync(join(copy, file));
+  for (const file of readdirSync(copy)) age(join(copy, file), 1000);
+  copying.target.before = (call, key) => {
+    if (call === "put" && !key.endsWith("ARCHIVE00000.bin")) throw failure("STORE_FULL");
+  };
+  t.is((await copying.run({ maxParallelCopies: 1 })).failed, 1);
+  age(join(copy, "ARCHIVE00000.bin"), 1000);
+  t.true(copying.complete(full.name));
+  const { signal } = new AbortController();
+  const [left] = await listSnapshots(copying.target, signal);
+  t.is(left?.state, "damaged");
+  copying.target.before = () => {};
+  await pruneIncomplete(copying.target, { ...PRUNING, onRemoved: () => t.fail() });
+  t.is(readdirSync(copy).length, 5);
+  t.deepEqual(await copying.run(), { copied: 0, repaired: 1, present: 0, failed: 0 });
+  t.true(copying.same(full));
+});
+
+test("a file that only reading shows to be wrong is mended before the last missing one makes the copy whole", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 200, 300] });
+  await copying.run();
+  const copy = join(copying.to, full.name);
+  rmSync(join(copy, "ARCHIVE00000.bin"));
+  writeFileSync(join(copy, "INDEX.bin"), "x");
+  const written: string[] = [];
+  copying.target.before = (call, key) => {
+    if (call === "put") written.push(key.slice(full.name.length + 1));
+  };
+  t.is((await copying.run()).repaired, 1);
+  t.deepEqual(written.slice(0, 2), ["INDEX.bin", "ARCHIVE00000.bin"]);
+  t.true(copying.same(full));
+});
+
+test("another backup in the target stays whole if the source's cannot be read", async (t) => {
+  const copying = new Copying();
+  const full = copying.forge({ time: 1000, sizes: [10, 200] });
+  const other = forgeSnapshot(copying.to, { time: 1000, sizes: [20, 200] });
+  writeFileSync(join(full.folder, "ARCHIVE00000.bin"), Buffer.alloc(200));
+  t.is((await copying.run()).failed, 1);
+  t.deepEqual(copying.failed, [{ snapshot: full.name, code: "COPY_MISMATCH" }]);
+  const [left] = await listSnapshots(copying.target, new AbortController().signal);
+  t.is(left?.state, "complete");
+  t.is(left?.facts?.id, other.id);
+});
+
+test("left-overs that a copy goes on with are not pruned meanwhile", async (t) => {
+  for (const replaces of [false, true]) {
+    const copying = new Copying();
+    const full = copying.forge({ time: 1000, sizes: [10, 200, 300] });
+    const old = forgeSnapshot(copying.to, { time: 1000, sizes: [20, 200], unfinished: !replaces });
+    for (const file of readdirSync(old.folder)) age(join(old.folder, file), 1000);
+    const kept: string[] = [];
+    let pruned = false;
+    copying.target.before = async (call, key) => {
+      if (pruned || call !== "put" || !key.startsWith(full.name)) return;
+      pruned = true;
+      await pruneIncomplete(storeIn(copying.to), {
+        ...PRUNING,
+        onRemoved: ({ text }) => t.fail(text),
+        onKept: ({ text }) => kept.push(text),
+      });
+    };
+    t.is((await copying.run({ maxParallelCopies: 1 })).failed, 0);
+    t.deepEqual(kept, [full.name]);
+    t.true(copying.same(full));
+    t.deepEqual((await copying.target.list(".backuptool/")).objects, []);
   }
 });
 
@@ -207,7 +297,8 @@ test("a locked mismatch is reported each time, and its incrementals are not copi
       { snapshot: over.name, code: "NO_BASE" },
     ]);
     // Without retries.
-    t.is(copying.target.keysOf("delete").length, 1);
+    const deletions = copying.target.keysOf("delete").filter((key) => key.startsWith(full.name));
+    t.is(deletions.length, 1);
   }
   t.true(copying.same(good));
   t.false(existsSync(join(copying.to, over.name)));

@@ -179,7 +179,7 @@ class History {
           maxParallelChunks: 2,
           retries: RETRIES,
           signal,
-          keepBase: (_base, copy) => copy(async () => {}),
+          keepBase: (_store, _base, copy) => copy(async () => {}),
           held: async () => this.#held,
           mirror: step.mirror ? { rules: RULES, remove: this.#remove } : undefined,
         },

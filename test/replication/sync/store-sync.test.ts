@@ -5,7 +5,8 @@ import { InterruptedError, NotLeaderError } from "../../../src/errors.js";
 import { copyRetryPolicy } from "../../../src/replication/copy/retries.js";
 import type { PlannedDeletion } from "../../../src/replication/sync/mirror.js";
 import type { MirrorRules } from "../../../src/replication/sync/mirror-plan.js";
-import { StoreSync, type SyncSettings } from "../../../src/replication/sync/store-sync.js";
+import { StoreSync } from "../../../src/replication/sync/store-sync.js";
+import type { SyncSettings } from "../../../src/replication/sync/sync-run.js";
 import { SyncError } from "../../../src/replication/sync/sync-error.js";
 import { CachedCatalog } from "../../../src/snapshots/cached-catalog.js";
 import { deleteSnapshot } from "../../../src/snapshots/delete.js";
@@ -59,7 +60,7 @@ class Syncing {
         maxParallelChunks: 2,
         retries: RETRIES,
         signal: new AbortController().signal,
-        keepBase: (_base, copy) => copy(async () => {}),
+        keepBase: (_store, _base, copy) => copy(async () => {}),
         held: async () => this.held,
         mirror: rules && { rules, remove: this.#remove },
         ...settings,
@@ -291,6 +292,18 @@ test("a store that fails in the middle ends the sync, with its side and what is 
     t.deepEqual([failed, lag.snapshots], [0, 0]);
     for (const one of made) t.true(syncing.same(one));
   }
+});
+
+test("a target that fails while a base is kept for an incremental is named", async (t) => {
+  const syncing = new Syncing();
+  history(syncing);
+  const keepBase: SyncSettings["keepBase"] = async (target, base, copy) => {
+    fail(syncing.target, () => true);
+    await target.put(`pin-on-${base}`, Buffer.of(1));
+    return await copy(async () => {});
+  };
+  const error = await t.throwsAsync(syncing.run({ keepBase }), { instanceOf: SyncError });
+  t.like(error, { side: "target", code: "STORE_TRANSIENT" });
 });
 
 test("a full target ends the sync", async (t) => {

@@ -37,9 +37,18 @@ test("periodic jobs are due a period after the start, and after each run", (t) =
     t.true(Math.abs(inMs(timetable.dueAt(job, OPTIONS, NONE)) - period) < 5000);
     timetable.request(job);
     t.true(inMs(timetable.dueAt(job, OPTIONS, NONE)) <= 0);
+    timetable.begun(job);
     timetable.ended(job, OPTIONS, 0);
     t.true(Math.abs(inMs(timetable.dueAt(job, OPTIONS, NONE)) - period) < 5000);
   }
+});
+
+test("what is asked for while a run is in progress is not forgotten", (t) => {
+  const timetable = new Timetable(new Date());
+  timetable.begun("sync");
+  timetable.request("sync");
+  timetable.ended("sync", OPTIONS, 0);
+  t.true(inMs(timetable.dueAt("sync", OPTIONS, NONE)) <= 0);
 });
 
 test("there is no sync where it is off", (t) => {

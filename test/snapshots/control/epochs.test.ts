@@ -120,7 +120,7 @@ test("old epochs are removed, never the newest, and other files count for nothin
   t.is((await takeEpoch(store, "one", signal)).number, 15);
 });
 
-test("numbers that are used up, by a hostile hand, are an error", async (t) => {
+test("numbers that a hostile writer has used up are an error", async (t) => {
   const store = newStore();
   await store.put(controlKey("epochs", "999999999999"), Buffer.from("x"));
   await t.throwsAsync(takeEpoch(store, "one", signal), {

@@ -91,7 +91,7 @@ test("a leadership ends when its key is deleted, or created again by another one
   const second = await election.campaign(signal);
   await shared.ctl("del", key);
   await shared.ctl("put", key, "a stranger's text");
-  // Also while nobody asks.
+  // Also without a call of its methods.
   while (!second.lost.aborted) await sleep(50);
   t.throws(() => second.check(), { code: "NOT_LEADER" });
 });
@@ -214,7 +214,7 @@ test("a leader that is stopped and continued later does not lead again before th
   t.deepEqual(all.overlaps, []);
 });
 
-test("nobody leads while etcd is down, and one does afterwards", async (t) => {
+test("no process leads while etcd is down, and one does afterwards", async (t) => {
   const all = candidates(t);
   const etcd = await ownEtcd(t);
   all.start("a", etcd.endpoint);

@@ -74,7 +74,7 @@ export class Candidates {
       await sleep(100);
     }
     throw new Error(
-      `nobody but ${except.join()} leads: ${readFileSync(this.#log, "utf8").slice(-500)}`,
+      `no process but ${except.join()} leads: ${readFileSync(this.#log, "utf8").slice(-500)}`,
     );
   }
 }

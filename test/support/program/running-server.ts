@@ -7,6 +7,7 @@ import { PASSPHRASE, PROGRAM } from "./backuptool.js";
 export interface LogLine {
   readonly level: string;
   readonly msg: string;
+  readonly job?: string;
   readonly [field: string]: unknown;
 }
 

@@ -15,10 +15,10 @@ export interface NamedStore {
 /** A bucket of radosgw. `endpoint` is only used by the program, not by the test. */
 export function bucketStore(
   bucket: string,
-  options: { prefix?: string; endpoint?: string; secret?: string } = {},
+  options: { prefix?: string; endpoint?: string; secret?: string; user?: "one" | "two" } = {},
 ): NamedStore {
-  const { prefix = "", endpoint = radosgw().endpoint } = options;
-  const { accessKeyId, secretAccessKey } = radosgw().credentials;
+  const { prefix = "", endpoint = radosgw().endpoint, user } = options;
+  const { accessKeyId, secretAccessKey } = radosgw(user).credentials;
   return {
     flags: (role = "primary") => {
       const before = role === "primary" ? "--" : "--secondary-";
@@ -36,7 +36,7 @@ export function bucketStore(
         [`${before}AWS_SECRET_ACCESS_KEY`]: options.secret ?? secretAccessKey,
       };
     },
-    open: () => new S3Store(s3Config(bucket, { prefix })),
+    open: () => new S3Store(s3Config(bucket, { prefix, ...radosgw(user) })),
   };
 }
 

@@ -2,6 +2,7 @@ import type {
   GetOptions,
   PutOptions,
   SnapStore,
+  StoredObject,
   UploadOptions,
 } from "../../../src/snapstore/store.js";
 
@@ -18,6 +19,8 @@ export class SwitchableStore implements SnapStore {
   before: (call: Call, key: string) => void | Promise<void> = () => {};
   /** Changes the pieces of reads. */
   spoil: (key: string, piece: Uint8Array) => Uint8Array = (_, piece) => piece;
+  /** How far its clock is ahead of this machine's, ms. */
+  clockAheadMs = 0;
 
   constructor(inner: SnapStore) {
     this.#inner = inner;
@@ -58,12 +61,14 @@ export class SwitchableStore implements SnapStore {
 
   async head(key: string, signal?: AbortSignal) {
     await this.#note("head", key);
-    return await this.#inner.head(key, signal);
+    const object = await this.#inner.head(key, signal);
+    return object && this.#byItsClock(object);
   }
 
   async list(...args: Parameters<SnapStore["list"]>) {
     await this.#note("list", args[0]);
-    return await this.#inner.list(...args);
+    const page = await this.#inner.list(...args);
+    return { ...page, objects: page.objects.map((object) => this.#byItsClock(object)) };
   }
 
   async delete(key: string, signal?: AbortSignal): Promise<void> {
@@ -77,6 +82,11 @@ export class SwitchableStore implements SnapStore {
 
   close(): Promise<void> {
     return this.#inner.close();
+  }
+
+  #byItsClock(object: StoredObject): StoredObject {
+    if (this.clockAheadMs === 0) return object;
+    return { ...object, modified: new Date(object.modified.getTime() + this.clockAheadMs) };
   }
 
   async #note(call: Call, key: string): Promise<void> {
