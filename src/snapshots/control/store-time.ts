@@ -1,9 +1,11 @@
 import type { SnapStore } from "../../snapstore/store.js";
 import { putListedFile, removeControlFile } from "./listed-file.js";
+import { usingReserve } from "./reserve.js";
 
 /** The time by the clock of a store: that of a control file which is put for it, and removed again. Throws StoreError. */
 export async function readStoreTime(store: SnapStore, signal: AbortSignal): Promise<Date> {
-  const { own } = await putListedFile(store, "clock", "", {}, signal);
+  const put = () => putListedFile(store, "clock", "", {}, signal);
+  const { own } = await usingReserve(store, put, signal);
   await removeControlFile(store, own.key);
   return own.modified;
 }

@@ -31,6 +31,7 @@ test("in a full store, a leader begins and a deletion makes room", async (t) => 
     "deletion in the full store": [names[0]],
     "reserve after the deletion": 4,
     "second deletion": [names[1]],
+    "time of the full store": true,
     left: [names[2]],
   });
 });

@@ -10,6 +10,7 @@ import { StoreError } from "../../../src/snapstore/errors.js";
 import { listSnapshots } from "../../../src/snapshots/catalog.js";
 import { deletePlanned } from "../../../src/snapshots/control/delete-planned.js";
 import { takeEpoch } from "../../../src/snapshots/control/epochs.js";
+import { readStoreTime } from "../../../src/snapshots/control/store-time.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { forgeSnapshot } from "./forged-snapshots.js";
 
@@ -72,5 +73,7 @@ await ask("deletion in the full store", deleteOldest);
 said["reserve after the deletion"] = reserve();
 fill();
 await ask("second deletion", deleteOldest);
+fill();
+await ask("time of the full store", async () => (await readStoreTime(store, signal)) > new Date(0));
 said["left"] = (await listSnapshots(store, signal)).map(({ name }) => name.text);
 process.stdout.write(JSON.stringify(said));
