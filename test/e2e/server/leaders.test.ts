@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { newFolder } from "../../support/folders.js";
@@ -147,6 +148,46 @@ test("without etcd there is no leader and no write, and with it again there is o
   } finally {
     t.is(await server.stop(), 0);
     await own.stop();
+  }
+  await allRestore(t, folder);
+});
+
+/** From when to when, ms, a server said that it leads. */
+function terms(server: RunningServer): { readonly from: number; readonly to: number }[] {
+  const ends = times(server, "This server no longer leads");
+  return times(server, "This server leads").map((from) => ({
+    from,
+    to: ends.find((end) => end >= from) ?? Number.POSITIVE_INFINITY,
+  }));
+}
+
+test("after etcd was restored to the past, one server leads on, and never two", async (t) => {
+  const own = await EtcdServer.start();
+  t.teardown(() => own.stop());
+  await own.put(Buffer.from("key"), Buffer.from("value"));
+  const saved = join(newFolder(), "saved");
+  await own.ctl("snapshot", "save", saved);
+  const folder = newFolder();
+  const args = flags(folder).map((flag) => (flag === etcd.endpoint ? own.endpoint : flag));
+  const servers = [await RunningServer.start(args), await RunningServer.start(args)] as const;
+  try {
+    const [one] = servers;
+    await one.until("a backup", async () =>
+      servers.some((server) => times(server, "Backup stored").length > 0),
+    );
+    // It knows of no leader now.
+    await own.restoreFrom(saved);
+    const restored = Date.now();
+    await one.until("a backup after that", async () =>
+      servers.some((server) => times(server, "Backup stored").some((at) => at > restored + 2000)),
+    );
+    for (const term of terms(servers[0])) {
+      for (const other of terms(servers[1])) {
+        t.true(term.to <= other.from || other.to <= term.from, JSON.stringify({ term, other }));
+      }
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
   }
   await allRestore(t, folder);
 });
