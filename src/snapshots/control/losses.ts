@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { inParallel } from "../../flow/in-parallel.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import { controlKey, listControlFiles, putControlFile, readControlFile } from "./control-file.js";
+import { usingReserve } from "./reserve.js";
 import { removeControlFile } from "./listed-file.js";
 
 /** So many names fit into a control file. */
@@ -59,7 +60,9 @@ export class LossRecords {
       const some = names.slice(at, at + NAMES_A_FILE);
       const key = controlKey("losses", `${set}-${at / NAMES_A_FILE}`);
       const fields = { snapshots: some, lost, of, newestChain };
-      await putControlFile(this.#store, key, fields, { ifAbsent: true, signal });
+      const put = () => putControlFile(this.#store, key, fields, { ifAbsent: true, signal });
+      // A mirror deletes nothing before its losses are noted, and is to make room in a full store too.
+      await usingReserve(this.#store, put, signal);
       this.#files.set(key, { names: some, lost, of, newestChain });
     }
   }
