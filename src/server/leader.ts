@@ -195,7 +195,10 @@ export class LeaderLoop implements Leader {
   async #look(election: Election, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        this.#setCurrent(await election.current(signal));
+        const found = await election.current(signal);
+        // Before it leads, a new leader waits for the one before to end.
+        const isNext = found?.identity === this.#identity().name && this.#lead === undefined;
+        this.#setCurrent(isNext ? undefined : found);
       } catch {
         // The campaign reports that etcd does not answer.
         this.#setCurrent(undefined);

@@ -27,6 +27,8 @@ import type { Log } from "./log.js";
 import { siteOf } from "./site-failure.js";
 import type { Site as SiteName } from "./status.js";
 
+/** What a store says that is in order: it may be full, and has to be cleaned then. */
+const ANSWERS: ReadonlySet<string> = new Set(["STORE_EXISTS", "STORE_IMMUTABLE", "STORE_FULL"]);
 /** Failures in a row after which a store is left alone for a while. */
 const BREAK_AFTER = 3;
 const FIRST_BREAK_MS = 5_000;
@@ -278,7 +280,7 @@ export class Site {
     if (error instanceof SyncError) return siteOf(error) === this.name;
     if (!(error instanceof StoreError)) return false;
     if (this.#open !== undefined && error.store !== this.#open.checks.name) return false;
-    return error.code !== "STORE_EXISTS" && error.code !== "STORE_IMMUTABLE";
+    return !ANSWERS.has(error.code);
   }
 }
 
