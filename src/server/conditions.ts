@@ -1,6 +1,6 @@
 import { siteAlerts } from "../operations/status/site-alerts.js";
 import { syncAlerts } from "../operations/status/sync-alerts.js";
-import type { AlertOptions } from "../settings/server-options.js";
+import type { ServerOptions } from "../settings/server-options.js";
 import { type ActiveAlert, type ServerStatus, SITES } from "./status.js";
 
 /** Failures in a row of one kind of backup before an alert: the next try is soon. */
@@ -12,21 +12,12 @@ const OF_JOBS = [
     job: "verify",
     name: "verification-failed",
     failures: 3,
-    code: undefined,
     words: "stored data could not be read back, again and again",
-  },
-  {
-    job: "sync",
-    name: "mirror-refused",
-    failures: 1,
-    code: "MIRROR_REFUSED",
-    words: "the secondary keeps what it has",
   },
   {
     job: "retention",
     name: "retention-failed",
     failures: 3,
-    code: undefined,
     words: "retention has failed again and again",
   },
 ] as const;
@@ -40,9 +31,10 @@ const LEADERLESS_MS = 5 * 60_000;
  */
 export function conditionsOf(
   status: ServerStatus,
-  { maxBackupAgeMs, maxSyncLagMs }: AlertOptions,
+  { alerts, leader }: Pick<ServerOptions, "alerts" | "leader">,
   leaderlessMs: number,
 ): ActiveAlert[] {
+  const { maxBackupAgeMs, maxSyncLagMs } = alerts;
   const now = new Date(status.now);
   const emptySince = status.startedAt === undefined ? undefined : new Date(status.startedAt);
   const found: ActiveAlert[] = SITES.flatMap((name) => {
@@ -60,20 +52,29 @@ export function conditionsOf(
       since: lastFailure.at,
     });
   }
-  for (const { job, name, failures, code, words } of OF_JOBS) {
+  for (const { job, name, failures, words } of OF_JOBS) {
     const { failuresInARow, lastFailure } = status.jobs[job];
     if (failuresInARow < failures || lastFailure === undefined) continue;
-    if (code !== undefined && lastFailure.code !== code) continue;
     const { site, message, at: since } = lastFailure;
     const where = site === undefined ? {} : { site };
     found.push({ key: `${name}/${job}`, name, ...where, message: `${words}: ${message}`, since });
   }
-  if (leaderlessMs > LEADERLESS_MS) {
+  if (leaderlessMs > Math.max(LEADERLESS_MS, 4 * (leader?.ttlMs ?? 0))) {
     found.push({
       key: "no-leader",
       name: "no-leader",
       message: "no server leads, so no backup is made: is etcd reachable?",
       since: new Date(now.getTime() - leaderlessMs).toISOString(),
+    });
+  }
+  if (status.sync?.refusal !== undefined) {
+    found.push({
+      key: "mirror-refused",
+      name: "mirror-refused",
+      site: "secondary",
+      message:
+        "snapshots that have gone from the primary store stay in the secondary, since they are too many or the newest; the log says which",
+      since: status.now,
     });
   }
   found.push(...syncAlerts(status.sync, { maxSyncLagMs, now }));

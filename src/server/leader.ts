@@ -12,6 +12,8 @@ import type { LeaderStatus } from "./status.js";
 
 /** Wait before etcd or the store is asked again after a failure, ms. */
 const RETRY_MS = 5_000;
+/** Added to two TTLs, after which a leader is taken to lead, ms. */
+const SETTLED_MS = 30_000;
 /** Time between two looks at who leads, ms. */
 const LOOK_MS = 5_000;
 
@@ -35,6 +37,8 @@ export interface Lead {
 /** Whether this server leads, and who does. */
 export interface Leader {
   readonly lead: Lead | undefined;
+  /** Whether the leader has been the same for so long that it does lead: a candidate has the key for a while before. */
+  readonly isSettled: boolean;
   status(): LeaderStatus;
   /** Resolves once the signal has aborted, and the leadership is given back. */
   run(signal: AbortSignal): Promise<void>;
@@ -46,6 +50,7 @@ export const SOLE_LEADER: Leader = {
     guard: { check: () => {}, confirm: async () => {} },
     lost: new AbortController().signal,
   },
+  isSettled: true,
   status: () => ({ election: false, isLeader: true }),
   run: async () => {},
 };
@@ -81,6 +86,8 @@ export class LeaderLoop implements Leader {
   readonly #epochTimes: EpochTimes;
   #lead: Lead | undefined;
   #current: LeaderStatus["current"];
+  /** Since when it is known, by the monotonic clock, ms. */
+  #currentMs = 0;
 
   constructor(
     options: LeaderOptions,
@@ -99,6 +106,11 @@ export class LeaderLoop implements Leader {
   /** Undefined while another server leads, or none. */
   get lead(): Lead | undefined {
     return this.#lead?.lost.aborted ? undefined : this.#lead;
+  }
+
+  get isSettled(): boolean {
+    const knownMs = performance.now() - this.#currentMs;
+    return this.#current !== undefined && knownMs > 2 * this.#options.ttlMs + SETTLED_MS;
   }
 
   status(): LeaderStatus {
@@ -212,6 +224,7 @@ export class LeaderLoop implements Leader {
       return;
     }
     this.#current = current;
+    this.#currentMs = performance.now();
     this.#changed();
   }
 }

@@ -25,7 +25,8 @@ export async function reloadOptions(
       if (isDeepStrictEqual(options[part], server.options[part])) continue;
       log.warn({ part }, "These settings have changed, and need a restart");
     }
-    server.use(options);
+    const { http, leader, alerts, shutdownGraceMs } = server.options;
+    server.use({ ...options, http, leader, alerts, shutdownGraceMs });
     server.metrics.configRead(true);
     log.info("The configuration was read again");
   } catch (error) {

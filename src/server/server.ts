@@ -32,6 +32,8 @@ import { StatusView } from "./status-view.js";
 const LOOK_MS = 1000;
 /** Time between two looks at what has to be alerted, ms. */
 const ALERT_EVERY_MS = 10_000;
+/** Failures in a row after which retention waits for its period. */
+const RETENTION_TRIES = 3;
 /** Of calls to a store that nothing is copied to. */
 const RETRIES = { maxRetries: 5, backoffMs: 1000 };
 /** Share of the grace period that is left for aborting what still runs then, and removing what it leaves. */
@@ -104,6 +106,7 @@ export class BackupServer implements ServerActions {
       sites: this.sites,
       runner: this.#runner,
       leader: this.#leader,
+      refusal: () => this.#work.refusal,
       lag: new LagView(this.sites, () => this.#options),
       alerts: () => (this.#leads ? this.#alerts.active : this.#conditions),
       options: () => this.#options,
@@ -224,8 +227,13 @@ export class BackupServer implements ServerActions {
 
   #leadershipChanged(leads: boolean): void {
     this.#leads = leads;
-    this.#alerts.forget();
-    if (!leads) return;
+    if (!leads) {
+      // The next leader alerts by what it finds.
+      this.#alerts.forget();
+      for (const job of JOB_NAMES) this.#runner.jobs[job].endTerm();
+      return;
+    }
+    this.#work.beginTerm();
     // For what the leader before has left.
     if (this.#options.sync !== undefined) this.#timetable.request("sync");
     const verified = lastVerified(this.sites.all);
@@ -237,7 +245,7 @@ export class BackupServer implements ServerActions {
     const now = performance.now();
     if (now - this.#alertedMs < ALERT_EVERY_MS) return;
     this.#alertedMs = now;
-    this.#conditions = conditionsOf(this.view.status(), this.#options.alerts, this.#leaderless());
+    this.#conditions = conditionsOf(this.view.status(), this.#options, this.#leaderless());
     const own = this.#conditions.filter(({ name }) => this.#leads || name === "no-leader");
     this.#alerts.update(own);
   }
@@ -245,8 +253,7 @@ export class BackupServer implements ServerActions {
   /** For how long no leader is known, ms. */
   #leaderless(): number {
     const now = performance.now();
-    const { isLeader, current } = this.#leader.status();
-    if (isLeader || current !== undefined) this.#leaderSeenMs = now;
+    if (this.#leader.lead !== undefined || this.#leader.isSettled) this.#leaderSeenMs = now;
     return now - this.#leaderSeenMs;
   }
 
@@ -293,9 +300,10 @@ export class BackupServer implements ServerActions {
 
   #ended(job: JobName, failure: Failure | undefined, failures: number): void {
     if (failure !== undefined) this.metrics.jobFailed(job, failure.code);
-    // Damage that was found is no reason to read the next part sooner.
-    const again = failure?.code === "VERIFICATION_FAILED" ? 0 : failures;
-    this.#timetable.ended(job, this.#options, again);
+    // Damage that was found is no reason to read the next part sooner, and retention that fails on waits for a person.
+    const isAlerted = job === "retention" && failures >= RETENTION_TRIES;
+    const waits = failure?.code === "VERIFICATION_FAILED" || isAlerted;
+    this.#timetable.ended(job, this.#options, waits ? 0 : failures);
   }
 
   #recovered(site: SiteName): void {

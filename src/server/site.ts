@@ -277,7 +277,7 @@ export class Site {
 
   /** Whether an error says that this store is down. */
   #isFailure(error: unknown): boolean {
-    if (error instanceof SyncError) return siteOf(error) === this.name;
+    if (error instanceof SyncError) return siteOf(error) === this.name && !ANSWERS.has(error.code);
     if (!(error instanceof StoreError)) return false;
     if (this.#open !== undefined && error.store !== this.#open.checks.name) return false;
     return !ANSWERS.has(error.code);

@@ -27,6 +27,8 @@ export interface StatusSources {
   readonly runner: JobRunner;
   readonly leader: Leader;
   readonly lag: LagView;
+  /** Why the mirror deletes nothing. */
+  refusal(): string | undefined;
   alerts(): readonly ActiveAlert[];
   options(): ServerOptions;
 }
@@ -90,6 +92,7 @@ export class StatusView implements ServerState {
         sync: {
           enabled: isSynced,
           running: state === "running",
+          refusal: isSynced ? this.#sources.refusal() : undefined,
           lag: isSynced ? this.#sources.lag.lag(new Date()) : undefined,
           lastSuccess: lastSuccess?.at,
           lastFailure,

@@ -85,6 +85,8 @@ export interface SyncStatus {
   readonly running: boolean;
   /** Undefined until the primary was listed. */
   readonly lag?: SyncLag | undefined;
+  /** Why the last sync that ended deleted nothing from a mirror; undefined where it deletes. */
+  readonly refusal?: string | undefined;
   /** RFC 3339. */
   readonly lastSuccess?: string | undefined;
   readonly lastFailure?: Failure | undefined;

@@ -1,8 +1,10 @@
 import { BackupToolError } from "../errors.js";
+import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete.js";
 import { IGNORE_AFTER_MS } from "./control/lifetime.js";
 import { pinnedNames } from "./control/pins.js";
+import { keepReserve } from "./control/reserve.js";
 import { readStoreTime } from "./control/store-time.js";
 import { removeStaleFiles } from "./control/stale.js";
 import { isOwnKey } from "./own-keys.js";
@@ -35,8 +37,8 @@ const PROTECTED: ReadonlySet<string> = new Set(["FOREIGN_FILE", "SNAPSHOT_HELD"]
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { dryRun, signal } = options;
   const keep: string[] = [];
-  const { now, olderThan } = await timesOf(store, options);
   const listed = await (options.list?.(signal) ?? listSnapshots(store, signal));
+  const { now, olderThan } = await timesOf(store, listed, options);
   await options.onListed?.(listed);
   for (const snapshot of listed) {
     if (snapshot.state !== "unfinished") continue;
@@ -62,17 +64,37 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
   if (dryRun) return 0;
   // Files of others are a day old before they are ignored, and the clocks may differ.
   await removeStaleFiles(store, new Date(now - IGNORE_AFTER_MS), signal);
-  return await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
+  const aborted = await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
+  await keepReserve(store, signal);
+  return aborted;
 }
 
 /** A dry run writes nothing, so it goes by the clock of this machine. */
 async function timesOf(
   store: SnapStore,
+  listed: readonly StoredSnapshot[],
   { olderThan, dryRun, signal }: PruneOptions,
 ): Promise<{ now: number; olderThan: Date }> {
   const machine = Date.now();
-  const now = dryRun ? machine : Math.min(machine, (await readStoreTime(store, signal)).getTime());
+  const now = dryRun ? machine : Math.min(machine, await storeTime(store, listed, signal));
   return { now, olderThan: new Date(olderThan.getTime() - (machine - now)) };
+}
+
+/**
+ * Milliseconds since 1970. In a store that is full, and has no reserve, the last write of what is left over: earlier
+ * than now, so rather too much is kept.
+ */
+async function storeTime(
+  store: SnapStore,
+  listed: readonly StoredSnapshot[],
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    return (await readStoreTime(store, signal)).getTime();
+  } catch (error) {
+    if (!(error instanceof StoreError && error.code === "STORE_FULL")) throw error;
+    return Math.max(0, ...listed.map(({ left }) => left?.modified?.getTime() ?? 0));
+  }
 }
 
 async function unlessProtected(deletion: Promise<Removed>): Promise<Removed | BackupToolError> {

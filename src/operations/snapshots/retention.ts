@@ -4,6 +4,7 @@ import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import type { Candidate } from "../../snapshots/retention/candidate.js";
 import { decide } from "../../snapshots/retention/decide.js";
+import { costlyPause } from "../../snapshots/retention/pauses.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
@@ -178,7 +179,10 @@ export function keptNames(
 ): Set<string> {
   const none = { held: new Set<string>(), pinned: new Set<string>() };
   const candidates = listed.map((one) => candidateOf(one, none, { now, inProgressSince: now }));
-  const kept = decide(candidates, policy, now, timeZone).filter(({ keep }) => keep);
+  const decisions = decide(candidates, policy, now, timeZone);
+  // What retention leaves to a person is to exist twice until then.
+  const isPaused = costlyPause(decisions, policy, now, timeZone) !== undefined;
+  const kept = decisions.filter(({ keep }) => keep || isPaused);
   return new Set(kept.map(({ snapshot }) => snapshot.name.text));
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ArchiveError } from "../../archive/errors.js";
 import {
+  damagedFiles,
   readScrubProgress,
   type ScrubProgress,
   writeScrubProgress,
@@ -61,7 +62,8 @@ export async function scrubStore(
         sums.filesRead += result.filesRead;
         sums.bytesRead += result.bytesRead;
       } catch (error) {
-        const others = complete.filter((other) => other !== name);
+        // The oldest may be in an archive that does not answer reads.
+        const others = complete.filter((other) => other !== name).toReversed();
         if (readable !== undefined) others.unshift(readable);
         damages.push(await damageBy(error, store, others, signal));
       }
@@ -78,7 +80,14 @@ export async function scrubStore(
   } finally {
     await thread.close();
   }
-  await writeScrubProgress(store, progressAfter(before, part, parts, sums.damagedFiles), signal);
+  try {
+    await writeScrubProgress(store, progressAfter(before, part, parts, sums.damagedFiles), signal);
+  } catch (error) {
+    // What was found must not be lost with it.
+    if (!(error instanceof StoreError) || sums.damagedFiles === 0) throw error;
+    const message = `how far the reading back has come is not stored: ${error.message}`;
+    report({ type: "warning", message });
+  }
   return { part, parts, ...sums };
 }
 
@@ -136,6 +145,12 @@ function sliceOf(snapshot: string, part: number, parts: number): number {
   return ((part - 1 + (digest.readUInt32BE() % parts)) % parts) + 1;
 }
 
+/** Of a division into other parts: counted for the part that is read last. */
+function damageOfAll(before: ScrubProgress | undefined, parts: number): [number, number][] {
+  const files = before === undefined ? 0 : damagedFiles(before);
+  return files > 0 ? [[parts, files]] : [];
+}
+
 function progressAfter(
   before: ScrubProgress | undefined,
   part: number,
@@ -143,7 +158,7 @@ function progressAfter(
   found: number,
 ): ScrubProgress {
   // Damage stays known until its part is read again.
-  const damaged = new Map(before?.parts === parts ? before.damaged : []);
+  const damaged = new Map(before?.parts === parts ? before.damaged : damageOfAll(before, parts));
   if (found > 0) damaged.set(part, found);
   else damaged.delete(part);
   return { part, parts, at: new Date().toISOString(), damaged };

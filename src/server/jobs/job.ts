@@ -83,6 +83,11 @@ export class Job {
     }
   }
 
+  /** Another server leads: its runs say how the job goes. */
+  endTerm(): void {
+    this.#failuresInARow = 0;
+  }
+
   progress({ phase, done, total, unit, bytes }: Extract<OperationEvent, { type: "progress" }>) {
     this.#progress = { phase, done, total, unit, bytes };
     this.#changed();

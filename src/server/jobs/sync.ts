@@ -10,6 +10,12 @@ import type { JobContext } from "./runner.js";
 /** Keeps the secondary store in step. It remembers since when a snapshot is gone from the primary. */
 export class SyncJob {
   #sync: SecondarySync | undefined;
+  #refusal: string | undefined;
+
+  /** Why the last run that ended deleted nothing; undefined where it deletes. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
 
   /** Throws SYNC_INCOMPLETE where some snapshots could not be copied or deleted; what a store that failed throws. */
   async run(
@@ -37,18 +43,19 @@ export class SyncJob {
         context,
       );
     const totals = await secondary.run(() => primary.run(run));
-    const left = totals.failed + totals.conflicts + totals.notDeleted;
-    if (left > 0) {
-      throw new BackupToolError(
-        "SYNC_INCOMPLETE",
-        `${left} snapshots could not be copied to the secondary store, or deleted there; the log names them`,
-      );
-    }
+    this.#refusal = totals.refusal;
     if (totals.refusal !== undefined) {
       throw new BackupToolError(
         "MIRROR_REFUSED",
         "snapshots that have gone from the primary store stay in the secondary; the log says why",
         { hint: "copy them back, or delete them from the secondary" },
+      );
+    }
+    const left = totals.failed + totals.conflicts + totals.notDeleted;
+    if (left > 0) {
+      throw new BackupToolError(
+        "SYNC_INCOMPLETE",
+        `${left} snapshots could not be copied to the secondary store, or deleted there; the log names them`,
       );
     }
     return {};

@@ -25,10 +25,20 @@ interface WorkParts {
 /** Does what each job is for, with the options of the moment. */
 export class Work {
   readonly #parts: WorkParts;
-  readonly #syncJob = new SyncJob();
+  #syncJob = new SyncJob();
 
   constructor(parts: WorkParts) {
     this.#parts = parts;
+  }
+
+  /** Why the last sync deleted nothing from a mirror. */
+  get refusal(): string | undefined {
+    return this.#syncJob.refusal;
+  }
+
+  /** What this server knew while it led before may be wrong now. */
+  beginTerm(): void {
+    this.#syncJob = new SyncJob();
   }
 
   run(job: JobName, options: ServerOptions, context: JobContext): Promise<JobOutcome> {

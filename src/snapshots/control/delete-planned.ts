@@ -97,7 +97,8 @@ export async function deletePlanned(
       }
       if (stays && facts?.base != null) needed.add(facts.base);
     }
-    await removeStaleFiles(guarded, plan.storeTime, signal);
+    const now = Math.min(times.storeTime.getTime(), times.machineTime.getTime());
+    await removeStaleFiles(guarded, new Date(now), signal);
   } finally {
     if (unsettled) await plan.leave();
     else await plan.remove();
@@ -111,7 +112,9 @@ async function lookAgain(
   times: Pick<SecondLook, "storeTime" | "machineTime">,
   { recheck, signal }: PlannedDeletionOptions,
 ): Promise<ReadonlySet<string>> {
-  const pinned = await pinnedNames(store, times.storeTime, signal);
+  // A clock that is ahead ends no pin.
+  const now = Math.min(times.storeTime.getTime(), times.machineTime.getTime());
+  const pinned = await pinnedNames(store, new Date(now), signal);
   const still = new Set(await recheck({ pinned, ...times }));
   for (const name of pinned) still.delete(name);
   return still;

@@ -10,7 +10,7 @@ import {
   textField,
 } from "./control-file.js";
 import { removeControlFile } from "./listed-file.js";
-import { keepReserve } from "./reserve.js";
+import { keepReserve, usingReserve } from "./reserve.js";
 
 /** How far the reading back of all stored data has come. It is kept in the store, so any server goes on with it. */
 export interface ScrubProgress {
@@ -66,7 +66,9 @@ export async function writeScrubProgress(
   const before = await listControlFiles(store, "scrub", signal);
   const damaged = Object.fromEntries([...progress.damaged].slice(0, MAX_DAMAGED_PARTS));
   const key = controlKey("scrub", randomBytes(8).toString("hex"));
-  await putControlFile(store, key, { ...progress, damaged }, { ifAbsent: true, signal });
+  const put = () =>
+    putControlFile(store, key, { ...progress, damaged }, { ifAbsent: true, signal });
+  await usingReserve(store, put, signal);
   const oldestFirst = before.sort((a, b) => a.modified.getTime() - b.modified.getTime());
   await inParallel(oldestFirst.slice(0, MAX_REMOVED), WINDOW, async (file) => {
     await removeControlFile(store, file.key);
