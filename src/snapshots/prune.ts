@@ -4,7 +4,6 @@ import type { SnapStore } from "../snapstore/store.js";
 import { deleteSnapshot, type Removed } from "./delete.js";
 import { IGNORE_AFTER_MS } from "./control/lifetime.js";
 import { pinnedNames } from "./control/pins.js";
-import { keepReserve } from "./control/reserve.js";
 import { readStoreTime } from "./control/store-time.js";
 import { removeStaleFiles } from "./control/stale.js";
 import { isOwnKey } from "./own-keys.js";
@@ -64,9 +63,7 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
   if (dryRun) return 0;
   // Files of others are a day old before they are ignored, and the clocks may differ.
   await removeStaleFiles(store, new Date(now - IGNORE_AFTER_MS), signal);
-  const aborted = await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
-  await keepReserve(store, signal);
-  return aborted;
+  return await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
 }
 
 /** A dry run writes nothing, so it goes by the clock of this machine. */

@@ -3,6 +3,7 @@ import type { StoreContext } from "../../operations/context.js";
 import type { OperationEvent } from "../../operations/events.js";
 import { pruneLeftOvers } from "../../operations/snapshots/prune.js";
 import { pruneStore } from "../../operations/snapshots/retention.js";
+import { keepReserve } from "../../snapshots/control/reserve.js";
 import type { ServerOptions } from "../../settings/server-options.js";
 import type { Site } from "../site.js";
 import { atSite } from "../site-failure.js";
@@ -61,6 +62,7 @@ async function cleanUp(site: Site, rules: RetentionRules, context: StoreContext)
   const list = (signal: AbortSignal) => site.catalog.list(signal);
   const common = { dryRun: false, list };
   await pruneLeftOvers(site.store, { ...common, olderThan: inProgressSince }, context);
+  await keepReserve(site.store, context.signal);
   if (!rules.hasRules(site)) return;
   const options = { ...common, policy, timeZone, now, inProgressSince, waitMs };
   await pruneStore(site.store, options, context);
