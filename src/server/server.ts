@@ -32,6 +32,8 @@ import { StatusView } from "./status-view.js";
 const LOOK_MS = 1000;
 /** Time between two looks at what has to be alerted, ms. */
 const ALERT_EVERY_MS = 10_000;
+/** Failures of runs that have done their work: the next one is due when it is planned. */
+const DONE_ALL_THE_SAME: readonly string[] = ["VERIFICATION_FAILED", "MIRROR_REFUSED"];
 /** Failures in a row after which retention waits for its period. */
 const RETENTION_TRIES = 3;
 /** Of calls to a store that nothing is copied to. */
@@ -300,9 +302,9 @@ export class BackupServer implements ServerActions {
 
   #ended(job: JobName, failure: Failure | undefined, failures: number): void {
     if (failure !== undefined) this.metrics.jobFailed(job, failure.code);
-    // Damage that was found is no reason to read the next part sooner, and retention that fails on waits for a person.
+    // Retention that goes on to fail waits for a person.
     const isAlerted = job === "retention" && failures >= RETENTION_TRIES;
-    const waits = failure?.code === "VERIFICATION_FAILED" || isAlerted;
+    const waits = isAlerted || (failure !== undefined && DONE_ALL_THE_SAME.includes(failure.code));
     this.#timetable.ended(job, this.#options, waits ? 0 : failures);
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { doctor, failed } from "../../support/program/doctor.js";
 import { EtcdServer, freePort } from "../../support/servers/etcd-server.js";
@@ -47,7 +48,11 @@ test.serial("an alarm fails, with the command that disarms it", async (t) => {
   const full = await EtcdServer.start(["--quota-backend-bytes", "1000000"]);
   t.teardown(() => full.stop());
   const fill = async (): Promise<void> => {
-    for (let i = 0; i < 20; i++) await full.put(Buffer.from(`k${i}`), Buffer.alloc(300_000));
+    for (let i = 0; i < 50; i++) {
+      await full.put(Buffer.from(`k${i}`), Buffer.alloc(300_000));
+      // etcd counts what it has committed, which it does ten times a second.
+      await sleep(20);
+    }
   };
   await t.throwsAsync(fill(), { message: /space exceeded/ });
   const checks = await doctor(t, 1, [...ETCD_ALONE, "--etcd", full.endpoint]);

@@ -46,7 +46,7 @@ test("a mirror follows the retention of the primary, and keeps its copies when t
       return now >= made + 3;
     });
     await server.until("an alert", async () =>
-      server.log.some(({ alert }) => alert === "mirror-refused/sync"),
+      server.log.some(({ alert }) => alert === "mirror-refused"),
     );
     const after = snapshotsIn(secondary);
     const lost = before.filter((name) => !after.includes(name));
