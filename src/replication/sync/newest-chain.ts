@@ -1,3 +1,4 @@
+import { ChainLinks } from "../../snapshots/chain-links.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 
 /**
@@ -11,27 +12,10 @@ export function isNewestGone(
   candidates: readonly StoredSnapshot[],
   gone: ReadonlySet<string>,
 ): boolean {
-  const restorable = restorableOf(complete);
-  const newest = candidates.findLast((one) => restorable.has(one));
+  const links = new ChainLinks(complete);
+  const newest = candidates.findLast((one) => links.placeOf(one) !== undefined);
   if (newest === undefined) return false;
   return complete
     .filter(({ facts }) => facts?.id === newest.facts?.id)
     .every(({ name }) => gone.has(name.text));
-}
-
-/** Those whose bases are all in the list. Ids may repeat, and bases form a ring. */
-function restorableOf(complete: readonly StoredSnapshot[]): Set<StoredSnapshot> {
-  const byBase = new Map<string | null | undefined, StoredSnapshot[]>();
-  for (const one of complete) {
-    const base = one.facts?.base;
-    const others = byBase.get(base);
-    if (others === undefined) byBase.set(base, [one]);
-    else others.push(one);
-  }
-  const restorable = new Set<StoredSnapshot>(byBase.get(null));
-  // Grows while it is iterated.
-  for (const { facts } of restorable) {
-    for (const over of byBase.get(facts?.id) ?? []) restorable.add(over);
-  }
-  return restorable;
 }
