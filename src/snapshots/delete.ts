@@ -10,6 +10,13 @@ import type { SnapshotName } from "./name.js";
 
 const WINDOW = 8;
 
+/** Codes with which {@link deleteSnapshot} rejects one snapshot, before it has sent anything: the next may be deleted. */
+export const REJECTED_DELETIONS: ReadonlySet<string> = new Set([
+  "SNAPSHOT_HELD",
+  "FOREIGN_FILE",
+  "STORE_IMMUTABLE",
+]);
+
 export interface Removed {
   readonly files: number;
   readonly bytes: number;

@@ -2,6 +2,7 @@ import type { BackupToolError } from "../../errors.js";
 import { CachedCatalog } from "../../snapshots/cached-catalog.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
+import { REJECTED_DELETIONS } from "../../snapshots/delete.js";
 import type { Candidate } from "../../snapshots/retention/candidate.js";
 import { decide } from "../../snapshots/retention/decide.js";
 import { costlyPause } from "../../snapshots/retention/pauses.js";
@@ -146,12 +147,6 @@ function earlierTimes(
   return { now: earlier(now), inProgressSince: earlier(inProgressSince) };
 }
 
-/** Why one snapshot cannot be deleted, though the next one may. */
-const OF_ONE_SNAPSHOT: ReadonlySet<string> = new Set([
-  "STORE_IMMUTABLE",
-  "FOREIGN_FILE",
-  "SNAPSHOT_HELD",
-]);
 /** After so many other failures in a row the store is taken to be the cause. */
 const MAX_FAILURES = 3;
 
@@ -165,7 +160,7 @@ class FailuresInARow {
 
   /** Throws the last of them. */
   add(error: BackupToolError): void {
-    if (OF_ONE_SNAPSHOT.has(error.code)) return;
+    if (REJECTED_DELETIONS.has(error.code)) return;
     this.#count++;
     if (this.#count === MAX_FAILURES) throw error;
   }

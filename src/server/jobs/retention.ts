@@ -5,14 +5,13 @@ import { pruneLeftOvers } from "../../operations/snapshots/prune.js";
 import { pruneStore } from "../../operations/snapshots/retention.js";
 import { keepReserve } from "../../snapshots/control/reserve.js";
 import type { ServerOptions } from "../../settings/server-options.js";
+import { REJECTED_DELETIONS } from "../../snapshots/delete.js";
 import type { Site } from "../site.js";
 import { atSite } from "../site-failure.js";
 import type { JobOutcome } from "./job.js";
 
 /** A run may have been writing to an unfinished snapshot until this long ago, ms. */
 const IN_PROGRESS_MS = 24 * 3600_000;
-/** Snapshots with these are kept on purpose: no failure. */
-const KEPT: ReadonlySet<string> = new Set(["STORE_IMMUTABLE", "SNAPSHOT_HELD", "FOREIGN_FILE"]);
 
 type RetentionRules = ServerOptions["retention"] & {
   /** Whether the rules apply to a site; what interrupted runs left is removed from each. */
@@ -36,7 +35,8 @@ export async function runRetention(
     const report = (event: OperationEvent): void => {
       context.report(event);
       onEvent(site, event);
-      if (event.type === "snapshot-not-deleted" && !KEPT.has(event.code)) failed++;
+      // One that is held, locked or another program's is kept on purpose.
+      if (event.type === "snapshot-not-deleted" && !REJECTED_DELETIONS.has(event.code)) failed++;
     };
     try {
       await site.run(() => cleanUp(site, rules, { ...context, report }));

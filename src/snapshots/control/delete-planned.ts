@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../../flow/sleep.js";
 import { everyGuard, GuardedStore, type WriteGuard } from "../../snapstore/layers/guarded.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { SnapshotFacts } from "../catalog.js";
-import { deleteSnapshot, type Removed } from "../delete.js";
+import { deleteSnapshot, REJECTED_DELETIONS, type Removed } from "../delete.js";
 import { dependentsFirst } from "../dependents-first.js";
 import type { SnapshotName } from "../name.js";
 import { retireName } from "./name-claim.js";
@@ -68,6 +68,8 @@ export async function deletePlanned(
   const ofLeader = guard === undefined ? store : new GuardedStore(store, guard);
   const plan = await publishPlan(ofLeader, names, signal);
   const times = { storeTime: plan.storeTime, machineTime: new Date() };
+  // A clock that is ahead ends no pin.
+  const now = new Date(Math.min(times.storeTime.getTime(), times.machineTime.getTime()));
   const guarded = new GuardedStore(store, everyGuard(guard, plan));
   /** Ids of backups that something needs which stays. */
   const needed = new Set<string>();
@@ -78,7 +80,7 @@ export async function deletePlanned(
     if (waitMs > 0) await clock.sleep(waitMs, signal);
     for (const { name, facts } of dependentsFirst(targets)) {
       if (look === undefined || look.at.elapsedMs() > LOOK_AGAIN_MS) {
-        look = { at: Moment.now(), still: await lookAgain(store, times, options) };
+        look = { at: Moment.now(), still: await lookAgain(store, now, times, options) };
       }
       let stays = !look.still.has(name.text) || (facts !== undefined && needed.has(facts.id));
       if (!stays) {
@@ -97,8 +99,7 @@ export async function deletePlanned(
       }
       if (stays && facts?.base != null) needed.add(facts.base);
     }
-    const now = Math.min(times.storeTime.getTime(), times.machineTime.getTime());
-    await removeStaleFiles(guarded, new Date(now), signal);
+    await removeStaleFiles(guarded, now, signal);
   } finally {
     if (unsettled) await plan.leave();
     else await plan.remove();
@@ -109,12 +110,11 @@ export async function deletePlanned(
 /** The names that are still to be deleted. */
 async function lookAgain(
   store: SnapStore,
+  now: Date,
   times: Pick<SecondLook, "storeTime" | "machineTime">,
   { recheck, signal }: PlannedDeletionOptions,
 ): Promise<ReadonlySet<string>> {
-  // A clock that is ahead ends no pin.
-  const now = Math.min(times.storeTime.getTime(), times.machineTime.getTime());
-  const pinned = await pinnedNames(store, new Date(now), signal);
+  const pinned = await pinnedNames(store, now, signal);
   const still = new Set(await recheck({ pinned, ...times }));
   for (const name of pinned) still.delete(name);
   return still;
@@ -122,8 +122,7 @@ async function lookAgain(
 
 /** Whether the error says that nothing was sent to the store yet. */
 function isBeforeDeletion(error: unknown): boolean {
-  const codes = ["SNAPSHOT_HELD", "FOREIGN_FILE", "STORE_IMMUTABLE"];
-  return error instanceof BackupToolError && codes.includes(error.code);
+  return error instanceof BackupToolError && REJECTED_DELETIONS.has(error.code);
 }
 
 /** Whether other snapshots can be deleted all the same. */
