@@ -1,11 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { BackupToolError, UsageError } from "../errors.js";
+import { BackupToolError, UsageError, errorMessage } from "../errors.js";
 import type { ServerOptions, ServerStores } from "../settings/server-options.js";
 import type { Log } from "./log.js";
 import type { BackupServer } from "./server.js";
-
-/** What is opened at the start, and stays as it was. */
-const AT_START = ["http", "leader", "alerts", "shutdownGraceMs"] as const;
 
 /** Reads the options again. Wrong ones, and others stores, change nothing. Never throws. */
 export async function reloadOptions(
@@ -21,17 +18,19 @@ export async function reloadOptions(
         settings: ["store", "secondary-store"],
       });
     }
-    for (const part of AT_START) {
-      if (isDeepStrictEqual(options[part], server.options[part])) continue;
+    // What is opened at the start stays as it was.
+    const { http, leader, alerts, shutdownGraceMs } = server.options;
+    const atStart = { http, leader, alerts, shutdownGraceMs };
+    for (const [part, value] of Object.entries(atStart)) {
+      if (isDeepStrictEqual(options[part as keyof typeof atStart], value)) continue;
       log.warn({ part }, "These settings have changed, and need a restart");
     }
-    const { http, leader, alerts, shutdownGraceMs } = server.options;
-    server.use({ ...options, http, leader, alerts, shutdownGraceMs });
+    server.use({ ...options, ...atStart });
     server.metrics.configRead(true);
     log.info("The configuration was read again");
   } catch (error) {
     server.metrics.configRead(false);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     const hint = error instanceof BackupToolError ? error.hint : undefined;
     log.error({ hint }, `The configuration cannot be read, and stays as it was: ${message}`);
   }

@@ -9,10 +9,6 @@ export class Schedule {
     this.#cron = pattern === undefined ? undefined : new Cron(pattern, { timezone: timeZone });
   }
 
-  get enabled(): boolean {
-    return this.#cron !== undefined;
-  }
-
   /** The first time after `date`; undefined for never. */
   after(date: Date): Date | undefined {
     return this.#cron?.nextRun(date) ?? undefined;

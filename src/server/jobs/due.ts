@@ -30,16 +30,14 @@ export function backupDueAt(
   newest: NewestBackups,
   now: Date,
 ): Date | undefined {
-  const [full, incremental] = [schedules.full, schedules.incremental].map(
-    (pattern) => new Schedule(pattern, schedules.timeZone),
-  );
+  const { full, incremental, timeZone } = schedules;
   if (newest.full === undefined || newest.any === undefined) {
-    return kind === "full" && (full?.enabled || incremental?.enabled) ? now : undefined;
+    const isOn = full !== undefined || incremental !== undefined;
+    return kind === "full" && isOn ? now : undefined;
   }
   // A full backup makes the incremental of the same time unnecessary.
-  return kind === "full"
-    ? full?.dueAfter(newest.full, now)
-    : incremental?.dueAfter(newest.any, now);
+  const last = kind === "full" ? newest.full : newest.any;
+  return new Schedule(schedules[kind], timeZone).dueAfter(last, now);
 }
 
 /** The wait before another try, ms. Jitter keeps servers that failed together apart. */
