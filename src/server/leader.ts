@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { InterruptedError, NotLeaderError } from "../errors.js";
+import { InterruptedError, NotLeaderError, errorMessage } from "../errors.js";
 import { sleep } from "../flow/sleep.js";
 import type { LeaderOptions } from "../settings/server-options.js";
 import { StoreError } from "../snapstore/errors.js";
@@ -128,7 +128,7 @@ export class LeaderLoop implements Leader {
         await this.#takePart(signal);
       } catch (error) {
         if (signal.aborted || error instanceof InterruptedError) continue;
-        const why = error instanceof Error ? error.message : String(error);
+        const why = errorMessage(error);
         this.#log.warn({ reason: why }, "No leadership: trying again");
         this.#setCurrent(undefined);
         await sleep(RETRY_MS, signal).catch(() => {});

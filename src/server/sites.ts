@@ -1,4 +1,4 @@
-import { BackupToolError, InterruptedError, UsageError } from "../errors.js";
+import { BackupToolError, InterruptedError, UsageError, errorMessage } from "../errors.js";
 import { checkDistinct } from "../operations/open/stores.js";
 import type { ServerStores } from "../settings/server-options.js";
 import type { SnapStore } from "../snapstore/store.js";
@@ -42,7 +42,7 @@ export class Sites {
       this.#stores = this.#options.stores();
     } catch (error) {
       this.#options.log.warn(
-        { reason: wordsOf(error) },
+        { reason: errorMessage(error) },
         "Credentials cannot be read: the former ones are used",
       );
     }
@@ -59,7 +59,7 @@ export class Sites {
     if (second.status === "rejected") {
       const { reason } = second;
       if (reason instanceof InterruptedError || reason instanceof UsageError) throw reason;
-      log.warn({ reason: wordsOf(second.reason) }, "failed to create secondary snapstore");
+      log.warn({ reason: errorMessage(second.reason) }, "failed to create secondary snapstore");
     }
     if (first.status === "rejected") throw first.reason;
     if (this.secondary === undefined || second.status === "rejected") {
@@ -75,7 +75,7 @@ export class Sites {
       const leftAlone = error instanceof BackupToolError && error.code === "BREAKER_OPEN";
       if (leftAlone || signal.aborted) return;
       this.#options.log.warn(
-        { site: site.name, reason: wordsOf(error) },
+        { site: site.name, reason: errorMessage(error) },
         "The store is not usable",
       );
     } finally {
@@ -101,8 +101,4 @@ export class Sites {
       checkDistinct(store, other?.isOpen ? other.store : undefined);
     await site.check(destination, accept, signal);
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

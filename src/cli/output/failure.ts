@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { BackupToolError, SettingError } from "../../errors.js";
+import { BackupToolError, SettingError, errorMessage } from "../../errors.js";
 import type { OperationEvent } from "../../operations/events.js";
 import { printable } from "../../printable.js";
 import type { Setting } from "../../settings/setting.js";
@@ -22,7 +22,7 @@ export function failureLine(error: unknown, names = flagName): string {
 
 export function messageOf(error: unknown, names = flagName): string {
   if (error instanceof SettingError) return `${names(error.setting)} ${error.problem}`;
-  return error instanceof Error ? error.message : String(error);
+  return errorMessage(error);
 }
 
 /** What to do about an error. */

@@ -1,3 +1,4 @@
+import { errorMessage } from "../../errors.js";
 import type { BackupTarget } from "../../archive/backup-target.js";
 import { FileThread } from "../../threads/file-thread.js";
 import { FolderTarget } from "../../archive/folder-target.js";
@@ -235,6 +236,6 @@ async function openSecondary(
 }
 
 function leftBehind(error: unknown): string {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = errorMessage(error);
   return `the secondary store is left behind: ${why}; the backup goes on, and backuptool copy brings the rest there`;
 }

@@ -1,4 +1,4 @@
-import { BackupToolError, InterruptedError, SettingError } from "../../errors.js";
+import { BackupToolError, InterruptedError, SettingError, errorMessage } from "../../errors.js";
 import { withDeadline } from "../../flow/deadline.js";
 import { HttpClient, type HttpResponse } from "../../snapstore/http/client.js";
 import { isStatusReport } from "./decode-report.js";
@@ -34,7 +34,7 @@ export async function statusOfServer(
     return report;
   } catch (error) {
     if (error instanceof BackupToolError || error instanceof InterruptedError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     throw new BackupToolError("SERVER_UNREACHABLE", `${url.origin} was not reached: ${why}`, {
       cause: error,
       hint: "check that the server runs, and its host and port",

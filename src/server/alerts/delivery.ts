@@ -1,3 +1,4 @@
+import { errorMessage } from "../../errors.js";
 import { type RetryPolicy, retry } from "../../flow/retry.js";
 import { systemClock } from "../../flow/sleep.js";
 import { AlertError, type AlertMessage } from "./message.js";
@@ -78,7 +79,7 @@ export class AlertDelivery {
         this.#log.info(fields, "Alert sent");
       } catch (error) {
         if (signal.aborted) return;
-        this.#log.error({ ...fields, reason: reasonOf(error) }, "Alert not sent");
+        this.#log.error({ ...fields, reason: errorMessage(error) }, "Alert not sent");
       }
     }
   }
@@ -95,8 +96,4 @@ export class AlertDelivery {
       },
     };
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

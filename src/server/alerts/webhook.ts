@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { SettingError } from "../../errors.js";
+import { SettingError, errorMessage } from "../../errors.js";
 import { withDeadline } from "../../flow/deadline.js";
 import { readInputFile } from "../../files/input-file.js";
 import { quoted } from "../../quoted.js";
@@ -55,7 +55,7 @@ export class Webhook {
       status = await withDeadline(TRY_MS, signal, (signal) => this.#post(body, headers, signal));
     } catch (error) {
       if (signal.aborted) throw error;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorMessage(error);
       throw new AlertError(`the alert webhook was not reached: ${why}`, true, error);
     }
     if (status >= 200 && status < 300) return;
@@ -90,7 +90,7 @@ export class Webhook {
       secret = (await readInputFile(secretFile, signal)).toString("utf8").trim();
     } catch (error) {
       if (signal.aborted) throw error;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorMessage(error);
       throw new AlertError(`the secret of the alert webhook cannot be read: ${why}`, true, error);
     }
     if (secret === "") {

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { SettingError } from "../../errors.js";
+import { SettingError, errorMessage } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import { ChangingFile } from "./changing-file.js";
 import type { HttpLog } from "./parts.js";
@@ -45,7 +45,7 @@ export class AccessToken {
       this.#logged = undefined;
     } catch (error) {
       this.#digest = undefined;
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = errorMessage(error);
       if (problem !== this.#logged) this.#log.error({}, problem);
       this.#logged = problem;
     }

@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import { SettingError } from "../../errors.js";
+import { SettingError, errorMessage } from "../../errors.js";
 import { ChangingFile } from "./changing-file.js";
 import type { HttpLog } from "./parts.js";
 
@@ -33,7 +33,7 @@ export class TlsFiles {
         onChange(this.context);
         log.info({}, "the certificate of the HTTP server was read again");
       } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
+        const problem = errorMessage(error);
         if (problem === this.#logged) return;
         this.#logged = problem;
         log.warn({}, `${problem}; the certificate that was read before is still used`);

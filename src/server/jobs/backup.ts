@@ -1,4 +1,4 @@
-import { BackupToolError, InterruptedError } from "../../errors.js";
+import { BackupToolError, InterruptedError, errorMessage } from "../../errors.js";
 import type { OperationContext } from "../../operations/context.js";
 import { type CreateOptions, createBackup } from "../../operations/create/create.js";
 import type { OperationEvent } from "../../operations/events.js";
@@ -62,7 +62,7 @@ export async function runBackup(
     const created = await create(kind === "incremental").catch((error: unknown) => {
       if (kind === "full" || begun !== undefined || !hasNoUsableBase(error)) throw error;
       made = "full";
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorMessage(error);
       report({ type: "warning", message: `a full backup is made, since ${why}` });
       return create(false);
     });
@@ -90,7 +90,7 @@ async function discard(
     await discardUnfinished(stores, snapshot, { ...context, signal });
   } catch (error) {
     if (error instanceof InterruptedError) return;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     context.report({ type: "note", message: `${snapshot} is left unfinished: ${why}` });
   }
 }

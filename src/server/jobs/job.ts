@@ -1,4 +1,4 @@
-import { BackupToolError, InterruptedError } from "../../errors.js";
+import { BackupToolError, InterruptedError, errorMessage } from "../../errors.js";
 import type { OperationEvent } from "../../operations/events.js";
 import { siteOf } from "../site-failure.js";
 import type { Failure, JobName, JobProgress, JobStatus, JobSuccess } from "../status.js";
@@ -10,7 +10,7 @@ export type JobOutcome = Omit<JobSuccess, "at" | "durationSeconds">;
 export function failureOf(job: Failure["job"], error: unknown): Failure {
   const site = siteOf(error);
   const known = error instanceof BackupToolError;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorMessage(error);
   return {
     at: new Date().toISOString(),
     job,

@@ -1,4 +1,4 @@
-import { BackupToolError, InterruptedError } from "../../errors.js";
+import { BackupToolError, InterruptedError, errorMessage } from "../../errors.js";
 import { type Deadline, TimeoutError } from "../../flow/deadline.js";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import { subjectOf } from "../key.js";
@@ -50,7 +50,7 @@ export function callError(error: unknown, { store, key, signal }: CallContext): 
     const { code, message, hint } = network;
     return new StoreError(code, subject + message, { store, cause: error, hint });
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorMessage(error);
   // The response is no JSON: a page of a proxy, or corrupted bytes.
   const code = error instanceof SyntaxError ? "STORE_TRANSIENT" : "STORE_FAILED";
   return new StoreError(code, subject + message, { store, cause: error });
