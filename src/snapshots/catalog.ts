@@ -10,6 +10,7 @@ import { kindMismatch, timeMismatch } from "./name-check.js";
 import { withManifest } from "./manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./name.js";
 import { findMismatches } from "./file-check.js";
+import { parseStreamName, type StreamName } from "./streams/stream-name.js";
 
 /** A snapshot in a store. Its size in memory does not depend on the backup. */
 export interface StoredSnapshot {
@@ -202,30 +203,34 @@ export async function snapshotNames(
 }
 
 /**
- * As {@link snapshotNames}, and the objects directly below the prefix that have a snapshot name. Throws STORE_FAILED
- * for more than `limit` of them.
+ * As {@link snapshotNames}, and the folders with the name of a stream, and the objects directly below the prefix that
+ * have either name. Throws STORE_FAILED for more than `limit` of them.
  */
 export async function namesIn(
   store: SnapStore,
   signal: AbortSignal,
   limit = Number.POSITIVE_INFINITY,
-): Promise<{ names: SnapshotName[]; objects: Set<string> }> {
+): Promise<{ names: SnapshotName[]; streams: StreamName[]; objects: Set<string> }> {
   const names: SnapshotName[] = [];
+  const streams: StreamName[] = [];
   const objects = new Set<string>();
   let cursor: string | undefined;
   do {
     const page = await store.list("", { shallow: true, cursor, signal });
     for (const { key } of page.objects) {
-      if (parseSnapshotName(key) !== undefined) objects.add(key);
+      if ((parseSnapshotName(key) ?? parseStreamName(key)) !== undefined) objects.add(key);
     }
     for (const folder of page.folders) {
-      const name = parseSnapshotName(folder.replace(/\/$/, ""));
+      const text = folder.replace(/\/$/, "");
+      const name = parseSnapshotName(text);
+      const stream = parseStreamName(text);
       if (name !== undefined) names.push(name);
+      if (stream !== undefined) streams.push(stream);
     }
-    checkCount(store, names.length + objects.size, limit);
+    checkCount(store, names.length + streams.length + objects.size, limit);
     cursor = page.next;
   } while (cursor !== undefined);
-  return { names, objects };
+  return { names, streams, objects };
 }
 
 /** Throws STORE_FAILED for more than `limit` snapshots. */
