@@ -37,6 +37,8 @@ export interface SnapshotFacts {
   readonly finishedAt: string;
   readonly files: number;
   readonly bytes: number;
+  /** Revision of the raw snapshot of etcd that it holds, by the manifest; absent without one. */
+  readonly etcdSnapshot?: number;
   /** SHA-256 of the manifest, hex. It names the digests of all files, so equal digests mean equal snapshots. */
   readonly digest: string;
 }
@@ -121,9 +123,13 @@ async function checkFinished(
   },
 ): Promise<StoredSnapshot> {
   const { digest, signal, onForeign } = options;
-  const { files, id, kind, base, startedAt, finishedAt } = manifest;
-  const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes, digest };
+  const { files, id, kind, base, startedAt, finishedAt, etcdSnapshot } = manifest;
+  const facts = {
+    ...{ id, kind, base, startedAt, finishedAt, digest },
+    ...(etcdSnapshot !== undefined && { etcdSnapshot }),
+    files: files.length,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+  };
   const [first, ...more] = await findMismatches(store, name.text, files, signal, onForeign);
   const mismatch = kindMismatch(name, facts);
   if (mismatch !== undefined) return { name, state: "damaged", facts, problem: mismatch };
