@@ -95,6 +95,12 @@ export class BackupWriter extends EntryWriter {
     return { backup: 0, file: this.#archiveNumber, offset: this.#current(this.#archive).position };
   }
 
+  /** Starts another ARCHIVE file, unless this one is still empty. Returns its number. */
+  async beginFile(): Promise<number> {
+    if (this.#current(this.#archive).position > 0) await this.#nextArchive();
+    return this.#archiveNumber;
+  }
+
   /** A part of the data, without a copy; `release` is called when its memory is free again. */
   data(slice: SharedSlice, release: () => void): void {
     this.#current(this.#archive).appendShared(slice, release);
