@@ -58,7 +58,7 @@ export interface RawSnapshot {
 }
 
 /** METADATA.bin: the sealed facts of a backup. */
-export interface Metadata extends Manifest {
+export interface Metadata extends Omit<Manifest, "etcdSnapshot"> {
   readonly toolVersion: string;
   /** The name of the backup in stores. Absent in a backup to a folder alone, or of an earlier version. */
   readonly snapshot?: string | undefined;
