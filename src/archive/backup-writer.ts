@@ -155,6 +155,7 @@ export class BackupWriter extends EntryWriter {
     const file = await this.#open(FileType.metadata, 0, METADATA_NAME);
     file.append(encodeMetadata(metadata));
     const { size, sha256 } = await file.finish();
+    const { snapshot } = facts.etcd ?? {};
     const manifest = encodeManifest({
       format: 1,
       id,
@@ -162,6 +163,7 @@ export class BackupWriter extends EntryWriter {
       base: facts.base,
       startedAt: facts.startedAt,
       finishedAt: facts.finishedAt,
+      ...(snapshot && { etcdSnapshot: snapshot.revision }),
       files: [...this.#files, { name: METADATA_NAME, size, sha256 }],
     });
     await this.#target.finish(manifest);

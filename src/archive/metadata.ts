@@ -195,6 +195,7 @@ function isRawSnapshot(value: unknown): boolean {
   const { revision, compactRevision, bytes, sha256, file, firstPiece } = value;
   return (
     isCount(revision) &&
+    revision > 0 &&
     isCount(compactRevision) &&
     compactRevision <= revision &&
     isCount(bytes) &&
@@ -248,6 +249,7 @@ export function checkManifest(manifest: Manifest, metadata: Metadata): void {
   for (const fact of ["id", "kind", "base", "startedAt", "finishedAt"] as const) {
     if (manifest[fact] !== metadata[fact]) throw differs(fact);
   }
+  if (manifest.etcdSnapshot !== metadata.etcd?.snapshot?.revision) throw differs("etcdSnapshot");
   const listed = manifest.files.filter((file) => file.name !== METADATA_NAME);
   const same =
     listed.length === metadata.files.length &&

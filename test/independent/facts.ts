@@ -9,6 +9,7 @@ export interface FileFact {
 }
 
 export interface SnapshotFacts {
+  readonly revision: number;
   readonly bytes: number;
   readonly sha256: string;
   readonly file: number;
@@ -142,13 +143,15 @@ export function factsIn(content: Buffer): Facts {
   let snapshot: SnapshotFacts | undefined;
   if (raw !== null) {
     snapshot = {
+      revision: count(raw, "revision"),
       bytes: count(raw, "bytes"),
       sha256: hex(at(raw, "sha256"), 64, "sha256"),
       file: count(raw, "file"),
       firstPiece: count(raw, "firstPiece"),
     };
-    const revision = count(raw, "revision");
-    checkIn(file, snapshot.bytes > 0 && count(raw, "compactRevision") <= revision, "snapshot");
+    const { bytes, revision } = snapshot;
+    const compacted = count(raw, "compactRevision");
+    checkIn(file, revision > 0 && bytes > 0 && compacted <= revision, "snapshot");
     checkIn(
       file,
       mode === "both" || (restarts === 0 && count(etcd, "revision") === revision),

@@ -107,7 +107,9 @@ function isSame(facts: Facts, manifest: Manifest): boolean {
         manifest.base,
         manifest.startedAt,
         manifest.finishedAt,
-      ]) && JSON.stringify(facts.files) === JSON.stringify(manifest.files.slice(0, -1))
+      ]) &&
+    facts.snapshot?.revision === manifest.etcdSnapshot &&
+    JSON.stringify(facts.files) === JSON.stringify(manifest.files.slice(0, -1))
   );
 }
 

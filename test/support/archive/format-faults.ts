@@ -1,7 +1,9 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { encode } from "cborg";
 import { compress } from "zstd-napi";
 import { CborReader, CborWriter } from "../../../src/archive/cbor.js";
-import { FileType, INDEX_NAME, METADATA_NAME } from "../../../src/archive/format.js";
+import { FileType, INDEX_NAME, MANIFEST_NAME, METADATA_NAME } from "../../../src/archive/format.js";
 import { encodePassphraseSlot } from "../../../src/archive/header.js";
 import {
   decodeIndexItem,
@@ -741,6 +743,31 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     ...s,
     compactRevision: s.revision + 1,
   })),
+  "raw-of-another-revision-than-the-manifest": broken(
+    MANIFEST_NAME,
+    /differ in etcdSnapshot/,
+    async (forger) => {
+      const path = join(forger.folder, MANIFEST_NAME);
+      const manifest = read(forger.folder, MANIFEST_NAME).toString();
+      writeFileSync(path, manifest.replace('"etcdSnapshot": 9', '"etcdSnapshot": 8'));
+    },
+    raw,
+  ),
+  "raw-left-out-of-the-manifest": broken(
+    MANIFEST_NAME,
+    /differ in etcdSnapshot/,
+    async (forger) => {
+      const path = join(forger.folder, MANIFEST_NAME);
+      const manifest = read(forger.folder, MANIFEST_NAME).toString();
+      writeFileSync(path, manifest.replace('  "etcdSnapshot": 9,\n', ""));
+    },
+    raw,
+  ),
+  "raw-in-the-manifest-alone": broken(MANIFEST_NAME, /differ in etcdSnapshot/, async (forger) => {
+    const path = join(forger.folder, MANIFEST_NAME);
+    const manifest = read(forger.folder, MANIFEST_NAME).toString();
+    writeFileSync(path, manifest.replace('  "files"', '  "etcdSnapshot": 9,\n  "files"'));
+  }),
   "raw-of-no-bytes": rawFacts(/its fact etcd/, (s) => ({ ...s, bytes: 0 })),
   "raw-sha256-of-63-digits": rawFacts(/its fact etcd/, (s) => ({
     ...s,
@@ -788,7 +815,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
   ),
   "raw-piece-after-other-entries": tarOf(
     /is not where METADATA.bin/,
-    [entry("etcd/records/00000000.cbor", RECORD_A), piece(PIECE, RAW_BYTES), TAR_END],
+    [entry("etcd/leases/00000000.cbor", LEASE), piece(PIECE, RAW_BYTES), TAR_END],
     both,
   ),
   "raw-piece-named-as-cbor": tarOf(
