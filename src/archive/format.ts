@@ -47,6 +47,8 @@ export const MAX_DELTAS = 10_000;
 export const MAX_DELTA_BYTES = 256 << 20;
 /** Most changes of one revision: readers make an object of each. */
 export const MAX_REVISION_CHANGES = 1 << 21;
+/** Bytes of a piece of a raw snapshot; the last has 1 byte at least. */
+export const SNAPSHOT_PIECE_BYTES = 16 << 20;
 /** Longest text in METADATA.bin, bytes of UTF-8; only names of pools may be longer. */
 export const MAX_TEXT_BYTES = 256;
 /** Bytes of the length before each chunk. */
