@@ -1,7 +1,6 @@
 import { ArchiveError, damaged } from "../errors.js";
 import { changesDigest } from "./changes-digest.js";
 import type { DeltaHead } from "./delta-head.js";
-import type { DeltaSource } from "./delta-reader.js";
 import type { ArchivedRevision } from "./revision.js";
 
 /** Checks the revisions of a delta against its head and its name. Throws DAMAGED and DOES_NOT_BELONG. */
@@ -13,10 +12,11 @@ export class DeltaCheck {
   #seenMs = 0;
   #last: ArchivedRevision | undefined;
 
-  constructor(head: DeltaHead, { name, expected }: Pick<DeltaSource, "name" | "expected">) {
+  /** @param time when the last revision was seen by the name of the file, seconds since 1970 */
+  constructor(head: DeltaHead, file: string, time: number) {
     this.#head = head;
-    this.#file = name;
-    this.#time = expected.time;
+    this.#file = file;
+    this.#time = time;
     this.#next = head.first;
   }
 

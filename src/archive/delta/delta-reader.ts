@@ -50,12 +50,12 @@ export class DeltaReader {
     head: DeltaHead,
     items: AsyncGenerator<readonly Item[], void, void>,
     begun: readonly Item[],
-    check: DeltaCheck,
+    { name, expected }: DeltaSource,
   ) {
     this.head = head;
     this.#items = items;
     this.#begun = begun;
-    this.#check = check;
+    this.#check = new DeltaCheck(head, name, expected.time);
   }
 
   /** Throws DAMAGED, or DOES_NOT_BELONG for a file that is not the one that its name says. */
@@ -69,7 +69,7 @@ export class DeltaReader {
         if (first === undefined) continue;
         if (!("head" in first)) throw damaged("it has no head", { file: source.name });
         checkNamed(first.head, source);
-        return new DeltaReader(first.head, items, begun, new DeltaCheck(first.head, source));
+        return new DeltaReader(first.head, items, begun, source);
       }
     } catch (error) {
       await items.return();
