@@ -1,4 +1,5 @@
-import { type DeltaName, deltaName, MAX_DELTAS } from "./delta-name.js";
+import { MAX_DELTAS } from "../../archive/format.js";
+import { type DeltaName, deltaName } from "./delta-name.js";
 
 /** A delta in the listing of a store. */
 export interface ListedDelta extends DeltaName {
