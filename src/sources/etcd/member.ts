@@ -6,6 +6,7 @@ import { ALARM, checkDecoded, STATUS } from "./rpc.js";
 /** The state of one member, as it reports it. */
 export interface MemberStatus {
   readonly clusterId: bigint;
+  readonly memberId: bigint;
   /** Such as 3.4.23. */
   readonly version: string;
   /** Bytes of the database's file. */
@@ -16,6 +17,13 @@ export interface MemberStatus {
   readonly leader: bigint;
   /** The latest revision that the member has applied. */
   readonly revision: number;
+  /** The last entry of the raft log that the member knows to be committed. */
+  readonly raftIndex: number;
+  /** The last entry of the raft log that the member has applied. */
+  readonly appliedIndex: number;
+  readonly isLearner: boolean;
+  /** What the member reports as wrong with itself, such as `NOSPACE` or a missing leader. */
+  readonly errors: readonly string[];
 }
 
 export interface Alarm {
@@ -60,14 +68,19 @@ export class EtcdMember {
 }
 
 export function decodeStatus(response: Buffer): MemberStatus {
-  const { header, version = "", dbSize = 0, leader = 0 } = STATUS.decode(response);
+  const { header, version = "", dbSize = 0, leader = 0, ...raft } = STATUS.decode(response);
   return {
     clusterId: BigInt(header?.cluster_id ?? 0),
+    memberId: BigInt(header?.member_id ?? 0),
     version,
     databaseBytes: Number(dbSize),
     quotaBytes: decodeQuota(response),
     leader: BigInt(leader),
     revision: Number(header?.revision ?? 0),
+    raftIndex: Number(raft.raftIndex ?? 0),
+    appliedIndex: Number(raft.raftAppliedIndex ?? 0),
+    isLearner: raft.isLearner ?? false,
+    errors: raft.errors ?? [],
   };
 }
 
