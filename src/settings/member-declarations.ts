@@ -25,6 +25,13 @@ export const newClusterSettings = {
   },
 } as const;
 
+export const formerMembersSettings = {
+  "initial-cluster": {
+    ...text,
+    describe: "Members of the former cluster, as name=URL, separated by commas",
+  },
+} as const;
+
 export const expectedMembersSettings = {
   "initial-cluster": {
     ...text,

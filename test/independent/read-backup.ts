@@ -45,6 +45,7 @@ export async function readBackup(folder: string, passphrase: string): Promise<Co
   const index = contentAt(archives.length, "INDEX.bin");
   for (const [i, { name }] of archives.entries())
     contents.file(untar(contentAt(i, name), name), i, name);
+  contents.end();
   checkIndex(index, facts, contents.found);
   for (const [key, value] of Object.entries(contents.counts)) {
     checkIn("METADATA.bin", facts.counts[key] === value, key);
@@ -63,6 +64,7 @@ interface Manifest {
   readonly base: string | null;
   readonly startedAt: string;
   readonly finishedAt: string;
+  readonly etcdSnapshot?: number;
   readonly files: readonly FileFact[];
 }
 
@@ -84,10 +86,12 @@ function manifestIn(folder: string): Manifest {
   } catch (error) {
     throw new Answer("DAMAGED", file, String(error));
   }
-  const { id, kind, base, startedAt, finishedAt, files } = value;
-  const ordered = { format: 1, id, kind, base, startedAt, finishedAt, files };
+  const { id, kind, base, startedAt, finishedAt, etcdSnapshot, files } = value;
+  const ordered = { format: 1, id, kind, base, startedAt, finishedAt, etcdSnapshot, files };
   checkIn(file, text === `${JSON.stringify(ordered, null, 2)}\n`, "form");
   checkIn(file, /^[0-9a-f]{32}$/.test(id) && isTime(startedAt) && isTime(finishedAt), "facts");
+  const isRevision = Number.isSafeInteger(etcdSnapshot) && Number(etcdSnapshot) > 0;
+  checkIn(file, !("etcdSnapshot" in value) || isRevision, "etcdSnapshot");
   checkIn(file, areNamed(files, "INDEX.bin", "METADATA.bin"), "files");
   return value;
 }
@@ -103,7 +107,9 @@ function isSame(facts: Facts, manifest: Manifest): boolean {
         manifest.base,
         manifest.startedAt,
         manifest.finishedAt,
-      ]) && JSON.stringify(facts.files) === JSON.stringify(manifest.files.slice(0, -1))
+      ]) &&
+    facts.snapshot?.revision === manifest.etcdSnapshot &&
+    JSON.stringify(facts.files) === JSON.stringify(manifest.files.slice(0, -1))
   );
 }
 

@@ -5,9 +5,11 @@ import { memberIdentity } from "../../settings/etcd-member.js";
 import { text, toggle } from "../../settings/kinds.js";
 import {
   firstStartSettings,
+  formerMembersSettings,
   memberSettings,
   newClusterSettings,
 } from "../../settings/member-declarations.js";
+import { parseInitialCluster } from "../../sources/etcd/members/peer-urls.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 
@@ -24,7 +26,7 @@ export const etcdRestoreFounder = command({
       },
     },
     Member: { ...memberSettings, ...newClusterSettings, ...firstStartSettings },
-    "Former members, none of which may answer": etcdSettings,
+    "Former members, none of which may answer": { ...formerMembersSettings, ...etcdSettings },
   },
   examples: [
     [
@@ -35,6 +37,7 @@ export const etcdRestoreFounder = command({
   async run(args, session) {
     const { restoreFounder } = await import("../../operations/members/founder.js");
     const { dataOfFile } = await import("../../operations/members/founder-data.js");
+    const { "initial-cluster": given } = args;
     const file = args["snapshot-file"];
     if (file === undefined) throw new SettingError("snapshot-file", "is needed");
     const member = memberIdentity(args);
@@ -42,10 +45,15 @@ export const etcdRestoreFounder = command({
       {
         ...member,
         token: args["initial-cluster-token"],
+        former: given === undefined ? [] : [...parseInitialCluster(given).values()].flat(),
         etcd: requiredEtcdOptions(args, session.warn),
         environmentFile: args["environment-file"],
       },
-      async () => dataOfFile(file, { skipHashCheck: args["skip-hash-check"] === true }),
+      () =>
+        dataOfFile(file, {
+          skipHashCheck: args["skip-hash-check"] === true,
+          signal: session.signal,
+        }),
       session,
     );
     return ExitCode.done;

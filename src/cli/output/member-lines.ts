@@ -11,10 +11,10 @@ export function memberLines(event: MemberEvent): EventLines {
     case "etcd-cluster":
       return { out: clusterLines(event) };
     case "founder-restored": {
-      const { name, memberId, clusterId, dataDir, token } = event;
+      const { name, memberId, clusterId, dataDir, revision, token } = event;
       return {
         out: [
-          `${quoted(dataDir)} has the data of ${name} (${memberId}), the founder of the new cluster ${clusterId}`,
+          `${quoted(dataDir)} has the data of ${name} (${memberId}), the founder of the new cluster ${clusterId}, at revision ${revision}`,
           `token of the new cluster: ${token}`,
           ...startLines(event),
           "then check it with `backuptool etcd status`, and run `backuptool etcd join` on each of the other machines",

@@ -83,7 +83,7 @@ function answering(clusterId: bigint, answers: readonly EndpointAnswer[]): Answe
     clusterId,
     endpoints: answers.map(({ endpoint }) => endpoint),
     leader: newest.status.leader === 0n ? undefined : newest.status.leader,
-    statuses: new Map(answers.map(({ status }) => [status.memberId, status])),
+    statuses: new Map(answers.map(({ status }) => [status.id, status])),
     members: newest.members,
   };
 }
@@ -114,10 +114,10 @@ async function askMember(
   for (const url of member.clientUrls) {
     try {
       const status = await probes.status(url, signal);
-      if (status.clusterId === clusterId && status.memberId === member.id) {
+      if (status.clusterId === clusterId && status.id === member.id) {
         return judged(member, status);
       }
-      problem = `${url} is member ${idText(status.memberId)} of cluster ${idText(status.clusterId)}`;
+      problem = `${url} is member ${idText(status.id)} of cluster ${idText(status.clusterId)}`;
     } catch (error) {
       problem = problemOf(error);
     }

@@ -39,6 +39,7 @@ export type MemberEvent =
       name: string;
       memberId: string;
       clusterId: string;
+      revision: number;
       token: string;
       /** Flags of etcd's first start, without their dashes. */
       flags: readonly (readonly [string, string])[];

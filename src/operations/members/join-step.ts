@@ -54,7 +54,7 @@ export function nextJoinStep(
   if (ownData === undefined) {
     if (own.status !== undefined) throw isAlive(own, options);
     // A member without a name has never started: it was added for this machine, by this command or by hand.
-    if (own.name === "") return waitForStart(own);
+    if (own.name === "") return waitForStart(own, options);
     if (!options.replace) throw isListed(own, options, cluster);
     if (silentLooks < LOOKS_UNTIL_DOWN) {
       const why = `${memberText(own)} is to be replaced, and must not answer any more`;
@@ -62,7 +62,7 @@ export function nextJoinStep(
     }
     return waitForOthers(cluster, own, options) ?? { do: "remove", member: own };
   }
-  if (own.status === undefined) return waitForStart(own);
+  if (own.status === undefined) return waitForStart(own, options);
   if (own.isLearner) {
     return waitForOthers(cluster, own, options) ?? { do: "promote", member: own };
   }
@@ -133,8 +133,8 @@ function waitForOthers(
   return { do: "wait", stage: "health", why, member: own };
 }
 
-function waitForStart(own: SeenMember): JoinStep {
-  const why = `etcd of ${memberText(own)} does not run yet: ${own.problem ?? "no answer"}`;
+function waitForStart(own: SeenMember, { name }: JoinOptions): JoinStep {
+  const why = `etcd of ${memberText({ ...own, name })} does not run yet: ${own.problem ?? "no answer"}`;
   return { do: "wait", stage: "start", why, member: own };
 }
 

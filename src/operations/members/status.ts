@@ -93,14 +93,14 @@ export function clusterReport(
 }
 
 function memberRow(member: SeenMember, leader: bigint | undefined, newest: number): MemberRow {
-  const { id, name, isLearner, status, peerUrls, clientUrls } = member;
+  const { id, name, status, peerUrls, clientUrls } = member;
   const behind = status === undefined ? undefined : Math.max(0, newest - status.appliedIndex);
   const lags = behind !== undefined && behind > MAX_BEHIND;
   const problem = member.problem ?? (lags ? `lags ${behind} entries of the log behind` : undefined);
   return {
     id: idText(id),
     name,
-    role: roleOf(id, isLearner, status?.leader ?? leader),
+    role: roleOf(member, status?.leader ?? leader),
     healthy: problem === undefined,
     ...(problem === undefined ? {} : { problem }),
     ...(status === undefined
@@ -116,9 +116,9 @@ function memberRow(member: SeenMember, leader: bigint | undefined, newest: numbe
   };
 }
 
-function roleOf(id: bigint, isLearner: boolean, leader: bigint | undefined): MemberRow["role"] {
+function roleOf({ id, isLearner, status }: SeenMember, leader?: bigint): MemberRow["role"] {
   if (isLearner) return "learner";
-  if (leader === undefined || leader === 0n) return "unknown";
+  if (leader === undefined || leader === 0n || status === undefined) return "unknown";
   return id === leader ? "leader" : "follower";
 }
 

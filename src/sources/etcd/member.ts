@@ -6,7 +6,9 @@ import { ALARM, checkDecoded, STATUS } from "./rpc.js";
 /** The state of one member, as it reports it. */
 export interface MemberStatus {
   readonly clusterId: bigint;
-  readonly memberId: bigint;
+  readonly id: bigint;
+  /** Whether it only follows, without a vote. */
+  readonly isLearner: boolean;
   /** Such as 3.4.23. */
   readonly version: string;
   /** Bytes of the database's file. */
@@ -21,8 +23,7 @@ export interface MemberStatus {
   readonly raftIndex: number;
   /** The last entry of the raft log that the member has applied. */
   readonly appliedIndex: number;
-  readonly isLearner: boolean;
-  /** What the member reports as wrong with itself, such as `NOSPACE` or a missing leader. */
+  /** What the member reports as wrong, such as the alarms of its cluster, or that there is no leader. */
   readonly errors: readonly string[];
 }
 
@@ -68,19 +69,28 @@ export class EtcdMember {
 }
 
 export function decodeStatus(response: Buffer): MemberStatus {
-  const { header, version = "", dbSize = 0, leader = 0, ...raft } = STATUS.decode(response);
+  const {
+    header,
+    version = "",
+    dbSize = 0,
+    leader = 0,
+    isLearner = false,
+    raftIndex = 0,
+    raftAppliedIndex = 0,
+    errors = [],
+  } = STATUS.decode(response);
   return {
     clusterId: BigInt(header?.cluster_id ?? 0),
-    memberId: BigInt(header?.member_id ?? 0),
+    id: BigInt(header?.member_id ?? 0),
+    isLearner,
     version,
     databaseBytes: Number(dbSize),
     quotaBytes: decodeQuota(response),
     leader: BigInt(leader),
     revision: Number(header?.revision ?? 0),
-    raftIndex: Number(raft.raftIndex ?? 0),
-    appliedIndex: Number(raft.raftAppliedIndex ?? 0),
-    isLearner: raft.isLearner ?? false,
-    errors: raft.errors ?? [],
+    raftIndex: Number(raftIndex),
+    appliedIndex: Number(raftAppliedIndex),
+    errors,
   };
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -70,6 +70,15 @@ export class MemberProcess {
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     this.#process = child;
+  }
+
+  /** Starts etcd with the variables of a file, as systemd does. */
+  launchWith(environmentFile: string): void {
+    const lines = readFileSync(environmentFile, "utf8").matchAll(/^(\w+)="(.*)"$/gm);
+    this.launch(
+      [],
+      Object.fromEntries([...lines].map(([, name = "", value = ""]) => [name, value])),
+    );
   }
 
   get isRunning(): boolean {

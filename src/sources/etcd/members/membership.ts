@@ -9,7 +9,7 @@ import { decodeMemberList, type MemberList } from "./member-list.js";
  * lags, or a call that seemed to fail has succeeded (`error.go` of etcd's `rpctypes`).
  */
 const PASSING =
-  /too many learner|unhealthy cluster|not enough started members|in sync with leader|already exists|member not found|only promote a learner|leader changed|timed out/;
+  /too many learner|unhealthy cluster|not enough started members|in sync with leader|already exists|member not found|only promote a learner|leader changed|timed out|deadline exceeded/;
 
 /** The members of a cluster that has a leader, as its majority lists and changes them. */
 export class Membership {
