@@ -76,8 +76,8 @@ export async function askEndpoints(
 }
 
 function answering(clusterId: bigint, answers: readonly EndpointAnswer[]): AnsweringCluster {
-  const rank = ({ status: { leader, appliedIndex } }: EndpointAnswer): number =>
-    (leader === 0n ? 0 : 2 ** 52) + appliedIndex;
+  const rank = ({ status: { leader, raftIndex } }: EndpointAnswer): number =>
+    (leader === 0n ? 0 : 2 ** 52) + raftIndex;
   const newest = answers.reduce((a, b) => (rank(b) > rank(a) ? b : a));
   return {
     clusterId,

@@ -181,8 +181,8 @@ class Join {
     learner: SeenMember,
     members: readonly SeenMember[],
   ): Extract<JoinStep, { do: "wait" }> {
-    const total = Math.max(...members.map(({ status }) => status?.raftIndex ?? 0));
-    const done = learner.status?.appliedIndex ?? 0;
+    const total = Math.max(...members.map(({ status }) => status?.committedIndex ?? 0));
+    const done = learner.status?.raftIndex ?? 0;
     this.#report({ type: "progress", phase: "catch-up", done, total, unit: "items" });
     const why = `${memberText(learner)} has applied ${done} of ${total} entries of the log`;
     return { do: "wait", stage: "catch-up", why, member: learner };
@@ -208,7 +208,7 @@ class Join {
   /** Reports what is waited for when it changes, and fails when nothing has changed for too long. */
   #wait({ stage, why, member }: Extract<JoinStep, { do: "wait" }>): void {
     // A learner that applies entries is slow, and not stuck.
-    const state = stage === "catch-up" ? `${stage} ${member?.status?.appliedIndex}` : stage;
+    const state = stage === "catch-up" ? `${stage} ${member?.status?.raftIndex}` : stage;
     if (this.#waiting?.state !== state) this.#waiting = { state, since: performance.now() };
     // The progress shows the entries.
     const text = stage === "catch-up" ? stage : `${stage} ${why}`;

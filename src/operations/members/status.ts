@@ -66,7 +66,7 @@ export function clusterReport(
   expected: StatusOptions["expected"],
 ): ClusterReport {
   const statuses = members.flatMap(({ status }) => status ?? []);
-  const newest = Math.max(0, ...statuses.map(({ raftIndex }) => raftIndex));
+  const newest = Math.max(0, ...statuses.map(({ committedIndex }) => committedIndex));
   const rows = members.map((member) => memberRow(member, leader, newest));
   const leading = members.find(({ id }) => id === leader);
   const alarms = new Set(statuses.flatMap(({ errors }) => errors.map((error) => error.trim())));
@@ -94,7 +94,7 @@ export function clusterReport(
 
 function memberRow(member: SeenMember, leader: bigint | undefined, newest: number): MemberRow {
   const { id, name, status, peerUrls, clientUrls } = member;
-  const behind = status === undefined ? undefined : Math.max(0, newest - status.appliedIndex);
+  const behind = status === undefined ? undefined : Math.max(0, newest - status.raftIndex);
   const lags = behind !== undefined && behind > MAX_BEHIND;
   const problem = member.problem ?? (lags ? `lags ${behind} entries of the log behind` : undefined);
   return {

@@ -28,8 +28,8 @@ function status(id: bigint, isLearner = false): MemberStatus {
     quotaBytes: 0,
     leader: 1n,
     revision: 1,
+    committedIndex: 1,
     raftIndex: 1,
-    appliedIndex: 1,
     errors: [],
   };
 }

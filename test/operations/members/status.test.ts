@@ -2,7 +2,7 @@ import test from "ava";
 import type { SeenMember } from "../../../src/operations/members/cluster-view.js";
 import { clusterReport } from "../../../src/operations/members/status.js";
 
-function member(id: bigint, appliedIndex: number, more: Partial<SeenMember> = {}): SeenMember {
+function member(id: bigint, raftIndex: number, more: Partial<SeenMember> = {}): SeenMember {
   return {
     id,
     name: `m${id}`,
@@ -18,8 +18,8 @@ function member(id: bigint, appliedIndex: number, more: Partial<SeenMember> = {}
       quotaBytes: 0,
       leader: 1n,
       revision: 10,
-      raftIndex: appliedIndex,
-      appliedIndex,
+      committedIndex: raftIndex,
+      raftIndex,
       errors: [],
     },
     ...more,
