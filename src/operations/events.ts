@@ -1,6 +1,7 @@
 import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
 import type { DoctorEvent } from "./doctor/check.js";
 import type { HistoryEvent } from "./history/events.js";
+import type { MemberEvent } from "./members/events.js";
 import type { SnapshotEvent } from "./snapshots/events.js";
 import type { StatusReport } from "./status/report.js";
 
@@ -55,6 +56,7 @@ export type OperationEvent =
   | SnapshotEvent
   | DoctorEvent
   | HistoryEvent
+  | MemberEvent
   | ({ type: "status" } & StatusReport)
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }

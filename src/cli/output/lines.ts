@@ -11,7 +11,11 @@ import { counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";
+<<<<<<< HEAD
 import { historyLines } from "./history-lines.js";
+=======
+import { memberLines } from "./member-lines.js";
+>>>>>>> int
 import { snapshotLines } from "./snapshot-lines.js";
 import { statusLines } from "./status-lines.js";
 
@@ -137,6 +141,7 @@ export function linesOf(event: OperationEvent): EventLines {
       return checkLines(event);
     case "status":
       return statusLines(event);
+<<<<<<< HEAD
     case "etcd-history":
     case "etcd-goes-on":
     case "base-compared":
@@ -145,6 +150,17 @@ export function linesOf(event: OperationEvent): EventLines {
     case "etcd-snapshot-made":
     case "etcd-data-dir-made":
       return historyLines(event);
+=======
+    case "etcd-cluster":
+    case "founder-restored":
+    case "member-removed":
+    case "member-added":
+    case "member-settings":
+    case "member-waiting":
+    case "member-promoted":
+    case "member-joined":
+      return memberLines(event);
+>>>>>>> int
     default:
       return snapshotLines(event);
   }
