@@ -11,11 +11,8 @@ import { counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";
-<<<<<<< HEAD
 import { historyLines } from "./history-lines.js";
-=======
 import { memberLines } from "./member-lines.js";
->>>>>>> int
 import { snapshotLines } from "./snapshot-lines.js";
 import { statusLines } from "./status-lines.js";
 
@@ -141,7 +138,6 @@ export function linesOf(event: OperationEvent): EventLines {
       return checkLines(event);
     case "status":
       return statusLines(event);
-<<<<<<< HEAD
     case "etcd-history":
     case "etcd-goes-on":
     case "base-compared":
@@ -150,8 +146,8 @@ export function linesOf(event: OperationEvent): EventLines {
     case "etcd-snapshot-made":
     case "etcd-data-dir-made":
       return historyLines(event);
-=======
     case "etcd-cluster":
+    case "etcd-quarantine":
     case "founder-restored":
     case "member-removed":
     case "member-added":
@@ -160,7 +156,6 @@ export function linesOf(event: OperationEvent): EventLines {
     case "member-promoted":
     case "member-joined":
       return memberLines(event);
->>>>>>> int
     default:
       return snapshotLines(event);
   }
