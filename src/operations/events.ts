@@ -1,5 +1,6 @@
 import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
 import type { DoctorEvent } from "./doctor/check.js";
+import type { MemberEvent } from "./members/events.js";
 import type { SnapshotEvent } from "./snapshots/events.js";
 import type { StatusReport } from "./status/report.js";
 
@@ -16,6 +17,8 @@ export interface BackupDetails {
   finishedAt: string;
   toolVersion: string;
   etcdRevision?: number;
+  /** The database of etcd, where the backup holds it. */
+  etcdSnapshot?: { revision: number; compactRevision: number; bytes: number };
   /** Archive files, without METADATA and INDEX. */
   files: number;
   /** Bytes on disk. */
@@ -51,6 +54,7 @@ export interface OriginalDetails {
 export type OperationEvent =
   | SnapshotEvent
   | DoctorEvent
+  | MemberEvent
   | ({ type: "status" } & StatusReport)
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }
@@ -76,6 +80,8 @@ export type OperationEvent =
   | { type: "file-created"; name: string }
   | { type: "ceph-done"; included: number; unchanged: number; vanished: number; deleted: number }
   | { type: "etcd-done"; included: number; deleted: number }
+  /** The database of etcd was written, with the 32 bytes of its own SHA-256 at the end. */
+  | { type: "etcd-snapshot"; revision: number; compactRevision: number; bytes: number }
   | {
       type: "inspected";
       objects: number;

@@ -14,7 +14,7 @@ export interface LogHole {
 export interface DeltaHead {
   /** Name of the stream. */
   readonly stream: string;
-  /** The id of the etcd cluster, decimal. */
+  /** The id of the etcd cluster, hexadecimal as in METADATA.bin. */
   readonly clusterId: string;
   readonly first: number;
   readonly last: number;
@@ -59,7 +59,7 @@ export function decodeHead(from: CborReader): DeltaHead {
   if (version !== VERSION) throw new CborError(`a delta of version ${version}`);
   const stream = shortText(from);
   const clusterId = shortText(from);
-  if (!isClusterId(clusterId)) throw new CborError("a cluster id that is not decimal");
+  if (!isClusterId(clusterId)) throw new CborError("a cluster id that is not hexadecimal");
   const first = from.uint();
   const last = from.uint();
   if (first === 0 || first > last) throw new CborError(`revisions ${first} to ${last}`);
@@ -70,9 +70,9 @@ export function decodeHead(from: CborReader): DeltaHead {
   return { stream, clusterId, first, last, before, after, compactRevision, hole };
 }
 
-/** Whether the text is a cluster id as etcd has it, in decimal. */
+/** Whether the text is a cluster id of 64 bits in hexadecimal, without leading zeros. */
 export function isClusterId(text: string): boolean {
-  return /^(0|[1-9]\d{0,19})$/.test(text);
+  return /^(0|[1-9a-f][0-9a-f]{0,15})$/.test(text);
 }
 
 function decodeHole(from: CborReader, first: number): LogHole {

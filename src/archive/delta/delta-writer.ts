@@ -20,7 +20,7 @@ import type { ArchivedRevision } from "./revision.js";
 export interface NewStream {
   /** Its name in stores. */
   readonly stream: string;
-  /** The id of the etcd cluster, decimal. */
+  /** The id of the etcd cluster, hexadecimal as in METADATA.bin. */
   readonly clusterId: string;
   /** First revision of its first delta. */
   readonly firstRevision: number;
@@ -74,7 +74,8 @@ export class DeltaWriter {
   ) {
     const { keys, pool, stream, clusterId, firstRevision, before, hole = null } = options;
     if (used.has(keys)) throw new RangeError("the keys of a stream have a writer already");
-    if (!isClusterId(clusterId)) throw new RangeError(`${clusterId} is not a decimal cluster id`);
+    if (!isClusterId(clusterId))
+      throw new RangeError(`${clusterId} is not a cluster id in hexadecimal`);
     if (!(firstRevision > 0)) throw new RangeError(`a stream from revision ${firstRevision}`);
     if (before !== null && before.length !== CHANGES_DIGEST_BYTES) {
       throw new RangeError(`a digest of ${before.length} bytes`);

@@ -11,6 +11,7 @@ import { counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";
+import { memberLines } from "./member-lines.js";
 import { snapshotLines } from "./snapshot-lines.js";
 import { statusLines } from "./status-lines.js";
 
@@ -63,6 +64,8 @@ export function linesOf(event: OperationEvent): EventLines {
         out: [`ETCD DONE; included ${event.included} etcd records`],
         err: note(event.deleted, "key", "keys", "of the base no longer exist: recorded as deleted"),
       };
+    case "etcd-snapshot":
+      return { err: [`raw snapshot of etcd: ${rawSnapshotText(event)}`] };
     case "inspected":
       return out(
         `archive contains ${event.objects} ceph objects and ${event.records} etcd records`,
@@ -134,9 +137,25 @@ export function linesOf(event: OperationEvent): EventLines {
       return checkLines(event);
     case "status":
       return statusLines(event);
+    case "etcd-cluster":
+    case "founder-restored":
+    case "member-removed":
+    case "member-added":
+    case "member-settings":
+    case "member-waiting":
+    case "member-promoted":
+    case "member-joined":
+      return memberLines(event);
     default:
       return snapshotLines(event);
   }
+}
+
+/** Such as `revision 9, compacted at 4, 1.2 GiB (1288490188 bytes)`. */
+function rawSnapshotText(snapshot: NonNullable<BackupDetails["etcdSnapshot"]>): string {
+  const { revision, compactRevision, bytes } = snapshot;
+  const compacted = compactRevision === 0 ? "" : `, compacted at ${compactRevision}`;
+  return `revision ${revision}${compacted}, ${formatSize(bytes)} (${bytes} bytes)`;
 }
 
 function out(...lines: string[]): EventLines {
@@ -176,6 +195,9 @@ function detailLines(details: BackupDetails): string[] {
     ["started", details.startedAt],
     ["finished", details.finishedAt],
     ["etcd revision", details.etcdRevision === undefined ? "none" : String(details.etcdRevision)],
+    ...(details.etcdSnapshot === undefined
+      ? []
+      : [["etcd database", rawSnapshotText(details.etcdSnapshot)] as const]),
     ["object data", `${formatSize(details.objectBytes)} (${details.objectBytes} bytes)`],
     ["tar", `${formatSize(plainBytes)} (${plainBytes} bytes)`],
     [

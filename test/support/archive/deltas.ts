@@ -11,7 +11,7 @@ import type { SealPool } from "../../../src/archive/seal/seal-pool.js";
 import { streamName } from "../../../src/snapshots/streams/stream-name.js";
 import { CHEAP_KDF, samplePassphrase } from "./sample.js";
 
-export const CLUSTER_ID = "14841639068965178418";
+export const CLUSTER_ID = "cdf818194e3a8c32";
 
 /** A revision with one put, unless told otherwise; its bytes depend on its number and on `what`. */
 export function revision(
