@@ -138,6 +138,7 @@ export function linesOf(event: OperationEvent): EventLines {
     case "status":
       return statusLines(event);
     case "etcd-cluster":
+    case "etcd-quarantine":
     case "founder-restored":
     case "member-removed":
     case "member-added":

@@ -111,7 +111,7 @@ test("a stream that begins where another ends, and has not seen its last revisio
     t,
     await sites(store),
     { after: 4, upTo: 11 },
-    { code: "LOG_UNPROVEN", message: new RegExp(`delta 0 of ${next.name}.*revision 8`), upTo: 8 },
+    { code: "LOG_UNPROVEN", message: new RegExp(`${keyOf(next, 0)} follows.*revision 8`), upTo: 8 },
   );
 });
 
