@@ -92,7 +92,7 @@ async function makeFounder(
   const { clusterId, memberIds } = foundedIds([peerUrls], token);
   const [memberId = 0n] = memberIds;
   const initialCluster = new Map([[name, peerUrls]]);
-  const start: MemberStart = { name, dataDir, peerUrls, initialCluster, state: "new", token };
+  const start: MemberStart = { name, dataDir, peerUrls, initialCluster };
   // Before the data is made: its characters may be wrong.
   const text = environmentFile === undefined ? undefined : environmentText(start);
   const data = await openData();
