@@ -43,8 +43,8 @@ export interface OpenedDelta {
  * their bytes may be kept. A delta that is missing or damaged in one store is read from another one.
  *
  * Where one stream goes on for another, their deltas must prove that they are of one history: the first names the digest of
- * the revision before it, or holds that revision too. So must the first delta, unless `anchor` has neither a digest nor a
- * stream, or the delta is the first one after the base of its own stream.
+ * the revision before it, or holds that revision too. So must the first delta where `anchor` has a digest. Without one it may be the first of the stream whose base it follows,
+ * and any where `anchor` names no stream.
  *
  * @throws LogError, or the first error of a delta that could not be read anywhere
  */
