@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { FolderFiles } from "../../../src/archive/backup-files.js";
@@ -10,7 +10,7 @@ import { BackupKeys, PassphraseKeys } from "../../../src/archive/crypto/backup-k
 import type { EtcdMode } from "../../../src/archive/metadata.js";
 import { SealPool } from "../../../src/archive/seal/seal-pool.js";
 import { extractRawSnapshot } from "../../../src/archive/snapshot/extract-snapshot.js";
-import { BackupToolError } from "../../../src/errors.js";
+import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import type { CreateOptions } from "../../../src/operations/create/create.js";
 import { archiveSnapshot } from "../../../src/operations/create/etcd.js";
 import { spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
@@ -275,6 +275,39 @@ test("a database that the disk has changed is not archived", async (t) => {
   await t.throwsAsync(archiveSnapshot(writer, changed, context), { code: "SPOOL" });
   await writer.close();
   t.false(readdirSync(folder).includes("MANIFEST.json"));
+});
+
+test("a backup that is interrupted while the database comes ends without a trace", async (t) => {
+  const etcd = await startEtcd(t);
+  for (let i = 0; i < 8; i++) await etcd.put(Buffer.from(`key ${i}`), Buffer.alloc(1 << 20, i));
+  const spoolDir = newFolder();
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const spooling = spoolRawSnapshot(
+    { endpoints: [etcd.endpoint] },
+    { spoolDir },
+    {
+      signal: stop.signal,
+      report: (event) => {
+        if (event.type === "progress") seen.push(event.done);
+        stop.abort();
+      },
+    },
+  );
+  await t.throwsAsync(spooling, { instanceOf: InterruptedError });
+  t.is(seen.length, 1);
+  t.deepEqual(readdirSync(spoolDir), []);
+  const open = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(join("/proc/self/fd", fd));
+    } catch {
+      return "";
+    }
+  });
+  t.deepEqual(
+    open.filter((path) => path.startsWith(spoolDir)),
+    [],
+  );
 });
 
 test("a folder without room is named before anything is stored", async (t) => {
