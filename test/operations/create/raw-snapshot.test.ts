@@ -13,7 +13,7 @@ import { extractRawSnapshot } from "../../../src/archive/snapshot/extract-snapsh
 import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import type { CreateOptions } from "../../../src/operations/create/create.js";
 import { archiveSnapshot } from "../../../src/operations/create/etcd.js";
-import { spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
+import { checkRawSnapshot, spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
 import type { OperationEvent } from "../../../src/operations/events.js";
 import { inspectBackup } from "../../../src/operations/inspect/inspect.js";
 import { dropPools, makePools, writeObjects } from "../../support/ceph/client.js";
@@ -25,6 +25,10 @@ import { createHere } from "../../support/program/create-here.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 
 const { signal } = new AbortController();
+
+function codeOf(error: unknown): string {
+  return error instanceof BackupToolError ? error.code : String(error);
+}
 
 async function startEtcd(t: ExecutionContext): Promise<EtcdServer> {
   const etcd = await EtcdServer.start();
@@ -211,6 +215,47 @@ test("with Ceph, the raw snapshot begins a file of its own and is as of the end"
   t.is(backup.metadata.counts.objects, 1);
   await inspected(folder);
   await extracted(t, folder);
+});
+
+test("with Ceph, a raw snapshot that cannot be had is known before the pools are read", async (t) => {
+  const [etcd, pools] = [await startEtcd(t), await makePools(1)];
+  t.teardown(() => dropPools(pools));
+  await etcd.ctl("put", "key", "value");
+  const spoolDir = join(newFolder(), "missing");
+  const outputDir = join(newFolder(), "backup");
+  const create = async (more: Partial<CreateOptions>) => {
+    const seen: string[] = [];
+    const making = createHere(
+      {
+        ...{ outputDir, spoolDir, ceph: cephOptions(), includePools: pools, etcdMode: "both" },
+        etcd: { endpoints: [etcd.endpoint] },
+        ...more,
+      },
+      ({ type }) => seen.push(type),
+    );
+    await making.catch((error: unknown) => seen.push(codeOf(error)));
+    return seen;
+  };
+  const failed = await create({});
+  t.is(failed.at(-1), "SPOOL");
+  t.false(failed.includes("file-created"));
+  const made = await create({ rawIsOptional: true });
+  t.is(made.filter((type) => type === "warning").length, 1);
+  t.true(made.indexOf("warning") < made.indexOf("file-created"));
+  const { metadata } = await open(t, outputDir);
+  t.is(metadata.etcd?.snapshot, undefined);
+  t.is(metadata.counts.records, 1);
+});
+
+test("a check of the database gives its size, and leaves nothing", async (t) => {
+  const etcd = await startEtcd(t);
+  for (let i = 0; i < 5; i++) await etcd.put(Buffer.from(`key ${i}`), Buffer.alloc(1 << 20, i));
+  const [options, spoolDir] = [{ endpoints: [etcd.endpoint] }, newFolder()];
+  const size = await checkRawSnapshot(options, { spoolDir }, signal);
+  const spooled = await spoolRawSnapshot(options, { spoolDir }, { signal, report: () => {} });
+  t.is(size, spooled.bytes);
+  await spooled.close();
+  t.deepEqual(readdirSync(spoolDir), []);
 });
 
 test("a login without the root role gets no raw snapshot: an error, or records where it is optional", async (t) => {
