@@ -43,8 +43,8 @@ export interface OpenedDelta {
  * their bytes may be kept. A delta that is missing or damaged in one store is read from another one.
  *
  * Where one stream goes on for another, their deltas must prove that they are of one history: the first names the digest of
- * the revision before it, or holds that revision too. So must the first delta, unless `anchor` has neither a digest nor a
- * stream, or the delta is the first one after the base of its own stream.
+ * the revision before it, or holds that revision too. So must the first delta where `anchor` has a digest. Without one it may be the first of the stream whose base it follows,
+ * and any where `anchor` names no stream.
  *
  * @throws LogError, or the first error of a delta that could not be read anywhere
  */
@@ -120,30 +120,38 @@ class LogReader {
     candidate: Candidate,
     copy: StreamCopy,
   ): AsyncGenerator<readonly ArchivedRevision[], void, void> {
-    const { stream, delta } = candidate;
+    const { stream, delta: listed } = candidate;
     const { upTo, onDelta } = this.#options;
     const state = this.#state;
-    const name = stream.name.text;
-    const { number } = delta;
     const reader = await this.#open(candidate, copy);
     try {
       const { head } = reader;
-      state.checkHead(name, number, head);
+      const { number, bytes } = listed;
+      const delta = { stream: stream.name.text, number, file: nameOf(candidate), head };
+      state.checkHead(delta);
+      /** Not handed on before what comes after it was read: the last one only once the whole delta was checked. */
+      let held: ArchivedRevision[] = [];
       let isAnnounced = false;
+      const handOn = (): readonly ArchivedRevision[] => {
+        state.advance(delta, held);
+        if (!isAnnounced) onDelta?.({ stream, number, head, copy, bytes });
+        isAnnounced = true;
+        return held;
+      };
       for await (const batch of reader.revisions()) {
         const fresh: ArchivedRevision[] = [];
         for (const revision of batch) {
-          if (revision.revision < state.next) state.checkOverlap(name, number, revision);
+          if (revision.revision < state.next) state.checkOverlap(delta, revision);
           else if (revision.revision <= upTo) fresh.push(revision);
         }
-        const last = fresh.at(-1);
-        if (last === undefined) continue;
-        if (!isAnnounced) onDelta?.({ stream, number, head, copy, bytes: delta.bytes });
-        isAnnounced = true;
-        state.advance(name, number, head, last);
-        yield fresh;
-        if (last.revision >= upTo) return;
+        if (fresh.length > 0) {
+          if (held.length > 0) yield handOn();
+          held = fresh;
+        }
+        // The rest of the delta is not needed, and its damage no reason to fail.
+        if ((batch.at(-1)?.revision ?? 0) >= upTo && upTo < head.last) break;
       }
+      if (held.length > 0) yield handOn();
     } finally {
       await reader.close();
     }
@@ -153,7 +161,7 @@ class LogReader {
     const { passphrase, pool, signal } = this.#options;
     const keys = await candidate.stream.keys(passphrase, signal);
     const place = placeIn(copy, candidate);
-    const name = `${place.stream}/${deltaName(place.delta)}`;
+    const name = nameOf(candidate);
     const { number, first, last, time } = candidate.delta;
     const { firstRevision } = candidate.stream.name;
     if (number === 0 && first !== firstRevision) {
@@ -182,6 +190,10 @@ class LogReader {
     const message = `no delta holds revision ${next}${to}`;
     return new LogError("LOG_HOLE", next, message);
   }
+}
+
+function nameOf({ stream, delta }: Candidate): string {
+  return `${stream.name.text}/${deltaName(delta)}`;
 }
 
 function isNewer(one: Candidate, other: Candidate | undefined): boolean {

@@ -111,7 +111,7 @@ test("a stream that begins where another ends, and has not seen its last revisio
     t,
     await sites(store),
     { after: 4, upTo: 11 },
-    { code: "LOG_UNPROVEN", message: new RegExp(`delta 0 of ${next.name}.*revision 8`), upTo: 8 },
+    { code: "LOG_UNPROVEN", message: new RegExp(`${keyOf(next, 0)} follows.*revision 8`), upTo: 8 },
   );
 });
 
@@ -153,13 +153,12 @@ test("the log after a stream's own base is that of the stream, and of no other o
   const anchor = { stream: own.name };
   await reads(t, from, { after: 12, upTo: 16, anchor });
   await fails(t, from, { after: 12, upTo: 17, anchor }, { code: "LOG_FORK", upTo: 16 });
+  // The writer had the base, so it must say what it saw of its last revision.
+  const known = { ...anchor, digest: digestOf(12) };
+  const unproven = { code: "LOG_UNPROVEN", upTo: 12 };
+  await fails(t, from, { after: 12, upTo: 16, anchor: known }, unproven);
   await store.delete(keyOf(own, 0));
-  await fails(
-    t,
-    await sites(store),
-    { after: 12, upTo: 16, anchor },
-    { code: "LOG_UNPROVEN", upTo: 12 },
-  );
+  await fails(t, await sites(store), { after: 12, upTo: 16, anchor }, unproven);
 });
 
 test("the cluster of the base must be that of the deltas", async (t) => {
