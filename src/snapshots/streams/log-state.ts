@@ -8,7 +8,7 @@ import { LogError } from "./log-errors.js";
 export interface LogAnchor {
   /** Digest of the changes of its revision, unless etcd had compacted some of them. */
   readonly digest?: Uint8Array | undefined;
-  /** Name of the stream whose base it is. */
+  /** Name of the stream whose base it is, where it is one: without a digest, that stream alone may go on for it. */
   readonly stream?: string | undefined;
   /** Of the etcd cluster, hexadecimal. */
   readonly clusterId?: string | undefined;
@@ -89,12 +89,14 @@ export class LogState {
     this.at = { stream, number, seenMs: last.seenMs };
   }
 
-  /** Whether a log may begin here without proof: after the stream's own base, or where the caller knows of no base. */
+  /**
+   * Whether a log may begin here without proof: nothing is known of the changes before it, and the base is the stream's own,
+   * or the caller knows of no base.
+   */
   #isTrustedStart({ stream, number }: NextDelta): boolean {
-    if (this.#changes !== undefined) return false;
     const { stream: own, digest } = this.#anchor;
-    if (own !== undefined) return own === stream && number === 0;
-    return digest === undefined;
+    if (this.#changes !== undefined || digest !== undefined) return false;
+    return own === undefined || (own === stream && number === 0);
   }
 
   #digest(): Uint8Array | undefined {
