@@ -17,6 +17,7 @@ import { CachedCatalog } from "../snapshots/cached-catalog.js";
 import type { StoredSnapshot } from "../snapshots/catalog.js";
 import { readScrubProgress, type ScrubProgress } from "../snapshots/control/scrub-progress.js";
 import { heldNames } from "../snapshots/holds.js";
+import type { StoredStream } from "../snapshots/streams/stored-stream.js";
 import { StoreError } from "../snapstore/errors.js";
 import { ReplaceableStore } from "../snapstore/layers/replaceable.js";
 import type { FailedCall } from "../snapstore/layers/retry-policy.js";
@@ -54,6 +55,7 @@ export interface SiteOptions {
 /** What a store holds, as it was listed. */
 export interface SiteListing {
   readonly snapshots: readonly StoredSnapshot[];
+  readonly streams: readonly StoredStream[];
   /** Names of the snapshots with a hold. */
   readonly holds: ReadonlySet<string>;
   readonly scrub: ScrubProgress | undefined;
@@ -196,10 +198,10 @@ export class Site {
         await this.#use(destination);
         accept(this.store);
         const { checks, catalog } = this.#opened;
-        const snapshots = await catalog.list(signal);
+        const { snapshots, streams } = await catalog.listAll(signal);
         const holds = await heldNames(checks, signal);
         const scrub = await readScrubProgress(checks, signal);
-        this.#listing = { snapshots, holds, scrub, at: new Date() };
+        this.#listing = { snapshots, streams, holds, scrub, at: new Date() };
         this.#error = undefined;
         this.#failedChecks = 0;
       } catch (error) {
