@@ -12,7 +12,7 @@ import { SealPool } from "../../../src/archive/seal/seal-pool.js";
 import { extractRawSnapshot } from "../../../src/archive/snapshot/extract-snapshot.js";
 import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import type { CreateOptions } from "../../../src/operations/create/create.js";
-import { archiveSnapshot } from "../../../src/operations/create/etcd.js";
+import { archiveSnapshot, spoolIfWanted } from "../../../src/operations/create/etcd.js";
 import { checkRawSnapshot, spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
 import type { OperationEvent } from "../../../src/operations/events.js";
 import { inspectBackup } from "../../../src/operations/inspect/inspect.js";
@@ -245,6 +245,21 @@ test("with Ceph, a raw snapshot that cannot be had is known before the pools are
   const { metadata } = await open(t, outputDir);
   t.is(metadata.etcd?.snapshot, undefined);
   t.is(metadata.counts.records, 1);
+});
+
+test("an etcd that does not answer fails a backup whose raw snapshot is optional", async (t) => {
+  const etcd = await startEtcd(t);
+  const context = { signal, report: () => {} };
+  const parts = { etcdMode: "both", spoolDir: newFolder(), rawIsOptional: true } as const;
+  const options = { endpoints: [etcd.endpoint] };
+  const spooled = await spoolIfWanted(options, parts, context);
+  t.is(spooled?.revision, 1);
+  await spooled?.close();
+  await etcd.stop();
+  await t.throwsAsync(spoolIfWanted(options, parts, context), { code: "ETCD_UNAVAILABLE" });
+  const aborted = { ...context, signal: AbortSignal.abort() };
+  await t.throwsAsync(spoolIfWanted(options, parts, aborted), { instanceOf: InterruptedError });
+  t.is(await spoolIfWanted(options, { ...parts, etcdMode: "records" }, context), undefined);
 });
 
 test("a check of the database gives its size, and leaves nothing", async (t) => {
