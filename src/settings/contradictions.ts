@@ -39,7 +39,7 @@ export interface Contradiction {
 export const TYPED_ONLY: readonly string[] = ["yes"];
 
 /** Commands that read one backup, in a folder or a store. */
-export const READING: readonly string[] = ["inspect", "restore", "cat"];
+export const READING: readonly string[] = ["inspect", "restore", "cat", "etcd restore-founder"];
 const OF_ONE_STORE = [
   ...READING,
   "snapshot verify",
@@ -156,6 +156,12 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
     other: any("with-base"),
     oneWay: true,
     applies: ({ level }) => has(level, ["outputdir"]),
+  },
+  {
+    commands: ["etcd restore-founder"],
+    one: any("snapshot-file"),
+    other: any("outputdir", "snapshot", "from", ...PRIMARY, ...SECONDARY),
+    error: ": the data comes from one place",
   },
   { commands: OF_BOTH, one: any("outputdir"), other: any(...naming("primary")) },
   {
