@@ -1,17 +1,18 @@
 import type { PassphraseKeys } from "../../archive/crypto/backup-keys.js";
 import type { DeltaHead } from "../../archive/delta/delta-head.js";
-import { DeltaReader } from "../../archive/delta/delta-reader.js";
+import type { DeltaReader } from "../../archive/delta/delta-reader.js";
 import type { ArchivedRevision } from "../../archive/delta/revision.js";
-import { ArchiveError, damaged } from "../../archive/errors.js";
+import { ArchiveError } from "../../archive/errors.js";
 import type { SealPool } from "../../archive/seal/seal-pool.js";
 import { throwIfAborted } from "../../errors.js";
 import { StoreError } from "../../snapstore/errors.js";
-import { DeltaFiles, type DeltaPlace } from "./delta-files.js";
+import { DeltaFiles } from "./delta-files.js";
 import { deltaName } from "./delta-name.js";
 import { type Candidate, LogCandidates } from "./log-candidates.js";
 import { LogError } from "./log-errors.js";
 import { LogState, type LogAnchor } from "./log-state.js";
 import { type LogSite, type LogStream, logStreams, type StreamCopy } from "./log-stream.js";
+import { openStoredDelta } from "./open-delta.js";
 import { compareStreamNames } from "./stream-name.js";
 
 export interface LogOptions {
@@ -157,30 +158,15 @@ class LogReader {
     }
   }
 
-  async #open(candidate: Candidate, copy: StreamCopy): Promise<DeltaReader> {
-    const { passphrase, pool, signal } = this.#options;
-    const keys = await candidate.stream.keys(passphrase, signal);
-    const place = placeIn(copy, candidate);
-    const name = nameOf(candidate);
-    const { number, first, last, time } = candidate.delta;
-    const { firstRevision } = candidate.stream.name;
-    if (number === 0 && first !== firstRevision) {
-      throw damaged(`it begins with revision ${first}, not ${firstRevision}`, { file: name });
-    }
-    const file = await this.#files.open(place);
-    this.#files.readAhead(this.#following(candidate, copy));
-    const expected = { stream: place.stream, number, first, last, time };
-    return await DeltaReader.open({ name, file, keys, pool, expected, signal });
-  }
-
-  /** The deltas of a copy after this one, up to the last that is needed. */
-  *#following({ stream, index }: Candidate, copy: StreamCopy): Generator<DeltaPlace, void, void> {
-    for (let next = index + 1; next < stream.deltas.length; next++) {
-      const delta = stream.deltas.at(next);
-      if (delta.first > this.#options.upTo) return;
-      if (copy.stream.deltas.indexOf(delta) === undefined) continue;
-      yield placeIn(copy, { delta });
-    }
+  async #open({ stream, delta }: Candidate, copy: StreamCopy): Promise<DeltaReader> {
+    const { passphrase, pool, signal, upTo } = this.#options;
+    const keys = await stream.keys(passphrase, signal);
+    const { deltas } = copy.stream;
+    const index = deltas.indexOf(delta) ?? deltas.length;
+    const ahead = deltas.from(index + 1, ({ first }) => first <= upTo);
+    // The size may differ from that of another copy.
+    const own = index < deltas.length ? deltas.at(index) : delta;
+    return await openStoredDelta(copy, own, { files: this.#files, keys, pool, signal, ahead });
   }
 
   #hole(): LogError {
@@ -198,17 +184,6 @@ function nameOf({ stream, delta }: Candidate): string {
 
 function isNewer(one: Candidate, other: Candidate | undefined): boolean {
   return other === undefined || compareStreamNames(one.stream.name, other.stream.name) > 0;
-}
-
-function placeIn(copy: StreamCopy, { delta }: Pick<Candidate, "delta">): DeltaPlace {
-  const { deltas, name } = copy.stream;
-  const index = deltas.indexOf(delta);
-  // Its size may differ from that of another copy.
-  return {
-    store: copy.store,
-    stream: name.text,
-    delta: index === undefined ? delta : deltas.at(index),
-  };
 }
 
 /** Whether another delta or copy may serve in the place of one with this error. */

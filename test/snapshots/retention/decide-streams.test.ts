@@ -12,7 +12,7 @@ import {
   type SimulatedHistory,
   type SimulatedStream,
   type Written,
-} from "../../operations/history/plan/simulated-history.js";
+} from "../../support/history/simulated-history.js";
 import { candidate } from "../../support/stores/retention-candidates.js";
 
 const NOW = new Date(2_000_000_000_000);

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { changesDigest } from "../../../src/archive/delta/changes-digest.js";
@@ -345,3 +346,31 @@ function matches(one: readonly ArchivedRevision[], other: readonly ArchivedRevis
 function plainBigint(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? String(value) : value;
 }
+
+test("deltas that are too large to be read whole are read by ranges", async (t) => {
+  const inner = new MemoryStore();
+  const big = (number: number) => ({
+    ...revision(number),
+    changes: [{ deleted: false, kv: randomBytes(3 << 20) }],
+  });
+  const history = [5, 6, 7].map(big);
+  const stream = await putStream(pool, [inner], (number) => history[number - 5] ?? big(number), {
+    ...{ first: 5, lengths: [2, 1] },
+  });
+  const store = new SwitchableStore(inner);
+  const from = await sites(store);
+  store.calls.length = 0;
+  const { revisions, error } = await read(from, { after: 4, upTo: 7 });
+  t.is(error, undefined);
+  t.deepEqual(
+    revisions.map(({ changes }) => changes[0]?.kv.length),
+    [3 << 20, 3 << 20, 3 << 20],
+  );
+  t.true(
+    revisions.every(({ changes }, i) =>
+      history[i]?.changes[0]?.kv.equals(changes[0]?.kv ?? Buffer.of()),
+    ),
+  );
+  t.true(store.keysOf("head").includes(keyOf(stream, 0)));
+  t.is(store.keysOf("get").filter((key) => key === keyOf(stream, 1)).length, 1);
+});

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import type { HistoryBase } from "../../../../src/operations/history/plan/plan-history.js";
-import type { LogRun, LogStream } from "../../../../src/operations/history/plan/log-line.js";
+import type { HistoryBase } from "../../../src/operations/history/plan/plan-history.js";
+import type { LogRun, PlannedStream } from "../../../src/operations/history/plan/log-line.js";
 
 /** What happens to etcd and to its log, in order. */
 type Step =
@@ -23,7 +23,7 @@ export interface Written {
   readonly seenMs: number;
 }
 
-export interface SimulatedStream extends LogStream {
+export interface SimulatedStream extends PlannedStream {
   /** What its deltas hold, by revision. */
   readonly held: ReadonlyMap<number, Written>;
 }
@@ -127,7 +127,7 @@ class Simulation {
 }
 
 class BuiltStream implements SimulatedStream {
-  readonly name: LogStream["name"];
+  readonly name: PlannedStream["name"];
   readonly held = new Map<number, Written>();
   readonly #deltas: { first: number; last: number; time: number }[] = [];
   readonly #runs: LogRun[] = [];
