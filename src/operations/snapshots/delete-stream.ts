@@ -17,7 +17,12 @@ import {
 import type { StreamName } from "../../snapshots/streams/stream-name.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
-import type { ApproveDeletion } from "./delete.js";
+
+/** Called before the first deletion; throws to prevent it. */
+export type ApproveDeletion = (
+  what: { readonly name: string; readonly state: string; readonly bytes: number },
+  store: string,
+) => Promise<void>;
 
 /**
  * Deletes one stream of deltas. Throws NO_SNAPSHOT, SNAPSHOT_HELD, SNAPSHOT_NEEDED for one that the deltas of another need,

@@ -16,13 +16,7 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
-import { deleteStoredStream } from "./delete-stream.js";
-
-/** Called before the first deletion; throws to prevent it. */
-export type ApproveDeletion = (
-  what: { readonly name: string; readonly state: string; readonly bytes: number },
-  store: string,
-) => Promise<void>;
+import { type ApproveDeletion, deleteStoredStream } from "./delete-stream.js";
 
 interface SnapshotDeleteOptions {
   readonly store: StoreConfig;
