@@ -39,7 +39,7 @@ export function mostIndexedObjects(counts: BackupCounts): number {
 }
 
 /** METADATA.bin: the sealed facts of a backup. */
-export interface Metadata extends Manifest {
+export interface Metadata extends Omit<Manifest, "etcdSnapshot"> {
   readonly toolVersion: string;
   /** The name of the backup in stores. Absent in a backup to a folder alone, or of an earlier version. */
   readonly snapshot?: string | undefined;

@@ -10,6 +10,7 @@ import { kindMismatch, timeMismatch } from "./name-check.js";
 import { withManifest } from "./manifest.js";
 import { compareSnapshotNames, parseSnapshotName, type SnapshotName } from "./name.js";
 import { findMismatches } from "./file-check.js";
+import { parseStreamName, type StreamName } from "./streams/stream-name.js";
 
 /** A snapshot in a store. Its size in memory does not depend on the backup. */
 export interface StoredSnapshot {
@@ -36,6 +37,8 @@ export interface SnapshotFacts {
   readonly finishedAt: string;
   readonly files: number;
   readonly bytes: number;
+  /** Revision of the raw snapshot of etcd that it holds, by the manifest; absent without one. */
+  readonly etcdSnapshot?: number;
   /** SHA-256 of the manifest, hex. It names the digests of all files, so equal digests mean equal snapshots. */
   readonly digest: string;
 }
@@ -120,9 +123,13 @@ async function checkFinished(
   },
 ): Promise<StoredSnapshot> {
   const { digest, signal, onForeign } = options;
-  const { files, id, kind, base, startedAt, finishedAt } = manifest;
-  const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const facts = { id, kind, base, startedAt, finishedAt, files: files.length, bytes, digest };
+  const { files, id, kind, base, startedAt, finishedAt, etcdSnapshot } = manifest;
+  const facts = {
+    ...{ id, kind, base, startedAt, finishedAt, digest },
+    ...(etcdSnapshot !== undefined && { etcdSnapshot }),
+    files: files.length,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+  };
   const [first, ...more] = await findMismatches(store, name.text, files, signal, onForeign);
   const mismatch = kindMismatch(name, facts);
   if (mismatch !== undefined) return { name, state: "damaged", facts, problem: mismatch };
@@ -202,30 +209,34 @@ export async function snapshotNames(
 }
 
 /**
- * As {@link snapshotNames}, and the objects directly below the prefix that have a snapshot name. Throws STORE_FAILED
- * for more than `limit` of them.
+ * As {@link snapshotNames}, and the folders with the name of a stream, and the objects directly below the prefix that
+ * have either name. Throws STORE_FAILED for more than `limit` of them.
  */
 export async function namesIn(
   store: SnapStore,
   signal: AbortSignal,
   limit = Number.POSITIVE_INFINITY,
-): Promise<{ names: SnapshotName[]; objects: Set<string> }> {
+): Promise<{ names: SnapshotName[]; streams: StreamName[]; objects: Set<string> }> {
   const names: SnapshotName[] = [];
+  const streams: StreamName[] = [];
   const objects = new Set<string>();
   let cursor: string | undefined;
   do {
     const page = await store.list("", { shallow: true, cursor, signal });
     for (const { key } of page.objects) {
-      if (parseSnapshotName(key) !== undefined) objects.add(key);
+      if ((parseSnapshotName(key) ?? parseStreamName(key)) !== undefined) objects.add(key);
     }
     for (const folder of page.folders) {
-      const name = parseSnapshotName(folder.replace(/\/$/, ""));
+      const text = folder.replace(/\/$/, "");
+      const name = parseSnapshotName(text);
+      const stream = parseStreamName(text);
       if (name !== undefined) names.push(name);
+      if (stream !== undefined) streams.push(stream);
     }
-    checkCount(store, names.length + objects.size, limit);
+    checkCount(store, names.length + streams.length + objects.size, limit);
     cursor = page.next;
   } while (cursor !== undefined);
-  return { names, objects };
+  return { names, streams, objects };
 }
 
 /** Throws STORE_FAILED for more than `limit` snapshots. */

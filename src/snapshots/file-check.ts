@@ -36,6 +36,35 @@ export async function findMismatches(
     else listed.set(object.key, object);
     if (waiting.size === 0 && onForeign === undefined) return [];
   }
+  return await confirmMismatches(store, waiting, listed, signal);
+}
+
+/** As {@link findMismatches}, with the objects of a listing by the names of their files. */
+export async function compareListed(
+  store: SnapStore,
+  snapshot: string,
+  files: readonly FileFacts[],
+  listed: ReadonlyMap<string, StoredObject>,
+  signal: AbortSignal,
+): Promise<FileDamage[]> {
+  const waiting = new Map<string, FileFacts>();
+  const others = new Map<string, StoredObject>();
+  for (const file of files) {
+    const object = listed.get(file.name);
+    if (fileMismatch(file, object) === undefined) continue;
+    const key = `${snapshot}/${file.name}`;
+    waiting.set(key, file);
+    if (object !== undefined) others.set(key, object);
+  }
+  return await confirmMismatches(store, waiting, others, signal);
+}
+
+async function confirmMismatches(
+  store: SnapStore,
+  waiting: ReadonlyMap<string, FileFacts>,
+  listed: ReadonlyMap<string, StoredObject>,
+  signal: AbortSignal,
+): Promise<FileDamage[]> {
   const found: FileDamage[] = [];
   await inParallel(waiting, WINDOW, async ([key, file]) => {
     const trusted = found.length >= MISSING_BEFORE_TRUST;

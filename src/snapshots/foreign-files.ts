@@ -1,8 +1,8 @@
 import { BackupToolError } from "../errors.js";
 import type { SnapStore, StoredObject } from "../snapstore/store.js";
-import { isOwnFile } from "./own-keys.js";
+import { isOwnFileIn } from "./own-keys.js";
 
-/** The files of a snapshot. Keys of other programs' files are passed to `onForeign`. */
+/** The files of a snapshot or a stream. Keys of other programs' files are passed to `onForeign`. */
 export async function* ownObjects(
   store: SnapStore,
   snapshot: string,
@@ -14,7 +14,7 @@ export async function* ownObjects(
   do {
     const page = await store.list(prefix, { cursor, signal });
     for (const object of page.objects) {
-      if (isOwnFile(object.key.slice(prefix.length))) yield object;
+      if (isOwnFileIn(snapshot, object.key.slice(prefix.length))) yield object;
       else onForeign(object.key);
     }
     cursor = page.next;

@@ -63,6 +63,7 @@ interface Manifest {
   readonly base: string | null;
   readonly startedAt: string;
   readonly finishedAt: string;
+  readonly etcdSnapshot?: number;
   readonly files: readonly FileFact[];
 }
 
@@ -84,10 +85,12 @@ function manifestIn(folder: string): Manifest {
   } catch (error) {
     throw new Answer("DAMAGED", file, String(error));
   }
-  const { id, kind, base, startedAt, finishedAt, files } = value;
-  const ordered = { format: 1, id, kind, base, startedAt, finishedAt, files };
+  const { id, kind, base, startedAt, finishedAt, etcdSnapshot, files } = value;
+  const ordered = { format: 1, id, kind, base, startedAt, finishedAt, etcdSnapshot, files };
   checkIn(file, text === `${JSON.stringify(ordered, null, 2)}\n`, "form");
   checkIn(file, /^[0-9a-f]{32}$/.test(id) && isTime(startedAt) && isTime(finishedAt), "facts");
+  const isRevision = Number.isSafeInteger(etcdSnapshot) && Number(etcdSnapshot) > 0;
+  checkIn(file, !("etcdSnapshot" in value) || isRevision, "etcdSnapshot");
   checkIn(file, areNamed(files, "INDEX.bin", "METADATA.bin"), "files");
   return value;
 }

@@ -4,76 +4,14 @@ import test from "ava";
 import { configView } from "../../src/server/config-view.js";
 import { openLog } from "../../src/server/log.js";
 import { Site } from "../../src/server/site.js";
-import {
-  cephSettings,
-  etcdSettings,
-  sealSettings,
-  skipSettings,
-} from "../../src/settings/declarations.js";
-import { repeatable, toggle, valuesOf } from "../../src/settings/kinds.js";
-import { retentionSettings } from "../../src/settings/retention.js";
-import {
-  alertSettings,
-  collectionSettings,
-  httpSettings,
-  leaderSettings,
-  processSettings,
-  scheduleSettings,
-  secondarySyncSettings,
-  syncSettings,
-  verifySettings,
-} from "../../src/settings/server-declarations.js";
-import type { SettingValue } from "../../src/settings/setting.js";
-import { type ServerOptions, serverOptions } from "../../src/settings/server-options.js";
-import {
-  secondaryStoreSettings,
-  secondaryUploadSettings,
-  storeSettings,
-  uploadSettings,
-} from "../../src/settings/store-declarations.js";
+import type { ServerOptions } from "../../src/settings/server-options.js";
 import type { StoreConfig } from "../../src/snapstore/config.js";
 import { newFolder } from "../support/folders.js";
 import { call, json, openHttp } from "../support/server/http.js";
-
-const SETTINGS = {
-  ...scheduleSettings,
-  ...syncSettings,
-  ...secondarySyncSettings,
-  ...retentionSettings,
-  ...collectionSettings,
-  ...verifySettings,
-  ...leaderSettings,
-  ...httpSettings,
-  ...alertSettings,
-  ...processSettings,
-  ...storeSettings,
-  ...uploadSettings,
-  ...secondaryStoreSettings,
-  ...secondaryUploadSettings,
-  ...etcdSettings,
-  ...cephSettings,
-  ...skipSettings,
-  ...sealSettings,
-  "include-pool": repeatable,
-  "skip-pool": repeatable,
-  "keep-going": toggle,
-};
+import { optionsOf } from "../support/server/options.js";
 
 /** In every secret that is planted. */
 const PLANTED = "planted";
-
-function optionsOf(
-  given: Readonly<Record<string, SettingValue>>,
-  env: Readonly<Record<string, string>>,
-): ServerOptions {
-  const settings = Object.entries(given).map(([name, value]) => ({
-    name,
-    value,
-    source: "typed" as const,
-    shown: `--${name}`,
-  }));
-  return serverOptions(valuesOf(SETTINGS, settings), { env, warn: () => {} }, "0.1.0");
-}
 
 function withSecrets(): ServerOptions {
   const tokenFile = join(newFolder(), "token");

@@ -1,7 +1,13 @@
 import test from "ava";
 import fc from "fast-check";
 import { archiveName } from "../../src/archive/format.js";
-import { isOwnFile, isOwnKey, probeKey } from "../../src/snapshots/own-keys.js";
+import {
+  isOwnFile,
+  isOwnFileIn,
+  isOwnKey,
+  isOwnStreamFile,
+  probeKey,
+} from "../../src/snapshots/own-keys.js";
 import { snapshotName } from "../../src/snapshots/name.js";
 
 const snapshot = fc
@@ -29,6 +35,27 @@ test("all files of snapshots are own files, and files in other folders are not",
       }
     }),
   );
+});
+
+test("deltas are own files in the folder of a stream alone, as are the files of its base", (t) => {
+  const stream = "Etcd-00009003-1565021504-9f86d081";
+  const delta = "DELTA00000001-00009051-00009060-1565021533.bin";
+  const snapshotFolder = "Full-00000000-00009002-1565021494";
+  const own = [delta, `${delta}.a1b2c3d4.partial`, ".part-0123456789abcdef", "METADATA.bin"];
+  for (const name of own) {
+    t.true(isOwnKey(`${stream}/${name}`), name);
+    t.true(isOwnFileIn(stream, name), name);
+  }
+  t.false(isOwnKey(`${snapshotFolder}/${delta}`));
+  t.false(isOwnFileIn(snapshotFolder, delta));
+  t.true(isOwnFileIn(snapshotFolder, "METADATA.bin"));
+  for (const other of ["DELTA1.bin", `${delta}.gz`, "notes.txt", "0000000001", ""]) {
+    t.false(isOwnStreamFile(other), other);
+    t.false(isOwnKey(`${stream}/${other}`), other);
+  }
+  for (const key of [delta, stream, `p/${stream}/${delta}`, `${stream}/${delta}/x`]) {
+    t.false(isOwnKey(key), key);
+  }
 });
 
 test("unfinished files and the probe of doctor are own files", (t) => {

@@ -30,6 +30,8 @@ export interface Manifest {
   /** RFC 3339, UTC. */
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** Revision of the raw snapshot of etcd that the backup holds; absent without one. */
+  readonly etcdSnapshot?: number;
   readonly files: readonly FileFacts[];
 }
 
@@ -49,6 +51,8 @@ const HEAD_LINES = [
   /^ {2}"files": \[$/,
 ] as const;
 const FORMAT_LINE = 1;
+/** May be before the line of the files. */
+const ETCD_SNAPSHOT = /^ {2}"etcdSnapshot": ([1-9]\d{0,15}),$/;
 
 /** The lines of one file. */
 const FILE_LINES = [
@@ -70,7 +74,10 @@ export class ManifestScanner {
   #partial = "";
   /** Lines read. */
   #lines = 0;
+  /** Of those of {@link HEAD_LINES}. */
+  #headLines = 0;
   readonly #head: string[] = [];
+  #etcdSnapshot: number | undefined;
   #fileLine = 0;
   #file = { name: "", size: 0 };
   readonly #files: FileFacts[] = [];
@@ -102,6 +109,7 @@ export class ManifestScanner {
       base: baseOf(base),
       startedAt,
       finishedAt,
+      ...(this.#etcdSnapshot !== undefined && { etcdSnapshot: this.#etcdSnapshot }),
       files: this.#files,
     };
   }
@@ -116,19 +124,30 @@ export class ManifestScanner {
     if (this.#tail !== undefined) {
       if (text !== TAIL_LINES[this.#tail]) throw this.#wrong();
       this.#tail++;
-    } else if (this.#lines < HEAD_LINES.length) this.#headLine(text);
+    } else if (this.#headLines < HEAD_LINES.length) this.#headLine(text);
     else this.#lineOfFile(text);
     this.#lines++;
   }
 
   #headLine(text: string): void {
-    const match = HEAD_LINES[this.#lines]?.exec(text);
+    if (this.#isEtcdSnapshot(text)) return;
+    const line = this.#headLines++;
+    const match = HEAD_LINES[line]?.exec(text);
     if (match == null) throw this.#wrong();
     const [, value] = match;
     if (value === undefined) return;
-    if (this.#lines === FORMAT_LINE) checkVersion(value);
+    if (line === FORMAT_LINE) checkVersion(value);
     this.#head.push(value);
     if (!isConsistent(this.#head)) throw this.#wrong();
+  }
+
+  #isEtcdSnapshot(text: string): boolean {
+    const isPlace = this.#headLines === HEAD_LINES.length - 1 && this.#etcdSnapshot === undefined;
+    const [, revision] = (isPlace && ETCD_SNAPSHOT.exec(text)) || [];
+    if (revision === undefined) return false;
+    this.#etcdSnapshot = Number(revision);
+    if (!Number.isSafeInteger(this.#etcdSnapshot)) throw this.#wrong("its revision is absurd");
+    return true;
   }
 
   #lineOfFile(text: string): void {

@@ -12,8 +12,9 @@ const NEXT_READ_BYTES = 1 << 20;
 /** The canonical form of a manifest: readers reject any other, so every changed byte is found. */
 export function encodeManifest(m: Manifest): string {
   const files = m.files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
-  const { format, id, kind, base, startedAt, finishedAt } = m;
-  const ordered = { format, id, kind, base, startedAt, finishedAt, files };
+  const { format, id, kind, base, startedAt, finishedAt, etcdSnapshot } = m;
+  // Without a value JSON has no key.
+  const ordered = { format, id, kind, base, startedAt, finishedAt, etcdSnapshot, files };
   return `${JSON.stringify(ordered, null, 2)}\n`;
 }
 

@@ -44,9 +44,10 @@ const RULES: readonly (Meaning & { readonly pattern: RegExp })[] = [
     remedy: "token",
   },
   {
+    // With a login, too, where authentication was enabled after the connection was opened.
     pattern: /user name is empty/,
     code: "ETCD_AUTH",
-    remedy: "none",
+    remedy: "token",
     hint: "this etcd needs a user and a password",
     settings: LOGIN,
   },

@@ -120,6 +120,16 @@ test("a manifest and metadata that differ in anything are damaged", (t) => {
   );
 });
 
+test("the revision of a raw snapshot is read as it was written", (t) => {
+  fc.assert(
+    fc.property(metadata, fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (m, revision) => {
+      const manifest = { ...manifestOf(m), etcdSnapshot: revision };
+      t.deepEqual(decodeManifest(bytesOf(manifest)), manifest);
+    }),
+    { numRuns: 50 },
+  );
+});
+
 const FACTS = { size: 12, sha256: "a".repeat(64) };
 const SAMPLE: Manifest = {
   format: 1,
@@ -141,6 +151,8 @@ test("a manifest that is not canonical is damaged; a later version is UNSUPPORTE
   t.is(answer(good), "read");
   const started = (time: string) => good.replace(SAMPLE.startedAt, time);
   const sized = (size: string) => good.replace('"size": 12', `"size": ${size}`);
+  const snapshotted = (revision: string) =>
+    good.replace('  "files"', `  "etcdSnapshot": ${revision},\n  "files"`);
   const named = (...names: string[]) =>
     encodeManifest({ ...SAMPLE, files: names.map((name) => ({ name, ...FACTS })) });
   const wrong = [
@@ -168,6 +180,9 @@ test("a manifest that is not canonical is damaged; a later version is UNSUPPORTE
     good.replace('"id": "00', '"id": "0A'),
     good.replace("  ]\n", '  ],\n  "more": 1\n'),
     good.replace("    {", "    null,\n    {"),
+    ...["0", "01", "-1", "1.0", "null", '"1"', "9007199254740992"].map(snapshotted),
+    snapshotted("1").replace('  "files"', '  "etcdSnapshot": 1,\n  "files"'),
+    good.replace('  "startedAt"', '  "etcdSnapshot": 1,\n  "startedAt"'),
     started(""),
     started("2026-01-02T03:04:05Z"),
     started("2026-01-02T03:04:05.000+00:00"),

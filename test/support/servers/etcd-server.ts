@@ -19,11 +19,16 @@ export class EtcdServer {
   #process: ChildProcess | undefined;
   #client: Etcd3 | undefined;
 
-  private constructor(ports: number[], flags: readonly string[], ctlFlags: readonly string[]) {
+  private constructor(
+    ports: number[],
+    flags: readonly string[],
+    ctlFlags: readonly string[],
+    folder: string,
+  ) {
     this.endpoint = `127.0.0.1:${ports[0]}`;
     this.#scheme = flags.includes("--cert-file") ? "https" : "http";
     this.#peer = `http://127.0.0.1:${ports[1]}`;
-    this.#folder = join(newFolder(), "etcd");
+    this.#folder = folder;
     this.#flags = flags;
     this.#ctlFlags = ctlFlags;
   }
@@ -37,8 +42,30 @@ export class EtcdServer {
     flags: readonly string[] = [],
     ctlFlags: readonly string[] = [],
   ): Promise<EtcdServer> {
+    return await EtcdServer.#tried(() => join(newFolder(), "etcd"), flags, ctlFlags);
+  }
+
+  /** Starts the only member of a cluster on its data dir. */
+  static async startOn(
+    dataDir: string,
+    flags: readonly string[] = [],
+    ctlFlags: readonly string[] = [],
+  ): Promise<EtcdServer> {
+    return await EtcdServer.#tried(() => dataDir, flags, ctlFlags);
+  }
+
+  static async #tried(
+    folder: () => string,
+    flags: readonly string[],
+    ctlFlags: readonly string[],
+  ): Promise<EtcdServer> {
     for (let tries = 1; ; tries++) {
-      const server = new EtcdServer([await freePort(), await freePort()], flags, ctlFlags);
+      const server = new EtcdServer(
+        [await freePort(), await freePort()],
+        flags,
+        ctlFlags,
+        folder(),
+      );
       try {
         await server.start();
         return server;

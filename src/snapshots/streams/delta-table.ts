@@ -1,0 +1,74 @@
+import { type DeltaName, deltaName, MAX_DELTAS } from "./delta-name.js";
+
+/** A delta in the listing of a store. */
+export interface ListedDelta extends DeltaName {
+  /** Size of the file. */
+  readonly bytes: number;
+}
+
+/** Numbers of each delta. */
+const COLUMNS = 5;
+
+/** The deltas of a stream in the order of their numbers, with 40 bytes of memory for each. */
+export class DeltaTable {
+  #rows = new Float64Array(16 * COLUMNS);
+  #length = 0;
+  /** The order of the rows, unless they came in it. */
+  #order: Uint32Array | undefined;
+  /** Whether there were more than the format allows; the table lacks those. */
+  overflows = false;
+  /** Size of all files. */
+  bytes = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add({ number, first, last, time, bytes }: ListedDelta): void {
+    if (this.#length === MAX_DELTAS) {
+      this.overflows = true;
+      return;
+    }
+    const at = this.#length * COLUMNS;
+    if (at === this.#rows.length) {
+      const grown = new Float64Array(Math.max(16 * COLUMNS, this.#rows.length * 2));
+      grown.set(this.#rows);
+      this.#rows = grown;
+    }
+    this.#rows.set([number, first, last, time, bytes], at);
+    this.#length++;
+    this.bytes += bytes;
+    this.#order = undefined;
+  }
+
+  /** Sorts the deltas, and frees what more deltas would need. */
+  end(): this {
+    this.#rows = this.#rows.slice(0, this.#length * COLUMNS);
+    const order = Uint32Array.from({ length: this.#length }, (_, i) => i);
+    const value = (row: number, column: number): number => this.#rows[row * COLUMNS + column] ?? 0;
+    const compare = (a: number, b: number): number =>
+      value(a, 0) - value(b, 0) || value(a, 1) - value(b, 1) || value(a, 2) - value(b, 2);
+    const sorted = order.every((_, i) => i === 0 || compare(i - 1, i) <= 0);
+    this.#order = sorted ? undefined : order.sort(compare);
+    return this;
+  }
+
+  /** The delta at a place from 0 to `length` - 1. */
+  at(index: number): ListedDelta {
+    const row = this.#order === undefined ? index : (this.#order[index] ?? 0);
+    const [number = 0, first = 0, last = 0, time = 0, bytes = 0] = this.#rows.subarray(
+      row * COLUMNS,
+      (row + 1) * COLUMNS,
+    );
+    return { number, first, last, time, bytes };
+  }
+
+  /** The names of the files, in the order of their numbers. */
+  *names(): Generator<string, void, void> {
+    for (const delta of this) yield deltaName(delta);
+  }
+
+  *[Symbol.iterator](): Generator<ListedDelta, void, void> {
+    for (let i = 0; i < this.#length; i++) yield this.at(i);
+  }
+}
