@@ -19,15 +19,27 @@ export interface SiteDurability {
  * have been made since. Times are of a monotonic clock, ms.
  */
 export class Durability {
-  readonly #logs: ReadonlyMap<SiteName, SiteLog>;
-  readonly #seen = new SeenTimes();
-  readonly #beganMs: number;
+  readonly #logs = new Map<SiteName, SiteLog>();
+  /** Since when a site without a base lacks what was there before. */
+  readonly #lackingMs = new Map<SiteName, number>();
+  #seen = new SeenTimes();
   #answeredMs: number;
 
   constructor(sites: readonly SiteName[], nowMs: number) {
-    this.#logs = new Map(sites.map((site) => [site, new SiteLog()]));
-    this.#beganMs = nowMs;
     this.#answeredMs = nowMs;
+    for (const site of sites) {
+      this.#logs.set(site, new SiteLog());
+      this.#lackingMs.set(site, nowMs);
+    }
+  }
+
+  /** Another base begins the log: what the sites hold of the one before does not count any more. */
+  restart(nowMs: number): void {
+    for (const site of this.#logs.keys()) {
+      this.#lackingMs.set(site, this.#since(site, nowMs) ?? nowMs);
+      this.#logs.set(site, new SiteLog());
+    }
+    this.#seen = new SeenTimes();
   }
 
   log(site: SiteName): SiteLog {
@@ -56,16 +68,19 @@ export class Durability {
   }
 
   at(site: SiteName, nowMs: number): SiteDurability {
+    const since = this.#since(site, nowMs);
+    const ageSeconds = since === undefined ? 0 : Math.max(0, nowMs - since) / 1000;
+    return { revision: this.log(site).durable, ageSeconds };
+  }
+
+  /** Since when a change is not durable at the site; undefined if all are. */
+  #since(site: SiteName, nowMs: number): number | undefined {
     const revision = this.log(site).durable;
-    const since =
-      revision === undefined
-        ? // Not even a base: nothing that was there from the beginning is safe at this site.
-          this.#beganMs
-        : Math.min(
-            this.#seen.oldestAfter(revision) ?? Number.POSITIVE_INFINITY,
-            nowMs - this.#answeredMs > SILENCE_MS ? this.#answeredMs : Number.POSITIVE_INFINITY,
-          );
-    const ageSeconds = since === Number.POSITIVE_INFINITY ? 0 : Math.max(0, nowMs - since) / 1000;
-    return { revision, ageSeconds };
+    // Without a base, nothing that was there at the beginning is safe at this site.
+    if (revision === undefined) return this.#lackingMs.get(site);
+    const oldest = this.#seen.oldestAfter(revision) ?? Number.POSITIVE_INFINITY;
+    const isSilent = nowMs - this.#answeredMs > SILENCE_MS;
+    const since = Math.min(oldest, isSilent ? this.#answeredMs : Number.POSITIVE_INFINITY);
+    return Number.isFinite(since) ? since : undefined;
   }
 }
