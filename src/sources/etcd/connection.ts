@@ -6,6 +6,7 @@ import { channelCredentials } from "./credentials.js";
 import { parseEndpoint } from "./endpoint.js";
 import { EtcdError } from "./errors.js";
 import { EtcdHost } from "./host.js";
+import type { HostStream } from "./host-stream.js";
 import { ZERO_KEY } from "./key-order.js";
 import { type Login, loginOf } from "./login.js";
 import type { EtcdOptions } from "./options.js";
@@ -27,6 +28,16 @@ export interface CallOptions {
   readonly anySize?: boolean;
   /** How long the endpoints are tried in turn, ms; 0: each once. Default: {@link PATIENCE_MS}. */
   readonly patienceMs?: number;
+}
+
+export interface StreamOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Longest wait for a message, ms. */
+  readonly silenceMs?: number | undefined;
+  /** Fail as soon as the member has lost the leader. */
+  readonly requireLeader?: boolean;
+  /** Whether etcd answers until the caller stops: its request is not the end of the call. */
+  readonly endless?: boolean;
 }
 
 /** Calls to the members of one cluster: to the first that responds, and to the next one when it fails. */
@@ -110,6 +121,51 @@ export class EtcdConnection {
   /** {@link call} for messages that the caller encodes and decodes. */
   callRaw(method: string, request: Buffer, options: CallOptions = {}): Promise<Buffer> {
     return this.#retry(method, request, options, options.patienceMs ?? PATIENCE_MS);
+  }
+
+  /**
+   * The encoded messages that answer one request, read only as fast as they are taken. The endpoint is the one that
+   * calls use now. Only an expired token is replaced, before the first message; the caller handles other failures.
+   *
+   * @throws EtcdError, InterruptedError
+   */
+  async *stream<Request extends object>(
+    rpc: Rpc<Request, unknown>,
+    request: Request,
+    options: StreamOptions = {},
+  ): AsyncGenerator<Buffer, void, void> {
+    const { signal } = options;
+    let messages = 0;
+    for (let tries = 1; ; tries++) {
+      throwIfAborted(signal);
+      const host = this.#host;
+      const token = this.#token.current;
+      let stream: HostStream | undefined;
+      try {
+        if (!this.#checked.has(host)) await this.#check(host, signal);
+        const headers = { method: rpc.name, token: await this.#token.get(host) };
+        stream = host.stream({ ...options, ...headers });
+        stream.send(rpc.encode(request), !options.endless);
+        for (;;) {
+          const message = await stream.next();
+          if (message === undefined) return;
+          messages++;
+          yield message;
+        }
+      } catch (cause) {
+        if (signal?.aborted || cause instanceof InterruptedError) throw new InterruptedError();
+        const { remedy, error } = callFailure(cause, host.address, rpc.name, host.secure);
+        const hasLogin = remedy === "token" && this.#token.renew(token);
+        if (!hasLogin || messages > 0 || tries > 1) throw error;
+      } finally {
+        stream?.cancel();
+      }
+    }
+  }
+
+  /** `host:port` of the endpoint that calls use now. */
+  get endpoint(): string {
+    return this.#host.address;
   }
 
   close(): void {

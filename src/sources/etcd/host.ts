@@ -1,4 +1,5 @@
 import { type ChannelCredentials, Client, Metadata } from "@grpc/grpc-js";
+import { HostStream } from "./host-stream.js";
 
 export interface HostCall {
   /** `Service/Method` of package `etcdserverpb`. */
@@ -9,6 +10,17 @@ export interface HostCall {
   readonly signal?: AbortSignal | undefined;
   /** Accept a response of any size instead of at most {@link MAX_RESPONSE_BYTES}. */
   readonly anySize?: boolean | undefined;
+}
+
+export interface HostStreamCall {
+  /** `Service/Method` of package `etcdserverpb`. */
+  readonly method: string;
+  readonly token?: string | undefined;
+  /** Have etcd end the stream when the member has lost the leader. */
+  readonly requireLeader?: boolean | undefined;
+  /** Longest wait for a message, ms. */
+  readonly silenceMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** gRPC rejects larger responses before it reads them. */
@@ -23,6 +35,7 @@ export class EtcdHost {
   readonly #credentials: ChannelCredentials;
   #bounded: Client | undefined;
   #unbounded: Client | undefined;
+  #streams: Client | undefined;
   /** Replaced by {@link renew}; calls may still be in flight on them. */
   readonly #former: Client[] = [];
 
@@ -62,13 +75,37 @@ export class EtcdHost {
     });
   }
 
+  /**
+   * Begins a call with a stream of responses of any size, on a connection of its own: calls do not wait behind it. An
+   * aborted signal cancels it.
+   */
+  stream(call: HostStreamCall): HostStream {
+    this.#streams ??= this.#open(-1);
+    const metadata = new Metadata();
+    if (call.token !== undefined) metadata.set("token", call.token);
+    if (call.requireLeader) metadata.set("hasleader", "true");
+    const running = this.#streams.makeBidiStreamRequest(
+      `/etcdserverpb.${call.method}`,
+      identity,
+      identity,
+      metadata,
+    );
+    const abort = (): void => running.cancel();
+    const stream = new HostStream(running, call.silenceMs);
+    running.once("status", () => call.signal?.removeEventListener("abort", abort));
+    call.signal?.addEventListener("abort", abort, { once: true });
+    if (call.signal?.aborted) abort();
+    return stream;
+  }
+
   /** Later calls use new connections: a firewall may have dropped the old ones without a notice. */
   renew(): void {
-    for (const client of [this.#bounded, this.#unbounded]) {
+    for (const client of [this.#bounded, this.#unbounded, this.#streams]) {
       if (client !== undefined) this.#former.push(client);
     }
     this.#bounded = undefined;
     this.#unbounded = undefined;
+    this.#streams = undefined;
   }
 
   close(): void {

@@ -6,6 +6,9 @@ import { ALARM, checkDecoded, STATUS } from "./rpc.js";
 /** The state of one member, as it reports it. */
 export interface MemberStatus {
   readonly clusterId: bigint;
+  readonly id: bigint;
+  /** Whether it only follows, without a vote. */
+  readonly isLearner: boolean;
   /** Such as 3.4.23. */
   readonly version: string;
   /** Bytes of the database's file. */
@@ -60,9 +63,17 @@ export class EtcdMember {
 }
 
 export function decodeStatus(response: Buffer): MemberStatus {
-  const { header, version = "", dbSize = 0, leader = 0 } = STATUS.decode(response);
+  const {
+    header,
+    version = "",
+    dbSize = 0,
+    leader = 0,
+    isLearner = false,
+  } = STATUS.decode(response);
   return {
     clusterId: BigInt(header?.cluster_id ?? 0),
+    id: BigInt(header?.member_id ?? 0),
+    isLearner,
     version,
     databaseBytes: Number(dbSize),
     quotaBytes: decodeQuota(response),

@@ -19,10 +19,14 @@ import type {
   IPutResponse,
   IRangeRequest,
   IRangeResponse,
+  ISnapshotRequest,
+  ISnapshotResponse,
   IStatusRequest,
   IStatusResponse,
   ITxnRequest,
   ITxnResponse,
+  IWatchRequest,
+  IWatchResponse,
 } from "etcd3";
 import { EtcdError } from "./errors.js";
 
@@ -49,7 +53,7 @@ type ReceivedField<T> = T extends Buffer | boolean
       ? readonly ReceivedField<Item>[]
       : Received<T>;
 
-/** A unary call of etcd's API: its name, and how its messages are encoded and decoded. */
+/** A call of etcd's API: its name, and how its messages are encoded and decoded. */
 export class Rpc<Request extends object, Response> {
   readonly #service: string;
   readonly #method: string;
@@ -111,6 +115,10 @@ export const LEASE_TIME_TO_LIVE = new Rpc<ILeaseTimeToLiveRequest, ILeaseTimeToL
 );
 export const ALARM = new Rpc<IAlarmRequest, IAlarmResponse>("Maintenance", "Alarm");
 export const STATUS = new Rpc<IStatusRequest, IStatusResponse>("Maintenance", "Status");
+/** Answers with a stream. */
+export const SNAPSHOT = new Rpc<ISnapshotRequest, ISnapshotResponse>("Maintenance", "Snapshot");
+/** Answers with a stream, until the client ends the call. */
+export const WATCH = new Rpc<Sent<IWatchRequest>, IWatchResponse>("Watch", "Watch");
 
 /**
  * Runs `decode`, and reports what protobufjs rejects as a malformed response.

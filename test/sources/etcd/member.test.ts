@@ -7,9 +7,10 @@ import { encodeResponse } from "../../support/servers/etcd-responses.js";
 
 const CLUSTER_ID = 0xcdf818194e3a8c32n;
 const STATUS = {
-  header: { cluster_id: `${CLUSTER_ID}`, revision: 26 },
+  header: { cluster_id: `${CLUSTER_ID}`, member_id: "7", revision: 26 },
   version: "3.6.1",
   dbSize: 20_480,
+  isLearner: true,
   leader: `${2n ** 64n - 1n}`,
   raftIndex: 31,
   raftAppliedIndex: 29,
@@ -19,6 +20,8 @@ const STATUS = {
 test("a status has the facts of a member", (t) => {
   t.deepEqual(decodeStatus(encodeResponse("Maintenance/Status", STATUS)), {
     clusterId: CLUSTER_ID,
+    id: 7n,
+    isLearner: true,
     version: "3.6.1",
     databaseBytes: 20_480,
     quotaBytes: 0,

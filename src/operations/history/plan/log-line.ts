@@ -1,0 +1,104 @@
+/** What a plan needs to know of a stream of deltas. */
+export interface LogStream {
+  readonly name: { readonly text: string; readonly firstRevision: number; readonly time: number };
+  /** Where its deltas follow each other without a gap, in order. */
+  readonly runs: readonly LogRun[];
+  readonly deltas: { at(index: number): LogDelta };
+}
+
+export interface LogRun {
+  /** Place of the first delta. */
+  readonly at: number;
+  readonly count: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface LogDelta {
+  readonly first: number;
+  readonly last: number;
+  /** When its last revision was seen, seconds since 1970. */
+  readonly time: number;
+}
+
+/** Consecutive revisions that one stream holds. */
+export interface LogSegment<S extends LogStream = LogStream> {
+  readonly stream: S;
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * One history of etcd. A restore of etcd to an earlier revision repeats revisions with other changes: the streams before and
+ * after it are of two lines, which share what comes before.
+ */
+export interface LogLine<S extends LogStream = LogStream> {
+  /** By revision, without overlaps; where streams overlap, the one that started later counts. */
+  readonly segments: readonly LogSegment<S>[];
+  /** Start of the stream that repeats revisions of this line, ms since 1970; infinite for the newest line. */
+  readonly untilMs: number;
+}
+
+/** The lines of the log, the newest first; one without segments where there are no deltas. */
+export function logLines<S extends LogStream>(streams: readonly S[]): LogLine<S>[] {
+  const lines: LogLine<S>[] = [];
+  let segments: LogSegment<S>[] = [];
+  for (const stream of [...streams].sort(byStart)) {
+    const runs = stream.runs.map(({ first, last }) => ({ stream, first, last }));
+    if (runs.length === 0) continue;
+    const { firstRevision, time } = stream.name;
+    const kept = cutFrom(segments, firstRevision);
+    if ((segments.at(-1)?.last ?? 0) >= firstRevision) {
+      lines.unshift({ segments, untilMs: time * 1000 });
+    }
+    segments = [...kept, ...runs];
+  }
+  return [{ segments, untilMs: Number.POSITIVE_INFINITY }, ...lines];
+}
+
+/** The segments that hold the revisions after `after` up to `upTo`; undefined where one of them is in none. */
+export function coveringSegments<S extends LogStream>(
+  { segments }: Pick<LogLine<S>, "segments">,
+  after: number,
+  upTo: number,
+): LogSegment<S>[] | undefined {
+  const covering: LogSegment<S>[] = [];
+  let next = after + 1;
+  for (const { stream, first, last } of segments) {
+    if (next > upTo) break;
+    if (last < next) continue;
+    if (first > next) return undefined;
+    covering.push({ stream, first: next, last: Math.min(last, upTo) });
+    next = last + 1;
+  }
+  return next > upTo ? covering : undefined;
+}
+
+/** The last revision that the log holds without a gap after `after`; `after` itself where the next one is missing. */
+export function endOfCover({ segments }: Pick<LogLine, "segments">, after: number): number {
+  let end = after;
+  for (const { first, last } of segments) {
+    if (last <= end) continue;
+    if (first > end + 1) break;
+    end = last;
+  }
+  return end;
+}
+
+/** Segments without what is at `revision` or after it. */
+function cutFrom<S extends LogStream>(
+  segments: readonly LogSegment<S>[],
+  revision: number,
+): LogSegment<S>[] {
+  return segments
+    .filter(({ first }) => first < revision)
+    .map((segment) => (segment.last < revision ? segment : { ...segment, last: revision - 1 }));
+}
+
+function byStart({ name: a }: LogStream, { name: b }: LogStream): number {
+  return (
+    a.time - b.time ||
+    a.firstRevision - b.firstRevision ||
+    (a.text < b.text ? -1 : Number(a.text > b.text))
+  );
+}

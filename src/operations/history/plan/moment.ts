@@ -1,0 +1,103 @@
+import {
+  type LogDelta,
+  type LogLine,
+  type LogSegment,
+  type LogStream,
+  logLines,
+} from "./log-line.js";
+import { type HistoryBase, linesAsOf } from "./plan-history.js";
+
+/** What the names of bases and deltas tell of a moment. */
+export interface Moment<S extends LogStream = LogStream> {
+  /** The last revision that is known to be of that moment or before it; undefined where none is. */
+  readonly least: number | undefined;
+  /**
+   * The revisions after it, in order, whose time has to be read: the state at that moment ends where one was seen after it.
+   */
+  readonly reading: readonly LogSegment<S>[];
+  /**
+   * What is known after {@link reading} if all of it was seen by then: no revision, or some that nothing dates, since a delta
+   * is missing.
+   */
+  readonly next: "nothing" | "undated";
+}
+
+/**
+ * The revision of etcd at a moment, ms since 1970, as far as names tell it: a delta's has the second of its last revision.
+ */
+export function findMoment<S extends LogStream>(
+  bases: readonly HistoryBase[],
+  streams: readonly S[],
+  timeMs: number,
+): Moment<S> {
+  const [line = { segments: [] }] = linesAsOf(streams, timeMs);
+  const least = lastBefore(bases, line, timeMs);
+  const reading: LogSegment<S>[] = [];
+  let next = least === undefined ? line.segments[0]?.first : least + 1;
+  let decided = false;
+  for (const { stream, first, last } of line.segments) {
+    if (next === undefined || decided || first > next) break;
+    if (last < next) continue;
+    const upTo = endOfDoubt({ stream, first: next, last }, timeMs);
+    decided = upTo !== undefined;
+    reading.push({ stream, first: next, last: upTo ?? last });
+    next = last + 1;
+  }
+  const end = reading.at(-1)?.last ?? least ?? 0;
+  return {
+    least,
+    reading,
+    next: !decided && isAnythingAfter(end, bases, streams) ? "undated" : "nothing",
+  };
+}
+
+/** Revision of the newest base that was complete at the moment, or of a later delta that was seen before it. */
+function lastBefore(
+  bases: readonly HistoryBase[],
+  { segments }: Pick<LogLine, "segments">,
+  timeMs: number,
+): number | undefined {
+  let newest: HistoryBase | undefined;
+  for (const base of bases) {
+    if (base.takenMs > timeMs || (newest !== undefined && base.takenMs < newest.takenMs)) continue;
+    newest = base;
+  }
+  let last = newest?.revision;
+  for (const segment of segments) {
+    for (const delta of deltasOf(segment)) {
+      if (delta.time * 1000 + 999 > timeMs) return last;
+      last = Math.max(last ?? 0, Math.min(delta.last, segment.last));
+    }
+  }
+  return last;
+}
+
+/** The last revision of the first delta that ends after the moment: it can begin before. Undefined where none does. */
+function endOfDoubt(segment: LogSegment, timeMs: number): number | undefined {
+  for (const { last, time } of deltasOf(segment)) {
+    if (time * 1000 > timeMs) return Math.min(last, segment.last);
+  }
+  return undefined;
+}
+
+/** The deltas that hold revisions of a segment, in order. */
+function* deltasOf({ stream, first, last }: LogSegment): Generator<LogDelta> {
+  for (const run of stream.runs) {
+    if (run.last < first || run.first > last) continue;
+    for (let i = 0; i < run.count; i++) {
+      const delta = stream.deltas.at(run.at + i);
+      if (delta.last >= first && delta.first <= last) yield delta;
+    }
+  }
+}
+
+function isAnythingAfter(
+  revision: number,
+  bases: readonly HistoryBase[],
+  streams: readonly LogStream[],
+): boolean {
+  return (
+    bases.some((base) => base.revision > revision) ||
+    logLines(streams).some(({ segments }) => (segments.at(-1)?.last ?? 0) > revision)
+  );
+}
