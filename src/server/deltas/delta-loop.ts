@@ -3,9 +3,11 @@ import { type Clock, systemClock } from "../../flow/sleep.js";
 import type { EtcdChange, EtcdRevision } from "../../sources/etcd/history.js";
 import type { Site as SiteName } from "../status.js";
 import { DeltaCollector, type DeltaLimits } from "./delta-collector.js";
-import type { DeltaStream, LogHole } from "./delta-stream.js";
+import type { StreamKeys } from "./delta-stream.js";
 import type { Durability } from "./durability.js";
+import { LogBroken } from "./log-broken.js";
 import type { Outbox } from "./outbox.js";
+import type { RevisionRange } from "./revision-ranges.js";
 import { type BegunStream, type LogPosition, StreamWriter } from "./stream-writer.js";
 
 /** Time between two looks at the revision of etcd, ms. */
@@ -49,14 +51,18 @@ export type WatchEnd =
   | { readonly kind: "failed" };
 
 /** The log in the stores: where it ends, or why no watch can go on with it. */
-export type LogEnd =
-  | { readonly position: LogPosition }
-  | { readonly reason: string; readonly last: number | undefined };
+export type LogEnd = { readonly position: LogPosition } | BrokenLog;
+
+interface BrokenLog {
+  readonly reason: string;
+  /** Where it ended; undefined where that is of another history, or there was none. */
+  readonly last: number | undefined;
+}
 
 /** A raw snapshot that was made as the base of a new stream. */
 export interface MadeBase {
   readonly name: string;
-  readonly stream: DeltaStream;
+  readonly keys: StreamKeys;
   readonly revision: number;
   /** Of etcd at that time; 0: none. */
   readonly compactRevision: number;
@@ -68,7 +74,7 @@ export interface LoopParts {
   findEnd(signal: AbortSignal): Promise<LogEnd>;
   openWatch(after: LogPosition, signal: AbortSignal): Promise<HistoryWatch>;
   endOf(error: unknown): WatchEnd;
-  openStream(signal: AbortSignal): Promise<DeltaStream>;
+  openStream(signal: AbortSignal): Promise<StreamKeys>;
   makeBase(signal: AbortSignal): Promise<MadeBase>;
   digestOf(changes: readonly EtcdChange[]): Uint8Array;
   limits(): DeltaLimits;
@@ -83,7 +89,8 @@ export interface LoopEvents {
   changed(): void;
   received(revisions: number): void;
   streamBegun(name: string): void;
-  baseMade(base: MadeBase, hole: LogHole | undefined): void;
+  /** @param lost revisions that neither the log nor the base has */
+  baseMade(base: MadeBase, reason: string, lost: RevisionRange | undefined): void;
   failed(error: unknown): void;
   warned(message: string): void;
 }
@@ -101,7 +108,7 @@ export class DeltaLoop {
   #state: LoopState = "starting";
   #position: LogPosition | undefined;
   /** Why the log needs a base, and where it ended. */
-  #broken: { readonly reason: string; readonly last: number | undefined } | undefined;
+  #broken: BrokenLog | undefined;
   /** A stream with a base and no delta yet. */
   #begun: BegunStream | undefined;
   #session:
@@ -191,8 +198,9 @@ export class DeltaLoop {
     const { reason, last } = this.#broken;
     events.warned(`a raw snapshot of etcd begins another stream, since ${reason}`);
     const base = await makeBase(signal);
-    const { name, stream, revision } = base;
-    const hole = holeBefore(base, last, reason);
+    const { name, keys, revision } = base;
+    const isNext = last !== undefined && last < revision;
+    const hole = isNext ? { from: last + 1, to: revision, reason } : undefined;
     durability.restart(this.#clock.now());
     durability.received(revision, this.#clock.now());
     for (const site of sites) {
@@ -200,9 +208,9 @@ export class DeltaLoop {
       else outbox.lack(site, name);
     }
     this.#position = { revision, digest: undefined };
-    this.#begun = { name, stream, hole };
+    this.#begun = { name, keys, hole };
     this.#broken = undefined;
-    events.baseMade(base, hole);
+    events.baseMade(base, reason, lostBefore(base, last));
   }
 
   /** Watches until that fails. What was taken is written before, unless the signal has aborted. */
@@ -219,7 +227,6 @@ export class DeltaLoop {
       clock: this.#clock,
       write: async (revisions) => {
         await outbox.push(await writer.seal(revisions), signal);
-        this.#begun = undefined;
         events.changed();
       },
     });
@@ -244,6 +251,8 @@ export class DeltaLoop {
       await collector.flush().catch(() => {});
       await Promise.allSettled(loops);
       this.#position = writer.last;
+      // Its keys have been used.
+      if (writer.stream !== undefined) this.#begun = undefined;
       this.#session = undefined;
     }
   }
@@ -290,7 +299,10 @@ export class DeltaLoop {
   /** Decides how to go on after a failure. Returns the wait before that, ms. */
   #waitAfter(error: unknown, failures: number): number {
     const { endOf, events } = this.#parts;
-    const end = endOf(error);
+    const end: WatchEnd =
+      error instanceof LogBroken
+        ? { kind: "broken", reason: error.reason, isOtherHistory: false }
+        : endOf(error);
     if (end.kind === "broken") {
       const last = end.isOtherHistory ? undefined : this.#position?.revision;
       this.#broken = { reason: end.reason, last };
@@ -309,13 +321,12 @@ export class DeltaLoop {
   }
 }
 
-/** What neither the log up to `last` nor the base holds. A raw snapshot holds what was not compacted. */
-function holeBefore(
+/** A raw snapshot holds what was not compacted. */
+function lostBefore(
   { revision, compactRevision }: MadeBase,
   last: number | undefined,
-  reason: string,
-): LogHole | undefined {
+): RevisionRange | undefined {
   if (last === undefined) return undefined;
-  const hole = { first: last + 1, last: Math.min(compactRevision, revision - 1), reason };
-  return hole.first <= hole.last ? hole : undefined;
+  const lost = { first: last + 1, last: Math.min(compactRevision, revision - 1) };
+  return lost.first <= lost.last ? lost : undefined;
 }

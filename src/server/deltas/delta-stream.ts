@@ -1,31 +1,44 @@
 import type { EtcdRevision } from "../../sources/etcd/history.js";
 
-/** Revisions that no base and no delta has. */
+/** Revisions before a stream that no delta has: it ends right before the first of the stream. */
 export interface LogHole {
-  readonly first: number;
-  readonly last: number;
+  readonly from: number;
+  readonly to: number;
   readonly reason: string;
 }
 
-/** What a delta says beside its number. */
-export interface DeltaContent {
-  /** Decimal. */
+/** What a stream says of itself in its deltas. */
+export interface StreamFacts {
+  /** Its name in stores. */
+  readonly stream: string;
+  /** Of the cluster, decimal. */
   readonly clusterId: string;
-  /** Digest of the changes of the revision before the first; undefined where it was not seen. */
-  readonly before: Uint8Array | undefined;
-  /** Digest of the changes of the last revision. */
-  readonly after: Uint8Array;
-  /** Of etcd at this time; 0: none. */
-  readonly compactRevision: number;
-  /** Of the first delta of a stream alone. */
-  readonly hole: LogHole | undefined;
-  readonly revisions: readonly EtcdRevision[];
+  readonly firstRevision: number;
+  /** Digest of the changes of the revision before the first; null where it was not seen. */
+  readonly before: Uint8Array | null;
+  readonly hole: LogHole | null;
 }
 
-/** A stream under keys of its own, which seals what is written to it. */
-export interface DeltaStream {
-  /** Hexadecimal. */
+/** Keys of a new stream, with which one writer can be made. */
+export interface StreamKeys {
+  /** Of the stream, hexadecimal. */
   readonly id: string;
-  /** The bytes of the file of a delta. */
-  seal(number: number, content: DeltaContent): Promise<Uint8Array>;
+  begin(facts: StreamFacts): DeltaSealer;
+}
+
+/** Seals the deltas of one stream, one after the other. After a failure it must not be used. */
+export interface DeltaSealer {
+  /** Whether the stream has as many deltas as it may have. */
+  readonly isFull: boolean;
+  /** @param compactRevision of etcd now; 0: none */
+  seal(revisions: readonly EtcdRevision[], compactRevision: number): Promise<SealedFile>;
+}
+
+export interface SealedFile {
+  readonly number: number;
+  readonly first: number;
+  readonly last: number;
+  /** When the last revision was seen, seconds since 1970. */
+  readonly time: number;
+  readonly bytes: Uint8Array;
 }

@@ -1,27 +1,27 @@
-import { deltaName, MAX_DELTAS } from "../../snapshots/streams/delta-name.js";
+import { deltaName } from "../../snapshots/streams/delta-name.js";
 import { streamName } from "../../snapshots/streams/stream-name.js";
 import type { EtcdChange, EtcdRevision } from "../../sources/etcd/history.js";
-import type { DeltaStream, LogHole } from "./delta-stream.js";
+import type { DeltaSealer, LogHole, StreamKeys } from "./delta-stream.js";
+import { LogBroken } from "./log-broken.js";
 import type { SealedDelta } from "./outbox.js";
 
 /** A revision up to which the log is, and a digest of its changes. */
 export interface LogPosition {
   readonly revision: number;
-  /** Undefined where the changes are not known. */
+  /** Undefined for the revision of a base, whose stream the log goes on in. */
   readonly digest: Uint8Array | undefined;
 }
 
-/** A stream that is there already, with a base in it. */
+/** A stream with a base and no delta yet. */
 export interface BegunStream {
   readonly name: string;
-  readonly stream: DeltaStream;
-  /** The revisions before the base that are lost. */
+  readonly keys: StreamKeys;
   readonly hole: LogHole | undefined;
 }
 
 interface WriterParts {
   /** Keys for another stream. */
-  openStream(): Promise<DeltaStream>;
+  openStream(): Promise<StreamKeys>;
   digestOf(changes: readonly EtcdChange[]): Uint8Array;
   clusterId(): string;
   compactRevision(): Promise<number>;
@@ -33,9 +33,9 @@ interface WriterParts {
   onNotOpened(error: unknown): void;
 }
 
-interface Current extends BegunStream {
-  /** Of the next delta. */
-  readonly number: number;
+interface OpenStream {
+  readonly name: string;
+  readonly sealer: DeltaSealer;
 }
 
 /** Time between two tries to begin another stream while the one before can go on, ms. */
@@ -44,7 +44,8 @@ const TRY_AGAIN_MS = 60_000;
 /** Seals consecutive revisions as deltas. A stream gets its name, and exists, with its first delta. */
 export class StreamWriter {
   readonly #parts: WriterParts;
-  #current: Current | undefined;
+  #begun: BegunStream | undefined;
+  #current: OpenStream | undefined;
   #wantsNext = false;
   #triedMs = Number.NEGATIVE_INFINITY;
   #last: LogPosition;
@@ -54,7 +55,7 @@ export class StreamWriter {
   constructor(parts: WriterParts, after: LogPosition, begun?: BegunStream) {
     this.#parts = parts;
     this.#last = after;
-    this.#current = begun && { ...begun, number: 0 };
+    this.#begun = begun;
   }
 
   /** The last revision that is in a delta. */
@@ -62,68 +63,75 @@ export class StreamWriter {
     return this.#last;
   }
 
-  /** Name of the stream that is being written. */
+  /** Name of the stream that is being written; undefined before its first delta. */
   get stream(): string | undefined {
     return this.#current?.name;
   }
 
   /** The next delta begins another stream. */
   endStream(): void {
-    // One without deltas would leave nothing to end.
-    if (this.#current !== undefined && this.#current.number > 0) this.#wantsNext = true;
+    if (this.#current !== undefined) this.#wantsNext = true;
   }
 
-  /** @param revisions at least one, the first right after the last that was sealed */
+  /**
+   * @param revisions at least one, the first right after the last that was sealed
+   * @throws LogBroken where etcd has not shown that the log goes on
+   */
   async seal(revisions: readonly EtcdRevision[]): Promise<SealedDelta> {
     const [first, last] = [revisions[0], revisions.at(-1)];
-    if (first === undefined || last === undefined) throw new Error("a delta without revisions");
+    if (first === undefined || last === undefined) throw new RangeError("no revisions");
     if (first.revision !== this.#last.revision + 1) {
-      throw new Error(`revision ${first.revision} is not the one after ${this.#last.revision}`);
+      throw new RangeError(`revision ${first.revision} after ${this.#last.revision}`);
     }
-    const current = await this.#streamFor(first.revision);
-    const { number, name, stream, hole } = current;
-    const { clusterId, compactRevision, digestOf, isStartProven } = this.#parts;
-    const after = digestOf(last.changes);
-    const bytes = await stream.seal(number, {
-      clusterId: clusterId(),
-      before: this.#isLastSeen || isStartProven() ? this.#last.digest : undefined,
-      after,
-      compactRevision: await compactRevision(),
-      hole: number === 0 ? hole : undefined,
-      revisions,
-    });
-    const time = Math.floor(last.seenMs / 1000);
-    const file = deltaName({ number, first: first.revision, last: last.revision, time });
-    this.#current = { ...current, number: number + 1 };
-    this.#last = { revision: last.revision, digest: after };
+    const { name, sealer } = await this.#streamFor(first.revision);
+    const { digestOf, compactRevision } = this.#parts;
+    const sealed = await sealer.seal(revisions, await compactRevision());
+    this.#last = { revision: last.revision, digest: digestOf(last.changes) };
     this.#isLastSeen = true;
-    const key = `${name}/${file}`;
-    return { stream: name, key, first: first.revision, last: last.revision, bytes };
+    const key = `${name}/${deltaName(sealed)}`;
+    return { stream: name, key, first: sealed.first, last: sealed.last, bytes: sealed.bytes };
   }
 
-  async #streamFor(firstRevision: number): Promise<Current> {
+  async #streamFor(firstRevision: number): Promise<OpenStream> {
+    const { clusterId, onBegun } = this.#parts;
     const current = this.#current;
-    const isFull = current !== undefined && current.number >= MAX_DELTAS;
     const isTime = this.#wantsNext && performance.now() - this.#triedMs >= TRY_AGAIN_MS;
-    if (current !== undefined && !isTime && !isFull) {
-      if (current.number === 0) this.#parts.onBegun(current.name);
-      return current;
-    }
-    let stream: DeltaStream;
+    if (current !== undefined && !isTime && !current.sealer.isFull) return current;
+    const next = await this.#nextStream(firstRevision);
+    if ("sealer" in next) return next;
+    const { name, keys, hole = null } = next;
+    const before = this.#begun === undefined ? this.#before() : null;
+    const facts = { stream: name, clusterId: clusterId(), firstRevision, before, hole };
+    this.#current = { name, sealer: keys.begin(facts) };
+    this.#begun = undefined;
+    this.#wantsNext = false;
+    onBegun(name);
+    return this.#current;
+  }
+
+  /** Another stream; the current one where that has to go on. */
+  async #nextStream(firstRevision: number): Promise<BegunStream | OpenStream> {
+    const current = this.#current;
+    if (this.#begun !== undefined) return this.#begun;
     try {
-      stream = await this.#parts.openStream();
+      const keys = await this.#parts.openStream();
+      const time = Math.floor(Date.now() / 1000);
+      const { text: name } = streamName({ firstRevision, time, id: keys.id });
+      return { name, keys, hole: undefined };
     } catch (error) {
-      if (current === undefined || isFull) throw error;
+      if (current === undefined || current.sealer.isFull) throw error;
       this.#triedMs = performance.now();
       this.#parts.onNotOpened(error);
       return current;
     }
-    this.#wantsNext = false;
-    this.#triedMs = Number.NEGATIVE_INFINITY;
-    const time = Math.floor(Date.now() / 1000);
-    const { text: name } = streamName({ firstRevision, time, id: stream.id });
-    this.#parts.onBegun(name);
-    this.#current = { name, stream, hole: undefined, number: 0 };
-    return this.#current;
+  }
+
+  /** A stream that does not show that it follows the one before could be of another history: nothing would read it. */
+  #before(): Uint8Array {
+    const { revision, digest } = this.#last;
+    if (digest === undefined)
+      throw new LogBroken(`the changes of revision ${revision} are unknown`);
+    if (this.#isLastSeen || this.#parts.isStartProven()) return digest;
+    throw new LogBroken(`etcd does not have revision ${revision} any more to compare it`);
   }
 }
