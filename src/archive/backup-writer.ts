@@ -95,6 +95,12 @@ export class BackupWriter extends EntryWriter {
     return { backup: 0, file: this.#archiveNumber, offset: this.#current(this.#archive).position };
   }
 
+  /** Starts another ARCHIVE file, unless this one is still empty. Returns its number. */
+  async beginFile(): Promise<number> {
+    if (this.#current(this.#archive).position > 0) await this.#nextArchive();
+    return this.#archiveNumber;
+  }
+
   /** A part of the data, without a copy; `release` is called when its memory is free again. */
   data(slice: SharedSlice, release: () => void): void {
     this.#current(this.#archive).appendShared(slice, release);
@@ -149,6 +155,7 @@ export class BackupWriter extends EntryWriter {
     const file = await this.#open(FileType.metadata, 0, METADATA_NAME);
     file.append(encodeMetadata(metadata));
     const { size, sha256 } = await file.finish();
+    const { snapshot } = facts.etcd ?? {};
     const manifest = encodeManifest({
       format: 1,
       id,
@@ -156,6 +163,7 @@ export class BackupWriter extends EntryWriter {
       base: facts.base,
       startedAt: facts.startedAt,
       finishedAt: facts.finishedAt,
+      ...(snapshot && { etcdSnapshot: snapshot.revision }),
       files: [...this.#files, { name: METADATA_NAME, size, sha256 }],
     });
     await this.#target.finish(manifest);

@@ -5,9 +5,12 @@ import type { EntryName } from "./tar/entry-path.js";
 import { damaged } from "./errors.js";
 import { archiveName, INDEX_NAME, METADATA_NAME } from "./format.js";
 import { IndexComparison } from "./index/index-comparison.js";
+import { holdsRecords } from "./metadata.js";
 import type { ArchivedLease, ArchivedRecord, Tombstone } from "./records.js";
+import { SnapshotPieces } from "./snapshot/snapshot-pieces.js";
 
 type DataStart = Extract<ArchiveItem, { type: "data-start" }>;
+type SnapshotPiece = Extract<ArchiveItem, { type: "snapshot-piece" }>;
 
 /** A record, and the offset of its entry. */
 interface FoundRecord {
@@ -29,6 +32,7 @@ export class ContentsCheck {
   readonly #rules: EntryRules;
   readonly #comparison: IndexComparison | undefined;
   readonly #numbers = new EntryNumbers();
+  readonly #pieces: SnapshotPieces | undefined;
   /** The last object, which a torn entry can still make void. */
   #open: DataStart | undefined;
   /** Objects and records to compare with the index, in the order of the archive. */
@@ -41,6 +45,8 @@ export class ContentsCheck {
     this.#options = read;
     this.#comparison = withIndex ? new IndexComparison(backup, read.signal) : undefined;
     this.#rules = new EntryRules(backup);
+    const { snapshot } = backup.metadata.etcd ?? {};
+    this.#pieces = snapshot ? new SnapshotPieces(snapshot) : undefined;
   }
 
   /** Objects and records so far. */
@@ -49,12 +55,20 @@ export class ContentsCheck {
     return objects + records;
   }
 
+  /** Bytes of the raw snapshot of etcd so far. */
+  get snapshotBytes(): number {
+    return this.#pieces?.bytes ?? 0;
+  }
+
   /** The items of the ARCHIVE file `number`, a batch for each chunk. The files are read in order. Throws DAMAGED. */
   async *items(number: number): AsyncGenerator<ArchiveItems, void, void> {
     const name = archiveName(number);
     const options = { ...this.#options, numbers: this.#numbers };
     for await (const batch of readItems(this.#backup, number, options)) {
-      for (const item of batch.items) this.#check(item, name);
+      for (const item of batch.items) {
+        if (item.type === "snapshot-piece") this.#piece(item, number);
+        this.#check(item, name);
+      }
       await this.#compare(number);
       yield batch;
     }
@@ -65,6 +79,15 @@ export class ContentsCheck {
 
   async close(): Promise<void> {
     await this.#comparison?.close();
+  }
+
+  #piece({ number, bytes, offset }: SnapshotPiece, file: number): void {
+    if (this.#pieces === undefined) {
+      throw damaged("a piece of a raw snapshot that METADATA.bin does not name", {
+        file: archiveName(file),
+      });
+    }
+    this.#pieces.add(bytes, { number, file, offset });
   }
 
   #check(item: ArchiveItem, file: string): void {
@@ -105,6 +128,7 @@ export class ContentsCheck {
 
   async #end(): Promise<void> {
     await this.#comparison?.end();
+    this.#pieces?.end();
     const { metadata } = this.#backup;
     const { counts, etcd, plainBytes } = metadata;
     const wrong = (message: string) => damaged(message, { file: METADATA_NAME });
@@ -205,7 +229,10 @@ class EntryRules {
   }
 
   #checkEtcd(file: string): void {
-    if (this.#backup.metadata.etcd !== null) return;
-    throw damaged("an etcd entry in a backup without etcd", { file });
+    const { etcd } = this.#backup.metadata;
+    if (etcd === null) throw damaged("an etcd entry in a backup without etcd", { file });
+    if (!holdsRecords(etcd)) {
+      throw damaged("an etcd record, lease or deleted key beside a raw snapshot alone", { file });
+    }
   }
 }

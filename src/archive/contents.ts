@@ -2,7 +2,7 @@ import type { BackupReader } from "./backup-reader.js";
 import type { ReadOptions } from "./sealed-files.js";
 import { CborError, CborReader } from "./cbor.js";
 import type { Chunk } from "./seal/chunk-reader.js";
-import { type EntryName, isSameObject } from "./tar/entry-path.js";
+import { type EntryName, isSameObject, type NumberedEntryKind } from "./tar/entry-path.js";
 import { damaged } from "./errors.js";
 import { archiveName, MAX_ENTRY_ITEMS } from "./format.js";
 import {
@@ -42,7 +42,14 @@ export type ArchiveItem =
       readonly offset: number;
     }
   | { readonly type: "leases"; readonly leases: readonly ArchivedLease[] }
-  | { readonly type: "tombstones"; readonly tombstones: readonly Tombstone[] };
+  | { readonly type: "tombstones"; readonly tombstones: readonly Tombstone[] }
+  /** A piece of the raw snapshot of etcd. */
+  | {
+      readonly type: "snapshot-piece";
+      readonly number: number;
+      readonly bytes: Buffer;
+      readonly offset: number;
+    };
 
 /** The items of one chunk. Retain the chunk to use `data` after the next step. */
 export interface ArchiveItems {
@@ -52,7 +59,7 @@ export interface ArchiveItems {
 
 /** The next entry numbers of a backup: from 0 without gaps, over all of its ARCHIVE files. */
 export class EntryNumbers {
-  readonly #next = { records: 0, leases: 0, tombstones: 0 };
+  readonly #next = { records: 0, leases: 0, tombstones: 0, snapshot: 0 };
 
   /** Entries `etcd/records/` so far. */
   get records(): number {
@@ -60,7 +67,7 @@ export class EntryNumbers {
   }
 
   /** Whether `number` is the next of its kind; counts it. */
-  take(kind: "records" | "leases" | "tombstones", number: number): boolean {
+  take(kind: NumberedEntryKind, number: number): boolean {
     return this.#next[kind]++ === number;
   }
 }
@@ -74,8 +81,9 @@ export async function* readItems(
   number: number,
   { numbers, ...options }: ReadOptions & { readonly numbers: EntryNumbers },
 ): AsyncGenerator<ArchiveItems, void, void> {
-  const firstBatch = backup.metadata.etcd?.firstBatch ?? 0;
-  const decoder = new ItemDecoder(archiveName(number), firstBatch, numbers);
+  const { etcd } = backup.metadata;
+  const valid = { records: etcd?.firstBatch ?? 0, snapshot: etcd?.snapshot?.firstPiece ?? 0 };
+  const decoder = new ItemDecoder(archiveName(number), valid, numbers);
   for await (const { events, chunk } of backup.readArchive(number, options)) {
     try {
       yield { items: decoder.decode(events), chunk };
@@ -88,16 +96,21 @@ export async function* readItems(
 
 class ItemDecoder {
   readonly #file: string;
-  readonly #firstBatch: number;
+  /** Entries with a lower number are void. */
+  readonly #firstValid: { readonly records: number; readonly snapshot: number };
   readonly #numbers: EntryNumbers;
   /** The object whose attributes were read and whose data must follow. */
   #open: { object: EntryName; offset: number; pages: number } | undefined;
   /** The object that a torn entry can make void here. */
   #last: EntryName | undefined;
 
-  constructor(file: string, firstBatch: number, numbers: EntryNumbers) {
+  constructor(
+    file: string,
+    firstValid: { readonly records: number; readonly snapshot: number },
+    numbers: EntryNumbers,
+  ) {
     this.#file = file;
-    this.#firstBatch = firstBatch;
+    this.#firstValid = firstValid;
     this.#numbers = numbers;
   }
 
@@ -124,7 +137,7 @@ class ItemDecoder {
     if (this.#open !== undefined) throw this.#wrong("attributes without their object");
   }
 
-  /** Undefined for records that an etcd restart made void. */
+  /** Undefined for records that an etcd restart made void, and for void pieces of a raw snapshot. */
   #entry({
     entry,
     content,
@@ -160,12 +173,17 @@ class ItemDecoder {
         return { type: "attributes", object, attributes, offset };
       }
       case "records":
-        if (entry.number < this.#firstBatch) return undefined;
+        if (entry.number < this.#firstValid.records) return undefined;
         return { type: "records", records: this.#decodeAll(content, decodeRecord), offset };
       case "leases":
         return { type: "leases", leases: this.#decodeAll(content, decodeLease) };
       case "tombstones":
         return { type: "tombstones", tombstones: this.#decodeAll(content, decodeTombstone) };
+      case "snapshot": {
+        const { number } = entry;
+        if (number < this.#firstValid.snapshot) return undefined;
+        return { type: "snapshot-piece", number, bytes: content, offset };
+      }
       case "data":
         return undefined;
     }

@@ -41,6 +41,8 @@ export const MAX_HEADER_BYTES = 64 << 10;
 export const MAX_ENTRY_BYTES = 80 << 20;
 /** Most items of one entry: readers make an object of each. */
 export const MAX_ENTRY_ITEMS = 1 << 18;
+/** Bytes of a piece of a raw snapshot; the last has 1 byte at least. */
+export const SNAPSHOT_PIECE_BYTES = 16 << 20;
 /** Longest text in METADATA.bin, bytes of UTF-8; only names of pools may be longer. */
 export const MAX_TEXT_BYTES = 256;
 /** Bytes of the length before each chunk. */

@@ -38,6 +38,25 @@ export function mostIndexedObjects(counts: BackupCounts): number {
   return counts.objects + counts.unchangedObjects + counts.missingObjects;
 }
 
+/** How a backup holds etcd: its records at one revision, its database, or both. */
+export type EtcdMode = "records" | "raw" | "both";
+
+/** The raw snapshot of etcd in a backup: its database, as `Maintenance.Snapshot` streams it. */
+export interface RawSnapshot {
+  /** The revision of the database. */
+  readonly revision: number;
+  /** The revision up to which it is compacted; 0: not compacted. */
+  readonly compactRevision: number;
+  /** With the 32 bytes of its own SHA-256 at the end. */
+  readonly bytes: number;
+  /** Of all these bytes, in hexadecimal. */
+  readonly sha256: string;
+  /** The ARCHIVE file that begins with its first piece. */
+  readonly file: number;
+  /** `etcd/snapshot/` entries with a lower number are void. */
+  readonly firstPiece: number;
+}
+
 /** METADATA.bin: the sealed facts of a backup. */
 export interface Metadata extends Omit<Manifest, "etcdSnapshot"> {
   readonly toolVersion: string;
@@ -61,10 +80,19 @@ export interface Metadata extends Omit<Manifest, "etcdSnapshot"> {
     readonly firstBatch: number;
     /** Restart items in INDEX.bin; keys before the last of them are void. */
     readonly restarts: number;
+    /** Absent: records. */
+    readonly mode?: EtcdMode | undefined;
+    /** With the modes `raw` and `both`. */
+    readonly snapshot?: RawSnapshot | null | undefined;
   } | null;
   readonly counts: BackupCounts;
   /** Every sealed file but METADATA.bin. */
   readonly files: readonly FileFacts[];
+}
+
+/** Whether a backup holds records of etcd. */
+export function holdsRecords(etcd: Metadata["etcd"]): boolean {
+  return etcd !== null && etcd.mode !== "raw";
 }
 
 /** The ARCHIVE files, in order. */
@@ -149,13 +177,32 @@ function isCeph(value: unknown): boolean {
 
 function isEtcd(value: unknown): boolean {
   if (!isMap(value)) return false;
-  const { clusterId, revision, firstBatch, restarts } = value;
+  const { clusterId, revision, firstBatch, restarts, mode = "records", snapshot = null } = value;
   return (
     isShort(clusterId) &&
     isCount(revision) &&
     isCount(firstBatch) &&
     isCount(restarts) &&
-    (restarts > 0 || firstBatch === 0)
+    (restarts > 0 || firstBatch === 0) &&
+    (mode === "records" || mode === "raw" || mode === "both") &&
+    (mode === "records" ? snapshot === null : isRawSnapshot(snapshot)) &&
+    (mode !== "raw" || (restarts === 0 && isMap(snapshot) && snapshot["revision"] === revision))
+  );
+}
+
+function isRawSnapshot(value: unknown): boolean {
+  if (!isMap(value)) return false;
+  const { revision, compactRevision, bytes, sha256, file, firstPiece } = value;
+  return (
+    isCount(revision) &&
+    revision > 0 &&
+    isCount(compactRevision) &&
+    compactRevision <= revision &&
+    isCount(bytes) &&
+    bytes > 0 &&
+    isHex(sha256, 64) &&
+    isCount(file) &&
+    isCount(firstPiece)
   );
 }
 
@@ -202,6 +249,7 @@ export function checkManifest(manifest: Manifest, metadata: Metadata): void {
   for (const fact of ["id", "kind", "base", "startedAt", "finishedAt"] as const) {
     if (manifest[fact] !== metadata[fact]) throw differs(fact);
   }
+  if (manifest.etcdSnapshot !== metadata.etcd?.snapshot?.revision) throw differs("etcdSnapshot");
   const listed = manifest.files.filter((file) => file.name !== METADATA_NAME);
   const same =
     listed.length === metadata.files.length &&

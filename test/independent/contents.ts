@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { checkIn } from "./answer.js";
 import { type Cbor, fields, sequence } from "./cbor.js";
 import type { Facts } from "./facts.js";
@@ -34,9 +35,9 @@ const OBJECT = /^ceph(-attrs|-omap|-torn|)(-located|)$/;
 
 /** The entry of a path; undefined when no entry has such a path. */
 function parse(path: string): Parsed | undefined {
-  const numbered = /^(etcd\/records|etcd\/leases|tombstones)\/(\d{8}|[1-9]\d{8,})\.cbor$/.exec(
-    path,
-  );
+  const numbered =
+    /^(etcd\/records|etcd\/leases|tombstones)\/(\d{8}|[1-9]\d{8,})\.cbor$/.exec(path) ??
+    /^(etcd\/snapshot)\/(\d{8}|[1-9]\d{8,})\.db$/.exec(path);
   if (numbered !== null) {
     return { kind: numbered[1] ?? "", id: "", pool: "", number: Number(numbered[2]) };
   }
@@ -83,6 +84,8 @@ export class Contents {
   readonly #leases = new Set<bigint>();
   readonly #referred = new Set<bigint>();
   #lastKey: Buffer | undefined;
+  readonly #pieces: Buffer[] = [];
+  #afterPiece = { file: -1, offset: 0 };
 
   constructor(readonly facts: Facts) {}
 
@@ -167,12 +170,43 @@ export class Contents {
     const next = this.#next[kind] ?? 0;
     if (number !== next) throw new Error("numbers");
     this.#next[kind] = next + 1;
+    if (kind === "etcd/snapshot") {
+      this.#piece(number, content, place);
+      return;
+    }
     if (kind === "etcd/records") this.recordEntries++;
     if (kind === "etcd/records" && number < this.facts.firstBatch) return;
-    if (kind !== "tombstones" && !this.facts.hasEtcd) throw new Error("etcd was left out");
+    if (kind !== "tombstones" && !this.facts.hasRecords) throw new Error("no records");
     const items = sequence(content);
     if (items.length > 262_144) throw new Error("too many items");
     for (const item of items) this.#item(kind, item, place);
+  }
+
+  #piece(number: number, content: Buffer, { file, offset }: { file: number; offset: number }) {
+    const { snapshot } = this.facts;
+    if (snapshot === undefined) throw new Error("no raw snapshot");
+    if (number < snapshot.firstPiece) return;
+    const before = this.#pieces.length * (16 << 20);
+    if (content.length !== Math.min(16 << 20, snapshot.bytes - before)) throw new Error("length");
+    const first = number === snapshot.firstPiece;
+    const after = this.#afterPiece;
+    const follows = first
+      ? file === snapshot.file && offset === 0
+      : (file === after.file && offset === after.offset) ||
+        (file === after.file + 1 && offset === 0);
+    if (!follows) throw new Error("place of a piece");
+    this.#afterPiece = { file, offset: offset + 512 + Math.ceil(content.length / 512) * 512 };
+    this.#pieces.push(content);
+  }
+
+  /** Once all files were taken. */
+  end(): void {
+    const { snapshot } = this.facts;
+    if (snapshot === undefined) return;
+    const whole = Buffer.concat(this.#pieces);
+    const sha256 = createHash("sha256").update(whole).digest("hex");
+    checkIn("METADATA.bin", whole.length === snapshot.bytes, "bytes of the raw snapshot");
+    checkIn("METADATA.bin", sha256 === snapshot.sha256, "SHA-256 of the raw snapshot");
   }
 
   #item(kind: string, item: Cbor, { file, offset }: { file: number; offset: number }): void {
@@ -210,7 +244,7 @@ export class Contents {
       return;
     }
     const [key] = fields(item, "b");
-    if (!this.facts.hasEtcd || (key as Buffer).length === 0) throw new Error("key");
+    if (!this.facts.hasRecords || (key as Buffer).length === 0) throw new Error("key");
     this.counts.deletedKeys++;
   }
 }

@@ -8,6 +8,14 @@ export interface FileFact {
   readonly sha256: string;
 }
 
+export interface SnapshotFacts {
+  readonly revision: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly file: number;
+  readonly firstPiece: number;
+}
+
 export interface Facts {
   readonly id: string;
   readonly base: string | null;
@@ -18,9 +26,11 @@ export interface Facts {
   readonly plainBytes: number;
   /** Undefined where Ceph was left out. */
   readonly pools: readonly string[] | undefined;
-  readonly hasEtcd: boolean;
   readonly firstBatch: number;
   readonly restarts: number;
+  /** Not without etcd, and not with a raw snapshot alone. */
+  readonly hasRecords: boolean;
+  readonly snapshot: SnapshotFacts | undefined;
   readonly counts: Readonly<Record<string, number>>;
   readonly files: readonly FileFact[];
 }
@@ -126,6 +136,28 @@ export function factsIn(content: Buffer): Facts {
     count(etcd, "revision");
   }
   checkIn(file, restarts > 0 || firstBatch === 0, "firstBatch");
+  const mode = (etcd === null ? undefined : at(etcd, "mode")) ?? "records";
+  checkIn(file, mode === "records" || mode === "raw" || mode === "both", "mode");
+  const raw = (etcd === null ? undefined : at(etcd, "snapshot")) ?? null;
+  checkIn(file, (raw === null) === (mode === "records"), "snapshot");
+  let snapshot: SnapshotFacts | undefined;
+  if (raw !== null) {
+    snapshot = {
+      revision: count(raw, "revision"),
+      bytes: count(raw, "bytes"),
+      sha256: hex(at(raw, "sha256"), 64, "sha256"),
+      file: count(raw, "file"),
+      firstPiece: count(raw, "firstPiece"),
+    };
+    const { bytes, revision } = snapshot;
+    const compacted = count(raw, "compactRevision");
+    checkIn(file, revision > 0 && bytes > 0 && compacted <= revision, "snapshot");
+    checkIn(
+      file,
+      mode === "both" || (restarts === 0 && count(etcd, "revision") === revision),
+      "revision",
+    );
+  }
   const held = at(root, "counts");
   const counts = Object.fromEntries(COUNTS.map((key) => [key, count(held, key)]));
   if (kind === "full") {
@@ -141,7 +173,8 @@ export function factsIn(content: Buffer): Facts {
     id,
     incremental: kind === "incremental",
     pools,
-    hasEtcd: etcd !== null,
+    hasRecords: etcd !== null && mode !== "raw",
+    snapshot,
     chunkBytes,
     counts,
     files,

@@ -76,7 +76,7 @@ export function checkIndex(content: Buffer, facts: Facts, found: Found): void {
       );
       const digest = withDigest ? rest.pop() : undefined;
       holds(digest === undefined || (digest as Buffer).length === 16, "digest");
-      holds(facts.hasEtcd && (key as Buffer).length > 0, "key");
+      holds(facts.hasRecords && (key as Buffer).length > 0, "key");
       holds(lastKey === undefined || Buffer.compare(lastKey, key as Buffer) < 0, "order of keys");
       lastKey = key as Buffer;
       const here = takePlace(rest, tag);
@@ -88,7 +88,7 @@ export function checkIndex(content: Buffer, facts: Facts, found: Found): void {
       own.push({ id, kind: "key", ...here, numbers: [modRevision as bigint, version as bigint] });
       digests.push(digest);
     } else {
-      holds(tag === 4n && fields(item, "u").length === 1 && facts.hasEtcd, "kind of an item");
+      holds(tag === 4n && fields(item, "u").length === 1 && facts.hasRecords, "kind of an item");
       restarts++;
       lastKey = undefined;
       kept = { ...kept, keys: 0 };

@@ -45,6 +45,7 @@ export async function readBackup(folder: string, passphrase: string): Promise<Co
   const index = contentAt(archives.length, "INDEX.bin");
   for (const [i, { name }] of archives.entries())
     contents.file(untar(contentAt(i, name), name), i, name);
+  contents.end();
   checkIndex(index, facts, contents.found);
   for (const [key, value] of Object.entries(contents.counts)) {
     checkIn("METADATA.bin", facts.counts[key] === value, key);
@@ -106,7 +107,9 @@ function isSame(facts: Facts, manifest: Manifest): boolean {
         manifest.base,
         manifest.startedAt,
         manifest.finishedAt,
-      ]) && JSON.stringify(facts.files) === JSON.stringify(manifest.files.slice(0, -1))
+      ]) &&
+    facts.snapshot?.revision === manifest.etcdSnapshot &&
+    JSON.stringify(facts.files) === JSON.stringify(manifest.files.slice(0, -1))
   );
 }
 

@@ -1,7 +1,7 @@
 import { damaged } from "../errors.js";
 import { BACKUP_ID_BYTES, INDEX_NAME, MAX_ARCHIVE_FILES } from "../format.js";
 import type { IndexedBackup, IndexedObject, IndexedPool, IndexItem, Place } from "./index-items.js";
-import { archiveFiles, type Metadata } from "../metadata.js";
+import { archiveFiles, holdsRecords, type Metadata } from "../metadata.js";
 import { TAR_BLOCK } from "../tar/tar-header.js";
 
 /** Checks the items of one index, in their order, against docs/format.md, "INDEX.bin". */
@@ -93,7 +93,9 @@ export class IndexCheck {
   }
 
   #checkEtcd(): void {
-    if (this.#metadata.etcd === null) throw this.#wrong("an item of etcd in a backup without etcd");
+    const { etcd } = this.#metadata;
+    if (etcd === null) throw this.#wrong("an item of etcd in a backup without etcd");
+    if (!holdsRecords(etcd)) throw this.#wrong("an item of etcd in a backup without records");
   }
 
   #pool({ pool, name }: IndexedPool): void {

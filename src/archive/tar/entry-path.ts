@@ -25,9 +25,12 @@ export function isSameObject(a: EntryName, b: EntryName): boolean {
 
 /** An entry by its path. */
 export type Entry =
-  | { readonly kind: "records" | "leases" | "tombstones"; readonly number: number }
+  | { readonly kind: NumberedEntryKind; readonly number: number }
   | { readonly kind: "data" | "attrs" | "torn"; readonly object: EntryName }
   | { readonly kind: "omap"; readonly object: EntryName; readonly page: number };
+
+/** Entries that are numbered from 0 through the whole archive, each kind for itself. */
+export type NumberedEntryKind = "records" | "leases" | "tombstones" | "snapshot";
 
 type ObjectEntryKind = "data" | "attrs" | "omap" | "torn";
 
@@ -143,16 +146,27 @@ export function tombstonesPath(number: number): string {
   return `tombstones/${padded(number)}.cbor`;
 }
 
+/** A piece of the raw snapshot of etcd. */
+export function snapshotPath(number: number): string {
+  return `etcd/snapshot/${padded(number)}.db`;
+}
+
+const NUMBERED_PATHS: Record<NumberedEntryKind, (number: number) => string> = {
+  records: recordsPath,
+  leases: leasesPath,
+  tombstones: tombstonesPath,
+  snapshot: snapshotPath,
+};
+
 /** The entry at `path`; undefined when no entry of this format has such a path. */
 export function parsePath(path: string): Entry | undefined {
-  const numbered = /^(?:etcd\/)?(records|leases|tombstones)\/(\d{8,})\.cbor$/.exec(path);
+  const numbered = /^(?:etcd\/)?(records|leases|tombstones|snapshot)\/(\d{8,})\.(?:cbor|db)$/.exec(
+    path,
+  );
   if (numbered !== null) {
     const number = Number(numbered[2]);
-    const kind = numbered[1] as "records" | "leases" | "tombstones";
-    const canonical = { records: recordsPath, leases: leasesPath, tombstones: tombstonesPath }[
-      kind
-    ];
-    return canonical(number) === path ? { kind, number } : undefined;
+    const kind = numbered[1] as NumberedEntryKind;
+    return NUMBERED_PATHS[kind](number) === path ? { kind, number } : undefined;
   }
   const entry = parseObjectPath(partsOf(path));
   if (entry === undefined || !("object" in entry)) return undefined;

@@ -5,6 +5,7 @@ import {
   leasesPath,
   objectPath,
   recordsPath,
+  snapshotPath,
   tombstonesPath,
 } from "./entry-path.js";
 import { MAX_ENTRY_BYTES } from "../format.js";
@@ -26,6 +27,7 @@ export abstract class EntryWriter {
   #tombstonePages = 0;
   #recordPages = 0;
   #leasePages = 0;
+  #snapshotPieces = 0;
 
   /** Takes a copy of the bytes. */
   protected abstract append(bytes: Uint8Array): void;
@@ -84,6 +86,16 @@ export abstract class EntryWriter {
     this.#entry(tombstonesPath(this.#tombstonePages++), (out) => {
       for (const tombstone of tombstones) encodeTombstone(out, tombstone);
     });
+  }
+
+  /** Number of the next piece of a raw snapshot. */
+  get snapshotPieces(): number {
+    return this.#snapshotPieces;
+  }
+
+  /** Starts a piece of a raw snapshot: `size` bytes follow by {@link copiedData}, then {@link endData}. */
+  beginSnapshotPiece(size: number): void {
+    this.append(encodeTarHeader(snapshotPath(this.#snapshotPieces++), size));
   }
 
   #entry(path: string, write: (out: CborWriter) => void): void {

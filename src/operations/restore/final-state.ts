@@ -2,7 +2,7 @@ import type { BackupReader } from "../../archive/backup-reader.js";
 import type { EntryName } from "../../archive/tar/entry-path.js";
 import { damaged } from "../../archive/errors.js";
 import { INDEX_NAME } from "../../archive/format.js";
-import { mostIndexedObjects } from "../../archive/metadata.js";
+import { holdsRecords, mostIndexedObjects } from "../../archive/metadata.js";
 import { ObjectTable } from "../../archive/index/object-table.js";
 
 /**
@@ -98,12 +98,12 @@ function decidingBackups(chain: readonly BackupReader[]): number {
 
 /**
  * The number of backups of a chain, newest first, that make up the last state of etcd: an incremental over a backup
- * without etcd, or of another cluster, holds all records.
+ * without records, or of another cluster, holds all records.
  */
 export function etcdDepth(chain: readonly BackupReader[]): number {
-  const newest = chain.findIndex(({ metadata }) => metadata.etcd !== null);
+  const newest = chain.findIndex(({ metadata }) => holdsRecords(metadata.etcd));
   if (newest < 0) return 0;
   let depth = newest + 1;
-  while (chain[depth]?.metadata.etcd) depth++;
+  while (holdsRecords(chain[depth]?.metadata.etcd ?? null)) depth++;
   return depth;
 }

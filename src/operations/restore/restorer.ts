@@ -140,6 +140,8 @@ export class Restorer {
         return;
       case "tombstones":
         return this.#tombstones(item.tombstones);
+      case "snapshot-piece":
+        return;
     }
   }
 

@@ -8,6 +8,7 @@ import {
   objectPath,
   parsePath,
   recordsPath,
+  snapshotPath,
   tombstonesPath,
 } from "../../../src/archive/tar/entry-path.js";
 
@@ -88,6 +89,7 @@ test("paths of numbered entries are parsed, past eight digits too", (t) => {
     t.deepEqual(parsePath(recordsPath(number)), { kind: "records", number });
     t.deepEqual(parsePath(leasesPath(number)), { kind: "leases", number });
     t.deepEqual(parsePath(tombstonesPath(number)), { kind: "tombstones", number });
+    t.deepEqual(parsePath(snapshotPath(number)), { kind: "snapshot", number });
   }
 });
 
@@ -142,9 +144,12 @@ test("any text is rejected, or is the path of its entry", (t) => {
       const again =
         "object" in entry
           ? objectPath(entry.kind, entry.object, entry.kind === "omap" ? entry.page : 0)
-          : { records: recordsPath, leases: leasesPath, tombstones: tombstonesPath }[entry.kind](
-              entry.number,
-            );
+          : {
+              records: recordsPath,
+              leases: leasesPath,
+              tombstones: tombstonesPath,
+              snapshot: snapshotPath,
+            }[entry.kind](entry.number);
       t.is(again, path);
     }),
     { numRuns: 2000 },

@@ -1,7 +1,9 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { encode } from "cborg";
 import { compress } from "zstd-napi";
 import { CborReader, CborWriter } from "../../../src/archive/cbor.js";
-import { FileType, INDEX_NAME, METADATA_NAME } from "../../../src/archive/format.js";
+import { FileType, INDEX_NAME, MANIFEST_NAME, METADATA_NAME } from "../../../src/archive/format.js";
 import { encodePassphraseSlot } from "../../../src/archive/header.js";
 import {
   decodeIndexItem,
@@ -14,10 +16,11 @@ import {
   type IndexedObject,
   type IndexItem,
 } from "../../../src/archive/index/index-items.js";
-import type { Metadata } from "../../../src/archive/metadata.js";
+import type { Metadata, RawSnapshot } from "../../../src/archive/metadata.js";
 import { encodeTarHeader, TAR_BLOCK, TAR_END } from "../../../src/archive/tar/tar-header.js";
 import { entry, type Fault, FIRST, read, tar } from "./fault.js";
 import { type Forger, joinSealed, splitSealed } from "./forge.js";
+import { noise } from "./full-sample.js";
 import { object, record, type SampleContents } from "./sample.js";
 import { fixedSlot } from "./fixed-keys.js";
 
@@ -142,6 +145,38 @@ const OBJECT = "ceph/pool/-/a";
 const bothObjects = { objects: [object("one", "1"), object("two", "2")] };
 const twoKeys: SampleContents = { records: [record("a", "1"), record("b", "2")] };
 const over: Rest = { incremental: true };
+
+const RAW_BYTES = noise("raw", 1500);
+const raw: Rest = { contents: { ceph: false, snapshot: { mode: "raw", bytes: RAW_BYTES } } };
+const both: Rest = {
+  contents: { ...twoKeys, ceph: false, snapshot: { mode: "both", bytes: RAW_BYTES } },
+};
+
+/** An entry of these bytes, filled up to whole blocks. */
+function piece(path: string, bytes: Uint8Array): Buffer {
+  const padding = Buffer.alloc((TAR_BLOCK - (bytes.length % TAR_BLOCK)) % TAR_BLOCK);
+  return Buffer.concat([encodeTarHeader(path, bytes.length), bytes, padding]);
+}
+
+/** METADATA.bin with other facts of the raw snapshot. */
+function rawFacts(
+  reason: RegExp,
+  change: (snapshot: RawSnapshot) => object,
+  rest: Rest = {},
+): Fault {
+  return facts(
+    reason,
+    (m) => {
+      const { snapshot } = m.etcd ?? {};
+      if (!snapshot) throw new Error("the sample has no raw snapshot");
+      return { ...m, etcd: { ...m.etcd, snapshot: change(snapshot) } };
+    },
+    { ...raw, ...rest },
+  );
+}
+
+const PIECE = "etcd/snapshot/00000000.db";
+const SECOND_PIECE = "etcd/snapshot/00000001.db";
 
 export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
   // A sealed file.
@@ -677,6 +712,152 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
       tombstones: [{ kind: "object", ...object("gone", "", { pool: "elsewhere" }) }],
     },
   },
+
+  // Raw snapshots of etcd.
+  "raw-mode-unknown": facts(
+    /its fact etcd/,
+    (m) => ({ ...m, etcd: { ...m.etcd, mode: "database" } }),
+    raw,
+  ),
+  "raw-mode-without-snapshot": facts(
+    /its fact etcd/,
+    (m) => ({ ...m, etcd: { ...m.etcd, snapshot: null } }),
+    raw,
+  ),
+  "raw-snapshot-without-mode": facts(
+    /its fact etcd/,
+    (m) => ({ ...m, etcd: { ...m.etcd, mode: "records" } }),
+    raw,
+  ),
+  "raw-revision-of-the-backup-differs": facts(
+    /its fact etcd/,
+    (m) => ({ ...m, etcd: { ...m.etcd, revision: 8 } }),
+    raw,
+  ),
+  "raw-with-a-restart": facts(
+    /its fact etcd/,
+    (m) => ({ ...m, etcd: { ...m.etcd, restarts: 1 } }),
+    raw,
+  ),
+  "raw-compacted-beyond-its-revision": rawFacts(/its fact etcd/, (s) => ({
+    ...s,
+    compactRevision: s.revision + 1,
+  })),
+  "raw-of-another-revision-than-the-manifest": broken(
+    MANIFEST_NAME,
+    /differ in etcdSnapshot/,
+    async (forger) => {
+      const path = join(forger.folder, MANIFEST_NAME);
+      const manifest = read(forger.folder, MANIFEST_NAME).toString();
+      writeFileSync(path, manifest.replace('"etcdSnapshot": 9', '"etcdSnapshot": 8'));
+    },
+    raw,
+  ),
+  "raw-left-out-of-the-manifest": broken(
+    MANIFEST_NAME,
+    /differ in etcdSnapshot/,
+    async (forger) => {
+      const path = join(forger.folder, MANIFEST_NAME);
+      const manifest = read(forger.folder, MANIFEST_NAME).toString();
+      writeFileSync(path, manifest.replace('  "etcdSnapshot": 9,\n', ""));
+    },
+    raw,
+  ),
+  "raw-in-the-manifest-alone": broken(MANIFEST_NAME, /differ in etcdSnapshot/, async (forger) => {
+    const path = join(forger.folder, MANIFEST_NAME);
+    const manifest = read(forger.folder, MANIFEST_NAME).toString();
+    writeFileSync(path, manifest.replace('  "files"', '  "etcdSnapshot": 9,\n  "files"'));
+  }),
+  "raw-of-no-bytes": rawFacts(/its fact etcd/, (s) => ({ ...s, bytes: 0 })),
+  "raw-sha256-of-63-digits": rawFacts(/its fact etcd/, (s) => ({
+    ...s,
+    sha256: s.sha256.slice(1),
+  })),
+  "raw-sha256-wrong": rawFacts(/its SHA-256 of the raw snapshot/, (s) => ({
+    ...s,
+    sha256: "0".repeat(64),
+  })),
+  "raw-bytes-more": rawFacts(
+    /has 1500 bytes instead of 1501/,
+    (s) => ({ ...s, bytes: s.bytes + 1 }),
+    { file: FIRST },
+  ),
+  "raw-first-piece-after-the-last": rawFacts(/but the archive holds 0/, (s) => ({
+    ...s,
+    firstPiece: 1,
+  })),
+  "raw-in-another-file": rawFacts(/is not where METADATA.bin/, (s) => ({ ...s, file: 1 }), {
+    file: FIRST,
+  }),
+  "raw-piece-short": tarOf(
+    /has 1499 bytes instead of 1500/,
+    [piece(PIECE, RAW_BYTES.subarray(1)), TAR_END],
+    raw,
+  ),
+  "raw-piece-long": tarOf(
+    /has 1501 bytes instead of 1500/,
+    [piece(PIECE, Buffer.concat([RAW_BYTES, Buffer.alloc(1)])), TAR_END],
+    raw,
+  ),
+  "raw-piece-missing": tarOf(/but the archive holds 0/, [TAR_END], {
+    ...raw,
+    file: METADATA_NAME,
+  }),
+  "raw-piece-after-the-end": tarOf(
+    /comes after its end/,
+    [piece(PIECE, RAW_BYTES), piece(SECOND_PIECE, Buffer.alloc(1)), TAR_END],
+    raw,
+  ),
+  "raw-piece-twice": tarOf(
+    /snapshot 0 out of order/,
+    [piece(PIECE, RAW_BYTES), piece(PIECE, RAW_BYTES), TAR_END],
+    raw,
+  ),
+  "raw-piece-after-other-entries": tarOf(
+    /is not where METADATA.bin/,
+    [entry("etcd/leases/00000000.cbor", LEASE), piece(PIECE, RAW_BYTES), TAR_END],
+    both,
+  ),
+  "raw-piece-named-as-cbor": tarOf(
+    /path that is not of this format/,
+    [piece("etcd/snapshot/00000000.cbor", RAW_BYTES), TAR_END],
+    raw,
+  ),
+  "raw-piece-outside-of-etcd": tarOf(
+    /path that is not of this format/,
+    [piece("snapshot/00000000.db", RAW_BYTES), TAR_END],
+    raw,
+  ),
+  "raw-piece-of-no-snapshot": tarOf(
+    /raw snapshot that METADATA.bin does not name/,
+    [piece(PIECE, RAW_BYTES), TAR_END],
+    { contents: twoKeys },
+  ),
+  "raw-piece-without-etcd": tarOf(
+    /raw snapshot that METADATA.bin does not name/,
+    [piece(PIECE, RAW_BYTES), TAR_END],
+    { contents: { ...bothObjects, etcd: false } },
+  ),
+  "raw-alone-with-leases": tarOf(
+    /beside a raw snapshot alone/,
+    [piece(PIECE, RAW_BYTES), entry("etcd/leases/00000000.cbor", LEASE), TAR_END],
+    raw,
+  ),
+  "raw-alone-with-records": tarOf(
+    /beside a raw snapshot alone/,
+    [piece(PIECE, RAW_BYTES), entry("etcd/records/00000000.cbor", RECORD_A), TAR_END],
+    raw,
+  ),
+  "raw-alone-with-a-deleted-key": tarOf(
+    /beside a raw snapshot alone/,
+    [piece(PIECE, RAW_BYTES), entry("tombstones/00000000.cbor", TOMBSTONE), TAR_END],
+    { ...raw, ...over },
+  ),
+  "raw-alone-with-keys-in-the-index": facts(
+    /an item of etcd in a backup without records/,
+    (m) => ({ ...m, etcd: { ...m.etcd, mode: "raw" } }),
+    { ...both, file: INDEX_NAME },
+  ),
   "header-reserved-not-zero": broken(INDEX_NAME, /reserved bytes/, async (forger) => {
     const parts = splitSealed(read(forger.folder, INDEX_NAME));
     const bytes = Buffer.from(parts.header);

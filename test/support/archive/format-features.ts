@@ -21,6 +21,9 @@ const XATTRS = { xattrs: [[Buffer.from("user.a"), Buffer.from("b")]] } as const;
 /** Split after 240, within the escape of the last byte. */
 const CUT_IN_ESCAPE = Buffer.concat([Buffer.alloc(239, "a"), Buffer.from([0xff])]);
 
+/** A raw snapshot whose second piece is short. */
+const RAW_OF_TWO_PIECES = Buffer.concat([Buffer.alloc(16 << 20, "database"), noise("raw", 1032)]);
+
 function holds(label: string, contents: SampleContents, options: SampleOptions = {}): Feature {
   return async (folder) =>
     writeSample(folder, contents, { passphrase, keys: await fixedKeys(label), ...options });
@@ -92,6 +95,36 @@ export const FORMAT_FEATURES: Readonly<Record<string, Feature>> = {
         tombstones: [{ kind: "object", ...object("o", "", { pool: "gone" }) }],
       },
       { passphrase, keys: await fixedKeys("pool"), base: { id: full.metadata.id } },
+    );
+  },
+  "raw-snapshot": holds("raw", {
+    ceph: false,
+    snapshot: { mode: "raw", bytes: RAW_OF_TWO_PIECES },
+  }),
+  "raw-snapshot-after-void-pieces": holds("void pieces", {
+    snapshot: {
+      mode: "raw",
+      bytes: noise("raw", 3000),
+      attempts: [Buffer.alloc(0), noise("first", 200), noise("second", 5000)],
+    },
+  }),
+  "raw-snapshot-beside-records": holds(
+    "both",
+    {
+      objects: [object("o", noise("o", 900))],
+      snapshot: { mode: "both", bytes: noise("raw", 3000) },
+      leases: [{ id: 5n, grantedTtl: 60 }],
+      records: [record("a", "1"), record("b", "2", 5n)],
+    },
+    { chunkBytes: 512 },
+  ),
+  "raw-snapshot-over-records": async (folder, base) => {
+    const full = await writeSample(base, KEYS, { passphrase, keys: await fixedKeys("raw base") });
+    const snapshot = { mode: "raw", bytes: noise("raw", 700) } as const;
+    return writeSample(
+      folder,
+      { snapshot },
+      { passphrase, keys: await fixedKeys("raw over"), base: { id: full.metadata.id } },
     );
   },
   "records-with-digests": holds("digests", {

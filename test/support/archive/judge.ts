@@ -101,6 +101,10 @@ function lineOf(item: ArchiveItem): string {
       return `leases ${plain(item.leases)}`;
     case "tombstones":
       return `tombstones ${plain(item.tombstones)}`;
+    case "snapshot-piece": {
+      const digest = createHash("sha256").update(item.bytes).digest("hex");
+      return `piece ${item.number} ${item.offset} ${item.bytes.length} ${digest}`;
+    }
   }
 }
 

@@ -19,6 +19,7 @@ import {
   type Tombstone,
 } from "../../../src/archive/records.js";
 import { SealPool } from "../../../src/archive/seal/seal-pool.js";
+import { writeSnapshot } from "../../../src/archive/snapshot/write-snapshot.js";
 
 /** The lowest cost of the format: tests open thousands of backups. */
 export const CHEAP_KDF = { memoryKiB: 8, passes: 1, lanes: 1 } as const;
@@ -39,6 +40,14 @@ export interface SampleObject extends EntryName {
   readonly attempts?: readonly Partial<SampleObject>[];
 }
 
+/** A raw snapshot, whose bytes need not be a database. */
+export interface SampleSnapshot {
+  readonly mode: "raw" | "both";
+  readonly bytes: Uint8Array;
+  /** The attempts before it, which are void. */
+  readonly attempts?: readonly Uint8Array[];
+}
+
 export interface SampleContents {
   readonly objects?: readonly SampleObject[];
   readonly records?: readonly ArchivedRecord[];
@@ -56,6 +65,7 @@ export interface SampleContents {
   readonly gonePools?: readonly string[];
   /** An empty entry of leases: all had expired. */
   readonly noLeases?: boolean;
+  readonly snapshot?: SampleSnapshot;
 }
 
 export interface SampleOptions {
@@ -127,6 +137,7 @@ export async function writeSample(
     const baseId = options.base === undefined ? [] : [Buffer.from(options.base.id, "hex")];
     await writer.start(baseId);
     const pools = await writeObjects(writer, contents);
+    const snapshot = await writeSnapshots(writer, contents.snapshot);
     const firstBatch = await writeRecords(writer, contents);
     if (contents.tombstones !== undefined) writer.tombstones(contents.tombstones);
     const metadata = await writer.finish({
@@ -153,6 +164,7 @@ export async function writeSample(
               revision: 9,
               firstBatch,
               restarts: contents.cutOff === undefined ? 0 : 1,
+              ...snapshot,
             },
       counts: countsOf(contents),
     });
@@ -161,6 +173,29 @@ export async function writeSample(
     await writer.close();
     await sealPool.close();
   }
+}
+
+async function writeSnapshots(
+  writer: BackupWriter,
+  snapshot: SampleSnapshot | undefined,
+): Promise<Pick<NonNullable<Metadata["etcd"]>, "mode" | "snapshot">> {
+  if (snapshot === undefined) return {};
+  const { mode, bytes, attempts = [] } = snapshot;
+  const { signal } = new AbortController();
+  const write = (from: Uint8Array) => writeSnapshot(writer, bytesOf(from), { signal });
+  for (const attempt of attempts) await write(attempt);
+  return { mode, snapshot: { revision: 9, compactRevision: 4, ...(await write(bytes)) } };
+}
+
+function bytesOf(bytes: Uint8Array) {
+  return {
+    size: bytes.length,
+    read: async (target: Uint8Array, position: number) => {
+      const part = bytes.subarray(position, position + target.length);
+      target.set(part);
+      return part.length;
+    },
+  };
 }
 
 async function writeObjects(writer: BackupWriter, contents: SampleContents): Promise<string[]> {
