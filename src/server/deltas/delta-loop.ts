@@ -64,6 +64,8 @@ export interface MadeBase {
   readonly name: string;
   readonly keys: StreamKeys;
   readonly revision: number;
+  /** Of the changes of its revision; undefined where that is compacted. */
+  readonly digest: Uint8Array | undefined;
   /** Of etcd at that time; 0: none. */
   readonly compactRevision: number;
   /** Where it is complete. */
@@ -78,6 +80,8 @@ export interface LoopParts {
   makeBase(signal: AbortSignal): Promise<MadeBase>;
   digestOf(changes: readonly EtcdChange[]): Uint8Array;
   limits(): DeltaLimits;
+  /** Of a new stream, after all others: seconds since 1970. */
+  nameTime(): number;
   readonly sites: readonly SiteName[];
   readonly outbox: Outbox;
   readonly durability: Durability;
@@ -119,6 +123,8 @@ export class DeltaLoop {
       }
     | undefined;
   #etcdRevision: number | undefined;
+  /** Without a revision after them. */
+  #basesInARow = 0;
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -159,11 +165,9 @@ export class DeltaLoop {
     this.#drained.abort();
   }
 
-  /** A full backup has a raw snapshot: the next delta begins another stream. */
-  endStream(): void {
-    const session = this.#session;
-    session?.writer.endStream();
-    session?.watch.forgetLeases();
+  /** There is a raw snapshot of this revision in a full backup: another stream begins after it. */
+  endStreamAfter(revision: number): void {
+    this.#session?.writer.endStreamAfter(revision);
   }
 
   /** Resolves once the signal has aborted, or after `drain`. */
@@ -174,6 +178,7 @@ export class DeltaLoop {
         await this.#begin(stopped);
         await this.#follow(signal, () => {
           failures = 0;
+          this.#basesInARow = 0;
         });
       } catch (error) {
         if (stopped.aborted) return;
@@ -198,6 +203,7 @@ export class DeltaLoop {
     const { reason, last } = this.#broken;
     events.warned(`a raw snapshot of etcd begins another stream, since ${reason}`);
     const base = await makeBase(signal);
+    this.#basesInARow++;
     const { name, keys, revision } = base;
     const isNext = last !== undefined && last < revision;
     const hole = isNext ? { from: last + 1, to: revision, reason } : undefined;
@@ -207,7 +213,7 @@ export class DeltaLoop {
       if (base.sites.includes(site)) durability.log(site).addBase(revision);
       else outbox.lack(site, name);
     }
-    this.#position = { revision, digest: undefined };
+    this.#position = { revision, digest: base.digest };
     this.#begun = { name, keys, hole };
     this.#broken = undefined;
     events.baseMade(base, reason, lostBefore(base, last));
@@ -251,14 +257,14 @@ export class DeltaLoop {
       await collector.flush().catch(() => {});
       await Promise.allSettled(loops);
       this.#position = writer.last;
-      // Its keys have been used.
-      if (writer.stream !== undefined) this.#begun = undefined;
+      // Its keys have been used, or the next watch cannot show that it follows the base.
+      if (writer.stream !== undefined || after.digest === undefined) this.#begun = undefined;
       this.#session = undefined;
     }
   }
 
   #newWriter(watch: HistoryWatch, after: LogPosition, signal: AbortSignal): StreamWriter {
-    const { openStream, digestOf, events } = this.#parts;
+    const { openStream, digestOf, nameTime, events } = this.#parts;
     let compactRevision = 0;
     return new StreamWriter(
       {
@@ -271,7 +277,11 @@ export class DeltaLoop {
           return compactRevision;
         },
         isStartProven: () => watch.isStartProven,
-        onBegun: events.streamBegun,
+        nameTime,
+        onBegun: (name) => {
+          watch.forgetLeases();
+          events.streamBegun(name);
+        },
         onNotOpened: (error) =>
           events.warned(`the stream goes on, since another one has no key: ${errorMessage(error)}`),
       },
@@ -306,8 +316,10 @@ export class DeltaLoop {
     if (end.kind === "broken") {
       const last = end.isOtherHistory ? undefined : this.#position?.revision;
       this.#broken = { reason: end.reason, last };
-      if (failures === 0) return 0;
-      return Math.min(LONGEST_BASE_WAIT_MS, FIRST_BASE_WAIT_MS * 2 ** (failures - 1));
+      // Bases that no revision follows must not be made over and over.
+      const bases = this.#basesInARow;
+      if (bases === 0) return 0;
+      return Math.min(LONGEST_BASE_WAIT_MS, FIRST_BASE_WAIT_MS * 2 ** (bases - 1));
     }
     events.failed(error);
     this.#enter(end.kind === "denied" ? "denied" : "failing");

@@ -8,7 +8,7 @@ import type { SealedDelta } from "./outbox.js";
 /** A revision up to which the log is, and a digest of its changes. */
 export interface LogPosition {
   readonly revision: number;
-  /** Undefined for the revision of a base, whose stream the log goes on in. */
+  /** Undefined for that of a base at which etcd was compacted. */
   readonly digest: Uint8Array | undefined;
 }
 
@@ -27,6 +27,8 @@ interface WriterParts {
   compactRevision(): Promise<number>;
   /** Whether etcd has shown the revision at which the writer began, with the same changes. */
   isStartProven(): boolean;
+  /** Of a new stream, seconds since 1970. */
+  nameTime(): number;
   /** A stream gets its first delta. */
   onBegun(stream: string): void;
   /** Another stream was wanted, and there are no keys for it: the one before goes on. */
@@ -46,7 +48,8 @@ export class StreamWriter {
   readonly #parts: WriterParts;
   #begun: BegunStream | undefined;
   #current: OpenStream | undefined;
-  #wantsNext = false;
+  /** Another stream begins with the first delta after this revision. */
+  #endsAfter = Number.POSITIVE_INFINITY;
   #triedMs = Number.NEGATIVE_INFINITY;
   #last: LogPosition;
   #isLastSeen = false;
@@ -68,9 +71,9 @@ export class StreamWriter {
     return this.#current?.name;
   }
 
-  /** The next delta begins another stream. */
-  endStream(): void {
-    if (this.#current !== undefined) this.#wantsNext = true;
+  /** The first delta after this revision begins another stream. */
+  endStreamAfter(revision: number): void {
+    this.#endsAfter = revision;
   }
 
   /**
@@ -95,16 +98,17 @@ export class StreamWriter {
   async #streamFor(firstRevision: number): Promise<OpenStream> {
     const { clusterId, onBegun } = this.#parts;
     const current = this.#current;
-    const isTime = this.#wantsNext && performance.now() - this.#triedMs >= TRY_AGAIN_MS;
+    const isOver = firstRevision > this.#endsAfter;
+    const isTime = isOver && performance.now() - this.#triedMs >= TRY_AGAIN_MS;
     if (current !== undefined && !isTime && !current.sealer.isFull) return current;
     const next = await this.#nextStream(firstRevision);
     if ("sealer" in next) return next;
     const { name, keys, hole = null } = next;
-    const before = this.#begun === undefined ? this.#before() : null;
+    const before = this.#before();
     const facts = { stream: name, clusterId: clusterId(), firstRevision, before, hole };
     this.#current = { name, sealer: keys.begin(facts) };
     this.#begun = undefined;
-    this.#wantsNext = false;
+    if (firstRevision > this.#endsAfter) this.#endsAfter = Number.POSITIVE_INFINITY;
     onBegun(name);
     return this.#current;
   }
@@ -115,7 +119,7 @@ export class StreamWriter {
     if (this.#begun !== undefined) return this.#begun;
     try {
       const keys = await this.#parts.openStream();
-      const time = Math.floor(Date.now() / 1000);
+      const time = this.#parts.nameTime();
       const { text: name } = streamName({ firstRevision, time, id: keys.id });
       return { name, keys, hole: undefined };
     } catch (error) {
@@ -126,9 +130,13 @@ export class StreamWriter {
     }
   }
 
-  /** A stream that does not show that it follows the one before could be of another history: nothing would read it. */
-  #before(): Uint8Array {
+  /**
+   * The digest before the first revision of a stream: one that does not show that it follows the log or its base could be
+   * of another history. Null right after a base whose own revision is compacted.
+   */
+  #before(): Uint8Array | null {
     const { revision, digest } = this.#last;
+    if (digest === undefined && this.#begun !== undefined) return null;
     if (digest === undefined)
       throw new LogBroken(`the changes of revision ${revision} are unknown`);
     if (this.#isLastSeen || this.#parts.isStartProven()) return digest;

@@ -7,6 +7,9 @@ interface Sleeper {
   wake(): void;
 }
 
+/** Turns of the event loop after which nothing goes on without time. */
+const TURNS = 16;
+
 /** A clock that moves when a test says so. */
 export class ManualClock implements Clock {
   #nowMs = 0;
@@ -57,5 +60,5 @@ export class ManualClock implements Clock {
 
 /** Lets what can go on without time do so. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await turn();
+  for (let i = 0; i < TURNS; i++) await turn();
 }

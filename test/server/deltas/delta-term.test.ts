@@ -1,0 +1,280 @@
+import { setImmediate as turn } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import fc from "fast-check";
+import { DeltaTerm, type TermParts } from "../../../src/server/deltas/delta-term.js";
+import { ManualClock } from "../../support/server/manual-clock.js";
+import {
+  digestOf,
+  makeModelBase,
+  ModelEtcd,
+  modelKeys,
+  ModelSite,
+  ModelWatchEnd,
+} from "../../support/server/model-history.js";
+
+const NO_EVENTS: TermParts["events"] = {
+  changed: () => {},
+  received: () => {},
+  streamBegun: () => {},
+  baseMade: () => {},
+  failed: () => {},
+  warned: () => {},
+  stored: () => {},
+  copied: () => {},
+  siteFailed: () => {},
+};
+
+/** An etcd, two sites, and the terms of servers one after the other. */
+class World {
+  readonly etcd = new ModelEtcd();
+  readonly sites: ModelSite[] = [];
+  readonly clock = new ManualClock();
+  term!: DeltaTerm;
+  #abort = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+  readonly events: { bases: number; losses: unknown[] } = { bases: 0, losses: [] };
+
+  constructor(names: readonly ("primary" | "secondary")[] = ["primary", "secondary"]) {
+    for (const name of names) this.sites.push(new ModelSite(name, () => this.sites));
+    this.begin();
+  }
+
+  begin(): void {
+    const { etcd, sites, clock } = this;
+    this.#abort = new AbortController();
+    this.term = new DeltaTerm({
+      sites,
+      clock,
+      list: async () => {
+        await turn();
+        const up = sites.filter(({ isDown }) => !isDown);
+        if (!up.some(({ name }) => name === "primary")) throw new Error("the primary is down");
+        return new Map(up.map((site) => [site.name, site.listed()]));
+      },
+      digestAt: async (revision) =>
+        sites.flatMap((site) => (site.isDown ? [] : (site.digestAt(revision) ?? [])))[0],
+      openWatch: etcd.openWatch,
+      endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
+      openStream: async () => modelKeys(),
+      makeBase: (time) => makeModelBase(etcd, sites, time),
+      digestOf,
+      limits: () => ({ periodMs: 10_000, bytes: 2_000 }),
+      outbox: { bytes: 1e6, deltas: 4 },
+      events: {
+        ...NO_EVENTS,
+        baseMade: (_, __, lost) => {
+          this.events.bases++;
+          if (lost !== undefined) this.events.losses.push(lost);
+        },
+      },
+    });
+    this.#running = this.term.run(this.#abort.signal).catch(() => {});
+  }
+
+  /** As kill -9: what is in memory is lost. */
+  async kill(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+    this.begin();
+  }
+
+  /** As SIGTERM: what was taken is written within a time. */
+  async stop(): Promise<void> {
+    this.term.drain();
+    await this.clock.advance(30_000);
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  list(): void {
+    for (const site of this.sites) {
+      this.term.listingBegun(site.name);
+      if (!site.isDown) this.term.listed(site.name, site.listed());
+    }
+  }
+
+  fullBackup(): void {
+    const [primary] = this.sites;
+    if (primary === undefined || primary.isDown || this.etcd.isDown) return;
+    const up = this.sites.filter(({ isDown }) => !isDown);
+    const { revision, tokens } = this.etcd;
+    const takenMs = Date.now();
+    for (const site of up) {
+      site.bases.set(`full-${Math.random()}`, { revision, tokens: [...tokens], takenMs });
+    }
+    const names = up.map(({ name }) => name);
+    this.term.fullMade(revision, Math.floor(takenMs / 1000), names);
+  }
+
+  /** What is said to be durable can be restored from the site alone, and is a history that etcd had. */
+  check(t: ExecutionContext): void {
+    for (const site of this.sites) {
+      const { revision } = this.term.durability.at(site.name, this.clock.now());
+      if (revision === undefined) continue;
+      const truth = this.etcd.histories.map((tokens) => tokens.slice(0, revision).join());
+      const ways = site.restored(revision);
+      t.true(
+        ways.some((tokens) => truth.includes(tokens.join())),
+        `${site.name} cannot restore ${revision}`,
+      );
+      // No way leads to a history that never was.
+      for (const tokens of ways) t.true(truth.includes(tokens.join()));
+    }
+  }
+
+  async checkCalm(t: ExecutionContext): Promise<void> {
+    this.etcd.isDown = false;
+    for (const site of this.sites) site.isDown = false;
+    // Longer than the waits before another base.
+    await this.clock.advance(3_600_000);
+    this.etcd.write(2);
+    await this.clock.advance(60_000);
+    this.check(t);
+    for (const site of this.sites) {
+      const { revision, ageSeconds } = this.term.durability.at(site.name, this.clock.now());
+      t.is(revision, this.etcd.revision, `${site.name}: ${this.term.loop.state}`);
+      t.is(ageSeconds, 0);
+      const now = this.etcd.tokens.join();
+      t.true(site.restored(this.etcd.revision).some((tokens) => tokens.join() === now));
+    }
+  }
+}
+
+test("what is written to etcd is durable at both sites a period later, and a base begins the log", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  t.is(world.events.bases, 1);
+  world.etcd.write(7);
+  await world.clock.advance(9_000);
+  t.is(world.term.durability.at("primary", world.clock.now()).revision, 3);
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds > 8);
+  await world.clock.advance(2_000);
+  for (const site of ["primary", "secondary"] as const) {
+    t.deepEqual(world.term.durability.at(site, world.clock.now()), {
+      revision: 10,
+      ageSeconds: 0,
+    });
+  }
+  world.check(t);
+  await world.stop();
+});
+
+test("another server goes on where the log ends, without another base", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(7);
+  await world.clock.advance(20_000);
+  await world.kill();
+  await world.clock.advance(20_000);
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  t.is(world.events.bases, 1);
+  t.is(world.term.durability.at("secondary", world.clock.now()).revision, 15);
+  world.check(t);
+  await world.stop();
+});
+
+test("a stop writes what was taken from etcd", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(4);
+  await world.clock.advance(500);
+  await world.stop();
+  for (const site of world.sites) t.is(site.restored(7).length, 1);
+});
+
+test("compacted revisions that were not read are lost, and said to be", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  await world.stop();
+  world.etcd.write(20);
+  world.etcd.compact(20);
+  world.begin();
+  await world.clock.advance(30_000);
+  t.is(world.events.bases, 2);
+  t.deepEqual(world.events.losses, [{ first: 9, last: 20 }]);
+  await world.checkCalm(t);
+  await world.stop();
+});
+
+test("an etcd that was restored to its past gets a log of its own", async (t) => {
+  for (const writes of [0, 1, 50]) {
+    const world = new World();
+    await world.clock.advance(1_000);
+    world.etcd.write(30);
+    await world.clock.advance(20_000);
+    world.etcd.restoreTo(12);
+    world.etcd.write(writes);
+    await world.clock.advance(30_000);
+    t.is(world.events.bases, 2, `${writes}`);
+    world.check(t);
+    const { revision } = world.term.durability.at("secondary", world.clock.now());
+    t.is(revision, world.etcd.revision);
+    world.list();
+    t.is(world.term.durability.at("secondary", world.clock.now()).revision, revision);
+    await world.checkCalm(t);
+    await world.stop();
+  }
+});
+
+test("both sites down make the watch wait, and nothing is lost when one is back", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  for (const site of world.sites) site.isDown = true;
+  for (let i = 0; i < 30; i++) {
+    world.etcd.write(40);
+    await world.clock.advance(10_000);
+    for (const { name } of world.sites) t.true(world.term.outbox.waiting(name).deltas <= 4);
+  }
+  t.is(world.term.loop.state, "paused");
+  t.true((world.term.loop.covered ?? 0) < 500);
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds > 290);
+  for (const site of world.sites) site.isDown = false;
+  await world.clock.advance(120_000);
+  t.is(world.events.bases, 1);
+  await world.checkCalm(t);
+  await world.stop();
+});
+
+test("nothing is said to be durable that is not, whatever happens, and in the end all is", async (t) => {
+  const commands = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 30 }) }) },
+    { weight: 4, arbitrary: fc.record({ wait: fc.integer({ min: 1, max: 40_000 }) }) },
+    { weight: 2, arbitrary: fc.record({ down: fc.tuple(fc.boolean(), fc.boolean()) }) },
+    { weight: 1, arbitrary: fc.record({ compact: fc.integer({ min: 0, max: 10 }) }) },
+    { weight: 1, arbitrary: fc.record({ restore: fc.integer({ min: 1, max: 40 }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constantFrom("kill", "stop", "list", "full", "break") }),
+    },
+    { weight: 1, arbitrary: fc.record({ etcdDown: fc.boolean() }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(commands, { minLength: 3, maxLength: 25 }), async (steps) => {
+      const world = new World();
+      for (const step of steps) {
+        if ("write" in step) world.etcd.write(step.write);
+        else if ("wait" in step) await world.clock.advance(step.wait);
+        else if ("compact" in step) world.etcd.compact(world.etcd.revision - step.compact);
+        else if ("restore" in step) world.etcd.restoreTo(world.etcd.revision - step.restore);
+        else if ("etcdDown" in step) world.etcd.isDown = step.etcdDown;
+        else if ("down" in step) {
+          for (const [i, site] of world.sites.entries()) site.isDown = step.down[i] === true;
+        } else if (step.do === "kill") await world.kill();
+        else if (step.do === "list") world.list();
+        else if (step.do === "full") world.fullBackup();
+        else if (step.do === "break") world.etcd.breakWatches();
+        else {
+          await world.stop();
+          world.begin();
+        }
+        world.check(t);
+      }
+      await world.checkCalm(t);
+      await world.stop();
+    }),
+    { numRuns: Number(process.env["RUNS"] ?? 40), endOnFailure: true },
+  );
+});
