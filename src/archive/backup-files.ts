@@ -20,6 +20,23 @@ export interface BackupFile {
   close(): Promise<void>;
 }
 
+/** A file in memory. */
+export class BytesFile implements BackupFile {
+  constructor(readonly bytes: Uint8Array) {}
+
+  get size(): number {
+    return this.bytes.length;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    const part = this.bytes.subarray(position, position + target.length);
+    target.set(part);
+    return part.length;
+  }
+
+  async close(): Promise<void> {}
+}
+
 /** A backup in a folder. */
 export class FolderFiles implements BackupFiles {
   constructor(readonly where: string) {}

@@ -5,6 +5,8 @@ import { isUtf8 } from "node:buffer";
  * come by the million. METADATA.bin is read and written by a library.
  */
 
+const NULL = Buffer.of(0xf6);
+
 const Major = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4 } as const;
 
 /** Appends CBOR to one growing buffer. */
@@ -61,6 +63,10 @@ export class CborWriter {
     const encoded = Buffer.from(value, "utf8");
     this.#head(Major.text, encoded.length);
     this.raw(encoded);
+  }
+
+  null(): void {
+    this.raw(NULL);
   }
 
   /** Bytes that are CBOR already. */
@@ -175,6 +181,15 @@ export class CborReader {
     const bytes = this.#take(this.#number(Major.text, "text"));
     if (!isUtf8(bytes)) throw new CborError("text that is not UTF-8");
     return bytes.toString("utf8");
+  }
+
+  /** Reads null if it is the next item. */
+  isNull(): boolean {
+    const first = this.#buffer[this.#at];
+    if (first === undefined) throw new CborEnd(this.#at + 1);
+    if (first !== NULL[0]) return false;
+    this.#at++;
+    return true;
   }
 
   #magnitude(major: number): bigint {

@@ -6,7 +6,7 @@ export const MAGIC_PREFIX = Buffer.from("BKPTOOL", "latin1");
 export const FORMAT_VERSION = 1;
 
 /** What a sealed file holds. */
-export const FileType = { archive: 1, index: 2, metadata: 3 } as const;
+export const FileType = { archive: 1, index: 2, metadata: 3, delta: 4 } as const;
 export type FileType = (typeof FileType)[keyof typeof FileType];
 
 export const METADATA_NAME = "METADATA.bin";
@@ -41,6 +41,12 @@ export const MAX_HEADER_BYTES = 64 << 10;
 export const MAX_ENTRY_BYTES = 80 << 20;
 /** Most items of one entry: readers make an object of each. */
 export const MAX_ENTRY_ITEMS = 1 << 18;
+/** Most deltas of a stream: at one each ten seconds, more than a day. */
+export const MAX_DELTAS = 10_000;
+/** Most bytes of content in a delta. Readers keep one revision of it in memory. */
+export const MAX_DELTA_BYTES = 256 << 20;
+/** Most changes of one revision: readers make an object of each. */
+export const MAX_REVISION_CHANGES = 1 << 21;
 /** Bytes of a piece of a raw snapshot; the last has 1 byte at least. */
 export const SNAPSHOT_PIECE_BYTES = 16 << 20;
 /** Longest text in METADATA.bin, bytes of UTF-8; only names of pools may be longer. */

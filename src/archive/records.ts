@@ -130,7 +130,8 @@ export function decodeTombstone(from: CborReader): Tombstone {
   };
 }
 
-function expectItems(from: CborReader, items: number): void {
+/** Reads the head of an array. Throws CborError for another number of items. */
+export function expectItems(from: CborReader, items: number): void {
   const found = from.array();
   if (found !== items) throw new CborError(`an array of ${found} items instead of ${items}`);
 }

@@ -77,18 +77,31 @@ export class SealedFiles {
   /** The header of a file, checked to be authentic and of this file. */
   async header(from: BackupFile, file: string, type: FileType, number: number): Promise<Header> {
     const header = await readHeader(from, file);
-    if (!this.keys.headerIsAuthentic(header)) {
-      const ours = this.keys.headerSlots;
-      const sameBackup =
-        Buffer.compare(header.backupId, this.keys.backupId) === 0 ||
-        Buffer.compare(header.slotBytes, ours) === 0;
-      if (!sameBackup) throw doesNotBelong("it is a file of another backup", file);
-      throw damaged("its header is not the one that was written", { file });
-    }
-    if (header.type !== type || header.number !== number) {
-      throw doesNotBelong("it is another file of this backup under this name", file);
-    }
+    checkHeader(header, this.keys, { file, type, number }, "backup");
     return header;
+  }
+}
+
+/**
+ * Throws DAMAGED or DOES_NOT_BELONG unless a header is authentic and that of the file with this type and number. `whole`
+ * is what the file is a part of, for messages.
+ */
+export function checkHeader(
+  header: Header,
+  keys: BackupKeys,
+  expected: { readonly file: string; readonly type: FileType; readonly number: number },
+  whole: "backup" | "stream",
+): void {
+  const { file, type, number } = expected;
+  if (!keys.headerIsAuthentic(header)) {
+    const isSame =
+      Buffer.compare(header.backupId, keys.backupId) === 0 ||
+      Buffer.compare(header.slotBytes, keys.headerSlots) === 0;
+    if (!isSame) throw doesNotBelong(`it is a file of another ${whole}`, file);
+    throw damaged("its header is not the one that was written", { file });
+  }
+  if (header.type !== type || header.number !== number) {
+    throw doesNotBelong(`it is another file of this ${whole} under this name`, file);
   }
 }
 

@@ -16,6 +16,8 @@ export interface BackupDetails {
   finishedAt: string;
   toolVersion: string;
   etcdRevision?: number;
+  /** The database of etcd, where the backup holds it. */
+  etcdSnapshot?: { revision: number; compactRevision: number; bytes: number };
   /** Archive files, without METADATA and INDEX. */
   files: number;
   /** Bytes on disk. */
@@ -76,6 +78,8 @@ export type OperationEvent =
   | { type: "file-created"; name: string }
   | { type: "ceph-done"; included: number; unchanged: number; vanished: number; deleted: number }
   | { type: "etcd-done"; included: number; deleted: number }
+  /** The database of etcd was written, with the 32 bytes of its own SHA-256 at the end. */
+  | { type: "etcd-snapshot"; revision: number; compactRevision: number; bytes: number }
   | {
       type: "inspected";
       objects: number;

@@ -2,6 +2,7 @@ import type { ArchiveErrorCode } from "../archive/errors.js";
 import type { StoreErrorCode } from "../snapstore/errors.js";
 import type { CephErrorCode } from "../sources/ceph/errors.js";
 import type { EtcdErrorCode } from "../sources/etcd/errors.js";
+import type { EtcdFileErrorCode } from "../sources/etcd/file/errors.js";
 
 const STORE: Record<StoreErrorCode, true> = {
   STORE_THROTTLED: true,
@@ -38,6 +39,16 @@ const ETCD: Record<EtcdErrorCode, true> = {
   ETCD_IO: true,
 };
 
+const ETCD_FILE: Record<EtcdFileErrorCode, true> = {
+  ETCD_FILE_NOT_A_DATABASE: true,
+  ETCD_FILE_DAMAGED: true,
+  ETCD_FILE_UNSUPPORTED: true,
+  ETCD_FILE_TRUNCATED: true,
+  ETCD_FILE_DIGEST: true,
+  ETCD_FILE_LOG: true,
+  ETCD_FILE_REVISION: true,
+};
+
 const CEPH: Record<CephErrorCode, true> = {
   CEPH_CONNECT: true,
   CEPH_POOL_NOT_FOUND: true,
@@ -60,6 +71,8 @@ const OTHERS = [
   "COPY_MISMATCH",
   "DECLINED",
   "ENTRY_TOO_LONG",
+  "ETCD_TOOL_FAILED",
+  "ETCD_TOOL_MISSING",
   "FOLDER",
   "FOREIGN_FILE",
   "INTERRUPTED",
@@ -70,6 +83,8 @@ const OTHERS = [
   "NO_BASE",
   "NO_EPOCH",
   "NO_HOLD",
+  "NO_RAW_SNAPSHOT",
+  "NO_RECORDS",
   "NO_SNAPSHOT",
   "OUTPUT",
   "PASSPHRASE_COMMAND",
@@ -81,6 +96,7 @@ const OTHERS = [
   "SNAPSHOT_HELD",
   "SNAPSHOT_NEEDED",
   "SNAPSHOT_PINNED",
+  "SPOOL",
   "MIRROR_REFUSED",
   "SYNC_INCOMPLETE",
   "TOO_MANY_CONTROL_FILES",
@@ -92,7 +108,7 @@ const OTHERS = [
 
 /** Every code that an error of this program can have: the values of a label must be a closed set. */
 export const ERROR_CODES: ReadonlySet<string> = new Set([
-  ...[STORE, ARCHIVE, ETCD, CEPH].flatMap((codes) => Object.keys(codes)),
+  ...[STORE, ARCHIVE, ETCD, ETCD_FILE, CEPH].flatMap((codes) => Object.keys(codes)),
   ...OTHERS,
 ]);
 

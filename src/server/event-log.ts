@@ -21,6 +21,12 @@ export function logEvent(log: Log, job: JobName, event: OperationEvent): void {
     case "store-retrying":
       log.warn({ job, store: event.store, reason: event.reason }, "Retrying a call to the store");
       return;
+    case "etcd-snapshot":
+      log.info(
+        { job, revision: event.revision, bytes: event.bytes },
+        "Raw snapshot of etcd written",
+      );
+      return;
     case "snapshot-begun":
       log.info({ job, snapshot: event.snapshot, store: event.store }, "Backup begun");
       return;

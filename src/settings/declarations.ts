@@ -59,6 +59,38 @@ export const etcdSettings = {
   "etcd-timeout": { ...duration, default: "30s", describe: "Longest wait for one response" },
 } as const;
 
+/** Where the database of etcd is kept while it is read. */
+export const spoolSettings = {
+  "spool-dir": {
+    ...text,
+    describe:
+      "Folder with room for etcd's database while it is read; encrypted there (default: the system's folder for temporary files)",
+  },
+} as const;
+
+const ETCD_MODES = ["records", "raw", "both"] as const;
+
+/** How a new backup holds etcd. */
+export const etcdModeSettings = {
+  "etcd-mode": {
+    ...choice(ETCD_MODES),
+    default: "records",
+    describe:
+      "How to hold etcd: its records, a raw snapshot (its database; needs the role root), or both",
+  },
+  ...spoolSettings,
+} as const;
+
+/** The same for a server, whose incremental backups hold records where the full ones hold both. */
+export const serverEtcdModeSettings = {
+  "etcd-mode": {
+    ...choice(ETCD_MODES),
+    describe:
+      "How full backups hold etcd: records, raw or both (default: both, where the login and the disk permit)",
+  },
+  ...spoolSettings,
+} as const;
+
 export const cephSettings = {
   cephconf: { ...text, default: "/etc/ceph/ceph.conf", describe: "Configuration file of Ceph" },
   "ceph-user": {

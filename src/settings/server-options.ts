@@ -6,10 +6,16 @@ import type { ReadSelection } from "../snapshots/read-selection.js";
 import type { RetentionPolicy } from "../snapshots/retention/policy.js";
 import type { EtcdOptions } from "../sources/etcd/cluster.js";
 import { cephOptions } from "./ceph.js";
-import type { cephSettings, etcdSettings, sealSettings, skipSettings } from "./declarations.js";
+import type {
+  cephSettings,
+  etcdSettings,
+  sealSettings,
+  serverEtcdModeSettings,
+  skipSettings,
+} from "./declarations.js";
 import { etcdOptions } from "./etcd.js";
 import type { Values } from "./kinds.js";
-import { sealOptions, storeDestination } from "./new-backup.js";
+import { sealOptions, serverEtcdParts, storeDestination } from "./new-backup.js";
 import { checkPoolLists, checkSomethingToDo } from "./pools.js";
 import { retentionPolicy, type retentionSettings } from "./retention.js";
 import type {
@@ -122,6 +128,7 @@ type ServerValues = Values<
     typeof secondaryStoreSettings &
     typeof secondaryUploadSettings &
     typeof etcdSettings &
+    typeof serverEtcdModeSettings &
     typeof cephSettings &
     typeof skipSettings &
     typeof sealSettings
@@ -154,6 +161,7 @@ export function serverOptions(
       skipPools: values["skip-pool"],
       keepGoing: values["keep-going"] === true,
       ...sealOptions(values),
+      ...serverEtcdParts(values),
       toolVersion,
     },
     schedules: {

@@ -61,8 +61,16 @@ export async function listSnapshots(
   store: SnapStore,
   signal: AbortSignal,
 ): Promise<StoredSnapshot[]> {
+  return await readSnapshots(store, await namesIn(store, signal), signal);
+}
+
+/** The snapshots with these names, oldest first. */
+export async function readSnapshots(
+  store: SnapStore,
+  { names, objects }: Pick<NamesInStore, "names" | "objects">,
+  signal: AbortSignal,
+): Promise<StoredSnapshot[]> {
   const found: StoredSnapshot[] = [];
-  const { names, objects } = await namesIn(store, signal);
   await inParallel(names, WINDOW, async (name) => {
     const snapshot = await readSnapshot(store, name, signal, objects.has(name.text));
     if (snapshot !== undefined) found.push(snapshot);
@@ -208,6 +216,14 @@ export async function snapshotNames(
   return (await namesIn(store, signal)).names;
 }
 
+/** What is directly below the prefix of a store. */
+export interface NamesInStore {
+  readonly names: SnapshotName[];
+  readonly streams: StreamName[];
+  /** Objects with a name of either kind: they belong to another program. */
+  readonly objects: ReadonlySet<string>;
+}
+
 /**
  * As {@link snapshotNames}, and the folders with the name of a stream, and the objects directly below the prefix that
  * have either name. Throws STORE_FAILED for more than `limit` of them.
@@ -216,7 +232,7 @@ export async function namesIn(
   store: SnapStore,
   signal: AbortSignal,
   limit = Number.POSITIVE_INFINITY,
-): Promise<{ names: SnapshotName[]; streams: StreamName[]; objects: Set<string> }> {
+): Promise<NamesInStore> {
   const names: SnapshotName[] = [];
   const streams: StreamName[] = [];
   const objects = new Set<string>();

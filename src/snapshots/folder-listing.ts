@@ -5,6 +5,9 @@ import type { SnapStore, StoredObject } from "../snapstore/store.js";
 import { checkCount } from "./catalog.js";
 import { parseSnapshotName, type SnapshotName } from "./name.js";
 import { isOwnFile } from "./own-keys.js";
+import { checkDeltaCount } from "./streams/list-streams.js";
+import { type ListedStream, StreamFolder } from "./streams/stream-folder.js";
+import { parseStreamName } from "./streams/stream-name.js";
 
 /** What a listing says about the folder of a snapshot. Its size in memory does not depend on the number of files. */
 export interface ListedFolder {
@@ -20,22 +23,40 @@ export interface ListedFolder {
 /** Pages without a file of a snapshot that a listing reads before it stops. */
 const MAX_OTHER_PAGES = 100;
 
+/** The folders of a store. */
+export interface ListedFolders {
+  readonly snapshots: readonly ListedFolder[];
+  /** Those with a file of this program. */
+  readonly streams: readonly ListedStream[];
+}
+
 /**
- * The folders with the name of a snapshot below the store's prefix, by one listing of all keys.
+ * The folders with the name of a snapshot or a stream below the store's prefix, by one listing of all keys.
  * Undefined if this is not the way to list the store: it has too many other objects, or lists keys out of order. Throws
- * STORE_FAILED for more than `limit` snapshots.
+ * STORE_FAILED for more than `limit` of them, or too many deltas.
  */
 export async function listFolders(
   store: SnapStore,
   limit: number,
   signal: AbortSignal,
-): Promise<ListedFolder[] | undefined> {
-  const folders: ListedFolder[] = [];
-  /** Objects with the name of a snapshot; they come before the files of its folder. */
+): Promise<ListedFolders | undefined> {
+  const snapshots: ListedFolder[] = [];
+  const streams: ListedStream[] = [];
+  let deltas = 0;
+  /** Objects with the name of a folder; they come before the files in it. */
   const objects = new Set<string>();
-  let open: FolderDigest | undefined;
+  let open: FolderDigest | StreamFolder | undefined;
   let last: string | undefined;
   let otherPages = 0;
+  const close = (): void => {
+    if (open instanceof FolderDigest) snapshots.push(open.end());
+    const stream = open instanceof StreamFolder ? open.end() : undefined;
+    open = undefined;
+    if (stream === undefined) return;
+    streams.push(stream);
+    deltas += stream.stream.deltas.length;
+    checkDeltaCount(store, deltas);
+  };
   for await (const page of pagesOf(store, "", signal)) {
     let files = 0;
     for (const object of page) {
@@ -44,21 +65,27 @@ export async function listFolders(
       last = key;
       const [folder = "", ...path] = key.split("/", 2);
       if (open?.name.text !== folder || path.length === 0) {
-        if (open !== undefined) folders.push(open.end());
-        open = undefined;
-        const name = parseSnapshotName(folder);
-        if (name === undefined) continue;
-        if (path.length > 0) open = new FolderDigest(name, objects.has(folder));
-        else objects.add(name.text);
+        close();
+        const next = folderNamed(folder, objects.has(folder));
+        if (next === undefined) continue;
+        if (path.length > 0) open = next;
+        else objects.add(folder);
       }
       open?.add(object);
       files++;
     }
     if (files === 0 && ++otherPages > MAX_OTHER_PAGES) return undefined;
-    checkCount(store, folders.length + objects.size, limit);
+    checkCount(store, snapshots.length + streams.length + objects.size, limit);
   }
-  if (open !== undefined) folders.push(open.end());
-  return folders;
+  close();
+  return { snapshots, streams };
+}
+
+function folderNamed(text: string, isObject: boolean): FolderDigest | StreamFolder | undefined {
+  const name = parseSnapshotName(text);
+  if (name !== undefined) return new FolderDigest(name, isObject);
+  const stream = parseStreamName(text);
+  return stream && new StreamFolder(stream, isObject);
 }
 
 /** The folder of one snapshot. `isObject` is whether an object has its name. */

@@ -4,7 +4,7 @@ import { StoreError } from "../snapstore/errors.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { ownObjects } from "./foreign-files.js";
 import { manifestKey } from "./manifest.js";
-import { snapshotNames } from "./catalog.js";
+import { namesIn } from "./catalog.js";
 import { fileMismatch } from "./file-check.js";
 
 /** Maximum delay of a listing, ms. */
@@ -35,7 +35,7 @@ export async function checkFilesListed(
   });
 }
 
-/** Throws STORE_FAILED unless the listings have the snapshot and its manifest. */
+/** Throws STORE_FAILED unless the listings have the snapshot, or the stream with a base, and its manifest. */
 export async function checkSnapshotListed(
   store: SnapStore,
   snapshot: string,
@@ -44,8 +44,8 @@ export async function checkSnapshotListed(
 ): Promise<void> {
   await untilListed(store, signal, lateMs, async () => {
     const manifest = manifestKey(snapshot);
-    const names = await snapshotNames(store, signal);
-    if (!names.some(({ text }) => text === snapshot)) return snapshot;
+    const { names, streams } = await namesIn(store, signal);
+    if (![...names, ...streams].some(({ text }) => text === snapshot)) return snapshot;
     for await (const { key } of ownObjects(store, snapshot, signal)) {
       if (key === manifest) return undefined;
     }

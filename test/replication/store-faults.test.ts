@@ -8,6 +8,7 @@ import { copyRetryPolicy } from "../../src/replication/copy/retries.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import { RetryingStore } from "../../src/snapstore/layers/retrying.js";
 import { S3Store } from "../../src/snapstore/s3/store.js";
+import { newFolder } from "../support/folders.js";
 import { PASSPHRASE } from "../support/program/backuptool.js";
 import { EtcdServer } from "../support/servers/etcd-server.js";
 import type { Plan } from "../support/network/faulty-proxy.js";
@@ -84,6 +85,8 @@ async function round(t: ExecutionContext, number: number): Promise<void> {
     archiveSize: number % 2 === 0 ? 2 << 30 : 3 << 20,
     compressionLevel: 1,
     kdf: CHEAP,
+    etcdMode: number % 3 === 0 ? "both" : "records",
+    spoolDir: newFolder(),
   };
   const context = {
     passphrase: async () => Buffer.from(PASSPHRASE),

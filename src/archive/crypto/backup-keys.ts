@@ -32,6 +32,7 @@ const CONTEXTS = {
   [FileType.archive]: "BKPTARCH",
   [FileType.index]: "BKPTINDX",
   [FileType.metadata]: "BKPTMETA",
+  [FileType.delta]: "BKPTDELT",
 } as const;
 
 /** Work spent on headers that are not known to be authentic, KiB of memory times passes. */

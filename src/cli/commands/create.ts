@@ -3,6 +3,7 @@ import { baseLocation, DEFAULT_FOLDER } from "../../settings/backup-location.js"
 import { cephOptions } from "../../settings/ceph.js";
 import {
   cephSettings,
+  etcdModeSettings,
   etcdSettings,
   folderSettings,
   passphraseSettings,
@@ -11,7 +12,7 @@ import {
 } from "../../settings/declarations.js";
 import { etcdOptions } from "../../settings/etcd.js";
 import { repeatable, text, toggle } from "../../settings/kinds.js";
-import { sealOptions, storeDestination } from "../../settings/new-backup.js";
+import { etcdParts, sealOptions, storeDestination } from "../../settings/new-backup.js";
 import { checkPoolLists, checkSomethingToDo } from "../../settings/pools.js";
 import {
   secondaryStoreSettings,
@@ -40,13 +41,17 @@ export const create = command({
     },
     "Where to": { ...folderSettings, ...storeSettings, ...uploadSettings },
     "Secondary store": { ...secondaryStoreSettings, ...secondaryUploadSettings },
-    etcd: etcdSettings,
+    etcd: { ...etcdSettings, ...etcdModeSettings },
     Ceph: cephSettings,
     "Archive files": sealSettings,
     Passphrase: passphraseSettings,
   },
   examples: [
     ["$0 create --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph", "etcd alone"],
+    [
+      "$0 create --outputdir my_backup --etcd 127.0.0.1:2379 --skip-ceph --etcd-mode both",
+      "etcd's database too: leases, users, revisions",
+    ],
     [
       "$0 create --outputdir my_backup --include-pool btrdbhot --include-pool btrdbcold",
       "etcd and two pools",
@@ -86,6 +91,7 @@ export const create = command({
           skipPools,
           incrementalOver: baseLocation(args["incremental-over"], store?.config),
           ...sealOptions(args),
+          ...etcdParts(args),
           keepGoing: args["keep-going"] === true,
           toolVersion: session.toolVersion,
         },

@@ -4,6 +4,7 @@ import {
   etcdSettings,
   passphraseSettings,
   sealSettings,
+  serverEtcdModeSettings,
   skipSettings,
 } from "../../settings/declarations.js";
 import { repeatable, toggle, valuesOf } from "../../settings/kinds.js";
@@ -47,7 +48,7 @@ const groups = {
   HTTP: httpSettings,
   Alerts: alertSettings,
   Process: processSettings,
-  etcd: etcdSettings,
+  etcd: { ...etcdSettings, ...serverEtcdModeSettings },
   Ceph: cephSettings,
   "Archive files": sealSettings,
   Passphrase: passphraseSettings,

@@ -63,6 +63,8 @@ export function linesOf(event: OperationEvent): EventLines {
         out: [`ETCD DONE; included ${event.included} etcd records`],
         err: note(event.deleted, "key", "keys", "of the base no longer exist: recorded as deleted"),
       };
+    case "etcd-snapshot":
+      return { err: [`raw snapshot of etcd: ${rawSnapshotText(event)}`] };
     case "inspected":
       return out(
         `archive contains ${event.objects} ceph objects and ${event.records} etcd records`,
@@ -139,6 +141,13 @@ export function linesOf(event: OperationEvent): EventLines {
   }
 }
 
+/** Such as `revision 9, compacted at 4, 1.2 GiB (1288490188 bytes)`. */
+function rawSnapshotText(snapshot: NonNullable<BackupDetails["etcdSnapshot"]>): string {
+  const { revision, compactRevision, bytes } = snapshot;
+  const compacted = compactRevision === 0 ? "" : `, compacted at ${compactRevision}`;
+  return `revision ${revision}${compacted}, ${formatSize(bytes)} (${bytes} bytes)`;
+}
+
 function out(...lines: string[]): EventLines {
   return { out: lines };
 }
@@ -176,6 +185,9 @@ function detailLines(details: BackupDetails): string[] {
     ["started", details.startedAt],
     ["finished", details.finishedAt],
     ["etcd revision", details.etcdRevision === undefined ? "none" : String(details.etcdRevision)],
+    ...(details.etcdSnapshot === undefined
+      ? []
+      : [["etcd database", rawSnapshotText(details.etcdSnapshot)] as const]),
     ["object data", `${formatSize(details.objectBytes)} (${details.objectBytes} bytes)`],
     ["tar", `${formatSize(plainBytes)} (${plainBytes} bytes)`],
     [

@@ -13,14 +13,15 @@ import { type BackupLocation, locateBackup, originalFolder } from "../open/backu
 import { Connections } from "../open/connections.js";
 import type { OperationContext } from "../context.js";
 import { archivePools } from "./pools.js";
-import { archiveEtcd } from "./records.js";
+import { archiveEtcd, type EtcdParts, spoolIfWanted } from "./etcd.js";
+import type { SpooledSnapshot } from "./raw-snapshot.js";
 import { type BackupSettings, makeBackup } from "./run.js";
 import { BackupDestination, type StoreDestination } from "./destination.js";
 import { openNamedBackup } from "../open/named-backup.js";
 import { choosePools } from "../open/pool-choice.js";
 import { passphraseKeys, reportKeyDerivation } from "../open/derived-keys.js";
 
-export interface CreateOptions extends BackupSettings {
+export interface CreateOptions extends BackupSettings, EtcdParts {
   /** A folder that is empty or does not exist; optional when there is a store. */
   readonly outputDir?: string | undefined;
   readonly store?: StoreDestination | undefined;
@@ -89,7 +90,14 @@ export async function createBackup(
     else report({ type: "pools", pools });
     if (etcd === undefined) report({ type: "etcd-skipped" });
 
-    const revision = await etcd?.currentRevision(signal);
+    let spooled: SpooledSnapshot | undefined;
+    cleanups.push(async () => spooled?.close());
+    const spool = async () => {
+      spooled = options.etcd && (await spoolIfWanted(options.etcd, options, context));
+    };
+    // Without pools, which may take hours, the name has the revision that the backup will have.
+    if (ceph === undefined) await spool();
+    const revision = spooled?.revision ?? (await etcd?.currentRevision(signal));
     const { target, snapshot } = await openTarget(stores, options, base, revision);
     const metadata = await makeBackup(
       { target, keys, sealPool, base },
@@ -107,7 +115,8 @@ export async function createBackup(
             deleted: counts.deletedObjects,
           });
         }
-        const etcdFacts = etcd && (await archiveEtcd(run, etcd));
+        if (ceph !== undefined) await spool();
+        const etcdFacts = etcd && (await archiveEtcd(run, etcd, options.etcdMode, spooled));
         if (etcdFacts !== undefined) {
           report({ type: "etcd-done", included: counts.records, deleted: counts.deletedKeys });
         }

@@ -13,7 +13,7 @@ import { newestName } from "../../snapshots/catalog.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { MeteredStore } from "../../snapstore/layers/metered.js";
 import { RecentFailure } from "../../snapstore/layers/recent-failure.js";
-import { STORE_RETRIES } from "../../snapstore/layers/retry-policy.js";
+import { STORE_RETRIES, type StoreRetryPolicy } from "../../snapstore/layers/retry-policy.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { OperationContext } from "../context.js";
 import { retryNotes } from "../open/retry-notes.js";
@@ -28,8 +28,6 @@ export interface StoreDestination {
   readonly maxParallelChunks: number;
 }
 
-/** A backup of hours must survive a store that is down for minutes. */
-const { attempts: ATTEMPTS } = STORE_RETRIES;
 /** Added to the size of an ARCHIVE file, for data that is being sealed when it is full. */
 const SLACK_BYTES = 256 << 20;
 /** A name ahead of the clock by more causes a warning. */
@@ -68,18 +66,16 @@ export class BackupDestination {
     primary: StoreDestination,
     secondary: StoreDestination | undefined,
     context: OperationContext,
+    // By default those of a backup of hours, which must survive a store that is down for minutes.
+    { attempts = STORE_RETRIES.attempts }: Pick<Partial<StoreRetryPolicy>, "attempts"> = {},
   ): Promise<BackupDestination> {
     const onRetry = retryNotes(context.report);
-    const store = await openRetrying(
-      primary.config,
-      { attempts: ATTEMPTS, onRetry },
-      context.guard,
-    );
+    const store = await openRetrying(primary.config, { attempts, onRetry }, context.guard);
     const first = { ...primary, store };
     let second: SecondaryDestination | undefined;
     let behind = false;
     try {
-      second = secondary && (await openSecondary(secondary, context));
+      second = secondary && (await openSecondary(secondary, attempts, context));
     } catch (error) {
       behind = true;
       context.report({ type: "warning", message: leftBehind(error) });
@@ -135,16 +131,26 @@ export class BackupDestination {
     folder: string | undefined,
     archiveBytes: number,
   ): Promise<{ target: BackupTarget; snapshot: string }> {
-    const { signal, report } = this.#context;
+    const { signal } = this.#context;
     this.#claim = await claimName(this.primary, {
       firstTime: () => this.#nextTime(),
       nameAt: (time) => snapshotName({ ...name, time }),
       signal,
     });
     const { text: snapshot } = this.#claim.name;
+    this.#context.report({ type: "snapshot-begun", snapshot, store: this.#primary.store.name });
+    return { target: this.#openTarget(snapshot, folder, archiveBytes), snapshot };
+  }
+
+  /** The target for the base of a stream: files in its folder, which has a name that no other process makes. */
+  streamTarget(stream: string, archiveBytes: number): BackupTarget {
+    return this.#openTarget(stream, undefined, archiveBytes);
+  }
+
+  #openTarget(snapshot: string, folder: string | undefined, archiveBytes: number): BackupTarget {
+    const { signal, report } = this.#context;
     this.#thread = new FileThread();
-    report({ type: "snapshot-begun", snapshot, store: this.#primary.store.name });
-    const target = new SnapshotTarget({
+    return new SnapshotTarget({
       snapshot,
       primary: this.#primary,
       secondary: this.#secondary,
@@ -158,7 +164,6 @@ export class BackupDestination {
         report({ type: "warning", message: leftBehind(error) });
       },
     });
-    return { target, snapshot };
   }
 
   /** Reports and remembers a complete backup. */
@@ -227,10 +232,11 @@ export class BackupDestination {
 /** Its retries are not reported, since the backup does not wait for them; its failure is. */
 async function openSecondary(
   secondary: StoreDestination,
+  attempts: number,
   { guard }: OperationContext,
 ): Promise<SecondaryDestination> {
   const recentFailure = new RecentFailure();
-  const policy = { attempts: ATTEMPTS, onRetry: recentFailure.note };
+  const policy = { attempts, onRetry: recentFailure.note };
   const store = new MeteredStore(await openRetrying(secondary.config, policy, guard));
   return { ...secondary, store, recentFailure };
 }

@@ -16,15 +16,21 @@ const BATCH_BYTES = 1 << 20;
 /** Restarts after a compaction, before the run fails. */
 const MAX_RESTARTS = 20;
 
-/** Backs up etcd at one revision; starts again at a later one when that revision is compacted away. */
-export async function archiveEtcd(
+/**
+ * Backs up the records of etcd at one revision; starts again at a later one when that revision is compacted away.
+ *
+ * @param wanted the revision to begin with; by default the current one
+ */
+export async function archiveRecords(
   run: BackupRun,
   etcd: EtcdCluster,
+  wanted?: number,
 ): Promise<NonNullable<Metadata["etcd"]>> {
   const { counts, context, writer } = run;
   const tombstones = new TombstonePages(writer);
   for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
-    const revision = await etcd.currentRevision(context.signal);
+    const isFirst = restarts === 0;
+    const revision = (isFirst && wanted) || (await etcd.currentRevision(context.signal));
     const firstBatch = writer.recordBatches;
     counts.records = 0;
     counts.unchangedKeys = 0;

@@ -1,9 +1,11 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import { ContentsCheck } from "../../archive/contents-check.js";
+import type { Metadata } from "../../archive/metadata.js";
 import { FileThread } from "../../threads/file-thread.js";
 import { throwIfAborted, UsageError } from "../../errors.js";
 import { type BackupLocation, originalFolder } from "../open/backup-location.js";
 import type { OperationContext } from "../context.js";
+import type { BackupDetails } from "../events.js";
 import { inspectOriginal } from "./original.js";
 import { passphraseKeys } from "../open/derived-keys.js";
 import { openBackup } from "../open/open-backup.js";
@@ -49,6 +51,7 @@ export async function inspectBackup(
         finishedAt: metadata.finishedAt,
         toolVersion: metadata.toolVersion,
         ...(metadata.etcd === null ? {} : { etcdRevision: metadata.etcd.revision }),
+        ...snapshotDetails(metadata),
         files: manifest.files.length,
         sealedBytes: manifest.files.reduce((sum, file) => sum + file.size, 0),
         plainBytes: metadata.plainBytes,
@@ -65,6 +68,25 @@ export async function inspectBackup(
   }
 }
 
+/** In bytes within the database of etcd, which may have gigabytes. */
+function progressOf(check: ContentsCheck, { counts, etcd }: Metadata) {
+  const { bytes = 0 } = etcd?.snapshot ?? {};
+  const { snapshotBytes } = check;
+  const total = counts.objects + counts.records;
+  const isWithin = snapshotBytes > 0 && snapshotBytes < bytes;
+  if (isWithin || (total === 0 && bytes > 0)) {
+    return { done: snapshotBytes, total: bytes, unit: "bytes" } as const;
+  }
+  return { done: check.count, total, unit: "items" } as const;
+}
+
+function snapshotDetails({ etcd }: Metadata): Pick<BackupDetails, "etcdSnapshot"> {
+  const { snapshot } = etcd ?? {};
+  if (!snapshot) return {};
+  const { revision, compactRevision, bytes } = snapshot;
+  return { etcdSnapshot: { revision, compactRevision, bytes } };
+}
+
 /** Reads every byte of a backup and checks it, as {@link inspectBackup} does. Throws ArchiveError. */
 export async function checkContents(
   backup: BackupReader,
@@ -73,15 +95,13 @@ export async function checkContents(
   const thread = new FileThread();
   const reading = { hashOn: thread, signal };
   const check = new ContentsCheck(backup, reading);
-  const { objects, records } = backup.metadata.counts;
   try {
     // The comparison reads the index without its digest, so that is checked first.
     await backup.checkIndex(reading);
     for (let number = 0; number < backup.archives.length; number++) {
       for await (const _ of check.items(number)) {
         throwIfAborted(signal);
-        const total = objects + records;
-        report({ type: "progress", phase: "inspect", done: check.count, total, unit: "items" });
+        report({ type: "progress", phase: "inspect", ...progressOf(check, backup.metadata) });
       }
     }
   } finally {

@@ -1,5 +1,6 @@
 import { ArchiveError } from "../../archive/errors.js";
 import { INDEX_NAME } from "../../archive/format.js";
+import { holdsRecords } from "../../archive/metadata.js";
 import { BackupToolError, UsageError, withHint } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
@@ -8,7 +9,7 @@ import type { LeasePolicy } from "../../sources/etcd/types.js";
 import type { BackupLocation } from "../open/backup-location.js";
 import { Connections } from "../open/connections.js";
 import type { OperationContext } from "../context.js";
-import { openBackup } from "../open/open-backup.js";
+import { openBackup, type OpenedBackup } from "../open/open-backup.js";
 import { planChain } from "./chain.js";
 import { planOriginals } from "./original.js";
 import { checkPoolsExist } from "../open/pool-choice.js";
@@ -56,6 +57,7 @@ export async function restoreBackup(
     const { location, withBase: bases } = options;
     const opened = await openBackup({ location, passphrase, bases }, context);
     cleanups.push(() => opened.close());
+    if (opened.kind === "backup" && options.etcd !== undefined) checkHoldsRecords(opened);
     const withIndex = options.checkFirst !== false;
     const plan =
       opened.kind === "original"
@@ -112,6 +114,16 @@ export async function restoreBackup(
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
+}
+
+/** Throws NO_RECORDS where the newest state of etcd in the chain is a raw snapshot alone. */
+function checkHoldsRecords({ backup, bases }: OpenedBackup): void {
+  const newest = [backup, ...bases].find(({ metadata }) => metadata.etcd !== null);
+  if (newest === undefined || holdsRecords(newest.metadata.etcd)) return;
+  throw new BackupToolError("NO_RECORDS", `${newest.where} holds etcd as a raw snapshot alone`, {
+    hint: "a raw snapshot makes a new etcd, and is not put into one that runs: leave etcd out here",
+    settings: ["skip-etcd"],
+  });
 }
 
 async function checkPlan(plan: RestorePlan, context: OperationContext): Promise<void> {

@@ -204,8 +204,11 @@ async function checkNotComplete(
   signal: AbortSignal,
 ): Promise<void> {
   const name = parseSnapshotName(snapshot);
-  const existing = name && (await readSnapshot(target, name, signal));
-  if (existing?.state === "complete") throw snapshotConflict(target, snapshot);
+  // The base of a stream is what its deltas follow: it is never replaced.
+  const existing = name === undefined ? undefined : await readSnapshot(target, name, signal);
+  if (name === undefined || existing?.state === "complete") {
+    throw snapshotConflict(target, snapshot);
+  }
 }
 
 /** The error for a snapshot of which the target has another backup. */

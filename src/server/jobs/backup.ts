@@ -51,6 +51,7 @@ export async function runBackup(
         ...options,
         store: primary,
         secondaryStore: secondary,
+        etcdMode: incremental ? incrementalMode(options) : options.etcdMode,
         incrementalOver: incremental
           ? { kind: "snapshot", stores: [primary.config], snapshot: "latest" }
           : undefined,
@@ -71,6 +72,11 @@ export async function runBackup(
     if (begun !== undefined) await discard(begun, { primary, secondary }, context);
     throw error;
   }
+}
+
+/** A raw snapshot is whole each time, so incrementals have it only where nothing else is asked for. */
+function incrementalMode({ etcdMode }: CreateOptions): CreateOptions["etcdMode"] {
+  return etcdMode === "both" ? "records" : etcdMode;
 }
 
 function hasNoUsableBase(error: unknown): boolean {

@@ -12,9 +12,6 @@ export interface DeltaName {
   readonly time: number;
 }
 
-/** Most deltas of a stream: at one each ten seconds, more than a day. */
-export const MAX_DELTAS = 10_000;
-
 const DIGITS = 8;
 
 export function deltaName({ number, first, last, time }: DeltaName): string {

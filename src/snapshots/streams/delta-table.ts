@@ -1,4 +1,5 @@
-import { type DeltaName, deltaName, MAX_DELTAS } from "./delta-name.js";
+import { MAX_DELTAS } from "../../archive/format.js";
+import { type DeltaName, deltaName } from "./delta-name.js";
 
 /** A delta in the listing of a store. */
 export interface ListedDelta extends DeltaName {
@@ -45,11 +46,10 @@ export class DeltaTable {
   end(): this {
     this.#rows = this.#rows.slice(0, this.#length * COLUMNS);
     const order = Uint32Array.from({ length: this.#length }, (_, i) => i);
-    const value = (row: number, column: number): number => this.#rows[row * COLUMNS + column] ?? 0;
-    const compare = (a: number, b: number): number =>
-      value(a, 0) - value(b, 0) || value(a, 1) - value(b, 1) || value(a, 2) - value(b, 2);
+    // Without `#order` yet, a place is that of the row.
+    const compare = (a: number, b: number): number => compareDeltas(this.at(a), this.at(b));
     const sorted = order.every((_, i) => i === 0 || compare(i - 1, i) <= 0);
-    this.#order = sorted ? undefined : order.sort(compare);
+    if (!sorted) this.#order = order.sort(compare);
     return this;
   }
 
@@ -63,6 +63,17 @@ export class DeltaTable {
     return { number, first, last, time, bytes };
   }
 
+  /** The place of a delta with this name; undefined if it is not in the table. */
+  indexOf(name: DeltaName): number | undefined {
+    let [low, high] = [0, this.#length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareDeltas(this.at(middle), name) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#length && compareDeltas(this.at(low), name) === 0 ? low : undefined;
+  }
+
   /** The names of the files, in the order of their numbers. */
   *names(): Generator<string, void, void> {
     for (const delta of this) yield deltaName(delta);
@@ -71,4 +82,9 @@ export class DeltaTable {
   *[Symbol.iterator](): Generator<ListedDelta, void, void> {
     for (let i = 0; i < this.#length; i++) yield this.at(i);
   }
+}
+
+/** The order of a table; 0 only for the same name. */
+export function compareDeltas(a: DeltaName, b: DeltaName): number {
+  return a.number - b.number || a.first - b.first || a.last - b.last || a.time - b.time;
 }

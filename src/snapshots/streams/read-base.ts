@@ -20,17 +20,22 @@ export async function readBase(
       name.text,
       signal,
       async (manifest, digest): Promise<StoredBase> => {
-        const { id, kind, base, startedAt, finishedAt, files } = manifest;
+        const { id, kind, base, startedAt, finishedAt, etcdSnapshot, files } = manifest;
         const bytes = files.reduce((sum, { size }) => sum + size, 0);
         const facts: SnapshotFacts = {
           ...{ id, kind, base, startedAt, finishedAt },
           ...{ files: files.length, bytes, digest },
+          ...(etcdSnapshot !== undefined && { etcdSnapshot }),
         };
         const damage = (problem: string): StoredBase => {
           return { state: "damaged", problem, facts, revision };
         };
         if (kind !== "full") return damage(`its manifest is of a backup of kind ${kind}`);
         if (!id.startsWith(name.idStart)) return damage(`its id ${id} is not that of the stream`);
+        if (etcdSnapshot !== revision) {
+          const has = etcdSnapshot === undefined ? "no raw snapshot" : `revision ${etcdSnapshot}`;
+          return damage(`it has ${has}, not revision ${revision}, after which the stream begins`);
+        }
         const [first, ...more] = await compareListed(store, name.text, files, baseFiles, signal);
         if (first === undefined) return { state: "complete", facts, revision };
         const others = more.length === 0 ? "" : ` (and ${more.length} more)`;

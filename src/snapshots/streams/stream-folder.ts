@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { isBackupFile } from "../../archive/format.js";
+import { isBackupFile, MAX_DELTAS } from "../../archive/format.js";
 import type { StoredObject } from "../../snapstore/store.js";
 import { isOwnStreamFile } from "../own-keys.js";
-import { MAX_DELTAS, parseDeltaName } from "./delta-name.js";
+import { parseDeltaName } from "./delta-name.js";
 import { DeltaTable } from "./delta-table.js";
 import { runsOf, type StoredStream } from "./stored-stream.js";
 import type { StreamName } from "./stream-name.js";

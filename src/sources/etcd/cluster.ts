@@ -3,18 +3,18 @@ import { inParallel } from "../../flow/in-parallel.js";
 import { EtcdConnection } from "./connection.js";
 import { EtcdError } from "./errors.js";
 import { keyAfter, ZERO_KEY } from "./key-order.js";
+import { readLeases } from "./leases.js";
 import type { EtcdOptions } from "./options.js";
 import { readPages } from "./range-pages.js";
 import { decodeRecords, scanRangeResponse } from "./range-response.js";
 import { type PutOptions, RecordPuts } from "./record-puts.js";
-import { DELETE_RANGE, LEASE_TIME_TO_LIVE, RANGE, TXN } from "./rpc.js";
+import { DELETE_RANGE, RANGE, TXN } from "./rpc.js";
 import type { EtcdLease, EtcdRecord } from "./types.js";
 
 export type { EtcdOptions } from "./options.js";
 
 /** Keys that one range deletion takes at most, so that each is one short raft entry. */
 const KEYS_A_DELETION = 20_000;
-const LEASES_AT_ONCE = 16;
 const KEYS_AT_ONCE = 16;
 const ALL_KEYS = { key: ZERO_KEY, range_end: ZERO_KEY };
 
@@ -80,16 +80,8 @@ export class EtcdCluster {
   }
 
   /** The granted times of those leases that still live. */
-  async readLeases(ids: Iterable<bigint>, signal: AbortSignal): Promise<EtcdLease[]> {
-    const found: EtcdLease[] = [];
-    await inParallel(ids, LEASES_AT_ONCE, async (id) => {
-      const request = { ID: `${id}` };
-      const answer = await this.#connection.call(LEASE_TIME_TO_LIVE, request, { signal });
-      // TTL is -1 once the lease is gone.
-      const [left, grantedTtl] = [Number(answer.TTL ?? 0), Number(answer.grantedTTL ?? 0)];
-      if (left >= 0 && grantedTtl > 0) found.push({ id, grantedTtl });
-    });
-    return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+  readLeases(ids: Iterable<bigint>, signal: AbortSignal): Promise<EtcdLease[]> {
+    return readLeases(this.#connection, ids, signal);
   }
 
   /** Puts records in transactions, several in flight, in no order. */

@@ -30,6 +30,12 @@ export interface CallOptions {
   readonly patienceMs?: number;
 }
 
+export interface ClusterState {
+  readonly clusterId: bigint;
+  readonly revision: number;
+  readonly raftTerm: number;
+}
+
 export interface StreamOptions {
   readonly signal?: AbortSignal | undefined;
   /** Longest wait for a message, ms. */
@@ -100,8 +106,17 @@ export class EtcdConnection {
 
   /** The cluster's latest revision, which a majority of its members has confirmed. */
   async currentRevision(signal?: AbortSignal): Promise<number> {
+    return (await this.state(signal)).revision;
+  }
+
+  /** By a linearizable read: all of it is the latest that a majority of the members has confirmed. */
+  async state(signal?: AbortSignal): Promise<ClusterState> {
     const { header } = await this.call(RANGE, PROBE, { signal });
-    return Number(header?.revision ?? 0);
+    return {
+      clusterId: BigInt(header?.cluster_id ?? 0),
+      revision: Number(header?.revision ?? 0),
+      raftTerm: Number(header?.raft_term ?? 0),
+    };
   }
 
   /**

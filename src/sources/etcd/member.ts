@@ -19,6 +19,8 @@ export interface MemberStatus {
   readonly leader: bigint;
   /** The latest revision that the member has applied. */
   readonly revision: number;
+  /** The last entry of raft's log that the member has applied. */
+  readonly raftIndex: number;
 }
 
 export interface Alarm {
@@ -49,7 +51,7 @@ export class EtcdMember {
   }
 
   async status(signal: AbortSignal): Promise<MemberStatus> {
-    return decodeStatus(await this.#connection.callRaw(STATUS.name, STATUS.encode({}), { signal }));
+    return await readStatus(this.#connection, signal);
   }
 
   /** The alarms of all members. Needs a leader. */
@@ -62,14 +64,17 @@ export class EtcdMember {
   }
 }
 
+/** The status of the member that calls of the connection go to now. */
+export async function readStatus(
+  connection: EtcdConnection,
+  signal: AbortSignal,
+): Promise<MemberStatus> {
+  return decodeStatus(await connection.callRaw(STATUS.name, STATUS.encode({}), { signal }));
+}
+
 export function decodeStatus(response: Buffer): MemberStatus {
-  const {
-    header,
-    version = "",
-    dbSize = 0,
-    leader = 0,
-    isLearner = false,
-  } = STATUS.decode(response);
+  const status = STATUS.decode(response);
+  const { header, version = "", dbSize = 0, leader = 0, isLearner = false } = status;
   return {
     clusterId: BigInt(header?.cluster_id ?? 0),
     id: BigInt(header?.member_id ?? 0),
@@ -79,6 +84,7 @@ export function decodeStatus(response: Buffer): MemberStatus {
     quotaBytes: decodeQuota(response),
     leader: BigInt(leader),
     revision: Number(header?.revision ?? 0),
+    raftIndex: Number(status.raftAppliedIndex ?? 0),
   };
 }
 

@@ -1,4 +1,4 @@
-import protobuf from "protobufjs/minimal.js";
+import { MessageReader } from "./message-reader.js";
 import { checkDecoded } from "./rpc.js";
 import type { EtcdRecord } from "./types.js";
 
@@ -36,7 +36,7 @@ export interface RangeSummary {
  */
 export function scanRangeResponse(response: Buffer): RangeSummary {
   return checkDecoded(() => {
-    const reader = new RecordReader(response);
+    const reader = new MessageReader(response);
     let keys = 0;
     let more = false;
     let count = 0;
@@ -59,7 +59,7 @@ export function scanRangeResponse(response: Buffer): RangeSummary {
 
 function keyAt(response: Buffer, position: number | undefined): Uint8Array | undefined {
   if (position === undefined) return undefined;
-  const reader = new RecordReader(response, position);
+  const reader = new MessageReader(response, position);
   reader.len = reader.messageEnd();
   while (reader.pos < reader.len) {
     const tag = reader.uint32();
@@ -76,7 +76,7 @@ function keyAt(response: Buffer, position: number | undefined): Uint8Array | und
  */
 export function decodeRecords(response: Buffer): EtcdRecord[] {
   return checkDecoded(() => {
-    const reader = new RecordReader(response);
+    const reader = new MessageReader(response);
     const records: EtcdRecord[] = [];
     while (reader.pos < reader.len) {
       const tag = reader.uint32();
@@ -87,7 +87,7 @@ export function decodeRecords(response: Buffer): EtcdRecord[] {
   });
 }
 
-function readRecord(reader: RecordReader): EtcdRecord {
+function readRecord(reader: MessageReader): EtcdRecord {
   let key = NO_BYTES;
   let value = NO_BYTES;
   let createRevision = 0;
@@ -122,58 +122,4 @@ function readRecord(reader: RecordReader): EtcdRecord {
   }
   if (reader.pos !== end) throw new RangeError("a field reaches past the end of its record");
   return { key, value, createRevision, modRevision, version, lease };
-}
-
-/**
- * protobufjs's reader, with the two reads of each record by hand: its own make two objects of each 64-bit number and
- * call the slow `Buffer.slice`, which doubles the time of a record (docs/dependencies.md).
- */
-class RecordReader extends protobuf.BufferReader {
-  constructor(
-    readonly response: Buffer,
-    position = 0,
-  ) {
-    super(response);
-    this.pos = position;
-  }
-
-  /** A varint below 2^53. */
-  number(): number {
-    const { response, len } = this;
-    let value = 0;
-    let scale = 1;
-    let position = this.pos;
-    while (position < len && scale < 2 ** 70) {
-      const byte = response[position++] ?? 0;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        this.pos = position;
-        return value;
-      }
-      scale *= 128;
-    }
-    throw new RangeError("a number is truncated or too long");
-  }
-
-  /** A varint as signed 64 bits. */
-  bigint(): bigint {
-    const { high, low } = this.int64();
-    return (BigInt(high) << 32n) | BigInt(low >>> 0);
-  }
-
-  /** A view on the response. */
-  override bytes(): Buffer {
-    const length = this.uint32();
-    const start = this.pos;
-    this.skip(length);
-    return this.response.subarray(start, this.pos);
-  }
-
-  /** Reads the length of a nested message; returns the position after it. */
-  messageEnd(): number {
-    const length = this.uint32();
-    const end = this.pos + length;
-    if (end > this.len) throw new RangeError("a record is truncated");
-    return end;
-  }
 }

@@ -86,6 +86,14 @@ test("a base with the id of another stream is damaged", async (t) => {
   t.is(base?.problem, `its id ${idOf(1)} is not that of the stream`);
 });
 
+test("a base of another revision than the one before the stream is damaged", async (t) => {
+  const store = new MemoryStore();
+  await putBase(store, nameOf(8, 1000), idOf(1), 9);
+  const { base } = await onlyStream(store);
+  t.is(base?.state, "damaged");
+  t.is(base?.problem, "it has revision 9, not revision 7, after which the stream begins");
+});
+
 test("a base whose file the listing does not show yet is complete", async (t) => {
   const store = new MemoryStore();
   const name = nameOf(8, 1000);

@@ -27,6 +27,7 @@ test("a status has the facts of a member", (t) => {
     quotaBytes: 0,
     leader: 2n ** 64n - 1n,
     revision: 26,
+    raftIndex: 29,
   });
 });
 

@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import type { OperationContext } from "../../../src/operations/context.js";
 import { type CreateOptions, createBackup } from "../../../src/operations/create/create.js";
 import { PASSPHRASE } from "./backuptool.js";
@@ -15,6 +16,8 @@ export async function createHere(
       archiveSize: 1 << 30,
       compressionLevel: 1,
       kdf: "low-memory",
+      etcdMode: "records",
+      spoolDir: tmpdir(),
       toolVersion: "test",
       ...source,
     },

@@ -2,6 +2,7 @@ import {
   cephSettings,
   etcdSettings,
   sealSettings,
+  serverEtcdModeSettings,
   skipSettings,
 } from "../../../src/settings/declarations.js";
 import { repeatable, toggle, valuesOf } from "../../../src/settings/kinds.js";
@@ -42,6 +43,7 @@ const SETTINGS = {
   ...secondaryStoreSettings,
   ...secondaryUploadSettings,
   ...etcdSettings,
+  ...serverEtcdModeSettings,
   ...cephSettings,
   ...skipSettings,
   ...sealSettings,

@@ -45,31 +45,11 @@ export class RandomHistory {
 
   /** What etcd says now. */
   async observe(): Promise<LiveState> {
-    const all = { key: Buffer.of(0), range_end: Buffer.of(0) };
     for (;;) {
-      const { header, kvs } = await this.server.client.kv.range(all);
-      const revision = Number(header.revision);
-      const answer = await this.server.ctl(
-        "endpoint",
-        "hashkv",
-        "--rev",
-        `${revision}`,
-        "-w",
-        "json",
-      );
-      const [{ HashKV: hashKv }] = JSON.parse(answer);
+      const { revision, records } = await recordsOf(this.server);
+      const state = { revision, records, ...(await hashAt(this.server, revision)) };
       // A lease may have expired in between.
       if ((await this.server.revision()) !== revision) continue;
-      const records = kvs.map((kv) => ({
-        key: kv.key,
-        value: kv.value,
-        createRevision: Number(kv.create_revision),
-        modRevision: Number(kv.mod_revision),
-        version: Number(kv.version),
-        lease: BigInt(kv.lease),
-      }));
-      const compactRevision = Math.max(0, hashKv.compact_revision ?? 0);
-      const state = { revision, compactRevision, hash: hashKv.hash, records };
       this.states.push(state);
       return state;
     }
@@ -214,4 +194,31 @@ function leaseField(id: bigint): Buffer {
   for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
   bytes.push(Number(rest));
   return Buffer.from(bytes);
+}
+
+/** All records, and the revision that they are of. */
+export async function recordsOf(
+  server: EtcdServer,
+): Promise<{ revision: number; records: EtcdRecord[] }> {
+  const all = { key: Buffer.of(0), range_end: Buffer.of(0) };
+  const { header, kvs } = await server.client.kv.range(all);
+  const records = kvs.map((kv) => ({
+    key: kv.key,
+    value: kv.value,
+    createRevision: Number(kv.create_revision),
+    modRevision: Number(kv.mod_revision),
+    version: Number(kv.version),
+    lease: BigInt(kv.lease),
+  }));
+  return { revision: Number(header.revision), records };
+}
+
+/** What HashKV answers at a revision. */
+export async function hashAt(
+  server: EtcdServer,
+  revision: number,
+): Promise<{ hash: number; compactRevision: number }> {
+  const answer = await server.ctl("endpoint", "hashkv", "--rev", `${revision}`, "-w", "json");
+  const [{ HashKV }] = JSON.parse(answer);
+  return { hash: HashKV.hash, compactRevision: Math.max(0, HashKV.compact_revision ?? 0) };
 }

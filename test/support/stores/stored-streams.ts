@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { encodeManifest } from "../../../src/archive/manifest/manifest.js";
 import type { SnapStore } from "../../../src/snapstore/store.js";
 import { type DeltaName, deltaName } from "../../../src/snapshots/streams/delta-name.js";
-import { streamName } from "../../../src/snapshots/streams/stream-name.js";
+import { parseStreamName, streamName } from "../../../src/snapshots/streams/stream-name.js";
 
 /** The names of deltas that follow each other from revision `first` on, each with as many revisions as `lengths` says. */
 export function deltasFrom(first: number, lengths: readonly number[], time = 1000): DeltaName[] {
@@ -26,7 +26,12 @@ export async function putDeltas(
 }
 
 /** Writes files with the names and the manifest of a stream's base, whose content says nothing. */
-export async function putBase(store: SnapStore, stream: string, id: string): Promise<void> {
+export async function putBase(
+  store: SnapStore,
+  stream: string,
+  id: string,
+  etcdSnapshot = (parseStreamName(stream)?.firstRevision ?? 0) - 1,
+): Promise<void> {
   const names = ["ARCHIVE00000.bin", "INDEX.bin", "METADATA.bin"];
   const at = new Date(1_000_000).toISOString();
   const files = names.map((name, i) => {
@@ -36,6 +41,7 @@ export async function putBase(store: SnapStore, stream: string, id: string): Pro
   for (const { name, bytes } of files) await store.put(`${stream}/${name}`, bytes);
   const manifest = encodeManifest({
     ...{ format: 1, id, kind: "full", base: null, startedAt: at, finishedAt: at },
+    etcdSnapshot,
     files: files.map(({ name, bytes, sha256 }) => ({ name, size: bytes.length, sha256 })),
   });
   await store.put(`${stream}/MANIFEST.json`, Buffer.from(manifest));

@@ -27,6 +27,9 @@ const META_FLAG = 4;
 /** No list of free pages is stored: bbolt looks for them when it opens the file. */
 const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
 
+/** Far more than there can be: room for the transactions of a database that is written. */
+const MAX_TRANSACTION = 2 ** 52;
+
 /** bbolt takes the page size of the machine that made the file: 4 KiB nearly always, 64 KiB at most. */
 const PAGE_SIZES = [4096, 8192, 16384, 32768, 65536, 2048, 1024];
 
@@ -56,8 +59,8 @@ export async function readMeta(file: RandomAccess, bytes: number, where: string)
       `is truncated: it has ${bytes} of ${pageCount * pageSize} bytes`,
     );
   }
-  if (root < 2 || root >= pageCount) {
-    throw new EtcdFileError("ETCD_FILE_DAMAGED", where, "its root is not in the file");
+  if (root < 2 || root >= pageCount || meta.transaction > MAX_TRANSACTION) {
+    throw new EtcdFileError("ETCD_FILE_DAMAGED", where, "its entry point is damaged");
   }
   return meta;
 }

@@ -1,0 +1,78 @@
+import type { BackupWriter } from "../../archive/backup-writer.js";
+import type { EtcdMode, Metadata, RawSnapshot } from "../../archive/metadata.js";
+import { writeSnapshot } from "../../archive/snapshot/write-snapshot.js";
+import type { EtcdCluster, EtcdOptions } from "../../sources/etcd/cluster.js";
+import { EtcdError } from "../../sources/etcd/errors.js";
+import { BackupToolError } from "../../errors.js";
+import type { OperationContext } from "../context.js";
+import { type SpooledSnapshot, type SpoolSettings, spoolRawSnapshot } from "./raw-snapshot.js";
+import { archiveRecords } from "./records.js";
+import type { BackupRun } from "./run.js";
+
+/** How a backup holds etcd. */
+export interface EtcdParts extends SpoolSettings {
+  readonly etcdMode: EtcdMode;
+  /** Take records alone, with a warning, where the database cannot be had: nobody has asked for it. */
+  readonly rawIsOptional?: boolean | undefined;
+}
+
+/** The database of etcd, where a backup is to hold it. The caller closes it. */
+export async function spoolIfWanted(
+  etcd: EtcdOptions,
+  parts: EtcdParts,
+  context: Pick<OperationContext, "report" | "signal">,
+): Promise<SpooledSnapshot | undefined> {
+  if (parts.etcdMode === "records") return undefined;
+  try {
+    return await spoolRawSnapshot(etcd, parts, context);
+  } catch (error) {
+    if (parts.rawIsOptional !== true || !isUnavailable(error)) throw error;
+    context.report({
+      type: "warning",
+      message: `the backup holds records of etcd alone, and not its database: ${error.message}`,
+      settings: ["etcd-mode"],
+    });
+    return undefined;
+  }
+}
+
+/** Whether a login or a disk does not permit a raw snapshot. */
+function isUnavailable(error: unknown): error is BackupToolError {
+  if (error instanceof EtcdError) return error.code === "ETCD_AUTH";
+  return error instanceof BackupToolError && error.code === "SPOOL";
+}
+
+/** Writes the part of a backup that is etcd's: its database where there is one, and its records unless the mode is raw. */
+export async function archiveEtcd(
+  run: BackupRun,
+  etcd: EtcdCluster,
+  mode: EtcdMode,
+  spooled: SpooledSnapshot | undefined,
+): Promise<NonNullable<Metadata["etcd"]>> {
+  const snapshot = spooled && (await archiveSnapshot(run.writer, spooled, run.context));
+  if (snapshot === undefined) return await archiveRecords(run, etcd);
+  // Its space is free before the records are read, which may take a while.
+  await spooled?.close();
+  if (mode === "raw") return rawFacts(etcd.clusterId, snapshot);
+  const records = await archiveRecords(run, etcd, snapshot.revision);
+  return { ...records, mode: "both", snapshot };
+}
+
+/** Of a backup that holds the database alone. */
+export function rawFacts(clusterId: string, snapshot: RawSnapshot): NonNullable<Metadata["etcd"]> {
+  const { revision } = snapshot;
+  return { clusterId, revision, firstBatch: 0, restarts: 0, mode: "raw", snapshot };
+}
+
+export async function archiveSnapshot(
+  writer: BackupWriter,
+  { file, revision, compactRevision, bytes: total }: SpooledSnapshot,
+  { report, signal }: Pick<OperationContext, "report" | "signal">,
+): Promise<RawSnapshot> {
+  const written = await writeSnapshot(writer, file, {
+    signal,
+    onProgress: (done) => report({ type: "progress", phase: "etcd", done, total, unit: "bytes" }),
+  });
+  report({ type: "etcd-snapshot", revision, compactRevision, bytes: written.bytes });
+  return { revision, compactRevision, ...written };
+}

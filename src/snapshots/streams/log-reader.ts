@@ -1,0 +1,205 @@
+import type { PassphraseKeys } from "../../archive/crypto/backup-keys.js";
+import type { DeltaHead } from "../../archive/delta/delta-head.js";
+import { DeltaReader } from "../../archive/delta/delta-reader.js";
+import type { ArchivedRevision } from "../../archive/delta/revision.js";
+import { ArchiveError, damaged } from "../../archive/errors.js";
+import type { SealPool } from "../../archive/seal/seal-pool.js";
+import { throwIfAborted } from "../../errors.js";
+import { StoreError } from "../../snapstore/errors.js";
+import { DeltaFiles, type DeltaPlace } from "./delta-files.js";
+import { deltaName } from "./delta-name.js";
+import { type Candidate, LogCandidates } from "./log-candidates.js";
+import { LogError } from "./log-errors.js";
+import { LogState, type LogAnchor } from "./log-state.js";
+import { type LogSite, type LogStream, logStreams, type StreamCopy } from "./log-stream.js";
+import { compareStreamNames } from "./stream-name.js";
+
+export interface LogOptions {
+  /** The revision of a raw snapshot, or any other: the log begins with the next one. */
+  readonly after: number;
+  readonly upTo: number;
+  /** Of the raw snapshot. */
+  readonly anchor?: LogAnchor;
+  readonly passphrase: PassphraseKeys;
+  readonly pool: SealPool;
+  readonly signal: AbortSignal;
+  /** Called with each delta before its first revision. */
+  onDelta?(delta: OpenedDelta): void;
+}
+
+/** A delta of a log. */
+export interface OpenedDelta {
+  readonly stream: LogStream;
+  readonly number: number;
+  readonly head: DeltaHead;
+  /** The copy that it is read from. */
+  readonly copy: StreamCopy;
+  /** Size of the file. */
+  readonly bytes: number;
+}
+
+/**
+ * The revisions `after` + 1 to `upTo` of etcd from the deltas of streams, whatever stream has them; some at a time, and
+ * their bytes may be kept. A delta that is missing or damaged in one store is read from another one.
+ *
+ * Where one stream goes on for another, their deltas must prove that they are of one history: the first names the digest of
+ * the revision before it, or holds that revision too. So must the first delta, unless `anchor` has neither a digest nor a
+ * stream, or the delta is the first one after the base of its own stream.
+ *
+ * @throws LogError, or the first error of a delta that could not be read anywhere
+ */
+export async function* readLog(
+  sites: readonly LogSite[],
+  options: LogOptions,
+): AsyncGenerator<readonly ArchivedRevision[], void, void> {
+  const log = new LogReader(sites, options);
+  try {
+    yield* log.revisions();
+  } finally {
+    log.close();
+  }
+}
+
+class LogReader {
+  readonly #options: LogOptions;
+  readonly #candidates: LogCandidates;
+  readonly #state: LogState;
+  readonly #files: DeltaFiles;
+  /** Why deltas that hold the next revision cannot be used. */
+  #failures: unknown[] = [];
+
+  constructor(sites: readonly LogSite[], options: LogOptions) {
+    const { after, upTo, anchor = {}, signal } = options;
+    this.#options = options;
+    this.#candidates = new LogCandidates(logStreams(sites), after, upTo);
+    this.#state = new LogState(after, anchor);
+    this.#files = new DeltaFiles(signal);
+  }
+
+  close(): void {
+    this.#files.close();
+  }
+
+  async *revisions(): AsyncGenerator<readonly ArchivedRevision[], void, void> {
+    const state = this.#state;
+    while (state.next <= this.#options.upTo) {
+      const candidate = this.#choose();
+      if (candidate === undefined) throw this.#failures[0] ?? this.#hole();
+      const copies = candidate.stream.copiesOf(candidate.delta);
+      for (const copy of copies) {
+        throwIfAborted(this.#options.signal);
+        try {
+          yield* this.#read(candidate, copy);
+          this.#failures = [];
+          break;
+        } catch (error) {
+          if (!isOfTheDelta(error)) throw error;
+          this.#failures.push(error);
+        }
+      }
+      this.#candidates.drop(candidate);
+    }
+  }
+
+  /** The next delta of the stream that is read, else one of the newest stream. */
+  #choose(): Candidate | undefined {
+    const { next, at } = this.#state;
+    const holding = this.#candidates.holding(next);
+    const stream = at?.stream ?? this.#options.anchor?.stream;
+    const number = at === undefined ? 0 : at.number + 1;
+    return (
+      holding.find((one) => one.stream.name.text === stream && one.delta.number === number) ??
+      holding.reduce<Candidate | undefined>(
+        (best, one) => (isNewer(one, best) ? one : best),
+        undefined,
+      )
+    );
+  }
+
+  async *#read(
+    candidate: Candidate,
+    copy: StreamCopy,
+  ): AsyncGenerator<readonly ArchivedRevision[], void, void> {
+    const { stream, delta } = candidate;
+    const { upTo, onDelta } = this.#options;
+    const state = this.#state;
+    const name = stream.name.text;
+    const { number } = delta;
+    const reader = await this.#open(candidate, copy);
+    try {
+      const { head } = reader;
+      state.checkHead(name, number, head);
+      let isAnnounced = false;
+      for await (const batch of reader.revisions()) {
+        const fresh: ArchivedRevision[] = [];
+        for (const revision of batch) {
+          if (revision.revision < state.next) state.checkOverlap(name, number, revision);
+          else if (revision.revision <= upTo) fresh.push(revision);
+        }
+        const last = fresh.at(-1);
+        if (last === undefined) continue;
+        if (!isAnnounced) onDelta?.({ stream, number, head, copy, bytes: delta.bytes });
+        isAnnounced = true;
+        state.advance(name, number, head, last);
+        yield fresh;
+        if (last.revision >= upTo) return;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #open(candidate: Candidate, copy: StreamCopy): Promise<DeltaReader> {
+    const { passphrase, pool, signal } = this.#options;
+    const keys = await candidate.stream.keys(passphrase, signal);
+    const place = placeIn(copy, candidate);
+    const name = `${place.stream}/${deltaName(place.delta)}`;
+    const { number, first, last, time } = candidate.delta;
+    const { firstRevision } = candidate.stream.name;
+    if (number === 0 && first !== firstRevision) {
+      throw damaged(`it begins with revision ${first}, not ${firstRevision}`, { file: name });
+    }
+    const file = await this.#files.open(place);
+    this.#files.readAhead(this.#following(candidate, copy));
+    const expected = { stream: place.stream, number, first, last, time };
+    return await DeltaReader.open({ name, file, keys, pool, expected, signal });
+  }
+
+  /** The deltas of a copy after this one, up to the last that is needed. */
+  *#following({ stream, index }: Candidate, copy: StreamCopy): Generator<DeltaPlace, void, void> {
+    for (let next = index + 1; next < stream.deltas.length; next++) {
+      const delta = stream.deltas.at(next);
+      if (delta.first > this.#options.upTo) return;
+      if (copy.stream.deltas.indexOf(delta) === undefined) continue;
+      yield placeIn(copy, { delta });
+    }
+  }
+
+  #hole(): LogError {
+    const { next } = this.#state;
+    const first = this.#candidates.firstAbove(next);
+    const to = first === undefined ? "" : ` to ${first - 1}`;
+    const message = `no delta holds revision ${next}${to}`;
+    return new LogError("LOG_HOLE", next, message);
+  }
+}
+
+function isNewer(one: Candidate, other: Candidate | undefined): boolean {
+  return other === undefined || compareStreamNames(one.stream.name, other.stream.name) > 0;
+}
+
+function placeIn(copy: StreamCopy, { delta }: Pick<Candidate, "delta">): DeltaPlace {
+  const { deltas, name } = copy.stream;
+  const index = deltas.indexOf(delta);
+  // Its size may differ from that of another copy.
+  return {
+    store: copy.store,
+    stream: name.text,
+    delta: index === undefined ? delta : deltas.at(index),
+  };
+}
+
+/** Whether another delta or copy may serve in the place of one with this error. */
+function isOfTheDelta(error: unknown): boolean {
+  return error instanceof ArchiveError || error instanceof StoreError || error instanceof LogError;
+}

@@ -1,0 +1,348 @@
+import test, { type ExecutionContext } from "ava";
+import fc from "fast-check";
+import { changesDigest } from "../../../src/archive/delta/changes-digest.js";
+import type { ArchivedRevision } from "../../../src/archive/delta/revision.js";
+import { ArchiveError } from "../../../src/archive/errors.js";
+import { SealPool } from "../../../src/archive/seal/seal-pool.js";
+import { LogError } from "../../../src/snapshots/streams/log-errors.js";
+import { type LogOptions, readLog } from "../../../src/snapshots/streams/log-reader.js";
+import type { LogSite } from "../../../src/snapshots/streams/log-stream.js";
+import { revision } from "../../support/archive/deltas.js";
+import { samplePassphrase } from "../../support/archive/sample.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
+import { MemoryStore } from "../../support/stores/memory-store.js";
+import { keyOf, putStream, sites } from "../../support/stores/stored-log.js";
+import { SwitchableStore } from "../../support/stores/switchable-store.js";
+
+const pool = new SealPool(1);
+test.after.always(() => pool.close());
+const passphrase = samplePassphrase();
+const { signal } = new AbortController();
+
+type Options = Pick<LogOptions, "after" | "upTo"> & Partial<LogOptions>;
+
+/** What was read, and the error that ended it. */
+async function read(
+  from: readonly LogSite[],
+  options: Options,
+): Promise<{ revisions: ArchivedRevision[]; error: unknown }> {
+  const revisions: ArchivedRevision[] = [];
+  try {
+    for await (const batch of readLog(from, { passphrase, pool, signal, ...options })) {
+      revisions.push(...batch);
+    }
+    return { revisions, error: undefined };
+  } catch (error) {
+    return { revisions, error };
+  }
+}
+
+async function reads(
+  t: ExecutionContext,
+  from: readonly LogSite[],
+  options: Options,
+  history = plain,
+): Promise<void> {
+  const { revisions, error } = await read(from, options);
+  t.is(error, undefined);
+  const { after, upTo } = options;
+  t.deepEqual(
+    revisions,
+    Array.from({ length: upTo - after }, (_, i) => history(after + 1 + i)),
+  );
+}
+
+async function fails(
+  t: ExecutionContext,
+  from: readonly LogSite[],
+  options: Options,
+  expected: { code: string; message?: RegExp; upTo: number },
+): Promise<void> {
+  const { revisions, error } = await read(from, options);
+  const { code, message, upTo } = expected;
+  t.true(error instanceof LogError || error instanceof ArchiveError, String(error));
+  if (error instanceof Error) t.like(error, { code });
+  if (message !== undefined && error instanceof Error) t.regex(error.message, message);
+  t.is(revisions.at(-1)?.revision ?? options.after, upTo);
+}
+
+const plain = (number: number): ArchivedRevision => revision(number);
+/** Another history from revision 10 on. */
+const forked = (number: number): ArchivedRevision =>
+  revision(number, { what: number >= 10 ? "other" : "" });
+const digestOf = (number: number, history = plain): Buffer =>
+  changesDigest(history(number).changes);
+
+test("a part of a stream is read from any revision to any other", async (t) => {
+  const store = new MemoryStore();
+  await putStream(pool, [store], plain, { first: 5, lengths: [3, 1, 4, 2] });
+  const from = await sites(store);
+  for (const [after, upTo] of [
+    [4, 14],
+    [4, 5],
+    [6, 9],
+    [8, 13],
+    [13, 14],
+    [9, 9],
+  ] as const) {
+    await reads(t, from, { after, upTo });
+  }
+});
+
+test("one stream goes on for another where it names the revision before it, or holds it too", async (t) => {
+  for (const [first, before] of [
+    [9, digestOf(8)],
+    [9, digestOf(8)],
+    [7, null],
+    [5, digestOf(4)],
+  ] as const) {
+    const store = new MemoryStore();
+    await putStream(pool, [store], plain, { first: 5, lengths: [2, 2], time: 1000 });
+    await putStream(pool, [store], plain, { first, lengths: [3, 5], time: 2000, before });
+    await reads(t, await sites(store), { after: 4, upTo: first + 7 });
+  }
+});
+
+test("a stream that begins where another ends, and has not seen its last revision, does not go on for it", async (t) => {
+  const store = new MemoryStore();
+  await putStream(pool, [store], plain, { first: 5, lengths: [4], time: 1000 });
+  const next = await putStream(pool, [store], plain, { first: 9, lengths: [3], time: 2000 });
+  await fails(
+    t,
+    await sites(store),
+    { after: 4, upTo: 11 },
+    { code: "LOG_UNPROVEN", message: new RegExp(`delta 0 of ${next.name}.*revision 8`), upTo: 8 },
+  );
+});
+
+test("a stream of another history never goes on for this one", async (t) => {
+  for (const facts of [
+    { first: 14, before: digestOf(13, forked) },
+    { first: 12, before: null },
+    { first: 12, before: digestOf(11) },
+    { first: 14, before: digestOf(13), clusterId: "1" },
+  ]) {
+    const store = new MemoryStore();
+    await putStream(pool, [store], plain, { first: 5, lengths: [4, 5], time: 1000 });
+    await putStream(pool, [store], forked, { ...facts, lengths: [3, 3], time: 2000 });
+    const options = { after: 4, upTo: 16 };
+    await fails(t, await sites(store), options, { code: "LOG_FORK", upTo: 13 });
+  }
+});
+
+test("the digest of the base chooses among histories", async (t) => {
+  const store = new MemoryStore();
+  await putStream(pool, [store], plain, { first: 5, lengths: [4, 12], time: 1000 });
+  await putStream(pool, [store], forked, { first: 5, lengths: [8, 8], time: 2000 });
+  const from = await sites(store);
+  for (const history of [plain, forked]) {
+    for (const after of [10, 12, 15]) {
+      const anchor = { digest: digestOf(after, history) };
+      await reads(t, from, { after, upTo: 20, anchor }, history);
+    }
+  }
+  const anchor = { digest: Buffer.alloc(16) };
+  await fails(t, from, { after: 12, upTo: 20, anchor }, { code: "LOG_FORK", upTo: 12 });
+});
+
+test("the log after a stream's own base is that of the stream, and of no other one without proof", async (t) => {
+  const store = new MemoryStore();
+  const own = await putStream(pool, [store], plain, { first: 13, lengths: [2, 2], time: 1000 });
+  await putStream(pool, [store], forked, { first: 13, lengths: [8], time: 2000 });
+  const from = await sites(store);
+  const anchor = { stream: own.name };
+  await reads(t, from, { after: 12, upTo: 16, anchor });
+  await fails(t, from, { after: 12, upTo: 17, anchor }, { code: "LOG_FORK", upTo: 16 });
+  await store.delete(keyOf(own, 0));
+  await fails(
+    t,
+    await sites(store),
+    { after: 12, upTo: 16, anchor },
+    { code: "LOG_UNPROVEN", upTo: 12 },
+  );
+});
+
+test("the cluster of the base must be that of the deltas", async (t) => {
+  const store = new MemoryStore();
+  await putStream(pool, [store], plain, { first: 5, lengths: [2], clusterId: "abc" });
+  const from = await sites(store);
+  await reads(t, from, { after: 4, upTo: 6, anchor: { clusterId: "abc" } });
+  const options = { after: 4, upTo: 6, anchor: { clusterId: "abd" } };
+  await fails(t, from, options, { code: "LOG_FORK", message: /cluster abc, not abd/, upTo: 4 });
+});
+
+test("revisions that no delta holds are a hole", async (t) => {
+  const store = new MemoryStore();
+  const stream = await putStream(pool, [store], plain, { first: 5, lengths: [3, 2, 4] });
+  await store.delete(keyOf(stream, 1));
+  const from = await sites(store);
+  const message = /^no delta holds revision 8 to 9$/;
+  await fails(t, from, { after: 4, upTo: 13 }, { code: "LOG_HOLE", message, upTo: 7 });
+  const end = { code: "LOG_HOLE", message: /^no delta holds revision 14$/, upTo: 13 };
+  await fails(t, from, { after: 9, upTo: 15 }, end);
+});
+
+test("what is missing or damaged in one store is read from the other, also in the middle of a delta", async (t) => {
+  const [one, two] = [new MemoryStore("one"), new MemoryStore("two")];
+  const options = { first: 5, lengths: [3, 40, 4, 2], chunkBytes: 64 };
+  const stream = await putStream(pool, [one, two], plain, options);
+  await one.delete(keyOf(stream, 0));
+  await two.delete(keyOf(stream, 2));
+  const key = keyOf(stream, 1);
+  const { bytes } = one.objects.get(`one/${key}`) ?? { bytes: Buffer.of() };
+  await one.put(key, bytes.subarray(0, bytes.length - 100));
+  await two.put(keyOf(stream, 3), Buffer.from("damaged"));
+  for (const stores of [
+    [one, two],
+    [two, one],
+  ]) {
+    await reads(t, await sites(...stores), { after: 4, upTo: 53 });
+  }
+});
+
+test("a damaged delta that no other copy or stream replaces is named", async (t) => {
+  const store = new MemoryStore();
+  const stream = await putStream(pool, [store], plain, { first: 5, lengths: [3, 2, 4] });
+  const { bytes } = store.objects.get(keyOf(stream, 1)) ?? { bytes: Buffer.of() };
+  await store.put(keyOf(stream, 1), Buffer.concat([bytes, Buffer.of(0)]));
+  const message = new RegExp(`^${keyOf(stream, 1)}`);
+  const options = { after: 4, upTo: 13 };
+  await fails(t, await sites(store), options, { code: "DAMAGED", message, upTo: 7 });
+  await putStream(pool, [store], plain, { first: 5, lengths: [9], time: 2 });
+  await reads(t, await sites(store), options);
+});
+
+test("deltas that are moved to another number, stream or time are found", async (t) => {
+  const store = new MemoryStore();
+  const options = { first: 5, lengths: [3, 3] };
+  const stream = await putStream(pool, [store], plain, options);
+  const other = await putStream(pool, [], plain, options);
+  const content = (of: typeof stream, number: number) => of.sealed[number]?.bytes ?? Buffer.of();
+  for (const wrong of [content(stream, 0), content(other, 1)]) {
+    await store.put(keyOf(stream, 1), wrong);
+    const expected = { code: "DOES_NOT_BELONG", upTo: 7 };
+    await fails(t, await sites(store), { after: 4, upTo: 10 }, expected);
+  }
+});
+
+test("a store that cannot be reached is no reason to fail while another has the deltas", async (t) => {
+  const [inner, other] = [new MemoryStore("one"), new MemoryStore("two")];
+  await putStream(pool, [inner, other], plain, { first: 5, lengths: [3, 3] });
+  const down = new SwitchableStore(inner);
+  const from = await sites(down, other);
+  down.before = () => {
+    throw new StoreError("STORE_TRANSIENT", "down", { store: down.name });
+  };
+  await reads(t, from, { after: 4, upTo: 10 });
+});
+
+test("a wrong passphrase is told", async (t) => {
+  const store = new MemoryStore();
+  await putStream(pool, [store], plain, { first: 5, lengths: [3] });
+  const wrong = samplePassphrase("another passphrase");
+  const options = { after: 4, upTo: 7, passphrase: wrong };
+  await fails(t, await sites(store), options, { code: "WRONG_PASSPHRASE", upTo: 4 });
+});
+
+test("small deltas are read by one request each, ahead of the consumer, and none after the last", async (t) => {
+  const inner = new MemoryStore();
+  const stream = await putStream(pool, [inner], plain, { first: 5, lengths: Array(30).fill(2) });
+  const store = new SwitchableStore(inner);
+  const from = await sites(store);
+  store.calls.length = 0;
+  const log = readLog(from, { after: 4, upTo: 44, passphrase, pool, signal });
+  await log.next();
+  // The keys of the stream take the headers of its first file, by a request of its own.
+  t.is(store.keysOf("get").filter((key) => key !== keyOf(stream, 0)).length, 12);
+  for await (const _ of log);
+  const gets = store.keysOf("get").filter((key) => key !== keyOf(stream, 0));
+  t.deepEqual(
+    gets,
+    Array.from({ length: 19 }, (_, i) => keyOf(stream, i + 1)),
+  );
+});
+
+test("the heads of the deltas are reported as they are read", async (t) => {
+  const store = new MemoryStore();
+  await putStream(pool, [store], plain, { first: 5, lengths: [3, 3, 3] });
+  const heads: [number, number, number][] = [];
+  await read(await sites(store), {
+    after: 6,
+    upTo: 9,
+    onDelta: ({ number, head }) => heads.push([number, head.first, head.last]),
+  });
+  t.deepEqual(heads, [
+    [0, 5, 7],
+    [1, 8, 10],
+  ]);
+});
+
+/** A stream of a random log. */
+const anyStream = fc.record({
+  isForked: fc.boolean(),
+  first: fc.integer({ min: 2, max: 24 }),
+  lengths: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 5 }),
+  time: fc.integer({ min: 1, max: 9 }),
+  sees: fc.boolean(),
+  lost: fc.array(fc.nat(4), { maxLength: 2 }),
+  damaged: fc.array(fc.nat(4), { maxLength: 1 }),
+});
+
+test("whatever streams there are, what is read is one history without a gap, and all of it where it is there", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyStream, { minLength: 1, maxLength: 5 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 25 }),
+      fc.boolean(),
+      async (streams, after, length, fromFork) => {
+        const store = new MemoryStore();
+        /** Revisions of each history that intact deltas hold. */
+        const held = { plain: new Set<number>(), forked: new Set<number>() };
+        let isAllSeen = true;
+        for (const { isForked, lost, damaged, sees, ...facts } of streams) {
+          const history = isForked ? forked : plain;
+          const before = sees ? digestOf(facts.first - 1, history) : null;
+          isAllSeen &&= sees;
+          const stream = await putStream(pool, [store], history, { ...facts, before });
+          for (const [number, { first, last }] of stream.sealed.entries()) {
+            if (lost.includes(number)) {
+              await store.delete(keyOf(stream, number));
+            } else if (damaged.includes(number)) {
+              await store.put(keyOf(stream, number), Buffer.alloc(200));
+            } else {
+              for (let one = first; one <= last; one++) {
+                held[isForked ? "forked" : "plain"].add(one);
+                if (one < 10) held[isForked ? "plain" : "forked"].add(one);
+              }
+            }
+          }
+        }
+        const history = fromFork ? forked : plain;
+        const upTo = after + length;
+        const anchor = { digest: digestOf(after, history) };
+        const { revisions, error } = await read(await sites(store), { after, upTo, anchor });
+        const asWritten = (of: typeof plain) =>
+          Array.from({ length: revisions.length }, (_, i) => of(after + 1 + i));
+        const isOurs = matches(revisions, asWritten(history));
+        if (after >= 10) t.true(isOurs);
+        else t.true(isOurs || matches(revisions, asWritten(fromFork ? plain : forked)));
+        t.is(error === undefined, revisions.length === length);
+        if (!isAllSeen || after < 10) return;
+        const own = held[fromFork ? "forked" : "plain"];
+        let reach = after;
+        while (own.has(reach + 1)) reach++;
+        t.is(revisions.length, Math.min(reach, upTo) - after);
+      },
+    ),
+    { numRuns: 120 },
+  );
+});
+
+function matches(one: readonly ArchivedRevision[], other: readonly ArchivedRevision[]): boolean {
+  return JSON.stringify(one, plainBigint) === JSON.stringify(other, plainBigint);
+}
+
+function plainBigint(_: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}

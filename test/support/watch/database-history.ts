@@ -1,0 +1,53 @@
+import type { EtcdRevision } from "../../../src/sources/etcd/history.js";
+import { EtcdDatabase } from "../../../src/sources/etcd/file/database.js";
+import { readRawSnapshot } from "../../../src/sources/etcd/snapshot.js";
+import { readKeyValue } from "../../../src/sources/etcd/watch/watch-answer.js";
+
+/** The changes of one revision, as text for comparison; of a deletion, the key alone. */
+export type HistoryText = Map<number, string[]>;
+
+/** Every change that the database file of a member holds: the same history by another way than a watch. */
+export async function databaseHistory(endpoint: string): Promise<HistoryText> {
+  const { signal } = new AbortController();
+  let pieces: Buffer[] = [];
+  const sink = {
+    begin: async () => {
+      pieces = [];
+    },
+    write: async (bytes: Buffer) => {
+      pieces.push(bytes);
+    },
+  };
+  await readRawSnapshot({ endpoints: [endpoint] }, sink, signal);
+  const file = Buffer.concat(pieces);
+  const access = {
+    size: file.length,
+    read: async (target: Uint8Array, position: number) =>
+      file.copy(target, 0, position, position + target.length),
+  };
+  const database = await EtcdDatabase.open(access, "the snapshot");
+  const history: HistoryText = new Map();
+  for await (const entries of database.entries(signal)) {
+    for (const { main, sub, deleted, value } of entries) {
+      const changes = history.get(main) ?? [];
+      if (changes.length !== sub) throw new Error(`change ${main}.${sub} is not the next one`);
+      changes.push(textOf(deleted, value));
+      history.set(main, changes);
+    }
+  }
+  return history;
+}
+
+export function watchedHistory(revisions: readonly EtcdRevision[]): HistoryText {
+  return new Map(
+    revisions.map(({ revision, changes }) => [
+      revision,
+      changes.map(({ deleted, kv }) => textOf(deleted, kv)),
+    ]),
+  );
+}
+
+function textOf(deleted: boolean, kv: Uint8Array): string {
+  const bytes = deleted ? readKeyValue(kv).key : kv;
+  return `${deleted ? "deletes" : "puts"} ${Buffer.from(bytes).toString("base64")}`;
+}
