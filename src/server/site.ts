@@ -15,6 +15,7 @@ import type { StoreDestination } from "../operations/create/destination.js";
 import { openRetrying } from "../operations/open/stores.js";
 import { CachedCatalog } from "../snapshots/cached-catalog.js";
 import type { StoredSnapshot } from "../snapshots/catalog.js";
+import type { StoredStream } from "../snapshots/streams/stored-stream.js";
 import { readScrubProgress, type ScrubProgress } from "../snapshots/control/scrub-progress.js";
 import { heldNames } from "../snapshots/holds.js";
 import { StoreError } from "../snapstore/errors.js";
@@ -49,11 +50,15 @@ export interface SiteOptions {
   onRecovered(site: SiteName): void;
   /** A call is tried again. */
   onRetry(site: SiteName): void;
+  /** A listing begins, or has succeeded. */
+  onListing?(site: SiteName, listing?: SiteListing): void;
 }
 
 /** What a store holds, as it was listed. */
 export interface SiteListing {
   readonly snapshots: readonly StoredSnapshot[];
+  /** Of deltas of etcd, by their start. */
+  readonly streams: readonly StoredStream[];
   /** Names of the snapshots with a hold. */
   readonly holds: ReadonlySet<string>;
   readonly scrub: ScrubProgress | undefined;
@@ -196,10 +201,12 @@ export class Site {
         await this.#use(destination);
         accept(this.store);
         const { checks, catalog } = this.#opened;
-        const snapshots = await catalog.list(signal);
+        this.#options.onListing?.(this.name);
+        const { snapshots, streams } = await catalog.listAll(signal);
         const holds = await heldNames(checks, signal);
         const scrub = await readScrubProgress(checks, signal);
-        this.#listing = { snapshots, holds, scrub, at: new Date() };
+        this.#listing = { snapshots, streams, holds, scrub, at: new Date() };
+        this.#options.onListing?.(this.name, this.#listing);
         this.#error = undefined;
         this.#failedChecks = 0;
       } catch (error) {

@@ -23,7 +23,7 @@ const DENIED_WAIT_MS = 60_000;
 
 /** A watch of all keys from a revision on. */
 export interface HistoryWatch {
-  /** Decimal. */
+  /** Hexadecimal. */
   readonly clusterId: string;
   /** Whether the revision that the watch was opened after came once more, with the same changes. */
   readonly isStartProven: boolean;
@@ -34,6 +34,7 @@ export interface HistoryWatch {
   compactRevision(signal: AbortSignal): Promise<number>;
   /** Names leases again, from the next revision on: for another stream. */
   forgetLeases(): void;
+  close(): void;
 }
 
 export interface HistorySink {
@@ -64,6 +65,7 @@ export interface MadeBase {
   readonly name: string;
   readonly keys: StreamKeys;
   readonly revision: number;
+  readonly clusterId: string;
   /** Of the changes of its revision; undefined where that is compacted. */
   readonly digest: Uint8Array | undefined;
   /** Of etcd at that time; 0: none. */
@@ -122,6 +124,9 @@ export class DeltaLoop {
         readonly watch: HistoryWatch;
       }
     | undefined;
+  #awaited:
+    | { readonly session: object; readonly revision: number; readonly then: () => void }
+    | undefined;
   #etcdRevision: number | undefined;
   /** Without a revision after them. */
   #basesInARow = 0;
@@ -165,9 +170,31 @@ export class DeltaLoop {
     this.#drained.abort();
   }
 
-  /** There is a raw snapshot of this revision in a full backup: another stream begins after it. */
+  /** The watch of now; undefined while there is none. */
+  get session(): object | undefined {
+    return this.#session;
+  }
+
+  /** Calls `then` once this watch, and no other, has handed over the revision. */
+  whenRead(session: object, revision: number, then: () => void): void {
+    if (session !== this.#session) return;
+    this.#awaited = { session, revision, then };
+    this.#checkAwaited();
+  }
+
+  /** Another stream begins right after the revision, or after the delta that has it. */
   endStreamAfter(revision: number): void {
     this.#session?.writer.endStreamAfter(revision);
+  }
+
+  #checkAwaited(): void {
+    const awaited = this.#awaited;
+    if (awaited === undefined) return;
+    if (awaited.session !== this.#session) this.#awaited = undefined;
+    else if ((this.covered ?? 0) >= awaited.revision) {
+      this.#awaited = undefined;
+      awaited.then();
+    }
   }
 
   /** Resolves once the signal has aborted, or after `drain`. */
@@ -213,7 +240,7 @@ export class DeltaLoop {
       if (base.sites.includes(site)) durability.log(site).addBase(revision);
       else outbox.lack(site, name);
     }
-    this.#position = { revision, digest: base.digest };
+    this.#position = { revision, digest: base.digest, clusterId: base.clusterId };
     this.#begun = { name, keys, hole };
     this.#broken = undefined;
     events.baseMade(base, reason, lostBefore(base, last));
@@ -232,7 +259,9 @@ export class DeltaLoop {
       limits,
       clock: this.#clock,
       write: async (revisions) => {
-        await outbox.push(await writer.seal(revisions), signal);
+        for (const part of writer.parts(revisions)) {
+          await outbox.push(await writer.seal(part), signal);
+        }
         events.changed();
       },
     });
@@ -245,7 +274,9 @@ export class DeltaLoop {
         durability.received(last.revision, this.#clock.now());
         events.received(batch.length);
         onTaken();
-        await collector.revisions(batch);
+        const taken = collector.revisions(batch);
+        this.#checkAwaited();
+        await taken;
       },
     };
     const loops = [watch.run(sink), collector.run(inner), this.#lookAt(watch, inner)];
@@ -256,6 +287,7 @@ export class DeltaLoop {
       // A watch that waits in the collector ends with it.
       await collector.flush().catch(() => {});
       await Promise.allSettled(loops);
+      watch.close();
       this.#position = writer.last;
       // Its keys have been used, or the next watch cannot show that it follows the base.
       if (writer.stream !== undefined || after.digest === undefined) this.#begun = undefined;

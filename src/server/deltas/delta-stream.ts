@@ -11,7 +11,7 @@ export interface LogHole {
 export interface StreamFacts {
   /** Its name in stores. */
   readonly stream: string;
-  /** Of the cluster, decimal. */
+  /** Of the cluster, hexadecimal. */
   readonly clusterId: string;
   readonly firstRevision: number;
   /** Digest of the changes of the revision before the first; null where it was not seen. */

@@ -1,6 +1,7 @@
 import { ArchiveError } from "../../archive/errors.js";
 import { InterruptedError } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
+import { LogError } from "../../snapshots/streams/log-errors.js";
 import { parseStreamName } from "../../snapshots/streams/stream-name.js";
 import type { Site as SiteName } from "../status.js";
 import { DeltaLoop, type LogEnd, type LoopEvents, type LoopParts } from "./delta-loop.js";
@@ -8,6 +9,7 @@ import { Durability } from "./durability.js";
 import { Outbox, type OutboxLimits, type SealedDelta } from "./outbox.js";
 import { type DeltaSite, SiteSender } from "./site-sender.js";
 import { type ListedHistory, storedLog } from "./stored-log.js";
+import type { LogPosition } from "./stream-writer.js";
 
 /** Where deltas come from and go to, for one term of this server as the leader. */
 export interface TermParts
@@ -16,19 +18,21 @@ export interface TermParts
   /** What the sites hold, without those that cannot be listed now. Throws if the primary cannot. */
   list(signal: AbortSignal): Promise<ReadonlyMap<SiteName, ListedHistory>>;
   /**
-   * The digest of the changes of the revision that a delta ends with; undefined if none does. Throws ArchiveError for a
-   * delta that cannot be opened.
+   * The position of a log that ends with a revision; undefined if no delta ends with it. Throws ArchiveError or LogError
+   * for a delta that cannot be opened.
    */
-  digestAt(
+  readEnd(
     revision: number,
     listed: ReadonlyMap<SiteName, ListedHistory>,
     signal: AbortSignal,
-  ): Promise<Uint8Array | undefined>;
+  ): Promise<LogPosition | undefined>;
   /** @param nameTime of the stream, seconds since 1970 */
   makeBase(nameTime: number, signal: AbortSignal): ReturnType<LoopParts["makeBase"]>;
   readonly outbox: OutboxLimits;
   readonly events: TermEvents;
   readonly clock?: Clock | undefined;
+  /** The time of day, ms since 1970. */
+  readonly wallMs?: (() => number) | undefined;
 }
 
 export interface TermEvents extends LoopEvents {
@@ -36,6 +40,11 @@ export interface TermEvents extends LoopEvents {
   copied(site: SiteName, stream: string): void;
   /** Something is tried again. */
   siteFailed(site: SiteName, error: unknown): void;
+}
+
+/** What a full backup has to be compared with at its end. */
+export interface FullBegun {
+  readonly session: object | undefined;
 }
 
 /** The log of etcd while this server leads: what is read of it, and how far it is at each site. */
@@ -91,12 +100,21 @@ export class DeltaTerm {
     this.loop.drain();
   }
 
-  /** A full backup has a raw snapshot of this revision. */
-  fullMade(revision: number, nameTime: number, sites: readonly SiteName[]): void {
-    // Its etcd may have been of another history when it was read.
-    if (nameTime < this.#sinceSeconds) return;
-    for (const site of sites) this.durability.log(site).addBase(revision);
-    this.loop.endStreamAfter(revision);
+  /** A full backup begins. To be given to {@link fullMade}. */
+  fullBegun(): FullBegun {
+    return { session: this.loop.session };
+  }
+
+  /**
+   * A full backup has a raw snapshot of this revision. It is a base of the log once the watch that ran when the backup began
+   * has reached the revision: another watch may have another history of etcd.
+   */
+  fullMade({ session }: FullBegun, revision: number, sites: readonly SiteName[]): void {
+    if (session === undefined) return;
+    this.loop.whenRead(session, revision, () => {
+      for (const site of sites) this.durability.log(site).addBase(revision);
+      this.loop.endStreamAfter(revision);
+    });
   }
 
   listingBegun(site: SiteName): void {
@@ -166,11 +184,11 @@ export class DeltaTerm {
       return { reason: `no raw snapshot is followed by the deltas up to revision ${last}`, last };
     }
     try {
-      const digest = await this.#parts.digestAt(end, listed, signal);
-      if (digest !== undefined) return { position: { revision: end, digest } };
+      const position = await this.#parts.readEnd(end, listed, signal);
+      if (position !== undefined) return { position };
       return { reason: `no delta ends with revision ${end}`, last: end };
     } catch (error) {
-      if (!(error instanceof ArchiveError)) throw error;
+      if (!(error instanceof ArchiveError || error instanceof LogError)) throw error;
       return { reason: `the last delta cannot be opened (${error.message})`, last: end };
     }
   }
@@ -185,7 +203,7 @@ export class DeltaTerm {
 
   /** Later than those of all streams that are known, also where the clock was set back. */
   #nameTime(): number {
-    const now = Math.floor(Date.now() / 1000);
+    const now = Math.floor((this.#parts.wallMs ?? Date.now)() / 1000);
     this.#newestTime = now > this.#newestTime ? now : this.#newestTime + 1;
     return this.#newestTime;
   }

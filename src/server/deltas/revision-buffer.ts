@@ -1,10 +1,7 @@
+import { fitsDelta, revisionBytes } from "../../archive/delta/delta-revision.js";
 import { BackupToolError } from "../../errors.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
-
-/** What a change and a revision take in a delta beside the bytes of the change, at most. */
-const CHANGE_BYTES = 16;
-const REVISION_BYTES = 32;
-const LEASE_BYTES = 20;
+import { LogBroken } from "./log-broken.js";
 
 /** Consecutive revisions that are in no delta yet. */
 export class RevisionBuffer {
@@ -38,7 +35,10 @@ export class RevisionBuffer {
     return this.#sinceMs;
   }
 
-  /** @throws ETCD_GAP for a revision that is not the one after the last: the log must not look whole then */
+  /**
+   * @throws ETCD_GAP for a revision that is not the one after the last: the log must not look whole then
+   * @throws LogBroken for a revision that no delta can hold
+   */
   add(revisions: readonly EtcdRevision[], nowMs: number): void {
     for (const revision of revisions) {
       if (revision.revision !== this.#last + 1) {
@@ -46,6 +46,9 @@ export class RevisionBuffer {
           "ETCD_GAP",
           `etcd sent revision ${revision.revision} after ${this.#last}`,
         );
+      }
+      if (!fitsDelta(revision)) {
+        throw new LogBroken(`revision ${revision.revision} is too large for a delta`);
       }
       this.#last = revision.revision;
       this.#revisions.push(revision);
@@ -71,10 +74,4 @@ export class RevisionBuffer {
     if (this.#revisions.length === 0) this.#sinceMs = undefined;
     return taken;
   }
-}
-
-function revisionBytes({ changes, leases }: EtcdRevision): number {
-  let bytes = REVISION_BYTES + leases.length * LEASE_BYTES;
-  for (const { kv } of changes) bytes += kv.length + CHANGE_BYTES;
-  return bytes;
 }

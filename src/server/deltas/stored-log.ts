@@ -39,7 +39,7 @@ export function storedLog(
       site,
       {
         streams: streams.filter(({ name }) => name.time >= sinceSeconds),
-        bases: bases.filter(({ takenMs }) => takenMs >= sinceSeconds * 1000),
+        bases: bases.filter(({ takenMs }) => isAfter(takenMs, sinceSeconds)),
       },
     ]),
   );
@@ -48,7 +48,7 @@ export function storedLog(
   const segments = line?.segments ?? [];
   const isOther = (revision: number, takenMs: number): boolean =>
     segments.some(
-      ({ stream: { name } }) => name.firstRevision <= revision && name.time * 1000 > takenMs,
+      ({ stream: { name } }) => name.firstRevision <= revision && !isAfter(takenMs, name.time),
     );
   const held = new Map<SiteName, ListedLog>();
   for (const [site, { streams, bases }] of recent) {
@@ -61,10 +61,11 @@ export function storedLog(
     }
     const revisions = bases
       .filter(({ revision, takenMs }) => !isOther(revision, takenMs))
+      .filter((base) => isInLog(base, streams))
       .map(({ revision }) => revision);
     for (const { name, base } of streams) {
-      const takenMs = name.time * 1000;
-      if (base?.state === "complete" && !isOther(base.revision, takenMs)) {
+      // Its own stream begins with the next revision.
+      if (base?.state === "complete" && !isOther(base.revision, name.time * 1000)) {
         revisions.push(base.revision);
       }
     }
@@ -78,6 +79,32 @@ export function storedLog(
       [...recent].map(([site, { streams }]) => [site, lackingOf(streams, merged, sinceSeconds)]),
     ),
   };
+}
+
+/**
+ * Whether a backup is known to be of the history that the log has: a stream begins right after it, since the writer had
+ * compared them, or the log had its revision before the backup was complete.
+ */
+function isInLog(
+  { revision, takenMs }: ListedHistory["bases"][number],
+  streams: readonly StoredStream[],
+): boolean {
+  return streams.some(({ name, deltas, first, last }) => {
+    if (name.firstRevision === revision + 1) return !isAfter(takenMs, name.time);
+    if (first === undefined || last === undefined || revision < first || revision > last) {
+      return false;
+    }
+    for (let i = deltas.length - 1; i >= 0; i--) {
+      const delta = deltas.at(i);
+      if (delta.first <= revision) return delta.last >= revision && isAfter(takenMs, delta.time);
+    }
+    return false;
+  });
+}
+
+/** Whether a backup was complete after a second: in the same one, nothing tells which was first. */
+function isAfter(takenMs: number, seconds: number): boolean {
+  return seconds === 0 || takenMs >= (seconds + 1) * 1000;
 }
 
 /** The delta that ends with a revision, and its stream. */

@@ -10,6 +10,8 @@ export interface LogPosition {
   readonly revision: number;
   /** Undefined for that of a base at which etcd was compacted. */
   readonly digest: Uint8Array | undefined;
+  /** Hexadecimal. */
+  readonly clusterId: string | undefined;
 }
 
 /** A stream with a base and no delta yet. */
@@ -76,6 +78,12 @@ export class StreamWriter {
     this.#endsAfter = revision;
   }
 
+  /** Revisions for one delta each: another stream begins right after the revision that ends this one. */
+  parts(revisions: readonly EtcdRevision[]): readonly (readonly EtcdRevision[])[] {
+    const at = revisions.findIndex(({ revision }) => revision > this.#endsAfter);
+    return at > 0 ? [revisions.slice(0, at), revisions.slice(at)] : [revisions];
+  }
+
   /**
    * @param revisions at least one, the first right after the last that was sealed
    * @throws LogBroken where etcd has not shown that the log goes on
@@ -87,9 +95,13 @@ export class StreamWriter {
       throw new RangeError(`revision ${first.revision} after ${this.#last.revision}`);
     }
     const { name, sealer } = await this.#streamFor(first.revision);
-    const { digestOf, compactRevision } = this.#parts;
+    const { digestOf, compactRevision, clusterId } = this.#parts;
     const sealed = await sealer.seal(revisions, await compactRevision());
-    this.#last = { revision: last.revision, digest: digestOf(last.changes) };
+    this.#last = {
+      revision: last.revision,
+      digest: digestOf(last.changes),
+      clusterId: clusterId(),
+    };
     this.#isLastSeen = true;
     const key = `${name}/${deltaName(sealed)}`;
     return { stream: name, key, first: sealed.first, last: sealed.last, bytes: sealed.bytes };

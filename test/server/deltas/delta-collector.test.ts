@@ -80,7 +80,7 @@ test("deltas have all revisions once, in order, whatever comes and however slow 
           Array.from({ length: last }, (_, i) => i + 1),
         );
         // A delta is as large as allowed, or one revision.
-        for (const delta of deltas) t.true(delta.length === 1 || delta.length * 148 <= bytes);
+        for (const delta of deltas) t.true(delta.length === 1 || delta.length * 100 <= bytes);
       },
     ),
     { numRuns: 50 },

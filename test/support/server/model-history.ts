@@ -109,6 +109,7 @@ export class ModelEtcd {
       },
       compactRevision: async () => this.compactRevision,
       forgetLeases: () => {},
+      close: () => {},
     };
   };
 
@@ -361,5 +362,6 @@ export async function makeModelBase(
   for (const site of up) site.bases.set(name, base);
   const digest =
     revision > compactRevision ? digestOf(changesOf(etcd.tokens.at(-1) ?? "")) : undefined;
-  return { name, keys, revision, digest, compactRevision, sites: up.map((site) => site.name) };
+  const names = up.map((site) => site.name);
+  return { name, keys, revision, clusterId: "1", digest, compactRevision, sites: names };
 }

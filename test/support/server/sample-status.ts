@@ -16,6 +16,7 @@ export const STARTING: ServerStatus = {
   startedAt: NOW.toISOString(),
   leader: { election: true, isLeader: false, identity: "backup-0" },
   sites: {},
+  deltas: { state: "standby", sites: {} },
   jobs: { full: IDLE, incremental: IDLE, sync: IDLE, retention: IDLE, verify: IDLE },
   failures: [],
   alerts: [],
