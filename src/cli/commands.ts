@@ -93,6 +93,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/status.js")).status,
   },
   {
+    name: "etcd restore-founder",
+    describe: "Make the first member of a new etcd cluster",
+    load: async () => (await import("./commands/etcd-restore-founder.js")).etcdRestoreFounder,
+  },
+  {
+    name: "etcd join",
+    describe: "Make this machine a member of an etcd cluster",
+    load: async () => (await import("./commands/etcd-join.js")).etcdJoin,
+  },
+  {
+    name: "etcd status",
+    describe: "Say which members of etcd are healthy",
+    load: async () => (await import("./commands/etcd-status.js")).etcdStatus,
+  },
+  {
     name: "doctor",
     describe: "Check Ceph, etcd, folder and stores for problems",
     load: async () => (await import("./commands/doctor.js")).doctor,

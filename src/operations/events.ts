@@ -1,5 +1,6 @@
 import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
 import type { DoctorEvent } from "./doctor/check.js";
+import type { MemberEvent } from "./members/events.js";
 import type { SnapshotEvent } from "./snapshots/events.js";
 import type { StatusReport } from "./status/report.js";
 
@@ -53,6 +54,7 @@ export interface OriginalDetails {
 export type OperationEvent =
   | SnapshotEvent
   | DoctorEvent
+  | MemberEvent
   | ({ type: "status" } & StatusReport)
   | { type: "keys-start" }
   | { type: "keys-done"; elapsedMs: number }

@@ -11,7 +11,11 @@ export function etcdOptions(
   values: Values<typeof etcdSettings & Pick<typeof skipSettings, "skip-etcd">>,
   warn: Warn,
 ): EtcdOptions | undefined {
-  if (values["skip-etcd"]) return undefined;
+  return values["skip-etcd"] ? undefined : requiredEtcdOptions(values, warn);
+}
+
+/** The connection to etcd of a command that is about etcd alone. @throws UsageError */
+export function requiredEtcdOptions(values: Values<typeof etcdSettings>, warn: Warn): EtcdOptions {
   const { cacert, cert, key, user, password, "etcd-timeout": timeoutMs } = values;
   const endpoints = values.etcd
     .flatMap((given) => given.split(","))

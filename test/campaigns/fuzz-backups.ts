@@ -6,12 +6,17 @@ import { archiveName, FileType, INDEX_NAME } from "../../src/archive/format.js";
 import { encodeMetadata, type Metadata } from "../../src/archive/metadata.js";
 import type { SealPool } from "../../src/archive/seal/seal-pool.js";
 import { Forger, joinSealed, splitSealed } from "../support/archive/forge.js";
-import { FULL_CONTENTS } from "../support/archive/full-sample.js";
+import { FULL_CONTENTS, noise } from "../support/archive/full-sample.js";
 import { type Reading, readAll } from "../support/archive/judge.js";
 import { mutated, mutatedValue } from "../support/archive/mutations.js";
-import { writeSample } from "../support/archive/sample.js";
+import { type SampleContents, writeSample } from "../support/archive/sample.js";
 import type { SeededChoice } from "../support/seeded-choice.js";
 import { SEED_NAME, type Seeds } from "./fuzz-decoders.js";
+
+const CONTENTS: SampleContents = {
+  ...FULL_CONTENTS,
+  snapshot: { mode: "both", bytes: noise("raw", 900), attempts: [noise("attempt", 40)] },
+};
 
 /** A small backup that is corrupted and restored again and again, and what a reader got from it when intact. */
 export class FuzzedBackup {
@@ -50,7 +55,7 @@ export class FuzzedBackup {
     pool: SealPool,
   ): Promise<FuzzedBackup> {
     const options = { passphrase, chunkBytes: 700, archiveBytes: 3500, snapshot: SEED_NAME.text };
-    const sample = await writeSample(folder, FULL_CONTENTS, options);
+    const sample = await writeSample(folder, CONTENTS, options);
     const good = await readAll(folder, passphrase, pool);
     if (good.error !== undefined) throw good.error;
     const forger = new Forger(folder, sample.keys, sample.metadata);

@@ -11,6 +11,7 @@ import { counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";
+import { memberLines } from "./member-lines.js";
 import { snapshotLines } from "./snapshot-lines.js";
 import { statusLines } from "./status-lines.js";
 
@@ -136,6 +137,15 @@ export function linesOf(event: OperationEvent): EventLines {
       return checkLines(event);
     case "status":
       return statusLines(event);
+    case "etcd-cluster":
+    case "founder-restored":
+    case "member-removed":
+    case "member-added":
+    case "member-settings":
+    case "member-waiting":
+    case "member-promoted":
+    case "member-joined":
+      return memberLines(event);
     default:
       return snapshotLines(event);
   }

@@ -64,15 +64,22 @@ export function rawFacts(clusterId: string, snapshot: RawSnapshot): NonNullable<
   return { clusterId, revision, firstBatch: 0, restarts: 0, mode: "raw", snapshot };
 }
 
+/** Writes the database into a backup. Throws SPOOL where the disk did not keep it as it came. */
 export async function archiveSnapshot(
   writer: BackupWriter,
-  { file, revision, compactRevision, bytes: total }: SpooledSnapshot,
+  { file, revision, compactRevision, bytes: total, sha256 }: SpooledSnapshot,
   { report, signal }: Pick<OperationContext, "report" | "signal">,
 ): Promise<RawSnapshot> {
   const written = await writeSnapshot(writer, file, {
     signal,
     onProgress: (done) => report({ type: "progress", phase: "etcd", done, total, unit: "bytes" }),
   });
+  if (written.sha256 !== sha256) {
+    throw new BackupToolError("SPOOL", "the disk did not keep the database of etcd as it came", {
+      hint: "use a folder on another disk",
+      settings: ["spool-dir"],
+    });
+  }
   report({ type: "etcd-snapshot", revision, compactRevision, bytes: written.bytes });
   return { revision, compactRevision, ...written };
 }

@@ -21,6 +21,10 @@ export interface MemberStatus {
   readonly revision: number;
   /** The last entry of raft's log that the member has applied. */
   readonly raftIndex: number;
+  /** The last entry of raft's log that the member knows to be committed. */
+  readonly committedIndex: number;
+  /** What the member reports as wrong, such as the alarms of its cluster, or that there is no leader. */
+  readonly errors: readonly string[];
 }
 
 export interface Alarm {
@@ -85,6 +89,8 @@ export function decodeStatus(response: Buffer): MemberStatus {
     leader: BigInt(leader),
     revision: Number(header?.revision ?? 0),
     raftIndex: Number(status.raftAppliedIndex ?? 0),
+    committedIndex: Number(status.raftIndex ?? 0),
+    errors: status.errors ?? [],
   };
 }
 

@@ -4,16 +4,21 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { FolderFiles } from "../../../src/archive/backup-files.js";
 import { BackupReader } from "../../../src/archive/backup-reader.js";
-import { PassphraseKeys } from "../../../src/archive/crypto/backup-keys.js";
+import { BackupWriter } from "../../../src/archive/backup-writer.js";
+import { FolderTarget } from "../../../src/archive/folder-target.js";
+import { BackupKeys, PassphraseKeys } from "../../../src/archive/crypto/backup-keys.js";
 import type { EtcdMode } from "../../../src/archive/metadata.js";
 import { SealPool } from "../../../src/archive/seal/seal-pool.js";
 import { extractRawSnapshot } from "../../../src/archive/snapshot/extract-snapshot.js";
 import { BackupToolError } from "../../../src/errors.js";
 import type { CreateOptions } from "../../../src/operations/create/create.js";
+import { archiveSnapshot } from "../../../src/operations/create/etcd.js";
+import { spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
 import type { OperationEvent } from "../../../src/operations/events.js";
 import { inspectBackup } from "../../../src/operations/inspect/inspect.js";
 import { dropPools, makePools, writeObjects } from "../../support/ceph/client.js";
 import { cephOptions } from "../../support/ceph/load.js";
+import { CHEAP_KDF } from "../../support/archive/sample.js";
 import { newFolder } from "../../support/folders.js";
 import { PASSPHRASE } from "../../support/program/backuptool.js";
 import { createHere } from "../../support/program/create-here.js";
@@ -238,6 +243,38 @@ test("a login without the root role gets no raw snapshot: an error, or records w
   t.is(metadata.counts.records, 1);
   const asRoot = await create(etcd, "raw", login("root"));
   t.is((await open(t, asRoot.folder)).metadata.etcd?.mode, "raw");
+});
+
+test("a database that the disk has changed is not archived", async (t) => {
+  const etcd = await startEtcd(t);
+  await etcd.ctl("put", "key", "value");
+  const context = { signal, report: () => {} };
+  const endpoints = [etcd.endpoint];
+  const spooled = await spoolRawSnapshot({ endpoints }, { spoolDir: newFolder() }, context);
+  t.teardown(() => spooled.close());
+  const changed = {
+    ...spooled,
+    file: {
+      size: spooled.bytes,
+      read: async (target: Uint8Array, position: number) => {
+        const length = await spooled.file.read(target, position);
+        if (position === 0) target[100] = (target[100] ?? 0) ^ 1;
+        return length;
+      },
+    },
+  };
+  const sealPool = new SealPool(1);
+  t.teardown(() => sealPool.close());
+  const folder = newFolder();
+  const writer = new BackupWriter({
+    target: new FolderTarget(folder),
+    keys: await BackupKeys.create(new PassphraseKeys(Buffer.from(PASSPHRASE)).forNew, CHEAP_KDF),
+    ...{ sealPool, compressionLevel: 1, archiveBytes: 1 << 30 },
+  });
+  await writer.start([]);
+  await t.throwsAsync(archiveSnapshot(writer, changed, context), { code: "SPOOL" });
+  await writer.close();
+  t.false(readdirSync(folder).includes("MANIFEST.json"));
 });
 
 test("a folder without room is named before anything is stored", async (t) => {

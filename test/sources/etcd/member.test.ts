@@ -28,6 +28,8 @@ test("a status has the facts of a member", (t) => {
     leader: 2n ** 64n - 1n,
     revision: 26,
     raftIndex: 29,
+    committedIndex: 31,
+    errors: ["an error"],
   });
 });
 

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Characters of the log that are kept for messages of tests. */
 const KEPT = 4000;
+/** Elections are quicker than by default. */
+const TIMES = ["--log-level", "error", "--heartbeat-interval", "50", "--election-timeout", "500"];
 const PATIENCE_MS = 120_000;
 
 /** The etcd of one machine: an address of its own, and a data dir that outlives its processes. */
@@ -40,40 +42,26 @@ export class MemberProcess {
     this.#flags = flags;
   }
 
-  /** Starts etcd and does not wait for it. `env` and `flags` say of which cluster, where the data dir is new. */
+  /**
+   * Starts etcd and does not wait for it. `flags` or `env` say of which cluster, where the data dir is new: etcd takes no
+   * setting from both.
+   */
   launch(
     flags: readonly string[] = [],
     env: Readonly<Record<string, string | undefined>> = {},
   ): void {
     if (this.isRunning) throw new Error(`${this.name} runs already`);
-    const args = [
-      "--name",
-      this.name,
-      "--data-dir",
-      this.dataDir,
-      "--log-level",
-      "error",
-      "--listen-client-urls",
-      this.clientUrl,
-      "--advertise-client-urls",
-      this.clientUrl,
-      "--listen-peer-urls",
-      this.peerUrl,
-      "--heartbeat-interval",
-      "50",
-      "--election-timeout",
-      "500",
-      ...this.#flags,
-      ...flags,
-    ];
-    if (
-      !args.includes("--initial-advertise-peer-urls") &&
-      env["ETCD_INITIAL_CLUSTER"] === undefined
-    ) {
-      args.push("--initial-advertise-peer-urls", this.advertisedPeerUrl);
-    }
-    const child = spawn("etcd", args, {
-      env: { PATH: process.env["PATH"], ...env },
+    const child = spawn("etcd", [...TIMES, ...this.#flags, ...flags], {
+      env: {
+        PATH: process.env["PATH"],
+        ETCD_NAME: this.name,
+        ETCD_DATA_DIR: this.dataDir,
+        ETCD_LISTEN_CLIENT_URLS: this.clientUrl,
+        ETCD_ADVERTISE_CLIENT_URLS: this.clientUrl,
+        ETCD_LISTEN_PEER_URLS: this.peerUrl,
+        ETCD_INITIAL_ADVERTISE_PEER_URLS: this.advertisedPeerUrl,
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const keep = (bytes: Buffer): void => {
@@ -82,6 +70,15 @@ export class MemberProcess {
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     this.#process = child;
+  }
+
+  /** Starts etcd with the variables of a file, as systemd does. */
+  launchWith(environmentFile: string): void {
+    const lines = readFileSync(environmentFile, "utf8").matchAll(/^(\w+)="(.*)"$/gm);
+    this.launch(
+      [],
+      Object.fromEntries([...lines].map(([, name = "", value = ""]) => [name, value])),
+    );
   }
 
   get isRunning(): boolean {

@@ -1,0 +1,199 @@
+import { randomBytes } from "node:crypto";
+import { readdir, rm } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { BackupToolError, throwIfAborted, UsageError } from "../../errors.js";
+import { lockPath } from "../../files/path-lock.js";
+import { quoted } from "../../quoted.js";
+import { dataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
+import { clusterAtPeerUrl } from "../../sources/etcd/members/peer-probe.js";
+import { foundedIds } from "../../sources/etcd/members/member-id.js";
+import { idText } from "../../sources/etcd/members/member-list.js";
+import { MemberProbes } from "../../sources/etcd/members/member-probes.js";
+import type { EtcdOptions } from "../../sources/etcd/options.js";
+import type { OperationContext } from "../context.js";
+import { newPath } from "../history/new-path.js";
+import { askEndpoints } from "./cluster-view.js";
+import {
+  environmentText,
+  type MemberStart,
+  startFlags,
+  writeEnvironmentFile,
+} from "./environment-file.js";
+
+export interface FounderOptions {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly dataDir: string;
+  /** Of the new cluster; a new one by default. */
+  readonly token?: string | undefined;
+  /** The endpoints are those of all members of the former cluster: none of them may answer. */
+  readonly etcd: EtcdOptions;
+  /** Peer URLs of members of the former cluster, none of which may answer either. */
+  readonly former: readonly string[];
+  readonly environmentFile?: string | undefined;
+}
+
+/** Makes the data dir of the founder from some backup. */
+export interface FounderData {
+  /** The revision that the new cluster begins with. */
+  readonly revision: number;
+  /** Whether the cluster from which the data comes had these ids, as far as the data tells. */
+  isFrom(ids: { readonly clusterId: bigint; readonly memberId: bigint }): Promise<boolean>;
+  /** Makes the data dir, which must not exist: it appears when it is complete. */
+  makeDataDir(
+    dataDir: string,
+    member: {
+      readonly name: string;
+      readonly initialClusterToken: string;
+      readonly initialAdvertisePeerUrls: string;
+    },
+    signal: AbortSignal,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the data dir of the first member of a new cluster, which the others join.
+ *
+ * @throws BackupToolError `ETCD_DATA_DIR_EXISTS`, `ETCD_MEMBER_ALIVE`, `ETCD_TOKEN_REUSED`; UsageError; InterruptedError
+ */
+export async function restoreFounder(
+  options: FounderOptions,
+  openData: () => Promise<FounderData>,
+  { signal, report }: Pick<OperationContext, "signal" | "report">,
+): Promise<void> {
+  await checkNoData(options.dataDir);
+  await checkNoneAlive(options, signal);
+  const { folder } = await newPath(options.dataDir, "etcd-data-dir");
+  const lock = await lockPath(options.dataDir);
+  try {
+    await removeUnfinished(folder, options.dataDir);
+    await makeFounder(options, openData, { signal, report });
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What a restore that was killed has left: it can be as large as etcd. */
+async function removeUnfinished(folder: string, dataDir: string): Promise<void> {
+  const start = `.${basename(resolve(dataDir))}.unfinished-`;
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(start)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+async function makeFounder(
+  options: FounderOptions,
+  openData: () => Promise<FounderData>,
+  { signal, report }: Pick<OperationContext, "signal" | "report">,
+): Promise<void> {
+  const { name, peerUrls, dataDir, environmentFile } = options;
+  const token = options.token ?? `backuptool-${randomBytes(8).toString("hex")}`;
+  const { clusterId, memberIds } = foundedIds([peerUrls], token);
+  const [memberId = 0n] = memberIds;
+  const initialCluster = new Map([[name, peerUrls]]);
+  const start: MemberStart = { name, dataDir, peerUrls, initialCluster, state: "new", token };
+  // Before the data is made: its characters may be wrong.
+  const text = environmentFile === undefined ? undefined : environmentText(start);
+  const data = await openData();
+  try {
+    if (await data.isFrom({ clusterId, memberId })) throw isReused(token);
+    // The data dir comes last: once it exists, everything is done.
+    if (environmentFile !== undefined && text !== undefined) {
+      await writeEnvironmentFile(environmentFile, text);
+    }
+    const initialAdvertisePeerUrls = peerUrls.join(",");
+    const member = { name, initialClusterToken: token, initialAdvertisePeerUrls };
+    await data.makeDataDir(dataDir, member, signal);
+    report({
+      type: "founder-restored",
+      dataDir,
+      name,
+      memberId: idText(memberId),
+      clusterId: idText(clusterId),
+      revision: data.revision,
+      token,
+      flags: startFlags(start),
+      ...(environmentFile === undefined ? {} : { environmentFile }),
+    });
+  } finally {
+    await data.close();
+  }
+}
+
+/** A founder on the data of another member would lose it, or bring a former cluster back. */
+async function checkNoData(dataDir: string): Promise<void> {
+  const identity = await dataDirIdentity(dataDir);
+  if (identity === undefined) return;
+  const { memberId, clusterId } = identity;
+  throw new BackupToolError(
+    "ETCD_DATA_DIR_EXISTS",
+    `${quoted(dataDir)} has the data of member ${idText(memberId)} of cluster ${idText(clusterId)} already`,
+    {
+      hint: "start etcd on it if that is the member you want; else move it away, and run this again",
+      settings: ["etcd-data-dir"],
+    },
+  );
+}
+
+/** A member that is up may have newer data than any backup, and its clients would go on writing to it. */
+async function checkNoneAlive(
+  { etcd, peerUrls, former }: FounderOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const probes = new MemberProbes(etcd);
+  try {
+    const { clusters } = await askEndpoints(probes, etcd.endpoints, signal);
+    const [cluster] = clusters;
+    if (cluster === undefined) return await checkPeersSilent([...peerUrls, ...former], signal);
+    const { clusterId, endpoints, leader } = cluster;
+    const where = endpoints.join(", ");
+    const settings = ["etcd"];
+    throw leader === undefined
+      ? new BackupToolError(
+          "ETCD_MEMBER_ALIVE",
+          `etcd at ${where} is up, of cluster ${idText(clusterId)}, which has no leader`,
+          {
+            hint: "bring most of its members back; or, if they are lost, stop it first (its data may be newer than a backup: keep its member/snap/db, which restore-founder takes as the snapshot file)",
+            settings: [...settings, "snapshot-file"],
+          },
+        )
+      : new BackupToolError(
+          "ETCD_MEMBER_ALIVE",
+          `cluster ${idText(clusterId)} is alive at ${where}, and has a leader`,
+          {
+            hint: "a second cluster would split its clients: join this one with `backuptool etcd join`, or stop it first",
+            settings,
+          },
+        );
+  } finally {
+    probes.close();
+  }
+}
+
+async function checkPeersSilent(peerUrls: readonly string[], signal: AbortSignal): Promise<void> {
+  const asked = [...new Set(peerUrls)].map(async (url) => {
+    return [url, await clusterAtPeerUrl(url, signal)] as const;
+  });
+  for (const [url, clusterId] of await Promise.all(asked)) {
+    throwIfAborted(signal);
+    if (clusterId === undefined) continue;
+    throw new BackupToolError(
+      "ETCD_MEMBER_ALIVE",
+      `etcd at ${url} is up, of cluster ${clusterId}`,
+      {
+        hint: "stop it first: a founder has no members beside it, and takes the URLs of this machine",
+      },
+    );
+  }
+}
+
+function isReused(token: string): UsageError {
+  return new UsageError(
+    `the cluster from which the data comes was founded with the token ${quoted(token)}`,
+    {
+      hint: "give a token that was never used, or none: members of the former cluster that wake up would disturb the new one",
+      settings: ["initial-cluster-token"],
+    },
+  );
+}

@@ -1,0 +1,165 @@
+import { BackupToolError } from "../../errors.js";
+import { quoted } from "../../quoted.js";
+import type { DataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
+import { idText } from "../../sources/etcd/members/member-list.js";
+import { sharesPeerUrl } from "../../sources/etcd/members/peer-urls.js";
+import { memberText, type SeenCluster, type SeenMember } from "./cluster-view.js";
+
+/** The member that joins, and what the operator allows. */
+export interface JoinOptions {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly dataDir: string;
+  /** Removes what this member was before from the cluster, where its data is lost. */
+  readonly replace: boolean;
+  /** Names or ids of members that may be down meanwhile. */
+  readonly allowUnhealthy: readonly string[];
+}
+
+/** What is waited for. */
+export type JoinStage = "cluster" | "health" | "learner" | "silence" | "start" | "catch-up";
+
+/** What to do next. */
+export type JoinStep =
+  | { readonly do: "add" }
+  | { readonly do: "remove"; readonly member: SeenMember }
+  | { readonly do: "promote"; readonly member: SeenMember }
+  | { readonly do: "done"; readonly member: SeenMember }
+  | {
+      readonly do: "wait";
+      readonly stage: JoinStage;
+      /** A sentence without its subject's verb of waiting: what does not hold yet. */
+      readonly why: string;
+      /** This member in the list, once it is there. */
+      readonly member?: SeenMember | undefined;
+    };
+
+/** Looks in a row without an answer after which a member that the operator replaces counts as down. */
+export const LOOKS_UNTIL_DOWN = 3;
+
+/**
+ * Decides from the state of the cluster and of this machine alone, so that a join that was killed goes on where it was.
+ *
+ * @param silentLooks how often in a row this member has not answered
+ * @throws BackupToolError `ETCD_WRONG_CLUSTER`, `ETCD_MEMBER_REMOVED`, `ETCD_MEMBER_ALIVE`, `ETCD_MEMBER_LISTED`
+ */
+export function nextJoinStep(
+  options: JoinOptions,
+  cluster: SeenCluster,
+  ownData: DataDirIdentity | undefined,
+  silentLooks: number,
+): JoinStep {
+  const own = ownMember(options, cluster, ownData);
+  if (own === undefined) return waitForOthers(cluster, undefined, options) ?? { do: "add" };
+  if (ownData === undefined) {
+    if (own.status !== undefined) throw isAlive(own, options);
+    // A member without a name has never started: it was added for this machine, by this command or by hand.
+    if (own.name === "") return waitForStart(own, options);
+    if (!options.replace) throw isListed(own, options, cluster);
+    if (silentLooks < LOOKS_UNTIL_DOWN) {
+      const why = `${memberText(own)} is to be replaced, and must not answer any more`;
+      return { do: "wait", stage: "silence", why, member: own };
+    }
+    return waitForOthers(cluster, own, options) ?? { do: "remove", member: own };
+  }
+  if (own.status === undefined) return waitForStart(own, options);
+  if (own.isLearner) {
+    return waitForOthers(cluster, own, options) ?? { do: "promote", member: own };
+  }
+  if (own.problem !== undefined) {
+    const why = `${memberText(own)} ${own.problem}`;
+    return { do: "wait", stage: "health", why, member: own };
+  }
+  return { do: "done", member: own };
+}
+
+/** This machine's entry in the list; undefined where there is none. Throws where data and list contradict each other. */
+function ownMember(
+  { name, peerUrls, dataDir, replace }: JoinOptions,
+  { clusterId, members }: SeenCluster,
+  ownData: DataDirIdentity | undefined,
+): SeenMember | undefined {
+  const byUrl = members.find((member) => sharesPeerUrl(member.peerUrls, peerUrls));
+  if (ownData === undefined) {
+    const byName = members.find((member) => member.name === name);
+    if (byUrl !== undefined || byName === undefined || replace) return byUrl ?? byName;
+    throw new BackupToolError(
+      "ETCD_MEMBER_LISTED",
+      `cluster ${idText(clusterId)} has a member ${quoted(name)} at ${byName.peerUrls.join(", ")} already`,
+      {
+        hint: "give this member another name; or, if that one is lost for good, replace it",
+        settings: ["name", "replace"],
+      },
+    );
+  }
+  const data = `the data in ${quoted(dataDir)} is of member ${idText(ownData.memberId)} of cluster ${idText(ownData.clusterId)}`;
+  const hint = "data of a former member must not come back: move it away, and run this again";
+  const settings = ["etcd-data-dir"];
+  if (ownData.clusterId !== clusterId) {
+    const message = `${data}, and the endpoints are of cluster ${idText(clusterId)}`;
+    throw new BackupToolError("ETCD_WRONG_CLUSTER", message, { hint, settings });
+  }
+  const byId = members.find(({ id }) => id === ownData.memberId);
+  if (byId === undefined) {
+    const message = `${data}, which has removed that member`;
+    throw new BackupToolError("ETCD_MEMBER_REMOVED", message, { hint, settings });
+  }
+  return byId;
+}
+
+/**
+ * What keeps a member from being added, removed or given a vote: each of these can cost the cluster its majority while
+ * another member is down, and etcd takes one learner at a time.
+ */
+function waitForOthers(
+  { members }: SeenCluster,
+  own: SeenMember | undefined,
+  { allowUnhealthy }: JoinOptions,
+): JoinStep | undefined {
+  const others = members.filter(({ id }) => id !== own?.id);
+  const learner = others.find(({ isLearner }) => isLearner);
+  if (learner !== undefined) {
+    const why = `${memberText(learner)} joins at the moment, and etcd takes one at a time`;
+    return { do: "wait", stage: "learner", why, member: own };
+  }
+  const ill = others.filter(
+    ({ problem, name, id }) =>
+      problem !== undefined &&
+      !allowUnhealthy.includes(name) &&
+      !allowUnhealthy.includes(idText(id)),
+  );
+  if (ill.length === 0) return undefined;
+  const why = ill.map((member) => `${memberText(member)}: ${member.problem}`).join("; ");
+  return { do: "wait", stage: "health", why, member: own };
+}
+
+function waitForStart(own: SeenMember, { name }: JoinOptions): JoinStep {
+  const why = `etcd of ${memberText({ ...own, name })} does not run yet: ${own.problem ?? "no answer"}`;
+  return { do: "wait", stage: "start", why, member: own };
+}
+
+function isAlive(own: SeenMember, { dataDir }: JoinOptions): BackupToolError {
+  return new BackupToolError(
+    "ETCD_MEMBER_ALIVE",
+    `member ${memberText(own)} is up, but its data is not in ${quoted(dataDir)}`,
+    {
+      hint: "name the data directory that its etcd uses, or the URLs of another machine",
+      settings: ["etcd-data-dir", "initial-advertise-peer-urls"],
+    },
+  );
+}
+
+function isListed(
+  own: SeenMember,
+  { dataDir }: JoinOptions,
+  { clusterId }: SeenCluster,
+): BackupToolError {
+  return new BackupToolError(
+    "ETCD_MEMBER_LISTED",
+    `cluster ${idText(clusterId)} still lists this member as ${memberText(own)}, and ${quoted(dataDir)} has no data of it`,
+    {
+      hint: "if its data is lost, replace it: it is removed and added again; if the data is elsewhere, name its directory",
+      settings: ["replace", "etcd-data-dir"],
+    },
+  );
+}

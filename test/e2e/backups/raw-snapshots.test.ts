@@ -1,0 +1,70 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import { newFolder } from "../../support/folders.js";
+import { backuptool, createOfEtcd } from "../../support/program/backuptool.js";
+import { runProcess } from "../../support/program/processes.js";
+import { EtcdServer } from "../../support/servers/etcd-server.js";
+
+test("etcdctl restores what cat writes of a raw snapshot of several pieces", async (t) => {
+  const etcd = await EtcdServer.start();
+  t.teardown(() => etcd.stop());
+  const value = Buffer.alloc(1 << 20, "value");
+  for (let i = 0; i < 20; i++) await etcd.put(Buffer.from(`key ${i}`), value);
+  const lease = await etcd.grant(4000);
+  await etcd.ctl("put", "leased", "value", `--lease=${lease}`);
+  await etcd.ctl("del", "key 0");
+  const revision = await etcd.revision();
+  const store = ["--store", `file://${newFolder()}`];
+  const spoolDir = newFolder();
+  const created = await backuptool([
+    ...createOfEtcd(etcd, ...store),
+    ...["--etcd-mode", "both", "--spool-dir", spoolDir],
+  ]);
+  t.is(created.code, 0, created.stderr);
+  t.regex(created.stdout.toString(), /ETCD DONE; included 20 etcd records/);
+  const said = new RegExp(
+    `raw snapshot of etcd: revision ${revision}, \\d\\d\\.\\d MiB \\(\\d+ bytes\\)`,
+  );
+  t.regex(created.stderr, said);
+  t.deepEqual(readdirSync(spoolDir), []);
+  const listed = await backuptool(["snapshot", "list", ...store]);
+  t.regex(listed.stdout.toString(), new RegExp(`Full-00000000-0*${revision}-`));
+
+  const inspected = await backuptool(["inspect", ...store, "--snapshot", "latest"]);
+  t.is(inspected.code, 0, inspected.stderr);
+  const shown = new RegExp(`^ *etcd database: *revision ${revision}, \\d\\d\\.\\d MiB`, "m");
+  t.regex(inspected.stdout.toString(), shown);
+
+  const { code, stdout, stderr } = await backuptool(["cat", ...store, "--snapshot", "latest"]);
+  t.is(code, 0, stderr);
+  const unpacked = join(newFolder(), "unpacked");
+  mkdirSync(unpacked);
+  const tar = await runProcess("tar", ["-x", "-C", unpacked], { input: stdout });
+  t.is(tar.code, 0, tar.stderr);
+  const folder = join(unpacked, "etcd", "snapshot");
+  const pieces = readdirSync(folder).sort();
+  t.deepEqual(pieces, ["00000000.db", "00000001.db"]);
+  const file = join(newFolder(), "snapshot.db");
+  writeFileSync(file, Buffer.concat(pieces.map((name) => readFileSync(join(folder, name)))));
+  const [pairs, leases] = [await etcd.pairs(), await etcd.leases()];
+  await etcd.restoreFrom(file);
+  t.deepEqual(await etcd.pairs(), pairs);
+  t.deepEqual(await etcd.leases(), leases);
+});
+
+test("a raw snapshot alone is not restored into an etcd that runs, and the error says so", async (t) => {
+  const etcd = await EtcdServer.start();
+  t.teardown(() => etcd.stop());
+  await etcd.ctl("put", "key", "value");
+  const outputdir = join(newFolder(), "backup");
+  const where = ["--outputdir", outputdir];
+  const created = await backuptool(createOfEtcd(etcd, ...where, "--etcd-mode", "raw"));
+  t.is(created.code, 0, created.stderr);
+  t.regex(created.stdout.toString(), /ETCD DONE; included 0 etcd records/);
+  await etcd.ctl("put", "key", "later");
+  const restored = await backuptool(["restore", ...where, "--skip-ceph", "--etcd", etcd.endpoint]);
+  t.is(restored.code, 1);
+  t.regex(restored.stderr, /holds etcd as a raw snapshot alone/);
+  t.is((await etcd.ctl("get", "key", "--print-value-only")).trim(), "later");
+});
