@@ -108,6 +108,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/etcd-status.js")).etcdStatus,
   },
   {
+    name: "etcd lift-quarantine",
+    describe: "Let clients in after an unfinished restore",
+    load: async () => (await import("./commands/etcd-lift-quarantine.js")).etcdLiftQuarantine,
+  },
+  {
     name: "doctor",
     describe: "Check Ceph, etcd, folder and stores for problems",
     load: async () => (await import("./commands/doctor.js")).doctor,

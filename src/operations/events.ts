@@ -1,5 +1,6 @@
 import type { KdfDemand } from "../archive/crypto/passphrase-key.js";
 import type { DoctorEvent } from "./doctor/check.js";
+import type { HistoryEvent } from "./history/events.js";
 import type { MemberEvent } from "./members/events.js";
 import type { SnapshotEvent } from "./snapshots/events.js";
 import type { StatusReport } from "./status/report.js";
@@ -54,6 +55,7 @@ export interface OriginalDetails {
 export type OperationEvent =
   | SnapshotEvent
   | DoctorEvent
+  | HistoryEvent
   | MemberEvent
   | ({ type: "status" } & StatusReport)
   | { type: "keys-start" }

@@ -1,8 +1,8 @@
 import { keptNames } from "../operations/snapshots/retention.js";
 import { lagOf } from "../replication/sync/lag.js";
-import { lackingOf, planSync } from "../replication/sync/sync-plan.js";
+import { lackingOf, planSync, type SyncPlan } from "../replication/sync/sync-plan.js";
 import type { ServerOptions } from "../settings/server-options.js";
-import type { StoredSnapshot } from "../snapshots/catalog.js";
+import { lackOf } from "../snapshots/streams/stream-difference.js";
 import type { SiteListing } from "./site.js";
 import type { Sites } from "./sites.js";
 import type { SyncLag } from "./status.js";
@@ -17,7 +17,8 @@ export class LagView {
   readonly #startedAt = Date.now();
   #primary: SiteListing | undefined;
   #secondary: SiteListing | undefined;
-  #lacking: readonly StoredSnapshot[] = [];
+  #lacking: Parameters<typeof lagOf>[0] = [];
+  #streams: Parameters<typeof lagOf>[2] = [];
 
   constructor(sites: Sites, options: () => ServerOptions) {
     this.#sites = sites;
@@ -31,26 +32,42 @@ export class LagView {
     if (primary.listing !== this.#primary || secondary?.listing !== this.#secondary) {
       this.#primary = primary.listing;
       this.#secondary = secondary?.listing;
-      this.#lacking = this.#compare(now);
+      this.#compare(now);
     }
-    return lagOf(this.#lacking, now);
+    return lagOf(this.#lacking, now, this.#streams);
   }
 
-  #compare(now: Date): readonly StoredSnapshot[] {
-    const { sync, retention } = this.#options();
-    const source = this.#primary?.snapshots ?? [];
+  #compare(now: Date): void {
+    const { snapshots: source, streams } = this.#primary ?? { snapshots: [], streams: [] };
     if (this.#secondary === undefined) {
-      return source.filter(
-        ({ state, name }) => state === "complete" && name.time * 1000 >= this.#startedAt,
-      );
+      const isNew = (seconds: number): boolean => seconds * 1000 >= this.#startedAt;
+      this.#lacking = source.filter(({ state, name }) => state === "complete" && isNew(name.time));
+      this.#streams = streams
+        .filter(({ name }) => isNew(name.time))
+        .map((one) => lackOf(one, undefined));
+      return;
     }
-    const plan = planSync({
+    const plan = this.#plan(source, streams, this.#secondary, now);
+    this.#lacking = lackingOf(plan);
+    this.#streams = plan.streams.map(({ lack }) => lack);
+  }
+
+  #plan(
+    source: SiteListing["snapshots"],
+    streams: SiteListing["streams"],
+    secondary: SiteListing,
+    now: Date,
+  ): SyncPlan {
+    const { sync, retention } = this.#options();
+    return planSync({
       source,
-      target: this.#secondary.snapshots,
-      held: this.#secondary.holds,
+      target: secondary.snapshots,
+      streams: { source: streams, target: secondary.streams },
+      held: secondary.holds,
       wanted:
-        sync?.mirror === undefined ? (listed) => keptNames(listed, retention, now) : undefined,
+        sync?.mirror === undefined
+          ? (snapshots, ofStreams) => keptNames({ snapshots, streams: ofStreams }, retention, now)
+          : undefined,
     });
-    return lackingOf(plan);
   }
 }

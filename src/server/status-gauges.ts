@@ -35,6 +35,7 @@ export class StatusGauges {
     );
     if (sync !== undefined) {
       this.#set("sync_lag_snapshots", sync.lag?.snapshots);
+      this.#set("sync_lag_deltas", sync.lag?.deltas);
       this.#set("sync_lag_bytes", sync.lag?.bytes);
       this.#set("sync_lag_seconds", sync.lag?.seconds);
       this.#set("sync_last_success_timestamp_seconds", seconds(sync.lastSuccess));
@@ -130,8 +131,9 @@ const GAUGES = {
   ],
   snapshot_bytes: ["Size of all snapshots in the store.", "store"],
   sync_lag_snapshots: ["Snapshots that the secondary store lacks."],
-  sync_lag_bytes: ["Size of the snapshots that the secondary store lacks."],
-  sync_lag_seconds: ["Age of the oldest snapshot that the secondary store lacks."],
+  sync_lag_deltas: ["Deltas of etcd that the secondary store lacks."],
+  sync_lag_bytes: ["Size of the snapshots and deltas that the secondary store lacks."],
+  sync_lag_seconds: ["Age of the oldest snapshot or delta that the secondary store lacks."],
   sync_last_success_timestamp_seconds: ["End of the last successful sync."],
   delta_state: ["1 for what the deltas of etcd do now, 0 for all else.", "state"],
   delta_etcd_revision: ["Revision of etcd, by a linearizable read."],

@@ -78,6 +78,8 @@ export interface JobStatus {
 /** What the secondary lacks of the snapshots that it should have. */
 export interface SyncLag {
   readonly snapshots: number;
+  /** Deltas of etcd; absent in the status of an earlier version. */
+  readonly deltas?: number | undefined;
   readonly bytes: number;
   /** Age of the oldest one that it lacks. */
   readonly seconds: number;

@@ -58,3 +58,10 @@ export const joinSettings = {
     describe: "Longest time to wait while nothing changes",
   },
 } as const;
+
+export const quarantineSettings = {
+  "etcd-quarantine": {
+    ...toggle,
+    describe: "Keep all clients but the user root, with the password given here, out meanwhile",
+  },
+} as const;

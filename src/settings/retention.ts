@@ -37,7 +37,7 @@ export const retentionSettings = {
     ...age,
     default: "24h",
     describe:
-      "Exponential: age up to which incrementals over older full backups are kept; those over the newest always are",
+      "Age up to which streams of etcd's deltas are kept, and with Exponential incrementals over older full backups; those of the newest always are",
   },
   "max-backups": {
     ...wholeNumber(1, 1e9),

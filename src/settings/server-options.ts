@@ -57,6 +57,8 @@ export interface ServerOptions {
     readonly policy: RetentionPolicy;
     /** A name of the time zone database, also of the schedules. */
     readonly timeZone: string;
+    /** Age up to which streams of deltas are kept. */
+    readonly streamPeriodMs: number;
     readonly periodMs: number;
   };
   /** Which part of the stored data each run of its schedule reads. */
@@ -190,6 +192,7 @@ export function serverOptions(
     retention: {
       policy: retentionPolicy(values),
       timeZone: values["schedule-time-zone"],
+      streamPeriodMs: values["delta-snapshot-retention-period"],
       periodMs: values["garbage-collection-period"],
     },
     verifyPart: values["verify-subset"],

@@ -50,7 +50,8 @@ export async function deleteSnapshot(
   return { files, bytes };
 }
 
-function checkUnlocked(store: SnapStore, object: StoredObject | undefined): void {
+/** Throws STORE_IMMUTABLE for an object that the store rejects to delete for now. */
+export function checkUnlocked(store: SnapStore, object: StoredObject | undefined): void {
   const { lockedUntil, key = "" } = object ?? {};
   if (lockedUntil === undefined || lockedUntil <= new Date()) return;
   throw new StoreError("STORE_IMMUTABLE", `${key} is locked until ${lockedUntil.toISOString()}`, {

@@ -6,9 +6,9 @@ import type { StoredStream } from "./streams/stored-stream.js";
 /** What is in a store, directly below its prefix. */
 export interface StoreContents {
   /** Oldest first. */
-  readonly snapshots: StoredSnapshot[];
+  readonly snapshots: readonly StoredSnapshot[];
   /** By their start. */
-  readonly streams: StoredStream[];
+  readonly streams: readonly StoredStream[];
 }
 
 /** All snapshots and streams of a store: as `listSnapshots` and `listStreams`, with one listing of names. */

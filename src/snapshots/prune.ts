@@ -8,8 +8,12 @@ import { readStoreTime } from "./control/store-time.js";
 import { removeStaleFiles } from "./control/stale.js";
 import { isOwnKey } from "./own-keys.js";
 import { manifestKey } from "./manifest.js";
+import { listStore, type StoreContents } from "./list-store.js";
 import type { SnapshotName } from "./name.js";
-import { listSnapshots, type StoredSnapshot } from "./catalog.js";
+import type { LeftOver, StoredSnapshot } from "./catalog.js";
+import { deleteStream } from "./streams/delete-stream.js";
+import type { StoredStream } from "./streams/stored-stream.js";
+import type { StreamName } from "./streams/stream-name.js";
 
 export interface PruneOptions {
   /**
@@ -19,31 +23,42 @@ export interface PruneOptions {
   readonly olderThan: Date;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
-  /** All snapshots of the store; by default each manifest is read. */
-  readonly list?: ((signal: AbortSignal) => Promise<readonly StoredSnapshot[]>) | undefined;
+  /** What is in the store; by default each manifest is read. */
+  readonly list?: ((signal: AbortSignal) => Promise<StoreContents>) | undefined;
   /** Called with all snapshots, before any is removed. */
   onListed?(listed: readonly StoredSnapshot[]): Promise<void>;
-  onRemoved(name: SnapshotName, removed: Removed): void;
-  /** Called for an unfinished snapshot that a run may still be writing. */
-  onKept(name: SnapshotName): void;
-  /** Called for an old unfinished snapshot that is kept: it is held, or another program has a file in it. */
-  onProtected(name: SnapshotName, error: BackupToolError): void;
+  onRemoved(name: SnapshotName | StreamName, removed: Removed): void;
+  /** Called for an unfinished snapshot or stream that a run may still be writing. */
+  onKept(name: SnapshotName | StreamName): void;
+  /** Called for an old unfinished one that is kept: it is held, or another program has a file in it. */
+  onProtected(name: SnapshotName | StreamName, error: BackupToolError): void;
 }
 
 const PROTECTED: ReadonlySet<string> = new Set(["FOREIGN_FILE", "SNAPSHOT_HELD"]);
 
-/** Removes unfinished snapshots, stale uploads and control files of dead processes. Returns the number of uploads. */
+/**
+ * Removes unfinished snapshots, streams that hold nothing but an unfinished base, stale uploads and control files of dead
+ * processes. Returns the number of uploads. Beside deltas an unfinished base stays, for a copy to complete it.
+ */
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { dryRun, signal } = options;
   const keep: string[] = [];
-  const listed = await (options.list?.(signal) ?? listSnapshots(store, signal));
-  const { now, olderThan } = await timesOf(store, listed, options);
-  await options.onListed?.(listed);
-  for (const snapshot of listed) {
-    if (snapshot.state !== "unfinished") continue;
-    const { name } = snapshot;
+  const { snapshots, streams } = await (options.list?.(signal) ?? listStore(store, signal));
+  const unfinished = [
+    ...snapshots
+      .filter(({ state }) => state === "unfinished")
+      .map(({ name, left }) => ({ name, left, remove: deleteSnapshot })),
+    ...streams.filter(isUnfinished).map(({ name, left }) => {
+      const remove: typeof deleteSnapshot = (guarded, _, how) => deleteStream(guarded, name, how);
+      return { name, left, remove };
+    }),
+  ];
+  const { now, olderThan } = await timesOf(store, unfinished, options);
+  await options.onListed?.(snapshots);
+  for (const one of unfinished) {
+    const { name } = one;
     if (
-      lastTouched(snapshot, now) >= olderThan.getTime() ||
+      lastTouched(one, now) >= olderThan.getTime() ||
       // A copy goes on with files that are as old as the copy before.
       (await pinnedNames(store, new Date(now), signal)).has(name.text)
     ) {
@@ -54,7 +69,7 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
     }
     // It may have been completed since it was listed.
     if ((await store.head(manifestKey(name.text), signal)) !== undefined) continue;
-    const removed = await unlessProtected(deleteSnapshot(store, name.text, { dryRun, signal }));
+    const removed = await unlessProtected(one.remove(store, name.text, { dryRun, signal }));
     if (removed instanceof BackupToolError) {
       options.onProtected(name, removed);
       keep.push(`${name.text}/`);
@@ -66,10 +81,21 @@ export async function pruneIncomplete(store: SnapStore, options: PruneOptions): 
   return await store.abortStaleUploads("", olderThan, { keep, only: isOwnKey, signal });
 }
 
+/** What an interrupted run has left of a snapshot or stream. */
+interface LeftOvers {
+  readonly name: { readonly time: number };
+  readonly left?: LeftOver | undefined;
+}
+
+/** Whether a stream has no delta, and no base that is complete or damaged. */
+function isUnfinished({ deltas, base }: StoredStream): boolean {
+  return deltas.length === 0 && (base === undefined || base.state === "unfinished");
+}
+
 /** A dry run writes nothing, so it goes by the clock of this machine. */
 async function timesOf(
   store: SnapStore,
-  listed: readonly StoredSnapshot[],
+  listed: readonly LeftOvers[],
   { olderThan, dryRun, signal }: PruneOptions,
 ): Promise<{ now: number; olderThan: Date }> {
   const machine = Date.now();
@@ -83,7 +109,7 @@ async function timesOf(
  */
 async function storeTime(
   store: SnapStore,
-  listed: readonly StoredSnapshot[],
+  listed: readonly LeftOvers[],
   signal: AbortSignal,
 ): Promise<number> {
   try {
@@ -104,7 +130,7 @@ async function unlessProtected(deletion: Promise<Removed>): Promise<Removed | Ba
 }
 
 /** When an unfinished snapshot was last written to, milliseconds since 1970. */
-export function lastTouched({ name, left }: StoredSnapshot, now: number): number {
+export function lastTouched({ name, left }: LeftOvers, now: number): number {
   const named = name.time * 1000;
   // A time in the future comes from a wrong clock, and would keep the snapshot until then.
   return Math.max(named > now ? 0 : named, left?.modified?.getTime() ?? 0);

@@ -69,7 +69,7 @@ export class FuzzedBackup {
     return new FuzzedBackup(folder, passphrase, pool, sample, good, { index, tars });
   }
 
-  get seeds(): Seeds {
+  get seeds(): Omit<Seeds, "delta"> {
     const file = (name: string) => this.#files.get(name) ?? Buffer.alloc(0);
     const { index, tars } = this.#plain;
     return {

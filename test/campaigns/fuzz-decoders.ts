@@ -1,5 +1,7 @@
 import { CborError, CborReader } from "../../src/archive/cbor.js";
 import { Chunk } from "../../src/archive/seal/chunk-reader.js";
+import { decodeHead } from "../../src/archive/delta/delta-head.js";
+import { decodeRevision } from "../../src/archive/delta/delta-revision.js";
 import { decodePart, parsePath } from "../../src/archive/tar/entry-path.js";
 import { ArchiveError } from "../../src/archive/errors.js";
 import { decodeHeader } from "../../src/archive/header.js";
@@ -21,6 +23,8 @@ import {
 } from "../../src/archive/tar/tar-header.js";
 import { checkBackupName } from "../../src/snapshots/name-check.js";
 import { snapshotName } from "../../src/snapshots/name.js";
+import { deltaName, parseDeltaName } from "../../src/snapshots/streams/delta-name.js";
+import { parseStreamName } from "../../src/snapshots/streams/stream-name.js";
 import { readTar } from "../../src/archive/tar/tar-reader.js";
 
 /** Real bytes of a backup to start from. */
@@ -30,6 +34,8 @@ export interface Seeds {
   readonly metadata: Buffer;
   readonly index: Buffer;
   readonly tar: Buffer;
+  /** The plaintext of a delta. */
+  readonly delta: Buffer;
 }
 
 export interface Decoder {
@@ -90,6 +96,28 @@ export const DECODERS: readonly Decoder[] = [
   sequence("pairs", "index", decodePairs),
   sequence("leases", "index", decodeLease),
   sequence("tombstones", "index", decodeTombstone),
+  {
+    name: "delta",
+    seed: "delta",
+    rejects: cbor,
+    run: (bytes) => {
+      const reader = new CborReader(bytes);
+      decodeHead(reader);
+      while (!reader.atEnd) decodeRevision(reader);
+    },
+  },
+  {
+    name: "delta's name",
+    seed: "delta",
+    rejects: () => false,
+    // Only the text that was written is parsed to this.
+    run: (bytes) => {
+      const text = bytes.toString("latin1", 0, 60);
+      const [delta, stream] = [parseDeltaName(text), parseStreamName(text)];
+      if (delta !== undefined && deltaName(delta) !== text) throw new Error("another name");
+      if (stream !== undefined && stream.text !== text) throw new Error("another name");
+    },
+  },
   {
     name: "tar block",
     seed: "tar",

@@ -1,5 +1,5 @@
 /**
- * Feeds corrupt backups and random bytes to every reader of the archive, for a given time:
+ * Feeds corrupt backups, corrupt logs and random bytes to every reader of the archive, for a given time:
  * scripts/fuzz [--seed SEED] [--seconds SECONDS] [--iteration N]
  */
 import { randomBytes } from "node:crypto";
@@ -12,6 +12,7 @@ import { mutated } from "../support/archive/mutations.js";
 import { samplePassphrase } from "../support/archive/sample.js";
 import { SeededChoice } from "../support/seeded-choice.js";
 import { FuzzedBackup } from "./fuzz-backups.js";
+import { FuzzedLog } from "./fuzz-logs.js";
 import { DECODERS, type Seeds } from "./fuzz-decoders.js";
 
 /** Decoders cost microseconds, a whole backup milliseconds. */
@@ -34,11 +35,15 @@ async function iterate(
   choice: SeededChoice,
   backup: FuzzedBackup,
   twin: FuzzedBackup,
+  log: FuzzedLog,
 ): Promise<string[]> {
   const wrong: (string | undefined)[] = [];
+  const seeds = { ...backup.seeds, delta: log.seed };
   for (let i = 0; i < DECODED_PER_ITERATION; i++) {
-    wrong.push(await decodeOne(choice, backup.seeds));
+    wrong.push(await decodeOne(choice, seeds));
   }
+  wrong.push(await log.store(choice));
+  wrong.push(await log.forge(choice));
   wrong.push(await backup.store(choice, twin));
   wrong.push(await backup.forge(choice));
   return wrong.filter((one) => one !== undefined);
@@ -66,9 +71,15 @@ try {
   const passphrase = samplePassphrase();
   const backup = await FuzzedBackup.make(join(folder, "backup"), passphrase, pool);
   const twin = await FuzzedBackup.make(join(folder, "twin"), passphrase, pool);
+  const log = await FuzzedLog.make(passphrase, pool);
   const end = performance.now() + 1000 * seconds;
   while (performance.now() < end) {
-    for (const wrong of await iterate(new SeededChoice(`${seed} ${iteration}`), backup, twin)) {
+    for (const wrong of await iterate(
+      new SeededChoice(`${seed} ${iteration}`),
+      backup,
+      twin,
+      log,
+    )) {
       found++;
       process.stdout.write(`fuzz: --seed ${seed} --iteration ${iteration}: ${wrong}\n`);
     }

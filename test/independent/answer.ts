@@ -6,7 +6,10 @@ export type AnswerCode =
   | "WRONG_PASSPHRASE"
   | "DAMAGED"
   | "MISSING_FILE"
-  | "DOES_NOT_BELONG";
+  | "DOES_NOT_BELONG"
+  | "LOG_HOLE"
+  | "LOG_FORK"
+  | "LOG_UNPROVEN";
 
 /** Why the independent reader rejects a backup. */
 export class Answer extends Error {

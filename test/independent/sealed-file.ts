@@ -9,7 +9,7 @@ const sodium = createRequire(import.meta.url)("libsodium-wrappers") as typeof So
 await sodium.ready;
 
 const MIB = 1 << 20;
-const CONTEXTS = ["", "BKPTARCH", "BKPTINDX", "BKPTMETA"] as const;
+const CONTEXTS = ["", "BKPTARCH", "BKPTINDX", "BKPTMETA", "BKPTDELT"] as const;
 
 export interface Head {
   readonly type: number;

@@ -39,22 +39,25 @@ const BATCH = 1024;
 
 type Item = { readonly head: DeltaHead } | { readonly revision: ArchivedRevision };
 
-/** A delta whose header and head are checked. Its file stays the caller's to close. */
+/** A delta whose header and head are checked. It closes its file. */
 export class DeltaReader {
   readonly head: DeltaHead;
   readonly #items: AsyncGenerator<readonly Item[], void, void>;
   readonly #begun: readonly Item[];
   readonly #check: DeltaCheck;
+  readonly #file: BackupFile;
+  #isClosed = false;
 
   private constructor(
     head: DeltaHead,
     items: AsyncGenerator<readonly Item[], void, void>,
     begun: readonly Item[],
-    { name, expected }: DeltaSource,
+    { name, expected, file }: DeltaSource,
   ) {
     this.head = head;
     this.#items = items;
     this.#begun = begun;
+    this.#file = file;
     this.#check = new DeltaCheck(head, name, expected.time);
   }
 
@@ -73,6 +76,7 @@ export class DeltaReader {
       }
     } catch (error) {
       await items.return();
+      await source.file.close();
       throw error;
     }
   }
@@ -97,7 +101,10 @@ export class DeltaReader {
 
   /** Stops reading; not needed after `revisions` has ended. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     await this.#items.return();
+    await this.#file.close();
   }
 
   #revisionsOf(items: readonly Item[]): ArchivedRevision[] {

@@ -5,9 +5,11 @@ import {
   etcdSettings,
   folderSettings,
   skipSettings,
+  spoolSettings,
 } from "../../settings/declarations.js";
 import { etcdOptions } from "../../settings/etcd.js";
 import { repeatable } from "../../settings/kinds.js";
+import { spoolDir } from "../../settings/new-backup.js";
 import { poolMapping } from "../../settings/pools.js";
 import { secondaryStoreSettings, storeSettings } from "../../settings/store-declarations.js";
 import type { StoreConfig } from "../../snapstore/config.js";
@@ -29,7 +31,7 @@ export const doctor = command({
     },
     "Where to": { ...folderSettings, ...storeSettings },
     "Secondary store": secondaryStoreSettings,
-    etcd: etcdSettings,
+    etcd: { ...etcdSettings, ...spoolSettings },
     Ceph: cephSettings,
   },
   examples: [
@@ -49,6 +51,7 @@ export const doctor = command({
       {
         toolVersion: session.toolVersion,
         etcd: etcdOptions(args, session.warn),
+        spoolDir: spoolDir(args),
         ceph: ceph && {
           ceph,
           includePools: args["include-pool"],

@@ -48,6 +48,7 @@ export const prune = command({
         store: chosenStore(args, session),
         policy,
         timeZone: args["schedule-time-zone"],
+        streamPeriodMs: args["delta-snapshot-retention-period"],
         now,
         inProgressSince: new Date(now.getTime() - args["grace-period"]),
         dryRun: args["dry-run"] === true,

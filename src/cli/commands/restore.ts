@@ -6,9 +6,13 @@ import {
   passphraseSettings,
   skipSettings,
 } from "../../settings/declarations.js";
+import { quarantineSettings } from "../../settings/member-declarations.js";
 import { etcdOptions } from "../../settings/etcd.js";
 import { choice, repeatable, toggle } from "../../settings/kinds.js";
 import { checkSomethingToDo, poolMapping } from "../../settings/pools.js";
+import type { EtcdOptions } from "../../sources/etcd/options.js";
+import type { RestoreOptions } from "../../operations/restore/restore.js";
+import { SettingError } from "../../errors.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { locationGroups } from "../flag-groups.js";
@@ -37,7 +41,7 @@ export const restore = command({
       },
     },
     ...locationGroups,
-    etcd: etcdSettings,
+    etcd: { ...etcdSettings, ...quarantineSettings },
     Ceph: cephSettings,
     Passphrase: passphraseSettings,
   },
@@ -57,21 +61,30 @@ export const restore = command({
     ],
   ],
   async run(args, session) {
+    const { inQuarantine } = await import("../../operations/members/quarantine.js");
     const { restoreBackup } = await import("../../operations/restore/restore.js");
     checkSomethingToDo(args);
     const location = backupLocation(args, session);
-    const { complete } = await restoreBackup(
-      {
-        location,
-        withBase: args["with-base"],
-        etcd: etcdOptions(args, session.warn),
-        ceph: cephOptions(args, session.warn),
-        pools: poolMapping(args["restore-pool"]),
-        leases: args.leases,
-        checkFirst: args["check-first"],
-      },
-      session,
-    );
+    const etcd = etcdOptions(args, session.warn);
+    const options: RestoreOptions = {
+      location,
+      withBase: args["with-base"],
+      etcd,
+      ceph: cephOptions(args, session.warn),
+      pools: poolMapping(args["restore-pool"]),
+      leases: args.leases,
+      checkFirst: args["check-first"],
+    };
+    const { complete } = await (args["etcd-quarantine"]
+      ? inQuarantine(requiredForQuarantine(etcd), session, (onWriting) =>
+          restoreBackup({ ...options, onWriting }, session),
+        )
+      : restoreBackup(options, session));
     return complete ? ExitCode.done : ExitCode.incomplete;
   },
 });
+
+function requiredForQuarantine(etcd: EtcdOptions | undefined): EtcdOptions {
+  if (etcd !== undefined) return etcd;
+  throw new SettingError("etcd-quarantine", "is set, but etcd is left out");
+}

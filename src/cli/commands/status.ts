@@ -87,7 +87,11 @@ async function fromStores(
   const { env, warn, toolVersion } = session;
   const enabled = args["backup-sync-enabled"] ?? args["secondary-backup-sync-enabled"] ?? true;
   const mirrors = args["backup-sync-deletion"] === "mirror";
-  const retention = { policy: retentionPolicy(args), timeZone: args["schedule-time-zone"] };
+  const retention = {
+    policy: retentionPolicy(args),
+    timeZone: args["schedule-time-zone"],
+    streamPeriodMs: args["delta-snapshot-retention-period"],
+  };
   return await statusOfStores(
     {
       primary: requiredStore(args, "primary", env, warn),

@@ -11,6 +11,7 @@ import { counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { printable } from "../../printable.js";
 import { goDuration } from "./go-duration.js";
+import { historyLines } from "./history-lines.js";
 import { memberLines } from "./member-lines.js";
 import { snapshotLines } from "./snapshot-lines.js";
 import { statusLines } from "./status-lines.js";
@@ -137,7 +138,16 @@ export function linesOf(event: OperationEvent): EventLines {
       return checkLines(event);
     case "status":
       return statusLines(event);
+    case "etcd-history":
+    case "etcd-goes-on":
+    case "base-compared":
+    case "delta-range":
+    case "deltas-verified":
+    case "etcd-snapshot-made":
+    case "etcd-data-dir-made":
+      return historyLines(event);
     case "etcd-cluster":
+    case "etcd-quarantine":
     case "founder-restored":
     case "member-removed":
     case "member-added":

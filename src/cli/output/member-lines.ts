@@ -21,6 +21,8 @@ export function memberLines(event: MemberEvent): EventLines {
         ],
       };
     }
+    case "etcd-quarantine":
+      return { err: [QUARANTINE[event.state]] };
     case "member-removed":
       return { out: [`removed ${event.member} from cluster ${event.clusterId}: its data is lost`] };
     case "member-added":
@@ -38,6 +40,14 @@ export function memberLines(event: MemberEvent): EventLines {
     }
   }
 }
+
+const QUARANTINE = {
+  begun:
+    "etcd is in quarantine: root alone gets in; watches that were open and renewals of leases go on",
+  resumed: "etcd is in quarantine since a run that did not end; this one lifts it",
+  lifted: "the quarantine is lifted: clients get into etcd again",
+  none: "etcd is in no quarantine",
+} as const;
 
 /** How etcd is started for the first time. */
 function startLines({

@@ -86,9 +86,13 @@ function deltaRows({ state, etcdRevision, sites }: DeltaStatus): string[] {
 
 function lagText(lag: StatusLag | undefined): string {
   if (lag === undefined) return "what the secondary lacks is not known yet";
-  const { snapshots, bytes, seconds } = lag;
-  if (snapshots === 0) return "in step";
-  const lacks = `the secondary lacks ${counted(snapshots, "snapshot", "snapshots")}`;
+  const { snapshots, deltas = 0, bytes, seconds } = lag;
+  if (snapshots === 0 && deltas === 0) return "in step";
+  const missing = [
+    ...(snapshots > 0 ? [counted(snapshots, "snapshot", "snapshots")] : []),
+    ...(deltas > 0 ? [counted(deltas, "delta", "deltas")] : []),
+  ];
+  const lacks = `the secondary lacks ${missing.join(" and ")}`;
   return `${lacks}, ${formatSize(bytes)}, the oldest of ${ageText(Math.floor(seconds))} ago`;
 }
 

@@ -9,8 +9,9 @@ export function syncLines(event: SyncEvent): EventLines {
     case "sync-begun":
       return { err: [`comparing ${event.source} with ${event.target}`] };
     case "sync-plan": {
-      const { copy, bytes, delete: deletions } = event;
-      const what = `${counted(copy, "snapshot", "snapshots")} to copy (${formatSize(bytes)})`;
+      const { copy, bytes, streams, delete: deletions } = event;
+      const and = streams === 0 ? "" : ` and ${counted(streams, "stream", "streams")} of deltas`;
+      const what = `${counted(copy, "snapshot", "snapshots")} to copy (${formatSize(bytes)})${and}`;
       return { err: [`found ${what} and ${deletions} to delete`] };
     }
     case "snapshot-copying":

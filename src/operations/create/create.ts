@@ -13,7 +13,7 @@ import { type BackupLocation, locateBackup, originalFolder } from "../open/backu
 import { Connections } from "../open/connections.js";
 import type { OperationContext } from "../context.js";
 import { archivePools } from "./pools.js";
-import { archiveEtcd, type EtcdParts, spoolIfWanted } from "./etcd.js";
+import { archiveEtcd, canSpool, type EtcdParts, spoolIfWanted } from "./etcd.js";
 import type { SpooledSnapshot } from "./raw-snapshot.js";
 import { type BackupSettings, makeBackup } from "./run.js";
 import { BackupDestination, type StoreDestination } from "./destination.js";
@@ -95,8 +95,10 @@ export async function createBackup(
     const spool = async () => {
       spooled = options.etcd && (await spoolIfWanted(options.etcd, options, context));
     };
+    let spoolsLater = false;
     // Without pools, which may take hours, the name has the revision that the backup will have.
     if (ceph === undefined) await spool();
+    else if (options.etcd) spoolsLater = await canSpool(options.etcd, options, context);
     const revision = spooled?.revision ?? (await etcd?.currentRevision(signal));
     const { target, snapshot } = await openTarget(stores, options, base, revision);
     const metadata = await makeBackup(
@@ -115,7 +117,7 @@ export async function createBackup(
             deleted: counts.deletedObjects,
           });
         }
-        if (ceph !== undefined) await spool();
+        if (spoolsLater) await spool();
         const etcdFacts = etcd && (await archiveEtcd(run, etcd, options.etcdMode, spooled));
         if (etcdFacts !== undefined) {
           report({ type: "etcd-done", included: counts.records, deleted: counts.deletedKeys });

@@ -5,7 +5,12 @@ import type { EtcdCluster, EtcdOptions } from "../../sources/etcd/cluster.js";
 import { EtcdError } from "../../sources/etcd/errors.js";
 import { BackupToolError } from "../../errors.js";
 import type { OperationContext } from "../context.js";
-import { type SpooledSnapshot, type SpoolSettings, spoolRawSnapshot } from "./raw-snapshot.js";
+import {
+  checkRawSnapshot,
+  type SpooledSnapshot,
+  type SpoolSettings,
+  spoolRawSnapshot,
+} from "./raw-snapshot.js";
 import { archiveRecords } from "./records.js";
 import type { BackupRun } from "./run.js";
 
@@ -17,14 +22,36 @@ export interface EtcdParts extends SpoolSettings {
 }
 
 /** The database of etcd, where a backup is to hold it. The caller closes it. */
-export async function spoolIfWanted(
+export function spoolIfWanted(
   etcd: EtcdOptions,
   parts: EtcdParts,
   context: Pick<OperationContext, "report" | "signal">,
 ): Promise<SpooledSnapshot | undefined> {
+  return ifPermitted(parts, context, () => spoolRawSnapshot(etcd, parts, context));
+}
+
+/**
+ * Whether a backup can hold the database of etcd as it is to. Pools may take hours before that, and a login or a disk that
+ * does not permit it is known now.
+ */
+export async function canSpool(
+  etcd: EtcdOptions,
+  parts: EtcdParts,
+  context: Pick<OperationContext, "report" | "signal">,
+): Promise<boolean> {
+  const check = () => checkRawSnapshot(etcd, parts, context.signal);
+  return (await ifPermitted(parts, context, check)) !== undefined;
+}
+
+/** The result of `work`; undefined where no database is wanted, or it is optional and cannot be had. */
+async function ifPermitted<T>(
+  parts: EtcdParts,
+  context: Pick<OperationContext, "report">,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   if (parts.etcdMode === "records") return undefined;
   try {
-    return await spoolRawSnapshot(etcd, parts, context);
+    return await work();
   } catch (error) {
     if (parts.rawIsOptional !== true || !isUnavailable(error)) throw error;
     context.report({

@@ -84,6 +84,37 @@ export async function spoolRawSnapshot(
   }
 }
 
+/**
+ * Checks that {@link spoolRawSnapshot} would have a login and a disk for the database: it is asked for, and not read. Resolves
+ * with its size in bytes. Throws what that throws.
+ */
+export async function checkRawSnapshot(
+  etcd: EtcdOptions,
+  { spoolDir }: SpoolSettings,
+  signal: AbortSignal,
+): Promise<number> {
+  const { readRawSnapshot } = await import("../../sources/etcd/snapshot.js");
+  const file = await SpoolFile.create(spoolDir, "spool-dir");
+  let size: number | undefined;
+  try {
+    const sink = {
+      begin: async ({ bytes }: { readonly bytes: number }) => {
+        await file.restart(bytes);
+        size = bytes;
+        throw new Error("its size is known");
+      },
+      write: async () => {},
+    };
+    const { bytes } = await readRawSnapshot(etcd, sink, signal);
+    return bytes;
+  } catch (error) {
+    if (size === undefined) throw error;
+    return size;
+  } finally {
+    await file.close();
+  }
+}
+
 async function databaseFacts(file: SpoolFile, endpoint: string, signal: AbortSignal) {
   const { EtcdDatabase } = await import("../../sources/etcd/file/database.js");
   const database = await EtcdDatabase.open(file, `the database of etcd ${endpoint}`);

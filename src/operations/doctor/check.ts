@@ -52,8 +52,11 @@ export class AreaChecks {
     this.#report({ area: this.#area, name, state: "ok", detail });
   }
 
-  warning(name: string, detail: string, advice: string): void {
-    this.#report({ area: this.#area, name, state: "warning", detail, advice });
+  warning(name: string, detail: string, advice: string, settings?: readonly string[]): void {
+    this.#report({
+      ...{ area: this.#area, name, state: "warning", detail, advice },
+      ...(settings !== undefined && settings.length > 0 && { settings }),
+    });
   }
 
   failed(name: string, detail: string, advice?: string, settings?: readonly string[]): void {

@@ -1,6 +1,7 @@
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import type { OperationContext } from "../context.js";
+import type { SpoolSettings } from "../create/raw-snapshot.js";
 import { type CephChecks, checkCeph } from "./ceph.js";
 import { AreaChecks, type Check } from "./check.js";
 import { checkEtcd } from "./etcd.js";
@@ -10,7 +11,7 @@ import { checkStore } from "./store.js";
 
 const OLDEST_NODE = [20, 19] as const;
 
-interface DoctorOptions {
+interface DoctorOptions extends SpoolSettings {
   readonly toolVersion: string;
   /** Undefined: left out. */
   readonly etcd: EtcdOptions | undefined;
@@ -38,7 +39,7 @@ export async function examine(
 }
 
 function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
-  const { etcd, ceph, outputDir, toolVersion } = options;
+  const { etcd, ceph, outputDir, toolVersion, spoolDir } = options;
   const area =
     (name: string, run: (checks: AreaChecks) => Promise<void>): Part<Check> =>
     (report) =>
@@ -50,7 +51,7 @@ function areasOf(options: DoctorOptions, signal: AbortSignal): Part<Check>[] {
       : area("ceph", (checks) => checkCeph(checks, ceph, signal)),
     etcd === undefined
       ? leftOut("etcd", "skip-etcd")
-      : area("etcd", (checks) => checkEtcd(checks, etcd, signal)),
+      : area("etcd", (checks) => checkEtcd(checks, etcd, { spoolDir }, signal)),
   );
   if (outputDir !== undefined) {
     areas.push(area("folder", (checks) => checkFolder(checks, outputDir, signal)));

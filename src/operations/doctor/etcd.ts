@@ -1,7 +1,9 @@
 import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { type Alarm, EtcdMember, type MemberStatus } from "../../sources/etcd/member.js";
+import { quoted } from "../../quoted.js";
 import { formatSize } from "../../size-text.js";
+import { checkRawSnapshot, type SpoolSettings } from "../create/raw-snapshot.js";
 import { answer, ANSWER_MS, type AreaChecks, step, wordsOf } from "./check.js";
 
 /** The oldest version that this program is tested with. */
@@ -25,6 +27,7 @@ interface Findings {
 export async function checkEtcd(
   checks: AreaChecks,
   options: EtcdOptions,
+  spool: SpoolSettings,
   signal: AbortSignal,
 ): Promise<void> {
   const { endpoints, ...rest } = options;
@@ -41,6 +44,24 @@ export async function checkEtcd(
     reportFindings(checks, findings.value);
   }
   if (answered.length > 1) compare(checks, answered);
+  if (answered.length > 0) await checkDatabase(checks, options, spool, signal);
+}
+
+/** Backups of records alone need no database, so that is no failure. */
+async function checkDatabase(
+  checks: AreaChecks,
+  options: EtcdOptions,
+  spool: SpoolSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const bytes = await step(signal, (inner) => checkRawSnapshot(options, spool, inner));
+    checks.ok("raw snapshot", `${formatSize(bytes)}, with room in ${quoted(spool.spoolDir)}`);
+  } catch (error) {
+    const { detail, hint, settings } = wordsOf(error, "");
+    const advice = hint ?? "backups of records alone need none";
+    checks.warning("raw snapshot", detail, advice, settings);
+  }
 }
 
 /** Throws when the endpoint cannot be read. */

@@ -46,6 +46,7 @@ export type MemberEvent =
       /** The file that has them as variables; absent if none was asked for. */
       environmentFile?: string;
     }
+  | { type: "etcd-quarantine"; state: "begun" | "resumed" | "lifted" | "none" }
   | { type: "member-removed"; member: string; clusterId: string }
   | { type: "member-added"; member: string; clusterId: string }
   /** etcd can be started on this machine. */

@@ -9,6 +9,7 @@ export class EtcdTarget {
   readonly #etcd: EtcdCluster;
   readonly #policy: LeasePolicy;
   readonly #signal: AbortSignal;
+  readonly #uniqueKeys: boolean;
   readonly #leases = new Map<bigint, number>();
   #channel: Channel<EtcdRecord[]> | undefined;
   #put: Promise<void> = Promise.resolve();
@@ -17,7 +18,9 @@ export class EtcdTarget {
   /** Records that were left out because their lease had expired, or is dropped. */
   expired = 0;
 
-  constructor(etcd: EtcdCluster, policy: LeasePolicy, signal: AbortSignal) {
+  /** @param uniqueKeys no key is put twice, in whatever order they are put */
+  constructor(etcd: EtcdCluster, policy: LeasePolicy, signal: AbortSignal, uniqueKeys = false) {
+    this.#uniqueKeys = uniqueKeys;
     this.#etcd = etcd;
     this.#policy = policy;
     this.#signal = signal;
@@ -69,6 +72,7 @@ export class EtcdTarget {
         leases: this.#leases,
         policy: this.#policy,
         signal: this.#signal,
+        uniqueKeys: this.#uniqueKeys,
         onPut: (records) => {
           this.records += records;
         },

@@ -20,7 +20,7 @@ import { isTargetEmpty } from "./target.js";
 import { Restorer } from "./restorer.js";
 import { passphraseKeys } from "../open/derived-keys.js";
 
-interface RestoreOptions {
+export interface RestoreOptions {
   readonly location: BackupLocation;
   /**
    * Folders of the bases of a backup in a folder, in any order (of the original tool: the oldest first). Empty: this
@@ -37,6 +37,8 @@ interface RestoreOptions {
    * target is not empty.
    */
   readonly checkFirst?: boolean | undefined;
+  /** Called before anything is written; what it throws ends the restore. */
+  readonly onWriting?: (() => Promise<void>) | undefined;
 }
 
 /** Restores a backup, or a chain of them. `complete` is false when the backup is known to lack something. */
@@ -87,6 +89,7 @@ export async function restoreBackup(
       const { message, settings } = missingBase;
       report({ type: "warning", message, settings });
     }
+    await beforeWriting(options.onWriting?.());
     const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
     const restorer = new Restorer(
       { pools: targets, etcd: keyTarget },

@@ -80,12 +80,19 @@ export type SnapshotEvent =
     }
   /** An unfinished snapshot within the grace period. */
   | { type: "snapshot-kept"; snapshot: string; store: string }
-  /** Retention has looked at a store; the decisions about its snapshots follow, oldest first. */
-  | { type: "retention-begun"; store: string; snapshots: number; dryRun: boolean }
+  /** Retention has looked at a store; the decisions about its streams and snapshots follow, oldest first. */
+  | {
+      type: "retention-begun";
+      store: string;
+      snapshots: number;
+      /** Of etcd's deltas; absent without one. */
+      streams?: number;
+      dryRun: boolean;
+    }
   | {
       type: "retention-decision";
       snapshot: string;
-      kind: "full" | "incremental";
+      kind: "full" | "incremental" | "stream";
       /** RFC 3339. */
       time: string;
       store: string;

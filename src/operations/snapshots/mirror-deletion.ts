@@ -4,7 +4,7 @@ import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import type { WriteGuard } from "../../snapstore/layers/guarded.js";
 import { newestComplete, type SeenSnapshots } from "../open/seen-snapshots.js";
 
-/** Deletes the snapshots of a secondary that have gone from the primary. */
+/** Deletes the snapshots and streams of a secondary that have gone from the primary. */
 export function deleteMirrored(
   { store, catalog }: SyncSite,
   options: {
@@ -15,16 +15,17 @@ export function deleteMirrored(
   },
 ): PlannedDeletion {
   const { seen, ...planned } = options;
-  return (targets, { recheck, onDeleted, onFailed }) =>
-    deletePlanned(store, targets, {
+  return ({ snapshots, streams }, { recheck, onDeleted, onFailed }) =>
+    deletePlanned(store, snapshots, {
       ...planned,
+      streams: streams.map(({ stream: { name }, needs }) => ({ name, needs })),
       onDeleted,
       onFailed,
       recheck: async ({ pinned }) => {
         const still = await recheck({ pinned });
-        const listed = await catalog.list(planned.signal);
+        const { snapshots: listed } = await catalog.listAll(planned.signal);
         const left = newestComplete(listed.filter(({ name }) => !still.has(name.text)));
-        for (const { name } of targets) {
+        for (const { name } of snapshots) {
           if (still.has(name.text)) await seen.forget(store, name, left);
         }
         return still;

@@ -41,7 +41,7 @@ export async function pruneLeftOvers(
       await seen.check(store, newest);
     },
     onRemoved: (name, removed) => {
-      gone.push(name);
+      if ("kind" in name) gone.push(name);
       report({ type: "snapshot-deleted", snapshot: name.text, ...place, ...removed, dryRun });
     },
     onProtected: ({ text }, { message }) =>

@@ -1,10 +1,8 @@
 import type { BackupToolError } from "../../errors.js";
 import { CachedCatalog } from "../../snapshots/cached-catalog.js";
-import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import { REJECTED_DELETIONS } from "../../snapshots/delete.js";
-import type { Candidate } from "../../snapshots/retention/candidate.js";
-import { decide } from "../../snapshots/retention/decide.js";
+import type { StoreContents } from "../../snapshots/list-store.js";
 import { costlyPause } from "../../snapshots/retention/pauses.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -12,7 +10,15 @@ import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
 import { checkClocks, pauseError } from "./retention-checks.js";
-import { candidateOf, type DecisionOptions, decideStored, doomedOf } from "./store-decisions.js";
+import {
+  decideContents,
+  type DecisionOptions,
+  decideStored,
+  type Doomed,
+  doomedOf,
+  type RetentionRules,
+  withNeeds,
+} from "./store-decisions.js";
 
 export interface RetentionOptions extends Omit<DecisionOptions, "pinned"> {
   /** Report what would be deleted, and delete nothing. */
@@ -25,7 +31,7 @@ export interface RetentionOptions extends Omit<DecisionOptions, "pinned"> {
   readonly approve?: ((deletions: readonly Deletion[], store: string) => Promise<void>) | undefined;
 }
 
-/** A snapshot that is about to be deleted. */
+/** A snapshot or stream that is about to be deleted. */
 export interface Deletion {
   readonly snapshot: string;
   readonly bytes: number;
@@ -45,7 +51,7 @@ export function pruneStored(
   const prune = (store: SnapStore) => {
     // It is listed again before the first deletion.
     const catalog = new CachedCatalog(store);
-    return pruneStore(store, { list: (signal) => catalog.list(signal), ...options }, context);
+    return pruneStore(store, { list: (signal) => catalog.listAll(signal), ...options }, context);
   };
   return withStore(config, prune, undefined, context.guard);
 }
@@ -60,8 +66,20 @@ export async function pruneStore(
   const { signal, report } = context;
   const place = { store: store.name, dryRun };
   const first = await decideStored(store, options, signal);
-  await new SeenSnapshots(context).check(store, newestComplete(first.listed));
-  report({ type: "retention-begun", snapshots: first.listed.length, ...place });
+  await new SeenSnapshots(context).check(store, newestComplete(first.listed.snapshots));
+  const { snapshots, streams } = first.listed;
+  report({
+    type: "retention-begun",
+    snapshots: snapshots.length,
+    ...(streams.length > 0 && { streams: streams.length }),
+    ...place,
+  });
+  for (const { stream, keep, reasons } of first.streamDecisions) {
+    const { text: name, time } = stream.name;
+    const made = new Date(time * 1000).toISOString();
+    const facts = { snapshot: name, kind: "stream", time: made, keep, reasons } as const;
+    report({ type: "retention-decision", ...facts, ...place });
+  }
   for (const { snapshot, keep, reasons } of first.decisions) {
     const { text: name, kind, time } = snapshot.name;
     const made = new Date(time * 1000).toISOString();
@@ -80,15 +98,16 @@ export async function pruneStore(
     if (!dryRun && !options.attended) throw paused;
     report({ type: "warning", message: paused.message });
   }
-  const doomed = doomedOf(first.decisions);
-  const kept = first.decisions.length - doomed.length;
-  if (dryRun || doomed.length === 0) {
-    const totals = { kept, deleted: doomed.length, failed: 0 };
+  const doomed = doomedOf(first);
+  const count = doomed.snapshots.length + doomed.streams.length;
+  const kept = first.decisions.length + first.streamDecisions.length - count;
+  if (dryRun || count === 0) {
+    const totals = { kept, deleted: count, failed: 0 };
     report({ type: "retention", ...totals, ...place });
     return totals;
   }
   await options.approve?.(deletionsOf(doomed, first.listed), store.name);
-  const totals = await deleteDoomed(store, doomed, options, context);
+  const totals = await deleteDoomed(store, doomed, first.listed, options, context);
   report({ type: "retention", ...totals, ...place });
   return totals;
 }
@@ -96,31 +115,37 @@ export async function pruneStore(
 /** Looks again before the first deletion: only what is still not kept is deleted. */
 async function deleteDoomed(
   store: SnapStore,
-  doomed: readonly Candidate[],
+  doomed: Doomed,
+  listed: StoreContents,
   options: RetentionOptions,
   { signal, report, guard }: StoreContext,
 ): Promise<RetentionTotals> {
-  const before = new Map(doomed.map(({ name, facts }) => [name.text, facts?.id]));
+  const before = new Map(doomed.snapshots.map(({ name, facts }) => [name.text, facts?.id]));
+  const streamsBefore = new Set(doomed.streams.map(({ name }) => name.text));
   let all = 0;
   let deleted = 0;
   let failed = 0;
   const failures = new FailuresInARow();
-  await deletePlanned(store, doomed, {
+  await deletePlanned(store, doomed.snapshots, {
+    streams: withNeeds(doomed.streams, listed),
     waitMs: options.waitMs ?? 0,
     guard,
     signal,
     recheck: async (look) => {
       checkClocks(store, look);
       const again = { ...options, ...earlierTimes(options, look.storeTime), pinned: look.pinned };
-      const { decisions } = await decideStored(store, again, signal);
+      const decided = await decideStored(store, again, signal);
+      const { decisions, streamDecisions } = decided;
       const paused = options.attended ? undefined : pauseError(store, decisions, again);
       if (paused !== undefined) throw paused;
-      all = decisions.length;
-      return new Set(
-        doomedOf(decisions)
-          .filter(({ name, facts }) => before.has(name.text) && before.get(name.text) === facts?.id)
-          .map(({ name }) => name.text),
+      all = decisions.length + streamDecisions.length;
+      const { snapshots, streams } = doomedOf(decided);
+      const still = snapshots.filter(
+        ({ name, facts }) => before.has(name.text) && before.get(name.text) === facts?.id,
       );
+      // The name of a stream has a part of its id.
+      const stillStreams = streams.filter(({ name }) => streamsBefore.has(name.text));
+      return new Set([...still, ...stillStreams].map(({ name }) => name.text));
     },
     onDeleted: ({ text: snapshot }, removed) => {
       deleted++;
@@ -166,22 +191,31 @@ class FailuresInARow {
   }
 }
 
-/** Names of the snapshots that a policy keeps of a listing, whatever holds and pins keep besides. */
+/** Names of the snapshots and streams that a policy keeps of a listing, whatever holds and pins keep besides. */
 export function keptNames(
-  listed: readonly StoredSnapshot[],
-  { policy, timeZone }: Pick<RetentionOptions, "policy" | "timeZone">,
+  listed: StoreContents,
+  { policy, timeZone, streamPeriodMs }: RetentionRules,
   now: Date,
 ): Set<string> {
   const none = { held: new Set<string>(), pinned: new Set<string>() };
-  const candidates = listed.map((one) => candidateOf(one, none, { now, inProgressSince: now }));
-  const decisions = decide(candidates, policy, now, timeZone);
+  const rules = { policy, timeZone, streamPeriodMs, now, inProgressSince: now };
+  const { decisions, streamDecisions } = decideContents(listed, none, rules);
   // What retention leaves to a person is to exist twice until then.
   const isPaused = costlyPause(decisions, policy, now, timeZone) !== undefined;
   const kept = decisions.filter(({ keep }) => keep || isPaused);
-  return new Set(kept.map(({ snapshot }) => snapshot.name.text));
+  const keptStreams = streamDecisions.filter(({ keep }) => keep);
+  return new Set([
+    ...kept.map(({ snapshot }) => snapshot.name.text),
+    ...keptStreams.map(({ stream }) => stream.name.text),
+  ]);
 }
 
-function deletionsOf(doomed: readonly Candidate[], listed: readonly StoredSnapshot[]): Deletion[] {
-  const sizes = new Map(listed.map(({ name, facts }) => [name.text, facts?.bytes ?? 0]));
-  return doomed.map(({ name }) => ({ snapshot: name.text, bytes: sizes.get(name.text) ?? 0 }));
+function deletionsOf(doomed: Doomed, { snapshots, streams }: StoreContents): Deletion[] {
+  const sizes = new Map([
+    ...snapshots.map(({ name, facts }) => [name.text, facts?.bytes ?? 0] as const),
+    ...streams.map(({ name, left }) => [name.text, left.bytes] as const),
+  ]);
+  return [...doomed.streams, ...doomed.snapshots].map(({ name }) => {
+    return { snapshot: name.text, bytes: sizes.get(name.text) ?? 0 };
+  });
 }

@@ -18,7 +18,9 @@ export type SyncEvent =
       /** Snapshots to copy, and their bytes. */
       copy: number;
       bytes: number;
-      /** Snapshots to delete from the target. */
+      /** Streams of which the target lacks deltas, or a base. */
+      streams: number;
+      /** Snapshots and streams to delete from the target. */
       delete: number;
       /** Snapshots that will be deleted when they have been absent for longer. */
       waiting: number;

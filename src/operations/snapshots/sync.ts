@@ -103,13 +103,15 @@ export class SecondarySync {
         await seen.check(primary, newestComplete(ofPrimary));
         await seen.check(secondary, newestComplete(ofSecondary));
       },
-      onPlanned: ({ copy, conflicts, blocked, unwanted }, mirror, lag) => {
+      onPlanned: ({ copy, streams, conflicts, blocked, unwanted }, mirror, lag) => {
+        const deletes = mirror === undefined || mirror.refusal !== undefined ? [] : [mirror];
         report({
           type: "sync-plan",
           ...stores,
           copy: copy.length,
           bytes: copy.reduce((sum, { facts }) => sum + (facts?.bytes ?? 0), 0),
-          delete: mirror === undefined || mirror.refusal !== undefined ? 0 : mirror.due.length,
+          streams: streams.length,
+          delete: deletes.reduce((n, { due, dueStreams }) => n + due.length + dueStreams.length, 0),
           waiting: mirror?.kept.filter(({ reason }) => reason === "grace").length ?? 0,
           unwanted: unwanted.length,
           conflicts: conflicts.length + blocked.length,

@@ -84,7 +84,14 @@ const isReport = objectOf({
     objectOf({
       enabled: isFlag,
       running: isFlag,
-      lag: optional(objectOf({ snapshots: isCount, bytes: isCount, seconds: isCount })),
+      lag: optional(
+        objectOf({
+          snapshots: isCount,
+          deltas: optional(isCount),
+          bytes: isCount,
+          seconds: isCount,
+        }),
+      ),
     }),
   ),
 });

@@ -1,8 +1,8 @@
 import { BackupToolError, InterruptedError } from "../../errors.js";
 import { lagOf } from "../../replication/sync/lag.js";
-import { lackingOf, planSync } from "../../replication/sync/sync-plan.js";
-import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
+import { lackingOf, planSync, type SyncState } from "../../replication/sync/sync-plan.js";
 import { heldNames } from "../../snapshots/holds.js";
+import { listStore, type StoreContents } from "../../snapshots/list-store.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
@@ -35,7 +35,7 @@ interface StoresSync {
 interface Site {
   readonly status: SiteStatus;
   /** Undefined: it could not be listed. */
-  readonly listed?: readonly StoredSnapshot[];
+  readonly listed?: StoreContents;
   readonly holds?: ReadonlySet<string>;
 }
 
@@ -62,12 +62,18 @@ function syncOf(
   now: Date,
 ): StatusReport["sync"] {
   if (source === undefined || target === undefined) return undefined;
-  const wanted = retention && ((all: readonly StoredSnapshot[]) => keptNames(all, retention, now));
-  const { snapshots, bytes, seconds } = lagOf(
-    lackingOf(planSync({ source, target, held, wanted })),
-    now,
-  );
-  return { enabled: true, running: false, lag: { snapshots, bytes, seconds } };
+  const wanted: SyncState["wanted"] =
+    retention && ((snapshots, streams) => keptNames({ snapshots, streams }, retention, now));
+  const plan = planSync({
+    source: source.snapshots,
+    target: target.snapshots,
+    streams: { source: source.streams, target: target.streams },
+    held,
+    wanted,
+  });
+  const lacks = plan.streams.map(({ lack }) => lack);
+  const { snapshots, deltas, bytes, seconds } = lagOf(lackingOf(plan), now, lacks);
+  return { enabled: true, running: false, lag: { snapshots, deltas, bytes, seconds } };
 }
 
 async function siteOf(config: StoreConfig, now: Date, context: StoreContext): Promise<Site> {
@@ -76,11 +82,12 @@ async function siteOf(config: StoreConfig, now: Date, context: StoreContext): Pr
   try {
     store = await openRetrying(config);
     const [listed, holds] = await Promise.all([
-      listSnapshots(store, context.signal),
+      listStore(store, context.signal),
       heldNames(store, context.signal),
     ]);
-    await new SeenSnapshots(context).check(store, newestComplete(listed));
-    const facts = { ...nothing, store: store.name, listed, holds, checkedAt: now };
+    await new SeenSnapshots(context).check(store, newestComplete(listed.snapshots));
+    const { snapshots } = listed;
+    const facts = { ...nothing, store: store.name, listed: snapshots, holds, checkedAt: now };
     return { status: siteStatus(facts), listed, holds };
   } catch (error) {
     if (error instanceof InterruptedError || !(error instanceof BackupToolError)) throw error;

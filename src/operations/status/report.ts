@@ -37,8 +37,10 @@ export interface StatusReport {
 
 export interface StatusLag {
   readonly snapshots: number;
+  /** Deltas of etcd; absent in the report of an earlier version. */
+  readonly deltas?: number | undefined;
   readonly bytes: number;
-  /** Age of the oldest snapshot that the secondary lacks. */
+  /** Age of the oldest snapshot or delta that the secondary lacks. */
   readonly seconds: number;
 }
 

@@ -15,7 +15,7 @@ import { type RetrySettings, retryStep } from "./retries.js";
 import { type CopyOptions, type CopyResult, copySnapshot, snapshotConflict } from "./snapshot.js";
 
 /** Limit for bytes of files in memory. */
-const MEMORY_BYTES = 200 << 20;
+export const STREAM_MEMORY_BYTES = 200 << 20;
 
 export interface StreamCopyOptions {
   readonly signal: AbortSignal;
@@ -53,7 +53,7 @@ export async function copyStreamFiles(
       signal,
       maxParallelCopies,
       thread,
-      memory: new Budget(MEMORY_BYTES),
+      memory: new Budget(STREAM_MEMORY_BYTES),
       slots: new Budget(maxParallelCopies),
       onBytes: () => {},
     });

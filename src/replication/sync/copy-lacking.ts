@@ -4,14 +4,16 @@ import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { copyPlanned, type KeepBase, type Listings } from "../copy/planned.js";
 import { CopyFailures } from "./copy-failures.js";
 import type { FailingStore } from "./failing-store.js";
+import { copyStreams } from "./copy-streams.js";
 import { lagOf, type SyncLag } from "./lag.js";
+import type { StreamToCopy } from "./stream-plan.js";
 import { SyncError, type SyncSide } from "./sync-error.js";
 import { lackingOf, type SyncPlan } from "./sync-plan.js";
 import type { SyncReports, SyncSettings, SyncTotals } from "./sync-run.js";
 
 /**
- * Copies what a plan selects. A snapshot that cannot be copied is reported, and the others continue. Throws SyncError
- * once a store fails as a whole.
+ * Copies what a plan selects, the deltas of streams first: they are small, and may be all there is of the last minutes. What
+ * cannot be copied is reported, and the others continue. Throws SyncError once a store fails as a whole.
  */
 export async function copyLacking(
   stores: Readonly<Record<SyncSide, FailingStore>>,
@@ -27,13 +29,14 @@ export async function copyLacking(
   const failures = new CopyFailures(stores);
   /** Copied, or not in the source any more. */
   const done = new Set<string>();
+  const wholeStreams = new Set<StreamToCopy>();
   const lag = (): SyncLag =>
     lagOf(
       lackingOf(plan).filter(({ name }) => !done.has(name.text)),
       new Date(),
+      plan.streams.filter((one) => !wholeStreams.has(one)).map(({ lack }) => lack),
     );
   let failed = 0;
-  if (plan.copy.length === 0) return { copied: 0, repaired: 0, present: 0, failed, lag: lag() };
   const onFailed = async (snapshot: string, error: BackupToolError): Promise<void> => {
     try {
       if (done.has(snapshot)) {
@@ -60,6 +63,17 @@ export async function copyLacking(
     return settings.keepBase(stores.target, base, copy);
   };
   try {
+    const streams = await copyStreams(
+      stores,
+      plan.streams,
+      failures,
+      { ...settings, signal },
+      reports,
+      (one) => wholeStreams.add(one),
+    );
+    failed += streams.failed;
+    const { copied } = streams;
+    if (plan.copy.length === 0) return { copied, repaired: 0, present: 0, failed, lag: lag() };
     const totals = await copyPlanned(
       stores.source,
       stores.target,
@@ -76,8 +90,9 @@ export async function copyLacking(
         onFailed,
       },
     );
-    return { ...totals, failed, lag: lag() };
+    return { ...totals, copied: totals.copied + copied, failed, lag: lag() };
   } catch (error) {
+    if (error instanceof SyncError && !stop.signal.aborted) throw error.withLag(lag());
     // Copies that were stopped end with an interruption, perhaps before the failure that stopped them.
     const { aborted, reason } = stop.signal;
     if (!aborted || settings.signal.aborted) throw error;

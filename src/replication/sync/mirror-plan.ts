@@ -1,5 +1,8 @@
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { mayBeBasedOn } from "../../snapshots/delete.js";
+import { decideStreams } from "../../snapshots/retention/decide-streams.js";
+import { LogNeeds } from "../../snapshots/streams/log-needs.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import { isNewestGone } from "./newest-chain.js";
 
 export interface MirrorRules {
@@ -7,6 +10,8 @@ export interface MirrorRules {
   readonly maxDeleteFraction: number;
   /** For how long a snapshot must be absent from the source before it is deleted. */
   readonly graceMs: number;
+  /** A stream of deltas is deleted only if its last delta is older than this before the newest, as by retention. */
+  readonly streamPeriodMs?: number | undefined;
 }
 
 export interface MirrorState extends MirrorRules {
@@ -14,11 +19,17 @@ export interface MirrorState extends MirrorRules {
   readonly source: readonly StoredSnapshot[];
   /** All snapshots of the target, oldest first: as it will be when the copies are done. */
   readonly target: readonly StoredSnapshot[];
-  /** For how long the source has not had a snapshot of this name. */
+  /** Likewise all streams. By default none. */
+  readonly streams?: {
+    readonly source: readonly StoredStream[];
+    readonly target: readonly StoredStream[];
+    readonly now: Date;
+  };
+  /** For how long the source has not had a snapshot or stream of this name. */
   absentMs(name: string): number;
-  /** Names of held or pinned snapshots of the target. */
+  /** Names of held or pinned snapshots and streams of the target. */
   readonly held: ReadonlySet<string>;
-  /** Names of snapshots that the target's store rejects to delete for now. */
+  /** Names of snapshots and streams that the target's store rejects to delete for now. */
   readonly locked: ReadonlySet<string>;
   /** Names of snapshots that went from the source in a loss that is not mirrored. */
   readonly refused: ReadonlySet<string>;
@@ -34,18 +45,29 @@ export type MirrorReason =
   | "locked"
   | "refused"
   | "needed"
+  | "recent"
   | "foreign"
   | "damaged";
 
 export interface MirrorPlan {
   /** To delete, incrementals before their bases: only without a refusal. */
   readonly due: readonly StoredSnapshot[];
+  /** Likewise streams, the newest first; with the names of what each needs. */
+  readonly dueStreams: readonly StreamDeletion[];
   readonly refusal?: MirrorRefusal;
   /** Complete snapshots of the target. */
   readonly complete: number;
-  readonly kept: readonly { readonly snapshot: StoredSnapshot; readonly reason: MirrorReason }[];
-  /** Names in the target that the source does not have in any state; undefined if nothing was compared. */
+  readonly kept: readonly {
+    readonly snapshot: Pick<StoredSnapshot, "name"> | Pick<StoredStream, "name">;
+    readonly reason: MirrorReason;
+  }[];
+  /** Names of snapshots and streams in the target that the source does not have in any state; undefined if nothing was compared. */
   readonly absent?: ReadonlySet<string>;
+}
+
+export interface StreamDeletion {
+  readonly stream: StoredStream;
+  readonly needs: ReadonlySet<string>;
 }
 
 /**
@@ -55,7 +77,7 @@ export interface MirrorPlan {
 export function planMirror(state: MirrorState): MirrorPlan {
   const { source, target, maxDeleteFraction } = state;
   const complete = target.filter((one) => one.state === "complete");
-  const none = { due: [], complete: complete.length, kept: [] };
+  const none = { due: [], dueStreams: [], complete: complete.length, kept: [] };
   if (complete.length === 0) return none;
   if (!source.some((one) => one.state === "complete")) return { ...none, refusal: "source-empty" };
   const names = new Set(source.map(({ name }) => name.text));
@@ -68,10 +90,16 @@ export function planMirror(state: MirrorState): MirrorPlan {
     if (reason === undefined) due.push(snapshot);
     else kept.push({ snapshot, reason });
   }
-  const { free, needed } = withoutDependents(due, target);
+  const streams = planStreams(state);
+  kept.push(...streams.kept);
+  const { free, needed } = withoutDependents(due, target, streams.needed);
   for (const snapshot of needed) kept.push({ snapshot, reason: "needed" });
   const absent = new Set(gone.map(({ name }) => name.text));
-  const plan = { ...none, due: free, kept, absent };
+  const plan = {
+    ...none,
+    ...{ due: free, dueStreams: streams.due, kept },
+    absent: new Set([...absent, ...streams.absent]),
+  };
   if (isNewestGone(complete, complete, absent)) return { ...plan, refusal: "newest-chain" };
   if (free.length > maxDeleteFraction * complete.length) return { ...plan, refusal: "too-many" };
   return plan;
@@ -91,12 +119,63 @@ function reasonToKeep(
 }
 
 /**
+ * A stream that is gone from the source goes only if retention would delete it here too, by its age: a newer one was lost
+ * there. So no limit of how many may go is needed. What streams need that stay is kept.
+ */
+function planStreams(state: MirrorState): {
+  readonly due: readonly StreamDeletion[];
+  readonly kept: MirrorPlan["kept"];
+  readonly absent: ReadonlySet<string>;
+  /** Names of snapshots and streams that streams need which stay. */
+  readonly needed: ReadonlySet<string>;
+} {
+  const { streams = { source: [], target: [], now: new Date() }, held, locked, target } = state;
+  const { streamPeriodMs: periodMs = Number.POSITIVE_INFINITY } = state;
+  const names = new Set(streams.source.map(({ name }) => name.text));
+  const gone = streams.target.filter(({ name }) => !names.has(name.text));
+  const candidates = streams.target.map((one) => ({
+    ...one,
+    held: held.has(one.name.text),
+    pinned: false,
+  }));
+  const flags = { pinned: false, inProgress: false };
+  const snapshots = target.map((one) => ({ ...one, ...flags, held: held.has(one.name.text) }));
+  const decided = decideStreams(candidates, snapshots, { periodMs, now: streams.now });
+  const stays = new Set(
+    decided.streams.filter(({ keep }) => keep).map(({ stream: { name } }) => name.text),
+  );
+  const reasonFor = ({ name: { text } }: StoredStream): MirrorReason | undefined => {
+    if (stays.has(text)) return held.has(text) ? "held" : "recent";
+    if (locked.has(text)) return "locked";
+    return state.absentMs(text) < state.graceMs ? "grace" : undefined;
+  };
+  const needs = new LogNeeds(target, streams.target);
+  const kept = gone.flatMap((snapshot) => {
+    const reason = reasonFor(snapshot);
+    return reason === undefined ? [] : [{ snapshot, reason }];
+  });
+  const due = gone.filter((one) => reasonFor(one) === undefined);
+  const staying = streams.target.filter((one) => !due.includes(one));
+  const needed = new Set(staying.flatMap((one) => [...needs.needsOf(one)]));
+  return {
+    due: due
+      .filter(({ name }) => !needed.has(name.text))
+      .toReversed()
+      .map((stream) => ({ stream, needs: needs.needsOf(stream) })),
+    kept,
+    absent: new Set(gone.map(({ name }) => name.text)),
+    needed,
+  };
+}
+
+/**
  * Divides snapshots into those that can be deleted, in that order, and those that a snapshot is based on, or may be,
  * that stays. Of a backup with several names one has to stay.
  */
 function withoutDependents(
   due: readonly StoredSnapshot[],
   all: readonly StoredSnapshot[],
+  neededByStreams: ReadonlySet<string>,
 ): { free: StoredSnapshot[]; needed: StoredSnapshot[] } {
   const opaque = all.filter(({ facts }) => facts === undefined);
   const dependents = new Counts(all.map(({ facts }) => facts?.base));
@@ -111,7 +190,8 @@ function withoutDependents(
   for (const one of queue) {
     const { id, base } = one.facts ?? {};
     const isBase = dependents.of(id) > 0 && copies.of(id) < 2;
-    if (isBase || opaque.some((other) => mayBeBasedOn(other, one))) {
+    const isNeeded = isBase || neededByStreams.has(one.name.text);
+    if (isNeeded || opaque.some((other) => mayBeBasedOn(other, one))) {
       needed.add(one);
       waiting.set(id, [...(waiting.get(id) ?? []), one]);
       continue;

@@ -3,13 +3,18 @@ import { inParallel } from "../../flow/in-parallel.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import type { Removed } from "../../snapshots/delete.js";
 import { manifestKey } from "../../snapshots/manifest.js";
-import type { SnapshotName } from "../../snapshots/name.js";
 import type { SnapStore } from "../../snapstore/store.js";
-import type { Listings } from "../copy/planned.js";
+import type { StoreContents } from "../../snapshots/list-store.js";
+import { newestKey } from "../../snapshots/streams/stored-stream.js";
 import { LossRecords } from "../../snapshots/control/losses.js";
 import { Absences } from "./absences.js";
 import { type JudgedLosses, judgeLosses, type RefusedLoss } from "./losses.js";
-import { type MirrorPlan, type MirrorRules, planMirror } from "./mirror-plan.js";
+import {
+  type MirrorPlan,
+  type MirrorRules,
+  planMirror,
+  type StreamDeletion,
+} from "./mirror-plan.js";
 
 /** Requests for locks, and for manifests of the source, at the same time. */
 const WINDOW = 8;
@@ -20,15 +25,21 @@ export interface DeletionLook {
   readonly pinned: ReadonlySet<string>;
 }
 
-/** Deletes snapshots of the target. The rules are asked once more when the deletion has been announced. */
+/** What a mirror deletes: streams before the snapshots that their deltas may need. */
+export interface MirrorTargets {
+  readonly snapshots: readonly StoredSnapshot[];
+  readonly streams: readonly StreamDeletion[];
+}
+
+/** Deletes snapshots and streams of the target. The rules are asked once more when the deletion has been announced. */
 export type PlannedDeletion = (
-  targets: readonly StoredSnapshot[],
+  targets: MirrorTargets,
   options: {
     /** Resolves with the names that are still to be deleted. */
     recheck(look: DeletionLook): Promise<ReadonlySet<string>>;
-    onDeleted(name: SnapshotName, removed: Removed): void;
-    /** Called for a snapshot that could not be deleted. */
-    onFailed(name: SnapshotName, error: BackupToolError): void;
+    onDeleted(name: { readonly text: string }, removed: Removed): void;
+    /** Called for a snapshot or stream that could not be deleted. */
+    onFailed(name: { readonly text: string }, error: BackupToolError): void;
   },
 ) => Promise<void>;
 
@@ -65,15 +76,19 @@ export class Mirror {
   }
 
   /** Asks the target for locks, once for each snapshot that is due, and notes what is gone. Throws StoreError. */
-  async plan({ source, target }: Listings, options: MirrorOptions): Promise<JudgedPlan> {
+  async plan(
+    { source, target }: { readonly source: StoreContents; readonly target: StoreContents },
+    options: MirrorOptions,
+  ): Promise<JudgedPlan> {
     const { rules, held, before, signal } = options;
     const now = this.#now();
     let losses: JudgedLosses = { names: new Set(), refused: [] };
     const plan = (): JudgedPlan => ({
       ...planMirror({
         ...rules,
-        source,
-        target,
+        source: source.snapshots,
+        target: target.snapshots,
+        streams: { source: source.streams, target: target.streams, now: new Date() },
         held,
         locked: this.#locked(),
         refused: losses.names,
@@ -88,10 +103,13 @@ export class Mirror {
     const { maxDeleteFraction } = rules;
     losses = await judgeLosses(this.#losses, { absent, target: before, maxDeleteFraction }, signal);
     const judged = plan();
-    const unknown = judged.due.filter(({ name }) => !this.#locks.has(name.text));
-    await inParallel(unknown, WINDOW, async ({ name }) => {
-      const manifest = await this.#target.head(manifestKey(name.text), signal);
-      this.#locks.set(name.text, manifest?.lockedUntil ?? null);
+    const unknown = [
+      ...judged.due.map(({ name }) => [name.text, manifestKey(name.text)] as const),
+      ...judged.dueStreams.map(({ stream }) => [stream.name.text, newestKey(stream)] as const),
+    ].filter(([name]) => !this.#locks.has(name));
+    await inParallel(unknown, WINDOW, async ([name, key]) => {
+      const object = await this.#target.head(key, signal);
+      this.#locks.set(name, object?.lockedUntil ?? null);
     });
     return unknown.length === 0 ? judged : plan();
   }
@@ -101,9 +119,26 @@ export class Mirror {
    * late, or show a part of what there is.
    */
   async stillDue(plan: MirrorPlan, again: MirrorPlan, signal: AbortSignal): Promise<Set<string>> {
-    const before = new Set(plan.due.map(({ name }) => name.text));
+    const before = new Set([
+      ...plan.due.map(({ name }) => name.text),
+      ...plan.dueStreams.map(({ stream: { name } }) => name.text),
+    ]);
     const due = new Set<string>();
     if (again.refusal !== undefined) return due;
+    await inParallel(
+      again.dueStreams,
+      WINDOW,
+      async ({
+        stream: {
+          name: { text },
+        },
+      }) => {
+        if (!before.has(text)) return;
+        const { objects } = await this.#source.list(`${text}/`, { limit: 1, signal });
+        if (objects.length === 0) due.add(text);
+        else this.#absences.forget(text);
+      },
+    );
     await inParallel(again.due, WINDOW, async ({ name: { text } }) => {
       if (!before.has(text)) return;
       if ((await this.#source.head(manifestKey(text), signal)) === undefined) due.add(text);

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { ArchiveError } from "../../archive/errors.js";
 import { BackupToolError, InterruptedError, NotLeaderError } from "../../errors.js";
-import type { Listings } from "../copy/planned.js";
+import type { StoreContents } from "../../snapshots/list-store.js";
 import { snapshotConflict } from "../copy/snapshot.js";
 import { orSyncError } from "./copy-failures.js";
 import { copyLacking } from "./copy-lacking.js";
@@ -9,6 +9,7 @@ import { FailingStore } from "./failing-store.js";
 import { lagOf } from "./lag.js";
 import { type DeletionLook, type JudgedPlan, Mirror } from "./mirror.js";
 import type { MirrorRefusal } from "./mirror-plan.js";
+import { planStreams } from "./stream-plan.js";
 import { afterCopy, lackingOf, planSync, type SyncPlan } from "./sync-plan.js";
 import type { SyncReports, SyncSettings, SyncSite, SyncTotals } from "./sync-run.js";
 
@@ -42,13 +43,21 @@ export class StoreSync {
     // Each call in flight adds listeners.
     setMaxListeners(0, signal);
     const settings = { ...given, signal };
-    const listings = await this.#list(signal);
+    const contents = await this.#list(signal);
+    const { source, target } = contents;
+    const listings = { source: source.snapshots, target: target.snapshots };
     await reports.onListed(listings.source, listings.target);
     const held = await this.#held(settings, signal);
-    const plan = planSync({ ...listings, held, wanted: settings.wanted });
-    const after = { source: listings.source, target: afterCopy(listings.target, plan.copy) };
-    const mirror = await this.#planMirror(after, listings.target, held, settings);
-    reports.onPlanned(plan, mirror, lagOf(lackingOf(plan), new Date()));
+    const streams = { source: source.streams, target: target.streams };
+    const plan = planSync({ ...listings, streams, held, wanted: settings.wanted });
+    const after = {
+      snapshots: afterCopy(listings.target, plan.copy),
+      streams: [...planStreams(streams).after],
+    };
+    const both = { source, target: after };
+    const mirror = await this.#planMirror(both, listings.target, held, settings);
+    const lacks = plan.streams.map(({ lack }) => lack);
+    reports.onPlanned(plan, mirror, lagOf(lackingOf(plan), new Date(), lacks));
     this.#reportUncopied(plan, listings, reports);
     const stores = { source: this.#source, target: this.#target };
     const copies = await copyLacking(stores, plan, listings, settings, reports);
@@ -58,10 +67,10 @@ export class StoreSync {
     return { ...copies, ...deletions, conflicts };
   }
 
-  async #list(signal: AbortSignal): Promise<Listings> {
+  async #list(signal: AbortSignal): Promise<Contents> {
     const [source, target] = await Promise.allSettled([
-      orSyncError("source", this.#source.name, () => this.#catalogs.source.list(signal)),
-      orSyncError("target", this.#target.name, () => this.#catalogs.target.list(signal)),
+      orSyncError("source", this.#source.name, () => this.#catalogs.source.listAll(signal)),
+      orSyncError("target", this.#target.name, () => this.#catalogs.target.listAll(signal)),
     ]);
     if (source.status === "rejected") throw source.reason;
     if (target.status === "rejected") throw target.reason;
@@ -73,8 +82,8 @@ export class StoreSync {
   }
 
   async #planMirror(
-    listings: Listings,
-    before: Listings["target"],
+    listings: Contents,
+    before: StoreContents["snapshots"],
     held: ReadonlySet<string>,
     { mirror, signal }: SyncSettings,
   ): Promise<JudgedPlan | undefined> {
@@ -85,7 +94,11 @@ export class StoreSync {
   }
 
   /** Reports what a sync cannot copy, each time: a person has to look at it. */
-  #reportUncopied(plan: SyncPlan, { source, target }: Listings, reports: SyncReports): void {
+  #reportUncopied(
+    plan: SyncPlan,
+    { source, target }: Readonly<Record<"source" | "target", StoreContents["snapshots"]>>,
+    reports: SyncReports,
+  ): void {
     for (const { name } of plan.conflicts) {
       reports.onNotCopied(name.text, snapshotConflict(this.#target, name.text), undefined);
     }
@@ -109,7 +122,7 @@ export class StoreSync {
     settings: SyncSettings,
     reports: SyncReports,
   ): Promise<Pick<SyncTotals, "deleted" | "notDeleted" | "refusal">> {
-    const { due, losses } = plan;
+    const { due, dueStreams, losses } = plan;
     let refusal: MirrorRefusal | undefined;
     const refuse = (why: MirrorRefusal, due: number, complete: number): void => {
       refusal ??= why;
@@ -119,7 +132,9 @@ export class StoreSync {
       refuse(plan.refusal, due.length, plan.complete);
     }
     for (const { refusal: why, lost, of } of losses) refuse(why, lost, of);
-    if (plan.refusal !== undefined || due.length === 0) return { ...NO_DELETIONS, refusal };
+    if (plan.refusal !== undefined || due.length + dueStreams.length === 0) {
+      return { ...NO_DELETIONS, refusal };
+    }
     const { signal, mirror } = settings;
     let deleted = 0;
     let notDeleted = 0;
@@ -127,22 +142,25 @@ export class StoreSync {
       const listings = await this.#list(signal);
       const held = new Set([...(await this.#held(settings, signal)), ...pinned]);
       const { target } = listings;
-      const again = (await this.#planMirror(listings, target, held, settings)) ?? plan;
+      const again = (await this.#planMirror(listings, target.snapshots, held, settings)) ?? plan;
       if (again.refusal !== undefined) refuse(again.refusal, again.due.length, again.complete);
       return await this.#mirror.stillDue(plan, again, signal);
     };
     try {
-      await mirror?.remove(due, {
-        recheck,
-        onDeleted: (name, removed) => {
-          deleted++;
-          reports.onDeleted(name, removed);
+      await mirror?.remove(
+        { snapshots: due, streams: dueStreams },
+        {
+          recheck,
+          onDeleted: (name, removed) => {
+            deleted++;
+            reports.onDeleted(name, removed);
+          },
+          onFailed: (name, error) => {
+            notDeleted++;
+            reports.onNotDeleted(name, error);
+          },
         },
-        onFailed: (name, error) => {
-          notDeleted++;
-          reports.onNotDeleted(name, error);
-        },
-      });
+      );
     } catch (error) {
       const endsAll = error instanceof InterruptedError || error instanceof NotLeaderError;
       if (endsAll || !(error instanceof BackupToolError)) throw error;
@@ -152,5 +170,7 @@ export class StoreSync {
     return { deleted, notDeleted, refusal };
   }
 }
+
+type Contents = Readonly<Record<"source" | "target", StoreContents>>;
 
 const NO_DELETIONS = { deleted: 0, notDeleted: 0 };

@@ -1,17 +1,29 @@
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { compareSnapshotNames } from "../../snapshots/name.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
+import { planStreams, type StreamToCopy } from "./stream-plan.js";
 
 export interface SyncState {
   /** The snapshots of both stores, oldest first. */
   readonly source: readonly StoredSnapshot[];
   readonly target: readonly StoredSnapshot[];
+  /** The streams of both stores, oldest first. By default none. */
+  readonly streams?: {
+    readonly source: readonly StoredStream[];
+    readonly target: readonly StoredStream[];
+  };
   /** Names of snapshots of the target that must not be deleted, so neither replaced. */
   readonly held?: ReadonlySet<string> | undefined;
   /**
-   * Names of the snapshots that the target's retention would keep of a listing: without it, a sync would bring back what
-   * the retention has deleted, again and again. By default all.
+   * Names of the snapshots and streams that the target's retention would keep of a listing: without it, a sync would bring
+   * back what the retention has deleted, again and again. By default all.
    */
-  readonly wanted?: ((listing: readonly StoredSnapshot[]) => ReadonlySet<string>) | undefined;
+  readonly wanted?:
+    | ((
+        snapshots: readonly StoredSnapshot[],
+        streams: readonly StoredStream[],
+      ) => ReadonlySet<string>)
+    | undefined;
 }
 
 /** What a sync does about the complete snapshots of the source that the target does not have. */
@@ -24,13 +36,15 @@ export interface SyncPlan {
   readonly blocked: readonly StoredSnapshot[];
   /** The retention of the target would delete them at once. */
   readonly unwanted: readonly StoredSnapshot[];
+  /** Streams of which the target lacks files, or has others, the newest first. */
+  readonly streams: readonly StreamToCopy[];
 }
 
 /**
  * Compares two stores by the names of their snapshots, which contain the revisions, and by the digests of the
  * manifests. Stores are hostile: ids may repeat, and bases may form a ring.
  */
-export function planSync({ source, target, held, wanted }: SyncState): SyncPlan {
+export function planSync({ source, target, streams, held, wanted }: SyncState): SyncPlan {
   const byName = new Map(target.map((one) => [one.name.text, one]));
   const lacking = source.filter(
     (one) => one.state === "complete" && !isSame(one, byName.get(one.name.text)),
@@ -38,7 +52,8 @@ export function planSync({ source, target, held, wanted }: SyncState): SyncPlan 
   const isConflict = (one: StoredSnapshot): boolean =>
     conflicts(one, byName.get(one.name.text), held);
   const copyable = lacking.filter((one) => !isConflict(one));
-  const names = wanted?.(afterCopy(target, copyable));
+  const plannedStreams = planStreams(streams);
+  const names = wanted?.(afterCopy(target, copyable), plannedStreams.after);
   const isWanted = ({ name }: StoredSnapshot): boolean => names?.has(name.text) ?? true;
   const chains = new Chains(target, copyable, lacking.filter(isConflict));
   for (const one of copyable.toReversed()) if (isWanted(one)) chains.add(one);
@@ -48,6 +63,7 @@ export function planSync({ source, target, held, wanted }: SyncState): SyncPlan 
     blocked: [...blocked],
     conflicts: lacking.filter((one) => isConflict(one) && isWanted(one)),
     unwanted: copyable.filter((one) => !copy.has(one) && !blocked.has(one)),
+    streams: plannedStreams.copy.filter(({ stream: { name } }) => names?.has(name.text) ?? true),
   };
 }
 

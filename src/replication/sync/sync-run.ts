@@ -1,7 +1,7 @@
 import type { BackupToolError } from "../../errors.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import type { Removed } from "../../snapshots/delete.js";
-import type { SnapshotName } from "../../snapshots/name.js";
+import type { StoreContents } from "../../snapshots/list-store.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { PlannedCopySettings } from "../copy/planned.js";
 import type { CopyResult } from "../copy/snapshot.js";
@@ -11,10 +11,10 @@ import type { MirrorPlan, MirrorRefusal, MirrorRules } from "./mirror-plan.js";
 import type { SyncSide } from "./sync-error.js";
 import type { SyncPlan, SyncState } from "./sync-plan.js";
 
-/** A store and its snapshots; both retry their calls. */
+/** A store and what it holds; both retry their calls. */
 export interface SyncSite {
   readonly store: SnapStore;
-  readonly catalog: { list(signal: AbortSignal): Promise<readonly StoredSnapshot[]> };
+  readonly catalog: { listAll(signal: AbortSignal): Promise<StoreContents> };
 }
 
 export interface SyncSettings extends Omit<PlannedCopySettings, "keepOthers" | "keepBase"> {
@@ -40,17 +40,18 @@ export interface SyncReports {
   onPlanned(plan: SyncPlan, mirror: MirrorPlan | undefined, lag: SyncLag): void;
   onBegin(snapshot: StoredSnapshot): void;
   onProgress(done: number, total: number): void;
+  /** A snapshot, or what was missing of a stream. */
   onCopied(snapshot: string, result: CopyResult): void;
-  /** A snapshot that the target lacks, or has without its base. `side`: the store whose call failed. */
+  /** A snapshot or stream that the target lacks, or has without its base. `side`: the store whose call failed. */
   onNotCopied(snapshot: string, error: BackupToolError, side: SyncSide | undefined): void;
   /** Nothing is deleted of these snapshots: `due` of the `complete` ones that the target has, or had then. */
   onRefused(
     refusal: MirrorRefusal,
     counts: { readonly due: number; readonly complete: number },
   ): void;
-  onDeleted(name: SnapshotName, removed: Removed): void;
+  onDeleted(name: { readonly text: string }, removed: Removed): void;
   /** Without a name no further snapshot is deleted. */
-  onNotDeleted(name: SnapshotName | undefined, error: BackupToolError): void;
+  onNotDeleted(name: { readonly text: string } | undefined, error: BackupToolError): void;
 }
 
 export interface SyncTotals {

@@ -56,14 +56,14 @@ export async function runRetention(
 
 /** Left-overs first: they may be what fills the store. */
 async function cleanUp(site: Site, rules: RetentionRules, context: StoreContext): Promise<void> {
-  const { policy, timeZone, waitMs } = rules;
+  const { policy, timeZone, streamPeriodMs, waitMs } = rules;
   const now = new Date();
   const inProgressSince = new Date(now.getTime() - IN_PROGRESS_MS);
-  const list = (signal: AbortSignal) => site.catalog.list(signal);
+  const list = (signal: AbortSignal) => site.catalog.listAll(signal);
   const common = { dryRun: false, list };
   await pruneLeftOvers(site.store, { ...common, olderThan: inProgressSince }, context);
   await keepReserve(site.store, context.signal);
   if (!rules.hasRules(site)) return;
-  const options = { ...common, policy, timeZone, now, inProgressSince, waitMs };
+  const options = { ...common, policy, timeZone, streamPeriodMs, now, inProgressSince, waitMs };
   await pruneStore(site.store, options, context);
 }

@@ -37,8 +37,14 @@ export class SyncJob {
           retries: sync.retries,
           directory: primary.prefix,
           ...(sync.mirror === undefined
-            ? { wanted: (listed) => keptNames(listed, retention, new Date()) }
-            : { mirror: sync.mirror, deletionWaitMs: leader?.ttlMs ?? 0 }),
+            ? {
+                wanted: (snapshots, streams) =>
+                  keptNames({ snapshots, streams }, retention, new Date()),
+              }
+            : {
+                mirror: { ...sync.mirror, streamPeriodMs: retention.streamPeriodMs },
+                deletionWaitMs: leader?.ttlMs ?? 0,
+              }),
         },
         context,
       );

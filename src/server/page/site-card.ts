@@ -85,8 +85,12 @@ ${!running && enabled && nextAt !== undefined && html` Next ${moment(nextAt, now
 
 function lagWords(lag: SyncStatus["lag"]): Html {
   if (lag === undefined) return html`What the secondary lacks is not known yet.`;
-  if (lag.snapshots === 0) return html`The secondary has every snapshot that it should have.`;
-  const missing = `${lag.snapshots} ${lag.snapshots === 1 ? "snapshot" : "snapshots"}`;
+  const { snapshots, deltas = 0 } = lag;
+  if (snapshots + deltas === 0) return html`The secondary has every snapshot that it should have.`;
+  const missing = [
+    ...(snapshots > 0 ? [`${snapshots} ${snapshots === 1 ? "snapshot" : "snapshots"}`] : []),
+    ...(deltas > 0 ? [`${deltas} ${deltas === 1 ? "delta" : "deltas"}`] : []),
+  ].join(" and ");
   return html`The secondary lacks <strong>${missing}</strong> (${formatSize(lag.bytes)}); the oldest is ${spanText(lag.seconds)} old.`;
 }
 
@@ -94,5 +98,7 @@ function syncChip({ enabled, running, lag }: SyncStatus): Html {
   if (running) return chip("busy", "Copying");
   if (!enabled) return chip("quiet", "Off");
   if (lag === undefined) return chip("attention", "Not known");
-  return lag.snapshots > 0 ? chip("attention", "Behind") : chip("good", "In step");
+  return lag.snapshots + (lag.deltas ?? 0) > 0
+    ? chip("attention", "Behind")
+    : chip("good", "In step");
 }

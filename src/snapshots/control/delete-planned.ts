@@ -6,6 +6,8 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { SnapshotFacts } from "../catalog.js";
 import { deleteSnapshot, REJECTED_DELETIONS, type Removed } from "../delete.js";
 import { dependentsFirst } from "../dependents-first.js";
+import { deleteStream } from "../streams/delete-stream.js";
+import { compareStreamNames, type StreamName } from "../streams/stream-name.js";
 import type { SnapshotName } from "../name.js";
 import { retireName } from "./name-claim.js";
 import { pinnedNames } from "./pins.js";
@@ -19,9 +21,16 @@ export interface DeletionTarget {
   readonly facts?: Pick<SnapshotFacts, "id" | "base"> | undefined;
 }
 
+/** A stream of deltas that is about to be deleted. */
+export interface StreamTarget {
+  readonly name: StreamName;
+  /** Names of snapshots and streams that its deltas need. */
+  readonly needs: ReadonlySet<string>;
+}
+
 /** The state of the store at a second look. */
 export interface SecondLook {
-  /** Snapshots that a backup or copy needs which is being made; their bases are needed too. */
+  /** Snapshots that a backup or copy needs which is being made, and streams that are written; what they need is needed too. */
   readonly pinned: ReadonlySet<string>;
   /** The time by the store's clock, when the plan was published. */
   readonly storeTime: Date;
@@ -35,6 +44,8 @@ export interface PlannedDeletionOptions {
    * has not seen the plan; 0 for a command.
    */
   readonly waitMs: number;
+  /** Deleted before the snapshots. */
+  readonly streams?: readonly StreamTarget[] | undefined;
   /** Asked before each call that changes the store. */
   readonly guard?: WriteGuard | undefined;
   /**
@@ -42,9 +53,9 @@ export interface PlannedDeletionOptions {
    * May throw to delete nothing more.
    */
   recheck(look: SecondLook): Promise<ReadonlySet<string>>;
-  onDeleted(name: SnapshotName, removed: Removed): void;
-  /** Called for a snapshot that could not be deleted. Its bases are kept. */
-  onFailed(name: SnapshotName, error: BackupToolError): void;
+  onDeleted(name: SnapshotName | StreamName, removed: Removed): void;
+  /** Called for what could not be deleted. What that needs is kept. */
+  onFailed(name: SnapshotName | StreamName, error: BackupToolError): void;
   readonly signal: AbortSignal;
   readonly clock?: Clock | undefined;
 }
@@ -55,49 +66,64 @@ const LOOK_AGAIN_MS = 10 * 60_000;
 /**
  * Deletes snapshots so that no incremental loses its base. An incremental that is being made pins its base and then
  * looks for plans; a deletion publishes its plan and then looks for pins. One of them sees the other, however long
- * either of them is paused in between. Incrementals go before their bases, and each manifest before its files.
+ * either of them is paused in between. Streams go first, the newest of them before those that it goes on from; then
+ * incrementals before their bases, and each manifest before its files.
  */
 export async function deletePlanned(
   store: SnapStore,
   targets: readonly DeletionTarget[],
   options: PlannedDeletionOptions,
 ): Promise<void> {
-  if (targets.length === 0) return;
+  const streams = [...(options.streams ?? [])].sort((a, b) => compareStreamNames(b.name, a.name));
+  if (targets.length + streams.length === 0) return;
   const { guard, waitMs, signal, clock = systemClock } = options;
-  const names = targets.map(({ name }) => name.text);
+  const names = [...streams, ...targets].map(({ name }) => name.text);
   const ofLeader = guard === undefined ? store : new GuardedStore(store, guard);
   const plan = await publishPlan(ofLeader, names, signal);
   const times = { storeTime: plan.storeTime, machineTime: new Date() };
   // A clock that is ahead ends no pin.
   const now = new Date(Math.min(times.storeTime.getTime(), times.machineTime.getTime()));
   const guarded = new GuardedStore(store, everyGuard(guard, plan));
-  /** Ids of backups that something needs which stays. */
+  /** Ids of backups that something needs which stays, and names that deltas need which stay. */
   const needed = new Set<string>();
   /** Whether a deletion may still reach the store. */
   let unsettled = false;
   let look: { readonly at: Moment; readonly still: ReadonlySet<string> } | undefined;
+  /** Returns whether it is gone. */
+  const remove = async (
+    name: SnapshotName | StreamName,
+    work: () => Promise<Removed>,
+  ): Promise<boolean> => {
+    if (look === undefined || look.at.elapsedMs() > LOOK_AGAIN_MS) {
+      look = { at: Moment.now(), still: await lookAgain(store, now, times, options) };
+    }
+    if (!look.still.has(name.text) || needed.has(name.text)) return false;
+    try {
+      options.onDeleted(name, await work());
+      return true;
+    } catch (error) {
+      unsettled ||= !isBeforeDeletion(error);
+      if (!isOfOneSnapshot(error)) throw error;
+      options.onFailed(name, error);
+      return false;
+    }
+  };
+  const deletion = { dryRun: false, signal };
   try {
     if (waitMs > 0) await clock.sleep(waitMs, signal);
+    for (const { name, needs } of streams) {
+      if (await remove(name, () => deleteStream(guarded, name, deletion))) continue;
+      for (const need of needs) needed.add(need);
+    }
     for (const { name, facts } of dependentsFirst(targets)) {
-      if (look === undefined || look.at.elapsedMs() > LOOK_AGAIN_MS) {
-        look = { at: Moment.now(), still: await lookAgain(store, now, times, options) };
-      }
-      let stays = !look.still.has(name.text) || (facts !== undefined && needed.has(facts.id));
-      if (!stays) {
-        try {
+      const isNeeded = facts !== undefined && needed.has(facts.id);
+      const isGone =
+        !isNeeded &&
+        (await remove(name, async () => {
           await retireName(guarded, name, plan.storeTime, signal);
-          options.onDeleted(
-            name,
-            await deleteSnapshot(guarded, name.text, { dryRun: false, signal }),
-          );
-        } catch (error) {
-          unsettled ||= !isBeforeDeletion(error);
-          if (!isOfOneSnapshot(error)) throw error;
-          stays = true;
-          options.onFailed(name, error);
-        }
-      }
-      if (stays && facts?.base != null) needed.add(facts.base);
+          return await deleteSnapshot(guarded, name.text, deletion);
+        }));
+      if (!isGone && facts?.base != null) needed.add(facts.base);
     }
     await removeStaleFiles(guarded, now, signal);
   } finally {

@@ -5,13 +5,15 @@ import type { SnapshotName } from "../name.js";
 export interface Candidate {
   readonly name: SnapshotName;
   readonly state: StoredSnapshot["state"];
-  readonly facts?: Pick<SnapshotFacts, "id" | "base"> | undefined;
+  readonly facts?: Pick<SnapshotFacts, "id" | "base" | "etcdSnapshot"> | undefined;
   /** Key of another program's file in its folder. */
   readonly foreign?: string | undefined;
   /** Whether there is a hold on this name. */
   readonly held: boolean;
   /** Whether a backup that is being made is based on it, or a copy is writing it. */
   readonly pinned: boolean;
+  /** Name of a stream whose deltas need its raw snapshot of etcd. */
+  readonly deltasOver?: string | undefined;
   readonly lockedUntil?: Date | undefined;
   /** Whether it is unfinished and so recent that a run may still be writing it. */
   readonly inProgress: boolean;

@@ -18,9 +18,12 @@ export type ReasonCode =
   | "newest-full"
   | "incremental-of"
   | "recent-incremental"
+  | "recent-deltas"
   // What no policy deletes.
   | "newest-chain"
+  | "newest-stream"
   | "base-of"
+  | "delta-base"
   | "may-be-base"
   | "same-backup"
   | "held"

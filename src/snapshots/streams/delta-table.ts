@@ -74,6 +74,18 @@ export class DeltaTable {
     return low < this.#length && compareDeltas(this.at(low), name) === 0 ? low : undefined;
   }
 
+  /** The deltas from a place on, up to the first that does not match. */
+  *from(
+    index: number,
+    matches: (delta: ListedDelta) => boolean,
+  ): Generator<ListedDelta, void, void> {
+    for (let i = index; i < this.#length; i++) {
+      const delta = this.at(i);
+      if (!matches(delta)) return;
+      yield delta;
+    }
+  }
+
   /** The names of the files, in the order of their numbers. */
   *names(): Generator<string, void, void> {
     for (const delta of this) yield deltaName(delta);

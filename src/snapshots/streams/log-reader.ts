@@ -1,17 +1,18 @@
 import type { PassphraseKeys } from "../../archive/crypto/backup-keys.js";
 import type { DeltaHead } from "../../archive/delta/delta-head.js";
-import { DeltaReader } from "../../archive/delta/delta-reader.js";
+import type { DeltaReader } from "../../archive/delta/delta-reader.js";
 import type { ArchivedRevision } from "../../archive/delta/revision.js";
-import { ArchiveError, damaged } from "../../archive/errors.js";
+import { ArchiveError } from "../../archive/errors.js";
 import type { SealPool } from "../../archive/seal/seal-pool.js";
 import { throwIfAborted } from "../../errors.js";
 import { StoreError } from "../../snapstore/errors.js";
-import { DeltaFiles, type DeltaPlace } from "./delta-files.js";
+import { DeltaFiles } from "./delta-files.js";
 import { deltaName } from "./delta-name.js";
 import { type Candidate, LogCandidates } from "./log-candidates.js";
 import { LogError } from "./log-errors.js";
 import { LogState, type LogAnchor } from "./log-state.js";
 import { type LogSite, type LogStream, logStreams, type StreamCopy } from "./log-stream.js";
+import { openStoredDelta } from "./open-delta.js";
 import { compareStreamNames } from "./stream-name.js";
 
 export interface LogOptions {
@@ -43,8 +44,8 @@ export interface OpenedDelta {
  * their bytes may be kept. A delta that is missing or damaged in one store is read from another one.
  *
  * Where one stream goes on for another, their deltas must prove that they are of one history: the first names the digest of
- * the revision before it, or holds that revision too. So must the first delta, unless `anchor` has neither a digest nor a
- * stream, or the delta is the first one after the base of its own stream.
+ * the revision before it, or holds that revision too. So must the first delta where `anchor` has a digest. Without one it may be the first of the stream whose base it follows,
+ * and any where `anchor` names no stream.
  *
  * @throws LogError, or the first error of a delta that could not be read anywhere
  */
@@ -120,59 +121,52 @@ class LogReader {
     candidate: Candidate,
     copy: StreamCopy,
   ): AsyncGenerator<readonly ArchivedRevision[], void, void> {
-    const { stream, delta } = candidate;
+    const { stream, delta: listed } = candidate;
     const { upTo, onDelta } = this.#options;
     const state = this.#state;
-    const name = stream.name.text;
-    const { number } = delta;
     const reader = await this.#open(candidate, copy);
     try {
       const { head } = reader;
-      state.checkHead(name, number, head);
+      const { number, bytes } = listed;
+      const delta = { stream: stream.name.text, number, file: nameOf(candidate), head };
+      state.checkHead(delta);
+      /** Not handed on before what comes after it was read: the last one only once the whole delta was checked. */
+      let held: ArchivedRevision[] = [];
       let isAnnounced = false;
+      const handOn = (): readonly ArchivedRevision[] => {
+        state.advance(delta, held);
+        if (!isAnnounced) onDelta?.({ stream, number, head, copy, bytes });
+        isAnnounced = true;
+        return held;
+      };
       for await (const batch of reader.revisions()) {
         const fresh: ArchivedRevision[] = [];
         for (const revision of batch) {
-          if (revision.revision < state.next) state.checkOverlap(name, number, revision);
+          if (revision.revision < state.next) state.checkOverlap(delta, revision);
           else if (revision.revision <= upTo) fresh.push(revision);
         }
-        const last = fresh.at(-1);
-        if (last === undefined) continue;
-        if (!isAnnounced) onDelta?.({ stream, number, head, copy, bytes: delta.bytes });
-        isAnnounced = true;
-        state.advance(name, number, head, last);
-        yield fresh;
-        if (last.revision >= upTo) return;
+        if (fresh.length > 0) {
+          if (held.length > 0) yield handOn();
+          held = fresh;
+        }
+        // The rest of the delta is not needed, and its damage no reason to fail.
+        if ((batch.at(-1)?.revision ?? 0) >= upTo && upTo < head.last) break;
       }
+      if (held.length > 0) yield handOn();
     } finally {
       await reader.close();
     }
   }
 
-  async #open(candidate: Candidate, copy: StreamCopy): Promise<DeltaReader> {
-    const { passphrase, pool, signal } = this.#options;
-    const keys = await candidate.stream.keys(passphrase, signal);
-    const place = placeIn(copy, candidate);
-    const name = `${place.stream}/${deltaName(place.delta)}`;
-    const { number, first, last, time } = candidate.delta;
-    const { firstRevision } = candidate.stream.name;
-    if (number === 0 && first !== firstRevision) {
-      throw damaged(`it begins with revision ${first}, not ${firstRevision}`, { file: name });
-    }
-    const file = await this.#files.open(place);
-    this.#files.readAhead(this.#following(candidate, copy));
-    const expected = { stream: place.stream, number, first, last, time };
-    return await DeltaReader.open({ name, file, keys, pool, expected, signal });
-  }
-
-  /** The deltas of a copy after this one, up to the last that is needed. */
-  *#following({ stream, index }: Candidate, copy: StreamCopy): Generator<DeltaPlace, void, void> {
-    for (let next = index + 1; next < stream.deltas.length; next++) {
-      const delta = stream.deltas.at(next);
-      if (delta.first > this.#options.upTo) return;
-      if (copy.stream.deltas.indexOf(delta) === undefined) continue;
-      yield placeIn(copy, { delta });
-    }
+  async #open({ stream, delta }: Candidate, copy: StreamCopy): Promise<DeltaReader> {
+    const { passphrase, pool, signal, upTo } = this.#options;
+    const keys = await stream.keys(passphrase, signal);
+    const { deltas } = copy.stream;
+    const index = deltas.indexOf(delta) ?? deltas.length;
+    const ahead = deltas.from(index + 1, ({ first }) => first <= upTo);
+    // The size may differ from that of another copy.
+    const own = index < deltas.length ? deltas.at(index) : delta;
+    return await openStoredDelta(copy, own, { files: this.#files, keys, pool, signal, ahead });
   }
 
   #hole(): LogError {
@@ -184,19 +178,12 @@ class LogReader {
   }
 }
 
-function isNewer(one: Candidate, other: Candidate | undefined): boolean {
-  return other === undefined || compareStreamNames(one.stream.name, other.stream.name) > 0;
+function nameOf({ stream, delta }: Candidate): string {
+  return `${stream.name.text}/${deltaName(delta)}`;
 }
 
-function placeIn(copy: StreamCopy, { delta }: Pick<Candidate, "delta">): DeltaPlace {
-  const { deltas, name } = copy.stream;
-  const index = deltas.indexOf(delta);
-  // Its size may differ from that of another copy.
-  return {
-    store: copy.store,
-    stream: name.text,
-    delta: index === undefined ? delta : deltas.at(index),
-  };
+function isNewer(one: Candidate, other: Candidate | undefined): boolean {
+  return other === undefined || compareStreamNames(one.stream.name, other.stream.name) > 0;
 }
 
 /** Whether another delta or copy may serve in the place of one with this error. */

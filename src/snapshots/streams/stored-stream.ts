@@ -1,4 +1,6 @@
 import type { LeftOver, SnapshotFacts } from "../catalog.js";
+import { manifestKey } from "../manifest.js";
+import { deltaName } from "./delta-name.js";
 import type { DeltaTable, ListedDelta } from "./delta-table.js";
 import type { StreamName } from "./stream-name.js";
 
@@ -24,6 +26,12 @@ export interface StoredStream {
   readonly problem: string | undefined;
   /** Key of another program's file in the folder. If set, the stream must not be deleted. */
   readonly foreign: string | undefined;
+}
+
+/** Key of the file of a stream that was written last: its lock ends last. */
+export function newestKey({ name, deltas }: Pick<StoredStream, "name" | "deltas">): string {
+  if (deltas.length === 0) return manifestKey(name.text);
+  return `${name.text}/${deltaName(deltas.at(deltas.length - 1))}`;
 }
 
 /** A raw snapshot of etcd in the folder of a stream. */

@@ -13,6 +13,8 @@ export interface PutOptions {
   readonly leases: ReadonlyMap<bigint, number>;
   readonly policy: LeasePolicy;
   readonly signal: AbortSignal;
+  /** No key comes twice, in whatever order they come. */
+  readonly uniqueKeys?: boolean | undefined;
   /** Called with the number of records that etcd has confirmed since the last call. */
   readonly onPut?: (records: number) => void;
 }
@@ -74,7 +76,8 @@ export class RecordPuts {
           }
           // A transaction may hold a key once, and transactions overtake each other. Backups are in the order of
           // their keys, so a key that may be in flight already is not above the highest one.
-          if (highest !== undefined && Buffer.compare(record.key, highest) <= 0) {
+          const isAbove = highest === undefined || Buffer.compare(record.key, highest) > 0;
+          if (!isAbove && this.#options.uniqueKeys !== true) {
             await flush();
             await this.#inFlight.drain();
           }

@@ -68,3 +68,33 @@ test("a raw snapshot alone is not restored into an etcd that runs, and the error
   t.regex(restored.stderr, /holds etcd as a raw snapshot alone/);
   t.is((await etcd.ctl("get", "key", "--print-value-only")).trim(), "later");
 });
+
+test("records beside raw snapshots are restored as those of other backups, also over a raw snapshot alone", async (t) => {
+  const etcd = await EtcdServer.start();
+  t.teardown(() => etcd.stop());
+  const store = ["--store", `file://${newFolder()}`];
+  const over = ["--incremental-over", "latest"];
+  const run = async (...args: string[]) => {
+    const { code, stderr } = await backuptool([...args, "--skip-ceph", "--etcd", etcd.endpoint]);
+    t.is(code, 0, stderr);
+  };
+  const restored = async () => {
+    const pairs = await etcd.pairs();
+    await etcd.ctl("del", "", "--prefix");
+    await run("restore", ...store, "--snapshot", "latest");
+    t.deepEqual(await etcd.pairs(), pairs);
+  };
+  await etcd.putMany(Array.from({ length: 20 }, (_, i) => [`key ${i}`, "old"] as const));
+  await run("create", ...store, "--etcd-mode", "both");
+  await restored();
+  await etcd.ctl("put", "key 1", "new");
+  await etcd.ctl("del", "key 2");
+  await run("create", ...store, ...over, "--etcd-mode", "both");
+  await restored();
+  await run("create", ...store, ...over, "--etcd-mode", "raw");
+  // Nothing but the raw snapshot says that it is gone.
+  await etcd.ctl("del", "key 3");
+  await etcd.ctl("put", "key 4", "new");
+  await run("create", ...store, ...over);
+  await restored();
+});

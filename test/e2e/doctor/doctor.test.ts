@@ -82,6 +82,7 @@ test.serial(
       new RegExp(
         `^ok {7}etcd ${etcd.endpoint}: version 3\\.\\d+\\.\\d+, cluster [0-9a-f]+, no alarms, database [\\d.]+ KiB`,
       ),
+      /^ok {7}etcd raw snapshot: [\d.]+ KiB, with room in ".+"$/,
       /^(ok {7}|warning )folder ".*backup": .* of .* free/,
       new RegExp(`^ok {7}primary store list: s3://${bucket}/pre, entries: 0$`),
       /^ok {7}primary store put: 1024 bytes$/,
@@ -103,7 +104,7 @@ test.serial(
     ];
     t.is(out.length, expected.length, out.join("\n"));
     for (const [i, pattern] of expected.entries()) t.regex(out[i] ?? "", pattern);
-    t.regex(result.stderr, /^29 checks: \d+ ok, \d warnings?, 0 failed, 1 skipped\n$/);
+    t.regex(result.stderr, /^30 checks: \d+ ok, \d warnings?, 0 failed, 1 skipped\n$/);
     t.deepEqual(readdirSync(folder, { recursive: true }), ["store"]);
     t.deepEqual(await dumpPool(target), []);
     const client = plainClient();

@@ -44,6 +44,27 @@ test.serial(
   },
 );
 
+test.serial("a raw snapshot that cannot be taken is a warning, with what it needs", async (t) => {
+  const guarded = await EtcdServer.start(["--bcrypt-cost", "4"], ["--user=root:secret"]);
+  t.teardown(() => guarded.stop());
+  for (const user of ["root", "reader"]) await guarded.ctl("user", "add", `${user}:secret`);
+  await guarded.ctl("user", "grant-role", "root", "root");
+  await guarded.ctl("role", "add", "reads");
+  await guarded.ctl("role", "grant-permission", "reads", "--from-key", "read", "");
+  await guarded.ctl("user", "grant-role", "reader", "reads");
+  await guarded.ctl("auth", "enable");
+  const args = [...ETCD_ALONE, "--etcd", guarded.endpoint, "--user"];
+  const denied = (await doctor(t, 0, [...args, "reader:secret"])).get("etcd raw snapshot");
+  t.is(denied?.state, "warning");
+  t.regex(denied?.advice ?? "", /role root \(--user, --password\)/);
+  const missing = [...args, "root:secret", "--spool-dir", "/missing/folder"];
+  const noRoom = (await doctor(t, 0, missing)).get("etcd raw snapshot");
+  t.is(noRoom?.state, "warning");
+  t.regex(noRoom?.detail ?? "", /cannot write into "\/missing\/folder"/);
+  t.regex(noRoom?.advice ?? "", /--spool-dir/);
+  t.is((await doctor(t, 0, [...args, "root:secret"])).get("etcd raw snapshot")?.state, "ok");
+});
+
 test.serial("an alarm fails, with the command that disarms it", async (t) => {
   const full = await EtcdServer.start(["--quota-backend-bytes", "1000000"]);
   t.teardown(() => full.stop());

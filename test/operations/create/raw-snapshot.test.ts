@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { FolderFiles } from "../../../src/archive/backup-files.js";
@@ -10,10 +10,10 @@ import { BackupKeys, PassphraseKeys } from "../../../src/archive/crypto/backup-k
 import type { EtcdMode } from "../../../src/archive/metadata.js";
 import { SealPool } from "../../../src/archive/seal/seal-pool.js";
 import { extractRawSnapshot } from "../../../src/archive/snapshot/extract-snapshot.js";
-import { BackupToolError } from "../../../src/errors.js";
+import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import type { CreateOptions } from "../../../src/operations/create/create.js";
 import { archiveSnapshot } from "../../../src/operations/create/etcd.js";
-import { spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
+import { checkRawSnapshot, spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
 import type { OperationEvent } from "../../../src/operations/events.js";
 import { inspectBackup } from "../../../src/operations/inspect/inspect.js";
 import { dropPools, makePools, writeObjects } from "../../support/ceph/client.js";
@@ -25,6 +25,10 @@ import { createHere } from "../../support/program/create-here.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 
 const { signal } = new AbortController();
+
+function codeOf(error: unknown): string {
+  return error instanceof BackupToolError ? error.code : String(error);
+}
 
 async function startEtcd(t: ExecutionContext): Promise<EtcdServer> {
   const etcd = await EtcdServer.start();
@@ -213,6 +217,47 @@ test("with Ceph, the raw snapshot begins a file of its own and is as of the end"
   await extracted(t, folder);
 });
 
+test("with Ceph, a raw snapshot that cannot be had is known before the pools are read", async (t) => {
+  const [etcd, pools] = [await startEtcd(t), await makePools(1)];
+  t.teardown(() => dropPools(pools));
+  await etcd.ctl("put", "key", "value");
+  const spoolDir = join(newFolder(), "missing");
+  const outputDir = join(newFolder(), "backup");
+  const create = async (more: Partial<CreateOptions>) => {
+    const seen: string[] = [];
+    const making = createHere(
+      {
+        ...{ outputDir, spoolDir, ceph: cephOptions(), includePools: pools, etcdMode: "both" },
+        etcd: { endpoints: [etcd.endpoint] },
+        ...more,
+      },
+      ({ type }) => seen.push(type),
+    );
+    await making.catch((error: unknown) => seen.push(codeOf(error)));
+    return seen;
+  };
+  const failed = await create({});
+  t.is(failed.at(-1), "SPOOL");
+  t.false(failed.includes("file-created"));
+  const made = await create({ rawIsOptional: true });
+  t.is(made.filter((type) => type === "warning").length, 1);
+  t.true(made.indexOf("warning") < made.indexOf("file-created"));
+  const { metadata } = await open(t, outputDir);
+  t.is(metadata.etcd?.snapshot, undefined);
+  t.is(metadata.counts.records, 1);
+});
+
+test("a check of the database gives its size, and leaves nothing", async (t) => {
+  const etcd = await startEtcd(t);
+  for (let i = 0; i < 5; i++) await etcd.put(Buffer.from(`key ${i}`), Buffer.alloc(1 << 20, i));
+  const [options, spoolDir] = [{ endpoints: [etcd.endpoint] }, newFolder()];
+  const size = await checkRawSnapshot(options, { spoolDir }, signal);
+  const spooled = await spoolRawSnapshot(options, { spoolDir }, { signal, report: () => {} });
+  t.is(size, spooled.bytes);
+  await spooled.close();
+  t.deepEqual(readdirSync(spoolDir), []);
+});
+
 test("a login without the root role gets no raw snapshot: an error, or records where it is optional", async (t) => {
   const etcd = await EtcdServer.start([], ["--user=root:secret"]);
   t.teardown(() => etcd.stop());
@@ -275,6 +320,39 @@ test("a database that the disk has changed is not archived", async (t) => {
   await t.throwsAsync(archiveSnapshot(writer, changed, context), { code: "SPOOL" });
   await writer.close();
   t.false(readdirSync(folder).includes("MANIFEST.json"));
+});
+
+test("a backup that is interrupted while the database comes ends without a trace", async (t) => {
+  const etcd = await startEtcd(t);
+  for (let i = 0; i < 8; i++) await etcd.put(Buffer.from(`key ${i}`), Buffer.alloc(1 << 20, i));
+  const spoolDir = newFolder();
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const spooling = spoolRawSnapshot(
+    { endpoints: [etcd.endpoint] },
+    { spoolDir },
+    {
+      signal: stop.signal,
+      report: (event) => {
+        if (event.type === "progress") seen.push(event.done);
+        stop.abort();
+      },
+    },
+  );
+  await t.throwsAsync(spooling, { instanceOf: InterruptedError });
+  t.is(seen.length, 1);
+  t.deepEqual(readdirSync(spoolDir), []);
+  const open = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(join("/proc/self/fd", fd));
+    } catch {
+      return "";
+    }
+  });
+  t.deepEqual(
+    open.filter((path) => path.startsWith(spoolDir)),
+    [],
+  );
 });
 
 test("a folder without room is named before anything is stored", async (t) => {

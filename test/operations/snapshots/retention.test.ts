@@ -123,7 +123,7 @@ test("locks are asked for only of what would be deleted", async (t) => {
   const list = (): ReturnType<typeof listSnapshots> => listSnapshots(store, signal);
   const listed = await list();
   store.calls.length = 0;
-  await prune({ dryRun: true, list: async () => listed });
+  await prune({ dryRun: true, list: async () => ({ snapshots: listed, streams: [] }) });
   t.deepEqual(
     store.calls.map(({ call, key }) => `${call} ${key}`),
     [

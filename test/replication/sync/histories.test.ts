@@ -310,10 +310,10 @@ class History {
     await store.put(`${text}/MANIFEST.json`, Buffer.from(encodeManifest(facts)));
   }
 
-  readonly #remove: PlannedDeletion = async (targets, { recheck, onDeleted, onFailed }) => {
+  readonly #remove: PlannedDeletion = async ({ snapshots }, { recheck, onDeleted, onFailed }) => {
     const still = await recheck({ pinned: new Set() });
     const needed = new Set<string>();
-    for (const { name, facts } of targets) {
+    for (const { name, facts } of snapshots) {
       let stays = !still.has(name.text) || needed.has(facts?.id ?? "");
       if (!stays) {
         try {

@@ -113,11 +113,11 @@ class Syncing {
     );
   }
 
-  readonly #remove: PlannedDeletion = async (targets, { recheck, onDeleted, onFailed }) => {
+  readonly #remove: PlannedDeletion = async ({ snapshots }, { recheck, onDeleted, onFailed }) => {
     await this.announced();
     const still = await recheck({ pinned: this.pinned });
     const { signal } = new AbortController();
-    for (const { name } of targets.filter(({ name }) => still.has(name.text))) {
+    for (const { name } of snapshots.filter(({ name }) => still.has(name.text))) {
       try {
         onDeleted(name, await deleteSnapshot(this.#target, name.text, { dryRun: false, signal }));
       } catch (error) {
@@ -152,7 +152,7 @@ test("a sync copies what is missing, and a second one makes listing requests alo
   const { full, over, newer } = history(syncing);
   const first = await syncing.run();
   t.like(first, { copied: 3, failed: 0, conflicts: 0, deleted: 0 });
-  t.deepEqual(first.lag, { snapshots: 0, bytes: 0, seconds: 0 });
+  t.deepEqual(first.lag, { snapshots: 0, deltas: 0, bytes: 0, seconds: 0 });
   for (const one of [full, over, newer]) t.true(syncing.same(one));
   t.deepEqual(syncing.events[0], "plan 3 0 lag 3");
   // The copies are new in the listing of the target.

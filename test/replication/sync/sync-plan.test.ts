@@ -194,7 +194,7 @@ function checkPlan(plan: SyncPlan, { source, target, held, wanted }: SyncState):
     if (plan.unwanted.length > 0) fail("unwanted", plan.unwanted[0]);
     return;
   }
-  const names = wanted([...target, ...source]);
+  const names = wanted([...target, ...source], []);
   for (const one of plan.copy) {
     const needed = plan.copy.some((other) => other.facts?.base === one.facts?.id);
     if (!names.has(one.name.text) && !needed) fail("copied in vain", one);

@@ -18,6 +18,7 @@ const OPTIONS: TimetableOptions = {
   retention: {
     policy: { kind: "limit-based", maxBackups: 7 },
     timeZone: "UTC",
+    streamPeriodMs: 24 * 3600_000,
     periodMs: 7200_000,
   },
 };

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { changesDigest } from "../../../src/archive/delta/changes-digest.js";
@@ -111,7 +112,7 @@ test("a stream that begins where another ends, and has not seen its last revisio
     t,
     await sites(store),
     { after: 4, upTo: 11 },
-    { code: "LOG_UNPROVEN", message: new RegExp(`delta 0 of ${next.name}.*revision 8`), upTo: 8 },
+    { code: "LOG_UNPROVEN", message: new RegExp(`${keyOf(next, 0)} follows.*revision 8`), upTo: 8 },
   );
 });
 
@@ -153,13 +154,12 @@ test("the log after a stream's own base is that of the stream, and of no other o
   const anchor = { stream: own.name };
   await reads(t, from, { after: 12, upTo: 16, anchor });
   await fails(t, from, { after: 12, upTo: 17, anchor }, { code: "LOG_FORK", upTo: 16 });
+  // The writer had the base, so it must say what it saw of its last revision.
+  const known = { ...anchor, digest: digestOf(12) };
+  const unproven = { code: "LOG_UNPROVEN", upTo: 12 };
+  await fails(t, from, { after: 12, upTo: 16, anchor: known }, unproven);
   await store.delete(keyOf(own, 0));
-  await fails(
-    t,
-    await sites(store),
-    { after: 12, upTo: 16, anchor },
-    { code: "LOG_UNPROVEN", upTo: 12 },
-  );
+  await fails(t, await sites(store), { after: 12, upTo: 16, anchor }, unproven);
 });
 
 test("the cluster of the base must be that of the deltas", async (t) => {
@@ -346,3 +346,31 @@ function matches(one: readonly ArchivedRevision[], other: readonly ArchivedRevis
 function plainBigint(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? String(value) : value;
 }
+
+test("deltas that are too large to be read whole are read by ranges", async (t) => {
+  const inner = new MemoryStore();
+  const big = (number: number) => ({
+    ...revision(number),
+    changes: [{ deleted: false, kv: randomBytes(3 << 20) }],
+  });
+  const history = [5, 6, 7].map(big);
+  const stream = await putStream(pool, [inner], (number) => history[number - 5] ?? big(number), {
+    ...{ first: 5, lengths: [2, 1] },
+  });
+  const store = new SwitchableStore(inner);
+  const from = await sites(store);
+  store.calls.length = 0;
+  const { revisions, error } = await read(from, { after: 4, upTo: 7 });
+  t.is(error, undefined);
+  t.deepEqual(
+    revisions.map(({ changes }) => changes[0]?.kv.length),
+    [3 << 20, 3 << 20, 3 << 20],
+  );
+  t.true(
+    revisions.every(({ changes }, i) =>
+      history[i]?.changes[0]?.kv.equals(changes[0]?.kv ?? Buffer.of()),
+    ),
+  );
+  t.true(store.keysOf("head").includes(keyOf(stream, 0)));
+  t.is(store.keysOf("get").filter((key) => key === keyOf(stream, 1)).length, 1);
+});

@@ -47,39 +47,34 @@ function u32(value: number): Buffer {
   return out;
 }
 
-/** Writes what an attacker with the keys of a backup can write. */
-export class Forger {
-  readonly folder: string;
-  readonly #keys: BackupKeys;
-  #metadata: Metadata;
+/** Seals what an attacker with the keys can seal. */
+export abstract class FileForger {
+  constructor(protected readonly keys: BackupKeys) {}
 
-  constructor(folder: string, keys: BackupKeys, metadata: Metadata) {
-    this.folder = folder;
-    this.#keys = keys;
-    this.#metadata = metadata;
-  }
+  /** Bytes of content in a full chunk. */
+  protected abstract get chunkBytes(): number;
 
   /** A header with a valid MAC. */
   header(
     type: FileType,
     number: number,
-    chunkBytes = this.#metadata.chunkBytes,
-    slots: readonly Uint8Array[] = [this.#keys.slotBytes],
+    chunkBytes = this.chunkBytes,
+    slots: readonly Uint8Array[] = [this.keys.slotBytes],
   ): Buffer {
     const unsigned = encodeHeader({
       type,
       number,
-      backupId: this.#keys.backupId,
+      backupId: this.keys.backupId,
       chunkBytes,
       slots,
     });
-    return Buffer.concat([unsigned, this.#keys.headerMac(unsigned)]);
+    return Buffer.concat([unsigned, this.keys.headerMac(unsigned)]);
   }
 
   /** One chunk around `frame`, which need not be a valid zstd frame. */
   chunk(type: FileType, number: number, index: number, last: boolean, frame: Uint8Array): Buffer {
     const out = Buffer.alloc(frame.length + TAG_BYTES);
-    const key = this.#keys.fileKey(type, number);
+    const key = this.keys.fileKey(type, number);
     portable.seal(out, [frame], chunkNonce(index, last), key);
     return out;
   }
@@ -87,7 +82,7 @@ export class Forger {
   /** Plaintext of an unchanged file. */
   open(type: FileType, number: number, bytes: Buffer): Buffer {
     const { chunks } = splitSealed(bytes);
-    const key = this.#keys.fileKey(type, number);
+    const key = this.keys.fileKey(type, number);
     const plain = chunks.map((chunk, i) => {
       const frame = Buffer.alloc(chunk.length - TAG_BYTES);
       portable.open(frame, [chunk], chunkNonce(i, i === chunks.length - 1), key);
@@ -112,11 +107,27 @@ export class Forger {
   /** A whole file of this plaintext, in chunks of the format. */
   seal(type: FileType, number: number, plain: Buffer): Buffer {
     const frames: Buffer[] = [];
-    const { chunkBytes } = this.#metadata;
+    const { chunkBytes } = this;
     for (let at = 0; at === 0 || at < plain.length; at += chunkBytes) {
       frames.push(compress(plain.subarray(at, at + chunkBytes)));
     }
     return this.sealFrames(type, number, frames);
+  }
+}
+
+/** Writes what an attacker with the keys of a backup can write. */
+export class Forger extends FileForger {
+  readonly folder: string;
+  #metadata: Metadata;
+
+  constructor(folder: string, keys: BackupKeys, metadata: Metadata) {
+    super(keys);
+    this.folder = folder;
+    this.#metadata = metadata;
+  }
+
+  protected override get chunkBytes(): number {
+    return this.#metadata.chunkBytes;
   }
 
   /** Replaces a file, and updates METADATA.bin and MANIFEST.json. */
@@ -145,7 +156,7 @@ export class Forger {
 
   /** The slot that opens, as it is in a header. */
   get slot(): Uint8Array {
-    return this.#keys.slotBytes;
+    return this.keys.slotBytes;
   }
 
   /** All files with these slots in their headers. */

@@ -12,6 +12,9 @@ import { Forger } from "./forge.js";
 import { noise } from "./full-sample.js";
 import { readAll, readingDigest } from "./judge.js";
 import { fixedKeys } from "./fixed-keys.js";
+import { FAULT_RANGE, faultFile, STREAM_FAULTS } from "./stream-faults.js";
+import { STREAM_FEATURES } from "./stream-features.js";
+import { FixtureStream, linesDigest, readStreams } from "./stream-fixtures.js";
 import { object, record, SAMPLE_PASSPHRASE, samplePassphrase, writeSample } from "./sample.js";
 
 const root = process.argv[2] ?? "fixtures";
@@ -62,5 +65,36 @@ for (const [name, fault] of Object.entries(FAULTS)) {
   }
   const given = fault.code === "WRONG_PASSPHRASE" ? "another passphrase" : SAMPLE_PASSPHRASE;
   expected(folder, { passphrase: given, code: fault.code, file: fault.file });
+}
+/** Makes a missing log, and says what is read of it. */
+async function makeLog(
+  kind: "good" | "bad",
+  name: string,
+  make: (log: string) => Promise<object>,
+): Promise<void> {
+  const folder = join(root, "streams", kind, name);
+  if (existsSync(folder)) return;
+  const log = join(folder, "log");
+  mkdirSync(log, { recursive: true });
+  expected(folder, await make(log));
+}
+
+for (const [name, feature] of Object.entries(STREAM_FEATURES)) {
+  await makeLog("good", name, async (log) => {
+    const range = await feature(log, pool);
+    const { lines, error } = await readStreams(log, range, passphrase, pool);
+    if (error !== undefined) throw error;
+    return { passphrase: SAMPLE_PASSPHRASE, ...range, digest: linesDigest(lines) };
+  });
+}
+
+for (const [name, fault] of Object.entries(STREAM_FAULTS)) {
+  await makeLog("bad", name, async (log) => {
+    const stream = await FixtureStream.write(log, name, pool);
+    const file = faultFile(fault, stream);
+    await fault.spoil(stream, log, pool);
+    const given = fault.code === "WRONG_PASSPHRASE" ? "another passphrase" : SAMPLE_PASSPHRASE;
+    return { passphrase: given, ...FAULT_RANGE, code: fault.code, file };
+  });
 }
 await pool.close();

@@ -134,7 +134,7 @@ export function healthyStatus(): ServerStatus {
     sync: {
       enabled: true,
       running: false,
-      lag: { snapshots: 0, bytes: 0, seconds: 0 },
+      lag: { snapshots: 0, deltas: 0, bytes: 0, seconds: 0 },
       lastSuccess: "2026-11-28T17:01:12.000Z",
       nextAt: "2026-11-28T18:00:00.000Z",
     },
@@ -244,7 +244,7 @@ export function troubledStatus(): ServerStatus {
     sync: {
       enabled: true,
       running: false,
-      lag: { snapshots: 6, bytes: 71_123_456, seconds: 21_600 },
+      lag: { snapshots: 6, deltas: 0, bytes: 71_123_456, seconds: 21_600 },
       lastSuccess: "2026-11-28T11:01:12.000Z",
       lastFailure: {
         at: "2026-11-28T17:00:40.000Z",

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { IRequestOp } from "etcd3";
 import type { EtcdRevision } from "../../../src/sources/etcd/history.js";
 import type { EtcdLease, EtcdRecord } from "../../../src/sources/etcd/types.js";
@@ -79,7 +80,7 @@ export class RandomHistory {
   async #step(): Promise<void> {
     const { client } = this.server;
     const kind = this.#choice.below(100);
-    if (kind < 45) await client.kv.put(await this.#put());
+    if (kind < 45) await client.kv.put(this.#put(true));
     else if (kind < 60) await client.kv.deleteRange(this.#deletion());
     else if (kind < 84) await this.#transaction();
     else if (kind < 90) await this.#grant(this.#choice.of([1, 60, 3600, 86_400]));
@@ -90,12 +91,12 @@ export class RandomHistory {
     else await this.#burst();
   }
 
-  async #put() {
+  #put(mayBeLarge: boolean) {
     const living = [...this.granted.keys()].filter(
       (id) => !this.#revoked.has(id) && !this.#isShort(id),
     );
     const lease = living.length > 0 && this.#choice.below(3) === 0 ? this.#choice.of(living) : 0n;
-    return { key: this.#key(), value: this.#value(), lease: `${lease}` };
+    return { key: this.#key(), value: this.#value(mayBeLarge), lease: `${lease}` };
   }
 
   #deletion() {
@@ -109,7 +110,8 @@ export class RandomHistory {
     const success: IRequestOp[] = [];
     const used = new Set<string>();
     for (let i = this.#choice.below(8); i >= 0; i--) {
-      const put = await this.#put();
+      // A request has 1.5 MiB at most.
+      const put = this.#put(false);
       if (used.has(put.key.toString("hex"))) continue;
       used.add(put.key.toString("hex"));
       // etcd rejects a transaction that puts a key twice, but not one that deletes it and puts it.
@@ -128,7 +130,7 @@ export class RandomHistory {
     const id = BigInt(ID);
     this.granted.set(id, seconds);
     if (seconds > 1) return;
-    await this.server.client.kv.put({ key: this.#key(), value: this.#value(), lease: ID });
+    await this.server.client.kv.put({ key: this.#key(), value: this.#value(true), lease: ID });
   }
 
   #isShort(id: bigint): boolean {
@@ -177,9 +179,9 @@ export class RandomHistory {
     return Buffer.from(`${"long/".repeat(60)}${this.#choice.below(5)}`);
   }
 
-  #value(): Buffer {
+  #value(mayBeLarge: boolean): Buffer {
     const kind = this.#choice.below(40);
-    if (kind === 0 && this.#large++ < this.#mostLarge)
+    if (kind === 0 && mayBeLarge && this.#large++ < this.#mostLarge)
       return Buffer.alloc(LARGE_VALUE).fill(this.#choice.bytes(97));
     if (kind < 4) return Buffer.alloc(0);
     if (kind < 8) return Buffer.alloc(5000).fill(this.#choice.bytes(7));
@@ -221,4 +223,14 @@ export async function hashAt(
   const answer = await server.ctl("endpoint", "hashkv", "--rev", `${revision}`, "-w", "json");
   const [{ HashKV }] = JSON.parse(answer);
   return { hash: HashKV.hash, compactRevision: Math.max(0, HashKV.compact_revision ?? 0) };
+}
+
+/** One line for each record, in the order of their keys: quick to compare whatever the size of the values. */
+export function linesOf(records: readonly EtcdRecord[]): string[] {
+  return records
+    .map(
+      ({ key, value, createRevision, modRevision, version, lease }) =>
+        `${Buffer.from(key).toString("hex")} ${createRevision} ${modRevision} ${version} ${lease} ${createHash("sha256").update(value).digest("hex")}`,
+    )
+    .sort();
 }

@@ -3,12 +3,13 @@ import { EtcdDatabase } from "../../../src/sources/etcd/file/database.js";
 import { readRawSnapshot } from "../../../src/sources/etcd/snapshot.js";
 import { readKeyValue } from "../../../src/sources/etcd/watch/watch-answer.js";
 
+const { signal } = new AbortController();
+
 /** The changes of one revision, as text for comparison; of a deletion, the key alone. */
 export type HistoryText = Map<number, string[]>;
 
-/** Every change that the database file of a member holds: the same history by another way than a watch. */
-export async function databaseHistory(endpoint: string): Promise<HistoryText> {
-  const { signal } = new AbortController();
+/** The database of a member, read over the network into memory. */
+export async function readDatabase(endpoint: string): Promise<EtcdDatabase> {
   let pieces: Buffer[] = [];
   const sink = {
     begin: async () => {
@@ -25,7 +26,12 @@ export async function databaseHistory(endpoint: string): Promise<HistoryText> {
     read: async (target: Uint8Array, position: number) =>
       file.copy(target, 0, position, position + target.length),
   };
-  const database = await EtcdDatabase.open(access, "the snapshot");
+  return await EtcdDatabase.open(access, "the snapshot");
+}
+
+/** Every change that the database file of a member holds: the same history by another way than a watch. */
+export async function databaseHistory(endpoint: string): Promise<HistoryText> {
+  const database = await readDatabase(endpoint);
   const history: HistoryText = new Map();
   for await (const entries of database.entries(signal)) {
     for (const { main, sub, deleted, value } of entries) {

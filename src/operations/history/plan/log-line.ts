@@ -1,5 +1,5 @@
 /** What a plan needs to know of a stream of deltas. */
-export interface LogStream {
+export interface PlannedStream {
   readonly name: { readonly text: string; readonly firstRevision: number; readonly time: number };
   /** Where its deltas follow each other without a gap, in order. */
   readonly runs: readonly LogRun[];
@@ -22,7 +22,7 @@ export interface LogDelta {
 }
 
 /** Consecutive revisions that one stream holds. */
-export interface LogSegment<S extends LogStream = LogStream> {
+export interface LogSegment<S extends PlannedStream = PlannedStream> {
   readonly stream: S;
   readonly first: number;
   readonly last: number;
@@ -32,32 +32,49 @@ export interface LogSegment<S extends LogStream = LogStream> {
  * One history of etcd. A restore of etcd to an earlier revision repeats revisions with other changes: the streams before and
  * after it are of two lines, which share what comes before.
  */
-export interface LogLine<S extends LogStream = LogStream> {
+export interface LogLine<S extends PlannedStream = PlannedStream> {
   /** By revision, without overlaps; where streams overlap, the one that started later counts. */
   readonly segments: readonly LogSegment<S>[];
   /** Start of the stream that repeats revisions of this line, ms since 1970; infinite for the newest line. */
   readonly untilMs: number;
+  /** Where streams of this line have repeated revisions of earlier ones. */
+  readonly forks: readonly LogFork[];
+}
+
+export interface LogFork {
+  /** The first revision that was repeated. */
+  readonly revision: number;
+  /** ms since 1970. */
+  readonly atMs: number;
 }
 
 /** The lines of the log, the newest first; one without segments where there are no deltas. */
-export function logLines<S extends LogStream>(streams: readonly S[]): LogLine<S>[] {
+export function logLines<S extends PlannedStream>(streams: readonly S[]): LogLine<S>[] {
   const lines: LogLine<S>[] = [];
   let segments: LogSegment<S>[] = [];
+  let forks: LogFork[] = [];
   for (const stream of [...streams].sort(byStart)) {
     const runs = stream.runs.map(({ first, last }) => ({ stream, first, last }));
     if (runs.length === 0) continue;
-    const { firstRevision, time } = stream.name;
+    const { firstRevision } = stream.name;
     const kept = cutFrom(segments, firstRevision);
     if ((segments.at(-1)?.last ?? 0) >= firstRevision) {
-      lines.unshift({ segments, untilMs: time * 1000 });
+      const atMs = startMs(stream);
+      lines.unshift({ segments, untilMs: atMs, forks });
+      forks = [...forks, { revision: firstRevision, atMs }];
     }
     segments = [...kept, ...runs];
   }
-  return [{ segments, untilMs: Number.POSITIVE_INFINITY }, ...lines];
+  return [{ segments, untilMs: Number.POSITIVE_INFINITY, forks }, ...lines];
+}
+
+/** When a stream was begun, ms since 1970. Its name can be ahead of the clock, and its first delta is not earlier. */
+export function startMs({ name, runs: [first], deltas }: PlannedStream): number {
+  return 1000 * Math.min(name.time, first === undefined ? name.time : deltas.at(first.at).time);
 }
 
 /** The segments that hold the revisions after `after` up to `upTo`; undefined where one of them is in none. */
-export function coveringSegments<S extends LogStream>(
+export function coveringSegments<S extends PlannedStream>(
   { segments }: Pick<LogLine<S>, "segments">,
   after: number,
   upTo: number,
@@ -86,7 +103,7 @@ export function endOfCover({ segments }: Pick<LogLine, "segments">, after: numbe
 }
 
 /** Segments without what is at `revision` or after it. */
-function cutFrom<S extends LogStream>(
+function cutFrom<S extends PlannedStream>(
   segments: readonly LogSegment<S>[],
   revision: number,
 ): LogSegment<S>[] {
@@ -95,8 +112,10 @@ function cutFrom<S extends LogStream>(
     .map((segment) => (segment.last < revision ? segment : { ...segment, last: revision - 1 }));
 }
 
-function byStart({ name: a }: LogStream, { name: b }: LogStream): number {
+function byStart(one: PlannedStream, other: PlannedStream): number {
+  const [{ name: a }, { name: b }] = [one, other];
   return (
+    startMs(one) - startMs(other) ||
     a.time - b.time ||
     a.firstRevision - b.firstRevision ||
     (a.text < b.text ? -1 : Number(a.text > b.text))

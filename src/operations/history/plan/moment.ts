@@ -2,13 +2,13 @@ import {
   type LogDelta,
   type LogLine,
   type LogSegment,
-  type LogStream,
+  type PlannedStream,
   logLines,
 } from "./log-line.js";
 import { type HistoryBase, linesAsOf } from "./plan-history.js";
 
 /** What the names of bases and deltas tell of a moment. */
-export interface Moment<S extends LogStream = LogStream> {
+export interface Moment<S extends PlannedStream = PlannedStream> {
   /** The last revision that is known to be of that moment or before it; undefined where none is. */
   readonly least: number | undefined;
   /**
@@ -25,7 +25,7 @@ export interface Moment<S extends LogStream = LogStream> {
 /**
  * The revision of etcd at a moment, ms since 1970, as far as names tell it: a delta's has the second of its last revision.
  */
-export function findMoment<S extends LogStream>(
+export function findMoment<S extends PlannedStream>(
   bases: readonly HistoryBase[],
   streams: readonly S[],
   timeMs: number,
@@ -94,7 +94,7 @@ function* deltasOf({ stream, first, last }: LogSegment): Generator<LogDelta> {
 function isAnythingAfter(
   revision: number,
   bases: readonly HistoryBase[],
-  streams: readonly LogStream[],
+  streams: readonly PlannedStream[],
 ): boolean {
   return (
     bases.some((base) => base.revision > revision) ||

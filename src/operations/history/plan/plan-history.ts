@@ -3,8 +3,9 @@ import {
   endOfCover,
   type LogLine,
   type LogSegment,
-  type LogStream,
+  type PlannedStream,
   logLines,
+  startMs,
 } from "./log-line.js";
 
 /** A backup that may hold a raw snapshot of etcd. */
@@ -19,7 +20,10 @@ export interface HistoryBase {
 }
 
 /** How to make the database of a revision. */
-export interface HistoryPlan<B extends HistoryBase = HistoryBase, S extends LogStream = LogStream> {
+export interface HistoryPlan<
+  B extends HistoryBase = HistoryBase,
+  S extends PlannedStream = PlannedStream,
+> {
   readonly base: B;
   readonly revision: number;
   /** What is applied to the base, in order. Empty: the base is of this revision, or still holds it. */
@@ -37,7 +41,7 @@ export interface RevisionRange {
  * Names alone do not tell which line a base is of, nor what a backup holds: whoever follows a plan compares base and log,
  * and plans again with what it has learned. Empty: nothing holds the revision.
  */
-export function planRevision<B extends HistoryBase, S extends LogStream>(
+export function planRevision<B extends HistoryBase, S extends PlannedStream>(
   bases: readonly B[],
   streams: readonly S[],
   revision: number,
@@ -54,7 +58,7 @@ export function planRevision<B extends HistoryBase, S extends LogStream>(
 /** The revision that the newest base and the log after it reach; undefined without a base. */
 export function newestRevision(
   bases: readonly HistoryBase[],
-  streams: readonly LogStream[],
+  streams: readonly PlannedStream[],
 ): number | undefined {
   const [newest] = [...bases].sort((a, b) => b.takenMs - a.takenMs || b.revision - a.revision);
   if (newest === undefined) return undefined;
@@ -65,13 +69,13 @@ export function newestRevision(
 /** All revisions that can be restored, as far as it is known. A base that was not opened counts for its own alone. */
 export function restorableRanges(
   bases: readonly HistoryBase[],
-  streams: readonly LogStream[],
+  streams: readonly PlannedStream[],
 ): RevisionRange[] {
   const ranges = logLines(streams).flatMap((line) =>
     bases
       .filter(({ takenMs }) => takenMs < line.untilMs)
-      .map(({ revision, compactRevision = revision - 1 }) => ({
-        first: Math.min(revision, compactRevision + 1),
+      .map(({ revision, compactRevision = revision }) => ({
+        first: Math.max(1, Math.min(revision, compactRevision)),
         last: endOfCover(line, revision),
       })),
   );
@@ -91,14 +95,14 @@ export function mergeRanges(ranges: readonly RevisionRange[]): RevisionRange[] {
 }
 
 /** The lines that existed at a moment, the newest first. */
-export function linesAsOf<S extends LogStream>(
+export function linesAsOf<S extends PlannedStream>(
   streams: readonly S[],
   asOfMs: number,
 ): LogLine<S>[] {
-  return logLines(streams.filter(({ name }) => name.time * 1000 <= asOfMs));
+  return logLines(streams.filter((stream) => startMs(stream) <= asOfMs));
 }
 
-function plansOfLine<B extends HistoryBase, S extends LogStream>(
+function plansOfLine<B extends HistoryBase, S extends PlannedStream>(
   bases: readonly B[],
   line: LogLine<S>,
   revision: number,
@@ -107,7 +111,7 @@ function plansOfLine<B extends HistoryBase, S extends LogStream>(
   const back: HistoryPlan<B, S>[] = [];
   for (const base of bases) {
     if (base.revision > revision) {
-      if (base.compactRevision === undefined || base.compactRevision < revision) {
+      if (base.compactRevision === undefined || base.compactRevision <= revision) {
         back.push({ base, revision, log: [] });
       }
       continue;
@@ -118,14 +122,22 @@ function plansOfLine<B extends HistoryBase, S extends LogStream>(
   forward.sort((a, b) => b.base.revision - a.base.revision || b.base.takenMs - a.base.takenMs);
   back.sort((a, b) => a.base.revision - b.base.revision || b.base.takenMs - a.base.takenMs);
   const plans = [...forward, ...back];
-  const doubtful = (plan: HistoryPlan<B, S>): boolean => isRepeated(plan.base, line);
+  const doubtful = (plan: HistoryPlan<B, S>): boolean => isRepeated(plan.base, line, bases);
   return [...plans.filter((plan) => !doubtful(plan)), ...plans.filter(doubtful)];
 }
 
-/** Whether a later stream begins at or before the revision of the base: then the base may be of an older line. */
-function isRepeated({ revision, takenMs }: HistoryBase, { segments }: LogLine): boolean {
-  return segments.some(
-    ({ stream: { name } }) => name.firstRevision <= revision && name.time * 1000 > takenMs,
+/**
+ * Whether revisions up to that of the base were made again later: by a stream that repeats some, or as a later base of a lower
+ * revision shows. Then the base may be of an older line.
+ */
+function isRepeated(
+  { revision, takenMs }: HistoryBase,
+  { forks }: LogLine,
+  bases: readonly HistoryBase[],
+): boolean {
+  return (
+    forks.some((fork) => fork.revision <= revision && fork.atMs > takenMs) ||
+    bases.some((later) => later.revision < revision && later.takenMs > takenMs)
   );
 }
 

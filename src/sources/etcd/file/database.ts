@@ -202,11 +202,16 @@ export class EtcdDatabase {
     }
   }
 
-  /** The leaves of any bucket, whose keys are checked to ascend. */
+  /** The leaves of any bucket, whose keys are checked to ascend. etcd has no bucket inside of one. */
   async *bucketLeaves(bucket: Bucket, signal: AbortSignal): AsyncGenerator<LeafPage[], void, void> {
     let last: Buffer | undefined;
     for await (const leaves of treeLeaves(this.pages, bucket.root, signal)) {
-      for (const leaf of leaves) last = checkOrder(leaf, last, this.where);
+      for (const leaf of leaves) {
+        last = checkOrder(leaf, last, this.where);
+        for (let i = 0; i < leaf.count; i++) {
+          if (leaf.isBucket(i)) throw this.damaged("a bucket is inside of another one");
+        }
+      }
       yield leaves;
     }
   }

@@ -6,15 +6,15 @@ const DIGEST_WORDS = 4;
 const most = (slots: number): number => slots - slots / 4;
 
 /**
- * A number for each of many keys. A key takes 20 bytes whatever its length, in a table that is at least three eighths
- * full: 27 to 54 bytes a key, and half as much again while the table grows. Keys are told apart by the first 16 bytes of their
- * SHA-256.
+ * A number for each of many keys. A key takes 24 bytes whatever its length, in a table that is at least three eighths
+ * full: 32 to 64 bytes a key, and half as much again while the table grows. Keys are told apart by the first 16 bytes of
+ * their SHA-256.
  */
 export class KeyTable {
   #slots = FIRST_SLOTS;
   #digests = new Uint32Array(FIRST_SLOTS * DIGEST_WORDS);
   /** 0 in an empty slot, else the number and 1. */
-  #values = new Uint32Array(FIRST_SLOTS);
+  #values = new Float64Array(FIRST_SLOTS);
   #size = 0;
   readonly #digest = new Uint32Array(DIGEST_WORDS);
 
@@ -28,7 +28,7 @@ export class KeyTable {
   }
 
   /**
-   * @param value from 0, below 2^32 - 1
+   * @param value from 0, below 2^53 - 1
    * @returns the value before
    */
   set(key: Uint8Array, value: number): number | undefined {
@@ -106,7 +106,7 @@ export class KeyTable {
     const values = this.#values;
     this.#slots *= 2;
     this.#digests = new Uint32Array(this.#slots * DIGEST_WORDS);
-    this.#values = new Uint32Array(this.#slots);
+    this.#values = new Float64Array(this.#slots);
     for (const [old, value] of values.entries()) {
       if (value === 0) continue;
       const from = old * DIGEST_WORDS;

@@ -5,7 +5,7 @@ import { type RandomAccess, readFully } from "./random-access.js";
 import { readUint64 } from "./uint64.js";
 
 /** A page with those that continue it. etcd's own limit for a request is 1.5 MiB, and a page holds a few large values. */
-const MAX_PAGE_BYTES = 128 << 20;
+const MAX_PAGE_BYTES = 64 << 20;
 
 /** The pages of a database, whose numbers and sizes are checked: whatever is in the file, memory is bounded. */
 export class PageFile {

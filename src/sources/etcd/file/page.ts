@@ -14,17 +14,18 @@ export class LeafPage {
   readonly bytes: Buffer;
   readonly count: number;
 
-  /** @returns undefined where an element is not inside of the page */
+  /** @returns undefined where an element is not inside of the page, or elements overlap */
   static of(bytes: Buffer): LeafPage | undefined {
     const count = bytes.readUInt16LE(10);
     const end = bytes.length;
-    if (PAGE_HEADER_BYTES + count * ELEMENT_BYTES > end) return undefined;
+    let used = PAGE_HEADER_BYTES + count * ELEMENT_BYTES;
+    if (used > end) return undefined;
     for (let i = 0; i < count; i++) {
       const at = PAGE_HEADER_BYTES + i * ELEMENT_BYTES;
-      const key = bytes.readUInt32LE(at + 8);
-      if (at + bytes.readUInt32LE(at + 4) + key + bytes.readUInt32LE(at + 12) > end) {
-        return undefined;
-      }
+      const size = bytes.readUInt32LE(at + 8) + bytes.readUInt32LE(at + 12);
+      used += size;
+      // The sum keeps a small page from being many large entries.
+      if (at + bytes.readUInt32LE(at + 4) + size > end || used > end) return undefined;
     }
     return new LeafPage(bytes, count);
   }
@@ -70,16 +71,20 @@ export class BranchPage {
   readonly bytes: Buffer;
   readonly count: number;
 
-  /** @returns undefined where it is empty, an element is not inside of the page, or keys are not in order */
+  /** @returns undefined where it is empty, an element is not inside of the page, elements overlap, or keys are not in order */
   static of(bytes: Buffer): BranchPage | undefined {
     const count = bytes.readUInt16LE(10);
-    if (count === 0 || PAGE_HEADER_BYTES + count * ELEMENT_BYTES > bytes.length) return undefined;
+    let used = PAGE_HEADER_BYTES + count * ELEMENT_BYTES;
+    if (count === 0 || used > bytes.length) return undefined;
     const page = new BranchPage(bytes, count);
     let previous: Buffer | undefined;
     for (let i = 0; i < count; i++) {
       const at = PAGE_HEADER_BYTES + i * ELEMENT_BYTES;
-      const end = at + bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4);
-      if (end > bytes.length) return undefined;
+      const size = bytes.readUInt32LE(at + 4);
+      used += size;
+      if (at + bytes.readUInt32LE(at) + size > bytes.length || used > bytes.length) {
+        return undefined;
+      }
       const key = page.key(i);
       if (previous !== undefined && Buffer.compare(previous, key) >= 0) return undefined;
       previous = key;

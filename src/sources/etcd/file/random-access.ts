@@ -24,9 +24,10 @@ export async function readFully(
   target: Uint8Array,
   position: number,
 ): Promise<number> {
+  const wanted = Math.min(target.length, file.size - position);
   let filled = 0;
-  while (filled < target.length) {
-    const bytes = await file.read(target.subarray(filled), position + filled);
+  while (filled < wanted) {
+    const bytes = await file.read(target.subarray(filled, wanted), position + filled);
     if (bytes === 0) break;
     filled += bytes;
   }

@@ -20,6 +20,22 @@ interface Run {
   readonly ids: readonly number[];
 }
 
+/** A walk through a tree comes to each page once: with that, a small file cannot be read for ever. */
+class UnreadPages {
+  readonly #file: PageFile;
+  #left: number;
+
+  constructor(file: PageFile) {
+    this.#file = file;
+    this.#left = file.pageCount;
+  }
+
+  take(id: number, pages: number): void {
+    this.#left -= pages;
+    if (this.#left < 0) throw this.#file.damaged(id, "is more than once in a tree");
+  }
+}
+
 /** The pages from the root to a leaf. */
 export interface TreePath {
   /** From the root down; empty where the root is a leaf. */
@@ -30,8 +46,7 @@ export interface TreePath {
 }
 
 /**
- * All leaves in the order of their keys, some at a time. The caller checks that keys ascend: with that, a file whose
- * pages refer to each other in a circle fails early.
+ * All leaves in the order of their keys, some at a time.
  *
  * @param from leaves that hold nothing but lower keys are left out
  */
@@ -46,10 +61,11 @@ export async function* treeLeaves(
     return;
   }
   const isAlone = (await file.readNode(root)) instanceof LeafPage;
-  const runs = runsOf(file, leafIds(file, root, from));
+  const unread = new UnreadPages(file);
+  const runs = runsOf(file, leafIds(file, root, from, unread));
   yield* orderedWindow(runs, RUNS_IN_FLIGHT, async ({ ids }) => {
     throwIfAborted(signal);
-    return readRun(file, ids, isAlone);
+    return readRun(file, ids, isAlone, unread);
   });
 }
 
@@ -58,18 +74,11 @@ export async function* leafIds(
   file: PageFile,
   root: number,
   from?: Uint8Array,
+  unread = new UnreadPages(file),
 ): AsyncGenerator<number[], void, void> {
   const depth = await depthOf(file, root);
-  if (depth === 0) {
-    yield [root];
-    return;
-  }
-  let left = file.pageCount;
-  for await (const ids of idsBelow(file, root, depth, from)) {
-    left -= ids.length;
-    if (left < 0) throw file.damaged(root, "has a page twice in its tree");
-    yield ids;
-  }
+  if (depth === 0) yield [root];
+  else yield* idsBelow(file, root, depth, from, unread);
 }
 
 async function* idsBelow(
@@ -77,8 +86,10 @@ async function* idsBelow(
   id: number,
   depth: number,
   from: Uint8Array | undefined,
+  unread: UnreadPages,
 ): AsyncGenerator<number[], void, void> {
   const branch = await file.readBranch(id);
+  unread.take(id, branch.bytes.length / file.pageSize);
   const first = from === undefined ? 0 : branch.indexOf(from);
   if (depth === 1) {
     const ids: number[] = [];
@@ -87,7 +98,7 @@ async function* idsBelow(
     return;
   }
   for (let i = first; i < branch.count; i++) {
-    yield* idsBelow(file, branch.child(i), depth - 1, i === first ? from : undefined);
+    yield* idsBelow(file, branch.child(i), depth - 1, i === first ? from : undefined, unread);
   }
 }
 
@@ -128,6 +139,7 @@ async function readRun(
   file: PageFile,
   ids: readonly number[],
   mayBeEmpty: boolean,
+  unread: UnreadPages,
 ): Promise<LeafPage[]> {
   const first = ids[0] ?? 0;
   const end = (ids.at(-1) ?? 0) + 1;
@@ -139,6 +151,7 @@ async function readRun(
     const pages = file.pagesOf(id, run.subarray(start, start + file.pageSize));
     if (id < free) throw file.damaged(id, "is part of another page");
     free = id + pages;
+    unread.take(id, pages);
     const leaf =
       free <= end
         ? file.parse(id, run.subarray(start, start + pages * file.pageSize))

@@ -2,7 +2,7 @@
 const STALL_MS = 100;
 /** From this wait on, a message was not there yet, ms. */
 const WAIT_MS = 5;
-/** After a stall and a wait, etcd has moved its watcher to the live ones within this time, ms. */
+/** From the beginning of a wait on, etcd has moved its watcher to the live ones within this time, ms. */
 const SETTLE_MS = 1_000;
 
 /**
@@ -23,7 +23,7 @@ export class CatchUp {
   waited(ms: number, nowMs: number): void {
     if (ms < WAIT_MS || !this.#stalled) return;
     this.#stalled = false;
-    this.#unsureUntilMs = nowMs + SETTLE_MS;
+    this.#unsureUntilMs = nowMs - ms + SETTLE_MS;
   }
 
   /** Whether an answer that comes now may be of catch-up. */

@@ -1,7 +1,11 @@
 import test from "ava";
 import fc from "fast-check";
 import { findMoment, type Moment } from "../../../../src/operations/history/plan/moment.js";
-import { oneLine, type SimulatedHistory, type SimulatedStream } from "./simulated-history.js";
+import {
+  oneLine,
+  type SimulatedHistory,
+  type SimulatedStream,
+} from "../../../support/history/simulated-history.js";
 
 /** What reading finds: the last revision before the first one that was seen later. */
 function read({ least, reading }: Moment<SimulatedStream>, timeMs: number) {

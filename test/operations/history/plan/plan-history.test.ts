@@ -12,7 +12,7 @@ import {
   type SimulatedHistory,
   type SimulatedStream,
   severalLines,
-} from "./simulated-history.js";
+} from "../../../support/history/simulated-history.js";
 import type { HistoryPlan } from "../../../../src/operations/history/plan/plan-history.js";
 
 type Plan = HistoryPlan<SimulatedBase, SimulatedStream>;
@@ -20,7 +20,7 @@ type Plan = HistoryPlan<SimulatedBase, SimulatedStream>;
 /** Whether base and log hold all changes up to the revision, of one line. */
 function isRight({ base, revision, log }: Plan): boolean {
   if (base.revision >= revision) {
-    return base.revision === revision || (base.compactRevision ?? 0) < revision;
+    return base.revision === revision || (base.compactRevision ?? 0) <= revision;
   }
   let next = base.revision + 1;
   for (const { stream, first, last } of log) {
@@ -33,7 +33,7 @@ function isRight({ base, revision, log }: Plan): boolean {
 /** By brute force, over the deltas alone. */
 function isReachable({ bases, streams }: SimulatedHistory, revision: number): boolean {
   return bases.some((base) => {
-    if (base.revision > revision) return (base.compactRevision ?? 0) < revision;
+    if (base.revision > revision) return (base.compactRevision ?? 0) <= revision;
     for (let next = base.revision + 1; next <= revision; next++) {
       if (!streams.some(({ held }) => held.has(next))) return false;
     }

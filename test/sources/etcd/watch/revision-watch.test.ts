@@ -1,12 +1,17 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { changesDigest } from "../../../../src/archive/delta/changes-digest.js";
+import { revisionsIn } from "../../../../src/sources/etcd/file/revisions-in.js";
 import type { EtcdRevision } from "../../../../src/sources/etcd/history.js";
 import { RevisionWatch } from "../../../../src/sources/etcd/watch/revision-watch.js";
 import { newFolder } from "../../../support/folders.js";
 import { EtcdServer } from "../../../support/servers/etcd-server.js";
 import { CollectedLog } from "../../../support/watch/collected-log.js";
-import { databaseHistory, watchedHistory } from "../../../support/watch/database-history.js";
+import {
+  databaseHistory,
+  readDatabase,
+  watchedHistory,
+} from "../../../support/watch/database-history.js";
 import { RandomWrites } from "../../../support/watch/random-writes.js";
 
 async function ownEtcd(t: ExecutionContext): Promise<EtcdServer> {
@@ -240,12 +245,40 @@ test("a log goes on after a compaction of its last revision, in the same process
   t.true(isConsecutive(log.revisions, 2));
 });
 
-test("too many missing revisions are no work for a watch", async (t) => {
+test("too many missing revisions are no work for a watch, and come out of a database as a watch has them", async (t) => {
   const etcd = await ownEtcd(t);
-  await etcd.putMany(Array.from({ length: 30 }, (_, i) => [`${i}`, ""]));
-  for (let i = 0; i < 30; i++) await etcd.put(Buffer.from("key"), Buffer.of(i));
-  const log = await watch(t, etcd, { limits: { farBehind: 20 } });
+  const whole = await watch(t, etcd);
+  const random = writes(t, etcd);
+  await random.make(200);
+  await whole.until(await etcd.revision());
+  const after = 20;
+  const log = await watch(t, etcd, { after, limits: { farBehind: 20 } });
   t.like(await log.end(), { reason: "far-behind" });
+  const database = await readDatabase(etcd.endpoint);
+  const { signal } = new AbortController();
+  const cut: EtcdRevision[] = [];
+  for await (const batch of revisionsIn(database, { after, seenMs: 5, signal })) cut.push(...batch);
+  const seen = whole.revisions.slice(after - 1);
+  const changes = (all: readonly EtcdRevision[]) =>
+    all.map(({ revision, changes }) => ({
+      revision,
+      changes: changes.map(({ deleted, kv }) => ({ deleted, kv: Buffer.from(kv) })),
+    }));
+  t.deepEqual(changes(cut), changes(seen));
+  t.true(cut.every(({ seenMs }) => seenMs === 5));
+  const named = cut.flatMap(({ leases }) => leases);
+  t.true(named.length > 0);
+  const known = new Map(whole.revisions.flatMap(({ leases }) => leases).map((l) => [l.id, l]));
+  for (const lease of named) t.deepEqual(lease, known.get(lease.id));
+  await etcd.ctl("compaction", `${after + 1}`);
+  const compacted = await readDatabase(etcd.endpoint);
+  const read = async (): Promise<void> => {
+    for await (const _ of revisionsIn(compacted, { after, seenMs: 5, signal })) t.fail();
+  };
+  await t.throwsAsync(read(), {
+    code: "ETCD_FILE_DAMAGED",
+    message: /revision 21: it is compacted/,
+  });
 });
 
 test("only a user who may read all keys can watch, and a token that etcd lost is replaced", async (t) => {
@@ -267,8 +300,8 @@ test("only a user who may read all keys can watch, and a token that etcd lost is
   ]) {
     await etcd.ctl(...command.split(" ").map((word) => (word === "\0" ? "" : word)));
   }
-  const { signal } = new AbortController();
   const login = (user: string) => ({ endpoints: [etcd.endpoint], user, password: "secret" });
+  const { signal } = new AbortController();
   await t.throwsAsync(RevisionWatch.open(login("restricted"), { after: 1 }, signal), {
     code: "ETCD_AUTH",
   });

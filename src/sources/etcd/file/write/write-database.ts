@@ -7,12 +7,12 @@ import { BUCKET_BYTES, type Bucket, type DatabaseFacts, type EtcdDatabase } from
 import { EtcdFileError } from "../errors.js";
 import { encodeDeletion, KeyValueFields } from "../key-value.js";
 import { encodeLease } from "../lease.js";
+import { logEntries } from "../log-entries.js";
 import { PAGE_HEADER_BYTES } from "../page.js";
-import { decodeRevisionKey, encodeRevisionKey } from "../revision-key.js";
+import { encodeRevisionKey } from "../revision-key.js";
 import type { TreeRoot } from "../tree.js";
 import { writeUint64 } from "../uint64.js";
 import { LeasePlan } from "./lease-plan.js";
-import { readChange, revisionsBetween } from "./log-reader.js";
 import { PageAppender } from "./page-appender.js";
 import { continueTree, copyTree } from "./right-edge.js";
 import { sealSnapshot } from "./seal-snapshot.js";
@@ -183,17 +183,13 @@ class DatabaseWriter {
         ? await copyTree(this.#base, revision, appender, signal)
         : await continueTree(this.#base, revision, appender);
     const range = { after: this.#facts.revision, upTo: revision, where };
-    for await (const batch of revisionsBetween(log, range)) {
+    for await (const { entries, leases } of logEntries(log, range)) {
       throwIfAborted(signal);
-      for (const { revision: main, changes, leases } of batch) {
-        for (const lease of leases) plan.add(lease);
-        for (const [sub, change] of changes.entries()) {
-          const { deleted, kv } = change;
-          readChange(change, main, where, fields);
-          plan.change(fields, deleted);
-          const value = deleted ? encodeDeletion(fields.key) : kv;
-          tree.add(encodeRevisionKey({ main, sub }, deleted), value);
-        }
+      for (const lease of leases) plan.add(lease);
+      for (const entry of entries) {
+        fields.read(entry.value);
+        plan.change(fields, entry.deleted);
+        tree.add(encodeRevisionKey(entry, entry.deleted), entry.value);
       }
       await appender.ready();
     }
@@ -210,19 +206,13 @@ class DatabaseWriter {
   /** Looks for leases of the base's changes up to the revision: some may have ended since, and are not in the base. */
   async #scanBase(plan: LeasePlan, fields: KeyValueFields): Promise<void> {
     const { revision, signal } = this.#options;
-    for await (const leaves of this.#base.changeLeaves(signal)) {
-      for (const leaf of leaves) {
-        for (let i = 0; i < leaf.count; i++) {
-          const start = leaf.keyStart(i);
-          const length = leaf.keyLength(i);
-          const { main, deleted } = decodeRevisionKey(leaf.bytes, start, length);
-          if (main > revision) return;
-          const value = start + length;
-          if (!fields.read(leaf.bytes, value, value + leaf.valueLength(i))) {
-            throw this.#base.damaged(`a change of revision ${main} is damaged`);
-          }
-          plan.change(fields, deleted);
+    for await (const entries of this.#base.entries(signal)) {
+      for (const { main, deleted, value } of entries) {
+        if (main > revision) return;
+        if (!fields.read(value)) {
+          throw this.#base.damaged(`a change of revision ${main} is damaged`);
         }
+        plan.change(fields, deleted);
       }
     }
   }

@@ -1,0 +1,19 @@
+import { etcdSettings } from "../../settings/declarations.js";
+import { requiredEtcdOptions } from "../../settings/etcd.js";
+import { command } from "../command.js";
+import { ExitCode } from "../exit-codes.js";
+
+export const etcdLiftQuarantine = command({
+  groups: { etcd: etcdSettings },
+  examples: [
+    [
+      "$0 etcd lift-quarantine --etcd 127.0.0.1:2379 --user root:PASSWORD",
+      "let clients in without finishing a restore",
+    ],
+  ],
+  async run(args, session) {
+    const { liftQuarantine } = await import("../../operations/members/quarantine.js");
+    await liftQuarantine(requiredEtcdOptions(args, session.warn), session);
+    return ExitCode.done;
+  },
+});

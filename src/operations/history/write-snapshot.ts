@@ -1,0 +1,108 @@
+import { link, rename, rm } from "node:fs/promises";
+import { UsageError } from "../../errors.js";
+import { syncFolder } from "../../files/sync-folder.js";
+import { quoted } from "../../quoted.js";
+import {
+  type WrittenDatabase,
+  writeDatabase,
+} from "../../sources/etcd/file/write/write-database.js";
+import type { OperationContext } from "../context.js";
+import { type HistoryLocation, withHistory } from "./access.js";
+import { followHistory } from "./follow-plan.js";
+import type { HistoryAccess } from "./history-access.js";
+import type { HistoryTarget } from "./history-target.js";
+import { type NewPath, newPath } from "./new-path.js";
+import { reportChosen } from "./report-chosen.js";
+
+/** How the database of a moment is written. */
+export interface DatabaseOptions {
+  readonly target: HistoryTarget;
+  /** Let the revisions go on so much higher, so that clients notice. */
+  readonly bumpRevision?: number | undefined;
+  /** TTL of leases that a key names and no backup knows, seconds. */
+  readonly unknownLeaseTtlSeconds: number;
+}
+
+export interface SnapshotOutOptions extends HistoryLocation, DatabaseOptions {
+  /** Path of the new file. */
+  readonly out: string;
+}
+
+/**
+ * Writes the database of etcd at a moment as a raw snapshot, which `etcdctl snapshot restore` takes. The file is made beside,
+ * and appears only when it is complete and on the disk; it must not exist. `complete` is false where the log lacks what a
+ * time would need.
+ */
+export async function writeEtcdSnapshot(
+  options: SnapshotOutOptions,
+  context: OperationContext,
+): Promise<{ complete: boolean }> {
+  const target = await newPath(options.out, "etcd-snapshot-out");
+  return await withHistory(options, context, async (access) => {
+    const file = target.unfinished();
+    try {
+      const { result, complete } = await writeHistoryDatabase(access, options, file, context);
+      await renameToNew(file, target);
+      context.report({ type: "etcd-snapshot-made", file: target.path, ...factsOf(result) });
+      return { complete };
+    } finally {
+      await rm(file, { force: true });
+    }
+  });
+}
+
+/** Writes the database of a moment to the new file `out`. */
+export async function writeHistoryDatabase(
+  access: HistoryAccess,
+  { target, bumpRevision, unknownLeaseTtlSeconds }: DatabaseOptions,
+  out: string,
+  context: OperationContext,
+): Promise<{ result: WrittenDatabase; complete: boolean }> {
+  const { signal, report } = context;
+  return await followHistory(access, target, context, async (opened) => {
+    const { plan, database, facts } = opened;
+    const compactRevision = await access.log.compactRevision(plan, signal);
+    let done = 0;
+    const written = await writeDatabase(database, opened.log(), out, {
+      revision: plan.revision,
+      compactRevision,
+      bump: bumpRevision,
+      unknownLeaseTtlSeconds,
+      signal,
+      onProgress: (bytes) => {
+        done += bytes;
+        const total = Math.max(done, facts.bytes);
+        report({ type: "progress", phase: "write", done, total, unit: "bytes" });
+      },
+    });
+    reportChosen(access.history, opened, report);
+    return written;
+  });
+}
+
+function factsOf({
+  bytes,
+  sha256,
+  revision,
+  compactRevision,
+  method,
+  unknownLeases,
+}: WrittenDatabase) {
+  return { bytes, sha256, revision, compactRevision, method, unknownLeases };
+}
+
+/** link() fails where the name exists, rename() replaces it; some file systems have no link(). */
+async function renameToNew(from: string, { path, folder }: NewPath): Promise<void> {
+  try {
+    await link(from, path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST") {
+      throw new UsageError(`${quoted(path)} was made by someone else meanwhile`, { cause });
+    }
+    await newPath(path, "etcd-snapshot-out");
+    await rename(from, path);
+  }
+  await rm(from, { force: true });
+  await syncFolder(folder);
+}

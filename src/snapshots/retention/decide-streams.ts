@@ -1,0 +1,110 @@
+import { compareStreamNames } from "../streams/stream-name.js";
+import { endOf, LogNeeds } from "../streams/log-needs.js";
+import type { Candidate } from "./candidate.js";
+import { NO_RULE, type Reason } from "./reason.js";
+import type { StreamCandidate } from "./stream-candidate.js";
+
+export interface StreamDecision {
+  readonly stream: StreamCandidate;
+  readonly keep: boolean;
+  /** At least one. */
+  readonly reasons: readonly Reason[];
+}
+
+export interface StreamDecisions {
+  /** Oldest first. */
+  readonly streams: readonly StreamDecision[];
+  /** The backups that kept streams need, by name, each with the newest of those streams. */
+  readonly bases: ReadonlyMap<string, string>;
+}
+
+/**
+ * Decides about all streams of one store. Those whose last delta is not older than `periodMs` are kept, whole, with all
+ * that their deltas need. Ages are counted from the newest stream, not from the clock: while no delta comes, none gets too
+ * old. The newest stream is kept, whatever its age, and so is what is protected.
+ *
+ * @param now a stream with a later time is kept
+ */
+export function decideStreams(
+  candidates: readonly StreamCandidate[],
+  snapshots: readonly Candidate[],
+  { periodMs, now }: { readonly periodMs: number; readonly now: Date },
+): StreamDecisions {
+  const sorted = candidates.toSorted((a, b) => compareStreamNames(a.name, b.name));
+  const needs = new LogNeeds(snapshots, sorted);
+  const kept = new Map<StreamCandidate, Reason[]>();
+  const keep = (one: StreamCandidate, reason: Reason): void => {
+    const reasons = kept.get(one);
+    if (reasons === undefined) kept.set(one, [reason]);
+    else if (!reasons.some(({ code }) => code === reason.code)) reasons.push(reason);
+  };
+  for (const one of sorted) for (const reason of protections(one, now)) keep(one, reason);
+  for (const { held, name } of snapshots) {
+    if (!held) continue;
+    const reason: Reason = { code: "held", words: `held with ${name.text}` };
+    for (const one of needs.streamsAfter(name.text)) keep(one, reason);
+  }
+  const past = sorted.filter((one) => !isFuture(one, now));
+  const newest = past.reduce((time, one) => Math.max(time, endOf(one)), 0);
+  for (const one of past) {
+    if (one === past.at(-1) || endOf(one) === newest) {
+      keep(one, { code: "newest-stream", words: "the newest stream of deltas" });
+    }
+    if (endOf(one) >= newest - periodMs / 1000) {
+      keep(one, { code: "recent-deltas", words: "its last delta is recent" });
+    }
+  }
+  const bases = addNeeded(sorted, needs, kept, keep);
+  const streams = sorted.map((stream): StreamDecision => {
+    const reasons = kept.get(stream);
+    return { stream, keep: reasons !== undefined, reasons: reasons ?? [NO_RULE] };
+  });
+  return { streams, bases };
+}
+
+/**
+ * Keeps the streams that kept ones need, and returns the backups. What is only needed keeps nothing itself: a base is
+ * often made while a stream goes on, and one stream after the other would be kept for ever.
+ */
+function addNeeded(
+  sorted: readonly StreamCandidate[],
+  needs: LogNeeds<StreamCandidate>,
+  kept: ReadonlyMap<StreamCandidate, readonly Reason[]>,
+  keep: (one: StreamCandidate, reason: Reason) => void,
+): Map<string, string> {
+  const byName = new Map(sorted.map((one) => [one.name.text, one]));
+  const bases = new Map<string, string>();
+  // Newest first, so that the reason names the newest.
+  for (const one of sorted.filter((other) => kept.has(other)).reverse()) {
+    for (const name of needs.needsOf(one)) {
+      const stream = byName.get(name);
+      if (stream === undefined) {
+        if (!bases.has(name)) bases.set(name, one.name.text);
+        continue;
+      }
+      keep(stream, { code: "delta-base", words: `needed by the deltas of ${one.name.text}` });
+    }
+  }
+  return bases;
+}
+
+function* protections(one: StreamCandidate, now: Date): Generator<Reason, void, void> {
+  const { held, pinned, lockedUntil, foreign, problem, base, runs } = one;
+  if (held) yield { code: "held", words: "held" };
+  if (pinned) yield { code: "pinned", words: "it is being written" };
+  if (lockedUntil !== undefined && lockedUntil > now) {
+    yield { code: "locked", words: `locked until ${lockedUntil.toISOString()}` };
+  }
+  if (foreign !== undefined) yield { code: "foreign", words: "another program has a file in it" };
+  else if (problem !== undefined) yield { code: "damaged", words: "damaged" };
+  if (base?.state === "damaged") yield { code: "damaged", words: "its base is damaged" };
+  // Left-overs alone are for the removal of unfinished snapshots.
+  if (runs.length === 0 && base?.state !== "complete") {
+    yield { code: "unfinished", words: "unfinished" };
+  }
+  if (isFuture(one, now)) yield { code: "future", words: "its time is in the future" };
+}
+
+function isFuture(one: StreamCandidate, now: Date): boolean {
+  return endOf(one) * 1000 > now.getTime();
+}
