@@ -194,6 +194,25 @@ export function casesOf(folder: string, scale: Scale): Case[] {
         return pair(records, await backup("etcd", ...etcd), records / peer.wall);
       },
     },
+    {
+      name: "create, raw snapshot of that etcd",
+      unit: "MiB",
+      goal: 0.5,
+      peer: "etcdctl snapshot save",
+      least: "seal",
+      bytes: stored("raw"),
+      prepare: nothing,
+      run: async () => {
+        const file = at("peer.db");
+        rmSync(file, { force: true });
+        const save = ["--endpoints", env("ETCD_ENDPOINT"), "snapshot", "save", file];
+        const peer = await measure(["env", "ETCDCTL_API=3", "etcdctl", ...save], { quiet: true });
+        const mib = statSync(file).size / 2 ** 20;
+        rmSync(file);
+        const args = [...etcd, "--etcd-mode", "raw", "--spool-dir", folder];
+        return pair(mib, await backup("raw", ...args), mib / peer.wall);
+      },
+    },
     // Debian's sha256sum does not use the processor's SHA instructions; openssl does.
     ...[["sha256sum"], ["openssl", "dgst", "-sha256"]].map(
       (hash): Case => ({

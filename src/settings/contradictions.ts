@@ -39,7 +39,7 @@ export interface Contradiction {
 export const TYPED_ONLY: readonly string[] = ["yes"];
 
 /** Commands that read one backup, in a folder or a store. */
-export const READING: readonly string[] = ["inspect", "restore", "cat"];
+export const READING: readonly string[] = ["inspect", "restore", "cat", "etcd restore-founder"];
 const OF_ONE_STORE = [
   ...READING,
   "snapshot verify",
@@ -116,10 +116,52 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
   },
   {
     commands: ["restore"],
+    one: any("target-revision"),
+    other: any("target-time"),
+    error: ": both name a moment",
+  },
+  {
+    commands: ["restore"],
+    one: any("etcd-snapshot-out"),
+    other: any("etcd-data-dir"),
+    error: ": a restore makes one of them",
+  },
+  {
+    commands: ["restore"],
+    one: any("etcd-snapshot-out", "etcd-data-dir"),
+    other: any("restore-pool", "with-base"),
+    error: ": Ceph is left alone where a file of etcd is made",
+  },
+  {
+    commands: ["restore"],
+    one: any("etcd-snapshot-out", "etcd-data-dir"),
+    other: [on("skip-etcd")],
+    error: "",
+  },
+  {
+    commands: ["restore"],
+    one: any("target-revision", "target-time"),
+    other: any("restore-pool", "with-base"),
+    error: ": a moment is of etcd alone; restore the pools by another command",
+  },
+  {
+    commands: ["restore"],
+    one: any("target-revision", "target-time"),
+    other: [on("skip-etcd")],
+    error: "",
+  },
+  {
+    commands: ["restore"],
     one: any("outputdir", "snapshot", "from", ...PRIMARY, ...SECONDARY),
     other: any("with-base"),
     oneWay: true,
     applies: ({ level }) => has(level, ["outputdir"]),
+  },
+  {
+    commands: ["etcd restore-founder"],
+    one: any("snapshot-file"),
+    other: any("outputdir", "snapshot", "from", ...PRIMARY, ...SECONDARY),
+    error: ": the data comes from one place",
   },
   { commands: OF_BOTH, one: any("outputdir"), other: any(...naming("primary")) },
   {

@@ -10,6 +10,7 @@ import { findCommand } from "../../src/cli/commands.js";
 import { valuesOf } from "../../src/settings/kinds.js";
 import type { Environment } from "../../src/snapstore/settings/roles.js";
 import { storeConfig } from "../../src/snapstore/settings/store-settings.js";
+import { dropInsOf, environmentOf, valuesInUnit } from "../support/deploy-units.js";
 import { newFolder } from "../support/folders.js";
 
 const DEPLOY = fileURLToPath(new URL("../../../deploy/", import.meta.url));
@@ -33,6 +34,7 @@ async function settingsOf(words: readonly string[], env: Environment) {
 test("the command lines of the units, with the configuration beside them, are understood", async (t) => {
   let checked = 0;
   for (const name of readdirSync(UNITS).filter((name) => name.endsWith(".service"))) {
+    if (name.startsWith("backuptool-etcd-")) continue;
     const text = readFileSync(join(UNITS, name), "utf8");
     for (const [, line = ""] of text.matchAll(/^ExecStart=(?:flock \S+ )?backuptool (.*)$/gm)) {
       const words = line
@@ -49,6 +51,38 @@ test("the command lines of the units, with the configuration beside them, are un
     }
   }
   t.is(checked, 10);
+});
+
+test("the command lines of the units for etcd, with the settings of their drop-in, are understood", async (t) => {
+  const understood: string[] = [];
+  for (const name of readdirSync(UNITS).filter((name) =>
+    /^backuptool-etcd-.*\.service$/.test(name),
+  )) {
+    const env = environmentOf(name, {
+      m: "MACHINE",
+      H: "m1",
+      S: "/var/lib",
+      d: "/run/credentials",
+    });
+    for (const line of valuesInUnit(readFileSync(join(UNITS, name), "utf8"), "ExecStart")) {
+      if (line.startsWith("+systemctl ")) continue;
+      const [, words = ""] = /^(?:flock \S+ )?backuptool (.*)$/.exec(line) ?? [];
+      const { command, texts } = await settingsOf(words.split(" "), env);
+      understood.push(words);
+      if (command === "etcd join") {
+        t.deepEqual(texts["name"], "m1");
+        t.is(texts["environment-file"], "/var/lib/backuptool-etcd/etcd.env");
+      } else t.is(texts["store"], "s3://primary-backups/etcd/MACHINE", words);
+    }
+  }
+  t.deepEqual(understood, [
+    "create",
+    "etcd join --add-only --replace",
+    "etcd join",
+    "etcd restore-founder",
+  ]);
+  const read = valuesInUnit(dropInsOf("etcd.service").join("\n"), "EnvironmentFile");
+  t.deepEqual(read, ["-/var/lib/backuptool-etcd/etcd.env"]);
 });
 
 /** All objects of the manifests, as parsed YAML. */

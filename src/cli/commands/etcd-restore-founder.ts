@@ -1,61 +1,83 @@
-import { SettingError } from "../../errors.js";
-import { etcdSettings } from "../../settings/declarations.js";
+import type { WriteFounderData } from "../../operations/members/founder.js";
+import { backupLocation } from "../../settings/backup-location.js";
+import { etcdSettings, passphraseSettings, spoolSettings } from "../../settings/declarations.js";
 import { requiredEtcdOptions } from "../../settings/etcd.js";
 import { memberIdentity } from "../../settings/etcd-member.js";
-import { text, toggle } from "../../settings/kinds.js";
+import { text, toggle, type Values } from "../../settings/kinds.js";
 import {
   firstStartSettings,
   formerMembersSettings,
   memberSettings,
   newClusterSettings,
 } from "../../settings/member-declarations.js";
+import { spoolDir } from "../../settings/new-backup.js";
 import { parseInitialCluster } from "../../sources/etcd/members/peer-urls.js";
-import { command } from "../command.js";
+import { command, flagsOf } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
+import { locationGroups } from "../flag-groups.js";
+import type { Session } from "../session.js";
+
+const groups = {
+  "What to restore": {
+    "snapshot-file": {
+      ...text,
+      describe: "Raw snapshot in a file, as of `etcdctl snapshot save`, instead of a backup",
+    },
+    "skip-hash-check": {
+      ...toggle,
+      describe: "The snapshot file was copied out of a data directory, and has no hash",
+    },
+    ...spoolSettings,
+  },
+  Member: { ...memberSettings, ...newClusterSettings, ...firstStartSettings },
+  ...locationGroups,
+  "Former members, none of which may answer": { ...formerMembersSettings, ...etcdSettings },
+  Passphrase: passphraseSettings,
+} as const;
+const flags = flagsOf(groups);
 
 export const etcdRestoreFounder = command({
-  groups: {
-    "What to restore": {
-      "snapshot-file": {
-        ...text,
-        describe: "Raw snapshot, as of `etcdctl snapshot save`",
-      },
-      "skip-hash-check": {
-        ...toggle,
-        describe: "The snapshot file was copied out of a data directory, and has no hash",
-      },
-    },
-    Member: { ...memberSettings, ...newClusterSettings, ...firstStartSettings },
-    "Former members, none of which may answer": { ...formerMembersSettings, ...etcdSettings },
-  },
+  groups,
   examples: [
     [
-      "$0 etcd restore-founder --snapshot-file snapshot.db --name m1 --initial-advertise-peer-urls http://10.0.0.1:2380 --etcd-data-dir /var/lib/etcd/default --etcd 10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379",
+      "$0 etcd restore-founder --store s3://bucket/prefix --name m1 --initial-advertise-peer-urls http://10.0.0.1:2380 --etcd-data-dir /var/lib/etcd/default --etcd 10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379",
+      "from the newest backup of a store",
+    ],
+    [
+      "$0 etcd restore-founder --snapshot-file snapshot.db --name m1 --initial-advertise-peer-urls http://10.0.0.1:2380 --etcd-data-dir /var/lib/etcd/default",
       "from a raw snapshot",
     ],
   ],
   async run(args, session) {
     const { restoreFounder } = await import("../../operations/members/founder.js");
-    const { dataOfFile } = await import("../../operations/members/founder-data.js");
-    const { "initial-cluster": given } = args;
-    const file = args["snapshot-file"];
-    if (file === undefined) throw new SettingError("snapshot-file", "is needed");
-    const member = memberIdentity(args);
-    await restoreFounder(
-      {
-        ...member,
-        token: args["initial-cluster-token"],
-        former: given === undefined ? [] : [...parseInitialCluster(given).values()].flat(),
-        etcd: requiredEtcdOptions(args, session.warn),
-        environmentFile: args["environment-file"],
-      },
-      () =>
-        dataOfFile(file, {
-          skipHashCheck: args["skip-hash-check"] === true,
-          signal: session.signal,
-        }),
-      session,
-    );
+    const { "initial-cluster": former } = args;
+    const options = {
+      ...memberIdentity(args),
+      token: args["initial-cluster-token"],
+      former: former === undefined ? [] : [...parseInitialCluster(former).values()].flat(),
+      etcd: requiredEtcdOptions(args, session.warn),
+      environmentFile: args["environment-file"],
+    };
+    await restoreFounder(options, await founderData(args, session), session);
     return ExitCode.done;
   },
 });
+
+async function founderData(
+  args: Values<typeof flags>,
+  session: Session,
+): Promise<WriteFounderData> {
+  const { dataOfFile, dataOfHistory } = await import("../../operations/members/founder-data.js");
+  const { "snapshot-file": path } = args;
+  const unknownLeaseTtlSeconds = 60;
+  if (path !== undefined) {
+    const skipHashCheck = args["skip-hash-check"] === true;
+    return dataOfFile({ path, skipHashCheck, unknownLeaseTtlSeconds }, session);
+  }
+  const location = backupLocation(args, session);
+  const target = { kind: "newest" } as const;
+  return dataOfHistory(
+    { location, spoolDir: spoolDir(args), target, unknownLeaseTtlSeconds },
+    session,
+  );
+}

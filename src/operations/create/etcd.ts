@@ -2,7 +2,6 @@ import type { BackupWriter } from "../../archive/backup-writer.js";
 import type { EtcdMode, Metadata, RawSnapshot } from "../../archive/metadata.js";
 import { writeSnapshot } from "../../archive/snapshot/write-snapshot.js";
 import type { EtcdCluster, EtcdOptions } from "../../sources/etcd/cluster.js";
-import { EtcdError } from "../../sources/etcd/errors.js";
 import { BackupToolError } from "../../errors.js";
 import type { OperationContext } from "../context.js";
 import {
@@ -63,10 +62,17 @@ async function ifPermitted<T>(
   }
 }
 
-/** Whether a login or a disk does not permit a raw snapshot. */
+/** Of an etcd that does not answer, which fails its records as well, and of a backup that is to end. */
+const ENDS_BACKUP: ReadonlySet<string> = new Set([
+  "ETCD_UNAVAILABLE",
+  "ETCD_TIMEOUT",
+  "INTERRUPTED",
+  "NOT_LEADER",
+]);
+
+/** Whether records can be had where the database cannot: because of the login, the disk, or what etcd sends. */
 function isUnavailable(error: unknown): error is BackupToolError {
-  if (error instanceof EtcdError) return error.code === "ETCD_AUTH";
-  return error instanceof BackupToolError && error.code === "SPOOL";
+  return error instanceof BackupToolError && !ENDS_BACKUP.has(error.code);
 }
 
 /** Writes the part of a backup that is etcd's: its database where there is one, and its records unless the mode is raw. */

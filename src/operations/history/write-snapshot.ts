@@ -2,6 +2,7 @@ import { link, rename, rm } from "node:fs/promises";
 import { UsageError } from "../../errors.js";
 import { syncFolder } from "../../files/sync-folder.js";
 import { quoted } from "../../quoted.js";
+import type { EtcdDatabase } from "../../sources/etcd/file/database.js";
 import {
   type WrittenDatabase,
   writeDatabase,
@@ -21,6 +22,8 @@ export interface DatabaseOptions {
   readonly bumpRevision?: number | undefined;
   /** TTL of leases that a key names and no backup knows, seconds. */
   readonly unknownLeaseTtlSeconds: number;
+  /** Called with the database that the moment is made of; what it throws ends the restore. */
+  readonly checkBase?: ((base: EtcdDatabase) => Promise<void>) | undefined;
 }
 
 export interface SnapshotOutOptions extends HistoryLocation, DatabaseOptions {
@@ -54,13 +57,14 @@ export async function writeEtcdSnapshot(
 /** Writes the database of a moment to the new file `out`. */
 export async function writeHistoryDatabase(
   access: HistoryAccess,
-  { target, bumpRevision, unknownLeaseTtlSeconds }: DatabaseOptions,
+  { target, bumpRevision, unknownLeaseTtlSeconds, checkBase }: DatabaseOptions,
   out: string,
   context: OperationContext,
 ): Promise<{ result: WrittenDatabase; complete: boolean }> {
   const { signal, report } = context;
   return await followHistory(access, target, context, async (opened) => {
     const { plan, database, facts } = opened;
+    await checkBase?.(database);
     const compactRevision = await access.log.compactRevision(plan, signal);
     let done = 0;
     const written = await writeDatabase(database, opened.log(), out, {

@@ -13,20 +13,19 @@ export interface MemberStart {
   readonly peerUrls: readonly string[];
   /** Peer URLs by the name of the member. */
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
-  readonly state: "new" | "existing";
-  /** Of a new cluster. */
-  readonly token?: string | undefined;
 }
 
-/** etcd's flags for its first start, with their values. */
+/**
+ * etcd's flags for its first start, with their values. The cluster exists for a founder too, whose data dir was restored: if
+ * it is lost, etcd must not begin an empty cluster of the same id.
+ */
 export function startFlags(start: MemberStart): (readonly [flag: string, value: string])[] {
   return [
     ["name", start.name],
     ["data-dir", resolve(start.dataDir)],
     ["initial-advertise-peer-urls", start.peerUrls.join(",")],
     ["initial-cluster", formatInitialCluster(start.initialCluster)],
-    ["initial-cluster-state", start.state],
-    ...(start.token === undefined ? [] : [["initial-cluster-token", start.token] as const]),
+    ["initial-cluster-state", "existing"],
   ];
 }
 

@@ -27,5 +27,5 @@ export function joiningStart(
       initialCluster.set(label, member.peerUrls);
     }
   }
-  return { name, dataDir, peerUrls, initialCluster, state: "existing" };
+  return { name, dataDir, peerUrls, initialCluster };
 }

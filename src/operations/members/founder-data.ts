@@ -3,46 +3,70 @@ import { errorMessage, UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import { EtcdDatabase } from "../../sources/etcd/file/database.js";
 import { fileAccess } from "../../sources/etcd/file/random-access.js";
-import { idText } from "../../sources/etcd/members/member-list.js";
-import { restoreDataDir } from "../history/data-dir.js";
-import type { FounderData } from "./founder.js";
+import { checkSnapshotDigest } from "../../sources/etcd/file/snapshot-digest.js";
+import { writeDatabase } from "../../sources/etcd/file/write/write-database.js";
+import type { OperationContext } from "../context.js";
+import { type HistoryLocation, withHistory } from "../history/access.js";
+import { type DatabaseOptions, writeHistoryDatabase } from "../history/write-snapshot.js";
+import type { WriteFounderData } from "./founder.js";
 
-/** Where etcd keeps the members that it has, and those that it had. */
-const MEMBER_BUCKETS = ["members", "members_removed"];
-
-/**
- * A raw snapshot in a file: of `etcdctl snapshot save`; or, without a hash, the database of a member that is stopped.
- *
- * @throws UsageError, EtcdFileError, InterruptedError
- */
-export async function dataOfFile(
-  path: string,
-  { skipHashCheck, signal }: { readonly skipHashCheck: boolean; readonly signal: AbortSignal },
-): Promise<FounderData> {
-  const file = await open(path, "r").catch((cause: unknown) => {
-    throw new UsageError(`cannot read ${quoted(path)}: ${errorMessage(cause)}`, {
-      cause,
-      hint: "name a raw snapshot of etcd",
-      settings: ["snapshot-file"],
+/** From the raw snapshots, and the deltas after them, in a folder or in stores. */
+export function dataOfHistory(
+  options: HistoryLocation & DatabaseOptions,
+  context: OperationContext,
+): WriteFounderData {
+  return (out, checkBase) =>
+    withHistory(options, context, async (access) => {
+      const { result } = await writeHistoryDatabase(
+        access,
+        { ...options, checkBase },
+        out,
+        context,
+      );
+      return result.revision;
     });
-  });
-  try {
-    const database = await EtcdDatabase.open(await fileAccess(file), quoted(path));
-    const { revision } = await database.facts(signal);
-    return {
-      revision,
-      // The members alone tell, since a database has no id of its cluster.
-      isFrom: async ({ memberId }) => {
-        const found = MEMBER_BUCKETS.map((name) => database.lookUp(name, idText(memberId)));
-        return (await Promise.all(found)).some((value) => value !== undefined);
-      },
-      makeDataDir: async (dataDir, member, signalOfRun) => {
-        await restoreDataDir(path, dataDir, { ...member, skipHashCheck }, { signal: signalOfRun });
-      },
-      close: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
 }
+
+export interface SnapshotFile extends Omit<DatabaseOptions, "target" | "checkBase"> {
+  /** Of `etcdctl snapshot save`, or the database of a member that is stopped. */
+  readonly path: string;
+  /** A database that was copied out of a data dir has no hash. */
+  readonly skipHashCheck: boolean;
+  /** By default the latest that the file holds. */
+  readonly revision?: number | undefined;
+}
+
+/** From a raw snapshot in a file. Throws UsageError, EtcdFileError, InterruptedError. */
+export function dataOfFile(
+  { path, skipHashCheck, revision, bumpRevision, unknownLeaseTtlSeconds }: SnapshotFile,
+  { signal }: Pick<OperationContext, "signal">,
+): WriteFounderData {
+  return async (out, checkBase) => {
+    const handle = await open(path, "r").catch((cause: unknown) => {
+      throw new UsageError(`cannot read ${quoted(path)}: ${errorMessage(cause)}`, {
+        cause,
+        hint: "name a raw snapshot of etcd",
+        settings: ["snapshot-file"],
+      });
+    });
+    try {
+      const file = await fileAccess(handle);
+      if (!skipHashCheck) await checkSnapshotDigest(file, quoted(path), signal);
+      const database = await EtcdDatabase.open(file, quoted(path));
+      await checkBase(database);
+      const facts = await database.facts(signal);
+      // Written anew: etcd deletes the keys that are named like the ids of former members.
+      const written = await writeDatabase(database, noRevisions(), out, {
+        revision: revision ?? facts.revision,
+        bump: bumpRevision,
+        unknownLeaseTtlSeconds,
+        signal,
+      });
+      return written.revision;
+    } finally {
+      await handle.close();
+    }
+  };
+}
+
+async function* noRevisions(): AsyncGenerator<never> {}

@@ -1,17 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { BackupToolError, throwIfAborted, UsageError } from "../../errors.js";
 import { lockPath } from "../../files/path-lock.js";
 import { quoted } from "../../quoted.js";
 import { dataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
 import { clusterAtPeerUrl } from "../../sources/etcd/members/peer-probe.js";
+import type { EtcdDatabase } from "../../sources/etcd/file/database.js";
 import { foundedIds } from "../../sources/etcd/members/member-id.js";
 import { idText } from "../../sources/etcd/members/member-list.js";
 import { MemberProbes } from "../../sources/etcd/members/member-probes.js";
 import type { EtcdOptions } from "../../sources/etcd/options.js";
 import type { OperationContext } from "../context.js";
-import { newPath } from "../history/new-path.js";
+import { restoreDataDir } from "../history/data-dir.js";
+import { type NewPath, newPath } from "../history/new-path.js";
 import { askEndpoints } from "./cluster-view.js";
 import {
   environmentText,
@@ -33,24 +35,11 @@ export interface FounderOptions {
   readonly environmentFile?: string | undefined;
 }
 
-/** Makes the data dir of the founder from some backup. */
-export interface FounderData {
-  /** The revision that the new cluster begins with. */
-  readonly revision: number;
-  /** Whether the cluster from which the data comes had these ids, as far as the data tells. */
-  isFrom(ids: { readonly clusterId: bigint; readonly memberId: bigint }): Promise<boolean>;
-  /** Makes the data dir, which must not exist: it appears when it is complete. */
-  makeDataDir(
-    dataDir: string,
-    member: {
-      readonly name: string;
-      readonly initialClusterToken: string;
-      readonly initialAdvertisePeerUrls: string;
-    },
-    signal: AbortSignal,
-  ): Promise<void>;
-  close(): Promise<void>;
-}
+/** Writes the database of the new cluster to the new file `out`. Resolves with its revision. */
+export type WriteFounderData = (
+  out: string,
+  checkBase: (base: EtcdDatabase) => Promise<void>,
+) => Promise<number>;
 
 /**
  * Makes the data dir of the first member of a new cluster, which the others join.
@@ -59,65 +48,59 @@ export interface FounderData {
  */
 export async function restoreFounder(
   options: FounderOptions,
-  openData: () => Promise<FounderData>,
-  { signal, report }: Pick<OperationContext, "signal" | "report">,
-): Promise<void> {
-  await checkNoData(options.dataDir);
-  await checkNoneAlive(options, signal);
-  const { folder } = await newPath(options.dataDir, "etcd-data-dir");
-  const lock = await lockPath(options.dataDir);
-  try {
-    await removeUnfinished(folder, options.dataDir);
-    await makeFounder(options, openData, { signal, report });
-  } finally {
-    await lock.release();
-  }
-}
-
-/** What a restore that was killed has left: it can be as large as etcd. */
-async function removeUnfinished(folder: string, dataDir: string): Promise<void> {
-  const start = `.${basename(resolve(dataDir))}.unfinished-`;
-  for (const name of await readdir(folder)) {
-    if (name.startsWith(start)) await rm(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-async function makeFounder(
-  options: FounderOptions,
-  openData: () => Promise<FounderData>,
+  writeData: WriteFounderData,
   { signal, report }: Pick<OperationContext, "signal" | "report">,
 ): Promise<void> {
   const { name, peerUrls, dataDir, environmentFile } = options;
+  await checkNoData(dataDir);
+  await checkNoneAlive(options, signal);
+  const target = await newPath(dataDir, "etcd-data-dir");
   const token = options.token ?? `backuptool-${randomBytes(8).toString("hex")}`;
   const { clusterId, memberIds } = foundedIds([peerUrls], token);
   const [memberId = 0n] = memberIds;
-  const initialCluster = new Map([[name, peerUrls]]);
-  const start: MemberStart = { name, dataDir, peerUrls, initialCluster, state: "new", token };
+  const start: MemberStart = {
+    name,
+    dataDir,
+    peerUrls,
+    initialCluster: new Map([[name, peerUrls]]),
+  };
   // Before the data is made: its characters may be wrong.
   const text = environmentFile === undefined ? undefined : environmentText(start);
-  const data = await openData();
+  const lock = await lockPath(target.path);
+  const database = target.unfinished();
   try {
-    if (await data.isFrom({ clusterId, memberId })) throw isReused(token);
+    await removeUnfinished(target);
+    const checkBase = (base: EtcdDatabase) => checkNotFrom(base, memberId, token);
+    const revision = await writeData(database, checkBase);
     // The data dir comes last: once it exists, everything is done.
     if (environmentFile !== undefined && text !== undefined) {
       await writeEnvironmentFile(environmentFile, text);
     }
     const initialAdvertisePeerUrls = peerUrls.join(",");
     const member = { name, initialClusterToken: token, initialAdvertisePeerUrls };
-    await data.makeDataDir(dataDir, member, signal);
+    await restoreDataDir(database, target.path, member, { signal });
     report({
       type: "founder-restored",
       dataDir,
       name,
       memberId: idText(memberId),
       clusterId: idText(clusterId),
-      revision: data.revision,
+      revision,
       token,
       flags: startFlags(start),
       ...(environmentFile === undefined ? {} : { environmentFile }),
     });
   } finally {
-    await data.close();
+    await rm(database, { force: true });
+    await lock.release();
+  }
+}
+
+/** What a restore that was killed has left: it can be as large as etcd. */
+async function removeUnfinished({ path, folder }: NewPath): Promise<void> {
+  const start = `.${basename(path)}.unfinished-`;
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(start)) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -188,12 +171,19 @@ async function checkPeersSilent(peerUrls: readonly string[], signal: AbortSignal
   }
 }
 
-function isReused(token: string): UsageError {
-  return new UsageError(
-    `the cluster from which the data comes was founded with the token ${quoted(token)}`,
-    {
-      hint: "give a token that was never used, or none: members of the former cluster that wake up would disturb the new one",
-      settings: ["initial-cluster-token"],
-    },
-  );
+/** Where etcd keeps the members that it has, and those that it had. */
+const MEMBER_BUCKETS = ["members", "members_removed"];
+
+/** A token that founded the cluster of the data would make its ids again. A database has no id of its cluster. */
+async function checkNotFrom(base: EtcdDatabase, memberId: bigint, token: string): Promise<void> {
+  for (const bucket of MEMBER_BUCKETS) {
+    if ((await base.lookUp(bucket, idText(memberId))) === undefined) continue;
+    throw new UsageError(
+      `the cluster from which the data comes was founded with the token ${quoted(token)}`,
+      {
+        hint: "give a token that was never used, or none: members of the former cluster that wake up would disturb the new one",
+        settings: ["initial-cluster-token"],
+      },
+    );
+  }
 }

@@ -57,6 +57,14 @@ test("a cluster that is lost comes back: a founder first, then the others, which
   t.is(restored.code, 0, restored.stderr);
   t.deepEqual(readdirSync(dirname(m1.dataDir)).sort(), ["m1", "m1.env"]);
   startAsWritten(m1);
+  // A founder that loses its data again begins no empty cluster.
+  await m1.lose();
+  startAsWritten(m1);
+  await until("etcd of the founder has ended", async () => !m1.isRunning);
+  t.regex(m1.log, /cannot fetch cluster info/);
+  await m1.lose();
+  t.is((await founder(cluster, m1, snapshot)).code, 0);
+  startAsWritten(m1);
   // The founder is not up yet.
   const joined = await Promise.all([join(cluster, m2), join(cluster, m3)]);
   for (const { code, stderr } of joined) t.is(code, 0, stderr);

@@ -12,7 +12,7 @@ import { SealPool } from "../../../src/archive/seal/seal-pool.js";
 import { extractRawSnapshot } from "../../../src/archive/snapshot/extract-snapshot.js";
 import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import type { CreateOptions } from "../../../src/operations/create/create.js";
-import { archiveSnapshot } from "../../../src/operations/create/etcd.js";
+import { archiveSnapshot, spoolIfWanted } from "../../../src/operations/create/etcd.js";
 import { checkRawSnapshot, spoolRawSnapshot } from "../../../src/operations/create/raw-snapshot.js";
 import type { OperationEvent } from "../../../src/operations/events.js";
 import { inspectBackup } from "../../../src/operations/inspect/inspect.js";
@@ -25,6 +25,12 @@ import { createHere } from "../../support/program/create-here.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 
 const { signal } = new AbortController();
+
+/** Of all keys, values, revisions and leases that etcd holds up to a revision. */
+async function hashAt(etcd: EtcdServer, revision: number): Promise<number> {
+  const answer = await etcd.ctl("endpoint", "hashkv", `--rev=${revision}`, "--write-out=json");
+  return JSON.parse(answer)[0].HashKV.hash;
+}
 
 function codeOf(error: unknown): string {
   return error instanceof BackupToolError ? error.code : String(error);
@@ -127,8 +133,10 @@ test("etcd starts from the raw snapshot of a backup with its keys, leases, users
   const file = await extracted(t, folder);
   const pairs = await etcd.pairs();
   const leases = await etcd.leases();
+  const hash = await hashAt(etcd, revision);
   await etcd.restoreFrom(file);
   t.deepEqual(await etcd.pairs(), pairs);
+  t.is(await hashAt(etcd, revision), hash);
   t.deepEqual(await etcd.leases(), leases);
   t.regex(await etcd.ctl("user", "list"), /alice/);
   t.true((await etcd.revision()) >= revision);
@@ -245,6 +253,21 @@ test("with Ceph, a raw snapshot that cannot be had is known before the pools are
   const { metadata } = await open(t, outputDir);
   t.is(metadata.etcd?.snapshot, undefined);
   t.is(metadata.counts.records, 1);
+});
+
+test("an etcd that does not answer fails a backup whose raw snapshot is optional", async (t) => {
+  const etcd = await startEtcd(t);
+  const context = { signal, report: () => {} };
+  const parts = { etcdMode: "both", spoolDir: newFolder(), rawIsOptional: true } as const;
+  const options = { endpoints: [etcd.endpoint] };
+  const spooled = await spoolIfWanted(options, parts, context);
+  t.is(spooled?.revision, 1);
+  await spooled?.close();
+  await etcd.stop();
+  await t.throwsAsync(spoolIfWanted(options, parts, context), { code: "ETCD_UNAVAILABLE" });
+  const aborted = { ...context, signal: AbortSignal.abort() };
+  await t.throwsAsync(spoolIfWanted(options, parts, aborted), { instanceOf: InterruptedError });
+  t.is(await spoolIfWanted(options, { ...parts, etcdMode: "records" }, context), undefined);
 });
 
 test("a check of the database gives its size, and leaves nothing", async (t) => {

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { newFolder } from "../folders.js";
 import { runProcess } from "../program/processes.js";
 import { MemberProcess, until } from "./member-process.js";
@@ -8,6 +9,8 @@ interface MembersOptions {
   readonly count?: number;
   /** Of every etcd. */
   readonly flags?: readonly string[];
+  /** The data dir of a member by its name; by default in a new folder. */
+  readonly dataDir?: (name: string) => string;
   /** Resolves with the URL of a proxy in front of the peer URL of a member; by default there is none. */
   readonly peerProxy?: (peerUrl: string, name: string) => Promise<string>;
 }
@@ -27,7 +30,8 @@ export class EtcdMembers {
   }
 
   /** The machines alone: no etcd runs yet. */
-  static async prepare({ count = 3, flags, peerProxy }: MembersOptions = {}): Promise<EtcdMembers> {
+  static async prepare(options: MembersOptions = {}): Promise<EtcdMembers> {
+    const { count = 3, flags, peerProxy } = options;
     const network = await freeNetwork(count);
     const folder = newFolder();
     const all: MemberProcess[] = [];
@@ -35,7 +39,8 @@ export class EtcdMembers {
       const name = `m${i}`;
       const host = `${network}${i}`;
       const advertisedPeerUrl = await peerProxy?.(`http://${host}:2380`, name);
-      all.push(new MemberProcess({ name, host, folder, flags, advertisedPeerUrl }));
+      const dataDir = options.dataDir?.(name) ?? join(folder, name);
+      all.push(new MemberProcess({ name, host, dataDir, flags, advertisedPeerUrl }));
     }
     return new EtcdMembers(all, network);
   }

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Characters of the log that are kept for messages of tests. */
@@ -28,17 +27,17 @@ export class MemberProcess {
     readonly name: string;
     /** An address of loopback. */
     readonly host: string;
-    readonly folder: string;
+    readonly dataDir: string;
     readonly advertisedPeerUrl?: string | undefined;
     readonly flags?: readonly string[] | undefined;
   }) {
-    const { name, host, folder, flags = [] } = options;
+    const { name, host, dataDir, flags = [] } = options;
     this.name = name;
     this.endpoint = `${host}:2379`;
     this.clientUrl = `http://${this.endpoint}`;
     this.peerUrl = `http://${host}:2380`;
     this.advertisedPeerUrl = options.advertisedPeerUrl ?? this.peerUrl;
-    this.dataDir = join(folder, name);
+    this.dataDir = dataDir;
     this.#flags = flags;
   }
 
