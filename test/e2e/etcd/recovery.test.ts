@@ -70,6 +70,49 @@ test("the cluster moves to other machines, as the page walks through it", async 
   await isWell(t, machines, ["m4", "m5", "m6"]);
 });
 
+test("a mistake is taken back, as the page walks through it", async (t) => {
+  const machines = await start(t);
+  const store = machines.storeOf("m1");
+  const server = await RunningServer.start([
+    ...["--skip-ceph", "--etcd", machines.member("m1").endpoint, "--store", store],
+    ...["--schedule", "0 0 1 1 *", "--delta-snapshot-period", "1s"],
+  ]);
+  t.teardown(() => server.stop("SIGKILL"));
+  const durable = async (): Promise<number> => {
+    const revision = await machines.etcd.revision();
+    await server.until(`revision ${revision} is in the store`, async () => {
+      return (await newestRevision(store)) >= revision;
+    });
+    return revision;
+  };
+  await machines.etcd.ctl(["put", "later", "1"]);
+  await durable();
+  // Times of the log have whole milliseconds.
+  await sleep(20);
+  const before = new Date().toISOString();
+  await sleep(20);
+  await machines.etcd.ctl(["del", "key"]);
+  await machines.etcd.ctl(["put", "later", "2"]);
+  const mistaken = await durable();
+  await server.stop();
+  machines.say(/2026-11-28T09:59:00Z/g, before);
+  await walk(t, machines, "A mistake an hour ago");
+  await isWell(t, machines, ["m1", "m2", "m3"]);
+  t.is(await machines.etcd.ctl(["get", "later", "--print-value-only"]), "1\n");
+  t.true((await machines.etcd.revision()) > mistaken + 900_000);
+});
+
+/** The last revision of all deltas in a store. */
+async function newestRevision(url: string): Promise<number> {
+  const store = await openStore(localStore(url));
+  try {
+    const streams = await listStreams(store, new AbortController().signal);
+    return Math.max(0, ...streams.map(({ last }) => last ?? 0));
+  } finally {
+    await store.close();
+  }
+}
+
 test("every section of the page with commands is walked by a test", (t) => {
   t.deepEqual(
     [...walks.keys()],
@@ -79,6 +122,7 @@ test("every section of the page with commands is walked by a test", (t) => {
       "The majority is lost",
       "All members are lost, and another machine begins",
       "The cluster moves to other machines",
+      "A mistake an hour ago",
     ],
   );
 });
