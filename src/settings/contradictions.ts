@@ -116,6 +116,42 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
   },
   {
     commands: ["restore"],
+    one: any("target-revision"),
+    other: any("target-time"),
+    error: ": both name a moment",
+  },
+  {
+    commands: ["restore"],
+    one: any("etcd-snapshot-out"),
+    other: any("etcd-data-dir"),
+    error: ": a restore makes one of them",
+  },
+  {
+    commands: ["restore"],
+    one: any("etcd-snapshot-out", "etcd-data-dir"),
+    other: any("restore-pool", "with-base"),
+    error: ": Ceph is left alone where a file of etcd is made",
+  },
+  {
+    commands: ["restore"],
+    one: any("etcd-snapshot-out", "etcd-data-dir"),
+    other: [on("skip-etcd")],
+    error: "",
+  },
+  {
+    commands: ["restore"],
+    one: any("target-revision", "target-time"),
+    other: any("restore-pool", "with-base"),
+    error: ": a moment is of etcd alone; restore the pools by another command",
+  },
+  {
+    commands: ["restore"],
+    one: any("target-revision", "target-time"),
+    other: [on("skip-etcd")],
+    error: "",
+  },
+  {
+    commands: ["restore"],
     one: any("outputdir", "snapshot", "from", ...PRIMARY, ...SECONDARY),
     other: any("with-base"),
     oneWay: true,

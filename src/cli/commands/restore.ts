@@ -5,10 +5,13 @@ import {
   etcdSettings,
   passphraseSettings,
   skipSettings,
+  spoolSettings,
 } from "../../settings/declarations.js";
 import { quarantineSettings } from "../../settings/member-declarations.js";
 import { etcdOptions } from "../../settings/etcd.js";
+import { etcdFileSettings, memberSettings, targetSettings } from "../../settings/history.js";
 import { choice, repeatable, toggle } from "../../settings/kinds.js";
+import { spoolDir } from "../../settings/new-backup.js";
 import { checkSomethingToDo, poolMapping } from "../../settings/pools.js";
 import type { EtcdOptions } from "../../sources/etcd/options.js";
 import type { RestoreOptions } from "../../operations/restore/restore.js";
@@ -16,6 +19,7 @@ import { SettingError } from "../../errors.js";
 import { command } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
 import { locationGroups } from "../flag-groups.js";
+import { historyRestore } from "../input/history-restore.js";
 
 export const restore = command({
   groups: {
@@ -41,6 +45,8 @@ export const restore = command({
       },
     },
     ...locationGroups,
+    "A moment of etcd": { ...targetSettings, ...etcdFileSettings, ...spoolSettings },
+    "A new member of etcd": memberSettings,
     etcd: { ...etcdSettings, ...quarantineSettings },
     Ceph: cephSettings,
     Passphrase: passphraseSettings,
@@ -59,13 +65,27 @@ export const restore = command({
       "$0 restore --store s3://bucket/prefix --snapshot latest --restore-pool btrdbhot:restore_hot",
       "the newest backup of a store and its bases",
     ],
+    [
+      "$0 restore --store s3://bucket/prefix --target-time 2026-11-28T14:05:00Z --etcd-snapshot-out etcd.db",
+      "the database of etcd as it was then, for etcdctl snapshot restore",
+    ],
+    [
+      "$0 restore --store s3://bucket/prefix --etcd-data-dir m1.etcd --name m1",
+      "the data dir of a member, as new as the deltas are",
+    ],
   ],
   async run(args, session) {
     const { inQuarantine } = await import("../../operations/members/quarantine.js");
-    const { restoreBackup } = await import("../../operations/restore/restore.js");
     checkSomethingToDo(args);
     const location = backupLocation(args, session);
+    const moment = historyRestore(args, location, session);
+    if (moment !== undefined) {
+      session.report({ type: "ceph-skipped" });
+      const { complete } = await moment();
+      return complete ? ExitCode.done : ExitCode.incomplete;
+    }
     const etcd = etcdOptions(args, session.warn);
+    const { restoreBackup } = await import("../../operations/restore/restore.js");
     const options: RestoreOptions = {
       location,
       withBase: args["with-base"],
@@ -74,6 +94,7 @@ export const restore = command({
       pools: poolMapping(args["restore-pool"]),
       leases: args.leases,
       checkFirst: args["check-first"],
+      spoolDir: spoolDir(args),
     };
     const { complete } = await (args["etcd-quarantine"]
       ? inQuarantine(requiredForQuarantine(etcd), session, (onWriting) =>

@@ -1,3 +1,4 @@
+import type { BackupReader } from "../../archive/backup-reader.js";
 import { ArchiveError } from "../../archive/errors.js";
 import { INDEX_NAME } from "../../archive/format.js";
 import { holdsRecords } from "../../archive/metadata.js";
@@ -5,8 +6,11 @@ import { BackupToolError, UsageError, withHint } from "../../errors.js";
 import { quoted } from "../../quoted.js";
 import type { CephOptions } from "../../sources/ceph/cluster.js";
 import type { EtcdOptions } from "../../sources/etcd/cluster.js";
+import type { EtcdRevision } from "../../sources/etcd/history.js";
 import type { LeasePolicy } from "../../sources/etcd/types.js";
 import type { BackupLocation } from "../open/backup-location.js";
+import { openBaseDatabase } from "../history/base-database.js";
+import { putRecordsAt } from "../history/restore-etcd.js";
 import { Connections } from "../open/connections.js";
 import type { OperationContext } from "../context.js";
 import { openBackup, type OpenedBackup } from "../open/open-backup.js";
@@ -37,6 +41,8 @@ export interface RestoreOptions {
    * target is not empty.
    */
   readonly checkFirst?: boolean | undefined;
+  /** Folder for a raw snapshot while its records are restored. */
+  readonly spoolDir: string;
   /** Called before anything is written; what it throws ends the restore. */
   readonly onWriting?: (() => Promise<void>) | undefined;
 }
@@ -59,7 +65,7 @@ export async function restoreBackup(
     const { location, withBase: bases } = options;
     const opened = await openBackup({ location, passphrase, bases }, context);
     cleanups.push(() => opened.close());
-    if (opened.kind === "backup" && options.etcd !== undefined) checkHoldsRecords(opened);
+    const raw = options.etcd && opened.kind === "backup" ? rawAlone(opened) : undefined;
     const withIndex = options.checkFirst !== false;
     const plan =
       opened.kind === "original"
@@ -89,8 +95,11 @@ export async function restoreBackup(
       const { message, settings } = missingBase;
       report({ type: "warning", message, settings });
     }
+    const base = await beforeWriting(raw && openBaseDatabase(raw, options.spoolDir, context));
+    if (base !== undefined) cleanups.push(() => base.close());
     await beforeWriting(options.onWriting?.());
-    const keyTarget = etcd && new EtcdTarget(etcd, options.leases, signal);
+    const keyTarget =
+      base === undefined ? etcd && new EtcdTarget(etcd, options.leases, signal) : undefined;
     const restorer = new Restorer(
       { pools: targets, etcd: keyTarget },
       final,
@@ -103,15 +112,24 @@ export async function restoreBackup(
       await restorer.abandon(error);
       throw withProgress(error, restorer);
     }
+    const put =
+      base &&
+      etcd &&
+      (await putRecordsAt(
+        { ...base, plan: base.facts, log: noLog },
+        etcd,
+        { leases: options.leases },
+        context,
+      ));
     const whole = (await plan.reportFindings?.(report)) ?? true;
     report({
       type: "restored",
       objects: restorer.objects,
       skippedObjects: restorer.skippedObjects,
-      records: restorer.restoredRecords,
+      records: restorer.restoredRecords + (put?.records ?? 0),
       removedObjects: restorer.removedObjects,
       removedKeys: restorer.removedKeys,
-      expiredRecords: restorer.expiredRecords,
+      expiredRecords: restorer.expiredRecords + (put?.expired ?? 0),
     });
     return { complete: plan.gaps.length === 0 && whole && missingBase?.certain !== true };
   } finally {
@@ -119,15 +137,13 @@ export async function restoreBackup(
   }
 }
 
-/** Throws NO_RECORDS where the newest state of etcd in the chain is a raw snapshot alone. */
-function checkHoldsRecords({ backup, bases }: OpenedBackup): void {
+/** The backup with the newest state of etcd in the chain, where that is a raw snapshot alone. */
+function rawAlone({ backup, bases }: OpenedBackup): BackupReader | undefined {
   const newest = [backup, ...bases].find(({ metadata }) => metadata.etcd !== null);
-  if (newest === undefined || holdsRecords(newest.metadata.etcd)) return;
-  throw new BackupToolError("NO_RECORDS", `${newest.where} holds etcd as a raw snapshot alone`, {
-    hint: "a raw snapshot makes a new etcd, and is not put into one that runs: leave etcd out here",
-    settings: ["skip-etcd"],
-  });
+  return newest === undefined || holdsRecords(newest.metadata.etcd) ? undefined : newest;
 }
+
+async function* noLog(): AsyncGenerator<readonly EtcdRevision[]> {}
 
 async function checkPlan(plan: RestorePlan, context: OperationContext): Promise<void> {
   const { signal, passphrase } = context;

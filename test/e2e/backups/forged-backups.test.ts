@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
+import { newFolder } from "../../support/folders.js";
 import { BackupToolError } from "../../../src/errors.js";
 import { restoreBackup } from "../../../src/operations/restore/restore.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
@@ -33,6 +34,7 @@ async function restore(
         pools: new Map(),
         leases: "drop",
         checkFirst,
+        spoolDir: newFolder(),
       },
       {
         signal: new AbortController().signal,
