@@ -1,4 +1,8 @@
+import { readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
+import { RunningServer } from "../../support/program/running-server.js";
 import { Machines } from "../../support/recovery/machines.js";
 import { readWalks } from "../../support/recovery/walks.js";
 
@@ -81,7 +85,7 @@ test("a mistake is taken back, as the page walks through it", async (t) => {
   const durable = async (): Promise<number> => {
     const revision = await machines.etcd.revision();
     await server.until(`revision ${revision} is in the store`, async () => {
-      return (await newestRevision(store)) >= revision;
+      return newestRevision(store) >= revision;
     });
     return revision;
   };
@@ -102,15 +106,11 @@ test("a mistake is taken back, as the page walks through it", async (t) => {
   t.true((await machines.etcd.revision()) > mistaken + 900_000);
 });
 
-/** The last revision of all deltas in a store. */
-async function newestRevision(url: string): Promise<number> {
-  const store = await openStore(localStore(url));
-  try {
-    const streams = await listStreams(store, new AbortController().signal);
-    return Math.max(0, ...streams.map(({ last }) => last ?? 0));
-  } finally {
-    await store.close();
-  }
+/** The last revision of all deltas in a store, by the names of their files. */
+function newestRevision(url: string): number {
+  const names = readdirSync(fileURLToPath(url), { recursive: true, encoding: "utf8" });
+  const found = names.map((name) => /DELTA\d+-\d+-(\d+)-\d+\.bin$/.exec(name)?.[1] ?? 0);
+  return Math.max(0, ...found.map(Number));
 }
 
 test("every section of the page with commands is walked by a test", (t) => {
