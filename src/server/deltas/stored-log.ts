@@ -44,7 +44,7 @@ export function storedLog(
     ]),
   );
   const merged = mergedStreams([...recent.values()].flatMap(({ streams }) => streams));
-  const [line] = logLines(merged.map(({ name, ranges }) => ({ name, ...runsOf(ranges) })));
+  const [line] = logLines(merged.map(plannedStream));
   const segments = line?.segments ?? [];
   const isOther = (revision: number, takenMs: number): boolean =>
     segments.some(
@@ -126,28 +126,34 @@ export function deltaEndingWith(
 interface MergedStream {
   readonly name: StreamName;
   readonly ranges: RevisionRanges;
+  /** The first delta of any copy; undefined without deltas. */
+  first: ListedDelta | undefined;
   hasBase: boolean;
 }
 
 /** One of each name, with what any copy of it holds. */
 function mergedStreams(streams: readonly StoredStream[]): MergedStream[] {
   const merged = new Map<string, MergedStream>();
-  for (const { name, runs, base } of streams) {
-    const one = merged.get(name.text) ?? { name, ranges: new RevisionRanges(), hasBase: false };
+  for (const { name, runs, base, deltas } of streams) {
+    const empty = { name, ranges: new RevisionRanges(), first: undefined, hasBase: false };
+    const one: MergedStream = merged.get(name.text) ?? empty;
     merged.set(name.text, one);
+    const first = deltas.length === 0 ? undefined : deltas.at(0);
+    if (first !== undefined && first.number < (one.first?.number ?? Number.POSITIVE_INFINITY)) {
+      one.first = first;
+    }
     for (const run of runs) one.ranges.add(run);
     one.hasBase ||= base?.state === "complete";
   }
   return [...merged.values()];
 }
 
-/** Ranges as the runs of a stream, whose deltas nothing asks for. */
-function runsOf(ranges: RevisionRanges) {
-  const runs = [...ranges].map(({ first, last }) => ({ first, last, at: 0, count: 0 }));
-  const at = (): never => {
-    throw new RangeError("merged streams have no table");
-  };
-  return { runs, deltas: { at } };
+/** For the lines of the log, which ask when its first delta was. */
+function plannedStream({ name, ranges, first }: MergedStream) {
+  const runs = [...ranges].map((range) => ({ ...range, at: 0, count: 1 }));
+  const at = () =>
+    first ?? { first: name.firstRevision, last: name.firstRevision, time: name.time };
+  return { name, runs, deltas: { at } };
 }
 
 function lackingOf(

@@ -26,6 +26,12 @@ import { EtcdServer } from "../../support/servers/etcd-server.js";
 
 const { signal } = new AbortController();
 
+/** Of all keys, values, revisions and leases that etcd holds up to a revision. */
+async function hashAt(etcd: EtcdServer, revision: number): Promise<number> {
+  const answer = await etcd.ctl("endpoint", "hashkv", `--rev=${revision}`, "--write-out=json");
+  return JSON.parse(answer)[0].HashKV.hash;
+}
+
 function codeOf(error: unknown): string {
   return error instanceof BackupToolError ? error.code : String(error);
 }
@@ -127,8 +133,10 @@ test("etcd starts from the raw snapshot of a backup with its keys, leases, users
   const file = await extracted(t, folder);
   const pairs = await etcd.pairs();
   const leases = await etcd.leases();
+  const hash = await hashAt(etcd, revision);
   await etcd.restoreFrom(file);
   t.deepEqual(await etcd.pairs(), pairs);
+  t.is(await hashAt(etcd, revision), hash);
   t.deepEqual(await etcd.leases(), leases);
   t.regex(await etcd.ctl("user", "list"), /alice/);
   t.true((await etcd.revision()) >= revision);

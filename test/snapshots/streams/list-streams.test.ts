@@ -88,10 +88,18 @@ test("a base with the id of another stream is damaged", async (t) => {
 
 test("a base of another revision than the one before the stream is damaged", async (t) => {
   const store = new MemoryStore();
-  await putBase(store, nameOf(8, 1000), idOf(1), 9);
+  await putBase(store, nameOf(8, 1000), idOf(1), { etcdSnapshot: 9 });
   const { base } = await onlyStream(store);
   t.is(base?.state, "damaged");
   t.is(base?.problem, "it has revision 9, not revision 7, after which the stream begins");
+});
+
+test("an incremental is no base of a stream", async (t) => {
+  const store = new MemoryStore();
+  await putBase(store, nameOf(8, 1000), idOf(1), { base: idOf(2) });
+  const { base } = await onlyStream(store);
+  t.is(base?.state, "damaged");
+  t.is(base?.problem, "its manifest is of a backup of kind incremental");
 });
 
 test("a base whose file the listing does not show yet is complete", async (t) => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { EtcdRevision } from "../../../src/sources/etcd/history.js";
 import { EtcdDatabase } from "../../../src/sources/etcd/file/database.js";
 import { readRawSnapshot } from "../../../src/sources/etcd/snapshot.js";
@@ -5,7 +6,7 @@ import { readKeyValue } from "../../../src/sources/etcd/watch/watch-answer.js";
 
 const { signal } = new AbortController();
 
-/** The changes of one revision, as text for comparison; of a deletion, the key alone. */
+/** The changes of one revision, as digests for comparison; of a deletion, of the key alone. */
 export type HistoryText = Map<number, string[]>;
 
 /** The database of a member, read over the network into memory. */
@@ -29,11 +30,15 @@ export async function readDatabase(endpoint: string): Promise<EtcdDatabase> {
   return await EtcdDatabase.open(access, "the snapshot");
 }
 
-/** Every change that the database file of a member holds: the same history by another way than a watch. */
+/**
+ * Every revision that the database file of a member has whole, above its compact revision: the same history by another
+ * way than a watch.
+ */
 export async function databaseHistory(endpoint: string): Promise<HistoryText> {
   const database = await readDatabase(endpoint);
   const history: HistoryText = new Map();
-  for await (const entries of database.entries(signal)) {
+  const { compactRevision } = await database.facts(signal);
+  for await (const entries of database.entries(signal, { from: compactRevision + 1 })) {
     for (const { main, sub, deleted, value } of entries) {
       const changes = history.get(main) ?? [];
       if (changes.length !== sub) throw new Error(`change ${main}.${sub} is not the next one`);
@@ -55,5 +60,6 @@ export function watchedHistory(revisions: readonly EtcdRevision[]): HistoryText 
 
 function textOf(deleted: boolean, kv: Uint8Array): string {
   const bytes = deleted ? readKeyValue(kv).key : kv;
-  return `${deleted ? "deletes" : "puts"} ${Buffer.from(bytes).toString("base64")}`;
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  return `${deleted ? "deletes" : "puts"} ${digest}`;
 }
