@@ -1,6 +1,7 @@
 /**
- * Measures what is done with database files of etcd, in one process: `node dist/bench/etcd-file.js FOLDER [MIB]`.
- * FOLDER gets files of several times that size.
+ * Measures what is done with database files of etcd, in one process: `node dist/bench/etcd-file.js FOLDER [MIB] [VALUE]`,
+ * against the etcd of ETCDCTL_ENDPOINTS, whose snapshot is the first base. VALUE is the size of a value, 1,000 bytes by
+ * default. FOLDER gets files of several times that size.
  */
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -15,10 +16,13 @@ import { type WriteOptions, writeDatabase } from "../src/sources/etcd/file/write
 import type { EtcdRevision } from "../src/sources/etcd/history.js";
 
 const { signal } = new AbortController();
-const VALUE = Buffer.alloc(1000, "value ");
+const [folder = "", mib = "1024", valueBytes = "1000"] = process.argv.slice(2);
+const VALUE = Buffer.alloc(Number(valueBytes), "value ");
+/** With its key and what the tree adds. */
+const CHANGE_BYTES = VALUE.length + 90;
 const MIB = 1 << 20;
 
-/** Puts of 1,000 bytes, one a revision, each key four times. */
+/** Puts, one a revision, each key four times. */
 async function* puts(first: number, count: number): AsyncGenerator<readonly EtcdRevision[]> {
   const keys = Math.ceil(count / 4);
   for (let at = first; at < first + count; at += 500) {
@@ -76,8 +80,7 @@ async function measure(name: string, bytes: number, work: () => Promise<unknown>
   console.log(`${name.padEnd(44)} ${figures.join(", ")}`);
 }
 
-const [folder = "", mib = "1024"] = process.argv.slice(2);
-const count = Math.floor((Number(mib) * MIB) / 1100);
+const count = Math.floor((Number(mib) * MIB) / CHANGE_BYTES);
 const at = (name: string): string => join(folder, name);
 const files = ["empty.db", "base.db", "patch.db", "truncate.db", "repack.db"];
 const write = (
@@ -93,7 +96,7 @@ try {
   const empty = await openDatabase(at("empty.db"));
   const { revision: first } = await empty.facts(signal);
   const last = first + count;
-  const size = count * 1100;
+  const size = count * CHANGE_BYTES;
   await measure(`write ${count} changes`, size, () =>
     write(empty, puts(first + 1, count), "base.db", { revision: last }),
   );
@@ -104,7 +107,7 @@ try {
     for await (const _ of base.entries(signal));
   });
   const later = last + 200_000;
-  await measure("patch with 200,000 changes", bytes + 200_000 * 1100, () =>
+  await measure("patch with 200,000 changes", bytes + 200_000 * CHANGE_BYTES, () =>
     write(base, puts(last + 1, 200_000), "patch.db", { revision: later, method: "patch" }),
   );
   await measure("truncate", bytes, () =>

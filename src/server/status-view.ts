@@ -1,3 +1,4 @@
+import type { DeltaStatus } from "../operations/status/delta-status.js";
 import { siteStatus } from "../operations/status/status.js";
 import type { SiteStatus, VerificationStatus } from "../operations/status/site-status.js";
 import { damagedFiles, type ScrubProgress } from "../snapshots/control/scrub-progress.js";
@@ -27,6 +28,7 @@ export interface StatusSources {
   readonly runner: JobRunner;
   readonly leader: Leader;
   readonly lag: LagView;
+  deltas(): DeltaStatus;
   /** Why the mirror deletes nothing. */
   refusal(): string | undefined;
   alerts(): readonly ActiveAlert[];
@@ -99,6 +101,7 @@ export class StatusView implements ServerState {
           nextAt,
         },
       }),
+      deltas: this.#sources.deltas(),
       jobs,
       failures: runner.failures.list,
       alerts: alerts(),

@@ -1,4 +1,5 @@
 import type { SnapshotRow } from "../operations/snapshots/events.js";
+import type { DeltaStatus } from "../operations/status/delta-status.js";
 import type { SiteStatus } from "../operations/status/site-status.js";
 
 export const SITES = ["primary", "secondary"] as const;
@@ -11,6 +12,8 @@ export const ALERT_NAMES = [
   "backup-failed",
   "backup-too-old",
   "sync-lag",
+  "delta-lag",
+  "delta-unproven",
   "verification-failed",
   "breaker-open",
   "no-leader",
@@ -23,7 +26,7 @@ export type AlertName = (typeof ALERT_NAMES)[number];
 export interface Failure {
   /** RFC 3339. */
   readonly at: string;
-  readonly job: JobName | "server";
+  readonly job: JobName | "deltas" | "server";
   readonly site?: Site | undefined;
   /** Stable code of a BackupToolError, or `OTHER`. */
   readonly code: string;
@@ -122,6 +125,7 @@ export interface ServerStatus {
   /** Without `secondary` there is one store. */
   readonly sites: Partial<Readonly<Record<Site, SiteStatus>>>;
   readonly sync?: SyncStatus | undefined;
+  readonly deltas: DeltaStatus;
   readonly jobs: Readonly<Record<JobName, JobStatus>>;
   /** The last 20, newest first. */
   readonly failures: readonly Failure[];
@@ -155,4 +159,6 @@ export type TriggerResult =
 export interface ServerActions {
   /** Returns once the job is begun or queued, not when it ends. */
   trigger(job: JobName): Promise<TriggerResult>;
+  /** Stores the changes of etcd that were read so far, without waiting for their time. */
+  flushDeltas(): TriggerResult;
 }

@@ -7,6 +7,7 @@ const IDLE: JobStatus = { state: "idle", failuresInARow: 0 };
 const ALERTS = {
   maxBackupAgeMs: 26 * 3600_000,
   maxSyncLagMs: 3 * 3600_000,
+  maxDeltaAgeMs: 5 * 60_000,
   webhook: undefined,
   webhookSecretFile: undefined,
   command: undefined,
@@ -19,6 +20,7 @@ function statusWith(more: Partial<ServerStatus> = {}): ServerStatus {
     startedAt: NOW,
     leader: { election: true, isLeader: true },
     sites: {},
+    deltas: { state: "off", sites: {} },
     jobs: {
       full: IDLE,
       incremental: IDLE,

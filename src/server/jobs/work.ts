@@ -19,6 +19,8 @@ interface WorkParts {
   readonly stateFolder: StateFolder | undefined;
   passphrase(signal: AbortSignal): Promise<Uint8Array>;
   onBackup(made: BackupResult): void;
+  /** A full backup begins; returns what is called once it is complete, with the revision of its raw snapshot. */
+  onFullBegun(): (revision: number, sites: readonly SiteName[]) => void;
   onVerified(at: Date): void;
 }
 
@@ -60,10 +62,11 @@ export class Work {
     options: ServerOptions,
     context: JobContext,
   ): Promise<JobOutcome> {
-    const { sites, metrics, passphrase, stateFolder, onBackup } = this.#parts;
+    const { sites, metrics, passphrase, stateFolder, onBackup, onFullBegun } = this.#parts;
     const { primary, secondary } = sites.stores;
     // A store that is down costs a backup time and changes nothing: the sync copies later.
     const isUp = sites.secondary?.breaker === "closed";
+    const onRawMade = onFullBegun();
     try {
       const made = await runBackup(
         kind,
@@ -75,6 +78,9 @@ export class Work {
       const isWhole = !behind && made.missing === 0;
       metrics.backupEnded(made.kind, isWhole ? "success" : "incomplete");
       onBackup({ ...made, secondaryBehind: behind });
+      if (made.rawRevision !== undefined) {
+        onRawMade(made.rawRevision, behind ? ["primary"] : sites.all.map(({ name }) => name));
+      }
       await this.#checkSites(context);
       const { snapshot, objects, records } = made;
       const stored = sites.primary.listing?.snapshots.find(({ name }) => name.text === snapshot);

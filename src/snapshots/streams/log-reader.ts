@@ -102,14 +102,13 @@ class LogReader {
     }
   }
 
-  /** The next delta of the stream that is read, else one of the newest stream. */
+  /** A delta of the stream that is read, else one of the newest stream. */
   #choose(): Candidate | undefined {
     const { next, at } = this.#state;
     const holding = this.#candidates.holding(next);
     const stream = at?.stream ?? this.#options.anchor?.stream;
-    const number = at === undefined ? 0 : at.number + 1;
     return (
-      holding.find((one) => one.stream.name.text === stream && one.delta.number === number) ??
+      holding.find((one) => one.stream.name.text === stream) ??
       holding.reduce<Candidate | undefined>(
         (best, one) => (isNewer(one, best) ? one : best),
         undefined,
@@ -128,7 +127,7 @@ class LogReader {
     try {
       const { head } = reader;
       const { number, bytes } = listed;
-      const delta = { stream: stream.name.text, number, file: nameOf(candidate), head };
+      const delta = { stream: stream.name.text, file: nameOf(candidate), head };
       state.checkHead(delta);
       /** Not handed on before what comes after it was read: the last one only once the whole delta was checked. */
       let held: ArchivedRevision[] = [];
@@ -149,7 +148,7 @@ class LogReader {
           if (held.length > 0) yield handOn();
           held = fresh;
         }
-        // The rest of the delta is not needed, and its damage no reason to fail.
+        // The rest of the delta is not needed, so its damage does not matter.
         if ((batch.at(-1)?.revision ?? 0) >= upTo && upTo < head.last) break;
       }
       if (held.length > 0) yield handOn();

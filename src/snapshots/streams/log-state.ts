@@ -18,7 +18,6 @@ export interface LogAnchor {
 export interface NextDelta {
   /** Name of the stream. */
   readonly stream: string;
-  readonly number: number;
   /** Its place, for messages. */
   readonly file: string;
   readonly head: DeltaHead;
@@ -29,7 +28,7 @@ export class LogState {
   /** The next revision. */
   next: number;
   /** What was read last. */
-  at: { readonly stream: string; readonly number: number; readonly seenMs: number } | undefined;
+  at: { readonly stream: string; readonly seenMs: number } | undefined;
   readonly #anchor: LogAnchor;
   #clusterId: string | undefined;
   /** The changes of the last revision: their digest is needed at joints alone. */
@@ -58,7 +57,7 @@ export class LogState {
       if (Buffer.compare(known, head.before) === 0) return;
       throw this.#fork(delta);
     }
-    if (this.#isTrustedStart(delta)) return;
+    if (this.#isTrustedStart(delta.stream)) return;
     const why = head.before === null ? "its writer did not see" : "nothing is known of";
     const message = `nothing shows that ${file} follows: ${why} the changes of revision ${this.next - 1}`;
     throw new LogError("LOG_UNPROVEN", this.next, message);
@@ -69,7 +68,7 @@ export class LogState {
     if (revision.revision !== this.next - 1) return;
     const known = this.#digest();
     if (known === undefined) {
-      if (this.#isTrustedStart(delta)) return;
+      if (this.#isTrustedStart(delta.stream)) return;
       const message = `nothing shows that ${delta.file} follows: nothing is known of the changes of revision ${this.next - 1}`;
       throw new LogError("LOG_UNPROVEN", this.next, message);
     }
@@ -77,7 +76,7 @@ export class LogState {
   }
 
   /** Before revisions are handed on, of which there is one at least. Throws DAMAGED. */
-  advance({ stream, number, file, head }: NextDelta, revisions: readonly ArchivedRevision[]): void {
+  advance({ stream, file, head }: NextDelta, revisions: readonly ArchivedRevision[]): void {
     const [first, last] = [revisions[0], revisions.at(-1)];
     if (first === undefined || last === undefined) return;
     if (this.at?.stream === stream && first.seenMs < this.at.seenMs) {
@@ -86,26 +85,26 @@ export class LogState {
     this.#clusterId = head.clusterId;
     this.#changes = last.changes;
     this.next = last.revision + 1;
-    this.at = { stream, number, seenMs: last.seenMs };
+    this.at = { stream, seenMs: last.seenMs };
   }
 
   /**
    * Whether a log may begin here without proof: nothing is known of the changes before it, and the base is the stream's own,
-   * or the caller knows of no base.
+   * or the caller did not name one.
    */
-  #isTrustedStart({ stream, number }: NextDelta): boolean {
+  #isTrustedStart(stream: string): boolean {
     const { stream: own, digest } = this.#anchor;
     if (this.#changes !== undefined || digest !== undefined) return false;
-    return own === undefined || (own === stream && number === 0);
+    return own === undefined || own === stream;
   }
 
   #digest(): Uint8Array | undefined {
     return this.#changes === undefined ? this.#anchor.digest : changesDigest(this.#changes);
   }
 
-  #fork({ stream, number, file }: NextDelta): Error {
+  #fork({ stream, file }: NextDelta): Error {
     const before = this.next - 1;
-    if (this.at?.stream === stream && this.at.number < number) {
+    if (this.at?.stream === stream) {
       return damaged(`it does not follow the changes of revision ${before}`, { file });
     }
     const other = this.at?.stream ?? "the base";

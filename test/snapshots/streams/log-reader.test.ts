@@ -212,6 +212,15 @@ test("a damaged delta that no other copy or stream replaces is named", async (t)
   await reads(t, await sites(store), options);
 });
 
+test("a delta that is longer than it was listed is damaged, and is not read to its end", async (t) => {
+  const store = new MemoryStore();
+  const stream = await putStream(pool, [store], plain, { first: 5, lengths: [3, 2] });
+  const from = await sites(store);
+  await store.put(keyOf(stream, 1), Buffer.alloc(1 << 20));
+  const message = /longer than it was listed/;
+  await fails(t, from, { after: 4, upTo: 9 }, { code: "DAMAGED", message, upTo: 7 });
+});
+
 test("deltas that are moved to another number, stream or time are found", async (t) => {
   const store = new MemoryStore();
   const options = { first: 5, lengths: [3, 3] };
@@ -225,7 +234,7 @@ test("deltas that are moved to another number, stream or time are found", async 
   }
 });
 
-test("a store that cannot be reached is no reason to fail while another has the deltas", async (t) => {
+test("where one store cannot be reached, the deltas are read from another", async (t) => {
   const [inner, other] = [new MemoryStore("one"), new MemoryStore("two")];
   await putStream(pool, [inner, other], plain, { first: 5, lengths: [3, 3] });
   const down = new SwitchableStore(inner);

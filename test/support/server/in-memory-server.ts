@@ -10,7 +10,7 @@ import type {
 
 /** The core of a server as HTTP sees it: a status that tests set, and the jobs that were begun. */
 export class InMemoryServer implements ServerState, ServerActions {
-  readonly begun: JobName[] = [];
+  readonly begun: (JobName | "delta")[] = [];
   answer: TriggerResult = { accepted: true };
   rows: Partial<Record<Site, readonly SnapshotRow[]>> = {};
   configuration: unknown = {};
@@ -40,6 +40,11 @@ export class InMemoryServer implements ServerState, ServerActions {
 
   async trigger(job: JobName): Promise<TriggerResult> {
     if (this.answer.accepted) this.begun.push(job);
+    return this.answer;
+  }
+
+  flushDeltas(): TriggerResult {
+    if (this.answer.accepted) this.begun.push("delta");
     return this.answer;
   }
 

@@ -30,7 +30,10 @@ export async function putBase(
   store: SnapStore,
   stream: string,
   id: string,
-  etcdSnapshot = (parseStreamName(stream)?.firstRevision ?? 0) - 1,
+  {
+    etcdSnapshot = (parseStreamName(stream)?.firstRevision ?? 0) - 1,
+    base = null,
+  }: { etcdSnapshot?: number; base?: string | null } = {},
 ): Promise<void> {
   const names = ["ARCHIVE00000.bin", "INDEX.bin", "METADATA.bin"];
   const at = new Date(1_000_000).toISOString();
@@ -40,7 +43,14 @@ export async function putBase(
   });
   for (const { name, bytes } of files) await store.put(`${stream}/${name}`, bytes);
   const manifest = encodeManifest({
-    ...{ format: 1, id, kind: "full", base: null, startedAt: at, finishedAt: at },
+    ...{
+      format: 1,
+      id,
+      kind: base === null ? "full" : "incremental",
+      base,
+      startedAt: at,
+      finishedAt: at,
+    },
     etcdSnapshot,
     files: files.map(({ name, bytes, sha256 }) => ({ name, size: bytes.length, sha256 })),
   });

@@ -6,6 +6,7 @@ import { readMeta } from "./meta.js";
 import type { LeafPage } from "./page.js";
 import { PageFile } from "./page-file.js";
 import type { RandomAccess } from "./random-access.js";
+import { ChangeKeys } from "./change-keys.js";
 import { decodeRevisionKey, encodeRevisionKey } from "./revision-key.js";
 import { DIGEST_BYTES, hasDigest } from "./snapshot-digest.js";
 import { lookUp, pathTo, type TreeRoot, treeLeaves, unordered } from "./tree.js";
@@ -140,15 +141,13 @@ export class EtcdDatabase {
     signal: AbortSignal,
     { from = 0 }: { readonly from?: number } = {},
   ): AsyncGenerator<readonly DatabaseEntry[], void, void> {
-    for await (const leaves of this.changeLeaves(signal, from)) {
+    const keys = new ChangeKeys(this.where);
+    for await (const leaves of this.#leavesOfChanges(signal, from)) {
       const batch: DatabaseEntry[] = [];
       for (const leaf of leaves) {
         for (let i = 0; i < leaf.count; i++) {
-          const { main, sub, deleted } = decodeRevisionKey(
-            leaf.bytes,
-            leaf.keyStart(i),
-            leaf.keyLength(i),
-          );
+          keys.read(leaf, i);
+          const { main, sub, deleted } = keys;
           if (main >= from) batch.push({ main, sub, deleted, value: leaf.value(i) });
         }
       }
@@ -156,29 +155,21 @@ export class EtcdDatabase {
     }
   }
 
-  /**
-   * The leaves of {@link entries}, whose keys are checked: they are revisions in ascending order. The first leaf may
-   * begin with lower ones than `from`.
-   */
-  async *changeLeaves(signal: AbortSignal, from = 0): AsyncGenerator<LeafPage[], void, void> {
-    const { root } = this.requiredBucket("key");
-    const start = from === 0 ? undefined : encodeRevisionKey({ main: from, sub: 0 });
-    let last = { main: -1, sub: 0 };
-    for await (const leaves of treeLeaves(this.pages, root, signal, start)) {
+  /** The leaves that {@link entries} come from. Their keys are checked: they are revisions in ascending order. */
+  async *changeLeaves(signal: AbortSignal): AsyncGenerator<LeafPage[], void, void> {
+    const keys = new ChangeKeys(this.where);
+    for await (const leaves of this.#leavesOfChanges(signal, 0)) {
       for (const leaf of leaves) {
-        for (let i = 0; i < leaf.count; i++) {
-          const key = decodeRevisionKey(leaf.bytes, leaf.keyStart(i), leaf.keyLength(i));
-          if (Number.isNaN(key.main) || leaf.isBucket(i)) {
-            throw this.damaged("a key of a change is no revision");
-          }
-          if (key.main < last.main || (key.main === last.main && key.sub <= last.sub)) {
-            throw unordered(this.where);
-          }
-          last = key;
-        }
+        for (let i = 0; i < leaf.count; i++) keys.read(leaf, i);
       }
       yield leaves;
     }
+  }
+
+  #leavesOfChanges(signal: AbortSignal, from: number): AsyncGenerator<LeafPage[], void, void> {
+    const { root } = this.requiredBucket("key");
+    const start = from === 0 ? undefined : encodeRevisionKey({ main: from, sub: 0 });
+    return treeLeaves(this.pages, root, signal, start);
   }
 
   /**

@@ -7,10 +7,10 @@ export interface ChangePosition {
 }
 
 /** Keys of the bucket `key` (`revToBytes` and `appendMarkTombstone` of etcd's mvcc): both numbers, big-endian. */
-const PUT_BYTES = 17;
-const DELETION_BYTES = 18;
-const SEPARATOR = "_".charCodeAt(0);
-const DELETION_MARK = "t".charCodeAt(0);
+export const PUT_BYTES = 17;
+export const DELETION_BYTES = 18;
+export const SEPARATOR = "_".charCodeAt(0);
+export const DELETION_MARK = "t".charCodeAt(0);
 
 export function encodeRevisionKey({ main, sub }: ChangePosition, deleted = false): Buffer {
   const key = Buffer.alloc(deleted ? DELETION_BYTES : PUT_BYTES);

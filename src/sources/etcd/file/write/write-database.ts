@@ -12,6 +12,7 @@ import { PAGE_HEADER_BYTES } from "../page.js";
 import { encodeRevisionKey } from "../revision-key.js";
 import type { TreeRoot } from "../tree.js";
 import { writeUint64 } from "../uint64.js";
+import { EarlySync } from "./early-sync.js";
 import { LeasePlan } from "./lease-plan.js";
 import { PageAppender } from "./page-appender.js";
 import { continueTree, copyTree } from "./right-edge.js";
@@ -79,8 +80,14 @@ export async function writeDatabase(
   checkRevision(base, facts, options);
   const handle = await open(out, "wx+", 0o600);
   try {
-    const written = await new DatabaseWriter(base, facts, handle, options).run(log);
-    await handle.sync();
+    const sync = new EarlySync(handle);
+    const onProgress = (bytes: number): void => {
+      sync.wrote(bytes);
+      options.onProgress?.(bytes);
+    };
+    const writer = new DatabaseWriter(base, facts, handle, { ...options, onProgress });
+    const written = await writer.run(log);
+    await sync.finish();
     await handle.close();
     return written;
   } catch (error) {
