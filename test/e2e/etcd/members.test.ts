@@ -183,6 +183,22 @@ test("data of a former cluster does not come back, and its member that wakes up 
   await isWell(t, cluster);
 });
 
+test("a cluster with users is joined with the login of root, and its status needs none", async (t) => {
+  const { cluster } = await started(t);
+  const m3 = cluster.member(3);
+  await cluster.ctl(["user", "add", "root:secret"]);
+  await cluster.ctl(["user", "grant-role", "root", "root"]);
+  await cluster.ctl(["auth", "enable"]);
+  await m3.lose();
+  const denied = await join(cluster, m3, ["--replace"]);
+  t.is(denied.code, 1);
+  t.regex(denied.stdout.toString(), /"ETCD_AUTH".*needs a user and a password/);
+  t.is((await status(cluster)).code, 3);
+  const { code, stderr } = await join(cluster, m3, ["--replace", "--user", "root:secret"]);
+  t.is(code, 0, stderr);
+  t.is((await status(cluster)).code, 0);
+});
+
 test("a join says what it waits for, and ends when nothing changes", async (t) => {
   const { cluster } = await started(t);
   const [m2, m3] = [cluster.member(2), cluster.member(3)];

@@ -31,8 +31,8 @@ export interface ForgedStream {
 }
 
 /**
- * Writes a stream of deltas, each with as many revisions as `lengths` says and ten seconds after the one before. Without
- * its passphrase it looks like a real one.
+ * Writes a stream of deltas, each with as many revisions as `lengths` says. Without its passphrase it looks like a real
+ * one.
  */
 export async function forgeStream(
   store: SnapStore,
@@ -45,16 +45,23 @@ export async function forgeStream(
     readonly base?: number;
     /** The base without its manifest. */
     readonly unfinished?: boolean;
+    /** Seconds from one delta to the next. */
+    readonly every?: number;
     /** Bytes of each delta's content. */
     readonly bytes?: number;
   },
 ): Promise<ForgedStream> {
-  const { first, time, lengths = [1, 1, 1], bytes = 100 } = options;
+  const { first, time, lengths = [1, 1, 1], every = 10, bytes = 100 } = options;
   const id = options.id ?? randomBytes(16).toString("hex");
   const name = streamName({ firstRevision: first, time, id });
   let next = first;
   const deltas = lengths.map((length, number): DeltaName => {
-    const delta = { number, first: next, last: next + length - 1, time: time + 10 * (number + 1) };
+    const delta = {
+      number,
+      first: next,
+      last: next + length - 1,
+      time: time + every * (number + 1),
+    };
     next += length;
     return delta;
   });
