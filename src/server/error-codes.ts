@@ -95,6 +95,7 @@ const OTHERS = [
   "NOT_LEADER",
   "NOT_RENEWED",
   "NO_BASE",
+  "NO_DELTAS",
   "NO_EPOCH",
   "NO_HOLD",
   "NO_RAW_SNAPSHOT",

@@ -290,8 +290,14 @@ export class Deltas {
     };
     return await withHistory({ location, spoolDir }, context, async (access) => {
       const proof = await proveBase(access, snapshot, context);
-      if (proof.outcome !== "differs") return proof;
-      return { outcome: "differs", message: proof.difference ?? "it differs from the log" };
+      switch (proof.outcome) {
+        case "proven":
+          return { outcome: "proven", last: proof.last };
+        case "differs":
+          return { outcome: "differs", message: proof.difference ?? "it differs from the log" };
+        case "nothing-before":
+          return { outcome: "nothing-before" };
+      }
     });
   }
 
