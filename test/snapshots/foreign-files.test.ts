@@ -164,7 +164,7 @@ for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
 }
 
 for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
-  test(`streams of deltas are listed, are no snapshots, and are removed as a whole (${provider})`, async (t) => {
+  test(`streams of deltas are listed apart from snapshots, and removed as a whole (${provider})`, async (t) => {
     const store = (await everyStore.all())[provider] as SnapStore;
     await putSnapshot(store, FULL);
     const [one, two] = [streamNameOf(8, 1_000_000_000), streamNameOf(10, 1_000_000_100, 2)];

@@ -9,7 +9,7 @@ import type { SnapStore } from "../../../src/snapstore/store.js";
 const TYPE_AT = 8;
 const DELTA_TYPE = 4;
 
-/** A file with the header of a delta, and a content that no key opens. */
+/** A file with the header of a delta, and one chunk that no key opens. */
 export function forgedDelta(id: string, number: number, content: Uint8Array): Buffer {
   const header = Buffer.from(
     encodeHeader({
@@ -21,7 +21,9 @@ export function forgedDelta(id: string, number: number, content: Uint8Array): Bu
     }),
   );
   header[TYPE_AT] = DELTA_TYPE;
-  return Buffer.concat([header, randomBytes(32), content]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(content.length);
+  return Buffer.concat([header, randomBytes(32), length, content]);
 }
 
 export interface ForgedStream {
