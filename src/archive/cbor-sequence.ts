@@ -7,7 +7,7 @@ export interface SequenceOptions<T> {
   readonly maxItemBytes: number;
   /** Most items that are yielded at once. */
   readonly batch: number;
-  /** The error for bytes that are no such items. */
+  /** The error for invalid bytes. */
   invalid(cause: unknown): Error;
 }
 

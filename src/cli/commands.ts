@@ -93,6 +93,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/status.js")).status,
   },
   {
+    name: "delta verify",
+    describe: "Check the deltas of etcd: proven, delayed, lost",
+    load: async () => (await import("./commands/delta-verify.js")).deltaVerify,
+  },
+  {
+    name: "compact",
+    describe: "Make one raw snapshot of another one and its deltas",
+    load: async () => (await import("./commands/compact.js")).compact,
+  },
+  {
     name: "etcd restore-founder",
     describe: "Make the first member of a new etcd cluster",
     load: async () => (await import("./commands/etcd-restore-founder.js")).etcdRestoreFounder,

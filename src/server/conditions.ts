@@ -77,6 +77,36 @@ export function conditionsOf(
       since: status.now,
     });
   }
+  found.push(...deltaAlerts(status, alerts.maxDeltaAgeMs, now));
   found.push(...syncAlerts(status.sync, { maxSyncLagMs, now }));
+  return found;
+}
+
+function deltaAlerts({ deltas }: ServerStatus, maxAgeMs: number, now: Date): ActiveAlert[] {
+  const found: ActiveAlert[] = [];
+  for (const site of SITES) {
+    const seconds = deltas.sites[site]?.oldestSeconds ?? 0;
+    if (seconds * 1000 <= maxAgeMs) continue;
+    found.push({
+      key: `delta-lag/${site}`,
+      name: "delta-lag",
+      site,
+      message: `the ${site} store lacks changes of etcd from ${Math.floor(seconds / 60)} minutes ago on (deltas: ${deltas.state})`,
+      since: new Date(now.getTime() - seconds * 1000 + maxAgeMs).toISOString(),
+    });
+  }
+  if (deltas.state === "denied") {
+    found.push({
+      key: "delta-lag/denied",
+      name: "delta-lag",
+      message:
+        "the login to etcd may not read all keys, or is not root: changes of etcd are not stored",
+      since: now.toISOString(),
+    });
+  }
+  if (deltas.proof !== undefined && deltas.proof.outcome !== "proven") {
+    const { at, message } = deltas.proof;
+    found.push({ key: "delta-unproven", name: "delta-unproven", message, since: at });
+  }
   return found;
 }

@@ -25,6 +25,7 @@ export function configView(options: ServerOptions): object {
       timeZone: schedules.timeZone,
       retryMs: schedules.retryMs,
     },
+    deltas: options.deltas ?? null,
     sync:
       sync === undefined
         ? null
@@ -48,6 +49,7 @@ export function configView(options: ServerOptions): object {
     alerts: {
       maxBackupAgeMs: alerts.maxBackupAgeMs,
       maxSyncLagMs: alerts.maxSyncLagMs,
+      maxDeltaAgeMs: alerts.maxDeltaAgeMs,
       webhook: alerts.webhook !== undefined,
       command: alerts.command !== undefined,
     },

@@ -1,10 +1,10 @@
 import type { OperationEvent } from "../operations/events.js";
 import { quoted } from "../quoted.js";
 import type { Log } from "./log.js";
-import type { JobName } from "./status.js";
+import type { Failure } from "./status.js";
 
 /** Writes what an operation reports to the log, where it is of interest to an operator. */
-export function logEvent(log: Log, job: JobName, event: OperationEvent): void {
+export function logEvent(log: Log, job: Failure["job"], event: OperationEvent): void {
   switch (event.type) {
     case "warning":
       log.warn({ job }, event.message);

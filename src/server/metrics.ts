@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { BackupKind } from "../archive/manifest/manifest.js";
 import { codeLabel } from "./error-codes.js";
-import { type JobName, JOB_NAMES, type ServerState, type Site, SITES } from "./status.js";
+import { type Failure, JOB_NAMES, type ServerState, type Site, SITES } from "./status.js";
 import { StatusGauges } from "./status-gauges.js";
 
 const KINDS = ["full", "incremental"] as const satisfies readonly BackupKind[];
@@ -48,6 +48,16 @@ export class Metrics {
     "Bytes that were read back and compared.",
     "store",
   );
+  readonly #deltas = this.#counter("deltas", "Deltas of etcd that were stored.", "store");
+  readonly #deltaBytes = this.#counter("delta_bytes", "Bytes of these deltas.", "store");
+  readonly #deltaRevisions = this.#counter(
+    "delta_revisions",
+    "Revisions of etcd that were read for deltas.",
+  );
+  readonly #deltaBases = this.#counter(
+    "delta_bases",
+    "Raw snapshots of etcd that began a stream, since the log could not go on.",
+  );
   readonly #reload = this.#gauge(
     "config_last_reload_success",
     "1 if the configuration was read without errors the last time.",
@@ -68,7 +78,7 @@ export class Metrics {
   }
 
   /** @param code of a BackupToolError; others count as `OTHER` */
-  jobFailed(job: JobName | "server", code: string): void {
+  jobFailed(job: Failure["job"], code: string): void {
     this.#failures.inc({ task: job, code: codeLabel(code) });
   }
 
@@ -96,6 +106,20 @@ export class Metrics {
     this.#verificationFailures.inc({ store });
   }
 
+  /** The put of a delta has returned. */
+  deltaStored(store: Site, bytes: number): void {
+    this.#deltas.inc({ store });
+    this.#deltaBytes.inc({ store }, bytes);
+  }
+
+  deltaRevisions(count: number): void {
+    this.#deltaRevisions.inc(count);
+  }
+
+  deltaBaseMade(): void {
+    this.#deltaBases.inc();
+  }
+
   configRead(success: boolean): void {
     this.#reload.set(success ? 1 : 0);
   }
@@ -115,10 +139,12 @@ export class Metrics {
     for (const kind of KINDS) {
       for (const result of BACKUP_RESULTS) this.#backups.inc({ kind, result }, 0);
     }
-    for (const job of [...JOB_NAMES, "server"]) this.#failures.inc({ task: job, code: "OTHER" }, 0);
+    for (const job of [...JOB_NAMES, "deltas", "server"])
+      this.#failures.inc({ task: job, code: "OTHER" }, 0);
     for (const result of COPY_RESULTS) this.#copies.inc({ result }, 0);
     for (const store of SITES) {
-      for (const counter of [this.#retries, this.#verificationFailures, this.#verifiedBytes]) {
+      const ofStores = [this.#retries, this.#verificationFailures, this.#verifiedBytes];
+      for (const counter of [...ofStores, this.#deltas, this.#deltaBytes]) {
         counter.inc({ store }, 0);
       }
       for (const reason of DELETION_REASONS) {

@@ -5,6 +5,7 @@ import type { StateFolder } from "../operations/open/state-file.js";
 import type { ServerOptions } from "../settings/server-options.js";
 import type { Environment } from "../snapstore/settings/roles.js";
 import { Alerts } from "./alerts.js";
+import { Deltas } from "./deltas/deltas.js";
 import { ClockWatch } from "./clock-watch.js";
 import { conditionsOf } from "./conditions.js";
 import { newestBackups } from "./jobs/due.js";
@@ -61,6 +62,7 @@ export class BackupServer implements ServerActions {
   readonly #runner: JobRunner;
   readonly #leader: Leader;
   readonly #work: Work;
+  readonly #deltas: Deltas;
   readonly #alerts: Alerts;
   readonly #timetable = new Timetable(new Date());
   /** Aborts what runs. */
@@ -101,6 +103,7 @@ export class BackupServer implements ServerActions {
       log,
       onRecovered: (site) => this.#recovered(site),
       onRetry: (site) => this.metrics.callRetried(site),
+      onListing: (site, listing) => this.#deltas.onListing(site, listing),
       changed,
     });
     this.view = new StatusView({
@@ -108,6 +111,7 @@ export class BackupServer implements ServerActions {
       sites: this.sites,
       runner: this.#runner,
       leader: this.#leader,
+      deltas: () => this.#deltas.status(),
       refusal: () => this.#work.refusal,
       lag: new LagView(this.sites, () => this.#options),
       alerts: () => (this.#leads ? this.#alerts.active : this.#conditions),
@@ -129,10 +133,23 @@ export class BackupServer implements ServerActions {
       },
       log,
     );
+    this.#deltas = new Deltas({
+      sites: this.sites,
+      log,
+      metrics: this.metrics,
+      options: () => this.#options,
+      passphrase: parts.passphrase,
+      onFailed: (failure) => {
+        this.#runner.failed(failure);
+        this.metrics.jobFailed("deltas", failure.code);
+      },
+      changed,
+    });
     this.#work = new Work({
       ...parts,
       sites: this.sites,
       metrics: this.metrics,
+      onFullBegun: () => this.#deltas.fullBegun(),
       onBackup: ({ kind, secondaryBehind }) => {
         this.#timetable.backupMade(kind);
         if (secondaryBehind) this.#timetable.request("sync");
@@ -185,9 +202,10 @@ export class BackupServer implements ServerActions {
       () => this.#abort.abort(),
       () => {},
     );
-    await this.#runner.idle();
+    await Promise.all([this.#runner.idle(), this.#deltas.drain(this.#abort.signal)]);
     waited.abort();
     await patience;
+    await this.#deltas.close();
     this.#stop.abort();
     await this.sites.close();
     await this.#alerts.close();
@@ -208,10 +226,17 @@ export class BackupServer implements ServerActions {
     return { accepted: true };
   }
 
+  flushDeltas(): TriggerResult {
+    if (this.#draining) return { accepted: false, reason: "stopping" };
+    if (this.#leader.lead === undefined) return { accepted: false, reason: "not-leader" };
+    return this.#deltas.flush();
+  }
+
   /** Begins what is due and can run now. */
   #look(): void {
     if (this.#draining) return;
     const { lead } = this.#leader;
+    this.#deltas.look(lead, this.#abort.signal);
     if (this.#clock.wasSetBack()) for (const site of this.sites.all) site.forgetFailures();
     this.sites.checkWhereDue(this.#abort.signal);
     if (this.#leads !== (lead !== undefined)) this.#leadershipChanged(lead !== undefined);

@@ -50,11 +50,14 @@ export interface SiteOptions {
   onRecovered(site: SiteName): void;
   /** A call is tried again. */
   onRetry(site: SiteName): void;
+  /** A listing begins, or has succeeded. */
+  onListing?(site: SiteName, listing?: SiteListing): void;
 }
 
 /** What a store holds, as it was listed. */
 export interface SiteListing {
   readonly snapshots: readonly StoredSnapshot[];
+  /** Of deltas of etcd, by their start. */
   readonly streams: readonly StoredStream[];
   /** Names of the snapshots with a hold. */
   readonly holds: ReadonlySet<string>;
@@ -198,10 +201,12 @@ export class Site {
         await this.#use(destination);
         accept(this.store);
         const { checks, catalog } = this.#opened;
+        this.#options.onListing?.(this.name);
         const { snapshots, streams } = await catalog.listAll(signal);
         const holds = await heldNames(checks, signal);
         const scrub = await readScrubProgress(checks, signal);
         this.#listing = { snapshots, streams, holds, scrub, at: new Date() };
+        this.#options.onListing?.(this.name, this.#listing);
         this.#error = undefined;
         this.#failedChecks = 0;
       } catch (error) {

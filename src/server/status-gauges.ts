@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
+import { DELTA_STATES, type DeltaStatus } from "../operations/status/delta-status.js";
 import { JOB_NAMES, type JobStatus, type ServerStatus, SITES } from "./status.js";
 import type { SiteStatus } from "../operations/status/site-status.js";
 
@@ -43,6 +44,7 @@ export class StatusGauges {
       const site = sites[store];
       if (site !== undefined) this.#showSite(store, site);
     }
+    this.#showDeltas(status.deltas);
     for (const job of JOB_NAMES) this.#showJob(job, jobs[job]);
     for (const kind of ["full", "incremental"] as const) this.#showBackups(kind, jobs[kind]);
   }
@@ -62,6 +64,29 @@ export class StatusGauges {
     const verified = seconds(verification?.lastAt);
     this.#set("verification_last_success_timestamp_seconds", verified, { store });
     this.#set("damaged_files", verification?.damagedFiles, { store });
+  }
+
+  #showDeltas({
+    state,
+    etcdRevision,
+    readRevision,
+    provenRevision,
+    proof,
+    sites,
+  }: DeltaStatus): void {
+    for (const one of DELTA_STATES) this.#set("delta_state", flag(one === state), { state: one });
+    this.#set("delta_etcd_revision", etcdRevision);
+    this.#set("delta_read_revision", readRevision);
+    this.#set("delta_proven_revision", provenRevision);
+    this.#set("delta_unproven", proof && flag(proof.outcome !== "proven"));
+    for (const store of SITES) {
+      const site = sites[store];
+      if (site === undefined) continue;
+      this.#set("delta_durable_revision", site.durableRevision, { store });
+      this.#set("delta_missing_revisions", site.missingRevisions, { store });
+      this.#set("delta_oldest_age_seconds", site.oldestSeconds, { store });
+      this.#set("delta_waiting_bytes", site.waiting.bytes, { store });
+    }
   }
 
   #showJob(job: string, { state, progress, nextAt }: JobStatus): void {
@@ -110,6 +135,21 @@ const GAUGES = {
   sync_lag_bytes: ["Size of the snapshots and deltas that the secondary store lacks."],
   sync_lag_seconds: ["Age of the oldest snapshot or delta that the secondary store lacks."],
   sync_last_success_timestamp_seconds: ["End of the last successful sync."],
+  delta_state: ["1 for what the deltas of etcd do now, 0 for all else.", "state"],
+  delta_etcd_revision: ["Revision of etcd, by a linearizable read."],
+  delta_read_revision: ["The last revision of etcd that was read for deltas."],
+  delta_proven_revision: ["Revision up to which a full backup has proved the deltas."],
+  delta_unproven: ["1 if the last full backup did not prove the deltas before it."],
+  delta_durable_revision: [
+    "The newest revision of etcd that can be restored from the store alone.",
+    "store",
+  ],
+  delta_missing_revisions: ["Revisions of etcd after the durable one.", "store"],
+  delta_oldest_age_seconds: [
+    "Age of the oldest change of etcd that is not durable in the store.",
+    "store",
+  ],
+  delta_waiting_bytes: ["Bytes of deltas that wait for the store.", "store"],
   breaker_open: ["1 while calls of the store are not tried, after failures.", "store"],
   store_up: ["1 if the last listing of the store succeeded.", "store"],
   leader: ["1 if this server is the leader, or there is no election."],

@@ -1,4 +1,5 @@
 import type { SnapshotRow } from "../operations/snapshots/events.js";
+import type { DeltaStatus } from "../operations/status/delta-status.js";
 import type { SiteStatus } from "../operations/status/site-status.js";
 
 export const SITES = ["primary", "secondary"] as const;
@@ -11,6 +12,8 @@ export const ALERT_NAMES = [
   "backup-failed",
   "backup-too-old",
   "sync-lag",
+  "delta-lag",
+  "delta-unproven",
   "verification-failed",
   "breaker-open",
   "no-leader",
@@ -23,7 +26,7 @@ export type AlertName = (typeof ALERT_NAMES)[number];
 export interface Failure {
   /** RFC 3339. */
   readonly at: string;
-  readonly job: JobName | "server";
+  readonly job: JobName | "deltas" | "server";
   readonly site?: Site | undefined;
   /** Stable code of a BackupToolError, or `OTHER`. */
   readonly code: string;
@@ -122,10 +125,25 @@ export interface ServerStatus {
   /** Without `secondary` there is one store. */
   readonly sites: Partial<Readonly<Record<Site, SiteStatus>>>;
   readonly sync?: SyncStatus | undefined;
+  readonly deltas: DeltaStatus;
   readonly jobs: Readonly<Record<JobName, JobStatus>>;
   /** The last 20, newest first. */
   readonly failures: readonly Failure[];
   readonly alerts: readonly ActiveAlert[];
+}
+
+/** A stream of deltas of etcd in a store. */
+export interface StreamRow {
+  readonly name: string;
+  readonly deltas: number;
+  readonly bytes: number;
+  /** Revisions of etcd; absent without deltas. */
+  readonly first?: number | undefined;
+  readonly last?: number | undefined;
+  /** When its last change was seen, RFC 3339; absent without deltas. */
+  readonly lastSeen?: string | undefined;
+  /** Whether it begins with a raw snapshot of its own. */
+  readonly hasBase: boolean;
 }
 
 /** What the HTTP server reads. */
@@ -133,6 +151,8 @@ export interface ServerState {
   status(): ServerStatus;
   /** All snapshots of a store, oldest first, with their state there as `primary`; empty for a site that there is not. */
   snapshots(site: Site): readonly SnapshotRow[];
+  /** The streams of deltas of etcd in a store, by their start. */
+  streams(site: Site): readonly StreamRow[];
   /** The configuration as plain JSON, without secrets. */
   config(): unknown;
   /**
@@ -155,4 +175,6 @@ export type TriggerResult =
 export interface ServerActions {
   /** Returns once the job is begun or queued, not when it ends. */
   trigger(job: JobName): Promise<TriggerResult>;
+  /** Stores the changes of etcd that were read so far, without waiting for their time. */
+  flushDeltas(): TriggerResult;
 }

@@ -115,7 +115,7 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
     error: ": the backup is in one place",
   },
   {
-    commands: ["restore"],
+    commands: ["restore", "compact"],
     one: any("target-revision"),
     other: any("target-time"),
     error: ": both name a moment",

@@ -111,6 +111,8 @@ export function memberOptions(values: Values<typeof memberSettings>): MemberOpti
 }
 
 /** Whole seconds, at least one. */
-export function unknownLeaseTtl(values: Values<typeof etcdFileSettings>): number {
+export function unknownLeaseTtl(
+  values: Pick<Values<typeof etcdFileSettings>, "unknown-lease-ttl">,
+): number {
   return Math.max(1, Math.round(values["unknown-lease-ttl"] / 1000));
 }

@@ -1,5 +1,6 @@
 import { dataSubset } from "./data-subset.js";
-import { age, choice, duration, text, toggle, wholeNumber } from "./kinds.js";
+import type { UsageError } from "../errors.js";
+import { age, choice, duration, size, text, toggle, wholeNumber } from "./kinds.js";
 import { schedule } from "./schedule.js";
 import { timeZoneSettings } from "./time-zone.js";
 
@@ -20,6 +21,20 @@ export const scheduleSettings = {
     ...duration,
     default: "30s",
     describe: "Wait before a failed backup is tried again; doubles, up to 15 minutes",
+  },
+} as const;
+
+/** How a server writes what changes in etcd between full backups. */
+export const deltaSettings = {
+  "delta-snapshot-period": {
+    ...durationOrOff(),
+    default: "10s",
+    describe: "Longest time before changes of etcd are stored as a delta; 0 for no deltas",
+  },
+  "delta-snapshot-memory-limit": {
+    ...size("1MiB", "128MiB"),
+    default: "10MiB",
+    describe: "Size at which a delta is stored before its time",
   },
 } as const;
 
@@ -147,6 +162,11 @@ export const alertSettings = {
     default: "3h",
     describe: "Alert when the secondary lacks a backup for longer",
   },
+  "max-delta-age-alert": {
+    ...duration,
+    default: "5m",
+    describe: "Alert when a store lacks a change of etcd for longer, while deltas are on",
+  },
   "alert-webhook": { ...text, describe: "URL that gets each alert as JSON" },
   "alert-webhook-secret-file": {
     ...text,
@@ -170,6 +190,16 @@ export const processSettings = {
     describe: "Format of the log; auto is text on a terminal and JSON elsewhere",
   },
 } as const;
+
+/** Milliseconds; 0 or `off` is undefined. */
+function durationOrOff() {
+  const parse = (
+    given: string,
+    reject: (problem: string, hint?: string) => UsageError,
+  ): number | undefined =>
+    /^(off|0(ms|s|m|h)?)$/.test(given.trim()) ? undefined : duration.parse(given, reject);
+  return { ...duration, parse } as const;
+}
 
 /** From above 0 to 1. */
 function fraction() {

@@ -21,6 +21,7 @@ import { retentionPolicy, type retentionSettings } from "./retention.js";
 import type {
   alertSettings,
   collectionSettings,
+  deltaSettings,
   httpSettings,
   leaderSettings,
   processSettings,
@@ -46,6 +47,8 @@ export interface ServerOptions {
     "outputDir" | "store" | "secondaryStore" | "incrementalOver"
   >;
   readonly schedules: Schedules;
+  /** Undefined: no deltas of etcd. They also need etcd, and full backups with raw snapshots. */
+  readonly deltas: DeltaOptions | undefined;
   /** Undefined without a secondary store, or where it is off. */
   readonly sync: SyncOptions | undefined;
   /** The secondary has no retention of its own: the sync deletes there what is gone from the primary. */
@@ -82,6 +85,14 @@ export interface Schedules {
   readonly retryMs: number;
 }
 
+/** When changes of etcd become a delta. */
+export interface DeltaOptions {
+  /** Longest time from a change to its delta. */
+  readonly periodMs: number;
+  /** Size at which a delta is complete before that. */
+  readonly memoryLimitBytes: number;
+}
+
 export interface SyncOptions {
   readonly periodMs: number;
   readonly retries: RetrySettings;
@@ -109,6 +120,7 @@ export interface HttpOptions {
 export interface AlertOptions {
   readonly maxBackupAgeMs: number;
   readonly maxSyncLagMs: number;
+  readonly maxDeltaAgeMs: number;
   readonly webhook: string | undefined;
   readonly webhookSecretFile: string | undefined;
   readonly command: string | undefined;
@@ -116,6 +128,7 @@ export interface AlertOptions {
 
 type ServerValues = Values<
   typeof scheduleSettings &
+    typeof deltaSettings &
     typeof retentionSettings &
     typeof syncSettings &
     typeof secondarySyncSettings &
@@ -173,6 +186,7 @@ export function serverOptions(
       timeZone: values["schedule-time-zone"],
       retryMs: values["backup-retry-backoff"],
     },
+    deltas: deltaOptions(values),
     sync: secondary && syncOptions(values),
     mirrors: values["backup-sync-deletion"] === "mirror",
     retention: {
@@ -204,6 +218,12 @@ function serverStores(values: ServerValues, context: SettingsContext): ServerSto
     });
   }
   return { primary, secondary: storeDestination(values, "secondary", context) };
+}
+
+function deltaOptions(values: ServerValues): DeltaOptions | undefined {
+  const periodMs = values["delta-snapshot-period"];
+  if (periodMs === undefined) return undefined;
+  return { periodMs, memoryLimitBytes: values["delta-snapshot-memory-limit"] };
 }
 
 function syncOptions(values: ServerValues): SyncOptions | undefined {
@@ -273,6 +293,7 @@ function alertOptions(values: ServerValues): AlertOptions {
   return {
     maxBackupAgeMs: values["max-backup-age-alert"],
     maxSyncLagMs: values["max-sync-lag-alert"],
+    maxDeltaAgeMs: values["max-delta-age-alert"],
     webhook,
     webhookSecretFile: secret,
     command: values["alert-command"],

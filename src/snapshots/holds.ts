@@ -104,7 +104,8 @@ export function heldAbove<S extends LinkedSnapshot>(
   return covered;
 }
 
-function snapshotHeld(store: SnapStore, snapshot: string, above?: string): BackupToolError {
+/** The error for what is held, or needed by what is. */
+export function snapshotHeld(store: SnapStore, snapshot: string, above?: string): BackupToolError {
   const why = above === undefined ? "is held" : `is needed by ${above}, which is held`;
   return new BackupToolError("SNAPSHOT_HELD", `${snapshot} in ${store.name} ${why}`, {
     hint: "snapshot release ends a hold",

@@ -7,6 +7,7 @@ const IDLE: JobStatus = { state: "idle", failuresInARow: 0 };
 const ALERTS = {
   maxBackupAgeMs: 26 * 3600_000,
   maxSyncLagMs: 3 * 3600_000,
+  maxDeltaAgeMs: 5 * 60_000,
   webhook: undefined,
   webhookSecretFile: undefined,
   command: undefined,
@@ -19,6 +20,7 @@ function statusWith(more: Partial<ServerStatus> = {}): ServerStatus {
     startedAt: NOW,
     leader: { election: true, isLeader: true },
     sites: {},
+    deltas: { state: "off", sites: {} },
     jobs: {
       full: IDLE,
       incremental: IDLE,
@@ -85,4 +87,32 @@ test("a lag is alerted beyond its limit, and an unknown one is not", (t) => {
   const lag = { snapshots: 1, bytes: 1, seconds: 3 * 3600 + 1 };
   t.is(keys(statusWith({ sync: { ...sync, lag } })).length, 1);
   t.deepEqual(keys(statusWith({ sync })), []);
+});
+
+test("changes of etcd that a store lacks for too long are alerted, and a denied watch at once", (t) => {
+  const site = { durableRevision: 5, waiting: { deltas: 0, bytes: 0 }, isBehind: false };
+  const at = (primary: number, secondary: number): ServerStatus =>
+    statusWith({
+      deltas: {
+        state: "following",
+        sites: {
+          primary: { ...site, oldestSeconds: primary },
+          secondary: { ...site, oldestSeconds: secondary },
+        },
+      },
+    });
+  t.deepEqual(keys(at(0, 300)), []);
+  t.deepEqual(keys(at(0, 300.1)), ["delta-lag/secondary"]);
+  t.deepEqual(keys(at(301, 400)), ["delta-lag/primary", "delta-lag/secondary"]);
+  t.deepEqual(keys(statusWith({ deltas: { state: "denied", sites: {} } })), ["delta-lag/denied"]);
+});
+
+test("a full backup that does not prove the log is alerted, one that does is not", (t) => {
+  const proof = (outcome: "proven" | "differs" | "failed"): ServerStatus =>
+    statusWith({
+      deltas: { state: "following", sites: {}, proof: { outcome, at: NOW, message: "why" } },
+    });
+  t.deepEqual(keys(proof("proven")), []);
+  t.deepEqual(keys(proof("differs")), ["delta-unproven"]);
+  t.deepEqual(keys(proof("failed")), ["delta-unproven"]);
 });

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import test from "ava";
+import { DELTA_STATES } from "../../src/operations/status/delta-status.js";
 import {
   BACKUP_RESULTS,
   COPY_RESULTS,
@@ -15,10 +16,10 @@ import { healthyStatus, STARTING, troubledStatus } from "../support/server/sampl
 const CLOSED_SETS: Readonly<Record<string, ReadonlySet<string>>> = {
   kind: new Set(["full", "incremental"]),
   result: new Set([...BACKUP_RESULTS, ...COPY_RESULTS]),
-  task: new Set([...JOB_NAMES, "server"]),
+  task: new Set([...JOB_NAMES, "deltas", "server"]),
   code: new Set([...ERROR_CODES, "OTHER"]),
   store: new Set(SITES),
-  state: new Set(["complete", "unfinished", "damaged", "held"]),
+  state: new Set(["complete", "unfinished", "damaged", "held", ...DELTA_STATES]),
   reason: new Set(DELETION_REASONS),
   version: new Set(["0.1.0"]),
 };
@@ -38,11 +39,14 @@ function countEverything(metrics: Metrics): void {
     metrics.callRetried(site);
     metrics.verified(site, 1000);
     metrics.verificationFailed(site);
+    metrics.deltaStored(site, 300);
     for (const reason of DELETION_REASONS) {
       metrics.snapshotDeleted(site, reason);
       metrics.deletionFailed(site, reason);
     }
   }
+  metrics.deltaRevisions(3);
+  metrics.deltaBaseMade();
   metrics.configRead(false);
 }
 
@@ -95,10 +99,18 @@ test("a scrape shows the status of that moment", async (t) => {
   t.is(before.get('backuptool_job_progress_ratio{task="incremental"}'), 20_413 / 48_300);
   t.is(before.get("backuptool_sync_lag_snapshots"), 0);
   t.is(before.get('backuptool_breaker_open{store="secondary"}'), 0);
+  t.is(before.get('backuptool_delta_state{state="following"}'), 1);
+  t.is(before.get('backuptool_delta_durable_revision{store="secondary"}'), 70_133);
+  t.is(before.get('backuptool_delta_oldest_age_seconds{store="primary"}'), 0);
+  t.is(before.get("backuptool_delta_proven_revision"), 69_900);
+  t.is(before.get("backuptool_delta_unproven"), 0);
 
   status = troubledStatus();
   const after = await samplesOf(metrics);
   t.is(after.get('backuptool_breaker_open{store="secondary"}'), 1);
+  t.is(after.get('backuptool_delta_oldest_age_seconds{store="secondary"}'), 21_600);
+  t.is(after.get('backuptool_delta_missing_revisions{store="secondary"}'), 9_133);
+  t.is(after.get("backuptool_delta_unproven"), 1);
   t.is(after.get('backuptool_store_up{store="secondary"}'), 0);
   t.is(after.get('backuptool_snapshots{store="primary",state="damaged"}'), 1);
   t.is(after.get("backuptool_sync_lag_snapshots"), 6);
@@ -114,6 +126,10 @@ test("what is not known has no sample, rather than a zero that looks like a valu
     "sync_lag_snapshots",
     "store_up",
     "backup_last_success_timestamp_seconds",
+    "delta_durable_revision",
+    "delta_oldest_age_seconds",
+    "delta_etcd_revision",
+    "delta_unproven",
   ]) {
     const found = [...samples.keys()].filter(
       (sample) => sample.split("{")[0] === `backuptool_${name}`,

@@ -8,9 +8,18 @@ import { deleteSnapshot, checkNotNeeded } from "../../src/snapshots/delete.js";
 import { pruneIncomplete } from "../../src/snapshots/prune.js";
 import { parseSnapshotName } from "../../src/snapshots/name.js";
 import { findSnapshot, listSnapshots, newestName } from "../../src/snapshots/catalog.js";
+import { CachedCatalog } from "../../src/snapshots/cached-catalog.js";
+import { listStreams } from "../../src/snapshots/streams/list-streams.js";
 import type { SnapStore } from "../../src/snapstore/store.js";
 import { EveryStore } from "../support/stores/every-store.js";
 import { plainClient } from "../support/stores/s3-buckets.js";
+import {
+  deltasFrom,
+  idOf,
+  nameOf as streamNameOf,
+  putBase,
+  putDeltas,
+} from "../support/stores/stored-streams.js";
 import { radosgwToken } from "../support/stores/swift-auth.js";
 
 const { signal } = new AbortController();
@@ -151,6 +160,42 @@ for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
     t.deepEqual((await prune(store)).removed, [DEAD]);
     await deleteSnapshot(store, FULL, { dryRun: false, signal });
     t.deepEqual(await keys(store), []);
+  });
+}
+
+for (const provider of ["Local", "S3", "Swift", "ABS", "Rclone"]) {
+  test(`streams of deltas are listed apart from snapshots, and removed as a whole (${provider})`, async (t) => {
+    const store = (await everyStore.all())[provider] as SnapStore;
+    await putSnapshot(store, FULL);
+    const [one, two] = [streamNameOf(8, 1_000_000_000), streamNameOf(10, 1_000_000_100, 2)];
+    await putDeltas(store, one, deltasFrom(8, [2, 1]));
+    await putBase(store, two, idOf(2));
+    await putDeltas(store, two, deltasFrom(10, [1, 1, 4]));
+    const { snapshots, streams } = await new CachedCatalog(store).listAll(signal);
+    t.deepEqual(
+      snapshots.map(({ name }) => name.text),
+      [FULL],
+    );
+    t.deepEqual(
+      streams.map(({ name, base, runs, problem }) => [name.text, base?.state, runs, problem]),
+      [
+        [one, undefined, [{ at: 0, count: 2, first: 8, last: 10 }], undefined],
+        [two, "complete", [{ at: 0, count: 3, first: 10, last: 15 }], undefined],
+      ],
+    );
+    t.is((await findSnapshot(store, "latest", signal)).name.text, FULL);
+    t.is((await newestName(store, signal))?.text, FULL);
+    t.deepEqual((await prune(store)).removed, []);
+    t.deepEqual(
+      (await listStreams(store, signal)).map(({ left }) => left.files),
+      [2, 7],
+    );
+    await store.put(`${two}/notes.txt`, randomBytes(3));
+    const refused = deleteSnapshot(store, two, { dryRun: false, signal });
+    await t.throwsAsync(refused, { code: "FOREIGN_FILE" });
+    await store.delete(`${two}/notes.txt`);
+    for (const stream of [one, two]) await deleteSnapshot(store, stream, { dryRun: false, signal });
+    t.true((await keys(store)).every((key) => key.startsWith(FULL)));
   });
 }
 

@@ -1,8 +1,15 @@
+import { SettingError } from "../../errors.js";
 import type { WriteFounderData } from "../../operations/members/founder.js";
 import { backupLocation } from "../../settings/backup-location.js";
 import { etcdSettings, passphraseSettings, spoolSettings } from "../../settings/declarations.js";
 import { requiredEtcdOptions } from "../../settings/etcd.js";
 import { memberIdentity } from "../../settings/etcd-member.js";
+import {
+  etcdFileSettings,
+  historyTarget,
+  targetSettings,
+  unknownLeaseTtl,
+} from "../../settings/history.js";
 import { text, toggle, type Values } from "../../settings/kinds.js";
 import {
   firstStartSettings,
@@ -27,6 +34,9 @@ const groups = {
       ...toggle,
       describe: "The snapshot file was copied out of a data directory, and has no hash",
     },
+    ...targetSettings,
+    "bump-revision": etcdFileSettings["bump-revision"],
+    "unknown-lease-ttl": etcdFileSettings["unknown-lease-ttl"],
     ...spoolSettings,
   },
   Member: { ...memberSettings, ...newClusterSettings, ...firstStartSettings },
@@ -69,15 +79,22 @@ async function founderData(
 ): Promise<WriteFounderData> {
   const { dataOfFile, dataOfHistory } = await import("../../operations/members/founder-data.js");
   const { "snapshot-file": path } = args;
-  const unknownLeaseTtlSeconds = 60;
+  const target = historyTarget(args) ?? { kind: "newest" };
+  const database = {
+    bumpRevision: args["bump-revision"],
+    unknownLeaseTtlSeconds: unknownLeaseTtl(args),
+  };
   if (path !== undefined) {
     const skipHashCheck = args["skip-hash-check"] === true;
-    return dataOfFile({ path, skipHashCheck, unknownLeaseTtlSeconds }, session);
+    if (target.kind === "time") {
+      throw new SettingError("target-time", "is not known of a snapshot file", {
+        hint: "name a revision that the file holds",
+        settings: ["target-revision"],
+      });
+    }
+    const revision = target.kind === "revision" ? target.revision : undefined;
+    return dataOfFile({ path, skipHashCheck, revision, ...database }, session);
   }
   const location = backupLocation(args, session);
-  const target = { kind: "newest" } as const;
-  return dataOfHistory(
-    { location, spoolDir: spoolDir(args), target, unknownLeaseTtlSeconds },
-    session,
-  );
+  return dataOfHistory({ location, spoolDir: spoolDir(args), target, ...database }, session);
 }

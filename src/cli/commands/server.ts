@@ -13,6 +13,7 @@ import { retentionSettings } from "../../settings/retention.js";
 import {
   alertSettings,
   collectionSettings,
+  deltaSettings,
   httpSettings,
   leaderSettings,
   processSettings,
@@ -33,6 +34,7 @@ import { ExitCode } from "../exit-codes.js";
 
 const groups = {
   Schedules: scheduleSettings,
+  "Deltas of etcd": deltaSettings,
   "What to back up": {
     "include-pool": { ...repeatable, describe: "Pool to back up; repeatable (default: all)" },
     "skip-pool": { ...repeatable, describe: "Pool to leave out; repeatable" },

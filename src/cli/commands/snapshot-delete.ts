@@ -35,9 +35,9 @@ export const snapshotDelete = command({
         snapshot,
         dryRun: args["dry-run"] === true,
         approve: asks
-          ? ({ name, state, facts, left }, store) => {
-              const size = formatSize(facts?.bytes ?? left?.bytes ?? 0);
-              return approveDeletion([`${name.text} (${state}, ${size}) in ${store}`], session);
+          ? ({ name, state, bytes }, store) => {
+              const what = `${name} (${state}, ${formatSize(bytes)}) in ${store}`;
+              return approveDeletion([what], session);
             }
           : undefined,
       },

@@ -61,7 +61,8 @@ export function historyRestore(
   const { leases } = values;
   return async () => {
     const { restoreEtcdAt } = await import("../../operations/history/restore-etcd.js");
-    const options = { ...source, etcd, leases };
+    const unknownLeaseTtlSeconds = unknownLeaseTtl(values);
+    const options = { ...source, etcd, leases, unknownLeaseTtlSeconds };
     if (!values["etcd-quarantine"]) return await restoreEtcdAt(options, session);
     const { inQuarantine } = await import("../../operations/members/quarantine.js");
     return await inQuarantine(etcd, session, (onWriting) =>

@@ -23,6 +23,12 @@ export function historyLines(event: HistoryEvent): EventLines {
         err: [`written by way of ${method}`, ...unknownLeases(event.unknownLeases)],
       };
     }
+    case "history-compacted": {
+      const { snapshot, revision, bytes } = event;
+      return {
+        out: [`COMPACT DONE; ${snapshot} holds etcd revision ${revision} (${formatSize(bytes)})`],
+      };
+    }
     case "base-compared":
       return comparedLines(event);
     case "delta-range": {

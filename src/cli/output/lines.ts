@@ -140,6 +140,7 @@ export function linesOf(event: OperationEvent): EventLines {
       return statusLines(event);
     case "etcd-history":
     case "etcd-goes-on":
+    case "history-compacted":
     case "base-compared":
     case "delta-range":
     case "deltas-verified":

@@ -1,9 +1,11 @@
-import type { HeldIn, SnapshotEvent, SnapshotRow } from "../../operations/snapshots/events.js";
+import type { SnapshotEvent, SnapshotRow } from "../../operations/snapshots/events.js";
 import { formatSize } from "../../size-text.js";
 import { ageText, counted } from "./quantities.js";
 import type { EventLines } from "./event-lines.js";
 import { retentionLines } from "./retention-lines.js";
 import { columnLine } from "./columns.js";
+import { holdLine, stateText } from "./row-lines.js";
+import { streamHeader, streamLines } from "./stream-lines.js";
 import { syncLines } from "./sync-lines.js";
 
 /** The lines of an event of a snapstore. */
@@ -30,6 +32,10 @@ export function snapshotLines(event: SnapshotEvent): EventLines {
         out: [columnLine(cells(event), WIDTHS)],
         err: [...problemLines(event), ...(event.held ?? []).map((hold) => holdLine(event, hold))],
       };
+    case "streams":
+      return streamHeader();
+    case "stream":
+      return streamLines(event);
     case "snapshot-damaged":
       return { out: [`damaged: ${event.snapshot}/${event.file}: ${event.reason}`] };
     case "snapshot-verified": {
@@ -97,20 +103,6 @@ function cells(row: SnapshotRow): string[] {
   ];
 }
 
-function stateText({ primary, secondary, held = [] }: SnapshotRow): string {
-  const isHeld = (place: HeldIn["in"]): string =>
-    held.some((hold) => hold.in === place) ? " (held)" : "";
-  const first = `${primary}${isHeld("primary")}`;
-  if (secondary === undefined) return first;
-  return `primary ${first}, secondary ${secondary}${isHeld("secondary")}`;
-}
-
 function problemLines({ name, problem }: SnapshotRow): string[] {
   return problem === undefined ? [] : [`${name}: ${problem}`];
-}
-
-function holdLine({ name, secondary }: SnapshotRow, { in: place, reason, heldAt }: HeldIn): string {
-  const where = secondary === undefined ? "" : ` in the ${place}`;
-  const since = heldAt === undefined ? "" : ` since ${heldAt}`;
-  return `${name}: held${where}${since}${reason === undefined ? "" : `: ${reason}`}`;
 }

@@ -5,6 +5,7 @@ import {
   type StatusLag,
   type StatusReport,
 } from "../../operations/status/report.js";
+import type { DeltaStatus } from "../../operations/status/delta-status.js";
 import type { SiteStatus } from "../../operations/status/site-status.js";
 import { formatSize } from "../../size-text.js";
 import type { EventLines } from "./event-lines.js";
@@ -12,7 +13,7 @@ import { ageText, counted } from "./quantities.js";
 
 /** The lines of a status: each store, what a server adds, then what is wrong. */
 export function statusLines(report: StatusReport): EventLines {
-  const { sites, sync, leader, alerts } = report;
+  const { sites, sync, deltas, leader, alerts } = report;
   const out: string[] = [];
   for (const site of STORE_SITES) {
     const status = sites[site];
@@ -21,6 +22,7 @@ export function statusLines(report: StatusReport): EventLines {
     out.push(...siteRows(status).map(([name, value]) => `  ${`${name}:`.padEnd(19)} ${value}`));
   }
   if (sync?.enabled) out.push(`sync: ${lagText(sync.lag)}${sync.running ? ", running" : ""}`);
+  if (deltas !== undefined && deltas.state !== "off") out.push(...deltaRows(deltas));
   if (leader !== undefined) out.push(`leader: ${leaderText(leader)}`);
   for (const { name, message, since } of alerts) {
     out.push(`ALERT ${name}: ${message} (since ${since})`);
@@ -60,6 +62,26 @@ function siteRows(status: SiteStatus): (readonly [string, string])[] {
     rows.push(["verified", `${lastAt}${share}, ${files}`]);
   }
   return rows;
+}
+
+/** What each store has of the changes of etcd. */
+function deltaRows({ state, etcdRevision, sites }: DeltaStatus): string[] {
+  const at = etcdRevision === undefined ? "" : `, etcd is at revision ${etcdRevision}`;
+  const rows = STORE_SITES.flatMap((name) => {
+    const site = sites[name];
+    if (site === undefined) return [];
+    const { durableRevision, oldestSeconds } = site;
+    const durable =
+      durableRevision === undefined
+        ? "no raw snapshot"
+        : `durable up to revision ${durableRevision}`;
+    const age =
+      oldestSeconds === 0
+        ? ""
+        : `, lacks changes from ${ageText(Math.floor(oldestSeconds))} ago on`;
+    return [`  ${`${name}:`.padEnd(19)} ${durable}${age}`];
+  });
+  return [`deltas: ${state}${at}`, ...rows];
 }
 
 function lagText(lag: StatusLag | undefined): string {

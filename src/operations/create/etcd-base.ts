@@ -1,4 +1,5 @@
 import type { BackupKeys } from "../../archive/crypto/backup-keys.js";
+import { changesDigest } from "../../archive/delta/changes-digest.js";
 import type { Metadata } from "../../archive/metadata.js";
 import { SealPool } from "../../archive/seal/seal-pool.js";
 import { errorMessage } from "../../errors.js";
@@ -8,6 +9,7 @@ import { INTERACTIVE_ATTEMPTS } from "../../snapstore/layers/retry-policy.js";
 import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import type { OperationContext } from "../context.js";
 import { BackupDestination, type StoreDestination } from "./destination.js";
+import { lastChanges } from "../history/base-changes.js";
 import { archiveSnapshot, rawFacts } from "./etcd.js";
 import { type SpooledSnapshot, type SpoolSettings, spoolRawSnapshot } from "./raw-snapshot.js";
 import { type BackupSettings, makeBackup } from "./run.js";
@@ -21,6 +23,8 @@ export interface EtcdBaseOptions extends BackupSettings, SpoolSettings {
    * New keys for each attempt: other bytes under the keys of an attempt that failed would break the encryption of both.
    */
   newKeys(): Promise<BackupKeys>;
+  /** Of the stream's name, seconds since 1970. */
+  nameTime(): number;
 }
 
 /** A stream of deltas with a base, and no delta yet. */
@@ -32,6 +36,10 @@ export interface EtcdBase {
   readonly revision: number;
   /** Of etcd; 0: not compacted. */
   readonly compactRevision: number;
+  /** Hexadecimal. */
+  readonly clusterId: string;
+  /** Of the changes of its revision, which the first delta has to follow; undefined where they are compacted. */
+  readonly digest: Uint8Array | undefined;
   /** Where the base is complete. */
   readonly inPrimary: boolean;
   readonly inSecondary: boolean;
@@ -51,21 +59,33 @@ export async function makeEtcdBase(
   const spooled = await spoolRawSnapshot(options.etcd, options, context);
   const sealPool = new SealPool();
   const write = (attempt: Attempt) => writeBase(spooled, attempt, sealPool, options, context);
+  let digest: Uint8Array | undefined;
   try {
-    const { behind, ...base } = await write({ store, secondaryStore });
+    digest = await lastDigest(spooled, context.signal);
+    const { behind, ...made } = await write({ store, secondaryStore });
     const inSecondary = secondaryStore !== undefined && !behind;
-    return { ...base, inPrimary: true, inSecondary };
+    return { ...made, digest, inPrimary: true, inSecondary };
   } catch (error) {
     if (secondaryStore === undefined || !(error instanceof StoreError)) throw error;
     context.report({
       type: "warning",
       message: `the secondary store gets the base of the log alone: ${errorMessage(error)}`,
     });
-    const { behind: _, ...base } = await write({ store: secondaryStore });
-    return { ...base, inPrimary: false, inSecondary: true };
+    const { behind: _, ...made } = await write({ store: secondaryStore });
+    return { ...made, digest, inPrimary: false, inSecondary: true };
   } finally {
     await Promise.all([spooled.close(), sealPool.close()]);
   }
+}
+
+async function lastDigest(
+  { file, endpoint, ...facts }: SpooledSnapshot,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const { EtcdDatabase } = await import("../../sources/etcd/file/database.js");
+  const database = await EtcdDatabase.open(file, `the database of etcd ${endpoint}`);
+  const changes = await lastChanges(database, facts, signal);
+  return changes && changesDigest(changes);
 }
 
 async function writeBase(
@@ -79,7 +99,7 @@ async function writeBase(
   const keys = await options.newKeys();
   const stream = streamName({
     firstRevision: revision + 1,
-    time: Math.floor(Date.now() / 1000),
+    time: options.nameTime(),
     id: Buffer.from(keys.backupId).toString("hex"),
   });
   // The log of etcd goes on without a base meanwhile, so a store that is down gets little time.
@@ -93,7 +113,7 @@ async function writeBase(
       return { snapshot: stream.text, ceph: null, etcd: rawFacts(clusterId, snapshot) };
     });
     const { behind } = destination;
-    return { stream, keys, metadata, revision, compactRevision, behind };
+    return { stream, keys, metadata, revision, compactRevision, clusterId, behind };
   } finally {
     await destination.close();
   }

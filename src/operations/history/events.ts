@@ -42,6 +42,8 @@ export type HistoryEvent =
       /** etcdutl or etcdctl. */
       tool: string;
     }
+  /** A raw snapshot and its deltas are one raw snapshot now. */
+  | { type: "history-compacted"; snapshot: string; revision: number; bytes: number }
   /** A raw snapshot was compared with the one before it and the deltas in between. */
   | {
       type: "base-compared";

@@ -1,7 +1,7 @@
 import { withHint, BackupToolError } from "../../errors.js";
 import type { EtcdCluster, EtcdOptions } from "../../sources/etcd/cluster.js";
 import { recordsAt } from "../../sources/etcd/file/records-at.js";
-import type { EtcdRecord, LeasePolicy } from "../../sources/etcd/types.js";
+import type { EtcdLease, EtcdRecord, LeasePolicy } from "../../sources/etcd/types.js";
 import type { OperationContext } from "../context.js";
 import { Connections } from "../open/connections.js";
 import { EtcdTarget } from "../restore/records.js";
@@ -14,12 +14,14 @@ export interface RestoreEtcdOptions extends HistoryLocation {
   readonly target: HistoryTarget;
   readonly etcd: EtcdOptions;
   readonly leases: LeasePolicy;
+  /** TTL of leases that have ended since the moment, so that no backup knows them, seconds. */
+  readonly unknownLeaseTtlSeconds: number;
   /** Called before anything is written; what it throws ends the restore. */
   readonly onWriting?: (() => Promise<void>) | undefined;
 }
 
 /** A database whose records at a revision are put into a cluster. */
-type RecordSource = Pick<OpenedPlan, "database" | "log"> & {
+type RecordSource = Pick<OpenedPlan, "database" | "facts" | "log"> & {
   readonly plan: { readonly revision: number };
 };
 
@@ -62,18 +64,26 @@ export async function restoreEtcdAt(
 
 /** Puts the keys that live at the revision of a plan into a cluster. */
 export async function putRecordsAt(
-  { plan, database, log }: RecordSource,
+  { plan, database, facts, log }: RecordSource,
   cluster: EtcdCluster,
-  { leases: policy, onWriting }: Pick<RestoreEtcdOptions, "leases" | "onWriting">,
+  {
+    leases: policy,
+    unknownLeaseTtlSeconds: grantedTtl,
+    onWriting,
+  }: Pick<RestoreEtcdOptions, "leases" | "onWriting"> &
+    Partial<Pick<RestoreEtcdOptions, "unknownLeaseTtlSeconds">>,
   { report, signal }: Pick<OperationContext, "report" | "signal">,
 ): Promise<{ records: number; expired: number }> {
   const { records: total, leases, batches } = await recordsAt(database, log, plan.revision, signal);
   report({ type: "etcd-goes-on", revision: await cluster.currentRevision(signal) });
   await onWriting?.();
   const target = new EtcdTarget(cluster, policy, signal, true);
-  target.addLeases([...leases].map(([id, grantedTtl]) => ({ id, grantedTtl })));
+  target.addLeases([...leases].map(([id, ttl]) => ({ id, grantedTtl: ttl })));
   try {
     for await (const batch of batches()) {
+      if (grantedTtl !== undefined && plan.revision < facts.revision) {
+        target.addLeases(unknownLeases(batch, leases, grantedTtl));
+      }
       // They are views on memory of the database's blocks, and several transactions are in flight.
       await target.put(batch.map(copyOf));
       const done = target.records;
@@ -87,6 +97,17 @@ export async function putRecordsAt(
     throw withHint(error, { hint });
   }
   return { records: target.records, expired: target.expired };
+}
+
+/** Leases of keys that lived at an earlier revision than the database's: they have ended since. */
+function unknownLeases(
+  records: readonly EtcdRecord[],
+  known: ReadonlyMap<bigint, number>,
+  grantedTtl: number,
+): EtcdLease[] {
+  return records
+    .filter(({ lease }) => lease !== 0n && !known.has(lease))
+    .map(({ lease }) => ({ id: lease, grantedTtl }));
 }
 
 function copyOf(record: EtcdRecord): EtcdRecord {

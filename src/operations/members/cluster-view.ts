@@ -129,10 +129,11 @@ function judged(member: ClusterMember, status: MemberStatus): SeenMember {
   return { ...member, status, problem: status.leader === 0n ? "knows of no leader" : undefined };
 }
 
-/** Throws what is wrong with the settings, and no endpoint's problem. */
+/** Throws what is wrong with the files of the login, which is no endpoint's problem. */
 function problemOf(error: unknown): string {
-  const isSettings = error instanceof EtcdError && error.endpoint === undefined;
-  if (error instanceof InterruptedError || isSettings) throw error;
+  const isFile =
+    error instanceof EtcdError && error.code === "ETCD_TLS" && error.endpoint === undefined;
+  if (error instanceof InterruptedError || isFile) throw error;
   return errorMessage(error);
 }
 

@@ -41,7 +41,8 @@ export const LOOKS_UNTIL_DOWN = 3;
  * Decides from the state of the cluster and of this machine alone, so that a join that was killed goes on where it was.
  *
  * @param silentLooks how often in a row this member has not answered
- * @throws BackupToolError `ETCD_WRONG_CLUSTER`, `ETCD_MEMBER_REMOVED`, `ETCD_MEMBER_ALIVE`, `ETCD_MEMBER_LISTED`
+ * @throws BackupToolError `ETCD_WRONG_CLUSTER`, `ETCD_MEMBER_REMOVED`, `ETCD_MEMBER_ALIVE`, `ETCD_MEMBER_LISTED`,
+ * `ETCD_TOO_OLD`
  */
 export function nextJoinStep(
   options: JoinOptions,
@@ -50,7 +51,10 @@ export function nextJoinStep(
   silentLooks: number,
 ): JoinStep {
   const own = ownMember(options, cluster, ownData);
-  if (own === undefined) return waitForOthers(cluster, undefined, options) ?? { do: "add" };
+  if (own === undefined) {
+    checkKnowsLearners(cluster);
+    return waitForOthers(cluster, undefined, options) ?? { do: "add" };
+  }
   if (ownData === undefined) {
     if (own.status !== undefined) throw isAlive(own, options);
     // A member without a name has never started: it was added for this machine, by this command or by hand.
@@ -71,6 +75,20 @@ export function nextJoinStep(
     return { do: "wait", stage: "health", why, member: own };
   }
   return { do: "done", member: own };
+}
+
+/** Before 3.4 etcd would add a member with a vote at once, which costs a small cluster its majority until it runs. */
+function checkKnowsLearners({ members }: SeenCluster): void {
+  for (const member of members) {
+    const { version = "" } = member.status ?? {};
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    if (version === "" || major > 3 || (major === 3 && minor >= 4)) continue;
+    throw new BackupToolError(
+      "ETCD_TOO_OLD",
+      `${memberText(member)} runs etcd ${version}, which has no learners`,
+      { hint: "upgrade all members to etcd 3.4 or later first" },
+    );
+  }
 }
 
 /** This machine's entry in the list; undefined where there is none. Throws where data and list contradict each other. */

@@ -6,24 +6,30 @@ import { foreignFile } from "../../snapshots/foreign-files.js";
 import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
 import { CachedCatalog } from "../../snapshots/cached-catalog.js";
 import { findSnapshot, type StoredSnapshot } from "../../snapshots/catalog.js";
+import {
+  checkNotHeldForDeltas,
+  checkNotNeededByDeltas,
+} from "../../snapshots/streams/stream-guards.js";
+import { parseStreamName } from "../../snapshots/streams/stream-name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
+import { type ApproveDeletion, deleteStoredStream } from "./delete-stream.js";
 
 interface SnapshotDeleteOptions {
   readonly store: StoreConfig;
+  /** Name of a snapshot or stream. */
   readonly snapshot: string;
   /** Report what would be deleted, and delete nothing. */
   readonly dryRun: boolean;
-  /** Called before the first deletion; throws to prevent it. */
-  readonly approve?: ((snapshot: StoredSnapshot, store: string) => Promise<void>) | undefined;
+  readonly approve?: ApproveDeletion | undefined;
 }
 
 /**
- * Deletes one snapshot. Throws SNAPSHOT_HELD, SNAPSHOT_NEEDED for the base of another one, SNAPSHOT_PINNED for that of one
- * that is being made, FOREIGN_FILE.
+ * Deletes one snapshot, or one stream of deltas. Throws SNAPSHOT_HELD, SNAPSHOT_NEEDED for the base of another one or of
+ * deltas, SNAPSHOT_PINNED for that of one that is being made, FOREIGN_FILE.
  */
 export function deleteStoredSnapshot(
   options: SnapshotDeleteOptions,
@@ -32,16 +38,24 @@ export function deleteStoredSnapshot(
   const { signal, report } = context;
   const { dryRun } = options;
   const seen = new SeenSnapshots(context);
+  const stream = parseStreamName(options.snapshot);
   const remove = async (store: SnapStore): Promise<void> => {
+    if (stream !== undefined) return await deleteStoredStream(store, stream, options, context);
     const target = await findSnapshot(store, options.snapshot, signal);
     const catalog = new CachedCatalog(store);
-    const all = await catalog.list(signal);
+    const contents = await catalog.listAll(signal);
+    const all = contents.snapshots;
     await seen.check(store, newestComplete(all));
-    checkNotCovered(store, target, all, await heldNames(store, signal));
+    const held = await heldNames(store, signal);
+    checkNotCovered(store, target, all, held);
+    checkNotHeldForDeltas(store, target, contents, held);
     checkNotNeeded(target, all);
+    checkNotNeededByDeltas(target, contents);
     checkNotPinned(target, all, await pinnedNames(store, new Date(), signal));
     if (target.foreign !== undefined) throw foreignFile(store, target.foreign);
-    await options.approve?.(target, store.name);
+    const { state, facts, left: leftOver } = target;
+    const bytes = facts?.bytes ?? leftOver?.bytes ?? 0;
+    await options.approve?.({ name: target.name.text, state, bytes }, store.name);
     const snapshot = target.name.text;
     if (!dryRun) {
       const left = all.filter(({ name }) => name.text !== snapshot);
@@ -68,9 +82,13 @@ async function deleteOne(
     guard,
     signal,
     recheck: async ({ pinned }) => {
-      const all = await catalog.list(signal);
-      checkNotCovered(store, target, all, await heldNames(store, signal));
+      const contents = await catalog.listAll(signal);
+      const all = contents.snapshots;
+      const held = await heldNames(store, signal);
+      checkNotCovered(store, target, all, held);
+      checkNotHeldForDeltas(store, target, contents, held);
       checkNotNeeded(target, all);
+      checkNotNeededByDeltas(target, contents);
       checkNotPinned(target, all, pinned);
       return new Set([target.name.text]);
     },

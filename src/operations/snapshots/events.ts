@@ -32,7 +32,34 @@ export interface SnapshotRow {
   held?: HeldIn[];
 }
 
-/** A hold on a snapshot in one of the stores. */
+/** Behind: it lacks the last deltas that the other store has. Gaps: it lacks deltas before its last one. */
+export type StreamStateName = "complete" | "behind" | "gaps" | "unfinished" | "damaged" | "absent";
+
+/** One stream of etcd's deltas in a listing. */
+export interface StreamRow {
+  name: string;
+  /** Its start, RFC 3339. */
+  time: string;
+  /** Since its last revision was seen. */
+  ageSeconds: number;
+  /** Revisions of etcd. */
+  firstRevision: number;
+  /** Absent without deltas. */
+  lastRevision?: number;
+  deltas: number;
+  /** Of its deltas, and of the base in its folder. */
+  bytes: number;
+  /** The state of the raw snapshot in its folder; absent without one. */
+  base?: "complete" | "unfinished" | "damaged";
+  primary: StreamStateName;
+  /** Absent with one store. */
+  secondary?: StreamStateName;
+  problem?: string;
+  /** The stores in which it is held; absent if in none. */
+  held?: HeldIn[];
+}
+
+/** A hold on a snapshot or stream in one of the stores. */
 export interface HeldIn {
   in: "primary" | "secondary";
   reason?: string;
@@ -59,6 +86,9 @@ export type SnapshotEvent =
   | { type: "snapshot-chosen"; snapshot: string; store: string }
   | { type: "snapshots"; count: number }
   | ({ type: "snapshot" } & SnapshotRow)
+  /** Streams of deltas follow; not reported without one. */
+  | { type: "streams"; count: number }
+  | ({ type: "stream" } & StreamRow)
   | { type: "snapshot-damaged"; snapshot: string; store: string; file: string; reason: string }
   | {
       type: "snapshot-verified";

@@ -7,7 +7,11 @@ import { MAX_REASON_CHARACTERS, putHold, removeHold } from "../../snapshots/hold
 import { earlierTime } from "../../snapshots/control/store-time.js";
 import { plannedDeletions } from "../../snapshots/control/plans.js";
 import { manifestKey } from "../../snapshots/manifest.js";
+import { listStore } from "../../snapshots/list-store.js";
 import { parseSnapshotName } from "../../snapshots/name.js";
+import { readStream } from "../../snapshots/streams/list-streams.js";
+import { streamsHeldAbove } from "../../snapshots/streams/stream-guards.js";
+import { parseStreamName, type StreamName } from "../../snapshots/streams/stream-name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
@@ -22,22 +26,61 @@ interface HoldOptions {
   readonly now: Date;
 }
 
-/** Holds a snapshot: until it is released, neither it nor a base below it is deleted. */
+/**
+ * Holds a snapshot or stream: until it is released, neither it nor a base below it is deleted, nor the deltas from its raw
+ * snapshot up to the next one, nor what deltas of it need.
+ */
 export function holdStoredSnapshot(options: HoldOptions, context: StoreContext): Promise<void> {
   const { reason, now } = options;
   const { signal, report } = context;
   checkReason(reason);
   return withStore(options.store, async (store) => {
+    const stream = parseStreamName(options.snapshot);
+    if (stream !== undefined) return await holdStream(store, stream, options, context);
     const target = await findSnapshot(store, options.snapshot, signal);
     const snapshot = target.name.text;
     await putHold(store, snapshot, { reason, heldAt: now }, signal);
-    const bases = await basesOf(store, target, context);
+    const covered =
+      target.facts?.etcdSnapshot === undefined ? [] : await coveredBy(store, snapshot, signal);
+    const bases = [...new Set([...(await basesOf(store, target, context)), ...covered])];
     await awaitDeletions(store, [snapshot, ...bases], context);
     await checkStillThere(store, target, signal);
     report({ type: "snapshot-held", snapshot, store: store.name, bases, reason });
     if (target.state !== "complete") {
       report({ type: "warning", message: `${snapshot} in ${store.name} is ${target.state}` });
     }
+  });
+}
+
+async function holdStream(
+  store: SnapStore,
+  stream: StreamName,
+  { reason, now }: HoldOptions,
+  context: StoreContext,
+): Promise<void> {
+  const { signal, report } = context;
+  const { text: snapshot } = stream;
+  const isThere = async () => (await readStream(store, stream, signal)) !== undefined;
+  if (!(await isThere())) throw noStream(store, snapshot);
+  await putHold(store, snapshot, { reason, heldAt: now }, signal);
+  const bases = await coveredBy(store, snapshot, signal);
+  await awaitDeletions(store, [snapshot, ...bases], context);
+  // A deletion that had begun before the hold may have been the first.
+  if (!(await isThere())) {
+    await removeHold(store, snapshot, signal);
+    throw noStream(store, snapshot);
+  }
+  report({ type: "snapshot-held", snapshot, store: store.name, bases, reason });
+}
+
+/** The names that a hold on one covers because of deltas. */
+async function coveredBy(store: SnapStore, name: string, signal: AbortSignal): Promise<string[]> {
+  return [...streamsHeldAbove(await listStore(store, signal), new Set([name])).keys()];
+}
+
+function noStream(store: SnapStore, stream: string): BackupToolError {
+  return new BackupToolError("NO_SNAPSHOT", `${store.name} holds no stream ${stream}`, {
+    hint: "list the snapshots to see the names of streams",
   });
 }
 
@@ -52,7 +95,7 @@ export function releaseStoredSnapshot(
   { signal, report }: StoreContext,
 ): Promise<void> {
   const { snapshot } = options;
-  if (parseSnapshotName(snapshot) === undefined) {
+  if ((parseSnapshotName(snapshot) ?? parseStreamName(snapshot)) === undefined) {
     throw new UsageError(`invalid snapshot name ${quoted(snapshot)}`, {
       hint: "list the snapshots to see their names",
     });

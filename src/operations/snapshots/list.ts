@@ -2,12 +2,16 @@ import { BackupToolError, InterruptedError } from "../../errors.js";
 import { compareSnapshotNames, snapshotKey } from "../../snapshots/name.js";
 import { inParallel } from "../../flow/in-parallel.js";
 import { heldNames, type Hold, readHold } from "../../snapshots/holds.js";
-import { listSnapshots, type StoredSnapshot } from "../../snapshots/catalog.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
+import { listStore } from "../../snapshots/list-store.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
-import type { HeldIn, SnapshotRow } from "./events.js";
+import type { SnapshotRow } from "./events.js";
+import { heldIn } from "./held-in.js";
+import { streamRows } from "./stream-rows.js";
 import { withStore, withTwoStores } from "../open/stores.js";
 
 interface SnapshotListOptions {
@@ -23,12 +27,17 @@ export interface StoreListing {
   readonly holds: ReadonlyMap<string, Hold>;
 }
 
-type Listed = StoreListing | undefined;
+/** With the streams of deltas. */
+interface WholeListing extends StoreListing {
+  readonly streams: readonly StoredStream[];
+}
+
+type Listed = WholeListing | undefined;
 
 /** Holds read concurrently. */
 const HOLDS = 8;
 
-/** Reports every snapshot of the stores, oldest first. False when one of the two could not be listed. */
+/** Reports every snapshot of the stores, and then every stream of deltas, oldest first. False when one of the two could not be listed. */
 export async function listStoredSnapshots(
   options: SnapshotListOptions,
   context: StoreContext,
@@ -36,15 +45,19 @@ export async function listStoredSnapshots(
   const { primary, secondary, now } = options;
   const { report } = context;
   const seen = new SeenSnapshots(context);
-  const list = async (store: SnapStore): Promise<StoreListing> => {
-    const snapshots = await listSnapshots(store, context.signal);
+  const list = async (store: SnapStore): Promise<WholeListing> => {
+    const { snapshots, streams } = await listStore(store, context.signal);
     await seen.check(store, newestComplete(snapshots));
-    return { snapshots, holds: await holdsOn(store, snapshots, context.signal) };
+    const names = [...snapshots, ...streams].map(({ name }) => name.text);
+    return { snapshots, streams, holds: await holdsOn(store, names, context.signal) };
   };
   const show = (ofPrimary: Listed, ofSecondary: Listed): void => {
     const rows = [...snapshotRows(primary.prefix, ofPrimary ?? NONE, ofSecondary, now)];
     report({ type: "snapshots", count: rows.length });
     for (const row of rows) report({ type: "snapshot", ...row });
+    const streams = [...streamRows(ofPrimary ?? NONE, ofSecondary, now)];
+    if (streams.length > 0) report({ type: "streams", count: streams.length });
+    for (const row of streams) report({ type: "stream", ...row });
   };
   if (secondary === undefined) {
     await withStore(primary, async (store) => show(await list(store), undefined));
@@ -64,17 +77,17 @@ export async function listStoredSnapshots(
   });
 }
 
-const NONE: StoreListing = { snapshots: [], holds: new Map() };
+const NONE: WholeListing = { snapshots: [], streams: [], holds: new Map() };
 
 async function holdsOn(
   store: SnapStore,
-  snapshots: readonly StoredSnapshot[],
+  names: readonly string[],
   signal: AbortSignal,
 ): Promise<Map<string, Hold>> {
   const held = await heldNames(store, signal);
-  const names = snapshots.map(({ name }) => name.text).filter((name) => held.has(name));
   const holds = new Map<string, Hold>();
-  await inParallel(names, HOLDS, async (name) => {
+  const isHeld = (name: string): boolean => held.has(name);
+  await inParallel(names.filter(isHeld), HOLDS, async (name) => {
     const hold = await readHold(store, name, signal);
     if (hold !== undefined) holds.set(name, hold);
   });
@@ -83,7 +96,7 @@ async function holdsOn(
 
 /** The list, or an error: the other store is listed all the same. */
 async function attempt(
-  list: () => Promise<StoreListing>,
+  list: () => Promise<WholeListing>,
 ): Promise<{ listed?: Listed; error?: BackupToolError }> {
   try {
     return { listed: await list() };
@@ -97,7 +110,7 @@ async function attempt(
 export function* snapshotRows(
   directory: string,
   { snapshots: primary, holds }: StoreListing,
-  other: Listed,
+  other: StoreListing | undefined,
   now: Date,
 ): Generator<SnapshotRow> {
   const secondary = other?.snapshots;
@@ -137,25 +150,6 @@ export function* snapshotRows(
       ...heldIn(name.text, holds, other?.holds),
     };
   }
-}
-
-function heldIn(
-  name: string,
-  primary: ReadonlyMap<string, Hold>,
-  secondary: ReadonlyMap<string, Hold> = new Map(),
-): Pick<SnapshotRow, "held"> {
-  const held = (
-    [
-      ["primary", primary],
-      ["secondary", secondary],
-    ] as const
-  ).flatMap(([place, holds]): HeldIn[] => {
-    const hold = holds.get(name);
-    if (hold === undefined) return [];
-    const { reason, heldAt } = hold;
-    return [{ in: place, ...(reason && { reason }), ...(heldAt && { heldAt }) }];
-  });
-  return held.length === 0 ? {} : { held };
 }
 
 /** The problems of names in one store with the same backup, which was made under one of them. */

@@ -78,8 +78,8 @@ export function decideContents(
   const ofStreams = streams.map((one) => streamCandidateOf(one, protections));
   const decided = decideStreams(ofStreams, candidates, { periodMs, now });
   const needed = candidates.map((one): Candidate => {
-    const deltasOver = decided.bases.get(one.name.text);
-    return deltasOver === undefined ? one : { ...one, deltasOver };
+    const forDeltas = decided.bases.get(one.name.text);
+    return forDeltas === undefined ? one : { ...one, forDeltas };
   });
   const decisions = decide(needed, policy, now, timeZone);
   return { decisions, streamDecisions: decided.streams };

@@ -1,6 +1,10 @@
+import { BackupToolError } from "../../errors.js";
 import { FileThread } from "../../threads/file-thread.js";
 import type { ReadSelection } from "../../snapshots/read-selection.js";
-import { verifySnapshot } from "../../snapshots/verify.js";
+import { readStream } from "../../snapshots/streams/list-streams.js";
+import { parseStreamName } from "../../snapshots/streams/stream-name.js";
+import { verifyStream } from "../../snapshots/streams/verify-stream.js";
+import { type VerifyOptions, type VerifyResult, verifySnapshot } from "../../snapshots/verify.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import { chooseSnapshot } from "../open/choose-snapshot.js";
 import type { StoreContext } from "../context.js";
@@ -14,22 +18,35 @@ interface SnapshotVerifyOptions {
   readonly selection: ReadSelection;
 }
 
-/** Verifies a snapshot; resolves with the number of damaged files. */
+/** Verifies a snapshot, or a stream of deltas by its name; resolves with the number of damaged files. */
 export function verifyStoredSnapshot(
   options: SnapshotVerifyOptions,
   context: StoreContext,
 ): Promise<number> {
   const { signal, report } = context;
   const seen = new SeenSnapshots(context);
+  const stream = parseStreamName(options.snapshot);
   return withStore(options.store, async (store) => {
-    const { name, state, problem } = await chooseSnapshot(store, options.snapshot, seen, signal);
-    if (state === "complete" && problem !== undefined) {
-      report({ type: "warning", message: `${name.text} in ${store.name}: ${problem}` });
+    let verify: (how: VerifyOptions) => Promise<VerifyResult>;
+    let snapshot = options.snapshot;
+    if (stream !== undefined) {
+      const found = await readStream(store, stream, signal);
+      if (found === undefined) {
+        throw new BackupToolError("NO_SNAPSHOT", `${store.name} holds no stream ${snapshot}`);
+      }
+      verify = (how) => verifyStream(store, found, how);
+    } else {
+      const { name, state, problem } = await chooseSnapshot(store, snapshot, seen, signal);
+      if (state === "complete" && problem !== undefined) {
+        report({ type: "warning", message: `${name.text} in ${store.name}: ${problem}` });
+      }
+      snapshot = name.text;
+      verify = (how) => verifySnapshot(store, snapshot, how);
     }
-    const place = { snapshot: name.text, store: store.name };
+    const place = { snapshot, store: store.name };
     const thread = new FileThread();
     try {
-      const result = await verifySnapshot(store, name.text, {
+      const result = await verify({
         selection: options.selection,
         thread,
         signal,

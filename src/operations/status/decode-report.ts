@@ -51,6 +51,14 @@ const isSite = objectOf({
   ),
 });
 
+const isDeltas = objectOf({
+  durableRevision: optional(isCount),
+  missingRevisions: optional(isCount),
+  oldestSeconds: isCount,
+  waiting: objectOf({ deltas: isCount, bytes: isCount }),
+  isBehind: isFlag,
+});
+
 const isReport = objectOf({
   version: isText,
   now: isTime,
@@ -63,6 +71,13 @@ const isReport = objectOf({
       election: isFlag,
       isLeader: isFlag,
       current: optional(objectOf({ identity: isText, url: optional(isText) })),
+    }),
+  ),
+  deltas: optional(
+    objectOf({
+      state: isText,
+      etcdRevision: optional(isCount),
+      sites: objectOf(Object.fromEntries(STORE_SITES.map((site) => [site, optional(isDeltas)]))),
     }),
   ),
   sync: optional(

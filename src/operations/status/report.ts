@@ -1,3 +1,4 @@
+import type { DeltaStatus } from "./delta-status.js";
 import type { SiteAlert } from "./site-alerts.js";
 import type { SiteStatus } from "./site-status.js";
 
@@ -21,6 +22,8 @@ export interface StatusReport {
     readonly isLeader: boolean;
     readonly current?: { readonly identity: string; readonly url?: string | undefined } | undefined;
   };
+  /** Of a server. */
+  readonly deltas?: DeltaStatus | undefined;
   /** With a secondary. */
   readonly sync?:
     | {

@@ -96,7 +96,7 @@ export async function copyStream(
   throwIfAborted(signal);
   failures.throwFirst();
   return {
-    outcome: copied.files === 0 ? "present" : to === undefined ? "copied" : "repaired",
+    outcome: copied.files === 0 ? "present" : "copied",
     files: from.left.files,
     bytes: from.left.bytes,
     copiedFiles: copied.files,

@@ -156,7 +156,10 @@ function planStreams(state: MirrorState): {
   });
   const due = gone.filter((one) => reasonFor(one) === undefined);
   const staying = streams.target.filter((one) => !due.includes(one));
-  const needed = new Set(staying.flatMap((one) => [...needs.needsOf(one)]));
+  const needed = new Set([
+    ...decided.bases.keys(),
+    ...staying.flatMap((one) => [...needs.needsOf(one)]),
+  ]);
   return {
     due: due
       .filter(({ name }) => !needed.has(name.text))

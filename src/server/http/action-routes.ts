@@ -12,6 +12,9 @@ const JOBS: Readonly<Record<string, JobName>> = {
   "/prune": "retention",
 };
 
+/** A job, or a delta before its time. */
+type Begun = JobName | "delta";
+
 /** Calls that begin a job. They answer when it is begun, not when it ends. */
 export function addActionRoutes(app: FastifyInstance, access: Access, parts: HttpParts): void {
   app.removeAllContentTypeParsers();
@@ -20,25 +23,30 @@ export function addActionRoutes(app: FastifyInstance, access: Access, parts: Htt
   for (const [path, job] of Object.entries(JOBS)) {
     app.post(path, { onRequest: access.changing }, async (request, reply) => {
       checkEmpty(request);
-      return await begin(job, parts, request, reply);
+      return await begin(job, () => parts.actions.trigger(job), parts, request, reply);
     });
   }
+  app.post("/snapshot/delta", { onRequest: access.changing }, async (request, reply) => {
+    checkEmpty(request);
+    return await begin("delta", async () => parts.actions.flushDeltas(), parts, request, reply);
+  });
 }
 
 async function begin(
-  job: JobName,
-  { actions, state, log }: HttpParts,
+  job: Begun,
+  action: () => Promise<TriggerResult>,
+  { state, log }: HttpParts,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const result = await actions.trigger(job);
+  const result = await action();
   logCall(log, request, job, result);
   if (!result.accepted) throw rejection(job, result, state.status());
   return await reply.code(202).send({ job, accepted: true });
 }
 
 function rejection(
-  job: JobName,
+  job: Begun,
   { reason, message }: Extract<TriggerResult, { accepted: false }>,
   { leader }: ServerStatus,
 ): HttpProblem {
@@ -74,7 +82,7 @@ function checkEmpty(request: FastifyRequest): void {
   throw new HttpProblem(400, "BAD_REQUEST", "this call takes no body");
 }
 
-function logCall(log: HttpLog, { ip }: FastifyRequest, job: JobName, result: TriggerResult): void {
+function logCall(log: HttpLog, { ip }: FastifyRequest, job: Begun, result: TriggerResult): void {
   const fields = { job, client: ip };
   if (result.accepted) log.info(fields, `an HTTP call began the job ${job}`);
   else

@@ -13,6 +13,8 @@ export interface BackupResult extends JobOutcome {
   readonly missing: number;
   /** Whether the secondary lacks it. */
   readonly secondaryBehind: boolean;
+  /** Revision of the raw snapshot of etcd in it. */
+  readonly rawRevision?: number | undefined;
 }
 
 /** Failures of an incremental that a full backup does not have: its base is not there or cannot be read. */
@@ -38,12 +40,13 @@ export async function runBackup(
   context: OperationContext,
 ): Promise<BackupResult> {
   let begun: string | undefined;
-  const seen: { objects?: number; records?: number } = {};
+  const seen: { objects?: number; records?: number; rawRevision?: number } = {};
   const report = (event: OperationEvent): void => {
     context.report(event);
     if (event.type === "snapshot-begun") begun = event.snapshot;
     if (event.type === "ceph-done") seen.objects = event.included;
     if (event.type === "etcd-done") seen.records = event.included;
+    if (event.type === "etcd-snapshot") seen.rawRevision = event.revision;
   };
   const create = (incremental: boolean) =>
     createBackup(

@@ -1,7 +1,7 @@
 import type { Failure, ServerStatus } from "../status.js";
 import { html, type Html } from "./html.js";
 import { moment } from "./times.js";
-import { JOB_TITLES, SITE_TITLES } from "./titles.js";
+import { FAILURE_TITLES, SITE_TITLES } from "./titles.js";
 
 /** Failures that are shown without a click. */
 const SHOWN = 6;
@@ -23,7 +23,7 @@ ${list}
 }
 
 function item({ at, job, site, code, message }: Failure, now: Date): Html {
-  const what = job === "server" ? "Server" : JOB_TITLES[job];
+  const what = FAILURE_TITLES[job];
   const where = site === undefined ? "" : `, ${SITE_TITLES[site].toLowerCase()} store`;
   return html`<li><p class="quiet">${moment(at, now)} · ${what}${where} · <code>${code}</code></p>
 <p>${message}</p></li>`;

@@ -1,4 +1,5 @@
 import type { ServerStatus } from "../status.js";
+import { renderDeltas } from "./deltas.js";
 import { renderFailures } from "./failures.js";
 import { html, type Html } from "./html.js";
 import { renderJobs } from "./jobs.js";
@@ -12,6 +13,7 @@ const SECTIONS: Readonly<Record<string, (status: ServerStatus) => Html>> = {
   server: renderServer,
   verdict: renderVerdict,
   sites: renderSites,
+  deltas: renderDeltas,
   jobs: renderJobs,
   timeline: renderTimeline,
   failures: renderFailures,

@@ -1,4 +1,4 @@
-import type { JobName, Site } from "../status.js";
+import type { Failure, JobName, Site } from "../status.js";
 
 export const SITE_TITLES: Readonly<Record<Site, string>> = {
   primary: "Primary",
@@ -11,4 +11,11 @@ export const JOB_TITLES: Readonly<Record<JobName, string>> = {
   sync: "Sync",
   retention: "Retention",
   verify: "Verification",
+};
+
+/** What can fail. */
+export const FAILURE_TITLES: Readonly<Record<Failure["job"], string>> = {
+  ...JOB_TITLES,
+  deltas: "Deltas of etcd",
+  server: "Server",
 };

@@ -1,5 +1,6 @@
 import type { SnapshotFacts, StoredSnapshot } from "../catalog.js";
 import type { SnapshotName } from "../name.js";
+import type { Reason } from "./reason.js";
 
 /** What the rules see of a snapshot. */
 export interface Candidate {
@@ -12,8 +13,8 @@ export interface Candidate {
   readonly held: boolean;
   /** Whether a backup that is being made is based on it, or a copy is writing it. */
   readonly pinned: boolean;
-  /** Name of a stream whose deltas need its raw snapshot of etcd. */
-  readonly deltasOver?: string | undefined;
+  /** Why it is kept for the sake of etcd's deltas. */
+  readonly forDeltas?: Reason | undefined;
   readonly lockedUntil?: Date | undefined;
   /** Whether it is unfinished and so recent that a run may still be writing it. */
   readonly inProgress: boolean;

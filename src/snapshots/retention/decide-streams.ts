@@ -14,8 +14,8 @@ export interface StreamDecision {
 export interface StreamDecisions {
   /** Oldest first. */
   readonly streams: readonly StreamDecision[];
-  /** The backups that kept streams need, by name, each with the newest of those streams. */
-  readonly bases: ReadonlyMap<string, string>;
+  /** Why backups are kept for the sake of deltas, by name. */
+  readonly bases: ReadonlyMap<string, Reason>;
 }
 
 /**
@@ -39,10 +39,18 @@ export function decideStreams(
     else if (!reasons.some(({ code }) => code === reason.code)) reasons.push(reason);
   };
   for (const one of sorted) for (const reason of protections(one, now)) keep(one, reason);
+  const byName = new Map(sorted.map((one) => [one.name.text, one]));
+  const bases = new Map<string, Reason>();
   for (const { held, name } of snapshots) {
     if (!held) continue;
     const reason: Reason = { code: "held", words: `held with ${name.text}` };
-    for (const one of needs.streamsAfter(name.text)) keep(one, reason);
+    const { streams, end } = needs.streamsAfter(name.text);
+    for (const one of streams) keep(one, reason);
+    if (end === undefined) continue;
+    const ends: Reason = { code: "held", words: `ends the deltas that are held with ${name.text}` };
+    const stream = byName.get(end);
+    if (stream === undefined) bases.set(end, ends);
+    else keep(stream, ends);
   }
   const past = sorted.filter((one) => !isFuture(one, now));
   const newest = past.reduce((time, one) => Math.max(time, endOf(one)), 0);
@@ -54,7 +62,7 @@ export function decideStreams(
       keep(one, { code: "recent-deltas", words: "its last delta is recent" });
     }
   }
-  const bases = addNeeded(sorted, needs, kept, keep);
+  addNeeded(sorted, needs, bases, kept, keep);
   const streams = sorted.map((stream): StreamDecision => {
     const reasons = kept.get(stream);
     return { stream, keep: reasons !== undefined, reasons: reasons ?? [NO_RULE] };
@@ -63,29 +71,29 @@ export function decideStreams(
 }
 
 /**
- * Keeps the streams that kept ones need, and returns the backups. What is only needed keeps nothing itself: a base is
+ * Keeps the streams that kept ones need, and adds the backups to `bases`. What is only needed keeps nothing itself: a base is
  * often made while a stream goes on, and one stream after the other would be kept for ever.
  */
 function addNeeded(
   sorted: readonly StreamCandidate[],
   needs: LogNeeds<StreamCandidate>,
+  bases: Map<string, Reason>,
   kept: ReadonlyMap<StreamCandidate, readonly Reason[]>,
   keep: (one: StreamCandidate, reason: Reason) => void,
-): Map<string, string> {
+): void {
   const byName = new Map(sorted.map((one) => [one.name.text, one]));
-  const bases = new Map<string, string>();
   // Newest first, so that the reason names the newest.
   for (const one of sorted.filter((other) => kept.has(other)).reverse()) {
     for (const name of needs.needsOf(one)) {
       const stream = byName.get(name);
       if (stream === undefined) {
-        if (!bases.has(name)) bases.set(name, one.name.text);
+        const words = `base of the deltas of ${one.name.text}`;
+        if (!bases.has(name)) bases.set(name, { code: "delta-base", words });
         continue;
       }
       keep(stream, { code: "delta-base", words: `needed by the deltas of ${one.name.text}` });
     }
   }
-  return bases;
 }
 
 function* protections(one: StreamCandidate, now: Date): Generator<Reason, void, void> {

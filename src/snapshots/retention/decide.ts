@@ -56,12 +56,10 @@ function* protections(
   links: ChainLinks<Candidate>,
   now: Date,
 ): Generator<Reason, void, void> {
-  const { state, foreign, held, pinned, deltasOver, lockedUntil } = one;
+  const { state, foreign, held, pinned, forDeltas, lockedUntil } = one;
   if (held) yield { code: "held", words: "held" };
   if (pinned) yield { code: "pinned", words: "a backup or copy that is being made needs it" };
-  if (deltasOver !== undefined) {
-    yield { code: "delta-base", words: `base of the deltas of ${deltasOver}` };
-  }
+  if (forDeltas !== undefined) yield forDeltas;
   if (lockedUntil !== undefined && lockedUntil > now) {
     yield { code: "locked", words: `locked until ${lockedUntil.toISOString()}` };
   }

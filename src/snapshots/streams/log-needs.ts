@@ -76,18 +76,25 @@ export class LogNeeds<S extends NeedyStream> {
     return isReached;
   }
 
-  /** The streams that go on from the raw snapshot of a backup or stream, up to the next one. */
-  streamsAfter(name: string): S[] {
+  /**
+   * The streams that go on from the raw snapshot of a backup or stream, up to the next one, whose name is `end`: without it
+   * they would go on up to the one after that.
+   */
+  streamsAfter(name: string): { readonly streams: readonly S[]; readonly end: string | undefined } {
     const found = new Set<S>();
+    let end: string | undefined;
     for (const base of this.#bases.filter((one) => one.name === name)) {
-      const next = this.#bases
+      const [next] = this.#bases
         .filter(({ revision, time }) => revision > base.revision && time >= base.time)
-        .reduce((least, { revision }) => Math.min(least, revision), Number.POSITIVE_INFINITY);
-      for (const one of this.#overlapping(base.revision + 1, next)) {
+        .sort((a, b) => a.revision - b.revision || a.time - b.time);
+      const upTo = next?.revision ?? Number.POSITIVE_INFINITY;
+      for (const one of this.#overlapping(base.revision + 1, upTo)) {
         if (endOf(one) >= base.time) found.add(one);
       }
+      end = next?.name;
     }
-    return [...found];
+    // Without streams in between there is nothing to end.
+    return { streams: [...found], end: found.size === 0 ? undefined : end };
   }
 
   /** Whether the streams that ended after a base was begun have all revisions from it up to `first`. */

@@ -148,7 +148,7 @@ class LogReader {
           if (held.length > 0) yield handOn();
           held = fresh;
         }
-        // The rest of the delta is not needed, and its damage no reason to fail.
+        // The rest of the delta is not needed, so its damage does not matter.
         if ((batch.at(-1)?.revision ?? 0) >= upTo && upTo < head.last) break;
       }
       if (held.length > 0) yield handOn();

@@ -90,7 +90,7 @@ export class LogState {
 
   /**
    * Whether a log may begin here without proof: nothing is known of the changes before it, and the base is the stream's own,
-   * or the caller knows of no base.
+   * or the caller did not name one.
    */
   #isTrustedStart(stream: string): boolean {
     const { stream: own, digest } = this.#anchor;

@@ -22,7 +22,7 @@ export interface StoredStream {
   readonly lastSeen: number | undefined;
   /** All files of this program in the folder: deltas, those of the base, and unfinished ones. */
   readonly left: LeftOver;
-  /** Why the stream is damaged, or a warning about another program's file. Gaps are none: a copy may lack deltas. */
+  /** Why the stream is damaged, or a warning about another program's file. A gap is not damage: a copy may lack deltas. */
   readonly problem: string | undefined;
   /** Key of another program's file in the folder. If set, the stream must not be deleted. */
   readonly foreign: string | undefined;

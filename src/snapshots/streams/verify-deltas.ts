@@ -22,7 +22,7 @@ export interface VerifyDeltasOptions {
 
 /**
  * Reads every delta of a stream in one store: its seals, its name, and that it follows the one before. Deltas that the
- * store lacks are no damage. Throws StoreError, and as `openStreamKeys` where none of them opens.
+ * store lacks do not count. Throws StoreError, and as `openStreamKeys` where none of them opens.
  */
 export async function verifyDeltas(
   copy: StreamCopy,

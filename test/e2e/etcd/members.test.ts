@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join as path } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { clusterAtPeerUrl } from "../../../src/sources/etcd/members/peer-probe.js";
@@ -115,6 +123,40 @@ test("a founder is not made beside a member that is up, over data, or with a tok
   t.is(unchecked.code, 0, unchecked.stderr);
 });
 
+test("a founder that is killed while its data is made is made again, and never by two runs at once", async (t) => {
+  const { cluster, snapshot } = await started(t);
+  const m1 = cluster.member(1);
+  for (const member of cluster.all) await member.lose();
+  // In the place of etcdutl, a program that begins a data dir and stays there.
+  const bin = newFolder();
+  const script = `#!/bin/sh\nfor word; do case $word in --data-dir=*) mkdir -p "\${word#*=}/member";; esac; done\necho $$ > "${bin}/pid"\nexec sleep 600\n`;
+  writeFileSync(path(bin, "etcdutl"), script, { mode: 0o755 });
+  const pid = path(bin, "pid");
+  const args = ["etcd", "restore-founder", "--json", "--snapshot-file", snapshot];
+  let child: ChildProcess | undefined;
+  const killed = backuptool([...args, ...memberFlags(cluster, m1)], {
+    env: { PATH: `${bin}:${process.env["PATH"]}` },
+    onStart: (started) => {
+      child = started;
+    },
+  });
+  await until("the data dir is begun", async () => existsSync(pid));
+  const other = await founder(cluster, m1, snapshot);
+  t.is(other.code, 2);
+  t.regex(other.stdout.toString(), /another process works on/);
+  child?.kill("SIGKILL");
+  process.kill(Number(readFileSync(pid, "utf8")), "SIGKILL");
+  await killed;
+  const left = (): string[] => readdirSync(dirname(m1.dataDir)).sort();
+  t.true(left().some((name) => name.startsWith(".m1.unfinished-")));
+  t.false(existsSync(m1.dataDir));
+  const again = await founder(cluster, m1, snapshot);
+  t.is(again.code, 0, again.stderr);
+  t.deepEqual(left(), ["m1", "m1.env"]);
+  startAsWritten(m1);
+  await m1.untilHealthy();
+});
+
 test("a member whose disk was lost is replaced, when that is asked for, and never one that is up", async (t) => {
   const { cluster } = await started(t);
   const m3 = cluster.member(3);
@@ -181,6 +223,22 @@ test("data of a former cluster does not come back, and its member that wakes up 
   await m3.lose();
   t.is((await join(cluster, m3)).code, 0);
   await isWell(t, cluster);
+});
+
+test("a cluster with users is joined with the login of root, and its status needs none", async (t) => {
+  const { cluster } = await started(t);
+  const m3 = cluster.member(3);
+  await cluster.ctl(["user", "add", "root:secret"]);
+  await cluster.ctl(["user", "grant-role", "root", "root"]);
+  await cluster.ctl(["auth", "enable"]);
+  await m3.lose();
+  const denied = await join(cluster, m3, ["--replace"]);
+  t.is(denied.code, 1);
+  t.regex(denied.stdout.toString(), /"ETCD_AUTH".*needs a user and a password/);
+  t.is((await status(cluster)).code, 3);
+  const { code, stderr } = await join(cluster, m3, ["--replace", "--user", "root:secret"]);
+  t.is(code, 0, stderr);
+  t.is((await status(cluster)).code, 0);
 });
 
 test("a join says what it waits for, and ends when nothing changes", async (t) => {

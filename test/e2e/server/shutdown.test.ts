@@ -31,7 +31,7 @@ test("a backup that cannot end within the grace period leaves the store clean", 
   const server = await RunningServer.start(
     [
       ...[...store.flags(), ...ALONE, "--etcd", etcd.endpoint],
-      ...["--archive-size", "6MiB", "--shutdown-grace", "12s"],
+      ...["--archive-size", "6MiB", "--shutdown-grace", "12s", "--delta-snapshot-period", "off"],
     ],
     store.env(),
   );

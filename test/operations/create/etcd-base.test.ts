@@ -39,6 +39,7 @@ async function setUp(t: ExecutionContext) {
         archiveSize: 1 << 30,
         compressionLevel: 3,
         toolVersion: "test",
+        nameTime: () => Math.floor(Date.now() / 1000),
         newKeys: async () => {
           const keys = await BackupKeys.create(forNew, CHEAP_KDF);
           made.push(keys);

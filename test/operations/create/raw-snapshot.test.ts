@@ -20,6 +20,7 @@ import { dropPools, makePools, writeObjects } from "../../support/ceph/client.js
 import { cephOptions } from "../../support/ceph/load.js";
 import { CHEAP_KDF } from "../../support/archive/sample.js";
 import { newFolder } from "../../support/folders.js";
+import { ForgettingProxy } from "../../support/network/forgetting-proxy.js";
 import { PASSPHRASE } from "../../support/program/backuptool.js";
 import { createHere } from "../../support/program/create-here.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
@@ -343,6 +344,38 @@ test("a database that the disk has changed is not archived", async (t) => {
   await t.throwsAsync(archiveSnapshot(writer, changed, context), { code: "SPOOL" });
   await writer.close();
   t.false(readdirSync(folder).includes("MANIFEST.json"));
+});
+
+test("a database whose stream stops is spooled anew, and is whole", async (t) => {
+  const etcd = await startEtcd(t);
+  for (let i = 0; i < 30; i++) await etcd.put(Buffer.from(`key ${i}`), Buffer.alloc(1 << 20, i));
+  const proxy = await ForgettingProxy.start(etcd.endpoint);
+  t.teardown(() => proxy.close());
+  const sizes: number[] = [];
+  const spooled = await spoolRawSnapshot(
+    { endpoints: [proxy.endpoint], timeoutMs: 2000 },
+    { spoolDir: newFolder() },
+    {
+      signal,
+      report: (event) => {
+        if (event.type !== "progress") return;
+        sizes.push(event.done);
+        if (sizes.length === 2) proxy.forget();
+      },
+    },
+  );
+  t.teardown(() => spooled.close());
+  t.true(
+    sizes.some((size, i) => size < (sizes[i - 1] ?? 0)),
+    "it began anew",
+  );
+  const whole = Buffer.alloc(spooled.bytes);
+  for (let done = 0; done < whole.length; ) {
+    done += await spooled.file.read(whole.subarray(done), done);
+  }
+  t.is(createHash("sha256").update(whole).digest("hex"), spooled.sha256);
+  const before = createHash("sha256").update(whole.subarray(0, -32)).digest();
+  t.true(whole.subarray(-32).equals(before));
 });
 
 test("a backup that is interrupted while the database comes ends without a trace", async (t) => {

@@ -127,6 +127,17 @@ test("data of another cluster, or of a member that was removed, does not come ba
   t.throws(() => nextJoinStep(OPTIONS, seen, ownData(9n), 0), { code: "ETCD_MEMBER_REMOVED" });
 });
 
+test("nothing is added to a cluster that has no learners yet", (t) => {
+  for (const version of ["3.3.27", "2.3.8", "x"]) {
+    const old = member(1n, { status: { ...status(1n), version } });
+    t.throws(() => nextJoinStep(OPTIONS, cluster(old), undefined, 0), { code: "ETCD_TOO_OLD" });
+  }
+  for (const version of ["3.4.0", "3.6.1", "4.0.0"]) {
+    const able = member(1n, { status: { ...status(1n), version } });
+    t.deepEqual(nextJoinStep(OPTIONS, cluster(able), undefined, 0), { do: "add" });
+  }
+});
+
 /** Any state of a cluster of up to five members, and of this machine. */
 const states = fc.record({
   others: fc.array(fc.constantFrom("well", "down", "learner", "unstarted"), { maxLength: 4 }),

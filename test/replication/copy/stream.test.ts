@@ -88,7 +88,7 @@ test("a stream that grew gets its new deltas alone, in the order of their number
   }
   const watched = new SwitchableStore(target);
   const result = await copy(source, watched, stream);
-  t.is(result.outcome, "repaired");
+  t.is(result.outcome, "copied");
   t.deepEqual(
     watched.keysOf("put"),
     [2, 3, 4].map((number) => keyOf(stream, number)),

@@ -116,7 +116,10 @@ test("a hold on a backup keeps the streams up to the next raw snapshot; one on a
     stream(41, 10, 4100),
     withBase(stream(60, 1, 9 * DAY)),
   ];
-  t.deepEqual(kept(streams, fulls).streams, ["21 held", "31 held", "60 newest-stream"]);
+  const withHold = kept(streams, fulls);
+  t.deepEqual(withHold.streams, ["21 held", "31 held", "60 newest-stream"]);
+  // The first is the base of the held deltas, the other ends them.
+  t.deepEqual(withHold.bases, [2000, 4000]);
   const held = streams.map((one, i) => ({ ...one, held: i === 2 }));
   const noneHeld = fulls.map((one) => ({ ...one, held: false }));
   t.deepEqual(kept(held, noneHeld), {
@@ -206,7 +209,7 @@ for (const [what, histories] of [
         const decided = decideStreams(candidates, fulls, { periodMs, now: NOW });
         const needed = fulls.map((one) => ({
           ...one,
-          deltasOver: decided.bases.get(one.name.text),
+          forDeltas: decided.bases.get(one.name.text),
         }));
         const policy = { kind: "limit-based", maxBackups: 1 } as const;
         const keptFulls = new Set(

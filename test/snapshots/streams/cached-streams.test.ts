@@ -118,7 +118,7 @@ test("a listing of snapshots alone reads nothing of streams", async (t) => {
   t.deepEqual(store.calls, [{ call: "list", key: "" }]);
 });
 
-test("pages of deltas are no reason to list each folder by itself", async (t) => {
+test("a store with many pages of deltas is listed at once", async (t) => {
   const { inner, store, catalog } = counted();
   for (const { text, first } of STREAMS) {
     await putDeltas(inner, text, deltasFrom(first, Array(200).fill(1)));

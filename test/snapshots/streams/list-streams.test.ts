@@ -46,7 +46,7 @@ test("a stream is listed with its deltas, their revisions, times and sizes", asy
   t.deepEqual([stream.left.files, stream.left.bytes, stream.deltas.bytes], [3, 303, 303]);
 });
 
-test("streams are listed by their start, and are no snapshots", async (t) => {
+test("streams are listed by their start, and are not snapshots", async (t) => {
   const store = new MemoryStore();
   await putDeltas(store, nameOf(10, 3000), deltasFrom(10, [1]));
   await putDeltas(store, nameOf(99, 1000), deltasFrom(99, [1]));
@@ -94,7 +94,7 @@ test("a base of another revision than the one before the stream is damaged", asy
   t.is(base?.problem, "it has revision 9, not revision 7, after which the stream begins");
 });
 
-test("an incremental is no base of a stream", async (t) => {
+test("an incremental is not accepted as the base of a stream", async (t) => {
   const store = new MemoryStore();
   await putBase(store, nameOf(8, 1000), idOf(1), { base: idOf(2) });
   const { base } = await onlyStream(store);
@@ -110,7 +110,7 @@ test("a base whose file the listing does not show yet is complete", async (t) =>
   t.is((await onlyStream(store)).base?.state, "complete");
 });
 
-test("missing deltas are gaps, and no damage", async (t) => {
+test("missing deltas are gaps, not damage", async (t) => {
   const store = new MemoryStore();
   const all = deltasFrom(5, [2, 3, 1, 4, 1]);
   await putDeltas(

@@ -234,7 +234,7 @@ test("deltas that are moved to another number, stream or time are found", async 
   }
 });
 
-test("a store that cannot be reached is no reason to fail while another has the deltas", async (t) => {
+test("where one store cannot be reached, the deltas are read from another", async (t) => {
   const [inner, other] = [new MemoryStore("one"), new MemoryStore("two")];
   await putStream(pool, [inner, other], plain, { first: 5, lengths: [3, 3] });
   const down = new SwitchableStore(inner);

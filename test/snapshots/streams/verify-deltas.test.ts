@@ -42,7 +42,7 @@ async function threeDeltas() {
   return { store, stream, name: (number: number) => deltaName(stream.named(number)) };
 }
 
-test("whole deltas have no damage, also where some are missing", async (t) => {
+test("whole deltas are not damaged, also where some are missing", async (t) => {
   const { store, stream } = await threeDeltas();
   t.deepEqual(await verify(store), { damages: [], deltas: 3 });
   await store.delete(keyOf(stream, 1));
@@ -107,7 +107,7 @@ test("a delta that is gone since the listing is damaged, and a store that fails 
   await t.throwsAsync(verify(failing, { listed: store }), { code: "STORE_TRANSIENT" });
 });
 
-test("a wrong passphrase is an error, and no damage", async (t) => {
+test("a wrong passphrase is an error, not damage", async (t) => {
   const { store } = await threeDeltas();
   const passphrase = samplePassphrase("another passphrase");
   await t.throwsAsync(verify(store, { passphrase }), { code: "WRONG_PASSPHRASE" });

@@ -4,6 +4,7 @@ import { encode } from "cborg";
 import { compress } from "zstd-napi";
 import { CborReader, CborWriter } from "../../../src/archive/cbor.js";
 import { FileType, INDEX_NAME, MANIFEST_NAME, METADATA_NAME } from "../../../src/archive/format.js";
+import { DATABASE } from "./database.js";
 import { encodePassphraseSlot } from "../../../src/archive/header.js";
 import {
   decodeIndexItem,
@@ -20,7 +21,6 @@ import type { Metadata, RawSnapshot } from "../../../src/archive/metadata.js";
 import { encodeTarHeader, TAR_BLOCK, TAR_END } from "../../../src/archive/tar/tar-header.js";
 import { entry, type Fault, FIRST, read, tar } from "./fault.js";
 import { type Forger, joinSealed, splitSealed } from "./forge.js";
-import { noise } from "./full-sample.js";
 import { object, record, type SampleContents } from "./sample.js";
 import { fixedSlot } from "./fixed-keys.js";
 
@@ -146,10 +146,9 @@ const bothObjects = { objects: [object("one", "1"), object("two", "2")] };
 const twoKeys: SampleContents = { records: [record("a", "1"), record("b", "2")] };
 const over: Rest = { incremental: true };
 
-const RAW_BYTES = noise("raw", 1500);
-const raw: Rest = { contents: { ceph: false, snapshot: { mode: "raw", bytes: RAW_BYTES } } };
+const raw: Rest = { contents: { ceph: false, snapshot: { mode: "raw", bytes: DATABASE } } };
 const both: Rest = {
-  contents: { ...twoKeys, ceph: false, snapshot: { mode: "both", bytes: RAW_BYTES } },
+  contents: { ...twoKeys, ceph: false, snapshot: { mode: "both", bytes: DATABASE } },
 };
 
 /** An entry of these bytes, filled up to whole blocks. */
@@ -778,7 +777,7 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     sha256: "0".repeat(64),
   })),
   "raw-bytes-more": rawFacts(
-    /has 1500 bytes instead of 1501/,
+    /has 20512 bytes instead of 20513/,
     (s) => ({ ...s, bytes: s.bytes + 1 }),
     { file: FIRST },
   ),
@@ -790,13 +789,13 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
     file: FIRST,
   }),
   "raw-piece-short": tarOf(
-    /has 1499 bytes instead of 1500/,
-    [piece(PIECE, RAW_BYTES.subarray(1)), TAR_END],
+    /has 20511 bytes instead of 20512/,
+    [piece(PIECE, DATABASE.subarray(1)), TAR_END],
     raw,
   ),
   "raw-piece-long": tarOf(
-    /has 1501 bytes instead of 1500/,
-    [piece(PIECE, Buffer.concat([RAW_BYTES, Buffer.alloc(1)])), TAR_END],
+    /has 20513 bytes instead of 20512/,
+    [piece(PIECE, Buffer.concat([DATABASE, Buffer.alloc(1)])), TAR_END],
     raw,
   ),
   "raw-piece-missing": tarOf(/but the archive holds 0/, [TAR_END], {
@@ -805,52 +804,52 @@ export const FORMAT_FAULTS: Readonly<Record<string, Fault>> = {
   }),
   "raw-piece-after-the-end": tarOf(
     /comes after its end/,
-    [piece(PIECE, RAW_BYTES), piece(SECOND_PIECE, Buffer.alloc(1)), TAR_END],
+    [piece(PIECE, DATABASE), piece(SECOND_PIECE, Buffer.alloc(1)), TAR_END],
     raw,
   ),
   "raw-piece-twice": tarOf(
     /snapshot 0 out of order/,
-    [piece(PIECE, RAW_BYTES), piece(PIECE, RAW_BYTES), TAR_END],
+    [piece(PIECE, DATABASE), piece(PIECE, DATABASE), TAR_END],
     raw,
   ),
   "raw-piece-after-other-entries": tarOf(
     /is not where METADATA.bin/,
-    [entry("etcd/leases/00000000.cbor", LEASE), piece(PIECE, RAW_BYTES), TAR_END],
+    [entry("etcd/leases/00000000.cbor", LEASE), piece(PIECE, DATABASE), TAR_END],
     both,
   ),
   "raw-piece-named-as-cbor": tarOf(
     /path that is not of this format/,
-    [piece("etcd/snapshot/00000000.cbor", RAW_BYTES), TAR_END],
+    [piece("etcd/snapshot/00000000.cbor", DATABASE), TAR_END],
     raw,
   ),
   "raw-piece-outside-of-etcd": tarOf(
     /path that is not of this format/,
-    [piece("snapshot/00000000.db", RAW_BYTES), TAR_END],
+    [piece("snapshot/00000000.db", DATABASE), TAR_END],
     raw,
   ),
   "raw-piece-of-no-snapshot": tarOf(
     /raw snapshot that METADATA.bin does not name/,
-    [piece(PIECE, RAW_BYTES), TAR_END],
+    [piece(PIECE, DATABASE), TAR_END],
     { contents: twoKeys },
   ),
   "raw-piece-without-etcd": tarOf(
     /raw snapshot that METADATA.bin does not name/,
-    [piece(PIECE, RAW_BYTES), TAR_END],
+    [piece(PIECE, DATABASE), TAR_END],
     { contents: { ...bothObjects, etcd: false } },
   ),
   "raw-alone-with-leases": tarOf(
     /beside a raw snapshot alone/,
-    [piece(PIECE, RAW_BYTES), entry("etcd/leases/00000000.cbor", LEASE), TAR_END],
+    [piece(PIECE, DATABASE), entry("etcd/leases/00000000.cbor", LEASE), TAR_END],
     raw,
   ),
   "raw-alone-with-records": tarOf(
     /beside a raw snapshot alone/,
-    [piece(PIECE, RAW_BYTES), entry("etcd/records/00000000.cbor", RECORD_A), TAR_END],
+    [piece(PIECE, DATABASE), entry("etcd/records/00000000.cbor", RECORD_A), TAR_END],
     raw,
   ),
   "raw-alone-with-a-deleted-key": tarOf(
     /beside a raw snapshot alone/,
-    [piece(PIECE, RAW_BYTES), entry("tombstones/00000000.cbor", TOMBSTONE), TAR_END],
+    [piece(PIECE, DATABASE), entry("tombstones/00000000.cbor", TOMBSTONE), TAR_END],
     { ...raw, ...over },
   ),
   "raw-alone-with-keys-in-the-index": facts(

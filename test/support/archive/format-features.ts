@@ -1,4 +1,5 @@
 import { encode } from "cborg";
+import { DATABASE, longDatabase } from "./database.js";
 import { encodePassphraseSlot } from "../../../src/archive/header.js";
 import type { Feature } from "./features.js";
 import { Forger } from "./forge.js";
@@ -20,9 +21,6 @@ const KEYS: SampleContents = { records: [record("k", "v")] };
 const XATTRS = { xattrs: [[Buffer.from("user.a"), Buffer.from("b")]] } as const;
 /** Split after 240, within the escape of the last byte. */
 const CUT_IN_ESCAPE = Buffer.concat([Buffer.alloc(239, "a"), Buffer.from([0xff])]);
-
-/** A raw snapshot whose second piece is short. */
-const RAW_OF_TWO_PIECES = Buffer.concat([Buffer.alloc(16 << 20, "database"), noise("raw", 1032)]);
 
 function holds(label: string, contents: SampleContents, options: SampleOptions = {}): Feature {
   return async (folder) =>
@@ -99,12 +97,13 @@ export const FORMAT_FEATURES: Readonly<Record<string, Feature>> = {
   },
   "raw-snapshot": holds("raw", {
     ceph: false,
-    snapshot: { mode: "raw", bytes: RAW_OF_TWO_PIECES },
+    // The second piece is short.
+    snapshot: { mode: "raw", bytes: longDatabase((16 << 20) + 1) },
   }),
   "raw-snapshot-after-void-pieces": holds("void pieces", {
     snapshot: {
       mode: "raw",
-      bytes: noise("raw", 3000),
+      bytes: DATABASE,
       attempts: [Buffer.alloc(0), noise("first", 200), noise("second", 5000)],
     },
   }),
@@ -112,7 +111,7 @@ export const FORMAT_FEATURES: Readonly<Record<string, Feature>> = {
     "both",
     {
       objects: [object("o", noise("o", 900))],
-      snapshot: { mode: "both", bytes: noise("raw", 3000) },
+      snapshot: { mode: "both", bytes: DATABASE },
       leases: [{ id: 5n, grantedTtl: 60 }],
       records: [record("a", "1"), record("b", "2", 5n)],
     },
@@ -120,7 +119,7 @@ export const FORMAT_FEATURES: Readonly<Record<string, Feature>> = {
   ),
   "raw-snapshot-over-records": async (folder, base) => {
     const full = await writeSample(base, KEYS, { passphrase, keys: await fixedKeys("raw base") });
-    const snapshot = { mode: "raw", bytes: noise("raw", 700) } as const;
+    const snapshot = { mode: "raw", bytes: DATABASE } as const;
     return writeSample(
       folder,
       { snapshot },

@@ -65,6 +65,11 @@ export class Machines {
     });
   }
 
+  /** URL of the store of a machine. */
+  storeOf(machine: string): string {
+    return `file://${join(this.#root, "store", "etcd", this.#ids.get(machine) ?? "")}`;
+  }
+
   member(machine: string): MemberProcess {
     return this.etcd.member(Number(machine.slice(1)));
   }

@@ -5,14 +5,16 @@ import type {
   ServerState,
   ServerStatus,
   Site,
+  StreamRow,
   TriggerResult,
 } from "../../../src/server/status.js";
 
 /** The core of a server as HTTP sees it: a status that tests set, and the jobs that were begun. */
 export class InMemoryServer implements ServerState, ServerActions {
-  readonly begun: JobName[] = [];
+  readonly begun: (JobName | "delta")[] = [];
   answer: TriggerResult = { accepted: true };
   rows: Partial<Record<Site, readonly SnapshotRow[]>> = {};
+  streamRows: Partial<Record<Site, readonly StreamRow[]>> = {};
   configuration: unknown = {};
   #status: ServerStatus;
   readonly #listeners = new Set<() => void>();
@@ -29,6 +31,10 @@ export class InMemoryServer implements ServerState, ServerActions {
     return this.rows[site] ?? [];
   }
 
+  streams(site: Site): readonly StreamRow[] {
+    return this.streamRows[site] ?? [];
+  }
+
   config(): unknown {
     return this.configuration;
   }
@@ -40,6 +46,11 @@ export class InMemoryServer implements ServerState, ServerActions {
 
   async trigger(job: JobName): Promise<TriggerResult> {
     if (this.answer.accepted) this.begun.push(job);
+    return this.answer;
+  }
+
+  flushDeltas(): TriggerResult {
+    if (this.answer.accepted) this.begun.push("delta");
     return this.answer;
   }
 

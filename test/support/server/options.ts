@@ -10,6 +10,7 @@ import { retentionSettings } from "../../../src/settings/retention.js";
 import {
   alertSettings,
   collectionSettings,
+  deltaSettings,
   httpSettings,
   leaderSettings,
   processSettings,
@@ -29,6 +30,7 @@ import {
 
 const SETTINGS = {
   ...scheduleSettings,
+  ...deltaSettings,
   ...syncSettings,
   ...secondarySyncSettings,
   ...retentionSettings,

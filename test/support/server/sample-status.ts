@@ -1,3 +1,4 @@
+import type { SiteDeltas } from "../../../src/operations/status/delta-status.js";
 import type { SiteStatus, TimelineEntry } from "../../../src/operations/status/site-status.js";
 import type { JobStatus, ServerStatus } from "../../../src/server/status.js";
 import { snapshotName } from "../../../src/snapshots/name.js";
@@ -7,6 +8,13 @@ export const NOW = new Date("2026-11-28T17:20:05Z");
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
+const IN_STEP: SiteDeltas = {
+  durableRevision: 70_133,
+  missingRevisions: 0,
+  oldestSeconds: 0,
+  waiting: { deltas: 0, bytes: 0 },
+  isBehind: false,
+};
 const IDLE: JobStatus = { state: "idle", failuresInARow: 0 };
 
 /** A server right after its start, which knows nothing yet. */
@@ -16,6 +24,7 @@ export const STARTING: ServerStatus = {
   startedAt: NOW.toISOString(),
   leader: { election: true, isLeader: false, identity: "backup-0" },
   sites: {},
+  deltas: { state: "standby", sites: {} },
   jobs: { full: IDLE, incremental: IDLE, sync: IDLE, retention: IDLE, verify: IDLE },
   failures: [],
   alerts: [],
@@ -129,6 +138,19 @@ export function healthyStatus(): ServerStatus {
       lastSuccess: "2026-11-28T17:01:12.000Z",
       nextAt: "2026-11-28T18:00:00.000Z",
     },
+    deltas: {
+      state: "following",
+      stream: "Etcd-00069901-1795831591-9f86d081",
+      readRevision: 70_133,
+      etcdRevision: 70_133,
+      provenRevision: 69_900,
+      proof: {
+        outcome: "proven",
+        at: "2026-11-28T02:07:02.000Z",
+        message: "the deltas make what the full backup holds",
+      },
+      sites: { primary: IN_STEP, secondary: IN_STEP },
+    },
     jobs: {
       full: {
         ...IDLE,
@@ -232,6 +254,29 @@ export function troubledStatus(): ServerStatus {
         message,
       },
       nextAt: "2026-11-28T18:00:00.000Z",
+    },
+    deltas: {
+      ...healthy.deltas,
+      proof: {
+        outcome: "differs",
+        at: "2026-11-28T02:07:02.000Z",
+        message: "change 1 of revision 68011 is not in the log",
+      },
+      lastBreak: {
+        at: "2026-11-28T01:12:00.000Z",
+        reason: "etcd was compacted",
+        lost: { first: 60_001, last: 60_480 },
+      },
+      sites: {
+        primary: IN_STEP,
+        secondary: {
+          durableRevision: 61_000,
+          missingRevisions: 9_133,
+          oldestSeconds: 21_600,
+          waiting: { deltas: 12, bytes: 41_200 },
+          isBehind: true,
+        },
+      },
     },
     jobs: {
       ...healthy.jobs,

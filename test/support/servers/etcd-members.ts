@@ -92,6 +92,12 @@ export class EtcdMembers {
     return stdout.toString();
   }
 
+  /** The latest revision. */
+  async revision(): Promise<number> {
+    const { header } = JSON.parse(await this.ctl(["get", "none", "-w", "json"]));
+    return Number(header.revision);
+  }
+
   /** The member that leads; waits for an election that is under way. */
   async leader(): Promise<MemberProcess> {
     let found: MemberProcess | undefined;

@@ -9,7 +9,7 @@ import type { SnapStore } from "../../../src/snapstore/store.js";
 const TYPE_AT = 8;
 const DELTA_TYPE = 4;
 
-/** A file with the header of a delta, and a content that no key opens. */
+/** A file with the header of a delta, and one chunk that no key opens. */
 export function forgedDelta(id: string, number: number, content: Uint8Array): Buffer {
   const header = Buffer.from(
     encodeHeader({
@@ -21,7 +21,9 @@ export function forgedDelta(id: string, number: number, content: Uint8Array): Bu
     }),
   );
   header[TYPE_AT] = DELTA_TYPE;
-  return Buffer.concat([header, randomBytes(32), content]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(content.length);
+  return Buffer.concat([header, randomBytes(32), length, content]);
 }
 
 export interface ForgedStream {
@@ -31,8 +33,8 @@ export interface ForgedStream {
 }
 
 /**
- * Writes a stream of deltas, each with as many revisions as `lengths` says and ten seconds after the one before. Without
- * its passphrase it looks like a real one.
+ * Writes a stream of deltas, each with as many revisions as `lengths` says. Without its passphrase it looks like a real
+ * one.
  */
 export async function forgeStream(
   store: SnapStore,
@@ -45,16 +47,23 @@ export async function forgeStream(
     readonly base?: number;
     /** The base without its manifest. */
     readonly unfinished?: boolean;
+    /** Seconds from one delta to the next. */
+    readonly every?: number;
     /** Bytes of each delta's content. */
     readonly bytes?: number;
   },
 ): Promise<ForgedStream> {
-  const { first, time, lengths = [1, 1, 1], bytes = 100 } = options;
+  const { first, time, lengths = [1, 1, 1], every = 10, bytes = 100 } = options;
   const id = options.id ?? randomBytes(16).toString("hex");
   const name = streamName({ firstRevision: first, time, id });
   let next = first;
   const deltas = lengths.map((length, number): DeltaName => {
-    const delta = { number, first: next, last: next + length - 1, time: time + 10 * (number + 1) };
+    const delta = {
+      number,
+      first: next,
+      last: next + length - 1,
+      time: time + every * (number + 1),
+    };
     next += length;
     return delta;
   });

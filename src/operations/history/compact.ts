@@ -1,0 +1,158 @@
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { BackupKeys, type PassphraseKeys } from "../../archive/crypto/backup-keys.js";
+import { KDF_COSTS, type KdfCost, type KdfName } from "../../archive/crypto/passphrase-key.js";
+import type { BackupTarget } from "../../archive/backup-target.js";
+import { streamName } from "../../snapshots/streams/stream-name.js";
+import { fileAccess } from "../../sources/etcd/file/random-access.js";
+import { writeDatabase } from "../../sources/etcd/file/write/write-database.js";
+import type { OperationContext } from "../context.js";
+import { BackupDestination, type StoreDestination } from "../create/destination.js";
+import { archiveSnapshot, rawFacts } from "../create/etcd.js";
+import type { SpooledSnapshot } from "../create/raw-snapshot.js";
+import { type BackupSettings, makeBackup } from "../create/run.js";
+import { type HistoryLocation, withHistory } from "./access.js";
+import { followHistory, type OpenedPlan } from "./follow-plan.js";
+import type { HistoryAccess } from "./history-access.js";
+import { reportChosen } from "./report-chosen.js";
+import type { DatabaseOptions } from "./write-snapshot.js";
+
+export interface CompactOptions
+  extends HistoryLocation,
+    BackupSettings,
+    Omit<DatabaseOptions, "bumpRevision"> {
+  readonly store: StoreDestination;
+  readonly secondaryStore?: StoreDestination | undefined;
+  readonly kdf: KdfName | KdfCost;
+}
+
+/**
+ * Merges a raw snapshot of etcd and the deltas after it into one raw snapshot, without an etcd: a full backup, so that older
+ * ones and their deltas can be deleted. Where the raw snapshot is in a backup of Ceph pools too, it is the base of a stream
+ * instead: a full backup without the pools would be the newest one. `complete` is false where the secondary store lacks it.
+ */
+export async function compactHistory(
+  options: CompactOptions,
+  context: OperationContext,
+): Promise<{ complete: boolean }> {
+  return await withHistory(options, context, async (access) => {
+    const { result, complete } = await followHistory(access, options.target, context, (opened) =>
+      writeMerged(access, opened, options, context),
+    );
+    return { complete: complete && !result.behind };
+  });
+}
+
+async function writeMerged(
+  access: HistoryAccess,
+  opened: OpenedPlan,
+  options: CompactOptions,
+  context: OperationContext,
+): Promise<{ behind: boolean }> {
+  const { base, revision } = opened.plan;
+  if (base.revision === revision) {
+    const message = `${base.name} is of revision ${revision}: there are no deltas to merge`;
+    context.report({ type: "warning", message });
+    return { behind: false };
+  }
+  const merged = await mergedSnapshot(access, opened, options, context);
+  try {
+    reportChosen(access.history, opened, context.report);
+    return await store(merged, access, opened, options, context);
+  } finally {
+    await merged.close();
+  }
+}
+
+/** The database of the plan in a file without a name. */
+async function mergedSnapshot(
+  { log, spoolDir }: HistoryAccess,
+  { plan, database, clusterId = "", log: revisions }: OpenedPlan,
+  { unknownLeaseTtlSeconds }: CompactOptions,
+  { signal }: OperationContext,
+): Promise<SpooledSnapshot> {
+  const folder = await mkdtemp(join(spoolDir, ".backuptool-compact-"));
+  try {
+    const path = join(folder, "etcd.db");
+    const { revision } = plan;
+    const compactRevision = await log.compactRevision(plan, signal);
+    const written = await writeDatabase(database, revisions(), path, {
+      revision,
+      compactRevision,
+      unknownLeaseTtlSeconds,
+      signal,
+    });
+    const handle = await open(path);
+    const file = await fileAccess(handle);
+    const close = () => handle.close();
+    return { ...written, file, clusterId, endpoint: "", close };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function store(
+  merged: SpooledSnapshot,
+  { passphrase, pool: sealPool }: HistoryAccess,
+  { backup }: OpenedPlan,
+  options: CompactOptions,
+  context: OperationContext,
+): Promise<{ behind: boolean }> {
+  const keys = await newKeys(passphrase, options.kdf, backup.keys);
+  const destination = await BackupDestination.open(options.store, options.secondaryStore, context);
+  try {
+    const { target, snapshot } =
+      backup.metadata.ceph === null
+        ? await fullBackup(destination, merged, options)
+        : streamBase(destination, merged, keys, options);
+    const into = { target, keys, sealPool, base: undefined };
+    const metadata = await makeBackup(into, options, context, async ({ writer }) => {
+      const raw = await archiveSnapshot(writer, merged, context);
+      return { snapshot, ceph: null, etcd: rawFacts(merged.clusterId, raw) };
+    });
+    await destination.complete(metadata);
+    const { behind } = destination;
+    const { revision } = merged;
+    context.report({ type: "history-compacted", snapshot, revision, bytes: merged.bytes });
+    return { behind };
+  } finally {
+    await destination.close();
+  }
+}
+
+interface Named {
+  readonly target: BackupTarget;
+  readonly snapshot: string;
+}
+
+function fullBackup(
+  destination: BackupDestination,
+  { revision }: SpooledSnapshot,
+  { archiveSize }: CompactOptions,
+): Promise<Named> {
+  const name = { kind: "full", firstRevision: 0, lastRevision: revision } as const;
+  return destination.target(name, undefined, archiveSize);
+}
+
+function streamBase(
+  destination: BackupDestination,
+  { revision }: SpooledSnapshot,
+  { backupId }: BackupKeys,
+  { archiveSize }: CompactOptions,
+): Named {
+  const { text: snapshot } = streamName({
+    firstRevision: revision + 1,
+    time: Math.floor(Date.now() / 1000),
+    id: Buffer.from(backupId).toString("hex"),
+  });
+  return { target: destination.streamTarget(snapshot, archiveSize), snapshot };
+}
+
+/** Of the same salt as the base's, where the cost is the same: one derivation opens both. */
+async function newKeys(
+  { forNew }: PassphraseKeys,
+  kdf: KdfName | KdfCost,
+  { slot }: BackupKeys,
+): Promise<BackupKeys> {
+  return await BackupKeys.create(forNew, typeof kdf === "string" ? KDF_COSTS[kdf] : kdf, slot);
+}

@@ -1,0 +1,241 @@
+import { ArchiveError } from "../../archive/errors.js";
+import { SealPool } from "../../archive/seal/seal-pool.js";
+import { BackupToolError } from "../../errors.js";
+import { deltaName } from "../../snapshots/streams/delta-name.js";
+import { LogError } from "../../snapshots/streams/log-errors.js";
+import type { LogSite } from "../../snapshots/streams/log-stream.js";
+import { verifyDeltas } from "../../snapshots/streams/verify-deltas.js";
+import type { StoreConfig } from "../../snapstore/config.js";
+import type { SnapStore } from "../../snapstore/store.js";
+import { EtcdFileError } from "../../sources/etcd/file/errors.js";
+import type { OperationContext } from "../context.js";
+import { passphraseKeys } from "../open/derived-keys.js";
+import { checkDistinct, openRetrying } from "../open/stores.js";
+import type { HistoryAccess } from "./history-access.js";
+import { HistoryLog } from "./history-log.js";
+import { openHistoryBase } from "./open-base.js";
+import { type LogLine, type LogSegment, logLines } from "./plan/log-line.js";
+import type { RevisionRange } from "./plan/plan-history.js";
+import { type RangeFacts, rangeStates } from "./plan/range-states.js";
+import { proveBase } from "./prove-base.js";
+import { type HistoryStream, listHistory, type StoredHistoryBase } from "./stored-history.js";
+
+export interface DeltaVerifyOptions {
+  readonly primary: StoreConfig;
+  readonly secondary?: StoreConfig | undefined;
+  /** Compare each raw snapshot with the one before it and the deltas between. */
+  readonly prove: boolean;
+  /** Folder for raw snapshots while they are compared. */
+  readonly spoolDir: string;
+}
+
+/**
+ * Reads all deltas of one store or two, and reports the ranges of revisions: proven, present, delayed, lost. A restore of
+ * etcd to the past begins another history; the newest one is judged.
+ */
+export async function verifyHistory(
+  options: DeltaVerifyOptions,
+  context: OperationContext,
+): Promise<{ lost: number; damaged: number }> {
+  const { report } = context;
+  const passphrase = passphraseKeys(await context.passphrase(), report);
+  const stores: SnapStore[] = [];
+  const pool = new SealPool();
+  try {
+    for (const config of [options.primary, options.secondary]) {
+      if (config !== undefined) stores.push(await openRetrying(config));
+    }
+    const [first, second] = stores;
+    if (first !== undefined) checkDistinct(first, second);
+    const history = await listHistory(stores, context);
+    const log = new HistoryLog(history, passphrase, pool);
+    const access = { history, log, passphrase, pool, spoolDir: options.spoolDir };
+    const [line] = logLines(history.streams);
+    const all = line && extent(line, history.bases);
+    if (line === undefined || all === undefined) throw noDeltas(history.where);
+    const sites: SiteDeltas[] = [];
+    for (const site of history.sites) sites.push(await readSite(site, access, context));
+    const facts = {
+      all,
+      sites: sites.map((site) => goodOfLine(line, site)),
+      inBases: await heldByBases(line, access, context),
+      proven: options.prove ? await provenRanges(access, context) : [],
+    };
+    const lost = reportRanges(facts, line, report);
+    const sum = (count: (site: SiteDeltas) => number) =>
+      sites.reduce((total, site) => total + count(site), 0);
+    const damaged = sum((site) => site.damaged);
+    report({
+      type: "deltas-verified",
+      where: history.sites.map(({ store }) => store.name),
+      deltas: sum((site) => site.read),
+      bytes: sum((site) => site.bytes),
+      damaged,
+      lost,
+    });
+    return { lost, damaged };
+  } finally {
+    await Promise.all([pool.close(), ...stores.map((store) => store.close())]);
+  }
+}
+
+/** What reading the deltas of one site has found. */
+interface SiteDeltas {
+  /** Revisions of good deltas by the name of their stream, in order. */
+  readonly good: ReadonlyMap<string, readonly RevisionRange[]>;
+  readonly damaged: number;
+  readonly read: number;
+  /** Of their files. */
+  readonly bytes: number;
+}
+
+/** Reads every delta of a site. */
+async function readSite(
+  { store, streams }: LogSite,
+  { passphrase, pool }: Pick<HistoryAccess, "passphrase" | "pool">,
+  { report, signal }: Pick<OperationContext, "report" | "signal">,
+): Promise<SiteDeltas> {
+  const good = new Map<string, RevisionRange[]>();
+  const total = streams.reduce((sum, { deltas }) => sum + deltas.length, 0);
+  let [read, bytes, damaged] = [0, 0, 0];
+  for (const stream of streams) {
+    const snapshot = stream.name.text;
+    const bad = new Set<string>();
+    await verifyDeltas(
+      { store, stream },
+      {
+        passphrase,
+        pool,
+        signal,
+        onDamage: ({ file, reason }) => {
+          bad.add(file);
+          report({ type: "snapshot-damaged", snapshot, store: store.name, file, reason });
+        },
+        onDelta: (delta) => {
+          read++;
+          bytes += delta.bytes;
+          report({ type: "progress", phase: "verify", done: read, total, unit: "items" });
+        },
+      },
+    );
+    damaged += bad.size;
+    const whole = [...stream.deltas].filter((delta) => !bad.has(deltaName(delta)));
+    good.set(
+      snapshot,
+      whole.map(({ first, last }) => ({ first, last })),
+    );
+  }
+  return { good, damaged, read, bytes };
+}
+
+/** From the first revision of the log to the last one that log or bases know; undefined without a log. */
+function extent(
+  { segments }: LogLine<HistoryStream>,
+  bases: readonly StoredHistoryBase[],
+): RevisionRange | undefined {
+  const [begin, end] = [segments[0], segments.at(-1)];
+  if (begin === undefined || end === undefined) return undefined;
+  const { name } = end.stream;
+  const later = bases.filter(({ takenMs }) => takenMs >= name.time * 1000);
+  return {
+    first: begin.first,
+    last: Math.max(end.last, ...later.map(({ revision }) => revision)),
+  };
+}
+
+/** The revisions that the line takes from good deltas of a site. */
+function goodOfLine({ segments }: LogLine<HistoryStream>, { good }: SiteDeltas): RevisionRange[] {
+  return segments.flatMap(({ stream, first, last }) =>
+    (good.get(stream.name.text) ?? [])
+      .filter((range) => range.last >= first && range.first <= last)
+      .map((range) => ({ first: Math.max(first, range.first), last: Math.min(last, range.last) })),
+  );
+}
+
+/** What raw snapshots hold of the revisions that no delta has. Only those that can are opened. */
+async function heldByBases(
+  { segments }: LogLine<HistoryStream>,
+  { history, passphrase, pool }: HistoryAccess,
+  context: Pick<OperationContext, "report" | "signal">,
+): Promise<RevisionRange[]> {
+  const held: RevisionRange[] = [];
+  let next = segments[0]?.first ?? 1;
+  const holes: RevisionRange[] = [];
+  for (const { first, last } of segments) {
+    if (first > next) holes.push({ first: next, last: first - 1 });
+    next = Math.max(next, last + 1);
+  }
+  holes.push({ first: next, last: Number.POSITIVE_INFINITY });
+  for (const base of history.bases) {
+    if (!holes.some(({ first, last }) => base.revision >= first && base.revision <= last + 1))
+      continue;
+    try {
+      const { metadata } = await openHistoryBase(base, passphrase, pool, context);
+      const { compactRevision } = metadata.etcd?.snapshot ?? { compactRevision: base.revision };
+      held.push({ first: Math.max(1, compactRevision), last: base.revision });
+    } catch (error) {
+      if (!(error instanceof ArchiveError) || error.code === "WRONG_PASSPHRASE") throw error;
+      context.report({ type: "warning", message: `${base.name} is left out: ${error.message}` });
+    }
+  }
+  return held;
+}
+
+async function provenRanges(
+  access: HistoryAccess,
+  context: Pick<OperationContext, "report" | "signal">,
+): Promise<RevisionRange[]> {
+  const proven: RevisionRange[] = [];
+  for (const name of new Set(access.history.bases.map((base) => base.name))) {
+    try {
+      const proof = await proveBase(access, name, context);
+      if (proof.outcome === "nothing-before") continue;
+      context.report({ type: "base-compared", base: name, ...proof });
+      const { outcome, first, last } = proof;
+      if (outcome === "proven" && first <= last) proven.push({ first, last });
+    } catch (error) {
+      // What is damaged is reported where the deltas are read, or by a verification of the backup.
+      const known =
+        error instanceof ArchiveError ||
+        error instanceof EtcdFileError ||
+        error instanceof LogError;
+      if (!known) throw error;
+      context.report({ type: "warning", message: `${name} is not compared: ${error.message}` });
+    }
+  }
+  return proven;
+}
+
+/** Returns the number of lost revisions. */
+function reportRanges(
+  facts: RangeFacts,
+  { segments }: LogLine<HistoryStream>,
+  report: OperationContext["report"],
+): number {
+  let lost = 0;
+  for (const { state, first, last } of rangeStates(facts)) {
+    if (state === "lost") lost += last - first + 1;
+    const seenAt = seenBy(segments, last);
+    report({ type: "delta-range", state, first, last, ...(seenAt !== undefined && { seenAt }) });
+  }
+  return lost;
+}
+
+/** When a revision had been seen at the latest, RFC 3339. */
+function seenBy(
+  segments: readonly LogSegment<HistoryStream>[],
+  revision: number,
+): string | undefined {
+  const segment = segments.find(({ first, last }) => first <= revision && revision <= last);
+  for (const delta of segment?.stream.deltas ?? []) {
+    if (delta.last < revision) continue;
+    return new Date(delta.time * 1000).toISOString();
+  }
+  return undefined;
+}
+
+function noDeltas(where: string): BackupToolError {
+  return new BackupToolError("NO_DELTAS", `${where} holds no deltas of etcd`, {
+    hint: "a server writes them: see docs/server.md",
+  });
+}

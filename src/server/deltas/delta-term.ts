@@ -1,0 +1,220 @@
+import { ArchiveError } from "../../archive/errors.js";
+import { InterruptedError } from "../../errors.js";
+import { type Clock, systemClock } from "../../flow/sleep.js";
+import { LogError } from "../../snapshots/streams/log-errors.js";
+import { parseStreamName } from "../../snapshots/streams/stream-name.js";
+import type { Site as SiteName } from "../status.js";
+import { DeltaLoop, type LogEnd, type LoopEvents, type LoopParts } from "./delta-loop.js";
+import { Durability } from "./durability.js";
+import { Outbox, type OutboxLimits, type SealedDelta } from "./outbox.js";
+import { type DeltaSite, SiteSender } from "./site-sender.js";
+import { type ListedHistory, storedLog } from "./stored-log.js";
+import type { LogPosition } from "./stream-writer.js";
+
+/** Where deltas come from and go to, for one term of this server as the leader. */
+export interface TermParts
+  extends Pick<LoopParts, "openWatch" | "endOf" | "openStream" | "digestOf" | "limits"> {
+  readonly sites: readonly DeltaSite[];
+  /** What the sites hold, without those that cannot be listed now. Throws if the primary cannot. */
+  list(signal: AbortSignal): Promise<ReadonlyMap<SiteName, ListedHistory>>;
+  /**
+   * The position of a log that ends with a revision; undefined if no delta ends with it. Throws ArchiveError or LogError
+   * for a delta that cannot be opened.
+   */
+  readEnd(
+    revision: number,
+    listed: ReadonlyMap<SiteName, ListedHistory>,
+    signal: AbortSignal,
+  ): Promise<LogPosition | undefined>;
+  /** @param nameTime of the stream, seconds since 1970 */
+  makeBase(nameTime: number, signal: AbortSignal): ReturnType<LoopParts["makeBase"]>;
+  readonly outbox: OutboxLimits;
+  readonly events: TermEvents;
+  readonly clock?: Clock | undefined;
+  /** The time of day, ms since 1970. */
+  readonly wallMs?: (() => number) | undefined;
+}
+
+export interface TermEvents extends LoopEvents {
+  stored(site: SiteName, delta: SealedDelta): void;
+  copied(site: SiteName, stream: string): void;
+  /** Something is tried again. */
+  siteFailed(site: SiteName, error: unknown): void;
+}
+
+/** What a full backup has to be compared with at its end. */
+export interface FullBegun {
+  readonly session: object | undefined;
+}
+
+/** The log of etcd while this server leads: what is read of it, and how far it is at each site. */
+export class DeltaTerm {
+  readonly loop: DeltaLoop;
+  readonly durability: Durability;
+  readonly outbox: Outbox;
+  readonly #parts: TermParts;
+  readonly #clock: Clock;
+  readonly #sites: readonly SiteName[];
+  readonly #listings = new Map<SiteName, ListedHistory>();
+  /** Start of the newest stream that is known, seconds since 1970. */
+  #newestTime = 0;
+  /** Start of the last base that was made in this term: older streams and backups can be of another history. */
+  #sinceSeconds = 0;
+  #drained = false;
+
+  constructor(parts: TermParts) {
+    this.#parts = parts;
+    this.#clock = parts.clock ?? systemClock;
+    this.#sites = parts.sites.map(({ name }) => name);
+    this.outbox = new Outbox(this.#sites, parts.outbox);
+    this.durability = new Durability(this.#sites, this.#clock.now());
+    this.loop = new DeltaLoop({
+      ...parts,
+      findEnd: (signal) => this.#findEnd(signal),
+      makeBase: (signal) => this.#makeBase(signal),
+      nameTime: () => this.#nameTime(),
+      sites: this.#sites,
+      outbox: this.outbox,
+      durability: this.durability,
+      clock: this.#clock,
+    });
+  }
+
+  /** Resolves after `drain`; throws InterruptedError or NotLeaderError where the term ends before. */
+  async run(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const inner = AbortSignal.any([signal, ended.signal]);
+    const senders = this.#parts.sites.map((site) => this.#send(site, inner));
+    const all = [this.#follow(inner), ...senders];
+    try {
+      await Promise.race(all);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(all);
+    }
+  }
+
+  /** Takes nothing more from etcd, writes what was taken, and lets `run` end once the sites have it. */
+  drain(): void {
+    this.#drained = true;
+    this.loop.drain();
+  }
+
+  /** A full backup begins. To be given to {@link fullMade}. */
+  fullBegun(): FullBegun {
+    return { session: this.loop.session };
+  }
+
+  /**
+   * A full backup has a raw snapshot of this revision. It is a base of the log once the watch that ran when the backup began
+   * has reached the revision: another watch may have another history of etcd.
+   */
+  fullMade({ session }: FullBegun, revision: number, sites: readonly SiteName[]): void {
+    if (session === undefined) return;
+    this.loop.whenRead(session, revision, () => {
+      for (const site of sites) this.durability.log(site).addBase(revision);
+      this.loop.endStreamAfter(revision);
+      this.loop.flush();
+    });
+  }
+
+  listingBegun(site: SiteName): void {
+    this.durability.log(site).listingBegun();
+  }
+
+  /** The listing of a site that was begun last has succeeded. */
+  listed(site: SiteName, history: ListedHistory): void {
+    const isFirst = !this.#listings.has(site);
+    this.#listings.set(site, history);
+    this.#note(history);
+    const { held, lacking } = storedLog(this.#listings, this.#sinceSeconds);
+    const log = held.get(site);
+    if (log !== undefined) this.durability.log(site).listed(log);
+    // Later, what a listing lacks may be on its way.
+    if (isFirst) for (const stream of lacking.get(site) ?? []) this.outbox.lack(site, stream);
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    await this.loop.run(signal);
+    if (signal.aborted || !this.#drained) throw new InterruptedError();
+    await this.outbox.empty(this.#sites, signal);
+  }
+
+  #send(site: DeltaSite, signal: AbortSignal): Promise<never> {
+    const { events } = this.#parts;
+    const other = this.#sites.find((name) => name !== site.name);
+    const sender = new SiteSender(
+      site,
+      other,
+      this.outbox,
+      {
+        stored: (name, delta) => {
+          if (this.#isCurrent(delta.stream)) this.durability.log(name).addDelta(delta);
+          events.stored(name, delta);
+        },
+        copied: (name, stream, { ranges, base }) => {
+          events.copied(name, stream);
+          if (!this.#isCurrent(stream)) return;
+          const log = this.durability.log(name);
+          for (const range of ranges) log.addDelta(range);
+          if (base !== undefined) log.addBase(base);
+        },
+        failed: events.siteFailed,
+      },
+      this.#clock,
+    );
+    return sender.run(signal);
+  }
+
+  async #findEnd(signal: AbortSignal): Promise<LogEnd> {
+    for (const site of this.#sites) this.listingBegun(site);
+    const listed = await this.#parts.list(signal);
+    for (const [site, history] of listed) {
+      this.#listings.set(site, history);
+      this.#note(history);
+    }
+    const { held, end, last, lacking } = storedLog(listed);
+    for (const [site, log] of held) this.durability.log(site).listed(log);
+    for (const [site, streams] of lacking) {
+      for (const stream of streams) this.outbox.lack(site, stream);
+    }
+    if (end === undefined) {
+      return { reason: "the stores hold no raw snapshot to go on from", last };
+    }
+    if (last !== undefined && last > end) {
+      return { reason: `no raw snapshot is followed by the deltas up to revision ${last}`, last };
+    }
+    try {
+      const position = await this.#parts.readEnd(end, listed, signal);
+      if (position !== undefined) return { position };
+      return { reason: `no delta ends with revision ${end}`, last: end };
+    } catch (error) {
+      if (!(error instanceof ArchiveError || error instanceof LogError)) throw error;
+      return { reason: `the last delta cannot be opened (${error.message})`, last: end };
+    }
+  }
+
+  async #makeBase(signal: AbortSignal): ReturnType<LoopParts["makeBase"]> {
+    const time = this.#nameTime();
+    const base = await this.#parts.makeBase(time, signal);
+    this.#sinceSeconds = time;
+    this.#newestTime = Math.max(this.#newestTime, time);
+    return base;
+  }
+
+  /** Later than those of all streams that are known, also where the clock was set back. */
+  #nameTime(): number {
+    const now = Math.floor((this.#parts.wallMs ?? Date.now)() / 1000);
+    this.#newestTime = now > this.#newestTime ? now : this.#newestTime + 1;
+    return this.#newestTime;
+  }
+
+  /** Whether a stream is of the history that is followed now. */
+  #isCurrent(stream: string): boolean {
+    return (parseStreamName(stream)?.time ?? 0) >= this.#sinceSeconds;
+  }
+
+  #note({ streams }: ListedHistory): void {
+    for (const { name } of streams) this.#newestTime = Math.max(this.#newestTime, name.time);
+  }
+}

@@ -1,0 +1,112 @@
+import { InterruptedError, NotLeaderError } from "../../errors.js";
+import { type Clock, systemClock } from "../../flow/sleep.js";
+import type { Site as SiteName } from "../status.js";
+import type { Outbox, SealedDelta } from "./outbox.js";
+import type { RevisionRange } from "./revision-ranges.js";
+
+/** Waits after failures, ms. The store's own retries come before. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+
+/** A store as deltas need it. */
+export interface DeltaSite {
+  readonly name: SiteName;
+  /** Stores a delta. Resolves when the store has it. */
+  put(delta: SealedDelta, signal: AbortSignal): Promise<void>;
+  /** Copies from another site what this one lacks of a stream. Resolves with what it has of it then. */
+  copyStream(stream: string, from: SiteName, signal: AbortSignal): Promise<StreamHeld>;
+}
+
+/** What a site has of a stream. */
+export interface StreamHeld {
+  readonly ranges: readonly RevisionRange[];
+  readonly base: number | undefined;
+}
+
+export interface SenderEvents {
+  /** A put has returned. */
+  stored(site: SiteName, delta: SealedDelta): void;
+  copied(site: SiteName, stream: string, held: StreamHeld): void;
+  /** It is tried again. */
+  failed(site: SiteName, error: unknown): void;
+}
+
+/**
+ * Sends the deltas of an outbox to one site until the signal aborts, in their order; what was dropped from the outbox is
+ * copied from the other site meanwhile. Throws InterruptedError, NotLeaderError.
+ */
+export class SiteSender {
+  readonly #site: DeltaSite;
+  readonly #other: SiteName | undefined;
+  readonly #outbox: Outbox;
+  readonly #events: SenderEvents;
+  readonly #clock: Clock;
+
+  /** @param other the site that what is lacking is copied from */
+  constructor(
+    site: DeltaSite,
+    other: SiteName | undefined,
+    outbox: Outbox,
+    events: SenderEvents,
+    clock = systemClock,
+  ) {
+    this.#site = site;
+    this.#other = other;
+    this.#outbox = outbox;
+    this.#events = events;
+    this.#clock = clock;
+  }
+
+  /** Rejects in any case. */
+  async run(signal: AbortSignal): Promise<never> {
+    const ended = new AbortController();
+    const both = AbortSignal.any([signal, ended.signal]);
+    const loops = [this.#sendAll(both), this.#catchUp(both)];
+    try {
+      return await Promise.race(loops);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(loops);
+    }
+  }
+
+  async #sendAll(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      const delta = await this.#outbox.next(this.#site.name, signal);
+      await this.#untilDone(signal, () => this.#site.put(delta, signal));
+      this.#events.stored(this.#site.name, delta);
+      this.#outbox.stored(this.#site.name, delta);
+    }
+  }
+
+  async #catchUp(signal: AbortSignal): Promise<never> {
+    const { name } = this.#site;
+    for (;;) {
+      const [stream] = await this.#outbox.lacking(name, signal);
+      if (stream === undefined || this.#other === undefined) continue;
+      const from = this.#other;
+      const held = await this.#untilDone(signal, () => {
+        // What is dropped while the copy runs needs another one.
+        this.#outbox.takeLack(name, stream);
+        return this.#site.copyStream(stream, from, signal).catch((error: unknown) => {
+          this.#outbox.lack(name, stream);
+          throw error;
+        });
+      });
+      this.#events.copied(name, stream, held);
+    }
+  }
+
+  async #untilDone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof NotLeaderError) throw error;
+        if (signal.aborted) throw new InterruptedError();
+        this.#events.failed(this.#site.name, error);
+        await this.#clock.sleep(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures), signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,325 @@
+import { setImmediate as turn } from "node:timers/promises";
+import test from "ava";
+import fc from "fast-check";
+import {
+  DeltaTerm,
+  type FullBegun,
+  type TermParts,
+} from "../../../src/server/deltas/delta-term.js";
+import { ManualClock } from "../../support/server/manual-clock.js";
+import {
+  digestOf,
+  makeModelBase,
+  ModelEtcd,
+  modelKeys,
+  ModelSite,
+  ModelWatchEnd,
+} from "../../support/server/model-history.js";
+
+/** More of them are a campaign. */
+const RUNS = Number(process.env["RUNS"] ?? 40);
+
+const NO_EVENTS: TermParts["events"] = {
+  changed: () => {},
+  received: () => {},
+  streamBegun: () => {},
+  baseMade: () => {},
+  failed: () => {},
+  warned: () => {},
+  stored: () => {},
+  copied: () => {},
+  siteFailed: () => {},
+};
+
+/** An etcd, two sites, and the terms of servers one after the other. */
+class World {
+  readonly etcd = new ModelEtcd();
+  readonly sites: ModelSite[] = [];
+  readonly clock = new ManualClock();
+  term!: DeltaTerm;
+  #abort = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+  readonly events: { bases: number; losses: unknown[] } = { bases: 0, losses: [] };
+
+  constructor(names: readonly ("primary" | "secondary")[] = ["primary", "secondary"]) {
+    for (const name of names) this.sites.push(new ModelSite(name, () => this.sites));
+    this.begin();
+  }
+
+  wallMs = (): number => 1_795_000_000_000 + this.clock.now();
+
+  begin(): void {
+    const { etcd, sites, clock } = this;
+    this.#abort = new AbortController();
+    this.term = new DeltaTerm({
+      sites,
+      clock,
+      wallMs: this.wallMs,
+      list: async () => {
+        await turn();
+        const up = sites.filter(({ isDown }) => !isDown);
+        if (!up.some(({ name }) => name === "primary")) throw new Error("the primary is down");
+        return new Map(up.map((site) => [site.name, site.listed()]));
+      },
+      readEnd: async (revision) => {
+        const found = sites.flatMap((site) => (site.isDown ? [] : (site.digestAt(revision) ?? [])));
+        return found[0] && { revision, digest: found[0], clusterId: "1" };
+      },
+      openWatch: etcd.openWatch,
+      endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
+      openStream: async () => modelKeys(),
+      makeBase: (time) => makeModelBase(etcd, sites, time),
+      digestOf,
+      limits: () => ({ periodMs: 10_000, bytes: 2_000 }),
+      outbox: { bytes: 1e6, deltas: 4 },
+      events: {
+        ...NO_EVENTS,
+        baseMade: (_, __, lost) => {
+          this.events.bases++;
+          if (lost !== undefined) this.events.losses.push(lost);
+        },
+      },
+    });
+    this.#running = this.term.run(this.#abort.signal).catch(() => {});
+  }
+
+  /** As kill -9: what is in memory is lost. */
+  async kill(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+    this.begin();
+  }
+
+  /** As SIGTERM: what was taken is written within a time. */
+  async stop(): Promise<void> {
+    this.term.drain();
+    await this.clock.advance(30_000);
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  end(): void {
+    this.#abort.abort();
+  }
+
+  list(): void {
+    for (const site of this.sites) {
+      this.term.listingBegun(site.name);
+      if (!site.isDown) this.term.listed(site.name, site.listed());
+    }
+  }
+
+  #full:
+    | { readonly begun: FullBegun; readonly tokens: string[]; readonly term: DeltaTerm }
+    | undefined;
+
+  fullBegun(): void {
+    const { etcd, term } = this;
+    if (etcd.isDown) return;
+    this.#full = { begun: term.fullBegun(), tokens: [...etcd.tokens], term };
+  }
+
+  fullEnded(): void {
+    const full = this.#full;
+    this.#full = undefined;
+    // A backup ends with the leadership.
+    if (full === undefined || full.term !== this.term || this.sites[0]?.isDown) return;
+    const { tokens } = full;
+    const up = this.sites.filter(({ isDown }) => !isDown);
+    const base = { revision: tokens.length, tokens, takenMs: this.wallMs() };
+    const name = `full-${Math.random()}`;
+    for (const site of up) site.bases.set(name, base);
+    const names = up.map((site) => site.name);
+    this.term.fullMade(full.begun, tokens.length, names);
+  }
+
+  /** Throws unless what is said to be durable can be restored from the site alone, and is a history that etcd had. */
+  check(): void {
+    for (const site of this.sites) {
+      const { revision } = this.term.durability.at(site.name, this.clock.now());
+      if (revision === undefined) continue;
+      const truth = this.etcd.histories.map((tokens) => tokens.slice(0, revision).join());
+      const ways = site.restored(revision).map((tokens) => tokens.join());
+      if (!ways.some((way) => truth.includes(way))) {
+        throw new Error(`revision ${revision} cannot be restored from the ${site.name}`);
+      }
+      if (ways.some((way) => !truth.includes(way))) {
+        throw new Error(`the ${site.name} restores a history that never was, at ${revision}`);
+      }
+    }
+  }
+
+  /** Lets everything work again. Throws unless all is durable then. */
+  async checkCalm(): Promise<void> {
+    const { etcd, sites, clock } = this;
+    etcd.isDown = false;
+    for (const site of sites) site.isDown = false;
+    // Longer than the waits before another base.
+    await clock.advance(3_600_000);
+    this.list();
+    etcd.write(2);
+    await clock.advance(60_000);
+    this.check();
+    for (const site of sites) {
+      const { name } = site;
+      const { revision, ageSeconds } = this.term.durability.at(name, clock.now());
+      if (revision !== etcd.revision || ageSeconds > 0) {
+        const of = `${revision} of ${etcd.revision}, ${ageSeconds} s`;
+        throw new Error(`the ${name} has ${of}, while the loop is ${this.term.loop.state}`);
+      }
+      const now = etcd.tokens.join();
+      if (!site.restored(revision).some((tokens) => tokens.join() === now)) {
+        throw new Error(`the ${name} does not have the history of now`);
+      }
+    }
+  }
+}
+
+test("what is written to etcd is durable at both sites a period later, and a base begins the log", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  t.is(world.events.bases, 1);
+  world.etcd.write(7);
+  await world.clock.advance(9_000);
+  t.is(world.term.durability.at("primary", world.clock.now()).revision, 3);
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds > 8);
+  await world.clock.advance(2_000);
+  for (const site of ["primary", "secondary"] as const) {
+    t.deepEqual(world.term.durability.at(site, world.clock.now()), {
+      revision: 10,
+      ageSeconds: 0,
+    });
+  }
+  world.check();
+  await world.stop();
+});
+
+test("another server goes on where the log ends, without another base", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(7);
+  await world.clock.advance(20_000);
+  await world.kill();
+  await world.clock.advance(20_000);
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  t.is(world.events.bases, 1);
+  t.is(world.term.durability.at("secondary", world.clock.now()).revision, 15);
+  world.check();
+  await world.stop();
+});
+
+test("a stop writes what was taken from etcd", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(4);
+  await world.clock.advance(500);
+  await world.stop();
+  for (const site of world.sites) t.is(site.restored(7).length, 1);
+});
+
+test("compacted revisions that were not read are lost, and said to be", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  await world.stop();
+  world.etcd.write(20);
+  world.etcd.compact(20);
+  world.begin();
+  await world.clock.advance(30_000);
+  t.is(world.events.bases, 2);
+  t.deepEqual(world.events.losses, [{ first: 9, last: 20 }]);
+  await world.checkCalm();
+  await world.stop();
+});
+
+test("an etcd that was restored to its past gets a log of its own", async (t) => {
+  for (const writes of [0, 1, 50]) {
+    const world = new World();
+    await world.clock.advance(1_000);
+    world.etcd.write(30);
+    await world.clock.advance(20_000);
+    world.etcd.restoreTo(12);
+    world.etcd.write(writes);
+    await world.clock.advance(30_000);
+    t.is(world.events.bases, 2, `${writes}`);
+    world.check();
+    const { revision } = world.term.durability.at("secondary", world.clock.now());
+    t.is(revision, world.etcd.revision);
+    world.list();
+    t.is(world.term.durability.at("secondary", world.clock.now()).revision, revision);
+    await world.checkCalm();
+    await world.stop();
+  }
+});
+
+test("both sites down make the watch wait, and nothing is lost when one is back", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  for (const site of world.sites) site.isDown = true;
+  for (let i = 0; i < 30; i++) {
+    world.etcd.write(40);
+    await world.clock.advance(10_000);
+    for (const { name } of world.sites) t.true(world.term.outbox.waiting(name).deltas <= 4);
+  }
+  t.is(world.term.loop.state, "paused");
+  t.true((world.term.loop.covered ?? 0) < 500);
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds > 290);
+  for (const site of world.sites) site.isDown = false;
+  await world.clock.advance(120_000);
+  t.is(world.events.bases, 1);
+  await world.checkCalm();
+  await world.stop();
+});
+
+test("nothing is said to be durable that is not, whatever happens, and in the end all is", async (t) => {
+  const commands = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 30 }) }) },
+    { weight: 4, arbitrary: fc.record({ wait: fc.integer({ min: 1, max: 40_000 }) }) },
+    { weight: 2, arbitrary: fc.record({ down: fc.tuple(fc.boolean(), fc.boolean()) }) },
+    { weight: 1, arbitrary: fc.record({ compact: fc.integer({ min: 0, max: 10 }) }) },
+    { weight: 1, arbitrary: fc.record({ restore: fc.integer({ min: 1, max: 40 }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constantFrom("kill", "stop", "list", "full", "fullEnded", "break"),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ slowFull: fc.integer({ min: 1, max: 60_000 }) }) },
+    { weight: 1, arbitrary: fc.record({ etcdDown: fc.boolean() }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(commands, { minLength: 3, maxLength: 25 }), async (steps) => {
+      const world = new World();
+      t.teardown(() => world.end());
+      for (const step of steps) {
+        if ("write" in step) world.etcd.write(step.write);
+        else if ("wait" in step) await world.clock.advance(step.wait);
+        else if ("compact" in step) world.etcd.compact(world.etcd.revision - step.compact);
+        else if ("restore" in step) world.etcd.restoreTo(world.etcd.revision - step.restore);
+        else if ("slowFull" in step) {
+          world.fullBegun();
+          await world.clock.advance(step.slowFull);
+          world.fullEnded();
+        } else if ("etcdDown" in step) world.etcd.isDown = step.etcdDown;
+        else if ("down" in step) {
+          for (const [i, site] of world.sites.entries()) site.isDown = step.down[i] === true;
+        } else if (step.do === "kill") await world.kill();
+        else if (step.do === "list") world.list();
+        else if (step.do === "full") world.fullBegun();
+        else if (step.do === "fullEnded") world.fullEnded();
+        else if (step.do === "break") world.etcd.breakWatches();
+        else {
+          await world.stop();
+          world.begin();
+        }
+        world.check();
+      }
+      await world.checkCalm();
+      await world.stop();
+    }),
+    { numRuns: RUNS, includeErrorInReport: true },
+  );
+  t.pass();
+});
