@@ -47,6 +47,7 @@ const ETCD_FILE: Record<EtcdFileErrorCode, true> = {
   ETCD_FILE_DIGEST: true,
   ETCD_FILE_LOG: true,
   ETCD_FILE_REVISION: true,
+  ETCD_FILE_IO: true,
 };
 
 const CEPH: Record<CephErrorCode, true> = {
@@ -95,12 +96,14 @@ const OTHERS = [
   "NOT_LEADER",
   "NOT_RENEWED",
   "NO_BASE",
+  "NO_DELTAS",
   "NO_EPOCH",
   "NO_HOLD",
   "NO_RAW_SNAPSHOT",
   "NO_SNAPSHOT",
   "OUTPUT",
   "PASSPHRASE_COMMAND",
+  "REVISION_NOT_HELD",
   "RETENTION_INCOMPLETE",
   "RETENTION_PAUSED",
   "REVISION_NOT_HELD",
