@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { env } from "../test/support/program/backuptool.js";
 import { type Case, casesOf, type Pair } from "./cases.js";
+import { deltaFigures } from "./deltas.js";
 import { buildLeastCpu } from "./least-cpu.js";
 import { median } from "./measure.js";
 import { secondaryCasesOf } from "./secondary-cases.js";
@@ -83,5 +84,8 @@ for (const one of cases) {
   if (values.only === undefined || one.name.includes(values.only)) {
     console.log(await measureCase(one));
   }
+}
+if (values.only === undefined || "deltas".includes(values.only)) {
+  console.log(`\n${(await deltaFigures(folder, Math.ceil(60 * scale))).join("\n")}`);
 }
 rmSync(folder, { recursive: true });

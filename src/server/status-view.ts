@@ -5,6 +5,7 @@ import { damagedFiles, type ScrubProgress } from "../snapshots/control/scrub-pro
 import type { SnapshotRow } from "../operations/snapshots/events.js";
 import { snapshotRows } from "../operations/snapshots/list.js";
 import type { ServerOptions } from "../settings/server-options.js";
+import type { StoredStream } from "../snapshots/streams/stored-stream.js";
 import { configView } from "./config-view.js";
 import type { JobRunner } from "./jobs/runner.js";
 import type { LagView } from "./lag-view.js";
@@ -18,6 +19,7 @@ import {
   type JobName,
   type ServerStatus,
   type ServerState,
+  type StreamRow,
   type Site as SiteName,
 } from "./status.js";
 
@@ -60,6 +62,11 @@ export class StatusView implements ServerState {
     const { snapshots, holds } = site.listing;
     const listing = { snapshots, holds: new Map([...holds].map((held) => [held, {}])) };
     return [...snapshotRows(site.prefix, listing, undefined, new Date())];
+  }
+
+  streams(name: SiteName): readonly StreamRow[] {
+    const site = this.#sources.sites.all.find((one) => one.name === name);
+    return (site?.listing?.streams ?? []).map(streamRow);
   }
 
   config(): unknown {
@@ -107,6 +114,18 @@ export class StatusView implements ServerState {
       alerts: alerts(),
     };
   }
+}
+
+function streamRow({ name, deltas, left, first, last, lastSeen, base }: StoredStream): StreamRow {
+  return {
+    name: name.text,
+    deltas: deltas.length,
+    bytes: left.bytes,
+    first,
+    last,
+    lastSeen: lastSeen === undefined ? undefined : new Date(lastSeen * 1000).toISOString(),
+    hasBase: base?.state === "complete",
+  };
 }
 
 function statusOf(site: Site): SiteStatus {

@@ -132,11 +132,27 @@ export interface ServerStatus {
   readonly alerts: readonly ActiveAlert[];
 }
 
+/** A stream of deltas of etcd in a store. */
+export interface StreamRow {
+  readonly name: string;
+  readonly deltas: number;
+  readonly bytes: number;
+  /** Revisions of etcd; absent without deltas. */
+  readonly first?: number | undefined;
+  readonly last?: number | undefined;
+  /** When its last change was seen, RFC 3339; absent without deltas. */
+  readonly lastSeen?: string | undefined;
+  /** Whether it begins with a raw snapshot of its own. */
+  readonly hasBase: boolean;
+}
+
 /** What the HTTP server reads. */
 export interface ServerState {
   status(): ServerStatus;
   /** All snapshots of a store, oldest first, with their state there as `primary`; empty for a site that there is not. */
   snapshots(site: Site): readonly SnapshotRow[];
+  /** The streams of deltas of etcd in a store, by their start. */
+  streams(site: Site): readonly StreamRow[];
   /** The configuration as plain JSON, without secrets. */
   config(): unknown;
   /**

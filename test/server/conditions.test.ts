@@ -88,3 +88,31 @@ test("a lag is alerted beyond its limit, and an unknown one is not", (t) => {
   t.is(keys(statusWith({ sync: { ...sync, lag } })).length, 1);
   t.deepEqual(keys(statusWith({ sync })), []);
 });
+
+test("changes of etcd that a store lacks for too long are alerted, and a denied watch at once", (t) => {
+  const site = { durableRevision: 5, waiting: { deltas: 0, bytes: 0 }, isBehind: false };
+  const at = (primary: number, secondary: number): ServerStatus =>
+    statusWith({
+      deltas: {
+        state: "following",
+        sites: {
+          primary: { ...site, oldestSeconds: primary },
+          secondary: { ...site, oldestSeconds: secondary },
+        },
+      },
+    });
+  t.deepEqual(keys(at(0, 300)), []);
+  t.deepEqual(keys(at(0, 300.1)), ["delta-lag/secondary"]);
+  t.deepEqual(keys(at(301, 400)), ["delta-lag/primary", "delta-lag/secondary"]);
+  t.deepEqual(keys(statusWith({ deltas: { state: "denied", sites: {} } })), ["delta-lag/denied"]);
+});
+
+test("a full backup that does not prove the log is alerted, one that does is not", (t) => {
+  const proof = (outcome: "proven" | "differs" | "failed"): ServerStatus =>
+    statusWith({
+      deltas: { state: "following", sites: {}, proof: { outcome, at: NOW, message: "why" } },
+    });
+  t.deepEqual(keys(proof("proven")), []);
+  t.deepEqual(keys(proof("differs")), ["delta-unproven"]);
+  t.deepEqual(keys(proof("failed")), ["delta-unproven"]);
+});

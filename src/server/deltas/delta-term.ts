@@ -114,6 +114,7 @@ export class DeltaTerm {
     this.loop.whenRead(session, revision, () => {
       for (const site of sites) this.durability.log(site).addBase(revision);
       this.loop.endStreamAfter(revision);
+      this.loop.flush();
     });
   }
 

@@ -1,5 +1,8 @@
 import { changesDigest } from "../../archive/delta/changes-digest.js";
 import { BackupToolError, errorMessage, InterruptedError } from "../../errors.js";
+import type { OperationEvent } from "../../operations/events.js";
+import { withHistory } from "../../operations/history/access.js";
+import { proveBase } from "../../operations/history/prove-base.js";
 import { makeEtcdBase } from "../../operations/create/etcd-base.js";
 import type { DeltaBreak, DeltaStatus, SiteDeltas } from "../../operations/status/delta-status.js";
 import type { ServerOptions } from "../../settings/server-options.js";
@@ -17,6 +20,7 @@ import { deltaSite, listedHistory, listHistories } from "./delta-sites.js";
 import { DeltaTerm, type TermEvents } from "./delta-term.js";
 import { openEtcdWatch, watchEndOf } from "./etcd-watch.js";
 import { readLogEnd } from "./last-changes.js";
+import { LogProof, type ProofResult } from "./log-proof.js";
 import { SitePins } from "./site-pins.js";
 import { StreamKeyring } from "./stream-keyring.js";
 
@@ -43,12 +47,22 @@ interface Running {
   readonly lead: Lead;
   readonly ended: Promise<void>;
   readonly abort: AbortController;
+  readonly signal: AbortSignal;
+}
+
+/** A raw snapshot in a full backup that is complete. */
+export interface MadeRawSnapshot {
+  /** Of the backup. */
+  readonly name: string;
+  readonly revision: number;
+  readonly sites: readonly SiteName[];
 }
 
 /** Writes what changes in etcd to the stores every few seconds, while this server leads. */
 export class Deltas {
   readonly #parts: DeltasParts;
   readonly #keyring: StreamKeyring;
+  readonly #proof: LogProof;
   #running: Running | undefined;
   #isDraining = false;
   #restartMs = 0;
@@ -61,12 +75,22 @@ export class Deltas {
       passphrase: parts.passphrase,
       kdf: () => parts.options().backup.kdf,
     });
+    this.#proof = new LogProof({
+      prove: (snapshot, signal) => this.#prove(snapshot, signal),
+      ended: ({ outcome, message }) => {
+        if (outcome === "proven") parts.log.info(message);
+        else parts.log.error({ outcome }, `The log of etcd is not proved: ${message}`);
+        parts.changed();
+      },
+    });
   }
 
   /** Begins or ends a term, by who leads and what the settings are. To be called often. */
   look(lead: Lead | undefined, signal: AbortSignal): void {
     const isWanted = lead !== undefined && this.#isOn && !this.#isDraining;
     if (this.#running !== undefined) {
+      const { term, signal: own } = this.#running;
+      this.#proof.look(term.durability.at("primary", performance.now()).revision, own);
       // What was read is written, unless another server leads.
       if (!isWanted) this.#running.term.drain();
       return;
@@ -104,14 +128,15 @@ export class Deltas {
     return { accepted: false, reason: "unavailable", message };
   }
 
-  /** A full backup begins. Returns what is to be called with the revision of its raw snapshot once it is complete. */
-  fullBegun(): (revision: number, sites: readonly SiteName[]) => void {
+  /** A full backup begins. Returns what is to be called with its raw snapshot once it is complete. */
+  fullBegun(): (made: MadeRawSnapshot) => void {
     const term = this.#running?.term;
     const begun = term?.fullBegun();
-    return (revision, sites) => {
+    return ({ name, revision, sites }) => {
       // One that was made in another term is found by the listings.
-      if (begun !== undefined && term === this.#running?.term)
-        term?.fullMade(begun, revision, sites);
+      if (begun === undefined || term === undefined || term !== this.#running?.term) return;
+      term.fullMade(begun, revision, sites);
+      this.#proof.request(name, revision);
     };
   }
 
@@ -145,6 +170,8 @@ export class Deltas {
       stream: loop.stream,
       readRevision: loop.covered,
       etcdRevision,
+      provenRevision: this.#proof.provenRevision,
+      proof: this.#proof.proof,
       lastBreak: this.#lastBreak,
       sites: Object.fromEntries(names.map((name) => [name, siteOf(name)])),
     };
@@ -199,7 +226,7 @@ export class Deltas {
         changed();
         await pins.release();
       });
-    return { term, lead, ended, abort };
+    return { term, lead, ended, abort, signal };
   }
 
   get #etcd() {
@@ -245,6 +272,35 @@ export class Deltas {
     };
   }
 
+  async #prove(snapshot: string, signal: AbortSignal): Promise<ProofResult> {
+    const { sites, options, log, passphrase } = this.#parts;
+    const { primary, secondary } = sites.stores;
+    const isUp = sites.secondary?.breaker === "closed";
+    const stores = [primary, ...(secondary !== undefined && isUp ? [secondary] : [])];
+    const { spoolDir } = options().backup;
+    const location = {
+      kind: "snapshot" as const,
+      stores: stores.map(({ config }) => config),
+      snapshot: "latest",
+    };
+    const context = {
+      signal,
+      report: (event: OperationEvent) => logEvent(log, "deltas", event),
+      passphrase: () => passphrase(signal),
+    };
+    return await withHistory({ location, spoolDir }, context, async (access) => {
+      const proof = await proveBase(access, snapshot, context);
+      switch (proof.outcome) {
+        case "proven":
+          return { outcome: "proven", last: proof.last };
+        case "differs":
+          return { outcome: "differs", message: proof.difference ?? "it differs from the log" };
+        case "nothing-before":
+          return { outcome: "nothing-before" };
+      }
+    });
+  }
+
   #events(pins: SitePins, signal: AbortSignal): TermEvents {
     const { log, metrics, changed } = this.#parts;
     return {
@@ -257,6 +313,7 @@ export class Deltas {
       baseMade: ({ name: stream, revision }, reason, lost) => {
         log.info({ stream, revision }, "A stream of deltas has a base");
         metrics.deltaBaseMade();
+        this.#proof.forget();
         if (lost !== undefined) log.error({ ...lost }, `Revisions of etcd are lost: ${reason}`);
         this.#lastBreak = { at: new Date().toISOString(), reason, ...(lost && { lost }) };
         changed();

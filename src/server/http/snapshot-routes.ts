@@ -29,7 +29,12 @@ export function addSnapshotRoutes(app: FastifyInstance, access: Access, state: S
       throw new HttpProblem(404, "NO_SNAPSHOT", `the ${store} store has no restorable snapshot`);
     }
     const chain = [...viewsOf(chainOf(state.snapshots(store), newestRestorable.snapshot))];
-    return { store, checkedAt, ...newestRestorable, chain };
+    const since = Date.parse(newestRestorable.time);
+    const deltas = {
+      durableRevision: state.status().deltas.sites[store]?.durableRevision ?? null,
+      streams: state.streams(store).filter(({ lastSeen }) => Date.parse(lastSeen ?? "") >= since),
+    };
+    return { store, checkedAt, ...newestRestorable, chain, deltas };
   });
 }
 

@@ -3,6 +3,7 @@ import type { OperationEvent } from "../../operations/events.js";
 import type { ScrubResult } from "../../operations/snapshots/scrub.js";
 import type { ServerOptions } from "../../settings/server-options.js";
 import type { DeletionReason, Metrics } from "../metrics.js";
+import type { MadeRawSnapshot } from "../deltas/deltas.js";
 import type { Site } from "../site.js";
 import type { Sites } from "../sites.js";
 import type { JobName, Site as SiteName } from "../status.js";
@@ -19,8 +20,8 @@ interface WorkParts {
   readonly stateFolder: StateFolder | undefined;
   passphrase(signal: AbortSignal): Promise<Uint8Array>;
   onBackup(made: BackupResult): void;
-  /** A full backup begins; returns what is called once it is complete, with the revision of its raw snapshot. */
-  onFullBegun(): (revision: number, sites: readonly SiteName[]) => void;
+  /** A full backup begins; returns what is called once it is complete, with its raw snapshot. */
+  onFullBegun(): (made: MadeRawSnapshot) => void;
   onVerified(at: Date): void;
 }
 
@@ -78,8 +79,10 @@ export class Work {
       const isWhole = !behind && made.missing === 0;
       metrics.backupEnded(made.kind, isWhole ? "success" : "incomplete");
       onBackup({ ...made, secondaryBehind: behind });
-      if (made.rawRevision !== undefined) {
-        onRawMade(made.rawRevision, behind ? ["primary"] : sites.all.map(({ name }) => name));
+      const { rawRevision, snapshot: name } = made;
+      if (rawRevision !== undefined && name !== undefined) {
+        const at = behind ? [sites.primary] : sites.all;
+        onRawMade({ name, revision: rawRevision, sites: at.map((site) => site.name) });
       }
       await this.#checkSites(context);
       const { snapshot, objects, records } = made;

@@ -26,6 +26,9 @@ export interface HostStreamCall {
 /** gRPC rejects larger responses before it reads them. */
 const MAX_RESPONSE_BYTES = 32 << 20;
 
+/** As large is one message of a stream at most: etcd sends the changes of one revision in one, unless it divides them. */
+const MAX_MESSAGE_BYTES = 256 << 20;
+
 /** By default HTTP/2 lets the server send only 64 KiB before it waits for the client. */
 const WINDOW_BYTES = 4 << 20;
 
@@ -76,11 +79,11 @@ export class EtcdHost {
   }
 
   /**
-   * Begins a call with a stream of responses of any size, on a connection of its own: calls do not wait behind it. An
-   * aborted signal cancels it.
+   * Begins a call with a stream of responses, on a connection of its own: calls do not wait behind it. An aborted signal
+   * cancels it.
    */
   stream(call: HostStreamCall): HostStream {
-    this.#streams ??= this.#open(-1);
+    this.#streams ??= this.#open(MAX_MESSAGE_BYTES);
     const metadata = new Metadata();
     if (call.token !== undefined) metadata.set("token", call.token);
     if (call.requireLeader) metadata.set("hasleader", "true");

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join as path } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { clusterAtPeerUrl } from "../../../src/sources/etcd/members/peer-probe.js";
@@ -113,6 +121,40 @@ test("a founder is not made beside a member that is up, over data, or with a tok
   t.is((await founder(cluster, m1, database)).code, 1);
   const unchecked = await founder(cluster, m1, database, "--skip-hash-check");
   t.is(unchecked.code, 0, unchecked.stderr);
+});
+
+test("a founder that is killed while its data is made is made again, and never by two runs at once", async (t) => {
+  const { cluster, snapshot } = await started(t);
+  const m1 = cluster.member(1);
+  for (const member of cluster.all) await member.lose();
+  // In the place of etcdutl, a program that begins a data dir and stays there.
+  const bin = newFolder();
+  const script = `#!/bin/sh\nfor word; do case $word in --data-dir=*) mkdir -p "\${word#*=}/member";; esac; done\necho $$ > "${bin}/pid"\nexec sleep 600\n`;
+  writeFileSync(path(bin, "etcdutl"), script, { mode: 0o755 });
+  const pid = path(bin, "pid");
+  const args = ["etcd", "restore-founder", "--json", "--snapshot-file", snapshot];
+  let child: ChildProcess | undefined;
+  const killed = backuptool([...args, ...memberFlags(cluster, m1)], {
+    env: { PATH: `${bin}:${process.env["PATH"]}` },
+    onStart: (started) => {
+      child = started;
+    },
+  });
+  await until("the data dir is begun", async () => existsSync(pid));
+  const other = await founder(cluster, m1, snapshot);
+  t.is(other.code, 2);
+  t.regex(other.stdout.toString(), /another process works on/);
+  child?.kill("SIGKILL");
+  process.kill(Number(readFileSync(pid, "utf8")), "SIGKILL");
+  await killed;
+  const left = (): string[] => readdirSync(dirname(m1.dataDir)).sort();
+  t.true(left().some((name) => name.startsWith(".m1.unfinished-")));
+  t.false(existsSync(m1.dataDir));
+  const again = await founder(cluster, m1, snapshot);
+  t.is(again.code, 0, again.stderr);
+  t.deepEqual(left(), ["m1", "m1.env"]);
+  startAsWritten(m1);
+  await m1.untilHealthy();
 });
 
 test("a member whose disk was lost is replaced, when that is asked for, and never one that is up", async (t) => {

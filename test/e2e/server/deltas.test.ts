@@ -104,6 +104,13 @@ test("what is written to etcd is in the log of both stores, across kill -9, a st
   await server.logged("Job done", ({ job }) => job === "full");
   await write(5);
   await untilDurable(server, etcd);
+  // It is compared with the base of the first stream and the deltas after it.
+  const proven = await server.until("the proof", async () => {
+    const { provenRevision, proof } = (await server.status()).deltas;
+    t.not(proof?.outcome, "differs", proof?.message);
+    return provenRevision;
+  });
+  t.true(proven > base + 25);
   await write(3);
   t.is(await server.stop(), 0, server.output);
 

@@ -96,6 +96,20 @@ test("/snapshot/latest is the newest restorable one with its bases", async (t) =
   t.deepEqual(answer["chain"], [full, between, newest].map(shown));
 });
 
+test("/snapshot/latest names the streams of deltas that follow it, and what is durable", async (t) => {
+  const { http, core } = await openHttp(t);
+  const { time = "" } = core.status().sites.primary?.newestRestorable ?? {};
+  const later = new Date(Date.parse(time) + 60_000).toISOString();
+  const common = { deltas: 3, bytes: 900, first: 5, last: 9, hasBase: false };
+  const before = { ...common, name: "Etcd-1", lastSeen: "2020-01-01T00:00:00.000Z" };
+  const after = { ...common, name: "Etcd-2", lastSeen: later };
+  core.streamRows = { primary: [before, after] };
+  t.deepEqual(json(await call(http.url, "/snapshot/latest"))["deltas"], {
+    durableRevision: 70_133,
+    streams: [after],
+  });
+});
+
 test("/snapshot/latest ends at bases that name each other in a circle", async (t) => {
   const { http, core } = await openHttp(t);
   const name = core.status().sites.primary?.newestRestorable?.snapshot ?? "";
@@ -129,6 +143,7 @@ test("a call begins its job and answers with 202", async (t) => {
     ["/snapshot/incremental", "incremental"],
     ["/sync", "sync"],
     ["/prune", "retention"],
+    ["/snapshot/delta", "delta"],
   ] as const) {
     const answer = await call(http.url, path, { method: "POST" });
     t.is(answer.status, 202);

@@ -5,6 +5,7 @@ import type {
   ServerState,
   ServerStatus,
   Site,
+  StreamRow,
   TriggerResult,
 } from "../../../src/server/status.js";
 
@@ -13,6 +14,7 @@ export class InMemoryServer implements ServerState, ServerActions {
   readonly begun: (JobName | "delta")[] = [];
   answer: TriggerResult = { accepted: true };
   rows: Partial<Record<Site, readonly SnapshotRow[]>> = {};
+  streamRows: Partial<Record<Site, readonly StreamRow[]>> = {};
   configuration: unknown = {};
   #status: ServerStatus;
   readonly #listeners = new Set<() => void>();
@@ -27,6 +29,10 @@ export class InMemoryServer implements ServerState, ServerActions {
 
   snapshots(site: Site): readonly SnapshotRow[] {
     return this.rows[site] ?? [];
+  }
+
+  streams(site: Site): readonly StreamRow[] {
+    return this.streamRows[site] ?? [];
   }
 
   config(): unknown {

@@ -15,7 +15,10 @@ const definitions = loadSync(PROTO, { keepCase: true, longs: String, enums: Stri
 type Unary = (request: Record<string, unknown>) => object;
 type Answer = (call: ServerUnaryCall<object, object>, done: sendUnaryData<object>) => void;
 type Snapshots = ServerWritableStream<object, object>;
-type Watches = ServerDuplexStream<{ create_request?: { start_revision?: string } }, object>;
+type Watches = ServerDuplexStream<
+  { create_request?: { start_revision?: string; fragment?: boolean } },
+  object
+>;
 
 /**
  * A server in the place of etcd, for streams that no etcd can be made to send. It has no keys, and `revision` is what
@@ -29,7 +32,7 @@ export class ScriptedEtcd {
   #port = 0;
   snapshot: (call: Snapshots) => void = (call) => call.end();
   /** Called for each watch that is created. */
-  watch: (call: Watches, startRevision: number) => void = () => {};
+  watch: (call: Watches, startRevision: number, fragment: boolean) => void = () => {};
   /** The oldest revision that a range can have. */
   compacted = 0;
 
@@ -69,7 +72,8 @@ export class ScriptedEtcd {
     this.#serve("Watch", {
       Watch: (call: Watches) => {
         call.on("data", ({ create_request: created }) => {
-          if (created) this.watch(call, Number(created.start_revision ?? 0));
+          if (created === undefined) return;
+          this.watch(call, Number(created.start_revision ?? 0), created.fragment ?? false);
         });
         call.on("end", () => call.end());
         call.on("error", () => {});

@@ -17,6 +17,8 @@ export interface WatchedLog {
   onCreated(): void;
   /** The last revision of the log has come again, and is the same. */
   onOverlap(): void;
+  /** A part of an answer has come. */
+  onFragment(): void;
   /** Hands whole revisions over; resolves when there is room for more. */
   deliver(groups: readonly RevisionGroup[]): Promise<void>;
   checkCluster(clusterId: bigint): void;
@@ -32,6 +34,7 @@ export interface WatchedLog {
 export class MemberWatch {
   readonly #log: WatchedLog;
   readonly #connection: EtcdConnection;
+  readonly #fragment: boolean;
   readonly #groups: RevisionGroups;
   readonly #catchUp = new CatchUp();
   /** The revision that must come again first. */
@@ -39,9 +42,11 @@ export class MemberWatch {
   /** Revision of the last event. */
   #last = 0;
 
-  constructor(log: WatchedLog, connection: EtcdConnection) {
+  /** @param fragment whether etcd divides large answers */
+  constructor(log: WatchedLog, connection: EtcdConnection, fragment: boolean) {
     this.#log = log;
     this.#connection = connection;
+    this.#fragment = fragment;
     this.#groups = new RevisionGroups(log.covered);
     log.earlier.forgetAfter(log.covered);
     this.#overlap = log.earlier.has(log.covered) ? log.covered : undefined;
@@ -55,7 +60,7 @@ export class MemberWatch {
       range_end: ZERO_KEY,
       start_revision: start,
       progress_notify: true,
-      fragment: true,
+      fragment: this.#fragment,
     };
     const options = { signal, requireLeader: true, endless: true };
     let asked = performance.now();
@@ -66,6 +71,7 @@ export class MemberWatch {
       this.#log.checkCluster(answer.clusterId);
       if (answer.canceled) throw this.#canceled(answer);
       if (answer.created) this.#log.onCreated();
+      if (answer.fragment) this.#log.onFragment();
       await this.#take(answer);
       asked = performance.now();
       this.#catchUp.held(asked - now);

@@ -26,7 +26,7 @@ export interface Progress {
   readonly covered: number;
   /** etcd had this revision before `covered` was looked at. */
   readonly current: number;
-  /** Whether the consumer held the watch up since the last look. */
+  /** Whether since the last look the consumer held the watch up, or a part of a revision has come. */
   readonly paused: boolean;
 }
 

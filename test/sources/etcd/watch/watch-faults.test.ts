@@ -10,7 +10,11 @@ type Script = (send: Sender, startRevision: number) => void;
 class Sender {
   constructor(
     readonly etcd: ScriptedEtcd,
-    readonly call: { write(answer: object): boolean; end(): void },
+    readonly call: {
+      write(answer: object): boolean;
+      end(): void;
+      on(event: "drain", listener: () => void): unknown;
+    },
   ) {}
 
   created(): this {
@@ -27,8 +31,12 @@ class Sender {
   }
 
   answer(answer: object): this {
-    this.call.write({ header: this.etcd.header, watch_id: "0", ...answer });
+    this.call.write(this.message([], answer));
     return this;
+  }
+
+  message(events: readonly object[], answer: object = {}): object {
+    return { header: this.etcd.header, watch_id: "0", events, ...answer };
   }
 }
 
@@ -151,6 +159,64 @@ test("a watch that sends nothing of what etcd has is stuck, and the next endpoin
   t.is(log.problems.filter((problem) => /sends nothing after 91/.test(problem)).length, 2);
   const all = await watch(t, [silent, mute], { limits });
   t.is((await all.end()).reason, "stuck");
+});
+
+test("fragments are a sign of life, and a member that sends none is asked for whole answers", async (t) => {
+  const divided: boolean[] = [];
+  let sub = 0;
+  const etcd = await scripted(
+    t,
+    (send) => {
+      send.created();
+      const timer = setInterval(() => {
+        // Longer than a watch may be silent in all.
+        if (++sub < 30) send.answer({ fragment: true, events: [put(91, "a", `${sub}`)] });
+        else clearInterval(timer);
+      }, 50);
+    },
+    (send) => send.created().puts(91),
+  );
+  const { watch: script } = etcd;
+  etcd.watch = (call, start, fragment) => {
+    divided.push(fragment);
+    script(call, start, fragment);
+  };
+  etcd.revision = 91;
+  const log = await watch(t, etcd, { limits: { checkMs: 20, stuckMs: 1000 } });
+  await log.until(91);
+  t.is(sub, 30);
+  t.deepEqual(divided, [true, false]);
+});
+
+test("a consumer that is busy holds etcd back", async (t) => {
+  let sent = 0;
+  const etcd = await scripted(t, (send) => {
+    send.created();
+    const value = "x".repeat(1 << 20);
+    const more = (): void => {
+      while (sent < 300 && ++sent)
+        if (!send.call.write(send.message([put(90 + sent, value)]))) break;
+    };
+    send.call.on("drain", more);
+    more();
+  });
+  etcd.revision = 390;
+  const log = await watch(t, etcd);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  log.onBatch = () => held;
+  let before = -1;
+  // Until nothing more is sent.
+  while (before !== sent) {
+    before = sent;
+    await new Promise((resolve) => setTimeout(resolve, 700));
+  }
+  t.true(sent > 0 && sent < 100, `${sent}`);
+  release();
+  await log.until(390);
+  t.is(log.revisions.length, 300);
 });
 
 test("a watch without news is not stuck", async (t) => {
