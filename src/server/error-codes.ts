@@ -47,6 +47,7 @@ const ETCD_FILE: Record<EtcdFileErrorCode, true> = {
   ETCD_FILE_DIGEST: true,
   ETCD_FILE_LOG: true,
   ETCD_FILE_REVISION: true,
+  ETCD_FILE_IO: true,
 };
 
 const CEPH: Record<CephErrorCode, true> = {
