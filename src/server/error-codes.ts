@@ -47,6 +47,7 @@ const ETCD_FILE: Record<EtcdFileErrorCode, true> = {
   ETCD_FILE_DIGEST: true,
   ETCD_FILE_LOG: true,
   ETCD_FILE_REVISION: true,
+  ETCD_FILE_IO: true,
 };
 
 const CEPH: Record<CephErrorCode, true> = {
@@ -102,7 +103,6 @@ const OTHERS = [
   "NO_SNAPSHOT",
   "OUTPUT",
   "PASSPHRASE_COMMAND",
-  "REVISION_NOT_HELD",
   "RETENTION_INCOMPLETE",
   "RETENTION_PAUSED",
   "REVISION_NOT_HELD",

@@ -9,7 +9,15 @@ import {
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import type { FileDamage } from "../../snapshots/file-check.js";
 import { manifestKey } from "../../snapshots/manifest.js";
-import { answersRead, verifySnapshot } from "../../snapshots/verify.js";
+import { readStream } from "../../snapshots/streams/list-streams.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
+import { verifyStream } from "../../snapshots/streams/verify-stream.js";
+import {
+  answersRead,
+  type VerifyOptions,
+  type VerifyResult,
+  verifySnapshot,
+} from "../../snapshots/verify.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { ReadSelection } from "../../snapshots/read-selection.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -35,6 +43,7 @@ export async function scrubStore(
   snapshots: readonly StoredSnapshot[],
   selection: ReadSelection,
   { signal, report }: StoreContext,
+  streams: readonly StoredStream[] = [],
 ): Promise<ScrubResult> {
   const parts = partsOf(selection);
   const before = await readScrubProgress(store, signal);
@@ -44,21 +53,39 @@ export async function scrubStore(
   const complete = snapshots
     .filter(({ state }) => state === "complete")
     .map(({ name }) => name.text);
+  const items: Scrubbed[] = [
+    ...complete.map((name): Scrubbed => {
+      return {
+        name,
+        hasManifest: true,
+        verify: (how) => verifySnapshot(store, name, how),
+        isDeleted: () => isDeleted(store, name, signal),
+      };
+    }),
+    ...streams.map((stream): Scrubbed => {
+      return {
+        name: stream.name.text,
+        hasManifest: false,
+        verify: (how) => verifyStream(store, stream, { ...how, mayGrow: true }),
+        isDeleted: () => isStreamShorter(store, stream, signal),
+      };
+    }),
+  ];
   /** The last snapshot that could be read. */
   let readable: string | undefined;
   try {
-    for (const name of complete) {
+    for (const { name, hasManifest, verify, isDeleted } of items) {
       const slice = sliceOf(name, part, parts);
       const damages: FileDamage[] = [];
       try {
-        const result = await verifySnapshot(store, name, {
+        const result = await verify({
           selection: { kind: "slice", slice, slices: parts },
           thread,
           signal,
           onProgress: () => {},
           onDamage: (damage) => damages.push(damage),
         });
-        readable = name;
+        if (hasManifest) readable = name;
         sums.filesRead += result.filesRead;
         sums.bytesRead += result.bytesRead;
       } catch (error) {
@@ -67,13 +94,13 @@ export async function scrubStore(
         if (readable !== undefined) others.unshift(readable);
         damages.push(await damageBy(error, store, others, signal));
       }
-      if (damages.length > 0 && (await isDeleted(store, name, signal))) continue;
+      if (damages.length > 0 && (await isDeleted())) continue;
       for (const damage of damages) {
         report({ type: "snapshot-damaged", snapshot: name, store: store.name, ...damage });
       }
       sums.damagedFiles += damages.length;
       const done = ++sums.snapshots;
-      const total = complete.length;
+      const total = items.length;
       const bytes = sums.bytesRead;
       report({ type: "progress", phase: "verify", done, total, unit: "items", bytes });
     }
@@ -89,6 +116,15 @@ export async function scrubStore(
     report({ type: "warning", message });
   }
   return { part, parts, ...sums };
+}
+
+/** What is read back: a snapshot, or a stream of deltas. */
+interface Scrubbed {
+  readonly name: string;
+  readonly hasManifest: boolean;
+  verify(how: VerifyOptions): Promise<VerifyResult>;
+  /** Whether it was deleted since it was listed, at least in part. */
+  isDeleted(): Promise<boolean>;
 }
 
 /** Other snapshots that are tried before a store counts as failed. */
@@ -122,6 +158,21 @@ async function isDeleted(
 ): Promise<boolean> {
   try {
     return (await store.head(manifestKey(snapshot), signal)) === undefined;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return false;
+  }
+}
+
+/** Retention deletes the newest deltas first. */
+async function isStreamShorter(
+  store: SnapStore,
+  { name, deltas }: StoredStream,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const now = await readStream(store, name, signal);
+    return now === undefined || now.deltas.length < deltas.length;
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     return false;

@@ -22,8 +22,8 @@ export async function runVerify(
   for (const site of sites) {
     try {
       const result = await site.run(async () => {
-        const snapshots = await site.catalog.list(context.signal);
-        return scrubStore(site.store, snapshots, part, context);
+        const { snapshots, streams } = await site.catalog.listAll(context.signal);
+        return scrubStore(site.store, snapshots, part, context, streams);
       });
       bytes += result.bytesRead;
       damaged += result.damagedFiles;

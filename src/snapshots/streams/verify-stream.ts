@@ -22,9 +22,12 @@ const WINDOW = 8;
 export async function verifyStream(
   store: SnapStore,
   stream: StoredStream,
-  options: VerifyOptions,
+  options: VerifyOptions & {
+    /** Whether a copy may be under way: what is missing is no damage then. */
+    readonly mayGrow?: boolean;
+  },
 ): Promise<VerifyResult> {
-  const { signal, onDamage, selection } = options;
+  const { signal, onDamage, selection, mayGrow = false } = options;
   let damages = 0;
   const damage = (file: string, reason: string): void => {
     damages++;
@@ -32,10 +35,11 @@ export async function verifyStream(
   };
   const { name, deltas, base, problem } = stream;
   if (problem !== undefined) damage(name.text, problem);
-  for (const reason of gapsOf(stream)) damage(name.text, reason);
+  if (!mayGrow) for (const reason of gapsOf(stream)) damage(name.text, reason);
   let result = { files: 0, bytes: 0, filesRead: 0, bytesRead: 0 };
-  if (base?.state === "unfinished") damage(MANIFEST_NAME, "the base in the folder is unfinished");
-  else if (base !== undefined) {
+  if (base?.state === "unfinished") {
+    if (!mayGrow) damage(MANIFEST_NAME, "the base in the folder is unfinished");
+  } else if (base !== undefined) {
     const ofBase = await verifySnapshot(store, name.text, options);
     damages += ofBase.damaged;
     result = ofBase;

@@ -9,6 +9,9 @@ import { damagedFiles, readScrubProgress } from "../../../src/snapshots/control/
 import { StoreError } from "../../../src/snapstore/errors.js";
 import type { SnapStore } from "../../../src/snapstore/store.js";
 import { deleteSnapshot } from "../../../src/snapshots/delete.js";
+import { listStore } from "../../../src/snapshots/list-store.js";
+import { deleteStream } from "../../../src/snapshots/streams/delete-stream.js";
+import { forgeStream } from "../../support/stores/forged-streams.js";
 import { SwitchableStore } from "../../support/stores/switchable-store.js";
 import { MemoryStore } from "../../support/stores/memory-store.js";
 
@@ -196,4 +199,36 @@ test("progress is kept in a store that forbids to overwrite and to remove object
   store.before = () => {};
   t.is((await scrub(store)).part, 3);
   t.is(files().length, 1);
+});
+
+test("streams are read back too: each delta once in all parts, what is damaged is found, what goes meanwhile is not", async (t) => {
+  const store = await storeOf(t, [1]);
+  const lengths = Array.from({ length: 9 }, () => 1);
+  const stream = await forgeStream(store, { first: 5, time: 1000, lengths, base: 30 });
+  const watched = new SwitchableStore(store);
+  const run = async (during: () => Promise<void> = async () => {}) => {
+    const { snapshots, streams } = await listStore(watched, signal);
+    await during();
+    const events: string[] = [];
+    const report = (event: OperationEvent): void => {
+      if (event.type === "snapshot-damaged") events.push(event.file);
+    };
+    const part = { kind: "percent", percent: 25 } as const;
+    const result = await scrubStore(watched, snapshots, part, { signal, report }, streams);
+    return { ...result, events };
+  };
+  for (let part = 1; part <= 4; part++) t.is((await run()).damagedFiles, 0);
+  const reads = watched.keysOf("get").filter((key) => key.includes("/DELTA"));
+  t.is(reads.length, 9);
+  t.is(new Set(reads).size, 9);
+  const [first = ""] = reads;
+  await store.put(first, Buffer.from("damaged"));
+  const found: string[] = [];
+  for (let part = 1; part <= 4; part++) found.push(...(await run()).events);
+  t.deepEqual(found, [first.split("/")[1]]);
+  for (let part = 1; part <= 4; part++) {
+    const gone = async () =>
+      void (await deleteStream(store, stream.name, { dryRun: false, signal }));
+    t.is((await run(part === 1 ? gone : undefined)).damagedFiles, 0);
+  }
 });

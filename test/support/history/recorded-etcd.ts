@@ -20,7 +20,7 @@ import { RandomHistory } from "../servers/random-history.js";
 export class RecordedEtcd {
   readonly etcd: EtcdServer;
   readonly history: RandomHistory;
-  readonly folder = newFolder();
+  readonly folder: string;
   readonly store: LocalStore;
   /** What operations reported. */
   readonly events: OperationEvent[] = [];
@@ -34,8 +34,10 @@ export class RecordedEtcd {
   #coveredMs = Date.now();
   #before: Uint8Array | null = null;
 
-  constructor(etcd: EtcdServer, seed: string) {
+  /** @param folder of the store */
+  constructor(etcd: EtcdServer, seed: string, folder = newFolder()) {
     this.etcd = etcd;
+    this.folder = folder;
     this.history = new RandomHistory(etcd, new SeededChoice(seed), { mostLarge: 1 });
     this.store = new LocalStore({ provider: "Local", container: this.folder, prefix: "" });
   }

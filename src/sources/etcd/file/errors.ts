@@ -15,7 +15,9 @@ export type EtcdFileErrorCode =
   /** The revision is not, or no longer, in the database and its log. */
   | "ETCD_FILE_REVISION"
   /** The changes that were given are not those that follow the database. */
-  | "ETCD_FILE_LOG";
+  | "ETCD_FILE_LOG"
+  /** The system cannot read or write the file. */
+  | "ETCD_FILE_IO";
 
 /** A database file of etcd cannot be read, or the one that was asked for cannot be made. */
 export class EtcdFileError extends BackupToolError {

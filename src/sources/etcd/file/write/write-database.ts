@@ -78,7 +78,9 @@ export async function writeDatabase(
   throwIfAborted(options.signal);
   const facts = await base.facts(options.signal);
   checkRevision(base, facts, options);
-  const handle = await open(out, "wx+", 0o600);
+  const handle = await open(out, "wx+", 0o600).catch((error) => {
+    throw ioError(out, error);
+  });
   try {
     const sync = new EarlySync(handle);
     const onProgress = (bytes: number): void => {
@@ -93,8 +95,15 @@ export async function writeDatabase(
   } catch (error) {
     await handle.close();
     await rm(out, { force: true });
-    throw error;
+    throw ioError(out, error);
   }
+}
+
+/** What the system says, with the name of the file; every other error as it is. */
+function ioError(out: string, error: unknown): unknown {
+  if (!(error instanceof Error && "syscall" in error)) return error;
+  const problem = `cannot be written: ${error.message}`;
+  return new EtcdFileError("ETCD_FILE_IO", out, problem, { cause: error });
 }
 
 function checkRevision(

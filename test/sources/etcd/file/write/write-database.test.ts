@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
@@ -135,8 +135,8 @@ test("a lease goes on where it was, and its keys expire", async (t) => {
   const history = new RandomHistory(live, new SeededChoice("expiry"));
   t.teardown(() => history.close());
   const path = await snapshotOf(live);
-  const lease = await live.grant(3);
-  history.granted.set(BigInt(`0x${lease}`), 3);
+  const lease = await live.grant(5);
+  history.granted.set(BigInt(`0x${lease}`), 5);
   await live.ctl("put", "a", "1", `--lease=${lease}`);
   await live.ctl("put", "b", "1");
   const state = await history.observe();
@@ -173,12 +173,43 @@ test("with a bump etcd goes on higher, cancels old watches, and has no key more"
   t.is(await judge.revision(), written.revision + 1);
 });
 
+test("a compaction that was begun in the base is finished in what is written", async (t) => {
+  const [live, judge] = await servers(t);
+  for (const key of ["a", "b", "c"]) await live.ctl("put", key, "1");
+  await live.ctl("del", "c");
+  const base = await openDatabase(t, await snapshotOf(live));
+  const [bumped, out] = [join(newFolder(), "bumped.db"), join(newFolder(), "out.db")];
+  // The compaction of a bump is scheduled, and its revision is that of a deletion.
+  await writeDatabase(base, each([]), bumped, { revision: 5, bump: 95, ...TTL, signal });
+  const begun = await openDatabase(t, bumped);
+  t.deepEqual(await begun.compactions(), { finished: 0, scheduled: 100 });
+  await writeDatabase(begun, each([]), out, { revision: 100, ...TTL, signal });
+  t.deepEqual(await (await openDatabase(t, out)).compactions(), { finished: 100, scheduled: 100 });
+  await judge.restoreFrom(out);
+  t.is(await judge.revision(), 100);
+  t.is(await judge.ctl("get", "", "--prefix", "--keys-only"), "a\n\nb\n\n");
+  await t.throwsAsync(judge.ctl("get", "a", "--rev", "99"), { message: /compacted/ });
+});
+
+test("a file that exists stays as it is", async (t) => {
+  const live = await EtcdServer.start();
+  t.teardown(() => live.stop());
+  const path = await snapshotOf(live);
+  const before = readFileSync(path);
+  const base = await openDatabase(t, path);
+  const write = (out: string) =>
+    writeDatabase(base, each([]), out, { revision: 1, ...TTL, signal });
+  await t.throwsAsync(write(path), { code: "ETCD_FILE_IO" });
+  t.true(readFileSync(path).equals(before));
+  await t.throwsAsync(write(join(newFolder(), "no folder", "out.db")), { code: "ETCD_FILE_IO" });
+});
+
 test("a key that is named like an old member's id stays", async (t) => {
   const [live, judge] = await servers(t);
   const history = new RandomHistory(live, new SeededChoice("members"));
   t.teardown(() => history.close());
-  const { members } = JSON.parse(await live.ctl("member", "list", "-w", "json"));
-  await live.ctl("put", BigInt(members[0].ID).toString(16), "1");
+  const [id = ""] = (await live.ctl("member", "list")).split(",");
+  await live.ctl("put", id, "1");
   const state = await history.observe();
   for (const method of ["patch", "repack"] as const) {
     const out = join(newFolder(), "out.db");
