@@ -140,6 +140,12 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
   },
   {
     commands: ["restore"],
+    one: any("etcd-snapshot-out", "etcd-data-dir"),
+    other: [on("etcd-quarantine")],
+    error: ": a quarantine is of an etcd that is alive",
+  },
+  {
+    commands: ["restore"],
     one: any("target-revision", "target-time"),
     other: any("restore-pool", "with-base"),
     error: ": a moment is of etcd alone; restore the pools by another command",

@@ -1,4 +1,4 @@
-import { UsageError } from "../../errors.js";
+import { BackupToolError, UsageError } from "../../errors.js";
 import { copyStreamFiles } from "../../replication/copy/stream.js";
 import { readStream } from "../../snapshots/streams/list-streams.js";
 import { parseStreamName, type StreamName } from "../../snapshots/streams/stream-name.js";
@@ -58,7 +58,12 @@ async function copyStream(
   name: StreamName,
   signal: AbortSignal,
 ): Promise<StreamHeld> {
-  await copyStreamFiles(source.store, target.store, name, { signal });
+  try {
+    await copyStreamFiles(source.store, target.store, name, { signal });
+  } catch (error) {
+    // Retention has deleted it meanwhile.
+    if (!(error instanceof BackupToolError) || error.code !== "NO_SNAPSHOT") throw error;
+  }
   const there = await readStream(target.store, name, signal);
   const base = there?.base?.state === "complete" ? there.base.revision : undefined;
   return { ranges: there?.runs ?? [], base };

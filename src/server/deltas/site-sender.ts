@@ -79,34 +79,41 @@ export class SiteSender {
     }
   }
 
+  /** A stream that cannot be copied does not keep the others from it. */
   async #catchUp(signal: AbortSignal): Promise<never> {
     const { name } = this.#site;
-    for (;;) {
+    for (let failures = 0; ; ) {
       const [stream] = await this.#outbox.lacking(name, signal);
       if (stream === undefined || this.#other === undefined) continue;
-      const from = this.#other;
-      const held = await this.#untilDone(signal, () => {
-        // What is dropped while the copy runs needs another one.
-        this.#outbox.takeLack(name, stream);
-        return this.#site.copyStream(stream, from, signal).catch((error: unknown) => {
-          this.#outbox.lack(name, stream);
-          throw error;
-        });
-      });
-      this.#events.copied(name, stream, held);
+      // What is dropped while the copy runs needs another one.
+      this.#outbox.takeLack(name, stream);
+      try {
+        const held = await this.#site.copyStream(stream, this.#other, signal);
+        failures = 0;
+        this.#events.copied(name, stream, held);
+      } catch (error) {
+        this.#outbox.lack(name, stream);
+        await this.#failed(error, failures++, signal);
+      }
     }
   }
 
-  async #untilDone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async #untilDone(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     for (let failures = 0; ; failures++) {
       try {
-        return await work();
+        await work();
+        return;
       } catch (error) {
-        if (error instanceof NotLeaderError) throw error;
-        if (signal.aborted) throw new InterruptedError();
-        this.#events.failed(this.#site.name, error);
-        await this.#clock.sleep(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures), signal);
+        await this.#failed(error, failures, signal);
       }
     }
+  }
+
+  /** Waits before another try. Throws where there is none. */
+  async #failed(error: unknown, failures: number, signal: AbortSignal): Promise<void> {
+    if (error instanceof NotLeaderError) throw error;
+    if (signal.aborted) throw new InterruptedError();
+    this.#events.failed(this.#site.name, error);
+    await this.#clock.sleep(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures), signal);
   }
 }

@@ -203,3 +203,27 @@ test("a lost leadership ends the sender at once", async (t) => {
   await t.throwsAsync(running, { instanceOf: NotLeaderError });
   t.is(puts, 1);
 });
+
+test("a stream that cannot be copied keeps no other from being copied", async (t) => {
+  const outbox = new Outbox(SITES, { bytes: 1e6, deltas: 9 });
+  const copied: string[] = [];
+  const clock = new ManualClock();
+  const site: DeltaSite = {
+    name: "secondary",
+    put: async () => {},
+    copyStream: async (stream) => {
+      if (stream === "stream-1") throw new Error("it is damaged");
+      copied.push(stream);
+      return { ranges: [], base: undefined };
+    },
+  };
+  const stop = new AbortController();
+  const running = new SiteSender(site, "primary", outbox, NO_EVENTS, clock).run(stop.signal);
+  const ended = t.throwsAsync(running, { instanceOf: InterruptedError });
+  for (const stream of ["stream-1", "stream-2", "stream-3"]) outbox.lack("secondary", stream);
+  await clock.advance(60_000);
+  t.deepEqual(copied, ["stream-2", "stream-3"]);
+  t.true(outbox.isLacking("secondary"));
+  stop.abort();
+  await ended;
+});
