@@ -65,6 +65,8 @@ export async function restoreFounder(
     await removeUnfinished(target);
     const checkBase = (base: EtcdDatabase) => checkNotFrom(base, memberId, token);
     const revision = await writeData(database, checkBase);
+    // Again: the data takes hours where it is large, and a member or another founder may have come up meanwhile.
+    await checkLost(options, signal);
     // The data dir comes last: once it exists, everything is done.
     if (environmentFile !== undefined && text !== undefined) {
       await writeEnvironmentFile(environmentFile, text);

@@ -9,6 +9,8 @@ import {
 } from "node:fs";
 import { dirname, join as path } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { dataOfFile } from "../../../src/operations/members/founder-data.js";
+import { restoreFounder } from "../../../src/operations/members/founder.js";
 import { clusterAtPeerUrl } from "../../../src/sources/etcd/members/peer-probe.js";
 import { newFolder } from "../../support/folders.js";
 import { backuptool } from "../../support/program/backuptool.js";
@@ -121,6 +123,46 @@ test("a founder is not made beside a member that is up, over data, or with a tok
   t.is((await founder(cluster, m1, database)).code, 1);
   const unchecked = await founder(cluster, m1, database, "--skip-hash-check");
   t.is(unchecked.code, 0, unchecked.stderr);
+});
+
+test("a member that comes up while the data is made keeps the founder from being made", async (t) => {
+  const { cluster, snapshot } = await started(t);
+  const [m1, m2] = [cluster.member(1), cluster.member(2)];
+  await cluster.kill();
+  await m1.lose();
+  const options = {
+    name: m1.name,
+    peerUrls: [m1.peerUrl],
+    dataDir: m1.dataDir,
+    etcd: { endpoints: cluster.endpoints },
+    former: [m2.peerUrl],
+    presumedLost: [],
+    environmentFile: environmentFile(m1),
+  };
+  const { signal } = new AbortController();
+  const context = { signal, report: () => {} };
+  const writeData = dataOfFile(
+    { path: snapshot, skipHashCheck: false, unknownLeaseTtlSeconds: 60 },
+    context,
+  );
+  const waking = restoreFounder(
+    options,
+    async (out, checkBase) => {
+      const revision = await writeData(out, checkBase);
+      m2.launch();
+      await until("a former member answers others", async () => {
+        return (await clusterAtPeerUrl(m2.peerUrl, signal)) !== undefined;
+      });
+      return revision;
+    },
+    context,
+  );
+  await t.throwsAsync(waking, { code: "ETCD_MEMBER_ALIVE", message: /:2380 is up/ });
+  t.false(existsSync(m1.dataDir));
+  t.deepEqual(
+    readdirSync(dirname(m1.dataDir)).filter((name) => /m1/.test(name)),
+    [],
+  );
 });
 
 test("a founder that is killed while its data is made is made again, and never by two runs at once", async (t) => {

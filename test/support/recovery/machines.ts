@@ -127,9 +127,10 @@ export class Machines {
     // What the page says to edit on each machine.
     const number = Number(machine.slice(1));
     const [from, to] = number > 3 ? [3, 6] : [0, 3];
-    env["BACKUPTOOL_ETCD"] = this.etcd.all
-      .slice(from, to)
-      .map(({ clientUrl }) => clientUrl)
+    const all = this.etcd.all.slice(from, to);
+    env["BACKUPTOOL_ETCD"] = all.map(({ clientUrl }) => clientUrl).join(",");
+    env["BACKUPTOOL_INITIAL_CLUSTER"] = all
+      .map(({ name, peerUrl }) => `${name}=${peerUrl}`)
       .join(",");
     env["BACKUPTOOL_INITIAL_ADVERTISE_PEER_URLS"] = this.member(machine).peerUrl;
     for (const line of valuesInUnit(text, "ExecStart")) {
