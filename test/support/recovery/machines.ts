@@ -133,6 +133,8 @@ export class Machines {
       .map(({ name, peerUrl }) => `${name}=${peerUrl}`)
       .join(",");
     env["BACKUPTOOL_INITIAL_ADVERTISE_PEER_URLS"] = this.member(machine).peerUrl;
+    // A disk that is lost here is lost for good.
+    env["BACKUPTOOL_REPLACE_AFTER"] = "1s";
     for (const line of valuesInUnit(text, "ExecStart")) {
       const command = this.#here(machine, withSpecifiers(line, specifiers)).replace(/^\+/, "");
       const result = command.startsWith("systemctl ")
