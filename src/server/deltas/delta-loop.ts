@@ -5,8 +5,10 @@ import type { Site as SiteName } from "../status.js";
 import { DeltaCollector, type DeltaLimits } from "./delta-collector.js";
 import type { StreamKeys } from "./delta-stream.js";
 import type { Durability } from "./durability.js";
+import { HeldWatch, type NewestWatch } from "./held-watch.js";
 import { LogBroken } from "./log-broken.js";
 import type { Outbox } from "./outbox.js";
+import type { QueueFile } from "./revision-queue.js";
 import type { RevisionRange } from "./revision-ranges.js";
 import { type BegunStream, type LogPosition, StreamWriter } from "./stream-writer.js";
 
@@ -77,6 +79,10 @@ export interface MadeBase {
 export interface LoopParts {
   findEnd(signal: AbortSignal): Promise<LogEnd>;
   openWatch(after: LogPosition, signal: AbortSignal): Promise<HistoryWatch>;
+  /** Of what is written from now on, the last revision included. */
+  openNewest(signal: AbortSignal): Promise<NewestWatch>;
+  /** For revisions that wait until a base is stored. */
+  openQueueFile(): Promise<QueueFile>;
   endOf(error: unknown): WatchEnd;
   openStream(signal: AbortSignal): Promise<StreamKeys>;
   makeBase(signal: AbortSignal): Promise<MadeBase>;
@@ -117,6 +123,8 @@ export class DeltaLoop {
   #broken: BrokenLog | undefined;
   /** A stream with a base and no delta yet. */
   #begun: BegunStream | undefined;
+  /** Has watched since before the base was made. */
+  #held: HeldWatch | undefined;
   #session:
     | {
         readonly collector: DeltaCollector;
@@ -229,12 +237,22 @@ export class DeltaLoop {
     this.#enter("base");
     const { reason, last } = this.#broken;
     events.warned(`a raw snapshot of etcd begins another stream, since ${reason}`);
-    const base = await makeBase(signal);
+    const heldSinceMs = this.#clock.now();
+    this.#held = await this.#hold(signal);
+    let base: MadeBase;
+    try {
+      base = await makeBase(signal);
+    } catch (error) {
+      this.#closeHeld();
+      throw error;
+    }
     this.#basesInARow++;
     const { name, keys, revision } = base;
     const isNext = last !== undefined && last < revision;
     const hole = isNext ? { from: last + 1, to: revision, reason } : undefined;
     durability.restart(this.#clock.now());
+    // What has come meanwhile is older than now.
+    if (this.#held !== undefined) durability.answered(this.#held.last, heldSinceMs);
     durability.received(revision, this.#clock.now());
     for (const site of sites) {
       if (base.sites.includes(site)) durability.log(site).addBase(revision);
@@ -246,14 +264,38 @@ export class DeltaLoop {
     events.baseMade(base, reason, lostBefore(base, last));
   }
 
+  /** Undefined where etcd cannot be watched now: then the watch is opened after the base. */
+  async #hold(signal: AbortSignal): Promise<HeldWatch | undefined> {
+    const { openNewest, openQueueFile, digestOf, limits, durability } = this.#parts;
+    const parts = {
+      ...{ openNewest, digestOf, openFile: openQueueFile, memoryBytes: () => limits().bytes },
+      arrived: (revision: number) => {
+        // While the base is made, no time counts but that of its beginning.
+        if (this.#broken === undefined) durability.answered(revision, this.#clock.now());
+      },
+    };
+    return await HeldWatch.begin(parts, signal).catch(() => undefined);
+  }
+
+  #closeHeld(): void {
+    this.#held?.close();
+    this.#held = undefined;
+  }
+
+  async #openWatch(after: LogPosition, signal: AbortSignal): Promise<HistoryWatch> {
+    const held = this.#held;
+    this.#held = undefined;
+    return (await held?.after(after, signal)) ?? (await this.#parts.openWatch(after, signal));
+  }
+
   /** Watches until that fails. What was taken is written before, unless the signal has aborted. */
   async #follow(signal: AbortSignal, onTaken: () => void): Promise<void> {
-    const { openWatch, limits, outbox, durability, events } = this.#parts;
+    const { limits, outbox, durability, events } = this.#parts;
     const after = this.#position;
     if (after === undefined) return;
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, this.#drained.signal, ended.signal]);
-    const watch = await openWatch(after, inner);
+    const watch = await this.#openWatch(after, inner);
     const writer = this.#newWriter(watch, after, signal);
     const collector = new DeltaCollector(after.revision, {
       limits,

@@ -13,7 +13,10 @@ import type { LogPosition } from "./stream-writer.js";
 
 /** Where deltas come from and go to, for one term of this server as the leader. */
 export interface TermParts
-  extends Pick<LoopParts, "openWatch" | "endOf" | "openStream" | "digestOf" | "limits"> {
+  extends Pick<
+    LoopParts,
+    "openWatch" | "openNewest" | "openQueueFile" | "endOf" | "openStream" | "digestOf" | "limits"
+  > {
   readonly sites: readonly DeltaSite[];
   /** What the sites hold, without those that cannot be listed now. Throws if the primary cannot. */
   list(signal: AbortSignal): Promise<ReadonlyMap<SiteName, ListedHistory>>;

@@ -1,5 +1,6 @@
 import { changesDigest } from "../../archive/delta/changes-digest.js";
 import { BackupToolError, errorMessage, InterruptedError } from "../../errors.js";
+import { SpoolFile } from "../../files/spool-file.js";
 import type { OperationEvent } from "../../operations/events.js";
 import { withHistory } from "../../operations/history/access.js";
 import { proveBase } from "../../operations/history/prove-base.js";
@@ -18,7 +19,7 @@ import type { Failure, Site as SiteName, TriggerResult } from "../status.js";
 import type { MadeBase } from "./delta-loop.js";
 import { deltaSite, listedHistory, listHistories } from "./delta-sites.js";
 import { DeltaTerm, type TermEvents } from "./delta-term.js";
-import { openEtcdWatch, watchEndOf } from "./etcd-watch.js";
+import { openEtcdWatch, openNewestWatch, watchEndOf } from "./etcd-watch.js";
 import { readLogEnd } from "./last-changes.js";
 import { LogProof, type ProofResult } from "./log-proof.js";
 import { SitePins } from "./site-pins.js";
@@ -204,6 +205,8 @@ export class Deltas {
         return readLogEnd(revision, copies, this.#keyring, inner);
       },
       openWatch: (after, inner) => openEtcdWatch(this.#etcd, after, this.#onProblem, inner),
+      openNewest: (inner) => openNewestWatch(this.#etcd, this.#onProblem, inner),
+      openQueueFile: () => SpoolFile.create(this.#parts.options().backup.spoolDir, "spool-dir"),
       endOf: watchEndOf,
       openStream: async (inner) => this.#keyring.streamOf(await this.#keyring.newKeys(inner)),
       makeBase: (nameTime, inner) => this.#makeBase(nameTime, lead, inner),

@@ -11,6 +11,7 @@ import {
   digestOf,
   makeModelBase,
   ModelEtcd,
+  modelFile,
   modelKeys,
   ModelSite,
   ModelWatchEnd,
@@ -40,6 +41,8 @@ class World {
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   readonly events: { bases: number; losses: unknown[] } = { bases: 0, losses: [] };
+  /** While a base is stored: how often etcd writes, and how much each time. A second lies between. */
+  slow = { seconds: 0, writes: 0 };
 
   constructor(names: readonly ("primary" | "secondary")[] = ["primary", "secondary"]) {
     for (const name of names) this.sites.push(new ModelSite(name, () => this.sites));
@@ -47,6 +50,14 @@ class World {
   }
 
   wallMs = (): number => 1_795_000_000_000 + this.clock.now();
+
+  async #storeBase(signal: AbortSignal): Promise<void> {
+    const { seconds, writes } = this.slow;
+    for (let i = 0; i < seconds; i++) {
+      this.etcd.write(writes);
+      await this.clock.sleep(1_000, signal);
+    }
+  }
 
   begin(): void {
     const { etcd, sites, clock } = this;
@@ -66,9 +77,11 @@ class World {
         return found[0] && { revision, digest: found[0], clusterId: "1" };
       },
       openWatch: etcd.openWatch,
+      openNewest: etcd.openNewest,
+      openQueueFile: async () => modelFile(),
       endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
       openStream: async () => modelKeys(),
-      makeBase: (time) => makeModelBase(etcd, sites, time),
+      makeBase: (time, signal) => makeModelBase(etcd, sites, time, () => this.#storeBase(signal)),
       digestOf,
       limits: () => ({ periodMs: 10_000, bytes: 2_000 }),
       outbox: { bytes: 1e6, deltas: 4 },
@@ -254,6 +267,38 @@ test("an etcd that was restored to its past gets a log of its own", async (t) =>
   }
 });
 
+test("a base that takes long is followed by all that etcd has written meanwhile", async (t) => {
+  const world = new World();
+  world.etcd.farBehind = 50;
+  world.slow = { seconds: 60, writes: 10 };
+  await world.clock.advance(70_000);
+  world.etcd.write(5);
+  const { ageSeconds } = world.term.durability.at("primary", world.clock.now());
+  t.true(ageSeconds > 60, `${ageSeconds}`);
+  for (let i = 0; i < 200; i++) await world.clock.advance(500);
+  t.is(world.events.bases, 1);
+  for (const { name } of world.sites) {
+    t.is(world.term.durability.at(name, world.clock.now()).revision, 608);
+  }
+  await world.checkCalm();
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
+test("an etcd that is restored while a base is made gets a log of what it has now", async (t) => {
+  for (const writes of [0, 1, 50]) {
+    const world = new World();
+    world.etcd.write(30);
+    world.slow = { seconds: 60, writes: 1 };
+    await world.clock.advance(30_000);
+    world.etcd.restoreTo(12);
+    world.etcd.write(writes);
+    await world.clock.advance(60_000);
+    await t.notThrowsAsync(world.checkCalm());
+    await world.stop();
+  }
+});
+
 test("both sites down make the watch wait, and nothing is lost when one is back", async (t) => {
   const world = new World();
   await world.clock.advance(1_000);
@@ -288,16 +333,24 @@ test("nothing is said to be durable that is not, whatever happens, and in the en
     },
     { weight: 1, arbitrary: fc.record({ slowFull: fc.integer({ min: 1, max: 60_000 }) }) },
     { weight: 1, arbitrary: fc.record({ etcdDown: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        slow: fc.record({ seconds: fc.integer({ max: 30, min: 0 }), writes: fc.nat(9) }),
+      }),
+    },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(commands, { minLength: 3, maxLength: 25 }), async (steps) => {
       const world = new World();
+      world.etcd.farBehind = 60;
       t.teardown(() => world.end());
       for (const step of steps) {
         if ("write" in step) world.etcd.write(step.write);
         else if ("wait" in step) await world.clock.advance(step.wait);
         else if ("compact" in step) world.etcd.compact(world.etcd.revision - step.compact);
         else if ("restore" in step) world.etcd.restoreTo(world.etcd.revision - step.restore);
+        else if ("slow" in step) world.slow = step.slow;
         else if ("slowFull" in step) {
           world.fullBegun();
           await world.clock.advance(step.slowFull);

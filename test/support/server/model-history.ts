@@ -10,6 +10,7 @@ import type {
   WatchEnd,
 } from "../../../src/server/deltas/delta-loop.js";
 import type { StreamFacts, StreamKeys } from "../../../src/server/deltas/delta-stream.js";
+import type { QueueFile } from "../../../src/server/deltas/revision-queue.js";
 import type { SealedDelta } from "../../../src/server/deltas/outbox.js";
 import type { DeltaSite, StreamHeld } from "../../../src/server/deltas/site-sender.js";
 import type { ListedHistory } from "../../../src/server/deltas/stored-log.js";
@@ -45,6 +46,8 @@ export class ModelEtcd {
   /** Token of revision i + 1. */
   tokens: string[] = [];
   compactRevision = 0;
+  /** Revisions that a watch may lack when it begins. */
+  farBehind = Number.POSITIVE_INFINITY;
   /** All histories that there were. */
   readonly histories: string[][] = [];
   readonly #changed = new Waiters();
@@ -93,6 +96,12 @@ export class ModelEtcd {
     this.#changed.wakeAll();
   }
 
+  openNewest = async (signal: AbortSignal) => {
+    const after = this.revision - 1;
+    const position = { revision: after, digest: undefined, clusterId: "1" };
+    return { watch: await this.openWatch(position, signal), after };
+  };
+
   openWatch = async (after: LogPosition, signal: AbortSignal): Promise<HistoryWatch> => {
     await turn();
     if (this.isDown) throw new ModelWatchEnd({ kind: "failed" });
@@ -118,6 +127,7 @@ export class ModelEtcd {
       new ModelWatchEnd({ kind: "broken", reason, isOtherHistory });
     if (revision > this.revision) throw broken("etcd has fewer revisions", true);
     if (revision < this.compactRevision) throw broken("compacted", false);
+    if (this.revision - revision > this.farBehind) throw broken("far behind", false);
     const token = this.tokens[revision - 1];
     const isOther =
       digest !== undefined &&
@@ -346,22 +356,51 @@ function fileOf(bytes: Uint8Array): StoredFile {
   return JSON.parse(Buffer.from(bytes).toString());
 }
 
-/** Makes a base at the sites that are up. The primary must be. */
+/** A file in memory. */
+export function modelFile(): QueueFile {
+  let bytes = Buffer.alloc(0);
+  return {
+    get size() {
+      return bytes.length;
+    },
+    write: async (more) => {
+      await turn();
+      bytes = Buffer.concat([bytes, more]);
+    },
+    read: async (target, position) => {
+      await turn();
+      return bytes.copy(target, 0, position, position + Math.ceil(target.length / 2));
+    },
+    restart: async () => {
+      bytes = Buffer.alloc(0);
+    },
+    close: async () => {},
+  };
+}
+
+/**
+ * Makes a base at the sites that are up. One must be.
+ *
+ * @param stored resolves when its bytes are in the stores
+ */
 export async function makeModelBase(
   etcd: ModelEtcd,
   sites: readonly ModelSite[],
   time: number,
+  stored: () => Promise<void> = async () => {},
 ): Promise<MadeBase> {
   await turn();
-  if (etcd.isDown || sites[0]?.isDown) throw new Error("no base can be made");
+  if (etcd.isDown) throw new Error("no base can be made");
   const { revision, compactRevision } = etcd;
   const base = { revision, tokens: [...etcd.tokens], takenMs: time * 1000 };
   const keys = modelKeys();
   const { text: name } = streamName({ firstRevision: revision + 1, time, id: keys.id });
-  const up = sites.filter(({ isDown }) => !isDown);
-  for (const site of up) site.bases.set(name, base);
   const digest =
     revision > compactRevision ? digestOf(changesOf(etcd.tokens.at(-1) ?? "")) : undefined;
+  await stored();
+  const up = sites.filter(({ isDown }) => !isDown);
+  if (up.length === 0) throw new Error("no store takes the base");
+  for (const site of up) site.bases.set(name, base);
   const names = up.map((site) => site.name);
   return { name, keys, revision, clusterId: "1", digest, compactRevision, sites: names };
 }
