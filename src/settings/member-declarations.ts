@@ -30,6 +30,10 @@ export const formerMembersSettings = {
     ...text,
     describe: "Members of the former cluster, as name=URL, separated by commas",
   },
+  "presume-lost": {
+    ...repeatable,
+    describe: "Endpoint or peer URL whose member is lost, although something listens; repeatable",
+  },
 } as const;
 
 export const expectedMembersSettings = {

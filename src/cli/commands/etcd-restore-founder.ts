@@ -65,6 +65,7 @@ export const etcdRestoreFounder = command({
       ...memberIdentity(args),
       token: args["initial-cluster-token"],
       former: former === undefined ? [] : [...parseInitialCluster(former).values()].flat(),
+      presumedLost: args["presume-lost"],
       etcd: requiredEtcdOptions(args, session.warn),
       environmentFile: args["environment-file"],
     };

@@ -1,4 +1,4 @@
-import { errorMessage, InterruptedError } from "../../errors.js";
+import { BackupToolError, errorMessage, InterruptedError, UsageError } from "../../errors.js";
 import { EtcdError } from "../../sources/etcd/errors.js";
 import type { MemberStatus } from "../../sources/etcd/member.js";
 import {
@@ -29,8 +29,8 @@ export interface AnsweringCluster {
   readonly leader: bigint | undefined;
   /** What the endpoints answered, by the ids of their members. */
   readonly statuses: ReadonlyMap<bigint, MemberStatus>;
-  /** As the member lists them that has applied the most. */
-  readonly members: readonly ClusterMember[];
+  /** As the member lists them that has applied the most of those that give a list; else why none does. */
+  readonly members: readonly ClusterMember[] | BackupToolError;
 }
 
 /** An endpoint that did not answer, and why. */
@@ -48,10 +48,10 @@ export interface Answers {
 interface EndpointAnswer {
   readonly endpoint: string;
   readonly status: MemberStatus;
-  readonly members: readonly ClusterMember[];
+  readonly members: AnsweringCluster["members"];
 }
 
-/** Asks each endpoint which cluster it belongs to. @throws UsageError, EtcdError `ETCD_TLS`, InterruptedError */
+/** Asks each endpoint which cluster it belongs to: one that says so is alive, also where it gives no list. @throws UsageError, EtcdError `ETCD_TLS`, InterruptedError */
 export async function askEndpoints(
   probes: MemberProbes,
   endpoints: readonly string[],
@@ -61,7 +61,7 @@ export async function askEndpoints(
   const asked = [...new Set(endpoints)].map(async (endpoint): Promise<SilentEndpoint[]> => {
     try {
       const status = await probes.status(endpoint, signal);
-      const { members } = await probes.members(endpoint, signal);
+      const members = await listOf(probes, endpoint, signal);
       const same = byCluster.get(status.clusterId) ?? [];
       byCluster.set(status.clusterId, [...same, { endpoint, status, members }]);
       return [];
@@ -75,16 +75,33 @@ export async function askEndpoints(
   return { clusters: clusters.sort((a, b) => order(a) - order(b)), silent };
 }
 
+/** Etcd with users can keep its list from those without a login. */
+async function listOf(
+  probes: MemberProbes,
+  endpoint: string,
+  signal: AbortSignal,
+): Promise<AnsweringCluster["members"]> {
+  try {
+    return (await probes.members(endpoint, signal)).members;
+  } catch (error) {
+    problemOf(error);
+    if (error instanceof BackupToolError) return error;
+    throw error;
+  }
+}
+
 function answering(clusterId: bigint, answers: readonly EndpointAnswer[]): AnsweringCluster {
   const rank = ({ status: { leader, raftIndex } }: EndpointAnswer): number =>
     (leader === 0n ? 0 : 2 ** 52) + raftIndex;
-  const newest = answers.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+  const newer = (a: EndpointAnswer, b: EndpointAnswer) => (rank(b) > rank(a) ? b : a);
+  const newest = answers.reduce(newer);
+  const lists = answers.filter(({ members }) => !(members instanceof BackupToolError));
   return {
     clusterId,
     endpoints: answers.map(({ endpoint }) => endpoint),
     leader: newest.status.leader === 0n ? undefined : newest.status.leader,
     statuses: new Map(answers.map(({ status }) => [status.id, status])),
-    members: newest.members,
+    members: (lists.length === 0 ? newest : lists.reduce(newer)).members,
   };
 }
 
@@ -129,11 +146,12 @@ function judged(member: ClusterMember, status: MemberStatus): SeenMember {
   return { ...member, status, problem: status.leader === 0n ? "knows of no leader" : undefined };
 }
 
-/** Throws what is wrong with the files of the login, which is no endpoint's problem. */
+/** Throws what is wrong with the settings and the files of the login, which is no endpoint's problem. */
 function problemOf(error: unknown): string {
   const isFile =
     error instanceof EtcdError && error.code === "ETCD_TLS" && error.endpoint === undefined;
-  if (error instanceof InterruptedError || isFile) throw error;
+  const isSetting = error instanceof UsageError;
+  if (error instanceof InterruptedError || isFile || isSetting) throw error;
   return errorMessage(error);
 }
 

@@ -1,20 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { BackupToolError, throwIfAborted, UsageError } from "../../errors.js";
+import { BackupToolError, UsageError } from "../../errors.js";
 import { lockPath } from "../../files/path-lock.js";
 import { quoted } from "../../quoted.js";
 import { dataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
-import { clusterAtPeerUrl } from "../../sources/etcd/members/peer-probe.js";
 import type { EtcdDatabase } from "../../sources/etcd/file/database.js";
 import { foundedIds } from "../../sources/etcd/members/member-id.js";
 import { idText } from "../../sources/etcd/members/member-list.js";
-import { MemberProbes } from "../../sources/etcd/members/member-probes.js";
-import type { EtcdOptions } from "../../sources/etcd/options.js";
 import type { OperationContext } from "../context.js";
 import { restoreDataDir } from "../history/data-dir.js";
 import { type NewPath, newPath } from "../history/new-path.js";
-import { askEndpoints } from "./cluster-view.js";
+import { checkLost, type FormerMembers } from "./check-lost.js";
 import {
   environmentText,
   type MemberStart,
@@ -22,16 +19,12 @@ import {
   writeEnvironmentFile,
 } from "./environment-file.js";
 
-export interface FounderOptions {
+export interface FounderOptions extends FormerMembers {
   readonly name: string;
   readonly peerUrls: readonly string[];
   readonly dataDir: string;
   /** Of the new cluster; a new one by default. */
   readonly token?: string | undefined;
-  /** The endpoints are those of all members of the former cluster: none of them may answer. */
-  readonly etcd: EtcdOptions;
-  /** Peer URLs of members of the former cluster, none of which may answer either. */
-  readonly former: readonly string[];
   readonly environmentFile?: string | undefined;
 }
 
@@ -53,7 +46,7 @@ export async function restoreFounder(
 ): Promise<void> {
   const { name, peerUrls, dataDir, environmentFile } = options;
   await checkNoData(dataDir);
-  await checkNoneAlive(options, signal);
+  await checkLost(options, signal);
   const target = await newPath(dataDir, "etcd-data-dir");
   const token = options.token ?? `backuptool-${randomBytes(8).toString("hex")}`;
   const { clusterId, memberIds } = foundedIds([peerUrls], token);
@@ -117,58 +110,6 @@ async function checkNoData(dataDir: string): Promise<void> {
       settings: ["etcd-data-dir"],
     },
   );
-}
-
-/** A member that is up may have newer data than any backup, and its clients would go on writing to it. */
-async function checkNoneAlive(
-  { etcd, peerUrls, former }: FounderOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const probes = new MemberProbes(etcd);
-  try {
-    const { clusters } = await askEndpoints(probes, etcd.endpoints, signal);
-    const [cluster] = clusters;
-    if (cluster === undefined) return await checkPeersSilent([...peerUrls, ...former], signal);
-    const { clusterId, endpoints, leader } = cluster;
-    const where = endpoints.join(", ");
-    const settings = ["etcd"];
-    throw leader === undefined
-      ? new BackupToolError(
-          "ETCD_MEMBER_ALIVE",
-          `etcd at ${where} is up, of cluster ${idText(clusterId)}, which has no leader`,
-          {
-            hint: "bring most of its members back; or, if they are lost, stop it first (its data may be newer than a backup: keep its member/snap/db, which restore-founder takes as the snapshot file)",
-            settings: [...settings, "snapshot-file"],
-          },
-        )
-      : new BackupToolError(
-          "ETCD_MEMBER_ALIVE",
-          `cluster ${idText(clusterId)} is alive at ${where}, and has a leader`,
-          {
-            hint: "a second cluster would split its clients: join this one with `backuptool etcd join`, or stop it first",
-            settings,
-          },
-        );
-  } finally {
-    probes.close();
-  }
-}
-
-async function checkPeersSilent(peerUrls: readonly string[], signal: AbortSignal): Promise<void> {
-  const asked = [...new Set(peerUrls)].map(async (url) => {
-    return [url, await clusterAtPeerUrl(url, signal)] as const;
-  });
-  for (const [url, clusterId] of await Promise.all(asked)) {
-    throwIfAborted(signal);
-    if (clusterId === undefined) continue;
-    throw new BackupToolError(
-      "ETCD_MEMBER_ALIVE",
-      `etcd at ${url} is up, of cluster ${clusterId}`,
-      {
-        hint: "stop it first: a founder has no members beside it, and takes the URLs of this machine",
-      },
-    );
-  }
 }
 
 /** Where etcd keeps the members that it has, and those that it had. */

@@ -1,4 +1,4 @@
-import { BackupToolError, withHint } from "../../errors.js";
+import { type Advice, BackupToolError, withHint } from "../../errors.js";
 import type { EtcdOptions } from "../../sources/etcd/options.js";
 import { EtcdQuarantine } from "../../sources/etcd/quarantine.js";
 import type { OperationContext } from "../context.js";
@@ -17,28 +17,26 @@ export async function inQuarantine<T>(
   work: (begin: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const quarantine = await EtcdQuarantine.open(etcd, signal);
-  let begun = false;
   const begin = async (): Promise<void> => {
     const { resumed } = await quarantine.begin(signal);
-    begun = true;
     report({ type: "etcd-quarantine", state: resumed ? "resumed" : "begun" });
   };
   try {
-    let result: T;
-    try {
-      result = await work(begin);
-    } catch (error) {
-      if (!begun || !(error instanceof BackupToolError)) throw error;
-      const hint =
-        "clients are still kept out of etcd: run the restore again, or let them in with `backuptool etcd lift-quarantine`";
-      throw withHint(error, { hint, settings: ["user"] });
-    }
+    const result = await work(begin);
     if (await quarantine.lift(signal)) report({ type: "etcd-quarantine", state: "lifted" });
     return result;
+  } catch (error) {
+    if (!quarantine.mayKeepOut || !(error instanceof BackupToolError)) throw error;
+    throw withHint(error, STILL_OUT);
   } finally {
     quarantine.close();
   }
 }
+
+const STILL_OUT: Advice = {
+  hint: "clients may still be kept out of etcd: run the restore again, or let them in with `backuptool etcd lift-quarantine`",
+  settings: ["user"],
+};
 
 /** Ends a quarantine that a run has left. */
 export async function liftQuarantine(

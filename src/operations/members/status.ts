@@ -1,3 +1,4 @@
+import { BackupToolError } from "../../errors.js";
 import { MemberProbes } from "../../sources/etcd/members/member-probes.js";
 import { idText } from "../../sources/etcd/members/member-list.js";
 import { sharesPeerUrl } from "../../sources/etcd/members/peer-urls.js";
@@ -27,7 +28,7 @@ const MAX_BEHIND = 1000;
 /**
  * Reports the state of a cluster as its members tell it, with or without a leader. Resolves with it.
  *
- * @throws EtcdError `ETCD_UNAVAILABLE` when no endpoint answers; UsageError, InterruptedError
+ * @throws EtcdError `ETCD_UNAVAILABLE` when no endpoint answers, `ETCD_AUTH` when none lists the members without a login; UsageError, InterruptedError
  */
 export async function clusterStatus(
   { etcd, expected }: StatusOptions,
@@ -43,7 +44,9 @@ export async function clusterStatus(
         settings: ["etcd"],
       });
     }
-    const seen = await seeMembers(probes, cluster, cluster.statuses, signal);
+    const { clusterId, members } = cluster;
+    if (members instanceof BackupToolError) throw members;
+    const seen = await seeMembers(probes, { clusterId, members }, cluster.statuses, signal);
     const result = clusterReport(cluster, seen, expected);
     const problems = [
       ...result.problems,

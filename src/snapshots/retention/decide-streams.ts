@@ -3,6 +3,7 @@ import { endOf, LogNeeds } from "../streams/log-needs.js";
 import type { Candidate } from "./candidate.js";
 import { NO_RULE, type Reason } from "./reason.js";
 import type { StreamCandidate } from "./stream-candidate.js";
+import { newestTooOld } from "./written-time.js";
 
 export interface StreamDecision {
   readonly stream: StreamCandidate;
@@ -20,8 +21,9 @@ export interface StreamDecisions {
 
 /**
  * Decides about all streams of one store. Those whose last delta is not older than `periodMs` are kept, whole, with all
- * that their deltas need. Ages are counted from the newest stream, not from the clock: while no delta comes, none gets too
- * old. The newest stream is kept, whatever its age, and so is what is protected.
+ * that their deltas need. Ages are counted from the newest delta, not from the clock, and without long pauses: neither
+ * while no delta comes nor by the first one after an outage any gets too old. The newest stream is kept, whatever its age,
+ * and so is what is protected.
  *
  * @param now a stream with a later time is kept
  */
@@ -53,12 +55,18 @@ export function decideStreams(
     else keep(stream, ends);
   }
   const past = sorted.filter((one) => !isFuture(one, now));
-  const newest = past.reduce((time, one) => Math.max(time, endOf(one)), 0);
+  // A base alone, which `compact` makes long after its last revision was written, is no history, and makes none old.
+  const written = past.some(({ runs }) => runs.length > 0)
+    ? past.filter(({ runs }) => runs.length > 0)
+    : past;
+  const tooOld = newestTooOld(timesOf(written, now), periodMs / 1000) ?? Number.NEGATIVE_INFINITY;
+  const newest = written.reduce((time, one) => Math.max(time, endOf(one)), 0);
+  const ends = countedEnds(past);
   for (const one of past) {
-    if (one === past.at(-1) || endOf(one) === newest) {
+    if (one === past.at(-1) || one === written.at(-1) || endOf(one) === newest) {
       keep(one, { code: "newest-stream", words: "the newest stream of deltas" });
     }
-    if (endOf(one) >= newest - periodMs / 1000) {
+    if ((ends.get(one) ?? 0) > tooOld) {
       keep(one, { code: "recent-deltas", words: "its last delta is recent" });
     }
   }
@@ -68,6 +76,42 @@ export function decideStreams(
     return { stream, keep: reasons !== undefined, reasons: reasons ?? [NO_RULE] };
   });
   return { streams, bases };
+}
+
+/** When deltas were written, ascending; without deltas when the streams were begun. */
+function timesOf(streams: readonly StreamCandidate[], now: Date): Float64Array {
+  const count = streams.reduce((sum, { deltas }) => sum + Math.max(1, deltas.length), 0);
+  const times = new Float64Array(count);
+  let at = 0;
+  for (const one of streams) {
+    if (one.deltas.length === 0) times[at++] = endOf(one);
+    for (const { time } of one.deltas) times[at++] = Math.min(time, now.getTime() / 1000);
+  }
+  return times.sort();
+}
+
+/**
+ * By which time the age of each stream counts. One that goes on from another is as recent as that: its clock may have been
+ * behind.
+ */
+function countedEnds(streams: readonly StreamCandidate[]): Map<StreamCandidate, number> {
+  const ends = new Map(streams.map((one) => [one, endOf(one)]));
+  const byRevision = streams
+    .flatMap((one) => {
+      const { first, last } = one;
+      return first === undefined || last === undefined ? [] : [{ one, first, last }];
+    })
+    .sort((a, b) => a.first - b.first || a.last - b.last);
+  let before: typeof byRevision = [];
+  for (const { one, first, last } of byRevision) {
+    before = before.filter((other) => other.last >= first - 1);
+    for (const other of before) {
+      const end = ends.get(other.one) ?? 0;
+      if (other.first < first && end > (ends.get(one) ?? 0)) ends.set(one, end);
+    }
+    before.push({ one, first, last });
+  }
+  return ends;
 }
 
 /**

@@ -4,7 +4,7 @@ import { AuthToken } from "./auth-token.js";
 import { callFailure } from "./call-failure.js";
 import { channelCredentials } from "./credentials.js";
 import { parseEndpoint } from "./endpoint.js";
-import { EtcdError } from "./errors.js";
+import { EtcdError, mixedClusters } from "./errors.js";
 import { EtcdHost } from "./host.js";
 import type { HostStream } from "./host-stream.js";
 import { ZERO_KEY } from "./key-order.js";
@@ -248,11 +248,7 @@ export class EtcdConnection {
     const response = await this.#probe(host, signal);
     const clusterId = BigInt(RANGE.decode(response).header?.cluster_id ?? 0);
     if (this.#clusterId !== undefined && this.#clusterId !== clusterId) {
-      throw new EtcdError(
-        "ETCD_MIXED_CLUSTERS",
-        `etcd ${host.address} is of cluster ${clusterId.toString(16)}, not ${this.clusterId}`,
-        { endpoint: host.address, operation: "connect", hint: "name members of one cluster only" },
-      );
+      throw mixedClusters(host.address, clusterId, this.clusterId);
     }
     this.#clusterId = clusterId;
     this.#checked.add(host);

@@ -46,3 +46,17 @@ export class EtcdError extends BackupToolError {
     this.operation = options.operation;
   }
 }
+
+/**
+ * An endpoint that is of another cluster than the others.
+ *
+ * @param endpoint `host:port`
+ * @param clusterId of the others, hexadecimal
+ */
+export function mixedClusters(endpoint: string, id: bigint, clusterId: string): EtcdError {
+  return new EtcdError(
+    "ETCD_MIXED_CLUSTERS",
+    `etcd ${endpoint} is of cluster ${id.toString(16)}, not ${clusterId}`,
+    { endpoint, operation: "connect", hint: "name members of one cluster only" },
+  );
+}

@@ -31,6 +31,7 @@ export class EtcdQuarantine {
   readonly #connection: EtcdConnection;
   readonly #options: EtcdOptions;
   readonly #password: string;
+  #mayKeepOut = false;
 
   private constructor(connection: EtcdConnection, options: EtcdOptions, password: string) {
     this.#connection = connection;
@@ -50,6 +51,11 @@ export class EtcdQuarantine {
     return new EtcdQuarantine(await EtcdConnection.open(options, signal), options, login.password);
   }
 
+  /** Whether clients may be kept out by now: a call that failed can have taken effect. */
+  get mayKeepOut(): boolean {
+    return this.#mayKeepOut;
+  }
+
   /**
    * Keeps everybody but root out. Resolves with whether a quarantine was there already, from a run that did not end.
    *
@@ -57,7 +63,10 @@ export class EtcdQuarantine {
    */
   async begin(signal: AbortSignal): Promise<{ resumed: boolean }> {
     const { isOn, isMarked, users } = await this.#state(signal);
-    if (isOn && isMarked) return { resumed: true };
+    if (isOn && isMarked && (await this.#isOurs(users, signal))) {
+      this.#mayKeepOut = true;
+      return { resumed: true };
+    }
     if (isOn) {
       throw cannot(
         "authentication is enabled, and its users keep their permissions",
@@ -86,6 +95,7 @@ export class EtcdQuarantine {
     await call.call(USER_ADD, { name: ROOT, password: this.#password }, { signal });
     await call.call(USER_GRANT_ROLE, { user: ROOT, role: QUARANTINE_ROLE }, { signal });
     await call.call(USER_GRANT_ROLE, { user: ROOT, role: ROOT }, { signal });
+    this.#mayKeepOut = true;
     await call.call(AUTH_ENABLE, {}, { signal });
     if (!(await this.#isOn(signal))) {
       throw new EtcdError("ETCD_IO", "etcd lets clients in although authentication is enabled");
@@ -100,14 +110,19 @@ export class EtcdQuarantine {
    */
   async lift(signal: AbortSignal): Promise<boolean> {
     const { isOn, isMarked, users } = await this.#state(signal);
-    if (!isMarked) {
-      if (!isOn) return false;
-      throw new BackupToolError(
-        "ETCD_QUARANTINE",
-        `authentication of etcd is enabled, and not by a quarantine: it has no role ${QUARANTINE_ROLE}`,
-      );
+    if (!isMarked && !isOn) return false;
+    if (isOn) {
+      if (!isMarked) throw notOurs(`it has no role ${QUARANTINE_ROLE}`);
+      if (!(await this.#isOurs(users, signal))) {
+        throw notOurs(
+          `its users are ${users.map(quoted).join(", ")}, and not root alone with the role ${QUARANTINE_ROLE}`,
+          `if a quarantine has left that role, delete it with \`etcdctl role delete ${QUARANTINE_ROLE}\``,
+        );
+      }
+      this.#mayKeepOut = true;
+      await this.#connection.call(AUTH_DISABLE, {}, { signal });
     }
-    if (isOn) await this.#connection.call(AUTH_DISABLE, {}, { signal });
+    this.#mayKeepOut = false;
     if (users.includes(ROOT) && (isOn || (await this.#isOwnRoot(signal)))) {
       await this.#connection.call(USER_DELETE, { name: ROOT }, { signal });
     }
@@ -129,6 +144,13 @@ export class EtcdQuarantine {
     return { isOn, isMarked: roles.includes(QUARANTINE_ROLE), users };
   }
 
+  /** Whether authentication that is enabled lets nobody in but the root of a quarantine. */
+  async #isOurs(users: readonly string[], signal: AbortSignal): Promise<boolean> {
+    if (users.length !== 1 || users[0] !== ROOT) return false;
+    const { roles = [] } = await this.#connection.call(USER_GET, { name: ROOT }, { signal });
+    return roles.includes(QUARANTINE_ROLE);
+  }
+
   /** A root of the operator has other roles. One that was just made has none yet. */
   async #isOwnRoot(signal: AbortSignal): Promise<boolean> {
     const { roles = [] } = await this.#connection.call(USER_GET, { name: ROOT }, { signal });
@@ -146,6 +168,14 @@ export class EtcdQuarantine {
       throw error;
     }
   }
+}
+
+function notOurs(why: string, hint?: string): BackupToolError {
+  return new BackupToolError(
+    "ETCD_QUARANTINE",
+    `authentication of etcd is enabled, and not by a quarantine: ${why}`,
+    { hint },
+  );
 }
 
 function cannot(why: string, hint: string): BackupToolError {

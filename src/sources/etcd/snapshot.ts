@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { throwIfAborted } from "../../errors.js";
 import { sleep } from "../../flow/sleep.js";
 import { EtcdConnection } from "./connection.js";
-import { EtcdError } from "./errors.js";
+import { EtcdError, mixedClusters } from "./errors.js";
 import { EtcdMember, type MemberStatus } from "./member.js";
 import type { EtcdOptions } from "./options.js";
 import { SNAPSHOT } from "./rpc.js";
@@ -59,7 +59,7 @@ export async function readRawSnapshot(
     const { clusterId, atLeast, members } = await findMembers(options, signal);
     for (const member of members) {
       try {
-        const read = await readFrom(member, options, sink, signal);
+        const read = await readFrom(member, clusterId, options, sink, signal);
         return { ...member, ...read, clusterId, atLeast };
       } catch (error) {
         if (!(error instanceof EtcdError) || error.code === "ETCD_AUTH") throw explain(error);
@@ -85,7 +85,10 @@ async function findMembers(options: EtcdOptions, signal: AbortSignal) {
   await Promise.all(
     options.endpoints.map(async (endpoint) => {
       try {
-        found.push({ ...(await memberStatus(endpoint, options, signal)), endpoint });
+        const status = await memberStatus(endpoint, options, signal);
+        const isOurs = status.clusterId.toString(16) === clusterId;
+        if (!isOurs) throw mixedClusters(endpoint, status.clusterId, clusterId);
+        found.push({ ...status, endpoint });
       } catch (error) {
         failures.push(error);
       }
@@ -120,12 +123,16 @@ async function memberStatus(
 
 async function readFrom(
   { endpoint }: Candidate,
+  clusterId: string,
   options: EtcdOptions,
   sink: SnapshotSink,
   signal: AbortSignal,
 ): Promise<{ bytes: number; sha256: string }> {
   const connection = await EtcdConnection.open({ ...options, endpoints: [endpoint] }, signal);
   try {
+    // It may have been replaced since it was chosen.
+    const id = BigInt(`0x${connection.clusterId}`);
+    if (connection.clusterId !== clusterId) throw mixedClusters(endpoint, id, clusterId);
     const digest = new TrailingDigest();
     let expected: number | undefined;
     let pieces: Buffer[] = [];

@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { BackupToolError } from "../../../src/errors.js";
+import { inQuarantine } from "../../../src/operations/members/quarantine.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
 import { EtcdQuarantine, QUARANTINE_ROLE } from "../../../src/sources/etcd/quarantine.js";
 import { newFolder } from "../../support/folders.js";
 import { backuptool, createOfEtcd } from "../../support/program/backuptool.js";
+import { EtcdFront } from "../../support/servers/etcd-front.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 
 const ROOT = "root:the password";
@@ -131,6 +134,67 @@ test("a quarantine that ends between any two of its steps is begun again, or lif
       await isAsBefore(t, etcd);
     }
   }
+});
+
+test("authentication that the operator has enabled stays, also where a killed run has left its mark", async (t) => {
+  const root = ["user", "grant-role", "root", "root"];
+  const mark = ["user", "grant-role", "root", QUARANTINE_ROLE];
+  const alice = ["user", "add", "alice:secret"];
+  for (const operator of [[root], [root, alice], [mark, root, alice]]) {
+    const etcd = await start(t);
+    await etcd.ctl("role", "add", QUARANTINE_ROLE);
+    await etcd.ctl("user", "add", ROOT);
+    for (const step of operator) await etcd.ctl(...step);
+    await etcd.ctl("auth", "enable");
+    const users = await etcd.ctl("--user", ROOT, "user", "list");
+    const quarantine = await EtcdQuarantine.open(
+      { endpoints: [etcd.endpoint], user: ROOT },
+      signal,
+    );
+    await t.throwsAsync(quarantine.begin(signal), {
+      code: "ETCD_QUARANTINE",
+      message: /its users keep their permissions/,
+    });
+    await t.throwsAsync(quarantine.lift(signal), {
+      code: "ETCD_QUARANTINE",
+      message: /not by a quarantine: its users are .*"root"/,
+    });
+    t.false(quarantine.mayKeepOut);
+    quarantine.close();
+    t.false(await isOpen(etcd));
+    t.is(await etcd.ctl("--user", ROOT, "user", "list"), users);
+    await etcd.stop();
+  }
+});
+
+test("a run that fails after clients may have been kept out says how they get in", async (t) => {
+  const etcd = await start(t);
+  const fails = async (
+    lost: string,
+    late: boolean,
+    work: (begin: () => Promise<void>) => unknown,
+  ) => {
+    const front = await EtcdFront.start(etcd.endpoint, ({ method }) =>
+      method === lost ? { details: "lost", late } : undefined,
+    );
+    const { endpoint } = front;
+    const context = { signal, report: () => {} };
+    const running = inQuarantine({ endpoints: [endpoint], user: ROOT }, context, async (begin) =>
+      work(begin),
+    );
+    const error = await t.throwsAsync(running, { instanceOf: BackupToolError });
+    front.stop();
+    return error?.hint ?? "";
+  };
+  t.regex(await fails("Auth/AuthEnable", true, (begin) => begin()), /lift-quarantine/);
+  t.false(await isOpen(etcd));
+  t.regex(await fails("Auth/AuthDisable", false, (begin) => begin()), /lift-quarantine/);
+  t.false(await isOpen(etcd));
+  const quarantine = await EtcdQuarantine.open({ endpoints: [etcd.endpoint], user: ROOT }, signal);
+  t.true(await quarantine.lift(signal));
+  quarantine.close();
+  t.notRegex(await fails("Auth/RoleAdd", false, (begin) => begin()), /lift-quarantine/);
+  await isAsBefore(t, etcd);
 });
 
 test("where clients cannot be kept out it says so, and neither etcd nor its users are changed", async (t) => {

@@ -58,7 +58,8 @@ async function newStore() {
     streams.push(await forgeStream(store, { first, time: time - DAY + 60, lengths, every }));
   }
   const time = START + 2 * DAY + 60;
-  streams.push(await forgeStream(store, { first: 34, time, lengths: [1, 1], every: 0.4 * DAY }));
+  const lengths = Array.from({ length: 24 }, () => 1);
+  streams.push(await forgeStream(store, { first: 34, time, lengths, every: DAY / 30 }));
   const events: OperationEvent[] = [];
   const context = {
     signal,
@@ -124,6 +125,18 @@ test("retention deletes old streams and then the backups that no kept deltas nee
       : [],
   );
   t.deepEqual(reasons, ["no-rule", "delta-base", "newest-stream,recent-deltas"]);
+});
+
+test("after an outage nothing goes by the first delta", async (t) => {
+  const made = await newStore();
+  const { store, streams, names } = made;
+  const [first] = streams;
+  await prune(made);
+  const before = await names();
+  t.false(before.includes(first?.name.text ?? ""));
+  await forgeStream(store, { first: 58, time: START + 8 * DAY, lengths: [1] });
+  await prune(made);
+  t.deepEqual((await names()).slice(0, before.length), before);
 });
 
 test("a base that no policy keeps stays for the deltas of a kept stream", async (t) => {
@@ -260,7 +273,7 @@ test("streams are listed after the snapshots, with what each of two stores has",
     [
       ["complete", "absent", 3, undefined],
       ["complete", "behind", 3, undefined],
-      ["complete", "gaps", 2, undefined],
+      ["complete", "gaps", 24, undefined],
       ["absent", "complete", 0, "complete"],
     ],
   );

@@ -26,7 +26,7 @@ import { SwitchableStore } from "../../support/stores/switchable-store.js";
 const { signal } = new AbortController();
 const RETRIES = { maxRetries: 1, backoffMs: 0 };
 const GRACE_MS = 100;
-const PERIOD_SECONDS = 200;
+const PERIOD_SECONDS = 50;
 const context = { signal, report: () => {} };
 
 /** Two stores that are kept in step. */
@@ -164,8 +164,21 @@ test("a mirror deletes a stream that is gone from the source when it is old, aft
   const sync = new Syncing();
   await forgeFull(sync.source, { time: 900, revision: 1 });
   const old = await forgeStream(sync.source, { first: 2, time: 1000, base: 30 });
-  const recent = await forgeStream(sync.source, { first: 5, time: 2900, base: 30 });
-  const newest = await forgeStream(sync.source, { first: 8, time: 3000, base: 30 });
+  const lengths = Array.from({ length: 20 }, () => 1);
+  const recent = await forgeStream(sync.source, {
+    first: 5,
+    time: 2900,
+    base: 30,
+    lengths,
+    every: 2,
+  });
+  const newest = await forgeStream(sync.source, {
+    first: 25,
+    time: 2940,
+    base: 30,
+    lengths,
+    every: 2,
+  });
   await sync.run(true);
   for (const one of [old, recent, newest]) await remove(sync.source, one);
   await sync.run(true);
@@ -207,6 +220,11 @@ test("a mirror keeps a backup that the deltas in the target need", async (t) => 
   await sync.run(true);
   sync.nowMs += GRACE_MS;
   await sync.run(true);
+  // The first deltas after a pause make none too old.
+  t.deepEqual(sync.deleted, []);
+  const lengths = Array.from({ length: 60 }, () => 1);
+  await forgeStream(sync.source, { first: 94, time: 9030, lengths });
+  await sync.run(true);
   t.deepEqual(sync.deleted, [stream.name.text, base.name]);
 });
 
@@ -246,13 +264,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       do: fc.constant("deltas" as const),
-      count: fc.integer({ min: 1, max: 4 }),
+      count: fc.integer({ min: 1, max: 12 }),
       both: fc.boolean(),
-      seconds: fc.nat(300),
+      seconds: fc.nat(100),
     }),
   },
   {
-    weight: 2,
+    weight: 5,
     arbitrary: fc.record({
       do: fc.constant("retire" as const),
       failAt: fc.option(fc.nat(8), { nil: undefined }),

@@ -38,6 +38,8 @@ class World {
   readonly sites: ModelSite[] = [];
   readonly clock = new ManualClock();
   term!: DeltaTerm;
+  /** Of both sites; undefined: all. */
+  wanted: ReadonlySet<string> | undefined;
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   readonly events: { bases: number; losses: unknown[] } = { bases: 0, losses: [] };
@@ -83,6 +85,7 @@ class World {
       openStream: async () => modelKeys(),
       makeBase: (time, signal) => makeModelBase(etcd, sites, time, () => this.#storeBase(signal)),
       digestOf,
+      wanted: () => this.wanted,
       limits: () => ({ periodMs: 10_000, bytes: 2_000 }),
       outbox: { bytes: 1e6, deltas: 4 },
       events: {
@@ -295,6 +298,31 @@ test("an etcd that is restored while a base is made gets a log of what it has no
     world.etcd.write(writes);
     await world.clock.advance(60_000);
     await t.notThrowsAsync(world.checkCalm());
+    await world.stop();
+  }
+});
+
+test("another term copies what a site lacks of the other one's streams, but for what it would not keep", async (t) => {
+  for (const isKept of [true, false]) {
+    const world = new World();
+    await world.clock.advance(1_000);
+    world.etcd.write(7);
+    await world.clock.advance(20_000);
+    await world.stop();
+    const [primary, secondary] = world.sites;
+    const [stream = ""] = [...(primary?.bases.keys() ?? [])];
+    // By retention.
+    primary?.files.clear();
+    primary?.bases.clear();
+    world.wanted = isKept ? undefined : new Set();
+    world.begin();
+    await world.clock.advance(60_000);
+    t.true(secondary?.bases.has(stream));
+    t.is(primary?.bases.has(stream), isKept);
+    t.is(
+      [...(primary?.files.keys() ?? [])].some((key) => key.startsWith(stream)),
+      isKept,
+    );
     await world.stop();
   }
 });

@@ -16,21 +16,28 @@ import {
 import { candidate } from "../../support/stores/retention-candidates.js";
 
 const NOW = new Date(2_000_000_000_000);
+const HOUR = 3600;
 const DAY = 86_400;
 
-/** A stream whose only run ends `length` revisions after its first. */
+/** A stream of so many revisions, with a delta of each. */
 function stream(
   first: number,
   length: number,
   time: number,
-  more: Partial<StreamCandidate> = {},
+  { every = 1, ...more }: Partial<StreamCandidate> & { every?: number } = {},
 ): StreamCandidate {
   const name = streamName({ firstRevision: first, time, id: "00000000" });
   const last = first + length - 1;
-  const runs = length === 0 ? [] : [{ at: 0, count: 1, first, last }];
-  const ends = { first: runs[0]?.first, last: runs[0]?.last, lastSeen: runs[0] && time + 10 };
+  const runs = length === 0 ? [] : [{ at: 0, count: length, first, last }];
+  const deltas = Array.from({ length }, (_, i) => ({ time: time + (i + 1) * every }));
+  const ends = { first: runs[0]?.first, last: runs[0]?.last, lastSeen: deltas.at(-1)?.time };
   const none = { problem: undefined, foreign: undefined, base: undefined };
-  return { name, ...none, runs, ...ends, held: false, pinned: false, ...more };
+  return { name, deltas, ...none, runs, ...ends, held: false, pinned: false, ...more };
+}
+
+/** A stream of two days with a delta each hour, which makes earlier ones too old. */
+function newestStream(first: number, time: number, more: Partial<StreamCandidate> = {}) {
+  return stream(first, 48, time, { every: HOUR, ...more });
 }
 
 function withBase(one: StreamCandidate, state: "complete" | "unfinished" | "damaged" = "complete") {
@@ -60,10 +67,81 @@ function kept(
 }
 
 test("streams go when their last delta is older than the period before that of the newest stream", (t) => {
-  const streams = [0, 1, 2, 3].map((day) => withBase(stream(1 + day * 10, 10, 1000 + day * DAY)));
+  const streams = [0, 1, 2, 3].map((day) =>
+    withBase(stream(1 + day * 10, 10, 1000 + day * DAY, { every: DAY / 10 })),
+  );
   t.deepEqual(kept(streams).streams, ["21 recent-deltas", "31 newest-stream"]);
   t.deepEqual(kept(streams, [], 0).streams, ["31 newest-stream"]);
   t.is(kept(streams, [], 3 * DAY * 1000).streams.length, 4);
+});
+
+/** A day of streams, each of an hour of deltas, which begin with full backups. */
+function dayOfStreams(time: number) {
+  const hours = Array.from({ length: 24 }, (_, hour) => hour);
+  return {
+    fulls: hours.map((hour) => full(60 * hour, time + hour * HOUR)),
+    streams: hours.map((hour) => stream(60 * hour + 1, 60, time + hour * HOUR, { every: 60 })),
+  };
+}
+
+function namesKept(streams: readonly StreamCandidate[], snapshots: readonly Candidate[] = []) {
+  return decideStreams(streams, snapshots, { periodMs: DAY * 1000, now: NOW }).streams.flatMap(
+    ({ stream: { name }, keep }) => (keep ? [name.text] : []),
+  );
+}
+
+test("the first deltas after an outage make no stream go, nor do some outages one after the other", (t) => {
+  const { fulls, streams } = dayOfStreams(1000);
+  const all = streams.map(({ name }) => name.text);
+  t.deepEqual(namesKept(streams, fulls), all);
+  const after = (last: number, hours: number) => 1000 + (24 + hours) * HOUR + last;
+  // In a stream of its own, or in the last one before it.
+  const monday = stream(1441, 3, after(0, 66));
+  t.deepEqual(namesKept([...streams, monday], fulls), [...all, monday.name.text]);
+  const last = streams.at(-1);
+  if (last === undefined) throw new Error("no stream");
+  const lastSeen = after(5, 66);
+  const longer = { ...last, lastSeen, deltas: [...last.deltas, { time: lastSeen }] };
+  t.deepEqual(namesKept([...streams.slice(0, -1), longer], fulls), all);
+  const short = [0, 1, 2, 3, 4, 5].map((i) => stream(1441 + i, 1, after(0, 66 + i * 30)));
+  t.is(namesKept([...streams, ...short], fulls).length, 30);
+  // They go when there are deltas of a period after it.
+  const day = Array.from({ length: 25 }, (_, i) =>
+    withBase(stream(1441 + 60 * i, 60, after(0, 66 + i), { every: 60 })),
+  );
+  t.deepEqual(
+    namesKept([...streams, ...day], fulls),
+    day.map(({ name }) => name.text),
+  );
+});
+
+test("an etcd that changes each night keeps the streams of some nights, not of all", (t) => {
+  const nights = Array.from({ length: 40 }, (_, i) =>
+    withBase(stream(1 + i * 5, 5, 1000 + i * DAY, { every: 60 })),
+  );
+  const left = namesKept(nights);
+  t.deepEqual(
+    left,
+    nights.slice(-left.length).map(({ name }) => name.text),
+  );
+  t.true(left.length > 2 && left.length < 12, `${left.length}`);
+});
+
+test("a base without deltas that is made later makes no stream go", (t) => {
+  const { fulls, streams } = dayOfStreams(1000);
+  const base = withBase(stream(1441, 0, 1000 + 90 * DAY));
+  const other = withBase(stream(900, 0, 1000 + 180 * DAY));
+  t.is(namesKept([...streams, base, other], fulls).length, 26);
+});
+
+test("a stream of a clock that was behind stays with that which it goes on from", (t) => {
+  const { fulls, streams } = dayOfStreams(400 * DAY);
+  streams.unshift(newestStream(3000, 398 * DAY));
+  const behind = stream(1441, 5, DAY);
+  const next = withBase(stream(1450, 5, 401 * DAY + HOUR));
+  t.true(namesKept([...streams, behind, next], fulls).includes(behind.name.text));
+  const unrelated = stream(5000, 5, DAY);
+  t.false(namesKept([...streams, unrelated, next], fulls).includes(unrelated.name.text));
 });
 
 test("the newest stream stays, and one in the future makes none too old", (t) => {
@@ -78,7 +156,7 @@ test("the newest stream stays, and one in the future makes none too old", (t) =>
 test("the newest base before a kept stream stays, with the streams in between, but no older base", (t) => {
   const fulls = [full(5, 500), full(20, 2000), full(25, 2500)];
   // The second full is taken in the middle of the old stream, which the newest stream needs for 21 to 30.
-  const streams = [stream(6, 25, 600, { lastSeen: 3000 }), stream(31, 3, 3000 + 2 * DAY)];
+  const streams = [stream(6, 25, 600, { lastSeen: 3000 }), newestStream(31, 3000 + 2 * DAY)];
   t.deepEqual(kept(streams, fulls), {
     streams: ["6 delta-base", "31 newest-stream"],
     bases: [2500],
@@ -94,7 +172,7 @@ test("backups without a raw snapshot, and unfinished ones, are no bases", (t) =>
 });
 
 test("a stream with a base of its own needs no other, unless that is not complete", (t) => {
-  const streams = [stream(21, 10, 3000), stream(31, 3, 3000 + 2 * DAY)];
+  const streams = [stream(21, 10, 3000), newestStream(31, 3000 + 2 * DAY)];
   const [old, newest] = streams as [StreamCandidate, StreamCandidate];
   const fulls = [full(20, 2000)];
   t.deepEqual(kept([old, withBase(newest)], fulls), { streams: ["31 newest-stream"], bases: [] });
@@ -103,7 +181,7 @@ test("a stream with a base of its own needs no other, unless that is not complet
 });
 
 test("the base of an old stream keeps that stream for a newer one", (t) => {
-  const streams = [withBase(stream(10, 21, 3000)), stream(31, 3, 3000 + 2 * DAY)];
+  const streams = [withBase(stream(10, 21, 3000)), newestStream(31, 3000 + 2 * DAY)];
   t.deepEqual(kept(streams).streams, ["10 delta-base", "31 newest-stream"]);
 });
 
@@ -114,7 +192,7 @@ test("a hold on a backup keeps the streams up to the next raw snapshot; one on a
     stream(21, 10, 2100),
     stream(31, 10, 3100),
     stream(41, 10, 4100),
-    withBase(stream(60, 1, 9 * DAY)),
+    withBase(newestStream(60, 9 * DAY)),
   ];
   const withHold = kept(streams, fulls);
   t.deepEqual(withHold.streams, ["21 held", "31 held", "60 newest-stream"]);
@@ -129,7 +207,7 @@ test("a hold on a backup keeps the streams up to the next raw snapshot; one on a
 });
 
 test("what is pinned, locked, damaged, unfinished or another program's stays", (t) => {
-  const newest = withBase(stream(90, 1, 9 * DAY));
+  const newest = withBase(newestStream(90, 9 * DAY));
   const old = (more: Partial<StreamCandidate>) => kept([stream(1, 1, 10, more), newest]).streams[0];
   t.is(old({}), "90 newest-stream");
   t.is(old({ pinned: true }), "1 pinned");
@@ -144,7 +222,7 @@ test("what is pinned, locked, damaged, unfinished or another program's stays", (
 
 test("without all revisions since any base the newest base before a stream stays, with what there is in between", (t) => {
   const fulls = [full(5, 500), full(20, 2000)];
-  const streams = [stream(6, 10, 600), stream(23, 2, 2300), stream(31, 3, 9 * DAY)];
+  const streams = [stream(6, 10, 600), stream(23, 2, 2300), newestStream(31, 9 * DAY)];
   t.deepEqual(kept(streams, fulls), {
     streams: ["23 delta-base", "31 newest-stream"],
     bases: [2000],
@@ -191,7 +269,7 @@ for (const [what, histories] of [
     let deleted = 0;
     let checked = 0;
     fc.assert(
-      fc.property(histories, fc.integer({ min: 0, max: 20 }), (history, periodSeconds) => {
+      fc.property(histories, fc.nat(20), fc.nat(30), (history, periodSeconds, later) => {
         const fulls = history.bases.map(({ revision, takenMs }) =>
           full(revision, Math.floor(takenMs / 1000)),
         );
@@ -200,13 +278,17 @@ for (const [what, histories] of [
           const ends = { first: runs[0]?.first, last: runs.at(-1)?.last };
           const none = { problem: undefined, foreign: undefined, base: undefined };
           return {
-            ...{ ...none, ...ends, runs, held: false, pinned: false },
+            ...{ ...none, ...ends, runs, deltas, held: false, pinned: false },
             name: streamName({ ...name, id: i.toString(16).padStart(8, "0") }),
             lastSeen: last < 0 ? undefined : deltas.at(last).time,
           };
         });
         const periodMs = periodSeconds * 1000;
-        const decided = decideStreams(candidates, fulls, { periodMs, now: NOW });
+        // Deltas of other revisions, which make some of the others too old.
+        const end = candidates.reduce((time, { lastSeen = 0 }) => Math.max(time, lastSeen), 0);
+        const others = withBase(stream(1_000_000, later, end));
+        const all = [...candidates, others];
+        const decided = decideStreams(all, fulls, { periodMs, now: NOW });
         const needed = fulls.map((one) => ({
           ...one,
           forDeltas: decided.bases.get(one.name.text),
@@ -223,18 +305,19 @@ for (const [what, histories] of [
         const isKept = (i: number): boolean => keptNames.has(candidates[i]?.name.text ?? "");
         const streams = history.streams.filter((_, i) => isKept(i));
         const keptForThemselves = decided.streams.filter(
-          ({ keep, reasons }) => keep && reasons.some(({ code }) => code !== "delta-base"),
+          ({ stream: one, keep, reasons }) =>
+            one !== others && keep && reasons.some(({ code }) => code !== "delta-base"),
         );
         const bases = history.bases.filter((_, i) => keptFulls.has(fulls[i]?.name.text ?? ""));
         deleted += history.streams.length - streams.length + history.bases.length - bases.length;
-        const all = writtenOf(history);
-        for (const { stream } of keptForThemselves) {
-          const one = history.streams[candidates.findIndex(({ name }) => name === stream.name)];
+        const allWritten = writtenOf(history);
+        for (const { stream: kept } of keptForThemselves) {
+          const one = history.streams[candidates.findIndex(({ name }) => name === kept.name)];
           if (one === undefined) throw new Error("no stream");
           for (const written of one.held.values()) {
-            if (!isRestorable(written, all, history.bases, history.streams)) continue;
+            if (!isRestorable(written, allWritten, history.bases, history.streams)) continue;
             checked++;
-            if (isRestorable(written, all, bases, streams)) continue;
+            if (isRestorable(written, allWritten, bases, streams)) continue;
             throw new Error(`revision ${written.revision} of ${one.name.text} is lost`);
           }
         }

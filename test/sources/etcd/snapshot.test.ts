@@ -223,3 +223,15 @@ test("an interrupted read ends at once", async (t) => {
   const reading = readRawSnapshot({ endpoints: [etcd.endpoint] }, sink, stop.signal);
   await t.throwsAsync(reading, { code: "INTERRUPTED" });
 });
+
+test("a raw snapshot is never of another cluster among the endpoints", async (t) => {
+  const ours = await ownEtcd(t);
+  const others = await EtcdMembers.start();
+  t.teardown(() => others.kill());
+  for (let i = 0; i < 5; i++) await others.ctl(["put", "key", `${i}`]);
+  // By itself a follower with a higher revision comes first.
+  const leader = await others.leader();
+  const endpoint = others.all.find((member) => member !== leader)?.endpoint ?? "";
+  const chosen = await read({ endpoints: [ours.endpoint, endpoint] });
+  t.is(chosen.endpoint, ours.endpoint);
+});

@@ -1,3 +1,4 @@
+import type { DeltaTimes } from "../../../src/snapshots/retention/stream-candidate.js";
 import fc from "fast-check";
 import type { HistoryBase } from "../../../src/operations/history/plan/plan-history.js";
 import type { LogRun, PlannedStream } from "../../../src/operations/history/plan/log-line.js";
@@ -24,6 +25,7 @@ export interface Written {
 }
 
 export interface SimulatedStream extends PlannedStream {
+  readonly deltas: PlannedStream["deltas"] & DeltaTimes;
   /** What its deltas hold, by revision. */
   readonly held: ReadonlyMap<number, Written>;
 }
@@ -141,7 +143,12 @@ class BuiltStream implements SimulatedStream {
   }
 
   get deltas() {
-    return { at: (index: number) => this.#deltas[index] ?? { first: 0, last: 0, time: 0 } };
+    const deltas = this.#deltas;
+    return {
+      at: (index: number) => deltas[index] ?? { first: 0, last: 0, time: 0 },
+      length: deltas.length,
+      [Symbol.iterator]: () => deltas.values(),
+    };
   }
 
   flush(written: readonly Written[], lost: boolean): void {

@@ -1,8 +1,11 @@
 import { throwIfAborted } from "../../../errors.js";
+import { AuthToken } from "../auth-token.js";
 import { callFailure } from "../call-failure.js";
 import { channelCredentials } from "../credentials.js";
 import { parseEndpoint } from "../endpoint.js";
+import { EtcdError } from "../errors.js";
 import { EtcdHost } from "../host.js";
+import { loginOf } from "../login.js";
 import { decodeStatus, type MemberStatus } from "../member.js";
 import { MEMBER_LIST } from "../member-rpc.js";
 import type { EtcdOptions } from "../options.js";
@@ -13,16 +16,18 @@ import { decodeMemberList, type MemberList } from "./member-list.js";
 const ANSWER_MS = 5_000;
 
 /**
- * Questions that a member answers by itself: while its cluster has no leader, while it is a learner, and without a login,
- * which is sent to no address that a cluster names.
+ * Questions that a member answers by itself: while its cluster has no leader, while it is a learner, and mostly without a
+ * login, which is sent to no address that a cluster names.
  */
 export class MemberProbes {
   readonly #options: EtcdOptions;
+  readonly #timeoutMs: number;
   readonly #hosts = new Map<string, Promise<EtcdHost>>();
 
   constructor(options: EtcdOptions) {
     const { timeoutMs = ANSWER_MS } = options;
-    this.#options = { ...options, timeoutMs: Math.min(timeoutMs, ANSWER_MS) };
+    this.#options = options;
+    this.#timeoutMs = Math.min(timeoutMs, ANSWER_MS);
   }
 
   /** @throws EtcdError, UsageError, InterruptedError */
@@ -30,9 +35,22 @@ export class MemberProbes {
     return decodeStatus(await this.#ask(STATUS, endpoint, signal));
   }
 
-  /** The members as this one knows them. @throws EtcdError, UsageError, InterruptedError */
+  /**
+   * The members as this one knows them. The endpoint is one that the operator names: it gets the login where it asks for it,
+   * as etcd does from 3.4.42, 3.5.28 and 3.6.9 on.
+   *
+   * @throws EtcdError, UsageError, InterruptedError
+   */
   async members(endpoint: string, signal: AbortSignal): Promise<MemberList> {
-    return decodeMemberList(await this.#ask(MEMBER_LIST, endpoint, signal));
+    const login = loginOf(this.#options);
+    try {
+      return decodeMemberList(await this.#ask(MEMBER_LIST, endpoint, signal));
+    } catch (error) {
+      const wantsLogin = error instanceof EtcdError && error.code === "ETCD_AUTH";
+      if (!wantsLogin || login === undefined) throw error;
+      const token = new AuthToken(login, this.#timeoutMs);
+      return decodeMemberList(await this.#ask(MEMBER_LIST, endpoint, signal, token));
+    }
   }
 
   close(): void {
@@ -48,11 +66,17 @@ export class MemberProbes {
     rpc: Rpc<Record<string, never>, Response>,
     endpoint: string,
     signal: AbortSignal,
+    login?: AuthToken,
   ): Promise<Buffer> {
     const host = await this.#host(endpoint);
-    const { timeoutMs = ANSWER_MS } = this.#options;
     try {
-      return await host.unary({ method: rpc.name, request: rpc.encode({}), timeoutMs, signal });
+      const call = {
+        method: rpc.name,
+        request: rpc.encode({}),
+        timeoutMs: this.#timeoutMs,
+        signal,
+      };
+      return await host.unary({ ...call, token: await login?.get(host) });
     } catch (cause) {
       // The next question finds a member that has started again at once, without the pauses between connections.
       this.#hosts.delete(endpoint);

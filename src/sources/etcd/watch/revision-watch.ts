@@ -1,7 +1,7 @@
 import { InterruptedError } from "../../../errors.js";
 import { sleep } from "../../../flow/sleep.js";
 import { type ClusterState, EtcdConnection } from "../connection.js";
-import { EtcdError } from "../errors.js";
+import { EtcdError, mixedClusters } from "../errors.js";
 import type { EtcdChange } from "../history.js";
 import { readStatus } from "../member.js";
 import type { EtcdOptions } from "../options.js";
@@ -220,9 +220,7 @@ export class RevisionWatch {
     const state = await connection.state(this.#signal);
     const { raftIndex } = await readStatus(connection, this.#signal);
     if (!this.#guard.isCluster(state.clusterId)) {
-      const id = state.clusterId.toString(16);
-      const message = `etcd ${endpoint} is of cluster ${id}, not ${this.clusterId}`;
-      throw new EtcdError("ETCD_MIXED_CLUSTERS", message, { endpoint, operation: "connect" });
+      throw mixedClusters(endpoint, state.clusterId, this.clusterId);
     }
     this.#guard.check(state, before, raftIndex);
     const missing = state.revision - this.covered;
