@@ -11,6 +11,9 @@ import { type DeltaSite, SiteSender } from "./site-sender.js";
 import { type ListedHistory, storedLog } from "./stored-log.js";
 import type { LogPosition } from "./stream-writer.js";
 
+/** Time for one site to get what the other one has, at the end of a term, ms. Later it is copied. */
+const OTHER_SITE_MS = 10_000;
+
 /** Where deltas come from and go to, for one term of this server as the leader. */
 export interface TermParts
   extends Pick<
@@ -18,7 +21,7 @@ export interface TermParts
     "openWatch" | "openNewest" | "openQueueFile" | "endOf" | "openStream" | "digestOf" | "limits"
   > {
   readonly sites: readonly DeltaSite[];
-  /** What the sites hold, without those that cannot be listed now. Throws if the primary cannot. */
+  /** What the sites hold, without those that cannot be listed now. Throws if none can. */
   list(signal: AbortSignal): Promise<ReadonlyMap<SiteName, ListedHistory>>;
   /**
    * The position of a log that ends with a revision; undefined if no delta ends with it. Throws ArchiveError or LogError
@@ -39,6 +42,8 @@ export interface TermParts
   readonly outbox: OutboxLimits;
   readonly events: TermEvents;
   readonly clock?: Clock | undefined;
+  /** Since when nothing has been written, by the clock; the beginning of the term if it is absent. */
+  readonly sinceMs?: number | undefined;
   /** The time of day, ms since 1970. */
   readonly wallMs?: (() => number) | undefined;
 }
@@ -75,7 +80,7 @@ export class DeltaTerm {
     this.#clock = parts.clock ?? systemClock;
     this.#sites = parts.sites.map(({ name }) => name);
     this.outbox = new Outbox(this.#sites, parts.outbox);
-    this.durability = new Durability(this.#sites, this.#clock.now());
+    this.durability = new Durability(this.#sites, this.#clock.now(), parts.sinceMs);
     this.loop = new DeltaLoop({
       ...parts,
       findEnd: (signal) => this.#findEnd(signal),
@@ -102,10 +107,14 @@ export class DeltaTerm {
     }
   }
 
-  /** Takes nothing more from etcd, writes what was taken, and lets `run` end once the sites have it. */
+  /** Takes nothing more from etcd, writes what was taken, and lets `run` end once a site has it. */
   drain(): void {
     this.#drained = true;
     this.loop.drain();
+  }
+
+  get isDrained(): boolean {
+    return this.#drained;
   }
 
   /** A full backup begins. To be given to {@link fullMade}. */
@@ -145,7 +154,16 @@ export class DeltaTerm {
   async #follow(signal: AbortSignal): Promise<void> {
     await this.loop.run(signal);
     if (signal.aborted || !this.#drained) throw new InterruptedError();
-    await this.outbox.empty(this.#sites, signal);
+    await this.outbox.safe(signal);
+    const ended = new AbortController();
+    const inner = AbortSignal.any([signal, ended.signal]);
+    const all = [this.outbox.empty(this.#sites, inner), this.#clock.sleep(OTHER_SITE_MS, inner)];
+    try {
+      await Promise.race(all);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(all);
+    }
   }
 
   #send(site: DeltaSite, signal: AbortSignal): Promise<never> {

@@ -68,6 +68,8 @@ export class Deltas {
   #running: Running | undefined;
   #isDraining = false;
   #restartMs = 0;
+  /** Since when nothing is written although this server should. */
+  #idleSinceMs: number | undefined;
   #lastBreak: DeltaBreak | undefined;
   readonly #toldMs = new Map<SiteName, number>();
 
@@ -94,12 +96,18 @@ export class Deltas {
       const { term, signal: own } = this.#running;
       this.#proof.look(term.durability.at("primary", performance.now()).revision, own);
       // What was read is written, unless another server leads.
-      if (!isWanted) this.#running.term.drain();
+      if (!isWanted) term.drain();
+      // Turned on again: etcd sends once more what no store has.
+      else if (term.isDrained) this.#running.abort.abort();
       return;
     }
-    if (!isWanted || performance.now() < this.#restartMs) return;
-    const { primary, usable } = this.#parts.sites;
-    if (!usable.includes(primary)) return;
+    if (!isWanted) {
+      this.#idleSinceMs = undefined;
+      return;
+    }
+    this.#idleSinceMs ??= performance.now();
+    // What one store gets alone is copied to the other one later.
+    if (performance.now() < this.#restartMs || this.#parts.sites.usable.length === 0) return;
     this.#running = this.#begin(lead, signal);
   }
 
@@ -150,7 +158,7 @@ export class Deltas {
 
   status(): DeltaStatus {
     const running = this.#running;
-    if (running === undefined) return { state: this.#isOn ? "standby" : "off", sites: {} };
+    if (running === undefined) return this.#idleStatus;
     const { loop, durability, outbox } = running.term;
     const nowMs = performance.now();
     const { etcdRevision } = loop;
@@ -177,6 +185,20 @@ export class Deltas {
       lastBreak: this.#lastBreak,
       sites: Object.fromEntries(names.map((name) => [name, siteOf(name)])),
     };
+  }
+
+  get #idleStatus(): DeltaStatus {
+    const sinceMs = this.#idleSinceMs;
+    if (!this.#isOn || sinceMs === undefined) {
+      return { state: this.#isOn ? "standby" : "off", sites: {} };
+    }
+    const oldestSeconds = Math.round((performance.now() - sinceMs) / 100) / 10;
+    const site: SiteDeltas = {
+      ...{ oldestSeconds, isBehind: false },
+      waiting: { deltas: 0, bytes: 0 },
+    };
+    const names = this.#parts.sites.all.map(({ name }) => name);
+    return { state: "failing", sites: Object.fromEntries(names.map((name) => [name, site])) };
   }
 
   /** Raw snapshots are what a log begins with. */
@@ -227,6 +249,9 @@ export class Deltas {
       })
       .finally(async () => {
         this.#running = undefined;
+        const nowMs = performance.now();
+        const ages = sites.all.map(({ name }) => term.durability.at(name, nowMs).ageSeconds);
+        this.#idleSinceMs = nowMs - 1000 * Math.max(...ages);
         log.info("The log of etcd ends");
         changed();
         await pins.release();

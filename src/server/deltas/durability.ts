@@ -25,11 +25,12 @@ export class Durability {
   #seen = new SeenTimes();
   #answeredMs: number;
 
-  constructor(sites: readonly SiteName[], nowMs: number) {
+  /** @param sinceMs when nothing was written any more */
+  constructor(sites: readonly SiteName[], nowMs: number, sinceMs = nowMs) {
     this.#answeredMs = nowMs;
     for (const site of sites) {
       this.#logs.set(site, new SiteLog());
-      this.#lackingMs.set(site, nowMs);
+      this.#lackingMs.set(site, sinceMs);
     }
   }
 
