@@ -1,14 +1,15 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import { ArchiveError } from "../../archive/errors.js";
 import { BackupToolError, errorMessage, throwIfAborted } from "../../errors.js";
+import { SpoolFile } from "../../files/spool-file.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
 import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
 import type { OperationContext } from "../context.js";
-import { type BaseDatabase, openBaseDatabase } from "./base-database.js";
+import { type BaseDatabase, type BaseFile, openBaseIn } from "./base-database.js";
 import type { HistoryTarget } from "./history-target.js";
 import type { HistoryAccess } from "./history-access.js";
-import type { StoredPlan } from "./history-log.js";
+import type { HistoryLog, StoredPlan } from "./history-log.js";
 import { openHistoryBase } from "./open-base.js";
 import {
   newestRevision,
@@ -37,12 +38,15 @@ export interface OpenedPlan extends BaseDatabase {
  * Opens the best way to a moment of etcd's history for `use`. What turns out to be damaged, or not to belong together, is
  * reported and left out, and the next way is tried: `use` may be called again after an error of the backup.
  * `complete` is false where the log lacks what a time would need.
+ *
+ * @param newFile makes the file for the raw snapshot of each try; default: one without a name, encrypted
  */
 export async function followHistory<T>(
   access: HistoryAccess,
   target: HistoryTarget,
   context: Pick<OperationContext, "report" | "signal">,
   use: (opened: OpenedPlan) => Promise<T>,
+  newFile: () => Promise<BaseFile> = () => SpoolFile.create(access.spoolDir, "spool-dir"),
 ): Promise<{ result: T; complete: boolean }> {
   const { report, signal } = context;
   const { history } = access;
@@ -52,13 +56,14 @@ export async function followHistory<T>(
   for (;;) {
     throwIfAborted(signal);
     const revision =
-      target.kind === "revision" ? target.revision : (atTime?.revision ?? choice.newest);
+      target.kind === "revision" ? target.revision : (atTime?.revision ?? choice.newest(report));
     const plan = choice.plan(revision, target.kind === "time" ? target.timeMs : undefined);
     try {
       const backup = await openHistoryBase(plan.base, access.passphrase, access.pool, context);
       // What METADATA.bin says may ask for another plan.
       if (!choice.learn(plan, backup)) continue;
-      const result = await openPlan(access, plan, backup, context, use);
+      const base = await openBaseIn(await newFile(), backup, context);
+      const result = await openPlan(access.log, plan, backup, base, context, use);
       return { result, complete: atTime?.complete ?? true };
     } catch (error) {
       const fault = error instanceof LogFault ? error : new BaseFault(plan.base, error);
@@ -70,13 +75,13 @@ export async function followHistory<T>(
 }
 
 async function openPlan<T>(
-  { spoolDir, log }: HistoryAccess,
+  log: HistoryLog,
   plan: StoredPlan,
   backup: BackupReader,
-  context: Pick<OperationContext, "report" | "signal">,
+  base: BaseDatabase,
+  context: Pick<OperationContext, "signal">,
   use: (opened: OpenedPlan) => Promise<T>,
 ): Promise<T> {
-  const base = await openBaseDatabase(backup, spoolDir, context);
   let seenMs: number | undefined;
   async function* revisions(): AsyncGenerator<readonly EtcdRevision[], void, void> {
     let next = plan.base.revision + 1;
@@ -141,18 +146,26 @@ class BaseChoice {
   readonly #unreadable: number[] = [];
   #fault: BaseFault | LogFault | undefined;
   #isOpened = false;
+  /** Names of the bases that were reported. */
+  readonly #doubted = new Set<string>();
 
   constructor(history: HistoryContents) {
     this.#history = history;
     this.#bases = new Map(history.bases.map((base) => [base.files.where, base]));
   }
 
-  get newest(): number {
+  newest(report: OperationContext["report"]): number {
     const { named, streams } = this.#history;
     // Of a backup that was named, its own revision.
     const newest = newestRevision([...this.#bases.values()], named ? [] : streams);
     if (newest === undefined) throw this.#notHeld("the newest revision");
-    return newest;
+    for (const { name, revision } of newest.doubtful.slice(0, MAX_DOUBTFUL)) {
+      if (this.#doubted.has(name)) continue;
+      this.#doubted.add(name);
+      const message = `revision ${newest.revision} is taken for the newest; ${name} has revision ${revision}, and may be of a newer state of etcd that the deltas do not lead to: name it to restore it`;
+      report({ type: "warning", message });
+    }
+    return newest.revision;
   }
 
   plan(revision: number, asOfMs: number | undefined): StoredPlan {
@@ -199,6 +212,9 @@ class BaseChoice {
   }
 }
 
+/** Warnings of bases that may be newer. */
+const MAX_DOUBTFUL = 4;
+
 /** Ranges in an error. */
 const MAX_RANGES = 8;
 
@@ -212,7 +228,6 @@ function rangesText(ranges: readonly RevisionRange[]): string {
 
 /** Whether an error is about what a backup holds, and not about this machine, a store or the target. */
 function isOfBackup(error: unknown): boolean {
-  return (
-    error instanceof ArchiveError || error instanceof EtcdFileError || error instanceof LogError
-  );
+  if (error instanceof EtcdFileError) return error.code !== "ETCD_FILE_IO";
+  return error instanceof ArchiveError || error instanceof LogError;
 }
