@@ -1,11 +1,12 @@
 import { errorMessage } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
-import type { EtcdChange, EtcdRevision } from "../../sources/etcd/history.js";
+import type { EtcdChange } from "../../sources/etcd/history.js";
 import type { Site as SiteName } from "../status.js";
 import { DeltaCollector, type DeltaLimits } from "./delta-collector.js";
 import type { StreamKeys } from "./delta-stream.js";
 import type { Durability } from "./durability.js";
-import { HeldWatch, type NewestWatch } from "./held-watch.js";
+import { HeldWatch } from "./held-watch.js";
+import type { HistorySink, HistoryWatch, NewestWatch, WatchEnd } from "./history-watch.js";
 import { LogBroken } from "./log-broken.js";
 import type { Outbox } from "./outbox.js";
 import type { QueueFile } from "./revision-queue.js";
@@ -22,36 +23,6 @@ const FIRST_BASE_WAIT_MS = 30_000;
 const LONGEST_BASE_WAIT_MS = 15 * 60_000;
 /** Of a login that may not read all keys, ms. */
 const DENIED_WAIT_MS = 60_000;
-
-/** A watch of all keys from a revision on. */
-export interface HistoryWatch {
-  /** Hexadecimal. */
-  readonly clusterId: string;
-  /** Whether the revision that the watch was opened after came once more, with the same changes. */
-  readonly isStartProven: boolean;
-  /** Hands over whole consecutive revisions. @throws WatchBroken, errors of etcd */
-  run(sink: HistorySink): Promise<never>;
-  /** Linearizable. */
-  currentRevision(signal: AbortSignal): Promise<number>;
-  compactRevision(signal: AbortSignal): Promise<number>;
-  /** Names leases again, from the next revision on: for another stream. */
-  forgetLeases(): void;
-  close(): void;
-}
-
-export interface HistorySink {
-  /** Resolves when more may come. */
-  revisions(batch: readonly EtcdRevision[]): Promise<void>;
-}
-
-/** How a watch ended for good. */
-export type WatchEnd =
-  /** The log cannot go on: revisions are lost, or etcd has another history. */
-  | { readonly kind: "broken"; readonly reason: string; readonly isOtherHistory: boolean }
-  /** The login may not read all keys. */
-  | { readonly kind: "denied" }
-  /** Another watch may succeed. */
-  | { readonly kind: "failed" };
 
 /** The log in the stores: where it ends, or why no watch can go on with it. */
 export type LogEnd = { readonly position: LogPosition } | BrokenLog;

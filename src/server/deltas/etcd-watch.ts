@@ -4,8 +4,7 @@ import { EtcdError } from "../../sources/etcd/errors.js";
 import type { EtcdOptions } from "../../sources/etcd/options.js";
 import { RevisionWatch } from "../../sources/etcd/watch/revision-watch.js";
 import { WatchEnded } from "../../sources/etcd/watch/watch-ended.js";
-import type { HistoryWatch, WatchEnd } from "./delta-loop.js";
-import type { NewestWatch } from "./held-watch.js";
+import type { HistoryWatch, NewestWatch, WatchEnd } from "./history-watch.js";
 import type { LogPosition } from "./stream-writer.js";
 
 /** Watches all keys of etcd after a revision, which etcd has to show again with the same changes. */

@@ -1,13 +1,6 @@
 import type { EtcdChange, EtcdRevision } from "../../sources/etcd/history.js";
-import type { HistoryWatch } from "./delta-loop.js";
+import type { HistoryWatch, NewestWatch } from "./history-watch.js";
 import { type QueueFile, RevisionQueue } from "./revision-queue.js";
-
-/** A watch of what is written from now on. */
-export interface NewestWatch {
-  readonly watch: HistoryWatch;
-  /** The last revision before those that it hands over. */
-  readonly after: number;
-}
 
 interface HeldParts {
   openNewest(signal: AbortSignal): Promise<NewestWatch>;

@@ -3,13 +3,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import { raceAbort } from "../../../src/flow/race-abort.js";
 import { Waiters } from "../../../src/flow/waiters.js";
+import type { MadeBase } from "../../../src/server/deltas/delta-loop.js";
+import type { StreamFacts, StreamKeys } from "../../../src/server/deltas/delta-stream.js";
 import type {
   HistorySink,
   HistoryWatch,
-  MadeBase,
   WatchEnd,
-} from "../../../src/server/deltas/delta-loop.js";
-import type { StreamFacts, StreamKeys } from "../../../src/server/deltas/delta-stream.js";
+} from "../../../src/server/deltas/history-watch.js";
 import type { QueueFile } from "../../../src/server/deltas/revision-queue.js";
 import type { SealedDelta } from "../../../src/server/deltas/outbox.js";
 import type { DeltaSite, StreamHeld } from "../../../src/server/deltas/site-sender.js";
