@@ -56,7 +56,8 @@ export interface LoopParts {
   openQueueFile(): Promise<QueueFile>;
   endOf(error: unknown): WatchEnd;
   openStream(signal: AbortSignal): Promise<StreamKeys>;
-  makeBase(signal: AbortSignal): Promise<MadeBase>;
+  /** @param onRead the database of etcd was read */
+  makeBase(onRead: () => void, signal: AbortSignal): Promise<MadeBase>;
   digestOf(changes: readonly EtcdChange[]): Uint8Array;
   limits(): DeltaLimits;
   /** Of a new stream, after all others: seconds since 1970. */
@@ -107,7 +108,7 @@ export class DeltaLoop {
     | { readonly session: object; readonly revision: number; readonly then: () => void }
     | undefined;
   #etcdRevision: number | undefined;
-  /** Without a revision after them. */
+  /** Reads of the whole database without a revision after them, whether a base came of them or not. */
   #basesInARow = 0;
 
   constructor(parts: LoopParts) {
@@ -212,12 +213,11 @@ export class DeltaLoop {
     this.#held = await this.#hold(signal);
     let base: MadeBase;
     try {
-      base = await makeBase(signal);
+      base = await makeBase(() => this.#basesInARow++, signal);
     } catch (error) {
       this.#closeHeld();
       throw error;
     }
-    this.#basesInARow++;
     const { name, keys, revision } = base;
     const isNext = last !== undefined && last < revision;
     const hole = isNext ? { from: last + 1, to: revision, reason } : undefined;
@@ -361,15 +361,20 @@ export class DeltaLoop {
     if (end.kind === "broken") {
       const last = end.isOtherHistory ? undefined : this.#position?.revision;
       this.#broken = { reason: end.reason, last };
-      // Bases that no revision follows must not be made over and over.
-      const bases = this.#basesInARow;
-      if (bases === 0) return 0;
-      return Math.min(LONGEST_BASE_WAIT_MS, FIRST_BASE_WAIT_MS * 2 ** (bases - 1));
+      return this.#baseWaitMs;
     }
     events.failed(error);
     this.#enter(end.kind === "denied" ? "denied" : "failing");
     if (end.kind === "denied") return DENIED_WAIT_MS;
-    return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
+    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
+    return this.#broken === undefined ? waitMs : Math.max(waitMs, this.#baseWaitMs);
+  }
+
+  /** Before another base: they must not be made over and over. */
+  get #baseWaitMs(): number {
+    const bases = this.#basesInARow;
+    if (bases === 0) return 0;
+    return Math.min(LONGEST_BASE_WAIT_MS, FIRST_BASE_WAIT_MS * 2 ** (bases - 1));
   }
 
   #enter(state: LoopState): void {

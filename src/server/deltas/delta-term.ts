@@ -33,7 +33,11 @@ export interface TermParts
     signal: AbortSignal,
   ): Promise<LogPosition | undefined>;
   /** @param nameTime of the stream, seconds since 1970 */
-  makeBase(nameTime: number, signal: AbortSignal): ReturnType<LoopParts["makeBase"]>;
+  makeBase(
+    nameTime: number,
+    onRead: () => void,
+    signal: AbortSignal,
+  ): ReturnType<LoopParts["makeBase"]>;
   /** Names of the streams that a site is to have; undefined: of all. */
   wanted?(
     site: SiteName,
@@ -84,7 +88,7 @@ export class DeltaTerm {
     this.loop = new DeltaLoop({
       ...parts,
       findEnd: (signal) => this.#findEnd(signal),
-      makeBase: (signal) => this.#makeBase(signal),
+      makeBase: (onRead, signal) => this.#makeBase(onRead, signal),
       nameTime: () => this.#nameTime(),
       sites: this.#sites,
       outbox: this.outbox,
@@ -230,9 +234,9 @@ export class DeltaTerm {
     }
   }
 
-  async #makeBase(signal: AbortSignal): ReturnType<LoopParts["makeBase"]> {
+  async #makeBase(onRead: () => void, signal: AbortSignal): ReturnType<LoopParts["makeBase"]> {
     const time = this.#nameTime();
-    const base = await this.#parts.makeBase(time, signal);
+    const base = await this.#parts.makeBase(time, onRead, signal);
     this.#sinceSeconds = time;
     this.#newestTime = Math.max(this.#newestTime, time);
     return base;

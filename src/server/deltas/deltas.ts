@@ -4,7 +4,7 @@ import { SpoolFile } from "../../files/spool-file.js";
 import type { OperationEvent } from "../../operations/events.js";
 import { withHistory } from "../../operations/history/access.js";
 import { proveBase } from "../../operations/history/prove-base.js";
-import { makeEtcdBase } from "../../operations/create/etcd-base.js";
+import { type EtcdBaseOptions, makeEtcdBase } from "../../operations/create/etcd-base.js";
 import type { DeltaBreak, DeltaStatus, SiteDeltas } from "../../operations/status/delta-status.js";
 import type { ServerOptions } from "../../settings/server-options.js";
 import { logEvent } from "../event-log.js";
@@ -232,7 +232,8 @@ export class Deltas {
       openQueueFile: () => SpoolFile.create(this.#parts.options().backup.spoolDir, "spool-dir"),
       endOf: watchEndOf,
       openStream: async (inner) => this.#keyring.streamOf(await this.#keyring.newKeys(inner)),
-      makeBase: (nameTime, inner) => this.#makeBase(nameTime, lead, inner),
+      makeBase: (nameTime, onRead, inner) =>
+        this.#makeBase({ onRead, nameTime: () => nameTime }, lead, inner),
       digestOf: changesDigest,
       wanted: (site, listed) => wantedStreams(site, listed, this.#parts.options(), new Date()),
       limits,
@@ -269,7 +270,11 @@ export class Deltas {
     this.#parts.log.debug({ reason }, "The watch of etcd is opened again");
   };
 
-  async #makeBase(nameTime: number, { guard }: Lead, signal: AbortSignal): Promise<MadeBase> {
+  async #makeBase(
+    hooks: Pick<EtcdBaseOptions, "onRead" | "nameTime">,
+    { guard }: Lead,
+    signal: AbortSignal,
+  ): Promise<MadeBase> {
     const { sites, options, log } = this.#parts;
     const { backup } = options();
     const { primary, secondary } = sites.stores;
@@ -281,7 +286,7 @@ export class Deltas {
         store: primary,
         secondaryStore: isUp ? secondary : undefined,
         newKeys: () => this.#keyring.newKeys(signal),
-        nameTime: () => nameTime,
+        ...hooks,
       },
       {
         signal,

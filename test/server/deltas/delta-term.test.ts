@@ -42,7 +42,11 @@ class World {
   wanted: ReadonlySet<string> | undefined;
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
-  readonly events: { bases: number; losses: unknown[] } = { bases: 0, losses: [] };
+  readonly events: { bases: number; reads: number; losses: unknown[] } = {
+    bases: 0,
+    reads: 0,
+    losses: [],
+  };
   /** While a base is stored: how often etcd writes, and how much each time. A second lies between. */
   slow = { seconds: 0, writes: 0 };
 
@@ -83,7 +87,13 @@ class World {
       openQueueFile: async () => modelFile(),
       endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
       openStream: async () => modelKeys(),
-      makeBase: (time, signal) => makeModelBase(etcd, sites, time, () => this.#storeBase(signal)),
+      makeBase: (time, onRead, signal) => {
+        if (!etcd.isDown) {
+          onRead();
+          this.events.reads++;
+        }
+        return makeModelBase(etcd, sites, time, () => this.#storeBase(signal));
+      },
       digestOf,
       wanted: () => this.wanted,
       limits: () => ({ periodMs: 10_000, bytes: 2_000 }),
@@ -364,6 +374,23 @@ test("another term copies what a site lacks of the other one's streams, but for 
     );
     await world.stop();
   }
+});
+
+test("a database that no store takes is read seldom", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  await world.stop();
+  world.etcd.write(20);
+  world.etcd.compact(20);
+  world.begin();
+  // They can be listed, and take nothing.
+  for (const site of world.sites) site.isFull = true;
+  await world.clock.advance(2 * 3_600_000);
+  t.true(world.events.reads > 2);
+  t.true(world.events.reads < 16, `${world.events.reads}`);
+  for (const site of world.sites) site.isFull = false;
+  await world.checkCalm();
+  await world.stop();
 });
 
 test("both sites down make the watch wait, and nothing is lost when one is back", async (t) => {

@@ -227,6 +227,8 @@ export class ModelSite implements DeltaSite {
   readonly bases = new Map<string, ModelBase>();
   readonly #all: () => readonly ModelSite[];
   isDown = false;
+  /** It takes no base. */
+  isFull = false;
 
   constructor(name: Site, all: () => readonly ModelSite[]) {
     this.name = name;
@@ -398,7 +400,7 @@ export async function makeModelBase(
   const digest =
     revision > compactRevision ? digestOf(changesOf(etcd.tokens.at(-1) ?? "")) : undefined;
   await stored();
-  const up = sites.filter(({ isDown }) => !isDown);
+  const up = sites.filter(({ isDown, isFull }) => !isDown && !isFull);
   if (up.length === 0) throw new Error("no store takes the base");
   for (const site of up) site.bases.set(name, base);
   const names = up.map((site) => site.name);
