@@ -8,7 +8,7 @@ import { DeltaLoop, type LogEnd, type LoopEvents, type LoopParts } from "./delta
 import { Durability } from "./durability.js";
 import { Outbox, type OutboxLimits, type SealedDelta } from "./outbox.js";
 import { type DeltaSite, SiteSender } from "./site-sender.js";
-import { type ListedHistory, storedLog } from "./stored-log.js";
+import { deltaTimes, type ListedHistory, storedLog } from "./stored-log.js";
 import type { LogPosition } from "./stream-writer.js";
 
 /** Time for one site to get what the other one has, at the end of a term, ms. Later it is copied. */
@@ -206,6 +206,7 @@ export class DeltaTerm {
     const { held, end, last, lacking } = storedLog(listed);
     for (const [site, log] of held) this.durability.log(site).listed(log);
     for (const [site, streams] of lacking) this.#lack(site, streams, listed);
+    this.#seeTimes(listed);
     if (end === undefined) {
       return { reason: "the stores hold no raw snapshot to go on from", last };
     }
@@ -220,6 +221,19 @@ export class DeltaTerm {
       if (!(error instanceof ArchiveError || error instanceof LogError)) throw error;
       return { reason: `the last delta cannot be opened (${error.message})`, last: end };
     }
+  }
+
+  /** What a site lacks of the log is as old as it is, not as this term. */
+  #seeTimes(listed: ReadonlyMap<SiteName, ListedHistory>): void {
+    const nowMs = this.#clock.now();
+    const wallMs = (this.#parts.wallMs ?? Date.now)();
+    const { periodMs } = this.#parts.limits();
+    // The first revision of a delta was seen about a period before the last.
+    const marks = deltaTimes(listed).map(({ last, time }) => ({
+      last,
+      atMs: nowMs - Math.max(0, wallMs - time * 1000 + periodMs),
+    }));
+    this.durability.seenBefore(marks);
   }
 
   #lack(

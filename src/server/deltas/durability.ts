@@ -49,6 +49,19 @@ export class Durability {
     return log;
   }
 
+  /**
+   * What the stores show when a term begins: revisions up to `last` were known at `atMs`. In the order of revisions; none may be
+   * later than now.
+   */
+  seenBefore(marks: readonly { readonly last: number; readonly atMs: number }[]): void {
+    let newestMs = Number.NEGATIVE_INFINITY;
+    for (const { last, atMs } of marks) {
+      // Clocks of other servers may differ.
+      newestMs = Math.max(newestMs, atMs);
+      this.#seen.known(last, newestMs);
+    }
+  }
+
   /** The watch has handed over all revisions up to this one. */
   received(revision: number, nowMs: number): void {
     this.#seen.known(revision, nowMs);

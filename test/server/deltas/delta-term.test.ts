@@ -51,6 +51,7 @@ class World {
   slow = { seconds: 0, writes: 0 };
 
   constructor(names: readonly ("primary" | "secondary")[] = ["primary", "secondary"]) {
+    this.etcd.wallMs = this.wallMs;
     for (const name of names) this.sites.push(new ModelSite(name, () => this.sites));
     this.begin();
   }
@@ -374,6 +375,31 @@ test("another term copies what a site lacks of the other one's streams, but for 
     );
     await world.stop();
   }
+});
+
+test("what a site lacks is as old for another term as for the one before", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  const [, secondary] = world.sites;
+  if (secondary === undefined) throw new Error("no secondary");
+  secondary.isDown = true;
+  world.etcd.write(5);
+  await world.clock.advance(3_600_000);
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  const age = (name: "primary" | "secondary"): number =>
+    world.term.durability.at(name, world.clock.now()).ageSeconds;
+  t.true(age("secondary") >= 3_620);
+  secondary.isDown = false;
+  secondary.copies = false;
+  await world.kill();
+  await world.clock.advance(20_000);
+  t.true(age("secondary") >= 3_640, `${age("secondary")}`);
+  t.true(age("secondary") < 3_660, `${age("secondary")}`);
+  t.is(age("primary"), 0);
+  secondary.copies = true;
+  await world.checkCalm();
+  await world.stop();
 });
 
 test("a database that no store takes is read seldom", async (t) => {

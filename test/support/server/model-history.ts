@@ -46,6 +46,8 @@ export class ModelEtcd {
   /** Token of revision i + 1. */
   tokens: string[] = [];
   compactRevision = 0;
+  /** The time of day. */
+  wallMs = (): number => Date.now();
   /** Revisions that a watch may lack when it begins. */
   farBehind = Number.POSITIVE_INFINITY;
   /** All histories that there were. */
@@ -163,7 +165,7 @@ export class ModelEtcd {
         const batch = tokens.slice(covered, covered + 5).map((token, i): EtcdRevision => {
           return {
             revision: covered + i + 1,
-            seenMs: Date.now(),
+            seenMs: this.wallMs(),
             changes: changesOf(token),
             leases: [],
           };
@@ -227,6 +229,8 @@ export class ModelSite implements DeltaSite {
   readonly bases = new Map<string, ModelBase>();
   readonly #all: () => readonly ModelSite[];
   isDown = false;
+  /** It gets what it lacks from the other one. */
+  copies = true;
   /** It takes no base. */
   isFull = false;
 
@@ -244,6 +248,7 @@ export class ModelSite implements DeltaSite {
   async copyStream(stream: string, from: Site): Promise<StreamHeld> {
     await turn();
     this.#check();
+    if (!this.copies) throw new Error("it is not copied now");
     const source = this.#all().find(({ name }) => name === from);
     if (source === undefined || source.isDown) throw new Error("the source is down");
     for (const [key, bytes] of source.files) {
