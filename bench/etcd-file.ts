@@ -12,7 +12,8 @@ import { EtcdDatabase } from "../src/sources/etcd/file/database.js";
 import { fileAccess } from "../src/sources/etcd/file/random-access.js";
 import { recordsAt } from "../src/sources/etcd/file/records-at.js";
 import { checkSnapshotDigest } from "../src/sources/etcd/file/snapshot-digest.js";
-import { type WriteOptions, writeDatabase } from "../src/sources/etcd/file/write/write-database.js";
+import { writeDatabase } from "../src/sources/etcd/file/write/write-database.js";
+import type { WriteOptions } from "../src/sources/etcd/file/write/write-options.js";
 import type { EtcdRevision } from "../src/sources/etcd/history.js";
 
 const { signal } = new AbortController();

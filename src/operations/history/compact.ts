@@ -1,11 +1,12 @@
-import { mkdtemp, open, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { BackupKeys, type PassphraseKeys } from "../../archive/crypto/backup-keys.js";
 import { KDF_COSTS, type KdfCost, type KdfName } from "../../archive/crypto/passphrase-key.js";
 import type { BackupTarget } from "../../archive/backup-target.js";
+import { BackupToolError } from "../../errors.js";
+import { unnamedFile } from "../../files/unnamed-file.js";
+import { quoted } from "../../quoted.js";
 import { streamName } from "../../snapshots/streams/stream-name.js";
 import { fileAccess } from "../../sources/etcd/file/random-access.js";
-import { writeDatabase } from "../../sources/etcd/file/write/write-database.js";
+import { writeDatabaseInto } from "../../sources/etcd/file/write/write-database.js";
 import type { OperationContext } from "../context.js";
 import { BackupDestination, type StoreDestination } from "../create/destination.js";
 import { archiveSnapshot, rawFacts } from "../create/etcd.js";
@@ -69,30 +70,35 @@ async function writeMerged(
   }
 }
 
-/** The database of the plan in a file without a name. */
+/** The database of the plan in a file without a name: a kill leaves nothing of it. */
 async function mergedSnapshot(
   { log, spoolDir }: HistoryAccess,
   { plan, database, clusterId = "", log: revisions }: OpenedPlan,
   { unknownLeaseTtlSeconds }: CompactOptions,
   { signal }: OperationContext,
 ): Promise<SpooledSnapshot> {
-  const folder = await mkdtemp(join(spoolDir, ".backuptool-compact-"));
+  const handle = await unnamedFile(spoolDir).catch((cause: unknown) => {
+    throw new BackupToolError("SPOOL", `cannot write into ${quoted(spoolDir)}`, {
+      cause,
+      hint: "name a folder with enough room for etcd's database",
+      settings: ["spool-dir"],
+    });
+  });
   try {
-    const path = join(folder, "etcd.db");
     const { revision } = plan;
     const compactRevision = await log.compactRevision(plan, signal);
-    const written = await writeDatabase(database, revisions(), path, {
+    const out = { handle, where: `the merged database in ${quoted(spoolDir)}` };
+    const written = await writeDatabaseInto(database, revisions(), out, {
       revision,
       compactRevision,
       unknownLeaseTtlSeconds,
       signal,
     });
-    const handle = await open(path);
     const file = await fileAccess(handle);
-    const close = () => handle.close();
-    return { ...written, file, clusterId, endpoint: "", close };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    return { ...written, file, clusterId, endpoint: "", close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 

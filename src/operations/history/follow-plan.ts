@@ -1,14 +1,15 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import { ArchiveError } from "../../archive/errors.js";
 import { BackupToolError, errorMessage, throwIfAborted } from "../../errors.js";
+import { SpoolFile } from "../../files/spool-file.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
 import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
 import type { OperationContext } from "../context.js";
-import { type BaseDatabase, openBaseDatabase } from "./base-database.js";
+import { type BaseDatabase, type BaseFile, openBaseIn } from "./base-database.js";
 import type { HistoryTarget } from "./history-target.js";
 import type { HistoryAccess } from "./history-access.js";
-import type { StoredPlan } from "./history-log.js";
+import type { HistoryLog, StoredPlan } from "./history-log.js";
 import { openHistoryBase } from "./open-base.js";
 import {
   newestRevision,
@@ -37,12 +38,15 @@ export interface OpenedPlan extends BaseDatabase {
  * Opens the best way to a moment of etcd's history for `use`. What turns out to be damaged, or not to belong together, is
  * reported and left out, and the next way is tried: `use` may be called again after an error of the backup.
  * `complete` is false where the log lacks what a time would need.
+ *
+ * @param newFile makes the file for the raw snapshot of each try; default: one without a name, encrypted
  */
 export async function followHistory<T>(
   access: HistoryAccess,
   target: HistoryTarget,
   context: Pick<OperationContext, "report" | "signal">,
   use: (opened: OpenedPlan) => Promise<T>,
+  newFile: () => Promise<BaseFile> = () => SpoolFile.create(access.spoolDir, "spool-dir"),
 ): Promise<{ result: T; complete: boolean }> {
   const { report, signal } = context;
   const { history } = access;
@@ -58,7 +62,8 @@ export async function followHistory<T>(
       const backup = await openHistoryBase(plan.base, access.passphrase, access.pool, context);
       // What METADATA.bin says may ask for another plan.
       if (!choice.learn(plan, backup)) continue;
-      const result = await openPlan(access, plan, backup, context, use);
+      const base = await openBaseIn(await newFile(), backup, context);
+      const result = await openPlan(access.log, plan, backup, base, context, use);
       return { result, complete: atTime?.complete ?? true };
     } catch (error) {
       const fault = error instanceof LogFault ? error : new BaseFault(plan.base, error);
@@ -70,13 +75,13 @@ export async function followHistory<T>(
 }
 
 async function openPlan<T>(
-  { spoolDir, log }: HistoryAccess,
+  log: HistoryLog,
   plan: StoredPlan,
   backup: BackupReader,
-  context: Pick<OperationContext, "report" | "signal">,
+  base: BaseDatabase,
+  context: Pick<OperationContext, "signal">,
   use: (opened: OpenedPlan) => Promise<T>,
 ): Promise<T> {
-  const base = await openBaseDatabase(backup, spoolDir, context);
   let seenMs: number | undefined;
   async function* revisions(): AsyncGenerator<readonly EtcdRevision[], void, void> {
     let next = plan.base.revision + 1;
@@ -212,7 +217,6 @@ function rangesText(ranges: readonly RevisionRange[]): string {
 
 /** Whether an error is about what a backup holds, and not about this machine, a store or the target. */
 function isOfBackup(error: unknown): boolean {
-  return (
-    error instanceof ArchiveError || error instanceof EtcdFileError || error instanceof LogError
-  );
+  if (error instanceof EtcdFileError) return error.code !== "ETCD_FILE_IO";
+  return error instanceof ArchiveError || error instanceof LogError;
 }

@@ -34,7 +34,13 @@ export async function makeEtcdDataDir(
   return await withHistory(options, context, async (access) => {
     const file = target.unfinished();
     try {
-      const { result, complete } = await writeHistoryDatabase(access, options, file, context);
+      const { result, complete } = await writeHistoryDatabase(
+        access,
+        options,
+        // etcd's program copies it, and brings the copy to the disk.
+        { path: file, sync: false },
+        context,
+      );
       const { signal } = context;
       const tool = await restoreDataDir(file, target.path, member, { signal, setting });
       context.report({

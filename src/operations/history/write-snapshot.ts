@@ -3,17 +3,21 @@ import { UsageError } from "../../errors.js";
 import { syncFolder } from "../../files/sync-folder.js";
 import { quoted } from "../../quoted.js";
 import type { EtcdDatabase } from "../../sources/etcd/file/database.js";
+import { chooseMethod } from "../../sources/etcd/file/write/database-writer.js";
 import {
-  type WrittenDatabase,
+  type WriteFileOptions,
   writeDatabase,
+  writeDatabaseInto,
 } from "../../sources/etcd/file/write/write-database.js";
+import type { WrittenDatabase } from "../../sources/etcd/file/write/write-options.js";
 import type { OperationContext } from "../context.js";
 import { type HistoryLocation, withHistory } from "./access.js";
-import { followHistory } from "./follow-plan.js";
+import { followHistory, type OpenedPlan } from "./follow-plan.js";
 import type { HistoryAccess } from "./history-access.js";
 import type { HistoryTarget } from "./history-target.js";
 import { type NewPath, newPath } from "./new-path.js";
 import { reportChosen } from "./report-chosen.js";
+import { UnfinishedFile } from "./unfinished-file.js";
 
 /** How the database of a moment is written. */
 export interface DatabaseOptions {
@@ -44,7 +48,12 @@ export async function writeEtcdSnapshot(
   return await withHistory(options, context, async (access) => {
     const file = target.unfinished();
     try {
-      const { result, complete } = await writeHistoryDatabase(access, options, file, context);
+      const { result, complete } = await writeHistoryDatabase(
+        access,
+        options,
+        { path: file },
+        context,
+      );
       await renameToNew(file, target);
       context.report({ type: "etcd-snapshot-made", file: target.path, ...factsOf(result) });
       return { complete };
@@ -54,24 +63,42 @@ export async function writeEtcdSnapshot(
   });
 }
 
-/** Writes the database of a moment to the new file `out`. */
+/** Where a database is written. */
+export interface DatabaseOut {
+  /** A new name in the folder of the result. */
+  readonly path: string;
+  /** False for a file that is read at once and then removed. Default: it is on the disk when it is written. */
+  readonly sync?: boolean | undefined;
+}
+
+/**
+ * Writes the database of a moment to a new file; after a failure it is removed. The raw snapshot is taken into this file, which
+ * then becomes the database, where not much of it is too late: whoever reads the file may read etcd.
+ */
 export async function writeHistoryDatabase(
   access: HistoryAccess,
   { target, bumpRevision, unknownLeaseTtlSeconds, checkBase }: DatabaseOptions,
-  out: string,
+  { path, sync = true }: DatabaseOut,
   context: OperationContext,
 ): Promise<{ result: WrittenDatabase; complete: boolean }> {
   const { signal, report } = context;
-  return await followHistory(access, target, context, async (opened) => {
+  let file: UnfinishedFile | undefined;
+  const newFile = async () => {
+    file = await UnfinishedFile.create(path, { sync });
+    return file;
+  };
+  const write = async (opened: OpenedPlan): Promise<WrittenDatabase> => {
+    if (file === undefined) throw new TypeError("the raw snapshot is in another file");
     const { plan, database, facts } = opened;
     await checkBase?.(database);
     const compactRevision = await access.log.compactRevision(plan, signal);
     let done = 0;
-    const written = await writeDatabase(database, opened.log(), out, {
+    const written = await writeFrom(opened, file, {
       revision: plan.revision,
       compactRevision,
       bump: bumpRevision,
       unknownLeaseTtlSeconds,
+      sync,
       signal,
       onProgress: (bytes) => {
         done += bytes;
@@ -81,7 +108,40 @@ export async function writeHistoryDatabase(
     });
     reportChosen(access.history, opened, report);
     return written;
-  });
+  };
+  try {
+    return await followHistory(access, target, context, write, newFile);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
+/** Makes the database of a plan out of the file of its base. */
+async function writeFrom(
+  { plan, database, facts, log }: OpenedPlan,
+  file: UnfinishedFile,
+  options: WriteFileOptions,
+): Promise<WrittenDatabase> {
+  const method = await chooseMethod(database, facts, plan.revision);
+  if (method === "repack") {
+    const anew = `${file.where}.new`;
+    try {
+      const written = await writeDatabase(database, log(), anew, { ...options, method });
+      await rename(anew, file.where);
+      return written;
+    } finally {
+      await rm(anew, { force: true });
+    }
+  }
+  const onProgress = (bytes: number): void => {
+    file.wrote(bytes);
+    options.onProgress?.(bytes);
+  };
+  const inPlace = { ...options, method, isBase: true, onProgress };
+  const written = await writeDatabaseInto(database, log(), file, inPlace);
+  await file.finish();
+  return written;
 }
 
 function factsOf({

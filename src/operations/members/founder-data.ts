@@ -20,7 +20,7 @@ export function dataOfHistory(
       const { result } = await writeHistoryDatabase(
         access,
         { ...options, checkBase },
-        out,
+        { path: out, sync: false },
         context,
       );
       return result.revision;
@@ -60,6 +60,7 @@ export function dataOfFile(
         revision: revision ?? facts.revision,
         bump: bumpRevision,
         unknownLeaseTtlSeconds,
+        sync: false,
         signal,
       });
       return written.revision;

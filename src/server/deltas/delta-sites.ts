@@ -79,7 +79,7 @@ export function listedHistory({
       ? [{ revision: facts.etcdSnapshot, takenMs: Date.parse(facts.finishedAt) }]
       : [],
   );
-  return { streams, bases };
+  return { snapshots, streams, bases };
 }
 
 /**

@@ -28,6 +28,11 @@ export interface TermParts
   ): Promise<LogPosition | undefined>;
   /** @param nameTime of the stream, seconds since 1970 */
   makeBase(nameTime: number, signal: AbortSignal): ReturnType<LoopParts["makeBase"]>;
+  /** Names of the streams that a site is to have; undefined: of all. */
+  wanted?(
+    site: SiteName,
+    listed: ReadonlyMap<SiteName, ListedHistory>,
+  ): ReadonlySet<string> | undefined;
   readonly outbox: OutboxLimits;
   readonly events: TermEvents;
   readonly clock?: Clock | undefined;
@@ -131,7 +136,7 @@ export class DeltaTerm {
     const log = held.get(site);
     if (log !== undefined) this.durability.log(site).listed(log);
     // Later, what a listing lacks may be on its way.
-    if (isFirst) for (const stream of lacking.get(site) ?? []) this.outbox.lack(site, stream);
+    if (isFirst) this.#lack(site, lacking.get(site) ?? [], this.#listings);
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -175,9 +180,7 @@ export class DeltaTerm {
     }
     const { held, end, last, lacking } = storedLog(listed);
     for (const [site, log] of held) this.durability.log(site).listed(log);
-    for (const [site, streams] of lacking) {
-      for (const stream of streams) this.outbox.lack(site, stream);
-    }
+    for (const [site, streams] of lacking) this.#lack(site, streams, listed);
     if (end === undefined) {
       return { reason: "the stores hold no raw snapshot to go on from", last };
     }
@@ -191,6 +194,18 @@ export class DeltaTerm {
     } catch (error) {
       if (!(error instanceof ArchiveError || error instanceof LogError)) throw error;
       return { reason: `the last delta cannot be opened (${error.message})`, last: end };
+    }
+  }
+
+  #lack(
+    site: SiteName,
+    streams: readonly string[],
+    listed: ReadonlyMap<SiteName, ListedHistory>,
+  ): void {
+    if (streams.length === 0) return;
+    const wanted = this.#parts.wanted?.(site, listed);
+    for (const stream of streams) {
+      if (wanted?.has(stream) ?? true) this.outbox.lack(site, stream);
     }
   }
 

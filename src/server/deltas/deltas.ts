@@ -23,6 +23,7 @@ import { readLogEnd } from "./last-changes.js";
 import { LogProof, type ProofResult } from "./log-proof.js";
 import { SitePins } from "./site-pins.js";
 import { StreamKeyring } from "./stream-keyring.js";
+import { wantedStreams } from "./wanted-streams.js";
 
 /** Sealed deltas that may wait for a site, in multiples of their largest size. */
 const OUTBOX_LIMITS = 4;
@@ -208,6 +209,7 @@ export class Deltas {
       openStream: async (inner) => this.#keyring.streamOf(await this.#keyring.newKeys(inner)),
       makeBase: (nameTime, inner) => this.#makeBase(nameTime, lead, inner),
       digestOf: changesDigest,
+      wanted: (site, listed) => wantedStreams(site, listed, this.#parts.options(), new Date()),
       limits,
       outbox: { bytes: OUTBOX_LIMITS * limits().bytes, deltas: OUTBOX_DELTAS },
       events: this.#events(pins, signal),

@@ -1,5 +1,6 @@
-import { InterruptedError, NotLeaderError } from "../../errors.js";
+import { BackupToolError, InterruptedError, NotLeaderError } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
+import { StoreError } from "../../snapstore/errors.js";
 import type { Site as SiteName } from "../status.js";
 import type { Outbox, SealedDelta } from "./outbox.js";
 import type { RevisionRange } from "./revision-ranges.js";
@@ -7,6 +8,8 @@ import type { RevisionRange } from "./revision-ranges.js";
 /** Waits after failures, ms. The store's own retries come before. */
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
+/** Before another copy of a stream that no store is to blame for, ms. */
+const BAD_STREAM_WAIT_MS = 10 * 60_000;
 
 /** A store as deltas need it. */
 export interface DeltaSite {
@@ -80,21 +83,44 @@ export class SiteSender {
   }
 
   /** A stream that cannot be copied does not keep the others from it. */
+  /** One try for each stream in turn: one that cannot be copied does not keep the others from it. */
   async #catchUp(signal: AbortSignal): Promise<never> {
     const { name } = this.#site;
-    for (let failures = 0; ; ) {
-      const [stream] = await this.#outbox.lacking(name, signal);
-      if (stream === undefined || this.#other === undefined) continue;
-      // What is dropped while the copy runs needs another one.
-      this.#outbox.takeLack(name, stream);
-      try {
-        const held = await this.#site.copyStream(stream, this.#other, signal);
-        failures = 0;
-        this.#events.copied(name, stream, held);
-      } catch (error) {
-        this.#outbox.lack(name, stream);
-        await this.#failed(error, failures++, signal);
+    const retries = new Map<string, { readonly failures: number; readonly dueMs: number }>();
+    for (;;) {
+      const lacking = await this.#outbox.lacking(name, signal);
+      const dueMs = (stream: string): number => retries.get(stream)?.dueMs ?? 0;
+      const stream = lacking.find((one) => dueMs(one) <= this.#clock.now());
+      if (stream === undefined || this.#other === undefined) {
+        const waitMs = Math.min(...lacking.map(dueMs)) - this.#clock.now();
+        // Others may be lacking before.
+        await this.#clock.sleep(Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, waitMs)), signal);
+        continue;
       }
+      try {
+        await this.#copy(stream, this.#other, signal);
+        retries.delete(stream);
+      } catch (error) {
+        if (error instanceof NotLeaderError) throw error;
+        if (signal.aborted) throw new InterruptedError();
+        const failures = (retries.get(stream)?.failures ?? 0) + 1;
+        retries.set(stream, { failures, dueMs: this.#clock.now() + retryMs(error, failures) });
+        this.#events.failed(name, error);
+      }
+    }
+  }
+
+  async #copy(stream: string, from: SiteName, signal: AbortSignal): Promise<void> {
+    const { name } = this.#site;
+    // What is dropped while the copy runs needs another one.
+    this.#outbox.takeLack(name, stream);
+    try {
+      this.#events.copied(name, stream, await this.#site.copyStream(stream, from, signal));
+    } catch (error) {
+      // Deleted there meanwhile, as by retention: nothing is left to copy.
+      if (error instanceof BackupToolError && error.code === "NO_SNAPSHOT") return;
+      this.#outbox.lack(name, stream);
+      throw error;
     }
   }
 
@@ -116,4 +142,14 @@ export class SiteSender {
     this.#events.failed(this.#site.name, error);
     await this.#clock.sleep(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures), signal);
   }
+}
+
+/** A store that is down may be back soon. Another content of a stream at the two sites waits for a person. */
+function retryMs(error: unknown, failures: number): number {
+  const isOfStream =
+    error instanceof BackupToolError &&
+    !(error instanceof StoreError) &&
+    error.code !== "BREAKER_OPEN";
+  if (isOfStream) return BAD_STREAM_WAIT_MS;
+  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
 }

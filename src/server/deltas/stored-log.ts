@@ -1,4 +1,5 @@
 import { logLines } from "../../operations/history/plan/log-line.js";
+import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import type { ListedDelta } from "../../snapshots/streams/delta-table.js";
 import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import type { StreamName } from "../../snapshots/streams/stream-name.js";
@@ -8,6 +9,7 @@ import { type ListedLog, SiteLog } from "./site-log.js";
 
 /** What a listing of a store shows of the history of etcd. */
 export interface ListedHistory {
+  readonly snapshots: readonly StoredSnapshot[];
   readonly streams: readonly StoredStream[];
   /** Complete backups with a raw snapshot. */
   readonly bases: readonly {
@@ -31,7 +33,7 @@ export interface StoredLog {
 
 /** @param sinceSeconds streams and backups from before belong to another history, seconds since 1970 */
 export function storedLog(
-  sites: ReadonlyMap<SiteName, ListedHistory>,
+  sites: ReadonlyMap<SiteName, Pick<ListedHistory, "streams" | "bases">>,
   sinceSeconds = 0,
 ): StoredLog {
   const recent = new Map(
@@ -110,7 +112,7 @@ function isAfter(takenMs: number, seconds: number): boolean {
 /** The delta that ends with a revision, and its stream. */
 export function deltaEndingWith(
   revision: number,
-  { streams }: ListedHistory,
+  { streams }: Pick<ListedHistory, "streams">,
 ): { readonly stream: StoredStream; readonly delta: ListedDelta } | undefined {
   // The newest stream is that of the newest history.
   for (const stream of [...streams].reverse()) {

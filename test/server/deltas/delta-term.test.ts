@@ -37,6 +37,8 @@ class World {
   readonly sites: ModelSite[] = [];
   readonly clock = new ManualClock();
   term!: DeltaTerm;
+  /** Of both sites; undefined: all. */
+  wanted: ReadonlySet<string> | undefined;
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   readonly events: { bases: number; losses: unknown[] } = { bases: 0, losses: [] };
@@ -70,6 +72,7 @@ class World {
       openStream: async () => modelKeys(),
       makeBase: (time) => makeModelBase(etcd, sites, time),
       digestOf,
+      wanted: () => this.wanted,
       limits: () => ({ periodMs: 10_000, bytes: 2_000 }),
       outbox: { bytes: 1e6, deltas: 4 },
       events: {
@@ -250,6 +253,31 @@ test("an etcd that was restored to its past gets a log of its own", async (t) =>
     world.list();
     t.is(world.term.durability.at("secondary", world.clock.now()).revision, revision);
     await world.checkCalm();
+    await world.stop();
+  }
+});
+
+test("another term copies what a site lacks of the other one's streams, but for what it would not keep", async (t) => {
+  for (const isKept of [true, false]) {
+    const world = new World();
+    await world.clock.advance(1_000);
+    world.etcd.write(7);
+    await world.clock.advance(20_000);
+    await world.stop();
+    const [primary, secondary] = world.sites;
+    const [stream = ""] = [...(primary?.bases.keys() ?? [])];
+    // By retention.
+    primary?.files.clear();
+    primary?.bases.clear();
+    world.wanted = isKept ? undefined : new Set();
+    world.begin();
+    await world.clock.advance(60_000);
+    t.true(secondary?.bases.has(stream));
+    t.is(primary?.bases.has(stream), isKept);
+    t.is(
+      [...(primary?.files.keys() ?? [])].some((key) => key.startsWith(stream)),
+      isKept,
+    );
     await world.stop();
   }
 });

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import fc from "fast-check";
-import { InterruptedError, NotLeaderError } from "../../../src/errors.js";
+import { BackupToolError, InterruptedError, NotLeaderError } from "../../../src/errors.js";
 import { Outbox, type SealedDelta } from "../../../src/server/deltas/outbox.js";
 import {
   type DeltaSite,
@@ -224,6 +224,53 @@ test("a stream that cannot be copied keeps no other from being copied", async (t
   await clock.advance(60_000);
   t.deepEqual(copied, ["stream-2", "stream-3"]);
   t.true(outbox.isLacking("secondary"));
+  stop.abort();
+  await ended;
+});
+
+test("a stream that cannot be copied does not keep others from it, and one that is gone is forgotten", async (t) => {
+  const outbox = new Outbox(SITES, { bytes: 1e6, deltas: 9 });
+  const clock = new ManualClock();
+  const codes: Readonly<Record<string, string>> = {
+    other: "SNAPSHOT_CONFLICT",
+    gone: "NO_SNAPSHOT",
+    foreign: "FOREIGN_FILE",
+  };
+  const tried: string[] = [];
+  const copied: string[] = [];
+  const failures: unknown[] = [];
+  const site: DeltaSite = {
+    name: "secondary",
+    put: async () => t.fail(),
+    copyStream: async (stream) => {
+      await turn();
+      tried.push(stream);
+      const code = codes[stream];
+      if (code !== undefined) throw new BackupToolError(code, stream);
+      return { ranges: [], base: undefined };
+    },
+  };
+  const events: SenderEvents = {
+    ...NO_EVENTS,
+    copied: (_, stream) => copied.push(stream),
+    failed: (_, error) => failures.push(error),
+  };
+  const stop = new AbortController();
+  const running = new SiteSender(site, "primary", outbox, events, clock).run(stop.signal);
+  const ended = t.throwsAsync(running, { instanceOf: InterruptedError });
+  for (const stream of ["other", "gone", "foreign", "good"]) outbox.lack("secondary", stream);
+  await clock.advance(60_000);
+  t.deepEqual(copied, ["good"]);
+  t.deepEqual(await outbox.lacking("secondary", NEVER), ["other", "foreign"]);
+  t.is(failures.length, 2);
+  // What comes later does not wait for them either.
+  outbox.lack("secondary", "later");
+  await clock.advance(31_000);
+  t.deepEqual(copied, ["good", "later"]);
+  // A person mends one.
+  tried.length = 0;
+  await clock.advance(10 * 60_000);
+  t.deepEqual(tried, ["other", "foreign"]);
   stop.abort();
   await ended;
 });

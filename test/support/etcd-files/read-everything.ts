@@ -5,10 +5,8 @@ import { EtcdFileError } from "../../../src/sources/etcd/file/errors.js";
 import type { RandomAccess } from "../../../src/sources/etcd/file/random-access.js";
 import { recordsAt } from "../../../src/sources/etcd/file/records-at.js";
 import { checkSnapshotDigest } from "../../../src/sources/etcd/file/snapshot-digest.js";
-import {
-  writeDatabase,
-  type WriteMethod,
-} from "../../../src/sources/etcd/file/write/write-database.js";
+import { writeDatabase } from "../../../src/sources/etcd/file/write/write-database.js";
+import type { WriteMethod } from "../../../src/sources/etcd/file/write/write-options.js";
 
 const { signal } = new AbortController();
 /** No operation reads a file more often than this. */

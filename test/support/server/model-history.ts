@@ -272,7 +272,7 @@ export class ModelSite implements DeltaSite {
     const bases = [...this.bases]
       .filter(([name]) => parseStreamName(name) === undefined)
       .map(([, { revision, takenMs }]) => ({ revision, takenMs }));
-    return { streams, bases };
+    return { snapshots: [], streams, bases };
   }
 
   digestAt(revision: number): Uint8Array | undefined {

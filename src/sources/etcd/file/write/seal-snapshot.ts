@@ -12,6 +12,8 @@ export interface SealOptions {
   readonly root: number;
   /** Pages of the base that the new file has as they are; undefined where it has none. */
   readonly keptPages: number | undefined;
+  /** Whether the file is that of the base, so that it has them already. */
+  readonly isBase: boolean;
   /** Pages of the new file. */
   readonly pageCount: number;
   readonly signal: AbortSignal;
@@ -25,20 +27,23 @@ export interface SealOptions {
 export async function sealSnapshot(
   handle: FileHandle,
   base: EtcdDatabase,
-  { root, keptPages = 2, pageCount, signal, onProgress }: SealOptions,
+  { root, keptPages = 2, isBase, pageCount, signal, onProgress }: SealOptions,
 ): Promise<SnapshotDigest> {
   const { pageSize } = base.pages;
   const metas = encodeMetas({ pageSize, root, pageCount, transaction: base.transaction + 1 });
   const hash = createHash("sha256").update(metas);
-  await writeFully(handle, metas, 0);
   const kept = { start: metas.length, end: keptPages * pageSize };
+  const end = pageCount * pageSize;
+  // What a base has after its last page.
+  if (isBase) await handle.truncate(end);
+  await writeFully(handle, metas, 0);
   await eachBlock(base.file, kept, base.where, signal, async (block, position) => {
-    const writing = writeFully(handle, block, position);
+    const writing = isBase ? undefined : writeFully(handle, block, position);
     hash.update(block);
     await writing;
     onProgress(block.length);
   });
-  const written = { start: kept.end, end: pageCount * pageSize };
+  const written = { start: kept.end, end };
   await eachBlock(await fileAccess(handle), written, base.where, signal, (block) => {
     hash.update(block);
   });

@@ -3,10 +3,8 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { EtcdDatabase } from "../../../../../src/sources/etcd/file/database.js";
-import {
-  writeDatabase,
-  type WriteOptions,
-} from "../../../../../src/sources/etcd/file/write/write-database.js";
+import { writeDatabase } from "../../../../../src/sources/etcd/file/write/write-database.js";
+import type { WriteOptions } from "../../../../../src/sources/etcd/file/write/write-options.js";
 import type { EtcdRevision } from "../../../../../src/sources/etcd/history.js";
 import { checkTrees } from "../../../../support/etcd-files/check-tree.js";
 import { inMemory } from "../../../../support/etcd-files/read-everything.js";

@@ -1,15 +1,21 @@
 import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { appendFile, copyFile, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import type { EtcdDatabase } from "../../../../../src/sources/etcd/file/database.js";
+import { EtcdDatabase } from "../../../../../src/sources/etcd/file/database.js";
 import { EtcdFileError } from "../../../../../src/sources/etcd/file/errors.js";
+import { fileAccess } from "../../../../../src/sources/etcd/file/random-access.js";
 import {
   writeDatabase,
-  type WriteMethod,
-  type WriteOptions,
+  writeDatabaseInto,
 } from "../../../../../src/sources/etcd/file/write/write-database.js";
+import type {
+  WriteMethod,
+  WriteOptions,
+  WrittenDatabase,
+} from "../../../../../src/sources/etcd/file/write/write-options.js";
 import type { EtcdRevision } from "../../../../../src/sources/etcd/history.js";
 import { newFolder } from "../../../../support/folders.js";
 import { SeededChoice } from "../../../../support/seeded-choice.js";
@@ -51,20 +57,42 @@ test("the database of any revision answers as the live etcd did", async (t) => {
       ]);
       const out = join(newFolder(), "out.db");
       const log = isLater ? [] : await history.revisions(revision, state.revision);
-      const written = await writeDatabase(base, batches(log, choice), out, {
+      const options = {
         revision: state.revision,
         compactRevision: state.compactRevision,
         fixedLeases: history.granted,
         method,
         ...TTL,
         signal,
-      });
-      t.log(`${written.method} of ${revision} to ${state.revision}`);
+      };
+      const inPlace = method !== undefined && method !== "repack";
+      const written = inPlace
+        ? await continueCopy(path, batches(log, choice), out, options)
+        : await writeDatabase(base, batches(log, choice), out, options);
+      t.log(`${written.method} of ${revision} to ${state.revision}${inPlace ? ", in place" : ""}`);
       methods.set(written.method, (methods.get(written.method) ?? 0) + 1);
       await judgeDatabase(t, judge, out, state, written);
     }
   }
 });
+
+/** Makes a database out of a copy of its base, which has something after its last page. */
+async function continueCopy(
+  path: string,
+  log: AsyncIterable<readonly EtcdRevision[]>,
+  out: string,
+  options: WriteOptions,
+): Promise<WrittenDatabase> {
+  await copyFile(path, out);
+  await appendFile(out, Buffer.alloc(1 << 20, 1));
+  const handle = await open(out, "r+");
+  try {
+    const base = await EtcdDatabase.open(await fileAccess(handle), out);
+    return await writeDatabaseInto(base, log, { handle, where: out }, { ...options, isBase: true });
+  } finally {
+    await handle.close();
+  }
+}
 
 async function servers(t: ExecutionContext): Promise<[live: EtcdServer, judge: EtcdServer]> {
   const both = await Promise.all([EtcdServer.start(), EtcdServer.start()] as const);
