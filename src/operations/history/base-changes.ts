@@ -15,6 +15,18 @@ export async function lastChanges(
   signal: AbortSignal,
 ): Promise<EtcdChange[] | undefined> {
   if (compactRevision >= revision) return undefined;
+  return await remainingChanges(database, revision, signal);
+}
+
+/**
+ * The changes of the last revision that a database still has; undefined where there are none. A compaction at that revision
+ * removes the deletions.
+ */
+export async function remainingChanges(
+  database: EtcdDatabase,
+  revision: number,
+  signal: AbortSignal,
+): Promise<EtcdChange[] | undefined> {
   const changes: EtcdChange[] = [];
   for await (const entries of database.entries(signal, { from: revision })) {
     for (const { deleted, value } of entries) {

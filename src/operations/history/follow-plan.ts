@@ -56,7 +56,7 @@ export async function followHistory<T>(
   for (;;) {
     throwIfAborted(signal);
     const revision =
-      target.kind === "revision" ? target.revision : (atTime?.revision ?? choice.newest);
+      target.kind === "revision" ? target.revision : (atTime?.revision ?? choice.newest(report));
     const plan = choice.plan(revision, target.kind === "time" ? target.timeMs : undefined);
     try {
       const backup = await openHistoryBase(plan.base, access.passphrase, access.pool, context);
@@ -146,18 +146,26 @@ class BaseChoice {
   readonly #unreadable: number[] = [];
   #fault: BaseFault | LogFault | undefined;
   #isOpened = false;
+  /** Names of the bases that were reported. */
+  readonly #doubted = new Set<string>();
 
   constructor(history: HistoryContents) {
     this.#history = history;
     this.#bases = new Map(history.bases.map((base) => [base.files.where, base]));
   }
 
-  get newest(): number {
+  newest(report: OperationContext["report"]): number {
     const { named, streams } = this.#history;
     // Of a backup that was named, its own revision.
     const newest = newestRevision([...this.#bases.values()], named ? [] : streams);
     if (newest === undefined) throw this.#notHeld("the newest revision");
-    return newest;
+    for (const { name, revision } of newest.doubtful.slice(0, MAX_DOUBTFUL)) {
+      if (this.#doubted.has(name)) continue;
+      this.#doubted.add(name);
+      const message = `revision ${newest.revision} is taken for the newest; ${name} has revision ${revision}, and may be of a newer state of etcd that the deltas do not lead to: name it to restore it`;
+      report({ type: "warning", message });
+    }
+    return newest.revision;
   }
 
   plan(revision: number, asOfMs: number | undefined): StoredPlan {
@@ -203,6 +211,9 @@ class BaseChoice {
     });
   }
 }
+
+/** Warnings of bases that may be newer. */
+const MAX_DOUBTFUL = 4;
 
 /** Ranges in an error. */
 const MAX_RANGES = 8;

@@ -4,7 +4,7 @@ import type { SealPool } from "../../archive/seal/seal-pool.js";
 import { type LogOptions, readLog } from "../../snapshots/streams/log-reader.js";
 import type { LogSite } from "../../snapshots/streams/log-stream.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
-import { lastChanges } from "./base-changes.js";
+import { remainingChanges } from "./base-changes.js";
 import type { BaseDatabase } from "./base-database.js";
 import type { LogSegment } from "./plan/log-line.js";
 import type { HistoryPlan } from "./plan/plan-history.js";
@@ -36,9 +36,11 @@ export class HistoryLog {
     signal: AbortSignal,
   ): Revisions {
     if (log.length === 0) return;
-    const changes = await lastChanges(base.database, base.facts, signal);
+    const { revision: last, compactRevision } = base.facts;
+    const changes = await remainingChanges(base.database, last, signal);
     const anchor = {
       digest: changes && changesDigest(changes),
+      isCompacted: compactRevision >= last,
       stream: of.stream?.text,
       clusterId: base.clusterId,
     };
@@ -71,15 +73,20 @@ export class HistoryLog {
     return known;
   }
 
+  /** Reads of each stream only what its segments have: what a stream has besides can be another history. */
   #read(
     segments: readonly LogSegment<HistoryStream>[],
     options: Omit<LogOptions, "passphrase" | "pool">,
   ): Revisions {
-    const names = new Set(segments.map(({ stream }) => stream.name.text));
+    const parts = segments.map(({ stream, first, last }) => {
+      return { stream: stream.name.text, first, last };
+    });
+    const names = new Set(parts.map(({ stream }) => stream));
     const sites = this.#sites.map(({ store, streams }) => {
       return { store, streams: streams.filter(({ name }) => names.has(name.text)) };
     });
-    return readLog(sites, { ...options, passphrase: this.#passphrase, pool: this.#pool });
+    const [passphrase, pool] = [this.#passphrase, this.#pool];
+    return readLog(sites, { ...options, parts, passphrase, pool });
   }
 }
 

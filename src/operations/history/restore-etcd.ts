@@ -21,7 +21,7 @@ export interface RestoreEtcdOptions extends HistoryLocation {
 }
 
 /** A database whose records at a revision are put into a cluster. */
-type RecordSource = Pick<OpenedPlan, "database" | "facts" | "log"> & {
+type RecordSource = Pick<OpenedPlan, "database" | "log"> & {
   readonly plan: { readonly revision: number };
 };
 
@@ -64,7 +64,7 @@ export async function restoreEtcdAt(
 
 /** Puts the keys that live at the revision of a plan into a cluster. */
 export async function putRecordsAt(
-  { plan, database, facts, log }: RecordSource,
+  { plan, database, log }: RecordSource,
   cluster: EtcdCluster,
   {
     leases: policy,
@@ -81,7 +81,7 @@ export async function putRecordsAt(
   target.addLeases([...leases].map(([id, ttl]) => ({ id, grantedTtl: ttl })));
   try {
     for await (const batch of batches()) {
-      if (grantedTtl !== undefined && plan.revision < facts.revision) {
+      if (grantedTtl !== undefined) {
         target.addLeases(unknownLeases(batch, leases, grantedTtl));
       }
       // They are views on memory of the database's blocks, and several transactions are in flight.
@@ -99,7 +99,10 @@ export async function putRecordsAt(
   return { records: target.records, expired: target.expired };
 }
 
-/** Leases of keys that lived at an earlier revision than the database's: they have ended since. */
+/**
+ * Leases that neither the database nor a delta names: they had ended by the time of the raw snapshot, or when the writer of
+ * the deltas asked for them.
+ */
 function unknownLeases(
   records: readonly EtcdRecord[],
   known: ReadonlyMap<bigint, number>,

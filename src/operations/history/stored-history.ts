@@ -125,6 +125,7 @@ function baseOfSnapshot(
     {
       name: name.text,
       revision: facts.etcdSnapshot,
+      begunMs: 1000 * name.time,
       takenMs: takenAt(facts.finishedAt, name.time),
       files: new SnapshotFiles(store, name.text, signal),
       snapshot: name,
@@ -143,6 +144,7 @@ function baseOfStream(
     {
       name: name.text,
       revision: base.revision,
+      begunMs: 1000 * name.time,
       takenMs: takenAt(base.facts.finishedAt, name.time),
       files: new SnapshotFiles(store, name.text, signal),
       stream: name,
@@ -165,7 +167,8 @@ async function folderHistory(
   if ((await originalFolder(location)) !== undefined) throw noRawSnapshot(folder);
   const { etcdSnapshot, finishedAt, id } = await readManifest(files);
   if (etcdSnapshot === undefined) throw noRawSnapshot(folder);
-  const base = { name: folder, revision: etcdSnapshot, takenMs: takenAt(finishedAt, 0), files, id };
+  const takenMs = takenAt(finishedAt, 0);
+  const base = { name: folder, revision: etcdSnapshot, begunMs: takenMs, takenMs, files, id };
   const close = async () => {};
   return { where: folder, bases: [base], streams: [], sites: [], named: true, close };
 }

@@ -15,10 +15,23 @@ import { type LogSite, type LogStream, logStreams, type StreamCopy } from "./log
 import { openStoredDelta } from "./open-delta.js";
 import { compareStreamNames } from "./stream-name.js";
 
+/** Revisions that are taken from one stream. */
+export interface LogPart {
+  /** Name of the stream. */
+  readonly stream: string;
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface LogOptions {
   /** The revision of a raw snapshot, or any other: the log begins with the next one. */
   readonly after: number;
   readonly upTo: number;
+  /**
+   * What is read of which stream. By default any stream serves for any revision, and one that is read is read on: after a
+   * restore of etcd to the past, that can be the history from before.
+   */
+  readonly parts?: readonly LogPart[] | undefined;
   /** Of the raw snapshot. */
   readonly anchor?: LogAnchor;
   readonly passphrase: PassphraseKeys;
@@ -44,8 +57,8 @@ export interface OpenedDelta {
  * their bytes may be kept. A delta that is missing or damaged in one store is read from another one.
  *
  * Where one stream goes on for another, their deltas must prove that they are of one history: the first names the digest of
- * the revision before it, or holds that revision too. So must the first delta where `anchor` has a digest. Without one it may be the first of the stream whose base it follows,
- * and any where `anchor` names no stream.
+ * the revision before it, or holds that revision too. So must the first delta after an `anchor`, unless that has no digest, and the
+ * delta is the first of the stream whose base it follows. Without `anchor` the first delta may be any.
  *
  * @throws LogError, or the first error of a delta that could not be read anywhere
  */
@@ -70,7 +83,7 @@ class LogReader {
   #failures: unknown[] = [];
 
   constructor(sites: readonly LogSite[], options: LogOptions) {
-    const { after, upTo, anchor = {}, signal } = options;
+    const { after, upTo, anchor, signal } = options;
     this.#options = options;
     this.#candidates = new LogCandidates(logStreams(sites), after, upTo);
     this.#state = new LogState(after, anchor);
@@ -105,7 +118,9 @@ class LogReader {
   /** A delta of the stream that is read, else one of the newest stream. */
   #choose(): Candidate | undefined {
     const { next, at } = this.#state;
-    const holding = this.#candidates.holding(next);
+    const holding = this.#candidates
+      .holding(next)
+      .filter((one) => this.#endOfPart(one.stream, next) >= next);
     const stream = at?.stream ?? this.#options.anchor?.stream;
     return (
       holding.find((one) => one.stream.name.text === stream) ??
@@ -116,13 +131,24 @@ class LogReader {
     );
   }
 
+  /** The last revision that is read of a stream from this one on; 0 where it is not to be read. */
+  #endOfPart({ name }: LogStream, revision: number): number {
+    const { upTo, parts } = this.#options;
+    if (parts === undefined) return upTo;
+    const part = parts.find(
+      ({ stream, first, last }) => stream === name.text && first <= revision && revision <= last,
+    );
+    return part === undefined ? 0 : Math.min(part.last, upTo);
+  }
+
   async *#read(
     candidate: Candidate,
     copy: StreamCopy,
   ): AsyncGenerator<readonly ArchivedRevision[], void, void> {
     const { stream, delta: listed } = candidate;
-    const { upTo, onDelta } = this.#options;
+    const { onDelta } = this.#options;
     const state = this.#state;
+    const upTo = this.#endOfPart(stream, state.next);
     const reader = await this.#open(candidate, copy);
     try {
       const { head } = reader;
@@ -158,7 +184,8 @@ class LogReader {
   }
 
   async #open({ stream, delta }: Candidate, copy: StreamCopy): Promise<DeltaReader> {
-    const { passphrase, pool, signal, upTo } = this.#options;
+    const { passphrase, pool, signal } = this.#options;
+    const upTo = this.#endOfPart(stream, this.#state.next);
     const keys = await stream.keys(passphrase, signal);
     const { deltas } = copy.stream;
     const index = deltas.indexOf(delta) ?? deltas.length;

@@ -6,9 +6,14 @@ import { LogError } from "./log-errors.js";
 
 /** What is known of the raw snapshot that a log is read after. */
 export interface LogAnchor {
-  /** Digest of the changes of its revision, unless etcd had compacted some of them. */
+  /**
+   * Digest of the changes of its revision. Where etcd was compacted at that revision, of those that are left: if no key was
+   * deleted in it, they are all.
+   */
   readonly digest?: Uint8Array | undefined;
-  /** Name of the stream whose base it is, where it is one: without a digest, that stream alone may go on for it. */
+  /** Whether changes of its revision may be missing in the digest. */
+  readonly isCompacted?: boolean | undefined;
+  /** Name of the stream whose base it is, where it is one: without a whole digest, that stream may go on for it unproven. */
   readonly stream?: string | undefined;
   /** Of the etcd cluster, hexadecimal. */
   readonly clusterId?: string | undefined;
@@ -29,15 +34,15 @@ export class LogState {
   next: number;
   /** What was read last. */
   at: { readonly stream: string; readonly seenMs: number } | undefined;
-  readonly #anchor: LogAnchor;
+  readonly #anchor: LogAnchor | undefined;
   #clusterId: string | undefined;
   /** The changes of the last revision: their digest is needed at joints alone. */
   #changes: readonly ArchivedChange[] | undefined;
 
-  constructor(after: number, anchor: LogAnchor) {
+  constructor(after: number, anchor?: LogAnchor) {
     this.next = after + 1;
     this.#anchor = anchor;
-    this.#clusterId = anchor.clusterId;
+    this.#clusterId = anchor?.clusterId;
   }
 
   /**
@@ -55,24 +60,23 @@ export class LogState {
     const known = this.#digest();
     if (known !== undefined && head.before !== null) {
       if (Buffer.compare(known, head.before) === 0) return;
-      throw this.#fork(delta);
+      if (!this.#isPartlyKnown) throw this.#fork(delta);
     }
     if (this.#isTrustedStart(delta.stream)) return;
-    const why = head.before === null ? "its writer did not see" : "nothing is known of";
-    const message = `nothing shows that ${file} follows: ${why} the changes of revision ${this.next - 1}`;
-    throw new LogError("LOG_UNPROVEN", this.next, message);
+    throw this.#unproven(file, head.before === null ? "its writer did not see" : undefined);
   }
 
   /** Checks a revision of the next delta that was read before, or is older. */
   checkOverlap(delta: NextDelta, revision: ArchivedRevision): void {
     if (revision.revision !== this.next - 1) return;
+    const { changes } = revision;
     const known = this.#digest();
-    if (known === undefined) {
-      if (this.#isTrustedStart(delta.stream)) return;
-      const message = `nothing shows that ${delta.file} follows: nothing is known of the changes of revision ${this.next - 1}`;
-      throw new LogError("LOG_UNPROVEN", this.next, message);
-    }
-    if (changesDigest(revision.changes).compare(known) !== 0) throw this.#fork(delta);
+    if (known?.equals(changesDigest(changes))) return;
+    if (known !== undefined && !this.#isPartlyKnown) throw this.#fork(delta);
+    // A compaction removes deletions, and leaves what the last revision has put.
+    const puts = changes.filter(({ deleted }) => !deleted);
+    if (known?.equals(changesDigest(puts))) return;
+    if (!this.#isTrustedStart(delta.stream)) throw this.#unproven(delta.file);
   }
 
   /** Before revisions are handed on, of which there is one at least. Throws DAMAGED. */
@@ -89,17 +93,30 @@ export class LogState {
   }
 
   /**
-   * Whether a log may begin here without proof: nothing is known of the changes before it, and the base is the stream's own,
-   * or the caller did not name one.
+   * Whether a log may begin here without proof: not all changes before it are known, and the base is the stream's own; or the
+   * caller did not name one.
    */
   #isTrustedStart(stream: string): boolean {
+    if (this.#changes !== undefined) return false;
+    if (this.#anchor === undefined) return true;
     const { stream: own, digest } = this.#anchor;
-    if (this.#changes !== undefined || digest !== undefined) return false;
-    return own === undefined || own === stream;
+    return own === stream && (digest === undefined || this.#isPartlyKnown);
   }
 
-  #digest(): Uint8Array | undefined {
-    return this.#changes === undefined ? this.#anchor.digest : changesDigest(this.#changes);
+  /** Whether the last revision is that of a base from which a compaction has removed changes. */
+  get #isPartlyKnown(): boolean {
+    return this.#changes === undefined && this.#anchor?.isCompacted === true;
+  }
+
+  #digest(): Buffer | undefined {
+    if (this.#changes !== undefined) return changesDigest(this.#changes);
+    const digest = this.#anchor?.digest;
+    return digest && Buffer.from(digest);
+  }
+
+  #unproven(file: string, why = "not enough is known of"): LogError {
+    const message = `nothing shows that ${file} follows: ${why} the changes of revision ${this.next - 1}`;
+    return new LogError("LOG_UNPROVEN", this.next, message);
   }
 
   #fork({ stream, file }: NextDelta): Error {

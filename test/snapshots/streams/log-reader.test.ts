@@ -71,6 +71,8 @@ const plain = (number: number): ArchivedRevision => revision(number);
 /** Another history from revision 10 on. */
 const forked = (number: number): ArchivedRevision =>
   revision(number, { what: number >= 10 ? "other" : "" });
+/** Each revision puts a key and deletes another. */
+const mixed = (number: number): ArchivedRevision => revision(number, { changes: 5 });
 const digestOf = (number: number, history = plain): Buffer =>
   changesDigest(history(number).changes);
 
@@ -162,12 +164,70 @@ test("the log after a stream's own base is that of the stream, and of no other o
   await fails(t, await sites(store), { after: 12, upTo: 16, anchor }, unproven);
 });
 
+test("after a base of which nothing is known, only the stream of that base goes on without proof", async (t) => {
+  const store = new MemoryStore();
+  const own = await putStream(pool, [store], plain, { first: 13, lengths: [2], time: 1000 });
+  const before = digestOf(12, forked);
+  await putStream(pool, [store], forked, { first: 13, lengths: [8], time: 2000, before });
+  const from = await sites(store);
+  const options = { after: 12, upTo: 14 };
+  for (const anchor of [{}, { isCompacted: true }, { stream: "Etcd-00000013-1-00000000" }]) {
+    await fails(t, from, { ...options, anchor }, { code: "LOG_UNPROVEN", upTo: 12 });
+  }
+  await reads(t, from, { ...options, anchor: { stream: own.name, isCompacted: true } });
+});
+
+test("what a compaction has left of the last revision of a base proves the log if no key was deleted in it", async (t) => {
+  const putsOf = (number: number, history = plain) =>
+    changesDigest(history(number).changes.filter(({ deleted }) => !deleted));
+  // Revisions that divide by 5 delete a key.
+  for (const [first, after, history, code] of [
+    [13, 12, plain, undefined],
+    [11, 12, plain, undefined],
+    [13, 12, forked, "LOG_UNPROVEN"],
+    [11, 12, forked, "LOG_UNPROVEN"],
+    [16, 15, plain, "LOG_UNPROVEN"],
+    [14, 15, mixed, undefined],
+    [16, 15, mixed, "LOG_UNPROVEN"],
+  ] as const) {
+    const store = new MemoryStore();
+    const before = digestOf(first - 1, history);
+    await putStream(pool, [store], history, { first, lengths: [8], before });
+    const known = history === mixed ? mixed : plain;
+    const digest = known === plain && after === 15 ? undefined : putsOf(after, known);
+    const options = { after, upTo: 18, anchor: { digest, isCompacted: true } };
+    if (code === undefined) await reads(t, await sites(store), options, history);
+    else await fails(t, await sites(store), options, { code, upTo: after });
+  }
+});
+
+test("where parts are given, another stream is read from the revision on that its part begins with", async (t) => {
+  const store = new MemoryStore();
+  const old = await putStream(pool, [store], plain, { first: 5, lengths: [4, 9], time: 1000 });
+  const before = digestOf(9, forked);
+  const next = await putStream(pool, [store], forked, {
+    ...{ first: 10, lengths: [4, 4], time: 2000, before },
+  });
+  const from = await sites(store);
+  const parts = [
+    { stream: old.name, first: 5, last: 9 },
+    { stream: next.name, first: 10, last: 16 },
+  ];
+  await reads(t, from, { after: 4, upTo: 16, parts }, forked);
+  await reads(t, from, { after: 4, upTo: 16 }, plain);
+  await store.delete(keyOf(next, 1));
+  const lost = await sites(store);
+  await fails(t, lost, { after: 4, upTo: 16, parts }, { code: "LOG_HOLE", upTo: 13 });
+});
+
 test("the cluster of the base must be that of the deltas", async (t) => {
   const store = new MemoryStore();
-  await putStream(pool, [store], plain, { first: 5, lengths: [2], clusterId: "abc" });
+  const facts = { first: 5, lengths: [2], clusterId: "abc" };
+  const stream = await putStream(pool, [store], plain, facts);
   const from = await sites(store);
-  await reads(t, from, { after: 4, upTo: 6, anchor: { clusterId: "abc" } });
-  const options = { after: 4, upTo: 6, anchor: { clusterId: "abd" } };
+  const anchor = { stream: stream.name, clusterId: "abc" };
+  await reads(t, from, { after: 4, upTo: 6, anchor });
+  const options = { after: 4, upTo: 6, anchor: { ...anchor, clusterId: "abd" } };
   await fails(t, from, options, { code: "LOG_FORK", message: /cluster abc, not abd/, upTo: 4 });
 });
 
@@ -345,6 +405,59 @@ test("whatever streams there are, what is read is one history without a gap, and
       },
     ),
     { numRuns: 120 },
+  );
+});
+
+test("what is read of a stream is in a part of it, whatever streams and parts there are", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyStream, { minLength: 1, maxLength: 4 }),
+      fc.array(fc.record({ of: fc.nat(3), length: fc.integer({ min: 1, max: 6 }) }), {
+        minLength: 1,
+        maxLength: 6,
+      }),
+      fc.integer({ min: 1, max: 12 }),
+      async (streams, lengths, after) => {
+        const store = new MemoryStore();
+        const names: string[] = [];
+        for (const { isForked, lost, damaged: _, sees: __, ...facts } of streams) {
+          const history = isForked ? forked : plain;
+          const before = digestOf(facts.first - 1, history);
+          const one = await putStream(pool, [store], history, { ...facts, before });
+          names.push(one.name);
+          for (const number of lost) {
+            if (number < one.sealed.length) await store.delete(keyOf(one, number));
+          }
+        }
+        let next = after + 1;
+        const parts = lengths.map(({ of, length }) => {
+          const first = next;
+          next += length;
+          return { stream: names[of % names.length] ?? "", first, last: next - 1 };
+        });
+        let at = "";
+        let end = after;
+        const log = readLog(await sites(store), {
+          ...{ after, upTo: next - 1, parts, passphrase, pool, signal },
+          onDelta: ({ stream }) => {
+            at = stream.name.text;
+          },
+        });
+        try {
+          for await (const batch of log) {
+            for (const one of batch) {
+              t.is(one.revision, ++end);
+              const part = parts.find(({ first, last }) => first <= end && end <= last);
+              t.is(part?.stream, at);
+            }
+          }
+          t.is(end, next - 1);
+        } catch (error) {
+          t.true(error instanceof LogError);
+        }
+      },
+    ),
+    { numRuns: 60 },
   );
 });
 

@@ -10,6 +10,12 @@ type Step =
   | { readonly kind: "lose" }
   | { readonly kind: "stream" }
   | { readonly kind: "base" }
+  /** A full backup takes its raw snapshot at once, and is complete much later. */
+  | { readonly kind: "begin-full" }
+  | { readonly kind: "end-full" }
+  /** What was not flushed is lost, and the log begins anew with a base. */
+  | { readonly kind: "broken" }
+  | { readonly kind: "set-back"; readonly ms: number }
   | { readonly kind: "compact" }
   | { readonly kind: "restore-etcd"; readonly back: number };
 
@@ -45,8 +51,13 @@ const write = fc.record({
   revisions: fc.integer({ min: 1, max: 5 }),
   ms: fc.integer({ min: 0, max: 3000 }),
 });
-const step = (kind: "flush" | "lose" | "stream" | "base" | "compact") =>
-  fc.constant({ kind } as const);
+const step = (
+  kind: "flush" | "lose" | "stream" | "base" | "compact" | "begin-full" | "end-full" | "broken",
+) => fc.constant({ kind } as const);
+const restoreEtcd = fc.record({
+  kind: fc.constant("restore-etcd" as const),
+  back: fc.integer({ min: 1, max: 8 }),
+});
 
 /** Histories without a restore of etcd: there is one line. */
 export const oneLine = fc
@@ -71,14 +82,54 @@ export const severalLines = fc
       { weight: 3, arbitrary: step("flush") },
       step("stream"),
       { weight: 2, arbitrary: step("base") },
-      fc.record({
-        kind: fc.constant("restore-etcd" as const),
-        back: fc.integer({ min: 1, max: 8 }),
-      }),
+      restoreEtcd,
     ),
     { maxLength: 40 },
   )
   .map(simulate);
+
+const lateSteps = [
+  { weight: 4, arbitrary: write },
+  { weight: 3, arbitrary: step("flush") },
+  step("lose"),
+  step("stream"),
+  step("base"),
+  step("begin-full"),
+  step("end-full"),
+  step("broken"),
+] as const;
+
+/** One line, with full backups that are complete long after their raw snapshots. */
+export const lateFulls = fc
+  .array(fc.oneof(...lateSteps), { maxLength: 40, size: "max" })
+  .map(simulate);
+
+/** Like that, with clocks that are set back, and restores of etcd to the past; some streams and bases are lost. */
+export const troubled = fc
+  .record({
+    history: fc
+      .array(
+        fc.oneof(
+          ...lateSteps,
+          fc.record({
+            kind: fc.constant("set-back" as const),
+            ms: fc.integer({ min: 1000, max: 20_000 }),
+          }),
+          restoreEtcd,
+        ),
+        { maxLength: 40, size: "max" },
+      )
+      .map(simulate),
+    lostStreams: fc.array(fc.nat(8), { maxLength: 2 }),
+    lostBases: fc.array(fc.nat(8), { maxLength: 2 }),
+  })
+  .map(({ history, lostStreams, lostBases }): SimulatedHistory => {
+    return {
+      ...history,
+      streams: history.streams.filter((_, i) => !lostStreams.includes(i)),
+      bases: history.bases.filter((_, i) => !lostBases.includes(i)),
+    };
+  });
 
 class Simulation {
   nowMs = START_MS;
@@ -86,27 +137,46 @@ class Simulation {
   compact = 0;
   readonly bases: SimulatedBase[] = [];
   readonly streams: BuiltStream[] = [];
+  /** Full backups that are not complete. */
+  readonly #begun: Omit<SimulatedBase, "takenMs">[] = [];
   /** The first revision that no delta has. */
   next = 1;
 
   base(): void {
-    const revision = this.line.length;
-    if (revision === 0) return;
+    this.beginFull();
     // A backup is complete some time after its raw snapshot was taken.
     this.nowMs += 1;
-    this.bases.push({
-      name: `base ${this.bases.length}`,
-      revision,
-      takenMs: this.nowMs,
-      compactRevision: this.compact,
-      line: [...this.line],
-    });
+    this.#complete(this.#begun.pop());
   }
 
-  /** Like the server: the folder of a stream says its first revision. */
+  beginFull(): void {
+    const revision = this.line.length;
+    if (revision === 0) return;
+    const name = `base ${this.bases.length + this.#begun.length}`;
+    const [begunMs, compactRevision] = [this.nowMs, this.compact];
+    this.#begun.push({ name, revision, begunMs, compactRevision, line: [...this.line] });
+  }
+
+  endFull(): void {
+    this.nowMs += 1;
+    this.#complete(this.#begun.shift());
+  }
+
+  #complete(base: Omit<SimulatedBase, "takenMs"> | undefined): void {
+    if (base !== undefined) this.bases.push({ ...base, takenMs: this.nowMs });
+  }
+
+  broken(): void {
+    this.next = this.line.length + 1;
+    this.base();
+    this.stream();
+  }
+
+  /** Like the server: the folder of a stream says its first revision, and a time after those of all before. */
   stream(): void {
     this.nowMs = Math.ceil((this.nowMs + 1) / 1000) * 1000;
-    this.streams.push(new BuiltStream(this.next, this.nowMs / 1000, this.streams.length));
+    const time = Math.max(this.nowMs / 1000, (this.streams.at(-1)?.name.time ?? 0) + 1);
+    this.streams.push(new BuiltStream(this.next, time, this.streams.length));
   }
 
   flush(lost: boolean): void {
@@ -156,7 +226,9 @@ class BuiltStream implements SimulatedStream {
     if (lost || from === undefined || to === undefined) return;
     const [first, last] = [from.revision, to.revision];
     for (const one of written) this.held.set(one.revision, one);
-    const at = this.#deltas.push({ first, last, time: Math.floor(to.seenMs / 1000) }) - 1;
+    // A writer raises times of a clock that was set back.
+    const time = Math.max(Math.floor(to.seenMs / 1000), this.#deltas.at(-1)?.time ?? 0);
+    const at = this.#deltas.push({ first, last, time }) - 1;
     const run = this.#runs.at(-1);
     if (run !== undefined && run.last + 1 === first) {
       this.#runs[this.#runs.length - 1] = { ...run, count: run.count + 1, last };
@@ -187,6 +259,18 @@ function simulate(steps: readonly Step[]): SimulatedHistory {
         break;
       case "base":
         run.base();
+        break;
+      case "begin-full":
+        run.beginFull();
+        break;
+      case "end-full":
+        run.endFull();
+        break;
+      case "broken":
+        run.broken();
+        break;
+      case "set-back":
+        run.nowMs -= one.ms;
         break;
       case "compact":
         run.compact = Math.max(run.compact, run.line.length - 3, 0);

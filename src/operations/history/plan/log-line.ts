@@ -35,7 +35,7 @@ export interface LogSegment<S extends PlannedStream = PlannedStream> {
 export interface LogLine<S extends PlannedStream = PlannedStream> {
   /** By revision, without overlaps; where streams overlap, the one that started later counts. */
   readonly segments: readonly LogSegment<S>[];
-  /** Start of the stream that repeats revisions of this line, ms since 1970; infinite for the newest line. */
+  /** Start of the stream that repeats revisions of this line, ms since 1970, by its name; infinite for the newest line. */
   readonly untilMs: number;
   /** Where streams of this line have repeated revisions of earlier ones. */
   readonly forks: readonly LogFork[];
@@ -44,22 +44,25 @@ export interface LogLine<S extends PlannedStream = PlannedStream> {
 export interface LogFork {
   /** The first revision that was repeated. */
   readonly revision: number;
-  /** ms since 1970. */
+  /** Start of the stream that did, ms since 1970, by its name. */
   readonly atMs: number;
 }
 
-/** The lines of the log, the newest first; one without segments where there are no deltas. */
+/**
+ * The lines of the log, the newest first; one without segments where there are no deltas. Streams are in the order of their
+ * names: writers name each later than all that they know, also where the clock was set back. Times of deltas have no such order.
+ */
 export function logLines<S extends PlannedStream>(streams: readonly S[]): LogLine<S>[] {
   const lines: LogLine<S>[] = [];
   let segments: LogSegment<S>[] = [];
   let forks: LogFork[] = [];
-  for (const stream of [...streams].sort(byStart)) {
+  for (const stream of [...streams].sort(byName)) {
     const runs = stream.runs.map(({ first, last }) => ({ stream, first, last }));
     if (runs.length === 0) continue;
     const { firstRevision } = stream.name;
     const kept = cutFrom(segments, firstRevision);
     if ((segments.at(-1)?.last ?? 0) >= firstRevision) {
-      const atMs = startMs(stream);
+      const atMs = 1000 * stream.name.time;
       lines.unshift({ segments, untilMs: atMs, forks });
       forks = [...forks, { revision: firstRevision, atMs }];
     }
@@ -102,6 +105,11 @@ export function endOfCover({ segments }: Pick<LogLine, "segments">, after: numbe
   return end;
 }
 
+/** Whether the log holds a revision, or the one after it. */
+export function isInLog({ segments }: Pick<LogLine, "segments">, revision: number): boolean {
+  return segments.some(({ first, last }) => first - 1 <= revision && revision <= last);
+}
+
 /** Segments without what is at `revision` or after it. */
 function cutFrom<S extends PlannedStream>(
   segments: readonly LogSegment<S>[],
@@ -112,10 +120,8 @@ function cutFrom<S extends PlannedStream>(
     .map((segment) => (segment.last < revision ? segment : { ...segment, last: revision - 1 }));
 }
 
-function byStart(one: PlannedStream, other: PlannedStream): number {
-  const [{ name: a }, { name: b }] = [one, other];
+function byName({ name: a }: PlannedStream, { name: b }: PlannedStream): number {
   return (
-    startMs(one) - startMs(other) ||
     a.time - b.time ||
     a.firstRevision - b.firstRevision ||
     (a.text < b.text ? -1 : Number(a.text > b.text))

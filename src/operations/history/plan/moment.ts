@@ -5,7 +5,7 @@ import {
   type PlannedStream,
   logLines,
 } from "./log-line.js";
-import { type HistoryBase, linesAsOf } from "./plan-history.js";
+import { currentBases, type HistoryBase, linesAsOf } from "./plan-history.js";
 
 /** What the names of bases and deltas tell of a moment. */
 export interface Moment<S extends PlannedStream = PlannedStream> {
@@ -30,7 +30,7 @@ export function findMoment<S extends PlannedStream>(
   streams: readonly S[],
   timeMs: number,
 ): Moment<S> {
-  const [line = { segments: [] }] = linesAsOf(streams, timeMs);
+  const [line = { segments: [], forks: [] }] = linesAsOf(streams, timeMs);
   const least = lastBefore(bases, line, timeMs);
   const reading: LogSegment<S>[] = [];
   let next = least === undefined ? line.segments[0]?.first : least + 1;
@@ -51,19 +51,16 @@ export function findMoment<S extends PlannedStream>(
   };
 }
 
-/** Revision of the newest base that was complete at the moment, or of a later delta that was seen before it. */
+/** The highest revision of the bases that were complete at the moment, or of a later delta that was seen before it. */
 function lastBefore(
   bases: readonly HistoryBase[],
-  { segments }: Pick<LogLine, "segments">,
+  line: Pick<LogLine, "segments" | "forks">,
   timeMs: number,
 ): number | undefined {
-  let newest: HistoryBase | undefined;
-  for (const base of bases) {
-    if (base.takenMs > timeMs || (newest !== undefined && base.takenMs < newest.takenMs)) continue;
-    newest = base;
-  }
-  let last = newest?.revision;
-  for (const segment of segments) {
+  const complete = bases.filter(({ takenMs }) => takenMs <= timeMs);
+  let last: number | undefined;
+  for (const { revision } of currentBases(complete, line)) last = Math.max(last ?? 0, revision);
+  for (const segment of line.segments) {
     for (const delta of deltasOf(segment)) {
       if (delta.time * 1000 + 999 > timeMs) return last;
       last = Math.max(last ?? 0, Math.min(delta.last, segment.last));

@@ -1,6 +1,7 @@
 import {
   coveringSegments,
   endOfCover,
+  isInLog,
   type LogLine,
   type LogSegment,
   type PlannedStream,
@@ -13,6 +14,8 @@ export interface HistoryBase {
   readonly name: string;
   /** As its name says, until its METADATA.bin was read. */
   readonly revision: number;
+  /** All changes before are in it, unless it is of another history, ms since 1970. */
+  readonly begunMs: number;
   /** No later change is in it, ms since 1970. */
   readonly takenMs: number;
   /** Undefined until its METADATA.bin was read. */
@@ -55,15 +58,47 @@ export function planRevision<B extends HistoryBase, S extends PlannedStream>(
   return plans.filter((plan, i) => plans.findIndex((other) => isSame(plan, other)) === i);
 }
 
-/** The revision that the newest base and the log after it reach; undefined without a base. */
-export function newestRevision(
-  bases: readonly HistoryBase[],
+/** The revision that is taken for the newest. */
+export interface NewestRevision<B extends HistoryBase = HistoryBase> {
+  readonly revision: number;
+  /** Bases of which names and times do not tell whether what they hold is newer. */
+  readonly doubtful: readonly B[];
+}
+
+/**
+ * The furthest revision that a base and the log after it reach; undefined without a base. The time at which a base was
+ * complete does not count: one with other contents takes longer, and one that merges deltas is of an earlier state.
+ */
+export function newestRevision<B extends HistoryBase>(
+  bases: readonly B[],
   streams: readonly PlannedStream[],
-): number | undefined {
-  const [newest] = [...bases].sort((a, b) => b.takenMs - a.takenMs || b.revision - a.revision);
-  if (newest === undefined) return undefined;
-  const [line = { segments: [] }] = logLines(streams);
-  return endOfCover(line, newest.revision);
+): NewestRevision<B> | undefined {
+  const [line = { segments: [], forks: [] }] = logLines(streams);
+  const current = currentBases(bases, line);
+  if (current.length === 0) return undefined;
+  const revision = Math.max(...current.map((base) => endOfCover(line, base.revision)));
+  const lastMs = Math.max(lastSeenMs(line), ...current.map(({ takenMs }) => takenMs));
+  const doubtful = bases.filter((base) => {
+    if (isInLog(line, base.revision) || isBeforeFork(base, line)) return false;
+    return base.revision > revision || (base.revision < revision && base.begunMs >= lastMs);
+  });
+  return { revision, doubtful };
+}
+
+/**
+ * The bases that are not known to be of an earlier history: those in the log, whose changes are compared when it is read;
+ * and of the others those that were begun after the last restore of etcd to the past that streams or other bases show.
+ */
+export function currentBases<B extends HistoryBase>(
+  bases: readonly B[],
+  line: Pick<LogLine, "segments" | "forks">,
+): B[] {
+  const outside = bases.filter((base) => !isInLog(line, base.revision));
+  const isOlder = (base: B): boolean =>
+    isBeforeFork(base, line) || outside.some((other) => isRestored(base, other));
+  const older = new Set(outside.filter(isOlder));
+  const current = bases.filter((base) => !older.has(base));
+  return current.length > 0 ? current : [...bases];
 }
 
 /** All revisions that can be restored, as far as it is known. A base that was not opened counts for its own alone. */
@@ -126,19 +161,29 @@ function plansOfLine<B extends HistoryBase, S extends PlannedStream>(
   return [...plans.filter((plan) => !doubtful(plan)), ...plans.filter(doubtful)];
 }
 
-/**
- * Whether revisions up to that of the base were made again later: by a stream that repeats some, or as a later base of a lower
- * revision shows. Then the base may be of an older line.
- */
-function isRepeated(
-  { revision, takenMs }: HistoryBase,
-  { forks }: LogLine,
-  bases: readonly HistoryBase[],
+/** Whether revisions up to that of the base were made again later. Then the base may be of an older line. */
+function isRepeated(base: HistoryBase, line: LogLine, bases: readonly HistoryBase[]): boolean {
+  return isBeforeFork(base, line) || bases.some((other) => isRestored(base, other));
+}
+
+/** Whether a stream that was begun later repeats revisions of the base. */
+function isBeforeFork(
+  { revision, begunMs }: HistoryBase,
+  { forks }: Pick<LogLine, "forks">,
 ): boolean {
-  return (
-    forks.some((fork) => fork.revision <= revision && fork.atMs > takenMs) ||
-    bases.some((later) => later.revision < revision && later.takenMs > takenMs)
-  );
+  return forks.some((fork) => fork.revision <= revision && fork.atMs > begunMs);
+}
+
+/** Whether a base that was begun after this one was complete has a lower revision. Names can be ahead of the clock. */
+function isRestored({ revision, begunMs, takenMs }: HistoryBase, later: HistoryBase): boolean {
+  return later.revision < revision && later.begunMs > Math.max(begunMs, takenMs);
+}
+
+/** When the last revision of a line was seen, ms since 1970. */
+function lastSeenMs({ segments }: Pick<LogLine, "segments">): number {
+  const { stream } = segments.at(-1) ?? {};
+  const run = stream?.runs.at(-1);
+  return run === undefined ? 0 : 1000 * (stream?.deltas.at(run.at + run.count - 1).time ?? 0);
 }
 
 function isSame(a: HistoryPlan, b: HistoryPlan): boolean {

@@ -7,11 +7,13 @@ import {
   restorableRanges,
 } from "../../../../src/operations/history/plan/plan-history.js";
 import {
+  lateFulls,
   oneLine,
   type SimulatedBase,
   type SimulatedHistory,
   type SimulatedStream,
   severalLines,
+  troubled,
 } from "../../../support/history/simulated-history.js";
 import type { HistoryPlan } from "../../../../src/operations/history/plan/plan-history.js";
 
@@ -84,7 +86,7 @@ test("the restorable ranges are the revisions that have a plan", (t) => {
 test("the newest revision is restorable, and no later one follows it without a gap", (t) => {
   fc.assert(
     fc.property(oneLine, ({ bases, streams }) => {
-      const newest = newestRevision(bases, streams);
+      const newest = newestRevision(bases, streams)?.revision;
       t.is(newest === undefined, bases.length === 0);
       if (newest === undefined) return;
       t.true(planRevision(bases, streams, newest).length > 0);
@@ -92,6 +94,111 @@ test("the newest revision is restorable, and no later one follows it without a g
     }),
   );
   t.pass();
+});
+
+/** The last revision of etcd's line at the end that a base on it and what deltas hold of that line reach. */
+function reachOf({ streams, line }: SimulatedHistory, base: SimulatedBase): number {
+  if (base.line.at(-1) !== line[base.revision - 1]) return 0;
+  let end = base.revision;
+  while (end < line.length && isHeld(streams, end + 1, line[end])) end++;
+  return end;
+}
+
+function isHeld(
+  streams: readonly SimulatedStream[],
+  revision: number,
+  written: SimulatedHistory["line"][number] | undefined,
+): boolean {
+  return streams.some(({ held }) => written !== undefined && held.get(revision) === written);
+}
+
+test("fulls that are complete late do not hide what a base and the deltas after it reach", (t) => {
+  fc.assert(
+    fc.property(lateFulls, (history) => {
+      const { bases, streams } = history;
+      if (bases.length === 0) return;
+      const newest = newestRevision(bases, streams);
+      t.is(newest?.revision, Math.max(...bases.map((base) => reachOf(history, base))));
+      t.deepEqual(newest?.doubtful, []);
+    }),
+    { numRuns: 500 },
+  );
+  t.pass();
+});
+
+test("the newest revision is never before what a base in the log reaches, whatever clocks say", (t) => {
+  let logged = 0;
+  fc.assert(
+    fc.property(troubled, (history) => {
+      const { bases, streams, line } = history;
+      const reached = bases
+        .filter(({ revision }) =>
+          [revision, revision + 1].some((one) => isHeld(streams, one, line[one - 1])),
+        )
+        .map((base) => reachOf(history, base));
+      if (reached.length === 0) return;
+      logged++;
+      const { revision = 0 } = newestRevision(bases, streams) ?? {};
+      t.true(revision >= Math.max(...reached), `${revision}, and not ${Math.max(...reached)}`);
+      t.true(planRevision(bases, streams, revision).length > 0);
+    }),
+    { numRuns: 1000 },
+  );
+  t.true(logged > 100);
+});
+
+const base = (revision: number, begunMs: number, takenMs = begunMs) => {
+  return { name: `${revision}`, revision, begunMs, takenMs };
+};
+
+/** A stream of one delta. */
+const stream = (first: number, last: number, time: number, seen = time) => {
+  return {
+    name: { text: `${first}`, firstRevision: first, time },
+    runs: [{ at: 0, count: 1, first, last }],
+    deltas: { at: () => ({ first, last, time: seen }) },
+  };
+};
+
+test("a full that was begun before the base of the log, and ended after it, is not the newest", (t) => {
+  const bases = [base(999, 100_000, 900_000), base(1000, 200_000)];
+  const streams = [stream(1001, 50_000, 200, 800)];
+  t.deepEqual(newestRevision(bases, streams), { revision: 50_000, doubtful: [] });
+  t.is(planRevision(bases, streams, 50_000)[0]?.base.revision, 1000);
+});
+
+test("a base that merges an early part of the log is not the newest", (t) => {
+  const bases = [base(1, 1000), base(1000, 200_000), base(500, 900_000)];
+  const streams = [stream(2, 500, 1), stream(1001, 50_000, 200)];
+  t.is(newestRevision(bases, streams)?.revision, 50_000);
+});
+
+test("streams are in the order of their names, whatever clocks say of their deltas", (t) => {
+  const bases = [base(100, 1_000_000)];
+  const [first, second] = [stream(101, 200, 1000, 1050), stream(201, 9000, 1060, 700)];
+  t.is(newestRevision(bases, [second, first])?.revision, 9000);
+  const [plan] = planRevision(bases, [second, first], 5000);
+  t.deepEqual(
+    plan?.log.map(({ stream: { name }, ...range }) => [name.text, range]),
+    [
+      ["101", { first: 101, last: 200 }],
+      ["201", { first: 201, last: 5000 }],
+    ],
+  );
+});
+
+test("of bases that no log leads to, one that was begun after another of a higher revision counts, and the other is doubtful", (t) => {
+  const [older, newer] = [base(1000, 100_000), base(600, 900_000)];
+  const restored = newestRevision([older, newer], []);
+  t.deepEqual(restored, { revision: 600, doubtful: [older] });
+  const logged = newestRevision([older, newer], [stream(1001, 5000, 100)]);
+  t.deepEqual(logged, { revision: 5000, doubtful: [newer] });
+});
+
+test("a base from before a restore of etcd is not the newest, even if it was complete after it", (t) => {
+  const bases = [base(250, 1000), base(1000, 400_000, 600_000), base(320, 500_000)];
+  const streams = [stream(251, 900, 2, 300), stream(321, 400, 500)];
+  t.is(newestRevision(bases, streams)?.revision, 400);
 });
 
 test("after restores of etcd, the first plan whose base and log agree is of the newest line that holds the revision", (t) => {
