@@ -14,8 +14,9 @@ export function checkNewest(
 ): void {
   const newer = bases.find((other) => {
     if (other.revision === revision || other.name === base.name) return false;
-    if (seenMs !== undefined) return other.takenMs > seenMs;
-    return other.takenMs > base.takenMs && other.revision > revision;
+    if (other.revision > revision) return other.takenMs > (seenMs ?? base.takenMs);
+    // Of a lower revision, and begun later: etcd was restored to the past.
+    return seenMs !== undefined && other.begunMs > seenMs;
   });
   const found = base.revision > revision ? base : newer;
   if (found === undefined) return;

@@ -4,7 +4,7 @@ import { checkNewest } from "../../../src/operations/history/check-newest.js";
 import type { HistoryBase } from "../../../src/operations/history/plan/plan-history.js";
 
 function base(revision: number, takenMs: number): HistoryBase {
-  return { name: `base ${revision} ${takenMs}`, revision, takenMs };
+  return { name: `base ${revision} ${takenMs}`, revision, begunMs: takenMs - 10, takenMs };
 }
 
 function codeOf(
