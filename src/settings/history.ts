@@ -1,6 +1,8 @@
 import { SettingError } from "../errors.js";
 import { DEFAULT_MEMBER, type MemberOptions } from "../operations/history/data-dir.js";
 import type { HistoryTarget } from "../operations/history/history-target.js";
+import { newToken } from "../operations/history/unused-token.js";
+import { parseInitialCluster } from "../sources/etcd/members/peer-urls.js";
 import { duration, text, toggle, type Values, wholeNumber } from "./kinds.js";
 
 type Reject = (problem: string, hint?: string) => Error;
@@ -71,8 +73,8 @@ export const memberSettings = {
   },
   "initial-cluster-token": {
     ...text,
-    default: DEFAULT_MEMBER.initialClusterToken,
-    describe: "Token of the new cluster: a new one, so that no old member joins",
+    describe:
+      "Token of the new cluster, never used before (default: a random one for a single member)",
   },
   "initial-advertise-peer-urls": {
     ...text,
@@ -100,11 +102,18 @@ export function historyTarget(values: Values<typeof targetSettings>): HistoryTar
   return { kind: "time", timeMs };
 }
 
+/** @throws UsageError */
 export function memberOptions(values: Values<typeof memberSettings>): MemberOptions {
+  const { "initial-cluster-token": token, "initial-cluster": cluster = "" } = values;
+  if (token === undefined && cluster !== "" && parseInitialCluster(cluster).size > 1) {
+    throw new SettingError("initial-cluster-token", "is needed: the cluster has several members", {
+      hint: "choose one that was never used, and give the same one for each member",
+    });
+  }
   return {
     name: values.name,
     initialCluster: values["initial-cluster"],
-    initialClusterToken: values["initial-cluster-token"],
+    initialClusterToken: token ?? newToken(),
     initialAdvertisePeerUrls: values["initial-advertise-peer-urls"],
     skipHashCheck: values["skip-hash-check"],
   };

@@ -48,6 +48,15 @@ export const joinSettings = {
     ...toggle,
     describe: "Remove the former self of this member from the cluster: its data is lost",
   },
+  "replace-id": {
+    ...text,
+    describe: "Id of the former self, where it had other peer URLs; as etcd status prints it",
+  },
+  "replace-after": {
+    ...duration,
+    default: "1m",
+    describe: "How long the former self must be silent before it is removed",
+  },
   "allow-unhealthy": {
     ...repeatable,
     describe: "Name or id of another member that may be down meanwhile; repeatable",

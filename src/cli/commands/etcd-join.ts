@@ -33,6 +33,8 @@ export const etcdJoin = command({
         etcd: requiredEtcdOptions(args, session.warn),
         environmentFile: args["environment-file"],
         replace: args.replace === true,
+        replaceId: args["replace-id"],
+        replaceAfterMs: args["replace-after"],
         allowUnhealthy: args["allow-unhealthy"],
         addOnly: args["add-only"] === true,
         timeoutMs: args["join-timeout"],

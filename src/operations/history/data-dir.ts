@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UsageError } from "../../errors.js";
 import { syncFolder } from "../../files/sync-folder.js";
 import { quoted } from "../../quoted.js";
+import { parseInitialCluster } from "../../sources/etcd/members/peer-urls.js";
 import { type EtcdToolOptions, runEtcdTool } from "./etcd-tool.js";
 import { newPath } from "./new-path.js";
 
@@ -24,10 +25,9 @@ interface DataDirOptions extends EtcdToolOptions {
   readonly setting?: string | undefined;
 }
 
-/** The defaults of etcdctl. */
+/** The defaults of etcdctl, but for its token, which most clusters were founded with. */
 export const DEFAULT_MEMBER = {
   name: "default",
-  initialClusterToken: "etcd-cluster",
   initialAdvertisePeerUrls: "http://localhost:2380",
 } as const;
 
@@ -71,6 +71,15 @@ function restoreArguments(file: string, dataDir: string, member: MemberOptions):
     "--",
     file,
   ];
+}
+
+/** The peer URLs of each member. Throws UsageError. */
+export function peerUrlsOfMembers({
+  name,
+  initialAdvertisePeerUrls: urls,
+  initialCluster = urlsOf(name, urls),
+}: MemberOptions): readonly (readonly string[])[] {
+  return [...parseInitialCluster(initialCluster).values()];
 }
 
 /** The member alone, in the form of `initial-cluster`. */

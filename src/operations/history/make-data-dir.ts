@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import type { OperationContext } from "../context.js";
 import { type HistoryLocation, withHistory } from "./access.js";
-import { type MemberOptions, restoreDataDir } from "./data-dir.js";
+import { type MemberOptions, peerUrlsOfMembers, restoreDataDir } from "./data-dir.js";
 import { newPath } from "./new-path.js";
+import { unusedToken } from "./unused-token.js";
 import { type DatabaseOptions, writeHistoryDatabase } from "./write-snapshot.js";
 
 export interface DataDirOptions extends HistoryLocation, DatabaseOptions {
@@ -31,12 +32,14 @@ export async function makeEtcdDataDir(
 ): Promise<MadeDataDir> {
   const { dir, member, setting = "etcd-data-dir" } = options;
   const target = await newPath(dir, setting);
+  const checkBase = unusedToken(peerUrlsOfMembers(member), member.initialClusterToken);
+  const database = { ...options, checkBase };
   return await withHistory(options, context, async (access) => {
     const file = target.unfinished();
     try {
       const { result, complete } = await writeHistoryDatabase(
         access,
-        options,
+        database,
         // etcd's program copies it, and brings the copy to the disk.
         { path: file, sync: false },
         context,

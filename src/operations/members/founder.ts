@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { BackupToolError, UsageError } from "../../errors.js";
+import { BackupToolError } from "../../errors.js";
 import { lockPath } from "../../files/path-lock.js";
 import { quoted } from "../../quoted.js";
 import { dataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
@@ -11,6 +10,7 @@ import { idText } from "../../sources/etcd/members/member-list.js";
 import type { OperationContext } from "../context.js";
 import { restoreDataDir } from "../history/data-dir.js";
 import { type NewPath, newPath } from "../history/new-path.js";
+import { newToken, unusedToken } from "../history/unused-token.js";
 import { checkLost, type FormerMembers } from "./check-lost.js";
 import {
   environmentText,
@@ -48,7 +48,7 @@ export async function restoreFounder(
   await checkNoData(dataDir);
   await checkLost(options, signal);
   const target = await newPath(dataDir, "etcd-data-dir");
-  const token = options.token ?? `backuptool-${randomBytes(8).toString("hex")}`;
+  const token = options.token ?? newToken();
   const { clusterId, memberIds } = foundedIds([peerUrls], token);
   const [memberId = 0n] = memberIds;
   const start: MemberStart = {
@@ -63,8 +63,9 @@ export async function restoreFounder(
   const database = target.unfinished();
   try {
     await removeUnfinished(target);
-    const checkBase = (base: EtcdDatabase) => checkNotFrom(base, memberId, token);
-    const revision = await writeData(database, checkBase);
+    const revision = await writeData(database, unusedToken([peerUrls], token));
+    // Again: the data takes hours where it is large, and a member or another founder may have come up meanwhile.
+    await checkLost(options, signal);
     // The data dir comes last: once it exists, everything is done.
     if (environmentFile !== undefined && text !== undefined) {
       await writeEnvironmentFile(environmentFile, text);
@@ -110,21 +111,4 @@ async function checkNoData(dataDir: string): Promise<void> {
       settings: ["etcd-data-dir"],
     },
   );
-}
-
-/** Where etcd keeps the members that it has, and those that it had. */
-const MEMBER_BUCKETS = ["members", "members_removed"];
-
-/** A token that founded the cluster of the data would make its ids again. A database has no id of its cluster. */
-async function checkNotFrom(base: EtcdDatabase, memberId: bigint, token: string): Promise<void> {
-  for (const bucket of MEMBER_BUCKETS) {
-    if ((await base.lookUp(bucket, idText(memberId))) === undefined) continue;
-    throw new UsageError(
-      `the cluster from which the data comes was founded with the token ${quoted(token)}`,
-      {
-        hint: "give a token that was never used, or none: members of the former cluster that wake up would disturb the new one",
-        settings: ["initial-cluster-token"],
-      },
-    );
-  }
 }

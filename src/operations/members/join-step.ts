@@ -12,6 +12,10 @@ export interface JoinOptions {
   readonly dataDir: string;
   /** Removes what this member was before from the cluster, where its data is lost. */
   readonly replace: boolean;
+  /** Id of what this member was before, where that had other peer URLs: another machine may have its name. */
+  readonly replaceId?: string | undefined;
+  /** How long that must not have answered, ms: etcd may only be restarting, with a data dir that is not the one given here. */
+  readonly replaceAfterMs: number;
   /** Names or ids of members that may be down meanwhile. */
   readonly allowUnhealthy: readonly string[];
 }
@@ -34,13 +38,10 @@ export type JoinStep =
       readonly member?: SeenMember | undefined;
     };
 
-/** Looks in a row without an answer after which a member that the operator replaces counts as down. */
-export const LOOKS_UNTIL_DOWN = 3;
-
 /**
  * Decides from the state of the cluster and of this machine alone, so that a join that was killed goes on where it was.
  *
- * @param silentLooks how often in a row this member has not answered
+ * @param silentMs how long nothing has been heard of this member
  * @throws BackupToolError `ETCD_WRONG_CLUSTER`, `ETCD_MEMBER_REMOVED`, `ETCD_MEMBER_ALIVE`, `ETCD_MEMBER_LISTED`,
  * `ETCD_TOO_OLD`
  */
@@ -48,7 +49,7 @@ export function nextJoinStep(
   options: JoinOptions,
   cluster: SeenCluster,
   ownData: DataDirIdentity | undefined,
-  silentLooks: number,
+  silentMs: number,
 ): JoinStep {
   const own = ownMember(options, cluster, ownData);
   if (own === undefined) {
@@ -59,12 +60,13 @@ export function nextJoinStep(
     if (own.status !== undefined) throw isAlive(own, options);
     // A member without a name has never started: it was added for this machine, by this command or by hand.
     if (own.name === "") return waitForStart(own, options);
-    if (!options.replace) throw isListed(own, options, cluster);
-    if (silentLooks < LOOKS_UNTIL_DOWN) {
-      const why = `${memberText(own)} is to be replaced, and must not answer any more`;
-      return { do: "wait", stage: "silence", why, member: own };
+    if (!options.replace && !isNamed(own, options)) throw isListed(own, options, cluster);
+    const waiting = waitForOthers(cluster, own, options);
+    if (waiting !== undefined || silentMs >= options.replaceAfterMs) {
+      return waiting ?? { do: "remove", member: own };
     }
-    return waitForOthers(cluster, own, options) ?? { do: "remove", member: own };
+    const why = `${memberText(own)} is to be replaced, and must be silent for ${options.replaceAfterMs / 1000} s`;
+    return { do: "wait", stage: "silence", why, member: own };
   }
   if (own.status === undefined) return waitForStart(own, options);
   if (own.isLearner) {
@@ -93,20 +95,22 @@ function checkKnowsLearners({ members }: SeenCluster): void {
 
 /** This machine's entry in the list; undefined where there is none. Throws where data and list contradict each other. */
 function ownMember(
-  { name, peerUrls, dataDir, replace }: JoinOptions,
+  options: JoinOptions,
   { clusterId, members }: SeenCluster,
   ownData: DataDirIdentity | undefined,
 ): SeenMember | undefined {
-  const byUrl = members.find((member) => sharesPeerUrl(member.peerUrls, peerUrls));
+  const { name, peerUrls, dataDir } = options;
   if (ownData === undefined) {
-    const byName = members.find((member) => member.name === name);
-    if (byUrl !== undefined || byName === undefined || replace) return byUrl ?? byName;
+    const byUrl = members.find((member) => sharesPeerUrl(member.peerUrls, peerUrls));
+    const former = byUrl ?? members.find((member) => isNamed(member, options));
+    const other = members.find((member) => member.name === name);
+    if (former !== undefined || other === undefined) return former;
     throw new BackupToolError(
       "ETCD_MEMBER_LISTED",
-      `cluster ${idText(clusterId)} has a member ${quoted(name)} at ${byName.peerUrls.join(", ")} already`,
+      `cluster ${idText(clusterId)} has a member ${memberText(other)} at ${other.peerUrls.join(", ")} already`,
       {
-        hint: "give this member another name; or, if that one is lost for good, replace it",
-        settings: ["name", "replace"],
+        hint: "give this member another name; or, if that one is lost for good, replace it by its id",
+        settings: ["name", "replace-id"],
       },
     );
   }
@@ -123,6 +127,10 @@ function ownMember(
     throw new BackupToolError("ETCD_MEMBER_REMOVED", message, { hint, settings });
   }
   return byId;
+}
+
+function isNamed({ id }: SeenMember, { replaceId }: JoinOptions): boolean {
+  return idText(id) === replaceId;
 }
 
 /**

@@ -2,8 +2,10 @@ import { performance } from "node:perf_hooks";
 import { BackupToolError, UsageError } from "../../errors.js";
 import { sleep } from "../../flow/sleep.js";
 import { quoted } from "../../quoted.js";
+import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { EtcdError } from "../../sources/etcd/errors.js";
 import { dataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
+import { LISTENS, signOfLife } from "../../sources/etcd/members/listener-probe.js";
 import { idText } from "../../sources/etcd/members/member-list.js";
 import { MemberProbes } from "../../sources/etcd/members/member-probes.js";
 import { isPassing, Membership } from "../../sources/etcd/members/membership.js";
@@ -59,7 +61,8 @@ class Join {
   readonly #probes: MemberProbes;
   #membership: Membership | undefined;
   #clusterId: bigint | undefined;
-  #silentLooks = 0;
+  /** When the member to replace was first found silent, since it was last heard of. */
+  #silentSince: number | undefined;
   #written = "";
   #waiting: { readonly state: string; readonly since: number } | undefined;
   #reported = "";
@@ -93,9 +96,16 @@ class Join {
   async #step(): Promise<"done" | "again" | Extract<JoinStep, { do: "wait" }>> {
     const ownData = await dataDirIdentity(this.#options.dataDir);
     const cluster = await this.#look();
-    if (typeof cluster === "string") return { do: "wait", stage: "cluster", why: cluster };
-    const step = nextJoinStep(this.#options, cluster, ownData, this.#silentLooks);
-    this.#silentLooks = step.do === "wait" && step.stage === "silence" ? this.#silentLooks + 1 : 0;
+    if (typeof cluster === "string") {
+      this.#silentSince = undefined;
+      return { do: "wait", stage: "cluster", why: cluster };
+    }
+    const now = performance.now();
+    const silentMs = now - (this.#silentSince ?? now);
+    const step = nextJoinStep(this.#options, cluster, ownData, silentMs);
+    const isSilent =
+      step.do === "wait" && step.stage === "silence" && !(await this.#listens(step.member));
+    this.#silentSince = isSilent ? (this.#silentSince ?? now) : undefined;
     // With data, the member is in the list: nextJoinStep has checked it.
     if (this.#options.addOnly && ownData !== undefined) return "done";
     if (step.do !== "wait") return (await this.#act(step, cluster)) ?? "again";
@@ -104,6 +114,14 @@ class Join {
       if (this.#options.addOnly) return "done";
     }
     return step;
+  }
+
+  /** A member that starts listens at its peer URLs long before it answers: its log is read first. */
+  async #listens(member: SeenMember | undefined): Promise<boolean> {
+    const signs = (member?.peerUrls ?? []).map((url) => {
+      return signOfLife(parseEndpoint(url).address, this.#signal);
+    });
+    return (await Promise.all(signs)).includes(LISTENS);
   }
 
   /** The cluster as its majority lists it, or why there is none to see. */

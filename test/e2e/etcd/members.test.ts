@@ -7,8 +7,12 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { dirname, join as path } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { dataOfFile } from "../../../src/operations/members/founder-data.js";
+import { restoreFounder } from "../../../src/operations/members/founder.js";
 import { clusterAtPeerUrl } from "../../../src/sources/etcd/members/peer-probe.js";
 import { newFolder } from "../../support/folders.js";
 import { backuptool } from "../../support/program/backuptool.js";
@@ -29,6 +33,8 @@ async function started(t: ExecutionContext): Promise<{ cluster: EtcdMembers; sna
   await cluster.ctl(["snapshot", "save", snapshot], cluster.member(1));
   return { cluster, snapshot };
 }
+
+const REPLACE = ["--replace", "--replace-after", "1s"];
 
 const founder = (
   cluster: EtcdMembers,
@@ -123,6 +129,46 @@ test("a founder is not made beside a member that is up, over data, or with a tok
   t.is(unchecked.code, 0, unchecked.stderr);
 });
 
+test("a member that comes up while the data is made keeps the founder from being made", async (t) => {
+  const { cluster, snapshot } = await started(t);
+  const [m1, m2] = [cluster.member(1), cluster.member(2)];
+  await cluster.kill();
+  await m1.lose();
+  const options = {
+    name: m1.name,
+    peerUrls: [m1.peerUrl],
+    dataDir: m1.dataDir,
+    etcd: { endpoints: cluster.endpoints },
+    former: [m2.peerUrl],
+    presumedLost: [],
+    environmentFile: environmentFile(m1),
+  };
+  const { signal } = new AbortController();
+  const context = { signal, report: () => {} };
+  const writeData = dataOfFile(
+    { path: snapshot, skipHashCheck: false, unknownLeaseTtlSeconds: 60 },
+    context,
+  );
+  const waking = restoreFounder(
+    options,
+    async (out, checkBase) => {
+      const revision = await writeData(out, checkBase);
+      m2.launch();
+      await until("a former member answers others", async () => {
+        return (await clusterAtPeerUrl(m2.peerUrl, signal)) !== undefined;
+      });
+      return revision;
+    },
+    context,
+  );
+  await t.throwsAsync(waking, { code: "ETCD_MEMBER_ALIVE", message: /:2380 is up/ });
+  t.false(existsSync(m1.dataDir));
+  t.deepEqual(
+    readdirSync(dirname(m1.dataDir)).filter((name) => /m1/.test(name)),
+    [],
+  );
+});
+
 test("a founder that is killed while its data is made is made again, and never by two runs at once", async (t) => {
   const { cluster, snapshot } = await started(t);
   const m1 = cluster.member(1);
@@ -168,7 +214,14 @@ test("a member whose disk was lost is replaced, when that is asked for, and neve
   const listed = await join(cluster, m3);
   t.is(listed.code, 1);
   t.regex(listed.stdout.toString(), /"ETCD_MEMBER_LISTED".*--replace/);
-  const { code, stderr } = await join(cluster, m3, ["--replace"]);
+  // It restarts: its log is read before it answers.
+  const [, host = "", port] = /^http:..(.*):(\d+)$/.exec(m3.peerUrl) ?? [];
+  const starting = createServer((socket) => socket.on("error", () => {}).destroy());
+  await once(starting.listen(Number(port), host), "listening");
+  const early = await join(cluster, m3, [...REPLACE, "--join-timeout", "3s"]);
+  t.regex(early.stdout.toString(), /"ETCD_JOIN_TIMEOUT".*did not go down/);
+  starting.close();
+  const { code, stderr } = await join(cluster, m3, REPLACE);
   t.is(code, 0, stderr);
   await isWell(t, cluster);
 });
@@ -179,7 +232,7 @@ test("a join that is killed after each of its steps goes on where it was", async
   await m2.lose();
   const killedAt: string[] = [];
   for (;;) {
-    const { code } = await join(cluster, m2, ["--replace"], ({ type }, child) => {
+    const { code } = await join(cluster, m2, REPLACE, ({ type }, child) => {
       if (killedAt.includes(type) || type === "progress") return;
       killedAt.push(type);
       child.kill("SIGKILL");
@@ -232,11 +285,11 @@ test("a cluster with users is joined with the login of root, and its status need
   await cluster.ctl(["user", "grant-role", "root", "root"]);
   await cluster.ctl(["auth", "enable"]);
   await m3.lose();
-  const denied = await join(cluster, m3, ["--replace"]);
+  const denied = await join(cluster, m3, REPLACE);
   t.is(denied.code, 1);
   t.regex(denied.stdout.toString(), /"ETCD_AUTH".*needs a user and a password/);
   t.is((await status(cluster)).code, 3);
-  const { code, stderr } = await join(cluster, m3, ["--replace", "--user", "root:secret"]);
+  const { code, stderr } = await join(cluster, m3, [...REPLACE, "--user", "root:secret"]);
   t.is(code, 0, stderr);
   t.is((await status(cluster)).code, 0);
 });
@@ -246,11 +299,11 @@ test("a join says what it waits for, and ends when nothing changes", async (t) =
   const [m2, m3] = [cluster.member(2), cluster.member(3)];
   await m3.lose();
   m2.pause();
-  const flags = ["--replace", "--join-timeout", "2s", "--etcd-timeout", "1s"];
+  const flags = [...REPLACE, "--join-timeout", "2s", "--etcd-timeout", "1s"];
   const waiting = await join(cluster, m3, flags);
   t.is(waiting.code, 1);
   t.regex(waiting.stdout.toString(), /"ETCD_JOIN_TIMEOUT"/);
   m2.resume();
-  t.is((await join(cluster, m3, ["--replace"])).code, 0);
+  t.is((await join(cluster, m3, REPLACE)).code, 0);
   await isWell(t, cluster);
 });

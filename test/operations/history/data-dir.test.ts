@@ -14,6 +14,8 @@ import { DEFAULT_MEMBER, restoreDataDir } from "../../../src/operations/history/
 import { newFolder } from "../../support/folders.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 
+const MEMBER = { ...DEFAULT_MEMBER, initialClusterToken: "never used" };
+
 const { signal } = new AbortController();
 let snapshot = "";
 
@@ -33,7 +35,7 @@ test.before(async () => {
 test("the data dir is one that etcd starts on, and nothing else is left", async (t) => {
   const folder = newFolder();
   const dir = join(folder, "member 1");
-  t.regex(await restoreDataDir(snapshot, dir, DEFAULT_MEMBER, { signal }), /^etcd(utl|ctl)$/);
+  t.regex(await restoreDataDir(snapshot, dir, MEMBER, { signal }), /^etcd(utl|ctl)$/);
   t.deepEqual(readdirSync(folder), ["member 1"]);
   const etcd = await EtcdServer.startOn(dir);
   t.teardown(() => etcd.stop());
@@ -63,7 +65,7 @@ test("an existing path is left as it is", async (t) => {
   for (const name of ["empty", "file", "link"]) {
     const path = join(folder, name);
     const error = await t.throwsAsync(
-      restoreDataDir(snapshot, path, DEFAULT_MEMBER, { signal }),
+      restoreDataDir(snapshot, path, MEMBER, { signal }),
       { instanceOf: UsageError },
       name,
     );
@@ -79,20 +81,20 @@ test("a damaged file is an error in the words of etcd's program, and leaves noth
   bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
   const bad = join(newFolder(), "damaged.db");
   writeFileSync(bad, bytes);
-  const error = await t.throwsAsync(
-    restoreDataDir(bad, join(folder, "dir"), DEFAULT_MEMBER, { signal }),
-    { instanceOf: BackupToolError, code: "ETCD_TOOL_FAILED" },
-  );
+  const error = await t.throwsAsync(restoreDataDir(bad, join(folder, "dir"), MEMBER, { signal }), {
+    instanceOf: BackupToolError,
+    code: "ETCD_TOOL_FAILED",
+  });
   t.regex(error?.message ?? "", /sha256/i);
   t.deepEqual(readdirSync(folder), []);
-  const unchecked = { ...DEFAULT_MEMBER, skipHashCheck: true };
+  const unchecked = { ...MEMBER, skipHashCheck: true };
   await restoreDataDir(bad, join(folder, "dir"), unchecked, { signal });
   t.deepEqual(readdirSync(folder), ["dir"]);
 });
 
 test("members that contradict each other are rejected by etcd's program", async (t) => {
   const folder = newFolder();
-  const member = { ...DEFAULT_MEMBER, initialCluster: "other=http://127.0.0.1:1" };
+  const member = { ...MEMBER, initialCluster: "other=http://127.0.0.1:1" };
   const error = await t.throwsAsync(
     restoreDataDir(snapshot, join(folder, "dir"), member, { signal }),
     { code: "ETCD_TOOL_FAILED" },
@@ -115,7 +117,7 @@ test("an interrupted restore ends etcd's program and leaves nothing", async (t) 
   t.teardown(() => clearInterval(timer));
   const env = { PATH: `${bin}:${process.env["PATH"]}` };
   await t.throwsAsync(
-    restoreDataDir(snapshot, join(folder, "dir"), DEFAULT_MEMBER, { signal: abort.signal, env }),
+    restoreDataDir(snapshot, join(folder, "dir"), MEMBER, { signal: abort.signal, env }),
     { instanceOf: InterruptedError },
   );
   t.deepEqual(readdirSync(folder), []);
@@ -135,7 +137,7 @@ test("etcdutl is used where it is, without variables of etcdctl", async (t) => {
     ETCDCTL_NAME: "other",
     BACKUPTOOL_PASSPHRASE: "secret",
   };
-  const used = await restoreDataDir(snapshot, join(folder, "dir"), DEFAULT_MEMBER, { signal, env });
+  const used = await restoreDataDir(snapshot, join(folder, "dir"), MEMBER, { signal, env });
   t.is(used, "etcdutl");
   t.notRegex(readFileSync(join(bin, "env"), "utf8"), /other|secret/);
 });
@@ -143,7 +145,7 @@ test("etcdutl is used where it is, without variables of etcdctl", async (t) => {
 test("without etcd's programs the error says what to install", async (t) => {
   const folder = newFolder();
   const error = await t.throwsAsync(
-    restoreDataDir(snapshot, join(folder, "dir"), DEFAULT_MEMBER, {
+    restoreDataDir(snapshot, join(folder, "dir"), MEMBER, {
       signal,
       env: { PATH: newFolder() },
     }),

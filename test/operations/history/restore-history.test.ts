@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { BackupToolError, UsageError } from "../../../src/errors.js";
-import { DEFAULT_MEMBER } from "../../../src/operations/history/data-dir.js";
+import { DEFAULT_MEMBER, type MemberOptions } from "../../../src/operations/history/data-dir.js";
 import type { HistoryTarget } from "../../../src/operations/history/history-target.js";
 import { makeEtcdDataDir } from "../../../src/operations/history/make-data-dir.js";
 import { writeEtcdSnapshot } from "../../../src/operations/history/write-snapshot.js";
@@ -15,6 +15,7 @@ import { judgeDatabase } from "../../support/servers/judged-database.js";
 import type { LiveState } from "../../support/servers/random-history.js";
 
 const unknownLeaseTtlSeconds = 3600;
+const MEMBER = { ...DEFAULT_MEMBER, initialClusterToken: "never used" };
 
 /** For the judging of databases. */
 let judge: EtcdServer;
@@ -22,12 +23,15 @@ let judge: EtcdServer;
 let recorded: RecordedEtcd;
 let states: readonly LiveState[];
 let bases: [string, string];
+/** Of the etcd whose history it is, which was founded with etcd's default of a token. */
+let peerUrl: string;
 
 test.before(async () => {
   judge = await EtcdServer.start();
   const etcd = await EtcdServer.start();
   recorded = new RecordedEtcd(etcd, "a history of six deltas");
   try {
+    peerUrl = (await etcd.ctl("member", "list")).split(", ")[3] ?? "";
     await etcd.ctl("put", "first", "1");
     const first = await recorded.base();
     let second = "";
@@ -193,15 +197,37 @@ test.serial("the data dir of a revision is one that etcd starts on", async (t) =
   const { location, context } = recorded;
   const target = { kind: "revision", revision } as const;
   const database = { location, spoolDir: folder, target, unknownLeaseTtlSeconds };
-  const made = await makeEtcdDataDir({ ...database, dir, member: DEFAULT_MEMBER }, context);
+  const made = await makeEtcdDataDir({ ...database, dir, member: MEMBER }, context);
   t.deepEqual(made, { revision, complete: true });
   t.deepEqual(readdirSync(folder), ["member"]);
   const etcd = await EtcdServer.startOn(dir);
   t.teardown(() => etcd.stop());
   t.is((await etcd.pairs()).length, records.length);
-  await t.throwsAsync(makeEtcdDataDir({ ...database, dir, member: DEFAULT_MEMBER }, context), {
+  await t.throwsAsync(makeEtcdDataDir({ ...database, dir, member: MEMBER }, context), {
     instanceOf: UsageError,
   });
+});
+
+test.serial("a token that founded the former cluster makes no data dir", async (t) => {
+  const folder = newFolder();
+  const { location, context } = recorded;
+  const target = { kind: "newest" } as const;
+  const database = { location, spoolDir: folder, target, unknownLeaseTtlSeconds };
+  const make = (member: Partial<MemberOptions>) =>
+    makeEtcdDataDir(
+      { ...database, dir: join(folder, "member"), member: { ...MEMBER, ...member } },
+      context,
+    );
+  const initialClusterToken = "etcd-cluster";
+  const cluster = `other=http://10.0.0.1:2380,default=http://localhost:2380,former=${peerUrl}`;
+  for (const member of [{ initialAdvertisePeerUrls: peerUrl }, { initialCluster: cluster }]) {
+    await t.throwsAsync(make({ ...member, initialClusterToken }), {
+      code: "USAGE",
+      message: /was founded with the token "etcd-cluster"/,
+    });
+    t.deepEqual(readdirSync(folder), []);
+  }
+  t.like(await make({ initialCluster: cluster }), { complete: true });
 });
 
 test.serial("an existing file is left as it is", async (t) => {

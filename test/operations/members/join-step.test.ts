@@ -2,11 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import { BackupToolError } from "../../../src/errors.js";
 import type { SeenCluster, SeenMember } from "../../../src/operations/members/cluster-view.js";
-import {
-  type JoinOptions,
-  LOOKS_UNTIL_DOWN,
-  nextJoinStep,
-} from "../../../src/operations/members/join-step.js";
+import { type JoinOptions, nextJoinStep } from "../../../src/operations/members/join-step.js";
 import type { MemberStatus } from "../../../src/sources/etcd/member.js";
 
 const OPTIONS: JoinOptions = {
@@ -14,6 +10,7 @@ const OPTIONS: JoinOptions = {
   peerUrls: ["http://b:2380"],
   dataDir: "/data",
   replace: false,
+  replaceAfterMs: 60_000,
   allowUnhealthy: [],
 };
 const CLUSTER = 7n;
@@ -87,32 +84,41 @@ test("no vote is given while another member is down", (t) => {
   t.like(nextJoinStep(OPTIONS, seen, ownData(2n), 0), { do: "wait", stage: "health" });
 });
 
-test("a former self is removed only when asked for, silent for several looks, and the others are healthy", (t) => {
+test("a former self is removed only when asked for, silent for long enough, and the others are healthy", (t) => {
   const seen = cluster(member(1n), member(2n, DOWN), member(3n));
   t.throws(() => nextJoinStep(OPTIONS, seen, undefined, 0), { code: "ETCD_MEMBER_LISTED" });
   const replacing = { ...OPTIONS, replace: true };
-  t.like(nextJoinStep(replacing, seen, undefined, 0), { do: "wait", stage: "silence" });
-  const step = nextJoinStep(replacing, seen, undefined, LOOKS_UNTIL_DOWN);
+  for (const silentMs of [0, 2000, 59_999]) {
+    t.like(nextJoinStep(replacing, seen, undefined, silentMs), { do: "wait", stage: "silence" });
+  }
+  const step = nextJoinStep(replacing, seen, undefined, 60_000);
   t.like(step, { do: "remove", member: { id: 2n } });
   const two = cluster(member(1n), member(2n, DOWN), member(3n, DOWN));
-  t.like(nextJoinStep(replacing, two, undefined, LOOKS_UNTIL_DOWN), {
+  t.like(nextJoinStep(replacing, two, undefined, 60_000), {
     do: "wait",
     stage: "health",
   });
 });
 
-test("a former self at another address is found by its name", (t) => {
-  const options = { ...OPTIONS, peerUrls: ["http://new:2380"] };
+test("a member with the same name at another address is replaced by its id alone", (t) => {
+  const moved = { ...OPTIONS, peerUrls: ["http://new:2380"] };
   const seen = cluster(member(1n), member(2n, DOWN));
-  t.throws(() => nextJoinStep(options, seen, undefined, 9), { code: "ETCD_MEMBER_LISTED" });
-  const step = nextJoinStep({ ...options, replace: true }, seen, undefined, 9);
+  for (const options of [moved, { ...moved, replace: true }, { ...moved, replaceId: "1f" }]) {
+    t.throws(() => nextJoinStep(options, seen, undefined, 60_000), { code: "ETCD_MEMBER_LISTED" });
+  }
+  const replacing = { ...moved, replaceId: "2" };
+  t.like(nextJoinStep(replacing, seen, undefined, 0), { do: "wait", stage: "silence" });
+  const step = nextJoinStep(replacing, seen, undefined, 60_000);
   t.like(step, { do: "remove", member: { id: 2n } });
+  t.throws(() => nextJoinStep(replacing, cluster(member(1n), member(2n)), undefined, 60_000), {
+    code: "ETCD_MEMBER_ALIVE",
+  });
 });
 
 test("a member that is up without its data here is left alone, also when it is to be replaced", (t) => {
   for (const replace of [false, true]) {
     const seen = cluster(member(1n), member(2n));
-    t.throws(() => nextJoinStep({ ...OPTIONS, replace }, seen, undefined, 9), {
+    t.throws(() => nextJoinStep({ ...OPTIONS, replace }, seen, undefined, 60_000), {
       code: "ETCD_MEMBER_ALIVE",
     });
   }
@@ -144,7 +150,7 @@ const states = fc.record({
   own: fc.constantFrom("absent", "well", "down", "learner", "unstarted"),
   data: fc.constantFrom("none", "own", "foreign", "removed"),
   replace: fc.boolean(),
-  looks: fc.nat(5),
+  silentMs: fc.nat(120_000),
 });
 
 function seenAs(id: bigint, state: string): SeenMember[] {
@@ -156,7 +162,7 @@ function seenAs(id: bigint, state: string): SeenMember[] {
 
 test("in every state, no step can cost the cluster a majority or a member that is up", (t) => {
   fc.assert(
-    fc.property(states, ({ others, own, data, replace, looks }) => {
+    fc.property(states, ({ others, own, data, replace, silentMs }) => {
       const seen = cluster(
         ...others.flatMap((state, i) => seenAs(BigInt(i < 1 ? 1 : i + 2), state)),
         ...seenAs(2n, own),
@@ -169,13 +175,15 @@ test("in every state, no step can cost the cluster a majority or a member that i
       };
       let step: ReturnType<typeof nextJoinStep>;
       try {
-        step = nextJoinStep({ ...OPTIONS, replace }, seen, datas[data], looks);
+        step = nextJoinStep({ ...OPTIONS, replace }, seen, datas[data], silentMs);
       } catch (error) {
         t.true(error instanceof BackupToolError);
         return;
       }
       const allWell = others.every((state) => state === "well");
-      if (step.do === "remove") t.true(replace && own === "down" && data === "none" && allWell);
+      if (step.do === "remove") {
+        t.true(replace && own === "down" && data === "none" && allWell && silentMs >= 60_000);
+      }
       if (step.do === "add") t.true(own === "absent" && data === "none" && allWell);
       if (step.do === "promote") t.true(own === "learner" && data === "own" && allWell);
       if (step.do === "done") t.true(own === "well" && data === "own");

@@ -127,11 +127,14 @@ export class Machines {
     // What the page says to edit on each machine.
     const number = Number(machine.slice(1));
     const [from, to] = number > 3 ? [3, 6] : [0, 3];
-    env["BACKUPTOOL_ETCD"] = this.etcd.all
-      .slice(from, to)
-      .map(({ clientUrl }) => clientUrl)
+    const all = this.etcd.all.slice(from, to);
+    env["BACKUPTOOL_ETCD"] = all.map(({ clientUrl }) => clientUrl).join(",");
+    env["BACKUPTOOL_INITIAL_CLUSTER"] = all
+      .map(({ name, peerUrl }) => `${name}=${peerUrl}`)
       .join(",");
     env["BACKUPTOOL_INITIAL_ADVERTISE_PEER_URLS"] = this.member(machine).peerUrl;
+    // A disk that is lost here is lost for good.
+    env["BACKUPTOOL_REPLACE_AFTER"] = "1s";
     for (const line of valuesInUnit(text, "ExecStart")) {
       const command = this.#here(machine, withSpecifiers(line, specifiers)).replace(/^\+/, "");
       const result = command.startsWith("systemctl ")

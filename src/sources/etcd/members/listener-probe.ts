@@ -4,6 +4,9 @@ import { errorMessage } from "../../../errors.js";
 /** Longest wait for a connection, ms. */
 const CONNECT_MS = 5_000;
 
+/** The sign of life of a program that listens. */
+export const LISTENS = "something accepts connections there";
+
 /** No program can be there that answers: it is not running, or its machine is down or cut off. */
 const SILENT = [
   "ECONNREFUSED",
@@ -36,7 +39,7 @@ export function signOfLife(address: string, signal: AbortSignal): Promise<string
     const timer = setTimeout(() => end(undefined), CONNECT_MS);
     signal.addEventListener("abort", abort);
     if (signal.aborted) abort();
-    socket.on("connect", () => end("something accepts connections there"));
+    socket.on("connect", () => end(LISTENS));
     socket.on("error", (error) => {
       const all = error instanceof AggregateError ? error.errors : [error];
       end(all.every(isSilent) ? undefined : errorMessage(error));
