@@ -112,6 +112,7 @@ export class BackupServer implements ServerActions {
       runner: this.#runner,
       leader: this.#leader,
       deltas: () => this.#deltas.status(),
+      streams: (site, listed) => this.#deltas.streams(site, listed),
       refusal: () => this.#work.refusal,
       lag: new LagView(this.sites, () => this.#options),
       alerts: () => (this.#leads ? this.#alerts.active : this.#conditions),

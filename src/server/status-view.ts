@@ -31,6 +31,8 @@ export interface StatusSources {
   readonly leader: Leader;
   readonly lag: LagView;
   deltas(): DeltaStatus;
+  /** The streams of a listing, with what this server has stored since. */
+  streams(site: SiteName, listed: readonly StoredStream[]): readonly StoredStream[];
   /** Why the mirror deletes nothing. */
   refusal(): string | undefined;
   alerts(): readonly ActiveAlert[];
@@ -66,7 +68,8 @@ export class StatusView implements ServerState {
 
   streams(name: SiteName): readonly StreamRow[] {
     const site = this.#sources.sites.all.find((one) => one.name === name);
-    return (site?.listing?.streams ?? []).map(streamRow);
+    if (site?.listing === undefined) return [];
+    return this.#sources.streams(name, site.listing.streams).map(streamRow);
   }
 
   config(): unknown {

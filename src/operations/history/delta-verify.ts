@@ -189,7 +189,8 @@ async function provenRanges(
   for (const name of new Set(access.history.bases.map((base) => base.name))) {
     try {
       const proof = await proveBase(access, name, context);
-      if (proof.outcome === "nothing-before") continue;
+      // What is missing is told of the ranges.
+      if (proof.outcome === "nothing-before" || proof.outcome === "no-log") continue;
       context.report({ type: "base-compared", base: name, ...proof });
       const { outcome, first, last } = proof;
       if (outcome === "proven" && first <= last) proven.push({ first, last });

@@ -22,7 +22,14 @@ export type BaseProof =
       /** What differs, for a message. */
       readonly difference?: string | undefined;
     }
-  /** No raw snapshot before it with a log in between. */
+  | {
+      /** There is one before it, but the deltas in between are not all there. */
+      readonly outcome: "no-log";
+      readonly older: string;
+      readonly first: number;
+      readonly last: number;
+    }
+  /** No raw snapshot before it. */
   | { readonly outcome: "nothing-before" };
 
 /**
@@ -45,8 +52,19 @@ export async function proveBase(
   const plan = planRevision(others, streams, base.revision).find(
     (one) => one.base.revision <= base.revision,
   );
-  if (plan === undefined) return { outcome: "nothing-before" };
+  if (plan === undefined) return withoutLog(others, base);
   return await comparePlan(access, plan, base, context);
+}
+
+function withoutLog(
+  others: readonly StoredHistoryBase[],
+  { revision }: StoredHistoryBase,
+): BaseProof {
+  const [older] = others
+    .filter((one) => one.revision <= revision)
+    .sort((a, b) => b.revision - a.revision);
+  if (older === undefined) return { outcome: "nothing-before" };
+  return { outcome: "no-log", older: older.name, first: older.revision + 1, last: revision };
 }
 
 async function comparePlan(

@@ -6,6 +6,7 @@ import { parseStreamName } from "../../snapshots/streams/stream-name.js";
 import type { Site as SiteName } from "../status.js";
 import { DeltaLoop, type LogEnd, type LoopEvents, type LoopParts } from "./delta-loop.js";
 import { Durability } from "./durability.js";
+import type { StoredDeltas } from "./log-proof.js";
 import { Outbox, type OutboxLimits, type SealedDelta } from "./outbox.js";
 import { type DeltaSite, SiteSender } from "./site-sender.js";
 import { type ListedHistory, storedLog } from "./stored-log.js";
@@ -123,6 +124,26 @@ export class DeltaTerm {
     });
   }
 
+  /** Whether one of the sites has all revisions up to this one already. */
+  isDurable(revision: number, sites: readonly SiteName[]): boolean {
+    return sites.some((site) => (this.durability.log(site).durable ?? -1) >= revision);
+  }
+
+  /** What of the log is at one of these sites. */
+  storedDeltas(sites: readonly SiteName[]): StoredDeltas {
+    return {
+      hasSettled: (revision) =>
+        sites.some(
+          (site) =>
+            this.durability.log(site).reaches(revision) || this.outbox.hasSettled(site, revision),
+        ),
+      // Before the first look at the stores nothing is known of them.
+      holdsAnyUpTo: (revision) =>
+        this.loop.covered === undefined ||
+        this.#sites.some((site) => this.durability.log(site).holdsAnyUpTo(revision)),
+    };
+  }
+
   listingBegun(site: SiteName): void {
     this.durability.log(site).listingBegun();
   }
@@ -213,6 +234,7 @@ export class DeltaTerm {
     const time = this.#nameTime();
     const base = await this.#parts.makeBase(time, signal);
     this.#sinceSeconds = time;
+    this.outbox.begin();
     this.#newestTime = Math.max(this.#newestTime, time);
     return base;
   }

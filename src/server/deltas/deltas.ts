@@ -6,6 +6,7 @@ import { proveBase } from "../../operations/history/prove-base.js";
 import { makeEtcdBase } from "../../operations/create/etcd-base.js";
 import type { DeltaBreak, DeltaStatus, SiteDeltas } from "../../operations/status/delta-status.js";
 import type { ServerOptions } from "../../settings/server-options.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import { logEvent } from "../event-log.js";
 import { failureOf } from "../jobs/job.js";
 import type { Lead } from "../leader.js";
@@ -22,6 +23,7 @@ import { openEtcdWatch, watchEndOf } from "./etcd-watch.js";
 import { readLogEnd } from "./last-changes.js";
 import { LogProof, type ProofResult } from "./log-proof.js";
 import { SitePins } from "./site-pins.js";
+import { StoredSince } from "./stored-since.js";
 import { StreamKeyring } from "./stream-keyring.js";
 import { wantedStreams } from "./wanted-streams.js";
 
@@ -69,6 +71,10 @@ export class Deltas {
   #restartMs = 0;
   #lastBreak: DeltaBreak | undefined;
   readonly #toldMs = new Map<SiteName, number>();
+  readonly #stored: Readonly<Record<SiteName, StoredSince>> = {
+    primary: new StoredSince(),
+    secondary: new StoredSince(),
+  };
 
   constructor(parts: DeltasParts) {
     this.#parts = parts;
@@ -91,7 +97,7 @@ export class Deltas {
     const isWanted = lead !== undefined && this.#isOn && !this.#isDraining;
     if (this.#running !== undefined) {
       const { term, signal: own } = this.#running;
-      this.#proof.look(term.durability.at("primary", performance.now()).revision, own);
+      this.#proof.look(term.storedDeltas(this.#usable), own);
       // What was read is written, unless another server leads.
       if (!isWanted) this.#running.term.drain();
       return;
@@ -136,15 +142,26 @@ export class Deltas {
     return ({ name, revision, sites }) => {
       // One that was made in another term is found by the listings.
       if (begun === undefined || term === undefined || term !== this.#running?.term) return;
+      const isStored = term.isDurable(revision, this.#usable);
       term.fullMade(begun, revision, sites);
-      this.#proof.request(name, revision);
+      this.#proof.request(name, revision, isStored, term.storedDeltas(this.#usable));
     };
   }
 
   onListing(site: SiteName, listing: SiteListing | undefined): void {
     const term = this.#running?.term;
-    if (listing === undefined) term?.listingBegun(site);
-    else term?.listed(site, listedHistory(listing));
+    if (listing === undefined) {
+      this.#stored[site].listingBegun();
+      term?.listingBegun(site);
+      return;
+    }
+    this.#stored[site].listed();
+    term?.listed(site, listedHistory(listing));
+  }
+
+  /** The streams of a site: those of its last listing, with the deltas that this server has stored since. */
+  streams(site: SiteName, listed: readonly StoredStream[]): readonly StoredStream[] {
+    return this.#stored[site].addedTo(listed);
   }
 
   status(): DeltaStatus {
@@ -176,6 +193,10 @@ export class Deltas {
       lastBreak: this.#lastBreak,
       sites: Object.fromEntries(names.map((name) => [name, siteOf(name)])),
     };
+  }
+
+  get #usable(): SiteName[] {
+    return this.#parts.sites.usable.map(({ name }) => name);
   }
 
   /** Raw snapshots are what a log begins with. */
@@ -294,9 +315,20 @@ export class Deltas {
       const proof = await proveBase(access, snapshot, context);
       switch (proof.outcome) {
         case "proven":
-          return { outcome: "proven", last: proof.last };
-        case "differs":
-          return { outcome: "differs", message: proof.difference ?? "it differs from the log" };
+          return {
+            outcome: "proven",
+            name: proof.older,
+            older: proof.first - 1,
+            last: proof.last,
+          };
+        case "differs": {
+          const message = proof.difference ?? "it differs from the log";
+          return { outcome: "differs", older: proof.first - 1, message };
+        }
+        case "no-log": {
+          const message = `deltas are missing between ${proof.older} and it`;
+          return { outcome: "no-log", older: proof.first - 1, message };
+        }
         case "nothing-before":
           return { outcome: "nothing-before" };
       }
@@ -322,9 +354,10 @@ export class Deltas {
       },
       failed: (error) => this.#failed(error),
       warned: (message) => log.warn(message),
-      stored: (site, { bytes }) => {
+      stored: (site, delta) => {
         this.#toldMs.delete(site);
-        metrics.deltaStored(site, bytes.length);
+        this.#stored[site].add(delta);
+        metrics.deltaStored(site, delta.bytes.length);
         changed();
       },
       copied: (site, stream) => {

@@ -1,11 +1,20 @@
 import { errorMessage, InterruptedError, NotLeaderError } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
 import type { DeltaProof } from "../../operations/status/delta-status.js";
+import { ProvenRanges } from "./proven-ranges.js";
 
 /** What comparing a raw snapshot with the one before it and the deltas between has found. */
 export type ProofResult =
-  | { readonly outcome: "proven"; readonly last: number }
-  | { readonly outcome: "differs"; readonly message: string }
+  /** `older` is the revision of the raw snapshot before, which `name` holds. */
+  | {
+      readonly outcome: "proven";
+      readonly name: string;
+      readonly older: number;
+      readonly last: number;
+    }
+  | { readonly outcome: "differs"; readonly older: number; readonly message: string }
+  /** There is one before it, but deltas between are missing. */
+  | { readonly outcome: "no-log"; readonly older: number; readonly message: string }
   /** There is nothing to compare it with. */
   | { readonly outcome: "nothing-before" };
 
@@ -16,72 +25,110 @@ interface ProofParts {
   readonly clock?: Clock | undefined;
 }
 
+interface Waiting {
+  readonly snapshot: string;
+  readonly revision: number;
+  /** Whether all deltas up to it were stored when it was made. */
+  readonly isLogStored: boolean;
+}
+
+/** What the stores hold of the log now. */
+export interface StoredDeltas {
+  /** Whether no delta up to this revision is on its way to the stores. */
+  hasSettled(revision: number): boolean;
+  /** Whether any delta up to this revision is in one of the stores. */
+  holdsAnyUpTo(revision: number): boolean;
+}
+
 /** Tries of a proof that fails: a store may be down for minutes. */
 const TRIES = 3;
 const WAIT_MS = 60_000;
+/** Backups that wait. With more of them proofs are too slow, and the oldest is left out. */
+const MOST_WAITING = 24;
+/** Former backups that are compared again after one that was proved. */
+const TRIED_AGAIN = 4;
 
-/** Proves the log by each full backup, once the deltas up to it are stored: one proof at a time, of the newest. */
+/**
+ * Proves the log by each full backup, once the deltas up to it are stored: one proof at a time, in the order of the
+ * backups. What one of them could not prove stays unproven until a later comparison spans it, or its deltas are deleted.
+ */
 export class LogProof {
   readonly #parts: ProofParts;
   readonly #clock: Clock;
-  #waiting: { readonly snapshot: string; readonly revision: number } | undefined;
+  readonly #waiting: Waiting[] = [];
+  readonly #ranges = new ProvenRanges();
   #isRunning = false;
   #proof: DeltaProof | undefined;
-  #provenRevision: number | undefined;
 
   constructor(parts: ProofParts) {
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
   }
 
-  /** The last one that has ended. */
+  /** What is wrong with the log first, or else the last proof that has ended. */
   get proof(): DeltaProof | undefined {
-    return this.#proof;
+    return this.#ranges.firstUnproven?.proof ?? this.#proof;
   }
 
+  /** All before it was proved, from the first raw snapshot that was compared on. */
   get provenRevision(): number | undefined {
-    return this.#provenRevision;
+    return this.#ranges.end;
   }
 
-  /** A full backup has a raw snapshot of this revision. */
-  request(snapshot: string, revision: number): void {
-    this.#waiting = { snapshot, revision };
+  /**
+   * A full backup has a raw snapshot of this revision.
+   *
+   * @param isLogStored whether deltas up to it were stored before: then none may come after it
+   */
+  request(snapshot: string, revision: number, isLogStored: boolean, stored: StoredDeltas): void {
+    // Once its deltas are deleted, no restore reads what is not proved.
+    this.#ranges.forget(({ last }) => !stored.holdsAnyUpTo(last));
+    this.#ranges.forgetProven(({ last }) => !stored.holdsAnyUpTo(last));
+    this.#waiting.push({ snapshot, revision, isLogStored });
+    if (this.#waiting.length <= MOST_WAITING) return;
+    const left = this.#waiting.shift();
+    if (left !== undefined) {
+      this.#fail(left, "failed", "was not compared with the log: later backups wait as well");
+    }
   }
 
   /** Another history of etcd begins: what was proved says nothing of it. */
   forget(): void {
-    this.#waiting = undefined;
-    this.#provenRevision = undefined;
+    this.#waiting.length = 0;
+    const { proof } = this;
+    this.#ranges.clear();
+    this.#proof = proof;
   }
 
-  /** Begins the proof that waits once its revision is durable. To be called often. */
-  look(durable: number | undefined, signal: AbortSignal): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined || this.#isRunning || (durable ?? -1) < waiting.revision) return;
-    this.#waiting = undefined;
+  /** Begins the oldest proof that waits, once the deltas up to it are stored. To be called often. */
+  look(stored: StoredDeltas, signal: AbortSignal): void {
+    const [next] = this.#waiting;
+    if (next === undefined || this.#isRunning) return;
+    if (!next.isLogStored && !stored.hasSettled(next.revision)) return;
+    this.#waiting.shift();
     this.#isRunning = true;
-    void this.#run(waiting.snapshot, signal).finally(() => {
+    void this.#run(next, signal).finally(() => {
       this.#isRunning = false;
     });
   }
 
-  async #run(snapshot: string, signal: AbortSignal): Promise<void> {
+  async #run(one: Waiting, signal: AbortSignal): Promise<void> {
+    const { snapshot } = one;
     for (let tries = 1; ; tries++) {
       try {
-        const result = await this.#parts.prove(snapshot, signal);
-        if (result.outcome === "nothing-before") return;
-        if (result.outcome === "differs") this.#end("differs", `${snapshot}: ${result.message}`);
-        else {
-          this.#provenRevision = result.last;
-          this.#end("proven", `${snapshot} proves the log up to revision ${result.last}`);
-        }
+        this.#take(one, await this.#parts.prove(snapshot, signal));
         return;
       } catch (error) {
         const isOver = error instanceof InterruptedError || error instanceof NotLeaderError;
-        if (isOver || signal.aborted) return;
+        if (isOver || signal.aborted) {
+          // The next term proves it.
+          this.#waiting.unshift(one);
+          await this.#clock.sleep(WAIT_MS, signal).catch(() => {});
+          return;
+        }
         if (tries === TRIES) {
           const why = errorMessage(error);
-          this.#end("failed", `${snapshot} could not be compared with the log: ${why}`);
+          this.#fail(one, "failed", `could not be compared with the log: ${why}`);
           return;
         }
         await this.#clock.sleep(WAIT_MS, signal).catch(() => {});
@@ -89,8 +136,51 @@ export class LogProof {
     }
   }
 
-  #end(outcome: DeltaProof["outcome"], message: string): void {
-    this.#proof = { outcome, message, at: new Date().toISOString() };
-    this.#parts.ended(this.#proof);
+  #take(one: Waiting, result: ProofResult): void {
+    const { snapshot, revision } = one;
+    switch (result.outcome) {
+      case "nothing-before":
+        this.#ranges.forgetProven(({ last }) => last < revision);
+        return;
+      case "differs":
+        this.#fail(one, "differs", result.message, result.older);
+        return;
+      case "no-log":
+        this.#fail(one, "failed", result.message, result.older);
+        return;
+      case "proven": {
+        const { name: before, older, last } = result;
+        this.#ranges.prove(older, last);
+        const message = `${snapshot} proves the log from revision ${older} up to ${last}`;
+        this.#end({ outcome: "proven", message, at: new Date().toISOString() });
+        // It was made by another server or by hand, and was not compared itself.
+        if (this.#ranges.hasGapUpTo(older)) this.#again(before, older);
+        // What has failed before, as while a store was down, may succeed now.
+        for (const { name, last: failed } of this.#ranges.failed.slice(0, TRIED_AGAIN)) {
+          this.#again(name, failed);
+        }
+      }
+    }
+  }
+
+  #again(snapshot: string, revision: number): void {
+    if (this.#waiting.some((other) => other.snapshot === snapshot)) return;
+    this.#waiting.push({ snapshot, revision, isLogStored: true });
+  }
+
+  #fail(
+    { snapshot, revision }: Waiting,
+    outcome: "differs" | "failed",
+    message: string,
+    older?: number,
+  ): void {
+    const proof = { outcome, message: `${snapshot}: ${message}`, at: new Date().toISOString() };
+    this.#ranges.fail({ name: snapshot, older, last: revision, proof });
+    this.#end(proof);
+  }
+
+  #end(proof: DeltaProof): void {
+    this.#proof = proof;
+    this.#parts.ended(proof);
   }
 }

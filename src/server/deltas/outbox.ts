@@ -39,6 +39,8 @@ export class Outbox {
   readonly #limits: OutboxLimits;
   readonly #queues: ReadonlyMap<SiteName, Queue>;
   readonly #changed = new Waiters();
+  /** Of the newest delta of the history that is followed. */
+  #pushed: number | undefined;
 
   constructor(sites: readonly SiteName[], limits: OutboxLimits) {
     this.#limits = limits;
@@ -55,7 +57,19 @@ export class Outbox {
       queue.entries.push(entry);
       queue.bytes += delta.bytes.length;
     }
+    this.#pushed = delta.last;
     this.#changed.wakeAll();
+  }
+
+  /** Another history begins, which may have the same revisions. */
+  begin(): void {
+    this.#pushed = undefined;
+  }
+
+  /** Whether deltas up to a revision were queued, and none of them is still to come to the site. */
+  hasSettled(site: SiteName, revision: number): boolean {
+    if (this.#pushed === undefined || this.#pushed < revision || this.isLacking(site)) return false;
+    return this.#queue(site).entries.every(({ delta }) => delta.first > revision);
   }
 
   /** The oldest delta that waits for the site; waits for one. */

@@ -54,6 +54,17 @@ export class SiteLog {
     return this.#held.ranges.has(range);
   }
 
+  /** Whether deltas follow an earlier base without a gap up to this revision. */
+  reaches(revision: number): boolean {
+    const { bases, ranges } = this.#held;
+    return [...bases].some((base) => base < revision && ranges.endAfter(base) >= revision);
+  }
+
+  holdsAnyUpTo(revision: number): boolean {
+    const [oldest] = this.#held.ranges;
+    return oldest !== undefined && oldest.first <= revision;
+  }
+
   /**
    * The newest revision that can be restored from this store alone: the end of the deltas that follow a base without a
    * gap. Undefined without a base.

@@ -103,7 +103,13 @@ test("what is written to etcd is in the log of both stores, across kill -9, a st
   await server.until("the job", async () => (await server.post("/snapshot/full")).status === 202);
   await server.logged("Job done", ({ job }) => job === "full");
   await write(5);
-  await untilDurable(server, etcd);
+  const durable = await untilDurable(server, etcd);
+  // What was written since the store was listed is named with the newest backup.
+  await server.until("the deltas after the newest backup", async () => {
+    await write(1);
+    const { deltas } = await server.latest();
+    return (deltas?.streams.at(-1)?.last ?? 0) >= durable;
+  });
   // It is compared with the base of the first stream and the deltas after it.
   const proven = await server.until("the proof", async () => {
     const { provenRevision, proof } = (await server.status()).deltas;

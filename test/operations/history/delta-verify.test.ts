@@ -1,9 +1,11 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
+import { withHistory } from "../../../src/operations/history/access.js";
 import { compactHistory } from "../../../src/operations/history/compact.js";
 import { verifyHistory } from "../../../src/operations/history/delta-verify.js";
 import type { OperationEvent } from "../../../src/operations/events.js";
+import { proveBase } from "../../../src/operations/history/prove-base.js";
 import { writeEtcdSnapshot } from "../../../src/operations/history/write-snapshot.js";
 import { parseSnapshotName } from "../../../src/snapshots/name.js";
 import { CHEAP_KDF } from "../../support/archive/sample.js";
@@ -84,6 +86,23 @@ test.serial("what a later raw snapshot has too is proven, and the rest present",
     [["proven", second]],
   );
 });
+
+test.serial(
+  "a raw snapshot is not compared with an earlier one while deltas in between are missing",
+  async (t) => {
+    const { container, config } = copyOfStore();
+    rmSync(join(container, recorded.deltas[0] ?? ""));
+    const location = { kind: "snapshot", stores: [config], snapshot: "latest" } as const;
+    const { context } = recorded;
+    const proof = await withHistory({ location, spoolDir: newFolder() }, context, (access) =>
+      proveBase(access, second, context),
+    );
+    t.like(proof, { outcome: "no-log", first: 3, last: ofBase() });
+    // What is missing is told of the ranges.
+    const events = (await verify(config)).events;
+    t.false(events.some((event) => event.type === "base-compared"));
+  },
+);
 
 test.serial("what one of two sites lacks is delayed, and what both lack is lost", async (t) => {
   const [one, other] = [copyOfStore(), copyOfStore()];

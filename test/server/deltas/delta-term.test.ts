@@ -282,6 +282,27 @@ test("another term copies what a site lacks of the other one's streams, but for 
   }
 });
 
+test("a full backup is to be proved once the deltas up to it are stored, not as soon as it is a base itself", async (t) => {
+  const sites = ["primary", "secondary"] as const;
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(7);
+  await world.clock.advance(1_000);
+  const { term } = world;
+  t.false(term.isDurable(10, sites));
+  world.fullBegun();
+  world.fullEnded();
+  t.is(term.durability.at("primary", world.clock.now()).revision, 10);
+  t.false(term.storedDeltas(sites).hasSettled(10));
+  await world.clock.advance(1_000);
+  t.true(term.storedDeltas(sites).hasSettled(10));
+  // Nothing comes after it.
+  t.true(term.isDurable(10, sites));
+  t.true(term.storedDeltas(sites).holdsAnyUpTo(5));
+  t.false(term.storedDeltas(sites).holdsAnyUpTo(3));
+  await world.stop();
+});
+
 test("both sites down make the watch wait, and nothing is lost when one is back", async (t) => {
   const world = new World();
   await world.clock.advance(1_000);

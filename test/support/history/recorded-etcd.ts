@@ -10,6 +10,7 @@ import { streamName } from "../../../src/snapshots/streams/stream-name.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import type { EtcdRevision } from "../../../src/sources/etcd/history.js";
 import { CHEAP_KDF } from "../archive/sample.js";
+import { cephOptions } from "../ceph/load.js";
 import { newFolder } from "../folders.js";
 import { PASSPHRASE } from "../program/backuptool.js";
 import { SeededChoice } from "../seeded-choice.js";
@@ -99,8 +100,11 @@ export class RecordedEtcd {
     this.#stream = undefined;
   }
 
-  /** Makes a full backup with a raw snapshot. Resolves with its name. */
-  async base(etcdMode: "raw" | "both" = "raw"): Promise<string> {
+  /** Makes a full backup with a raw snapshot, and these pools of Ceph. Resolves with its name. */
+  async base(
+    etcdMode: "raw" | "both" = "raw",
+    includePools: readonly string[] = [],
+  ): Promise<string> {
     const config = { provider: "Local", container: this.folder, prefix: "" } as const;
     const before = this.events.length;
     await createBackup(
@@ -109,7 +113,8 @@ export class RecordedEtcd {
         etcd: { endpoints: [`http://${this.etcd.endpoint}`], timeoutMs: 30_000 },
         etcdMode,
         spoolDir: newFolder(),
-        includePools: [],
+        ...(includePools.length === 0 ? {} : { ceph: cephOptions() }),
+        includePools: [...includePools],
         skipPools: [],
         kdf: CHEAP_KDF,
         keepGoing: false,

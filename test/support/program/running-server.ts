@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServerStatus } from "../../../src/server/status.js";
+import type { ServerStatus, StreamRow } from "../../../src/server/status.js";
 import { PASSPHRASE, PROGRAM } from "./backuptool.js";
 
 /** A line of the log. */
@@ -73,6 +73,11 @@ export class RunningServer {
 
   async status(): Promise<ServerStatus> {
     return JSON.parse(await (await fetch(`${this.#url}/status`)).text());
+  }
+
+  /** `/snapshot/latest`; without deltas while there is no backup. */
+  async latest(): Promise<{ readonly deltas?: { readonly streams: readonly StreamRow[] } }> {
+    return JSON.parse(await (await fetch(`${this.#url}/snapshot/latest`)).text());
   }
 
   post(path: string, token?: string): Promise<Response> {
