@@ -348,7 +348,12 @@ export class Deltas {
       const proof = await proveBase(access, snapshot, context);
       switch (proof.outcome) {
         case "proven":
-          return { outcome: "proven", older: proof.first - 1, last: proof.last };
+          return {
+            outcome: "proven",
+            name: proof.older,
+            older: proof.first - 1,
+            last: proof.last,
+          };
         case "differs": {
           const message = proof.difference ?? "it differs from the log";
           return { outcome: "differs", older: proof.first - 1, message };
