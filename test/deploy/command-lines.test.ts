@@ -80,6 +80,8 @@ test("the command lines of the units for etcd, with the settings of their drop-i
     "etcd join --add-only --replace",
     "etcd join",
     "etcd restore-founder",
+    "prune --yes",
+    "snapshot prune-incomplete",
   ]);
   const read = valuesInUnit(dropInsOf("etcd.service").join("\n"), "EnvironmentFile");
   t.deepEqual(read, ["-/var/lib/backuptool-etcd/etcd.env"]);

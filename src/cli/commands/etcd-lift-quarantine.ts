@@ -7,8 +7,8 @@ export const etcdLiftQuarantine = command({
   groups: { etcd: etcdSettings },
   examples: [
     [
-      "$0 etcd lift-quarantine --etcd 127.0.0.1:2379 --user root:PASSWORD",
-      "let clients in without finishing a restore",
+      "$0 etcd lift-quarantine --etcd 127.0.0.1:2379 --user root",
+      "let clients in without finishing a restore; the password is in BACKUPTOOL_PASSWORD",
     ],
   ],
   async run(args, session) {

@@ -1,5 +1,6 @@
 import type { BackupKeys } from "../../archive/crypto/backup-keys.js";
 import { changesDigest } from "../../archive/delta/changes-digest.js";
+import { MANIFEST_NAME } from "../../archive/format.js";
 import type { Metadata } from "../../archive/metadata.js";
 import { SealPool } from "../../archive/seal/seal-pool.js";
 import { errorMessage } from "../../errors.js";
@@ -8,6 +9,7 @@ import { StoreError } from "../../snapstore/errors.js";
 import { INTERACTIVE_ATTEMPTS } from "../../snapstore/layers/retry-policy.js";
 import type { EtcdOptions } from "../../sources/etcd/cluster.js";
 import type { OperationContext } from "../context.js";
+import { withStore } from "../open/stores.js";
 import { BackupDestination, type StoreDestination } from "./destination.js";
 import { lastChanges } from "../history/base-changes.js";
 import { archiveSnapshot, rawFacts } from "./etcd.js";
@@ -25,6 +27,8 @@ export interface EtcdBaseOptions extends BackupSettings, SpoolSettings {
   newKeys(): Promise<BackupKeys>;
   /** Of the stream's name, seconds since 1970. */
   nameTime(): number;
+  /** The whole database was read: another attempt costs as much again. */
+  onRead?(): void;
 }
 
 /** A stream of deltas with a base, and no delta yet. */
@@ -56,7 +60,9 @@ export async function makeEtcdBase(
   context: Pick<OperationContext, "report" | "signal" | "passphrase" | "guard">,
 ): Promise<EtcdBase> {
   const { store, secondaryStore } = options;
+  await checkStores(options, context);
   const spooled = await spoolRawSnapshot(options.etcd, options, context);
+  options.onRead?.();
   const sealPool = new SealPool();
   const write = (attempt: Attempt) => writeBase(spooled, attempt, sealPool, options, context);
   let digest: Uint8Array | undefined;
@@ -75,6 +81,26 @@ export async function makeEtcdBase(
     return { ...made, digest, inPrimary: false, inSecondary: true };
   } finally {
     await Promise.all([spooled.close(), sealPool.close()]);
+  }
+}
+
+/** Throws what the primary throws where no store answers: then the database need not be read. */
+async function checkStores(
+  { store, secondaryStore }: Attempt,
+  { guard, signal }: Pick<OperationContext, "guard" | "signal">,
+): Promise<void> {
+  const check = ({ config }: StoreDestination) =>
+    withStore(
+      config,
+      async (opened) => await opened.head(MANIFEST_NAME, signal),
+      { attempts: INTERACTIVE_ATTEMPTS },
+      guard,
+    );
+  const checks = [store, ...(secondaryStore === undefined ? [] : [secondaryStore])].map(check);
+  try {
+    await Promise.any(checks);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
   }
 }
 

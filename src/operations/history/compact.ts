@@ -13,6 +13,7 @@ import { archiveSnapshot, rawFacts } from "../create/etcd.js";
 import type { SpooledSnapshot } from "../create/raw-snapshot.js";
 import { type BackupSettings, makeBackup } from "../create/run.js";
 import { type HistoryLocation, withHistory } from "./access.js";
+import { checkNewest } from "./check-newest.js";
 import { followHistory, type OpenedPlan } from "./follow-plan.js";
 import type { HistoryAccess } from "./history-access.js";
 import { reportChosen } from "./report-chosen.js";
@@ -30,7 +31,8 @@ export interface CompactOptions
 /**
  * Merges a raw snapshot of etcd and the deltas after it into one raw snapshot, without an etcd: a full backup, so that older
  * ones and their deltas can be deleted. Where the raw snapshot is in a backup of Ceph pools too, it is the base of a stream
- * instead: a full backup without the pools would be the newest one. `complete` is false where the secondary store lacks it.
+ * instead: a full backup without the pools would be the newest one. Throws NOT_NEWEST for a moment before a later raw
+ * snapshot. `complete` is false where the secondary store lacks it.
  */
 export async function compactHistory(
   options: CompactOptions,
@@ -56,8 +58,11 @@ async function writeMerged(
     context.report({ type: "warning", message });
     return { behind: false };
   }
+  const { bases } = access.history;
+  checkNewest(opened.plan, bases, undefined);
   const merged = await mergedSnapshot(access, opened, options, context);
   try {
+    checkNewest(opened.plan, bases, opened.seenMs);
     reportChosen(access.history, opened, context.report);
     return await store(merged, access, opened, options, context);
   } finally {

@@ -5,7 +5,7 @@ import { syncFolder } from "../../files/sync-folder.js";
 import { quoted } from "../../quoted.js";
 import { parseInitialCluster } from "../../sources/etcd/members/peer-urls.js";
 import { type EtcdToolOptions, runEtcdTool } from "./etcd-tool.js";
-import { newPath } from "./new-path.js";
+import { type NewPath, newFolderPath } from "./new-path.js";
 
 /** Who the member of a new data dir is: the options of `etcdctl snapshot restore`. */
 export interface MemberOptions {
@@ -20,6 +20,9 @@ export interface MemberOptions {
   readonly skipHashCheck?: boolean | undefined;
 }
 
+/** The folder of a data dir that has all of it. */
+const MEMBER = "member";
+
 interface DataDirOptions extends EtcdToolOptions {
   /** The setting that named the data dir; default: `etcd-data-dir`. */
   readonly setting?: string | undefined;
@@ -33,7 +36,7 @@ export const DEFAULT_MEMBER = {
 
 /**
  * Makes the data dir `dir` of one member from a raw snapshot by etcd's own program. The data dir is made beside, and appears
- * only when it is complete and on the disk; it must not exist. Resolves with the name of the program. Throws UsageError,
+ * only when it is complete and on the disk; it must not exist, or be empty. Resolves with the name of the program. Throws UsageError,
  * `ETCD_TOOL_MISSING`, `ETCD_TOOL_FAILED`, InterruptedError.
  */
 export async function restoreDataDir(
@@ -42,12 +45,12 @@ export async function restoreDataDir(
   member: MemberOptions,
   { setting = "etcd-data-dir", ...options }: DataDirOptions,
 ): Promise<string> {
-  const target = await newPath(dir, setting);
+  const target = await newFolderPath(dir, setting);
   const unfinished = target.unfinished();
   try {
     const tool = await runEtcdTool(restoreArguments(snapshotFile, unfinished, member), options);
     await syncFolders(unfinished);
-    await renameToNew(unfinished, target.path);
+    await renameToNew(unfinished, target);
     await syncFolder(target.folder);
     return tool;
   } catch (error) {
@@ -98,10 +101,16 @@ async function syncFolders(folder: string): Promise<void> {
   await syncFolder(folder);
 }
 
-/** rename() of a folder replaces an empty one at most: nothing is lost to another process that makes one meanwhile. */
-async function renameToNew(from: string, to: string): Promise<void> {
+/**
+ * rename() of a folder replaces an empty one at most: nothing is lost to another process that makes one meanwhile. In a data
+ * dir that exists, `member` comes at once, which is all of it.
+ */
+async function renameToNew(unfinished: string, { path, folder }: NewPath): Promise<void> {
+  const isInside = folder === path;
+  const to = isInside ? join(path, MEMBER) : path;
   try {
-    await rename(from, to);
+    await rename(isInside ? join(unfinished, MEMBER) : unfinished, to);
+    if (isInside) await rm(unfinished, { recursive: true, force: true });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "ENOTDIR") throw cause;

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import type { OperationContext } from "../context.js";
 import { type HistoryLocation, withHistory } from "./access.js";
 import { type MemberOptions, peerUrlsOfMembers, restoreDataDir } from "./data-dir.js";
-import { newPath } from "./new-path.js";
+import { newFolderPath } from "./new-path.js";
 import { unusedToken } from "./unused-token.js";
 import { type DatabaseOptions, writeHistoryDatabase } from "./write-snapshot.js";
 
@@ -31,7 +31,7 @@ export async function makeEtcdDataDir(
   context: OperationContext,
 ): Promise<MadeDataDir> {
   const { dir, member, setting = "etcd-data-dir" } = options;
-  const target = await newPath(dir, setting);
+  const target = await newFolderPath(dir, setting);
   const checkBase = unusedToken(peerUrlsOfMembers(member), member.initialClusterToken);
   const database = { ...options, checkBase };
   return await withHistory(options, context, async (access) => {

@@ -1,5 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { BackupToolError } from "../../errors.js";
 import { lockPath } from "../../files/path-lock.js";
 import { quoted } from "../../quoted.js";
@@ -9,7 +9,7 @@ import { foundedIds } from "../../sources/etcd/members/member-id.js";
 import { idText } from "../../sources/etcd/members/member-list.js";
 import type { OperationContext } from "../context.js";
 import { restoreDataDir } from "../history/data-dir.js";
-import { type NewPath, newPath } from "../history/new-path.js";
+import { type NewPath, newFolderPath, unfinishedStart } from "../history/new-path.js";
 import { newToken, unusedToken } from "../history/unused-token.js";
 import { checkLost, type FormerMembers } from "./check-lost.js";
 import {
@@ -47,7 +47,7 @@ export async function restoreFounder(
   const { name, peerUrls, dataDir, environmentFile } = options;
   await checkNoData(dataDir);
   await checkLost(options, signal);
-  const target = await newPath(dataDir, "etcd-data-dir");
+  const target = await newFolderPath(dataDir, "etcd-data-dir");
   const token = options.token ?? newToken();
   const { clusterId, memberIds } = foundedIds([peerUrls], token);
   const [memberId = 0n] = memberIds;
@@ -92,7 +92,7 @@ export async function restoreFounder(
 
 /** What a restore that was killed has left: it can be as large as etcd. */
 async function removeUnfinished({ path, folder }: NewPath): Promise<void> {
-  const start = `.${basename(path)}.unfinished-`;
+  const start = unfinishedStart(path);
   for (const name of await readdir(folder)) {
     if (name.startsWith(start)) await rm(join(folder, name), { recursive: true, force: true });
   }

@@ -60,17 +60,23 @@ async function holdStream(
 ): Promise<void> {
   const { signal, report } = context;
   const { text: snapshot } = stream;
-  const isThere = async () => (await readStream(store, stream, signal)) !== undefined;
-  if (!(await isThere())) throw noStream(store, snapshot);
+  const before = await readStream(store, stream, signal);
+  if (before === undefined) throw noStream(store, snapshot);
   await putHold(store, snapshot, { reason, heldAt: now }, signal);
   const bases = await coveredBy(store, snapshot, signal);
   await awaitDeletions(store, [snapshot, ...bases], context);
   // A deletion that had begun before the hold may have been the first.
-  if (!(await isThere())) {
+  const after = await readStream(store, stream, signal);
+  if (after === undefined) {
     await removeHold(store, snapshot, signal);
     throw noStream(store, snapshot);
   }
   report({ type: "snapshot-held", snapshot, store: store.name, bases, reason });
+  const lost = before.deltas.length - after.deltas.length;
+  if (lost > 0) {
+    const message = `a deletion that was planned before this hold has taken the last ${lost} deltas of ${snapshot} in ${store.name}`;
+    report({ type: "warning", message });
+  }
 }
 
 /** The names that a hold on one covers because of deltas. */
@@ -130,8 +136,12 @@ async function basesOf(
   }
 }
 
-/** Longest wait for deletions that were planned before the hold, ms. */
-const DELETION_MS = 60_000;
+/**
+ * Longest wait for deletions that were planned before the hold, ms. A deletion that is at work looks for holds more often; the
+ * plan of one whose process has died stays for a day.
+ */
+const DELETION_MS = 15 * 60_000;
+const NOTICE_MS = 60_000;
 const LOOK_MS = 1_000;
 
 /** A deletion whose second look came before the hold does not see it: waits until none is planned. */
@@ -140,11 +150,16 @@ async function awaitDeletions(
   snapshots: readonly string[],
   { signal, report }: StoreContext,
 ): Promise<void> {
-  // Plans are of a day: in a minute none gets too old.
+  // Plans are of a day: in some minutes hardly one gets too old.
   const now = await earlierTime(store, signal);
   for (let waited = 0; waited <= DELETION_MS; waited += LOOK_MS) {
     const { names, unreadable } = await plannedDeletions(store, now, signal);
     if (unreadable === undefined && !snapshots.some((name) => names.has(name))) return;
+    if (waited === NOTICE_MS) {
+      const minutes = DELETION_MS / 60_000;
+      const message = `waiting up to ${minutes} minutes for a deletion in ${store.name} that was planned before this hold`;
+      report({ type: "warning", message });
+    }
     await sleep(LOOK_MS, signal);
   }
   report({

@@ -1,12 +1,15 @@
 import { errorMessage } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
-import type { EtcdChange, EtcdRevision } from "../../sources/etcd/history.js";
+import type { EtcdChange } from "../../sources/etcd/history.js";
 import type { Site as SiteName } from "../status.js";
 import { DeltaCollector, type DeltaLimits } from "./delta-collector.js";
 import type { StreamKeys } from "./delta-stream.js";
 import type { Durability } from "./durability.js";
+import { HeldWatch } from "./held-watch.js";
+import type { HistorySink, HistoryWatch, NewestWatch, WatchEnd } from "./history-watch.js";
 import { LogBroken } from "./log-broken.js";
 import type { Outbox } from "./outbox.js";
+import type { QueueFile } from "./revision-queue.js";
 import type { RevisionRange } from "./revision-ranges.js";
 import { type BegunStream, type LogPosition, StreamWriter } from "./stream-writer.js";
 
@@ -20,36 +23,6 @@ const FIRST_BASE_WAIT_MS = 30_000;
 const LONGEST_BASE_WAIT_MS = 15 * 60_000;
 /** Of a login that may not read all keys, ms. */
 const DENIED_WAIT_MS = 60_000;
-
-/** A watch of all keys from a revision on. */
-export interface HistoryWatch {
-  /** Hexadecimal. */
-  readonly clusterId: string;
-  /** Whether the revision that the watch was opened after came once more, with the same changes. */
-  readonly isStartProven: boolean;
-  /** Hands over whole consecutive revisions. @throws WatchBroken, errors of etcd */
-  run(sink: HistorySink): Promise<never>;
-  /** Linearizable. */
-  currentRevision(signal: AbortSignal): Promise<number>;
-  compactRevision(signal: AbortSignal): Promise<number>;
-  /** Names leases again, from the next revision on: for another stream. */
-  forgetLeases(): void;
-  close(): void;
-}
-
-export interface HistorySink {
-  /** Resolves when more may come. */
-  revisions(batch: readonly EtcdRevision[]): Promise<void>;
-}
-
-/** How a watch ended for good. */
-export type WatchEnd =
-  /** The log cannot go on: revisions are lost, or etcd has another history. */
-  | { readonly kind: "broken"; readonly reason: string; readonly isOtherHistory: boolean }
-  /** The login may not read all keys. */
-  | { readonly kind: "denied" }
-  /** Another watch may succeed. */
-  | { readonly kind: "failed" };
 
 /** The log in the stores: where it ends, or why no watch can go on with it. */
 export type LogEnd = { readonly position: LogPosition } | BrokenLog;
@@ -77,9 +50,14 @@ export interface MadeBase {
 export interface LoopParts {
   findEnd(signal: AbortSignal): Promise<LogEnd>;
   openWatch(after: LogPosition, signal: AbortSignal): Promise<HistoryWatch>;
+  /** Of what is written from now on, the last revision included. */
+  openNewest(signal: AbortSignal): Promise<NewestWatch>;
+  /** For revisions that wait until a base is stored. */
+  openQueueFile(): Promise<QueueFile>;
   endOf(error: unknown): WatchEnd;
   openStream(signal: AbortSignal): Promise<StreamKeys>;
-  makeBase(signal: AbortSignal): Promise<MadeBase>;
+  /** @param onRead the database of etcd was read */
+  makeBase(onRead: () => void, signal: AbortSignal): Promise<MadeBase>;
   digestOf(changes: readonly EtcdChange[]): Uint8Array;
   limits(): DeltaLimits;
   /** Of a new stream, after all others: seconds since 1970. */
@@ -117,6 +95,8 @@ export class DeltaLoop {
   #broken: BrokenLog | undefined;
   /** A stream with a base and no delta yet. */
   #begun: BegunStream | undefined;
+  /** Has watched since before the base was made. */
+  #held: HeldWatch | undefined;
   #session:
     | {
         readonly collector: DeltaCollector;
@@ -128,7 +108,7 @@ export class DeltaLoop {
     | { readonly session: object; readonly revision: number; readonly then: () => void }
     | undefined;
   #etcdRevision: number | undefined;
-  /** Without a revision after them. */
+  /** Reads of the whole database without a revision after them, whether a base came of them or not. */
   #basesInARow = 0;
 
   constructor(parts: LoopParts) {
@@ -229,12 +209,21 @@ export class DeltaLoop {
     this.#enter("base");
     const { reason, last } = this.#broken;
     events.warned(`a raw snapshot of etcd begins another stream, since ${reason}`);
-    const base = await makeBase(signal);
-    this.#basesInARow++;
+    const heldSinceMs = this.#clock.now();
+    this.#held = await this.#hold(signal);
+    let base: MadeBase;
+    try {
+      base = await makeBase(() => this.#basesInARow++, signal);
+    } catch (error) {
+      this.#closeHeld();
+      throw error;
+    }
     const { name, keys, revision } = base;
     const isNext = last !== undefined && last < revision;
     const hole = isNext ? { from: last + 1, to: revision, reason } : undefined;
     durability.restart(this.#clock.now());
+    // What has come meanwhile is older than now.
+    if (this.#held !== undefined) durability.answered(this.#held.last, heldSinceMs);
     durability.received(revision, this.#clock.now());
     for (const site of sites) {
       if (base.sites.includes(site)) durability.log(site).addBase(revision);
@@ -246,14 +235,38 @@ export class DeltaLoop {
     events.baseMade(base, reason, lostBefore(base, last));
   }
 
+  /** Undefined where etcd cannot be watched now: then the watch is opened after the base. */
+  async #hold(signal: AbortSignal): Promise<HeldWatch | undefined> {
+    const { openNewest, openQueueFile, digestOf, limits, durability } = this.#parts;
+    const parts = {
+      ...{ openNewest, digestOf, openFile: openQueueFile, memoryBytes: () => limits().bytes },
+      arrived: (revision: number) => {
+        // While the base is made, no time counts but that of its beginning.
+        if (this.#broken === undefined) durability.answered(revision, this.#clock.now());
+      },
+    };
+    return await HeldWatch.begin(parts, signal).catch(() => undefined);
+  }
+
+  #closeHeld(): void {
+    this.#held?.close();
+    this.#held = undefined;
+  }
+
+  async #openWatch(after: LogPosition, signal: AbortSignal): Promise<HistoryWatch> {
+    const held = this.#held;
+    this.#held = undefined;
+    return (await held?.after(after, signal)) ?? (await this.#parts.openWatch(after, signal));
+  }
+
   /** Watches until that fails. What was taken is written before, unless the signal has aborted. */
   async #follow(signal: AbortSignal, onTaken: () => void): Promise<void> {
-    const { openWatch, limits, outbox, durability, events } = this.#parts;
+    const { limits, outbox, durability, events } = this.#parts;
     const after = this.#position;
     if (after === undefined) return;
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, this.#drained.signal, ended.signal]);
-    const watch = await openWatch(after, inner);
+    const watch = await this.#openWatch(after, inner);
     const writer = this.#newWriter(watch, after, signal);
     const collector = new DeltaCollector(after.revision, {
       limits,
@@ -348,15 +361,20 @@ export class DeltaLoop {
     if (end.kind === "broken") {
       const last = end.isOtherHistory ? undefined : this.#position?.revision;
       this.#broken = { reason: end.reason, last };
-      // Bases that no revision follows must not be made over and over.
-      const bases = this.#basesInARow;
-      if (bases === 0) return 0;
-      return Math.min(LONGEST_BASE_WAIT_MS, FIRST_BASE_WAIT_MS * 2 ** (bases - 1));
+      return this.#baseWaitMs;
     }
     events.failed(error);
     this.#enter(end.kind === "denied" ? "denied" : "failing");
     if (end.kind === "denied") return DENIED_WAIT_MS;
-    return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
+    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
+    return this.#broken === undefined ? waitMs : Math.max(waitMs, this.#baseWaitMs);
+  }
+
+  /** Before another base: they must not be made over and over. */
+  get #baseWaitMs(): number {
+    const bases = this.#basesInARow;
+    if (bases === 0) return 0;
+    return Math.min(LONGEST_BASE_WAIT_MS, FIRST_BASE_WAIT_MS * 2 ** (bases - 1));
   }
 
   #enter(state: LoopState): void {

@@ -83,8 +83,8 @@ export function listedHistory({
 }
 
 /**
- * Lists the sites for the history of etcd, without those that cannot be listed. Throws what the primary throws: without it,
- * the log might go on from an old end.
+ * Lists the sites for the history of etcd, without those that cannot be listed. Throws what the primary throws until that is
+ * left alone: the log would go on from an older end, or need another base. Throws if no site can be listed.
  */
 export async function listHistories(
   sites: Sites,
@@ -98,6 +98,12 @@ export async function listHistories(
     }),
   );
   const [primary] = results;
-  if (primary?.status === "rejected") throw primary.reason;
+  if (primary?.status === "rejected" && (found.size === 0 || !isLeftAlone(primary.reason))) {
+    throw primary.reason;
+  }
   return found;
+}
+
+function isLeftAlone(error: unknown): boolean {
+  return error instanceof BackupToolError && error.code === "BREAKER_OPEN";
 }

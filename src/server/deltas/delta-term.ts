@@ -9,14 +9,20 @@ import { Durability } from "./durability.js";
 import type { StoredDeltas } from "./log-proof.js";
 import { Outbox, type OutboxLimits, type SealedDelta } from "./outbox.js";
 import { type DeltaSite, SiteSender } from "./site-sender.js";
-import { type ListedHistory, storedLog } from "./stored-log.js";
+import { deltaTimes, type ListedHistory, storedLog } from "./stored-log.js";
 import type { LogPosition } from "./stream-writer.js";
+
+/** Time for one site to get what the other one has, at the end of a term, ms. Later it is copied. */
+const OTHER_SITE_MS = 10_000;
 
 /** Where deltas come from and go to, for one term of this server as the leader. */
 export interface TermParts
-  extends Pick<LoopParts, "openWatch" | "endOf" | "openStream" | "digestOf" | "limits"> {
+  extends Pick<
+    LoopParts,
+    "openWatch" | "openNewest" | "openQueueFile" | "endOf" | "openStream" | "digestOf" | "limits"
+  > {
   readonly sites: readonly DeltaSite[];
-  /** What the sites hold, without those that cannot be listed now. Throws if the primary cannot. */
+  /** What the sites hold, without those that cannot be listed now. Throws if none can. */
   list(signal: AbortSignal): Promise<ReadonlyMap<SiteName, ListedHistory>>;
   /**
    * The position of a log that ends with a revision; undefined if no delta ends with it. Throws ArchiveError or LogError
@@ -28,7 +34,11 @@ export interface TermParts
     signal: AbortSignal,
   ): Promise<LogPosition | undefined>;
   /** @param nameTime of the stream, seconds since 1970 */
-  makeBase(nameTime: number, signal: AbortSignal): ReturnType<LoopParts["makeBase"]>;
+  makeBase(
+    nameTime: number,
+    onRead: () => void,
+    signal: AbortSignal,
+  ): ReturnType<LoopParts["makeBase"]>;
   /** Names of the streams that a site is to have; undefined: of all. */
   wanted?(
     site: SiteName,
@@ -37,6 +47,8 @@ export interface TermParts
   readonly outbox: OutboxLimits;
   readonly events: TermEvents;
   readonly clock?: Clock | undefined;
+  /** Since when nothing has been written, by the clock; the beginning of the term if it is absent. */
+  readonly sinceMs?: number | undefined;
   /** The time of day, ms since 1970. */
   readonly wallMs?: (() => number) | undefined;
 }
@@ -73,11 +85,11 @@ export class DeltaTerm {
     this.#clock = parts.clock ?? systemClock;
     this.#sites = parts.sites.map(({ name }) => name);
     this.outbox = new Outbox(this.#sites, parts.outbox);
-    this.durability = new Durability(this.#sites, this.#clock.now());
+    this.durability = new Durability(this.#sites, this.#clock.now(), parts.sinceMs);
     this.loop = new DeltaLoop({
       ...parts,
       findEnd: (signal) => this.#findEnd(signal),
-      makeBase: (signal) => this.#makeBase(signal),
+      makeBase: (onRead, signal) => this.#makeBase(onRead, signal),
       nameTime: () => this.#nameTime(),
       sites: this.#sites,
       outbox: this.outbox,
@@ -100,10 +112,14 @@ export class DeltaTerm {
     }
   }
 
-  /** Takes nothing more from etcd, writes what was taken, and lets `run` end once the sites have it. */
+  /** Takes nothing more from etcd, writes what was taken, and lets `run` end once a site has it. */
   drain(): void {
     this.#drained = true;
     this.loop.drain();
+  }
+
+  get isDrained(): boolean {
+    return this.#drained;
   }
 
   /** A full backup begins. To be given to {@link fullMade}. */
@@ -163,7 +179,16 @@ export class DeltaTerm {
   async #follow(signal: AbortSignal): Promise<void> {
     await this.loop.run(signal);
     if (signal.aborted || !this.#drained) throw new InterruptedError();
-    await this.outbox.empty(this.#sites, signal);
+    await this.outbox.safe(signal);
+    const ended = new AbortController();
+    const inner = AbortSignal.any([signal, ended.signal]);
+    const all = [this.outbox.empty(this.#sites, inner), this.#clock.sleep(OTHER_SITE_MS, inner)];
+    try {
+      await Promise.race(all);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(all);
+    }
   }
 
   #send(site: DeltaSite, signal: AbortSignal): Promise<never> {
@@ -202,6 +227,7 @@ export class DeltaTerm {
     const { held, end, last, lacking } = storedLog(listed);
     for (const [site, log] of held) this.durability.log(site).listed(log);
     for (const [site, streams] of lacking) this.#lack(site, streams, listed);
+    this.#seeTimes(listed);
     if (end === undefined) {
       return { reason: "the stores hold no raw snapshot to go on from", last };
     }
@@ -218,6 +244,19 @@ export class DeltaTerm {
     }
   }
 
+  /** What a site lacks of the log is as old as it is, not as this term. */
+  #seeTimes(listed: ReadonlyMap<SiteName, ListedHistory>): void {
+    const nowMs = this.#clock.now();
+    const wallMs = (this.#parts.wallMs ?? Date.now)();
+    const { periodMs } = this.#parts.limits();
+    // The first revision of a delta was seen about a period before the last.
+    const marks = deltaTimes(listed).map(({ last, time }) => ({
+      last,
+      atMs: nowMs - Math.max(0, wallMs - time * 1000 + periodMs),
+    }));
+    this.durability.seenBefore(marks);
+  }
+
   #lack(
     site: SiteName,
     streams: readonly string[],
@@ -230,9 +269,9 @@ export class DeltaTerm {
     }
   }
 
-  async #makeBase(signal: AbortSignal): ReturnType<LoopParts["makeBase"]> {
+  async #makeBase(onRead: () => void, signal: AbortSignal): ReturnType<LoopParts["makeBase"]> {
     const time = this.#nameTime();
-    const base = await this.#parts.makeBase(time, signal);
+    const base = await this.#parts.makeBase(time, onRead, signal);
     this.#sinceSeconds = time;
     this.outbox.begin();
     this.#newestTime = Math.max(this.#newestTime, time);

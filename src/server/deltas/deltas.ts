@@ -1,9 +1,10 @@
 import { changesDigest } from "../../archive/delta/changes-digest.js";
 import { BackupToolError, errorMessage, InterruptedError } from "../../errors.js";
+import { SpoolFile } from "../../files/spool-file.js";
 import type { OperationEvent } from "../../operations/events.js";
 import { withHistory } from "../../operations/history/access.js";
 import { proveBase } from "../../operations/history/prove-base.js";
-import { makeEtcdBase } from "../../operations/create/etcd-base.js";
+import { type EtcdBaseOptions, makeEtcdBase } from "../../operations/create/etcd-base.js";
 import type { DeltaBreak, DeltaStatus, SiteDeltas } from "../../operations/status/delta-status.js";
 import type { ServerOptions } from "../../settings/server-options.js";
 import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
@@ -19,7 +20,7 @@ import type { Failure, Site as SiteName, TriggerResult } from "../status.js";
 import type { MadeBase } from "./delta-loop.js";
 import { deltaSite, listedHistory, listHistories } from "./delta-sites.js";
 import { DeltaTerm, type TermEvents } from "./delta-term.js";
-import { openEtcdWatch, watchEndOf } from "./etcd-watch.js";
+import { openEtcdWatch, openNewestWatch, watchEndOf } from "./etcd-watch.js";
 import { readLogEnd } from "./last-changes.js";
 import { LogProof, type ProofResult } from "./log-proof.js";
 import { SitePins } from "./site-pins.js";
@@ -69,6 +70,8 @@ export class Deltas {
   #running: Running | undefined;
   #isDraining = false;
   #restartMs = 0;
+  /** Since when nothing is written although this server should. */
+  #idleSinceMs: number | undefined;
   #lastBreak: DeltaBreak | undefined;
   readonly #toldMs = new Map<SiteName, number>();
   readonly #stored: Readonly<Record<SiteName, StoredSince>> = {
@@ -99,12 +102,18 @@ export class Deltas {
       const { term, signal: own } = this.#running;
       this.#proof.look(term.storedDeltas(this.#usable), own);
       // What was read is written, unless another server leads.
-      if (!isWanted) this.#running.term.drain();
+      if (!isWanted) term.drain();
+      // Turned on again: etcd sends once more what no store has.
+      else if (term.isDrained) this.#running.abort.abort();
       return;
     }
-    if (!isWanted || performance.now() < this.#restartMs) return;
-    const { primary, usable } = this.#parts.sites;
-    if (!usable.includes(primary)) return;
+    if (!isWanted) {
+      this.#idleSinceMs = undefined;
+      return;
+    }
+    this.#idleSinceMs ??= performance.now();
+    // What one store gets alone is copied to the other one later.
+    if (performance.now() < this.#restartMs || this.#parts.sites.usable.length === 0) return;
     this.#running = this.#begin(lead, signal);
   }
 
@@ -166,7 +175,7 @@ export class Deltas {
 
   status(): DeltaStatus {
     const running = this.#running;
-    if (running === undefined) return { state: this.#isOn ? "standby" : "off", sites: {} };
+    if (running === undefined) return this.#idleStatus;
     const { loop, durability, outbox } = running.term;
     const nowMs = performance.now();
     const { etcdRevision } = loop;
@@ -193,6 +202,20 @@ export class Deltas {
       lastBreak: this.#lastBreak,
       sites: Object.fromEntries(names.map((name) => [name, siteOf(name)])),
     };
+  }
+
+  get #idleStatus(): DeltaStatus {
+    const sinceMs = this.#idleSinceMs;
+    if (!this.#isOn || sinceMs === undefined) {
+      return { state: this.#isOn ? "standby" : "off", sites: {} };
+    }
+    const oldestSeconds = Math.round((performance.now() - sinceMs) / 100) / 10;
+    const site: SiteDeltas = {
+      ...{ oldestSeconds, isBehind: false },
+      waiting: { deltas: 0, bytes: 0 },
+    };
+    const names = this.#parts.sites.all.map(({ name }) => name);
+    return { state: "failing", sites: Object.fromEntries(names.map((name) => [name, site])) };
   }
 
   get #usable(): SiteName[] {
@@ -226,9 +249,12 @@ export class Deltas {
         return readLogEnd(revision, copies, this.#keyring, inner);
       },
       openWatch: (after, inner) => openEtcdWatch(this.#etcd, after, this.#onProblem, inner),
+      openNewest: (inner) => openNewestWatch(this.#etcd, this.#onProblem, inner),
+      openQueueFile: () => SpoolFile.create(this.#parts.options().backup.spoolDir, "spool-dir"),
       endOf: watchEndOf,
       openStream: async (inner) => this.#keyring.streamOf(await this.#keyring.newKeys(inner)),
-      makeBase: (nameTime, inner) => this.#makeBase(nameTime, lead, inner),
+      makeBase: (nameTime, onRead, inner) =>
+        this.#makeBase({ onRead, nameTime: () => nameTime }, lead, inner),
       digestOf: changesDigest,
       wanted: (site, listed) => wantedStreams(site, listed, this.#parts.options(), new Date()),
       limits,
@@ -245,6 +271,9 @@ export class Deltas {
       })
       .finally(async () => {
         this.#running = undefined;
+        const nowMs = performance.now();
+        const ages = sites.all.map(({ name }) => term.durability.at(name, nowMs).ageSeconds);
+        this.#idleSinceMs = nowMs - 1000 * Math.max(...ages);
         log.info("The log of etcd ends");
         changed();
         await pins.release();
@@ -262,7 +291,11 @@ export class Deltas {
     this.#parts.log.debug({ reason }, "The watch of etcd is opened again");
   };
 
-  async #makeBase(nameTime: number, { guard }: Lead, signal: AbortSignal): Promise<MadeBase> {
+  async #makeBase(
+    hooks: Pick<EtcdBaseOptions, "onRead" | "nameTime">,
+    { guard }: Lead,
+    signal: AbortSignal,
+  ): Promise<MadeBase> {
     const { sites, options, log } = this.#parts;
     const { backup } = options();
     const { primary, secondary } = sites.stores;
@@ -274,7 +307,7 @@ export class Deltas {
         store: primary,
         secondaryStore: isUp ? secondary : undefined,
         newKeys: () => this.#keyring.newKeys(signal),
-        nameTime: () => nameTime,
+        ...hooks,
       },
       {
         signal,
@@ -315,7 +348,12 @@ export class Deltas {
       const proof = await proveBase(access, snapshot, context);
       switch (proof.outcome) {
         case "proven":
-          return { outcome: "proven", older: proof.first - 1, last: proof.last };
+          return {
+            outcome: "proven",
+            name: proof.older,
+            older: proof.first - 1,
+            last: proof.last,
+          };
         case "differs": {
           const message = proof.difference ?? "it differs from the log";
           return { outcome: "differs", older: proof.first - 1, message };

@@ -25,11 +25,12 @@ export class Durability {
   #seen = new SeenTimes();
   #answeredMs: number;
 
-  constructor(sites: readonly SiteName[], nowMs: number) {
+  /** @param sinceMs when nothing was written any more */
+  constructor(sites: readonly SiteName[], nowMs: number, sinceMs = nowMs) {
     this.#answeredMs = nowMs;
     for (const site of sites) {
       this.#logs.set(site, new SiteLog());
-      this.#lackingMs.set(site, nowMs);
+      this.#lackingMs.set(site, sinceMs);
     }
   }
 
@@ -46,6 +47,19 @@ export class Durability {
     const log = this.#logs.get(site);
     if (log === undefined) throw new Error(`no log of the site ${site}`);
     return log;
+  }
+
+  /**
+   * What the stores show when a term begins: revisions up to `last` were known at `atMs`. In the order of revisions; none may be
+   * later than now.
+   */
+  seenBefore(marks: readonly { readonly last: number; readonly atMs: number }[]): void {
+    let newestMs = Number.NEGATIVE_INFINITY;
+    for (const { last, atMs } of marks) {
+      // Clocks of other servers may differ.
+      newestMs = Math.max(newestMs, atMs);
+      this.#seen.known(last, newestMs);
+    }
   }
 
   /** The watch has handed over all revisions up to this one. */

@@ -4,7 +4,7 @@ import { EtcdError } from "../../sources/etcd/errors.js";
 import type { EtcdOptions } from "../../sources/etcd/options.js";
 import { RevisionWatch } from "../../sources/etcd/watch/revision-watch.js";
 import { WatchEnded } from "../../sources/etcd/watch/watch-ended.js";
-import type { HistoryWatch, WatchEnd } from "./delta-loop.js";
+import type { HistoryWatch, NewestWatch, WatchEnd } from "./history-watch.js";
 import type { LogPosition } from "./stream-writer.js";
 
 /** Watches all keys of etcd after a revision, which etcd has to show again with the same changes. */
@@ -35,6 +35,28 @@ export async function openEtcdWatch(
     forgetLeases: () => watch.forgetLeases(),
     close: () => watch.close(),
   };
+}
+
+/** Watches all keys of etcd from its last revision on, or from the next one where it has none yet. */
+export async function openNewestWatch(
+  etcd: EtcdOptions,
+  onProblem: (message: string) => void,
+  signal: AbortSignal,
+): Promise<NewestWatch> {
+  const first = await openEtcdWatch(
+    etcd,
+    { revision: 0, digest: undefined, clusterId: undefined },
+    onProblem,
+    signal,
+  );
+  try {
+    // Revision 1 is that of an etcd without changes.
+    const after = Math.max(1, (await first.currentRevision(signal)) - 1);
+    const position = { revision: after, digest: undefined, clusterId: first.clusterId };
+    return { watch: await openEtcdWatch(etcd, position, onProblem, signal), after };
+  } finally {
+    first.close();
+  }
 }
 
 /** How the log goes on after an error of etcd. */

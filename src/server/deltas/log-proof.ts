@@ -5,8 +5,13 @@ import { ProvenRanges } from "./proven-ranges.js";
 
 /** What comparing a raw snapshot with the one before it and the deltas between has found. */
 export type ProofResult =
-  /** `older` is the revision of the raw snapshot before. */
-  | { readonly outcome: "proven"; readonly older: number; readonly last: number }
+  /** `older` is the revision of the raw snapshot before, which `name` holds. */
+  | {
+      readonly outcome: "proven";
+      readonly name: string;
+      readonly older: number;
+      readonly last: number;
+    }
   | { readonly outcome: "differs"; readonly older: number; readonly message: string }
   /** There is one before it, but deltas between are missing. */
   | { readonly outcome: "no-log"; readonly older: number; readonly message: string }
@@ -78,6 +83,7 @@ export class LogProof {
   request(snapshot: string, revision: number, isLogStored: boolean, stored: StoredDeltas): void {
     // Once its deltas are deleted, no restore reads what is not proved.
     this.#ranges.forget(({ last }) => !stored.holdsAnyUpTo(last));
+    this.#ranges.forgetProven(({ last }) => !stored.holdsAnyUpTo(last));
     this.#waiting.push({ snapshot, revision, isLogStored });
     if (this.#waiting.length <= MOST_WAITING) return;
     const left = this.#waiting.shift();
@@ -131,9 +137,10 @@ export class LogProof {
   }
 
   #take(one: Waiting, result: ProofResult): void {
-    const { snapshot } = one;
+    const { snapshot, revision } = one;
     switch (result.outcome) {
       case "nothing-before":
+        this.#ranges.forgetProven(({ last }) => last < revision);
         return;
       case "differs":
         this.#fail(one, "differs", result.message, result.older);
@@ -142,17 +149,23 @@ export class LogProof {
         this.#fail(one, "failed", result.message, result.older);
         return;
       case "proven": {
-        const { older, last } = result;
+        const { name: before, older, last } = result;
         this.#ranges.prove(older, last);
         const message = `${snapshot} proves the log from revision ${older} up to ${last}`;
         this.#end({ outcome: "proven", message, at: new Date().toISOString() });
+        // It was made by another server or by hand, and was not compared itself.
+        if (this.#ranges.hasGapUpTo(older)) this.#again(before, older);
         // What has failed before, as while a store was down, may succeed now.
-        for (const { name, last: revision } of this.#ranges.failed.slice(0, TRIED_AGAIN)) {
-          if (this.#waiting.some((other) => other.snapshot === name)) continue;
-          this.#waiting.push({ snapshot: name, revision, isLogStored: true });
+        for (const { name, last: failed } of this.#ranges.failed.slice(0, TRIED_AGAIN)) {
+          this.#again(name, failed);
         }
       }
     }
+  }
+
+  #again(snapshot: string, revision: number): void {
+    if (this.#waiting.some((other) => other.snapshot === snapshot)) return;
+    this.#waiting.push({ snapshot, revision, isLogStored: true });
   }
 
   #fail(

@@ -121,6 +121,13 @@ export class Outbox {
     this.#queue(site).lacking.delete(stream);
   }
 
+  /** Resolves when each delta is at one site at least. */
+  async safe(signal: AbortSignal): Promise<void> {
+    while ([...this.#queues.values()].some(({ entries }) => entries.some(isNowhere))) {
+      await raceAbort(this.#changed.wait(), signal);
+    }
+  }
+
   /** Resolves when nothing waits for any of the sites. */
   async empty(sites: readonly SiteName[], signal: AbortSignal): Promise<void> {
     while (sites.some((site) => this.#queue(site).entries.length > 0)) {
@@ -159,4 +166,8 @@ export class Outbox {
     if (queue === undefined) throw new Error(`no queue of the site ${site}`);
     return queue;
   }
+}
+
+function isNowhere({ at }: Entry): boolean {
+  return at.size === 0;
 }

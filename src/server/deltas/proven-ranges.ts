@@ -33,18 +33,14 @@ export class ProvenRanges {
     return this.#unproven.filter(({ proof }) => proof.outcome === "failed");
   }
 
-  /** The last proved revision before the first that is not; undefined without one. */
+  /** The last of the proved revisions that follow each other from the first one on; undefined without one. */
   get end(): number | undefined {
     const { firstUnproven } = this;
-    let end = firstUnproven === undefined ? this.#unchanged : undefined;
-    for (const { first, last } of this.#proven) {
-      if (firstUnproven !== undefined && last >= firstUnproven.last) {
-        const { first: from } = rangeOf(firstUnproven);
-        return first < from ? from - 1 : end;
-      }
-      end = last;
-    }
-    return end;
+    const [oldest] = this.#proven;
+    if (firstUnproven === undefined) return oldest?.last ?? this.#unchanged;
+    const { first } = rangeOf(firstUnproven);
+    if (oldest === undefined || oldest.first >= first) return undefined;
+    return Math.min(oldest.last, first - 1);
   }
 
   /** What the log adds to the raw snapshot of revision `older` makes that of revision `last`. */
@@ -52,6 +48,22 @@ export class ProvenRanges {
     if (older === last) this.#unchanged = last;
     this.#proven.add({ first: older + 1, last });
     this.forget((one) => this.#proven.has(rangeOf(one)));
+  }
+
+  /** Whether nothing is known of the revisions up to this one, while earlier ones were proved. */
+  hasGapUpTo(revision: number): boolean {
+    const [oldest] = this.#proven;
+    if (oldest === undefined || oldest.last >= revision) return false;
+    const isKnown = ({ last }: RevisionRange): boolean => last === revision;
+    return !([...this.#proven].some(isKnown) || this.#unproven.map(rangeOf).some(isKnown));
+  }
+
+  /** What was proved before no raw snapshot and delta shows any more. */
+  forgetProven(isGone: (range: RevisionRange) => boolean): void {
+    const left = [...this.#proven].filter(
+      (range, i, { length }) => i === length - 1 || !isGone(range),
+    );
+    this.#proven = new RevisionRanges(left);
   }
 
   fail(unproven: Unproven): void {

@@ -83,6 +83,25 @@ export function storedLog(
   };
 }
 
+/** Up to which revisions the deltas of the newest history go, and when their last was seen: in the order of revisions. */
+export function deltaTimes(
+  sites: ReadonlyMap<SiteName, Pick<ListedHistory, "streams">>,
+): { readonly last: number; readonly time: number }[] {
+  const streams = [...sites.values()].flatMap((site) => site.streams);
+  const [line] = logLines(mergedStreams(streams).map(plannedStream));
+  const times = new Map<number, number>();
+  for (const { stream, first, last } of line?.segments ?? []) {
+    for (const { name, deltas } of streams) {
+      if (name.text !== stream.name.text) continue;
+      for (let i = 0; i < deltas.length; i++) {
+        const delta = deltas.at(i);
+        if (delta.last >= first && delta.last <= last) times.set(delta.last, delta.time);
+      }
+    }
+  }
+  return [...times].map(([last, time]) => ({ last, time })).sort((a, b) => a.last - b.last);
+}
+
 /**
  * Whether a backup is known to be of the history that the log has: a stream begins right after it, since the writer had
  * compared them, or the log had its revision before the backup was complete.

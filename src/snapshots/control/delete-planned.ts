@@ -6,6 +6,7 @@ import type { SnapStore } from "../../snapstore/store.js";
 import type { SnapshotFacts } from "../catalog.js";
 import { deleteSnapshot, REJECTED_DELETIONS, type Removed } from "../delete.js";
 import { dependentsFirst } from "../dependents-first.js";
+import { heldNames } from "../holds.js";
 import { deleteStream } from "../streams/delete-stream.js";
 import { compareStreamNames, type StreamName } from "../streams/stream-name.js";
 import type { SnapshotName } from "../name.js";
@@ -66,7 +67,7 @@ const LOOK_AGAIN_MS = 10 * 60_000;
 /**
  * Deletes snapshots so that no incremental loses its base. An incremental that is being made pins its base and then
  * looks for plans; a deletion publishes its plan and then looks for pins. One of them sees the other, however long
- * either of them is paused in between. Streams go first, the newest of them before those that it goes on from; then
+ * either of them is paused in between. The deletion of a stream takes long: what is held or pinned meanwhile ends it. Streams go first, the newest of them before those that it goes on from; then
  * incrementals before their bases, and each manifest before its files.
  */
 export async function deletePlanned(
@@ -88,14 +89,32 @@ export async function deletePlanned(
   const needed = new Set<string>();
   /** Whether a deletion may still reach the store. */
   let unsettled = false;
-  let look: { readonly at: Moment; readonly still: ReadonlySet<string> } | undefined;
+  let look: Look | undefined;
+  const lookNow = async (): Promise<Look> => {
+    const at = Moment.now();
+    // Before the look: what is added later is missing here.
+    const seen = await protectedNames(store, now, signal);
+    return { at, seen, still: await lookAgain(store, now, times, options) };
+  };
+  /** Throws SNAPSHOT_HELD if a hold or pin that was put since the last look keeps a stream. */
+  const checkStill = async ({ text }: StreamName): Promise<void> => {
+    const { seen } = look ?? {};
+    const names = await protectedNames(store, now, signal);
+    if (seen !== undefined && [...names].every((name) => seen.has(name))) return;
+    look = await lookNow();
+    if (look.still.has(text)) return;
+    throw new BackupToolError(
+      "SNAPSHOT_HELD",
+      `what is left of ${text} in ${store.name} stays: it was held, or is needed, since its deletion was planned`,
+    );
+  };
   /** Returns whether it is gone. */
   const remove = async (
     name: SnapshotName | StreamName,
     work: () => Promise<Removed>,
   ): Promise<boolean> => {
     if (look === undefined || look.at.elapsedMs() > LOOK_AGAIN_MS) {
-      look = { at: Moment.now(), still: await lookAgain(store, now, times, options) };
+      look = await lookNow();
     }
     if (!look.still.has(name.text) || needed.has(name.text)) return false;
     try {
@@ -112,7 +131,8 @@ export async function deletePlanned(
   try {
     if (waitMs > 0) await clock.sleep(waitMs, signal);
     for (const { name, needs } of streams) {
-      if (await remove(name, () => deleteStream(guarded, name, deletion))) continue;
+      const check = () => checkStill(name);
+      if (await remove(name, () => deleteStream(guarded, name, { ...deletion, check }))) continue;
       for (const need of needs) needed.add(need);
     }
     for (const { name, facts } of dependentsFirst(targets)) {
@@ -131,6 +151,28 @@ export async function deletePlanned(
     else await plan.remove();
   }
   await keepReserve(ofLeader, signal);
+}
+
+/** What a second look saw. */
+interface Look {
+  readonly at: Moment;
+  /** All names that were held or pinned. */
+  readonly seen: ReadonlySet<string>;
+  /** Names that are still to be deleted. */
+  readonly still: ReadonlySet<string>;
+}
+
+/** All names that are held or pinned, in two listings. */
+async function protectedNames(
+  store: SnapStore,
+  now: Date,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const [held, pinned] = await Promise.all([
+    heldNames(store, signal),
+    pinnedNames(store, now, signal),
+  ]);
+  return new Set([...held, ...pinned]);
 }
 
 /** The names that are still to be deleted. */

@@ -43,7 +43,7 @@ export function decideStreams(
   for (const one of sorted) for (const reason of protections(one, now)) keep(one, reason);
   const byName = new Map(sorted.map((one) => [one.name.text, one]));
   const bases = new Map<string, Reason>();
-  for (const { held, name } of snapshots) {
+  for (const { held, name } of [...snapshots, ...sorted]) {
     if (!held) continue;
     const reason: Reason = { code: "held", words: `held with ${name.text}` };
     const { streams, end } = needs.streamsAfter(name.text);

@@ -10,6 +10,8 @@ import { listStream } from "./list-streams.js";
 import type { StreamName } from "./stream-name.js";
 
 const WINDOW = 8;
+/** So many deltas are deleted after one check. */
+const CHECK_EVERY = 100;
 /** Most deltas are in the first listing. */
 const MAX_LISTINGS = 1000;
 
@@ -26,9 +28,14 @@ const MAX_LISTINGS = 1000;
 export async function deleteStream(
   store: SnapStore,
   name: StreamName,
-  options: { readonly dryRun: boolean; readonly signal: AbortSignal },
+  options: {
+    readonly dryRun: boolean;
+    readonly signal: AbortSignal;
+    /** Asked before the first deletion, after some deltas, and before the base goes; throws to leave the rest. */
+    readonly check?: () => Promise<void>;
+  },
 ): Promise<Removed> {
-  const { dryRun, signal } = options;
+  const { dryRun, signal, check = async () => {} } = options;
   const { text } = name;
   await checkNotHeld(store, text, signal);
   await checkNoForeign(store, text, signal);
@@ -40,7 +47,8 @@ export async function deleteStream(
     checkUnlocked(store, await store.head(object.key, signal));
   });
   if (dryRun) return { files, bytes };
-  await deleteDeltas(store, name, signal);
+  await deleteDeltas(store, name, check, signal);
+  await check();
   await store.delete(manifestKey(text), signal);
   await inParallel(ownObjects(store, text, signal), WINDOW, ({ key }) => store.delete(key, signal));
   return { files, bytes };
@@ -50,12 +58,14 @@ export async function deleteStream(
 async function deleteDeltas(
   store: SnapStore,
   name: StreamName,
+  check: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   for (let i = 0; i < MAX_LISTINGS; i++) {
     const deltas = (await listStream(store, name, false, signal))?.stream.deltas;
     if (deltas === undefined) return;
     for (let at = deltas.length - 1; at >= 0; at--) {
+      if ((deltas.length - 1 - at) % CHECK_EVERY === 0) await check();
       await store.delete(`${name.text}/${deltaName(deltas.at(at))}`, signal);
     }
     if (!deltas.overflows) return;

@@ -65,11 +65,12 @@ test("a cluster that is lost comes back: a founder first, then the others, which
   const [m1, m2, m3] = [cluster.member(1), cluster.member(2), cluster.member(3)];
   for (const member of cluster.all) await member.lose();
   t.is((await status(cluster)).code, 1);
-  // What a restore that was killed has left.
-  mkdirSync(path(dirname(m1.dataDir), ".m1.unfinished-00"));
+  // As a package has made it, with what a restore that was killed has left.
+  mkdirSync(path(m1.dataDir, ".m1.unfinished-00"), { recursive: true });
   const restored = await founder(cluster, m1, snapshot);
   t.is(restored.code, 0, restored.stderr);
   t.deepEqual(readdirSync(dirname(m1.dataDir)).sort(), ["m1", "m1.env"]);
+  t.deepEqual(readdirSync(m1.dataDir), ["member"]);
   startAsWritten(m1);
   // A founder that loses its data again begins no empty cluster.
   await m1.lose();

@@ -114,7 +114,11 @@ test("the secondary gets the base alone, under other keys, where the primary is 
     complete.map(({ name }) => name.text),
     [stream.text],
   );
-  await t.throwsAsync(base({ store: down }).making, { code: "STORE_TRANSIENT" });
+  const alone = base({ store: down });
+  await t.throwsAsync(alone.making, { code: "STORE_TRANSIENT" });
+  // Where no store answers, the database is not read.
+  t.false(alone.events.some((event) => event.type === "progress"));
+  t.true(events.some((event) => event.type === "progress"));
 });
 
 test("the primary has the base where the secondary is down", async (t) => {

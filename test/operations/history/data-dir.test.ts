@@ -2,8 +2,9 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -59,10 +60,10 @@ test("the member has the name, the peers and the cluster that were asked for", a
 
 test("an existing path is left as it is", async (t) => {
   const folder = newFolder();
-  mkdirSync(join(folder, "empty"));
+  mkdirSync(join(folder, "full", "mine"), { recursive: true });
   writeFileSync(join(folder, "file"), "mine");
   symlinkSync("nowhere", join(folder, "link"));
-  for (const name of ["empty", "file", "link"]) {
+  for (const name of ["full", "file", "link"]) {
     const path = join(folder, name);
     const error = await t.throwsAsync(
       restoreDataDir(snapshot, path, MEMBER, { signal }),
@@ -71,8 +72,26 @@ test("an existing path is left as it is", async (t) => {
     );
     t.regex(error?.message ?? "", /exists already/);
   }
-  t.deepEqual(readdirSync(folder).sort(), ["empty", "file", "link"]);
-  t.deepEqual(readdirSync(join(folder, "empty")), []);
+  t.deepEqual(readdirSync(folder).sort(), ["file", "full", "link"]);
+  t.deepEqual(readdirSync(join(folder, "full")), ["mine"]);
+});
+
+test("an empty folder becomes the data dir and stays the same folder, as a disk that is mounted there", async (t) => {
+  const dir = join(newFolder(), "default");
+  mkdirSync(join(dir, "lost+found"), { recursive: true });
+  const { ino } = statSync(dir);
+  const bad = join(newFolder(), "damaged.db");
+  writeFileSync(bad, readFileSync(snapshot).subarray(1));
+  await t.throwsAsync(restoreDataDir(bad, dir, MEMBER, { signal }), { code: "ETCD_TOOL_FAILED" });
+  t.deepEqual(readdirSync(dir), ["lost+found"]);
+  // What a run that was killed has left.
+  mkdirSync(join(dir, ".default.unfinished-00"));
+  await restoreDataDir(snapshot, dir, MEMBER, { signal });
+  t.is(statSync(dir).ino, ino);
+  t.deepEqual(readdirSync(dir).sort(), [".default.unfinished-00", "lost+found", "member"]);
+  const etcd = await EtcdServer.startOn(dir);
+  t.teardown(() => etcd.stop());
+  t.is((await etcd.pairs()).length, 1);
 });
 
 test("a damaged file is an error in the words of etcd's program, and leaves nothing", async (t) => {

@@ -1,4 +1,12 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { BackupToolError, UsageError } from "../../../src/errors.js";
@@ -193,6 +201,8 @@ test.serial("a bump lets etcd go on at a higher revision", async (t) => {
 test.serial("the data dir of a revision is one that etcd starts on", async (t) => {
   const folder = newFolder();
   const dir = join(folder, "member");
+  // As a package has made it.
+  mkdirSync(dir);
   const { revision, records } = stateAt(4);
   const { location, context } = recorded;
   const target = { kind: "revision", revision } as const;

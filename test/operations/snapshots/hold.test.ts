@@ -6,9 +6,11 @@ import type { OperationEvent } from "../../../src/operations/events.js";
 import { holdStoredSnapshot } from "../../../src/operations/snapshots/hold.js";
 import { publishPlan } from "../../../src/snapshots/control/plans.js";
 import { heldNames } from "../../../src/snapshots/holds.js";
+import { deltaName } from "../../../src/snapshots/streams/delta-name.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { newFolder } from "../../support/folders.js";
 import { forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+import { forgeStream } from "../../support/stores/forged-streams.js";
 
 const { signal } = new AbortController();
 
@@ -48,4 +50,25 @@ test("a hold on what a deletion took meanwhile fails, and is removed", async (t)
   await t.throwsAsync(held, { code: "NO_SNAPSHOT", message: /was deleted meanwhile/ });
   t.deepEqual(events, []);
   t.deepEqual([...(await heldNames(store, signal))], []);
+});
+
+test("a hold on a stream says which of its deltas a deletion took before it", async (t) => {
+  const config = { provider: "Local", container: newFolder(), prefix: "" } as const;
+  const store = new LocalStore(config);
+  const { name, deltas } = await forgeStream(store, { first: 5, time: 1000, base: 10 });
+  const plan = await publishPlan(store, [name.text], signal);
+  const messages: string[] = [];
+  const report = (event: OperationEvent): void => {
+    if (event.type === "warning") messages.push(event.message);
+  };
+  const options = { store: config, snapshot: name.text, now: new Date() };
+  const held = holdStoredSnapshot(options, { signal, report });
+  while (!(await heldNames(store, signal)).has(name.text)) await sleep(20);
+  const last = deltas.at(-1);
+  if (last === undefined) throw new Error("no delta");
+  await store.delete(`${name.text}/${deltaName(last)}`);
+  await plan.remove();
+  await held;
+  t.is(messages.length, 1);
+  t.regex(messages[0] ?? "", /has taken the last 1 deltas of Etcd-/);
 });

@@ -190,6 +190,32 @@ test("a stream that is held or pinned after the plan stays, with what it needs",
   }
 });
 
+test("a hold or pin that is put while a stream is deleted ends its deletion", async (t) => {
+  for (const protect of ["hold", "hold of its base", "pin"] as const) {
+    const made = await newStore();
+    const { store, names } = made;
+    const full = await forgeFull(store, { time: START - 6 * DAY, revision: 999 });
+    const lengths = Array.from({ length: 250 }, () => 1);
+    const old = await forgeStream(store, { first: 1000, time: START - 5 * DAY, lengths, bytes: 1 });
+    let deletions = 0;
+    store.before = async (call, key) => {
+      if (call !== "delete" || !key.startsWith(old.name.text) || ++deletions !== 50) return;
+      if (protect === "pin") await pinSnapshot(store, old.name.text, signal);
+      else {
+        const held = protect === "hold" ? old.name.text : full.name;
+        await putHold(store, held, { heldAt: new Date() }, signal);
+      }
+    };
+    const { failed } = await prune(made);
+    t.is(failed, 1, protect);
+    const { streams } = await listStore(store, signal);
+    const left = streams.find(({ name }) => name.text === old.name.text);
+    t.is(left?.deltas.length, 150, protect);
+    t.true((await names()).includes(full.name), protect);
+    t.is((await plannedDeletions(store, new Date(), signal)).names.size, 0);
+  }
+});
+
 test("a stream is deleted by its name, unless other deltas need it", async (t) => {
   const { streams, fulls, byHand, names, events } = await newStore();
   t.is(await codeOf(byHand(nth(streams, 1).name.text)), "SNAPSHOT_NEEDED");

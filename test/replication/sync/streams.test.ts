@@ -446,6 +446,16 @@ function random(seed: number): (limit: number) => number {
   };
 }
 
+const SYNC = { do: "sync", failures: 0, seed: 0 } as const;
+/** Makes all streams but a new one too old, and lets the source lose them. */
+const ENDING: readonly Step[] = [
+  { ...SYNC, mirror: false, laterMs: 0 },
+  { do: "stream", base: true, seconds: 1 },
+  { do: "deltas", count: 30, both: false, seconds: 10 },
+  ...Array.from({ length: 8 }, () => ({ do: "retire", failAt: undefined }) as const),
+  ...Array.from({ length: 2 }, () => ({ ...SYNC, mirror: true, laterMs: 120 })),
+];
+
 test("no history of streams, losses, faults and syncs loses a delta that is wanted, or changes one", async (t) => {
   let deletions = 0;
   let failures = 0;
@@ -456,7 +466,7 @@ test("no history of streams, losses, faults and syncs loses a delta that is want
         const history = new History();
         // So that the source has a snapshot, without which a mirror deletes nothing.
         await forgeFull(history.source, { time: 1, revision: 1 });
-        for (const one of steps) await history.apply(one);
+        for (const one of [...steps, ...ENDING]) await history.apply(one);
         await history.end();
         deletions += history.deletions;
         failures += history.failures;

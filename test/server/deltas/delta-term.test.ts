@@ -11,6 +11,7 @@ import {
   digestOf,
   makeModelBase,
   ModelEtcd,
+  modelFile,
   modelKeys,
   ModelSite,
   ModelWatchEnd,
@@ -41,14 +42,29 @@ class World {
   wanted: ReadonlySet<string> | undefined;
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
-  readonly events: { bases: number; losses: unknown[] } = { bases: 0, losses: [] };
+  readonly events: { bases: number; reads: number; losses: unknown[] } = {
+    bases: 0,
+    reads: 0,
+    losses: [],
+  };
+  /** While a base is stored: how often etcd writes, and how much each time. A second lies between. */
+  slow = { seconds: 0, writes: 0 };
 
   constructor(names: readonly ("primary" | "secondary")[] = ["primary", "secondary"]) {
+    this.etcd.wallMs = this.wallMs;
     for (const name of names) this.sites.push(new ModelSite(name, () => this.sites));
     this.begin();
   }
 
   wallMs = (): number => 1_795_000_000_000 + this.clock.now();
+
+  async #storeBase(signal: AbortSignal): Promise<void> {
+    const { seconds, writes } = this.slow;
+    for (let i = 0; i < seconds; i++) {
+      this.etcd.write(writes);
+      await this.clock.sleep(1_000, signal);
+    }
+  }
 
   begin(): void {
     const { etcd, sites, clock } = this;
@@ -60,7 +76,7 @@ class World {
       list: async () => {
         await turn();
         const up = sites.filter(({ isDown }) => !isDown);
-        if (!up.some(({ name }) => name === "primary")) throw new Error("the primary is down");
+        if (up.length === 0) throw new Error("both are down");
         return new Map(up.map((site) => [site.name, site.listed()]));
       },
       readEnd: async (revision) => {
@@ -68,9 +84,17 @@ class World {
         return found[0] && { revision, digest: found[0], clusterId: "1" };
       },
       openWatch: etcd.openWatch,
+      openNewest: etcd.openNewest,
+      openQueueFile: async () => modelFile(),
       endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
       openStream: async () => modelKeys(),
-      makeBase: (time) => makeModelBase(etcd, sites, time),
+      makeBase: (time, onRead, signal) => {
+        if (!etcd.isDown) {
+          onRead();
+          this.events.reads++;
+        }
+        return makeModelBase(etcd, sites, time, () => this.#storeBase(signal));
+      },
       digestOf,
       wanted: () => this.wanted,
       limits: () => ({ periodMs: 10_000, bytes: 2_000 }),
@@ -103,6 +127,11 @@ class World {
 
   end(): void {
     this.#abort.abort();
+  }
+
+  /** Resolves once the term has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#running;
   }
 
   list(): void {
@@ -221,6 +250,40 @@ test("a stop writes what was taken from etcd", async (t) => {
   for (const site of world.sites) t.is(site.restored(7).length, 1);
 });
 
+test("another server goes on at the store that is up, and the primary gets it all when it is back", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(7);
+  await world.clock.advance(20_000);
+  const [primary] = world.sites;
+  if (primary === undefined) throw new Error("no primary");
+  primary.isDown = true;
+  await world.kill();
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  t.is(world.events.bases, 1);
+  t.is(world.term.durability.at("secondary", world.clock.now()).revision, 15);
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds >= 10);
+  world.check();
+  await world.checkCalm();
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
+test("a term that is drained ends while one site is down, once the other has all", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  const [primary, secondary] = world.sites;
+  if (primary === undefined || secondary === undefined) throw new Error("no sites");
+  secondary.isDown = true;
+  world.etcd.write(4);
+  await world.clock.advance(500);
+  world.term.drain();
+  await world.clock.advance(20_000);
+  await world.ended();
+  t.is(primary.restored(7).length, 1);
+});
+
 test("compacted revisions that were not read are lost, and said to be", async (t) => {
   const world = new World();
   await world.clock.advance(1_000);
@@ -257,6 +320,38 @@ test("an etcd that was restored to its past gets a log of its own", async (t) =>
   }
 });
 
+test("a base that takes long is followed by all that etcd has written meanwhile", async (t) => {
+  const world = new World();
+  world.etcd.farBehind = 50;
+  world.slow = { seconds: 60, writes: 10 };
+  await world.clock.advance(70_000);
+  world.etcd.write(5);
+  const { ageSeconds } = world.term.durability.at("primary", world.clock.now());
+  t.true(ageSeconds > 60, `${ageSeconds}`);
+  for (let i = 0; i < 200; i++) await world.clock.advance(500);
+  t.is(world.events.bases, 1);
+  for (const { name } of world.sites) {
+    t.is(world.term.durability.at(name, world.clock.now()).revision, 608);
+  }
+  await world.checkCalm();
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
+test("an etcd that is restored while a base is made gets a log of what it has now", async (t) => {
+  for (const writes of [0, 1, 50]) {
+    const world = new World();
+    world.etcd.write(30);
+    world.slow = { seconds: 60, writes: 1 };
+    await world.clock.advance(30_000);
+    world.etcd.restoreTo(12);
+    world.etcd.write(writes);
+    await world.clock.advance(60_000);
+    await t.notThrowsAsync(world.checkCalm());
+    await world.stop();
+  }
+});
+
 test("another term copies what a site lacks of the other one's streams, but for what it would not keep", async (t) => {
   for (const isKept of [true, false]) {
     const world = new World();
@@ -280,6 +375,48 @@ test("another term copies what a site lacks of the other one's streams, but for 
     );
     await world.stop();
   }
+});
+
+test("what a site lacks is as old for another term as for the one before", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  const [, secondary] = world.sites;
+  if (secondary === undefined) throw new Error("no secondary");
+  secondary.isDown = true;
+  world.etcd.write(5);
+  await world.clock.advance(3_600_000);
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  const age = (name: "primary" | "secondary"): number =>
+    world.term.durability.at(name, world.clock.now()).ageSeconds;
+  t.true(age("secondary") >= 3_620);
+  secondary.isDown = false;
+  secondary.copies = false;
+  await world.kill();
+  await world.clock.advance(20_000);
+  t.true(age("secondary") >= 3_640, `${age("secondary")}`);
+  t.true(age("secondary") < 3_660, `${age("secondary")}`);
+  t.is(age("primary"), 0);
+  secondary.copies = true;
+  await world.checkCalm();
+  await world.stop();
+});
+
+test("a database that no store takes is read seldom", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  await world.stop();
+  world.etcd.write(20);
+  world.etcd.compact(20);
+  world.begin();
+  // They can be listed, and take nothing.
+  for (const site of world.sites) site.isFull = true;
+  await world.clock.advance(2 * 3_600_000);
+  t.true(world.events.reads > 2);
+  t.true(world.events.reads < 16, `${world.events.reads}`);
+  for (const site of world.sites) site.isFull = false;
+  await world.checkCalm();
+  await world.stop();
 });
 
 test("a full backup is to be proved once the deltas up to it are stored, not as soon as it is a base itself", async (t) => {
@@ -337,16 +474,24 @@ test("nothing is said to be durable that is not, whatever happens, and in the en
     },
     { weight: 1, arbitrary: fc.record({ slowFull: fc.integer({ min: 1, max: 60_000 }) }) },
     { weight: 1, arbitrary: fc.record({ etcdDown: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        slow: fc.record({ seconds: fc.integer({ max: 30, min: 0 }), writes: fc.nat(9) }),
+      }),
+    },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(commands, { minLength: 3, maxLength: 25 }), async (steps) => {
       const world = new World();
+      world.etcd.farBehind = 60;
       t.teardown(() => world.end());
       for (const step of steps) {
         if ("write" in step) world.etcd.write(step.write);
         else if ("wait" in step) await world.clock.advance(step.wait);
         else if ("compact" in step) world.etcd.compact(world.etcd.revision - step.compact);
         else if ("restore" in step) world.etcd.restoreTo(world.etcd.revision - step.restore);
+        else if ("slow" in step) world.slow = step.slow;
         else if ("slowFull" in step) {
           world.fullBegun();
           await world.clock.advance(step.slowFull);

@@ -37,7 +37,9 @@ function proofOf(results: readonly (ProofResult | Error)[]) {
   return { proof, clock, asked, ended, full };
 }
 
-const proven = (older: number, last: number): ProofResult => ({ outcome: "proven", older, last });
+function proven(older: number, last: number): ProofResult {
+  return { outcome: "proven", name: `Full-${older}`, older, last };
+}
 
 test("a full backup is compared once the deltas up to it are stored, and proves the log up to there", async (t) => {
   const { proof, clock, asked, ended } = proofOf([proven(10, 50)]);
@@ -117,6 +119,23 @@ test("what could not be compared is tried again after the next proof, and leaves
   t.is(asked.at(-1), "Full-70");
   t.is(proof.provenRevision, 90);
   t.is(proof.proof?.outcome, "proven");
+});
+
+test("a raw snapshot that was not compared itself is, before the log counts as proved up to a later one", async (t) => {
+  const { proof, clock, full, asked } = proofOf([proven(10, 50), proven(70, 90), proven(50, 70)]);
+  await full(50);
+  await full(90);
+  t.is(proof.provenRevision, 50);
+  proof.look(upTo(90), NEVER);
+  await clock.advance(1);
+  t.is(asked.at(-1), "Full-70");
+  t.is(proof.provenRevision, 90);
+  const first = proofOf([proven(10, 50), proven(70, 90), { outcome: "nothing-before" }]);
+  await first.full(50);
+  await first.full(90);
+  first.proof.look(upTo(90), NEVER);
+  await first.clock.advance(1);
+  t.is(first.proof.provenRevision, 90);
 });
 
 test("a comparison that spans what is not proved proves it", async (t) => {

@@ -14,14 +14,17 @@ const RETENTION = {
   streamPeriodMs: 24 * HOUR * 1000,
 } as const;
 
-/** A stream of ten revisions in one delta, so many hours ago. */
-function streamOf(firstRevision: number, hours: number, hasBase = false): StoredStream {
-  const time = NOW.getTime() / 1000 - hours * HOUR;
-  const name = streamName({ firstRevision, time, id: "00".repeat(16) });
+/** A stream with a delta each ten minutes, between two times that many hours ago. */
+function streamOf(firstRevision: number, from: number, to: number, hasBase = false): StoredStream {
+  const begun = NOW.getTime() / 1000 - from * HOUR;
+  const name = streamName({ firstRevision, time: begun, id: "00".repeat(16) });
   const folder = new StreamFolder(name, false);
-  const delta = { number: 0, first: firstRevision, last: firstRevision + 9, time: time + 60 };
-  const key = `${name.text}/${deltaName(delta)}`;
-  folder.add({ key, size: 100, modified: NOW });
+  for (let number = 0; number < (from - to) * 6; number++) {
+    const revision = firstRevision + number;
+    const time = begun + number * 600;
+    const key = `${name.text}/${deltaName({ number, first: revision, last: revision, time })}`;
+    folder.add({ key, size: 100, modified: new Date(time * 1000) });
+  }
   const ended = folder.end();
   if (ended === undefined) throw new Error("no stream");
   const base = hasBase ? { state: "complete" as const, revision: firstRevision - 1 } : undefined;
@@ -32,11 +35,11 @@ function historyOf(streams: readonly StoredStream[]): ListedHistory {
   return { snapshots: [], streams, bases: [] };
 }
 
-const ANCIENT = streamOf(11, 60, true);
-const OLD = streamOf(21, 40);
-const RECENT_BASE = streamOf(31, 26, true);
-const RECENT = streamOf(41, 5);
-const NEWEST = streamOf(51, 1);
+const ANCIENT = streamOf(1001, 60, 40, true);
+const OLD = streamOf(1121, 40, 26);
+const RECENT_BASE = streamOf(1205, 26, 5, true);
+const RECENT = streamOf(1331, 5, 1);
+const NEWEST = streamOf(1355, 1, 0);
 const ALL = [ANCIENT, OLD, RECENT_BASE, RECENT, NEWEST];
 
 function names(streams: readonly StoredStream[]): string[] {

@@ -206,6 +206,26 @@ test("a hold on a backup keeps the streams up to the next raw snapshot; one on a
   });
 });
 
+test("a hold on a stream with a base keeps the streams up to the next raw snapshot, as one on a backup", (t) => {
+  const streams = [
+    { ...withBase(stream(21, 10, 2100)), held: true },
+    stream(31, 10, 3100),
+    stream(41, 10, 4100),
+    withBase(newestStream(60, 9 * DAY)),
+  ];
+  t.deepEqual(kept(streams, [full(40, 4000)]), {
+    streams: ["21 held", "31 held", "60 newest-stream"],
+    bases: [4000],
+  });
+  const next = withBase(stream(41, 10, 4100));
+  t.deepEqual(kept(streams.with(2, next)).streams, [
+    "21 held",
+    "31 held",
+    "41 held",
+    "60 newest-stream",
+  ]);
+});
+
 test("what is pinned, locked, damaged, unfinished or another program's stays", (t) => {
   const newest = withBase(newestStream(90, 9 * DAY));
   const old = (more: Partial<StreamCandidate>) => kept([stream(1, 1, 10, more), newest]).streams[0];

@@ -3,13 +3,14 @@ import { setImmediate as turn } from "node:timers/promises";
 import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import { raceAbort } from "../../../src/flow/race-abort.js";
 import { Waiters } from "../../../src/flow/waiters.js";
+import type { MadeBase } from "../../../src/server/deltas/delta-loop.js";
+import type { StreamFacts, StreamKeys } from "../../../src/server/deltas/delta-stream.js";
 import type {
   HistorySink,
   HistoryWatch,
-  MadeBase,
   WatchEnd,
-} from "../../../src/server/deltas/delta-loop.js";
-import type { StreamFacts, StreamKeys } from "../../../src/server/deltas/delta-stream.js";
+} from "../../../src/server/deltas/history-watch.js";
+import type { QueueFile } from "../../../src/server/deltas/revision-queue.js";
 import type { SealedDelta } from "../../../src/server/deltas/outbox.js";
 import type { DeltaSite, StreamHeld } from "../../../src/server/deltas/site-sender.js";
 import type { ListedHistory } from "../../../src/server/deltas/stored-log.js";
@@ -45,6 +46,10 @@ export class ModelEtcd {
   /** Token of revision i + 1. */
   tokens: string[] = [];
   compactRevision = 0;
+  /** The time of day. */
+  wallMs = (): number => Date.now();
+  /** Revisions that a watch may lack when it begins. */
+  farBehind = Number.POSITIVE_INFINITY;
   /** All histories that there were. */
   readonly histories: string[][] = [];
   readonly #changed = new Waiters();
@@ -93,6 +98,12 @@ export class ModelEtcd {
     this.#changed.wakeAll();
   }
 
+  openNewest = async (signal: AbortSignal) => {
+    const after = this.revision - 1;
+    const position = { revision: after, digest: undefined, clusterId: "1" };
+    return { watch: await this.openWatch(position, signal), after };
+  };
+
   openWatch = async (after: LogPosition, signal: AbortSignal): Promise<HistoryWatch> => {
     await turn();
     if (this.isDown) throw new ModelWatchEnd({ kind: "failed" });
@@ -118,6 +129,7 @@ export class ModelEtcd {
       new ModelWatchEnd({ kind: "broken", reason, isOtherHistory });
     if (revision > this.revision) throw broken("etcd has fewer revisions", true);
     if (revision < this.compactRevision) throw broken("compacted", false);
+    if (this.revision - revision > this.farBehind) throw broken("far behind", false);
     const token = this.tokens[revision - 1];
     const isOther =
       digest !== undefined &&
@@ -153,7 +165,7 @@ export class ModelEtcd {
         const batch = tokens.slice(covered, covered + 5).map((token, i): EtcdRevision => {
           return {
             revision: covered + i + 1,
-            seenMs: Date.now(),
+            seenMs: this.wallMs(),
             changes: changesOf(token),
             leases: [],
           };
@@ -217,6 +229,10 @@ export class ModelSite implements DeltaSite {
   readonly bases = new Map<string, ModelBase>();
   readonly #all: () => readonly ModelSite[];
   isDown = false;
+  /** It gets what it lacks from the other one. */
+  copies = true;
+  /** It takes no base. */
+  isFull = false;
 
   constructor(name: Site, all: () => readonly ModelSite[]) {
     this.name = name;
@@ -232,6 +248,7 @@ export class ModelSite implements DeltaSite {
   async copyStream(stream: string, from: Site): Promise<StreamHeld> {
     await turn();
     this.#check();
+    if (!this.copies) throw new Error("it is not copied now");
     const source = this.#all().find(({ name }) => name === from);
     if (source === undefined || source.isDown) throw new Error("the source is down");
     for (const [key, bytes] of source.files) {
@@ -346,22 +363,51 @@ function fileOf(bytes: Uint8Array): StoredFile {
   return JSON.parse(Buffer.from(bytes).toString());
 }
 
-/** Makes a base at the sites that are up. The primary must be. */
+/** A file in memory. */
+export function modelFile(): QueueFile {
+  let bytes = Buffer.alloc(0);
+  return {
+    get size() {
+      return bytes.length;
+    },
+    write: async (more) => {
+      await turn();
+      bytes = Buffer.concat([bytes, more]);
+    },
+    read: async (target, position) => {
+      await turn();
+      return bytes.copy(target, 0, position, position + Math.ceil(target.length / 2));
+    },
+    restart: async () => {
+      bytes = Buffer.alloc(0);
+    },
+    close: async () => {},
+  };
+}
+
+/**
+ * Makes a base at the sites that are up. One must be.
+ *
+ * @param stored resolves when its bytes are in the stores
+ */
 export async function makeModelBase(
   etcd: ModelEtcd,
   sites: readonly ModelSite[],
   time: number,
+  stored: () => Promise<void> = async () => {},
 ): Promise<MadeBase> {
   await turn();
-  if (etcd.isDown || sites[0]?.isDown) throw new Error("no base can be made");
+  if (etcd.isDown) throw new Error("no base can be made");
   const { revision, compactRevision } = etcd;
   const base = { revision, tokens: [...etcd.tokens], takenMs: time * 1000 };
   const keys = modelKeys();
   const { text: name } = streamName({ firstRevision: revision + 1, time, id: keys.id });
-  const up = sites.filter(({ isDown }) => !isDown);
-  for (const site of up) site.bases.set(name, base);
   const digest =
     revision > compactRevision ? digestOf(changesOf(etcd.tokens.at(-1) ?? "")) : undefined;
+  await stored();
+  const up = sites.filter(({ isDown, isFull }) => !isDown && !isFull);
+  if (up.length === 0) throw new Error("no store takes the base");
+  for (const site of up) site.bases.set(name, base);
   const names = up.map((site) => site.name);
   return { name, keys, revision, clusterId: "1", digest, compactRevision, sites: names };
 }

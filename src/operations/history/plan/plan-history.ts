@@ -20,6 +20,8 @@ export interface HistoryBase {
   readonly takenMs: number;
   /** Undefined until its METADATA.bin was read. */
   readonly compactRevision?: number | undefined;
+  /** Name of the stream that goes on from it, where it was made for one. */
+  readonly stream?: { readonly text: string } | undefined;
 }
 
 /** How to make the database of a revision. */
@@ -95,7 +97,7 @@ export function currentBases<B extends HistoryBase>(
 ): B[] {
   const outside = bases.filter((base) => !isInLog(line, base.revision));
   const isOlder = (base: B): boolean =>
-    isBeforeFork(base, line) || outside.some((other) => isRestored(base, other));
+    isBeforeFork(base, line) || outside.some((other) => isOutdated(base, other));
   const older = new Set(outside.filter(isOlder));
   const current = bases.filter((base) => !older.has(base));
   return current.length > 0 ? current : [...bases];
@@ -177,6 +179,11 @@ function isBeforeFork(
 /** Whether a base that was begun after this one was complete has a lower revision. Names can be ahead of the clock. */
 function isRestored({ revision, begunMs, takenMs }: HistoryBase, later: HistoryBase): boolean {
   return later.revision < revision && later.begunMs > Math.max(begunMs, takenMs);
+}
+
+/** Likewise; the time of a backup does not count against the base of a stream, whose writer followed etcd. */
+function isOutdated(base: HistoryBase, later: HistoryBase): boolean {
+  return isRestored(base, later) && (base.stream === undefined || later.stream !== undefined);
 }
 
 /** When the last revision of a line was seen, ms since 1970. */

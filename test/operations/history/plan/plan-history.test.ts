@@ -195,6 +195,14 @@ test("of bases that no log leads to, one that was begun after another of a highe
   t.deepEqual(logged, { revision: 5000, doubtful: [newer] });
 });
 
+test("the time of a full does not outdate the base of a stream that has no delta yet", (t) => {
+  const ahead = base(500, 900_000);
+  const begun = { ...base(600, 200_000), stream: { text: "601" } };
+  t.is(newestRevision([ahead, begun], [])?.revision, 600);
+  const restored = { ...base(320, 950_000), stream: { text: "321" } };
+  t.is(newestRevision([ahead, begun, restored], [])?.revision, 320);
+});
+
 test("a base from before a restore of etcd is not the newest, even if it was complete after it", (t) => {
   const bases = [base(250, 1000), base(1000, 400_000, 600_000), base(320, 500_000)];
   const streams = [stream(251, 900, 2, 300), stream(321, 400, 500)];
