@@ -21,10 +21,12 @@ export class HeldWatch {
   readonly #queue: RevisionQueue;
   readonly #stopped: AbortController;
   readonly #running: Promise<void>;
+  readonly #after: number;
   #last: number;
 
   private constructor({ watch, after }: NewestWatch, stopped: AbortController, parts: HeldParts) {
     this.#watch = watch;
+    this.#after = after;
     this.#last = after;
     this.#stopped = stopped;
     this.#digestOf = parts.digestOf;
@@ -69,7 +71,9 @@ export class HeldWatch {
     { revision, digest, clusterId }: AfterBase,
     signal: AbortSignal,
   ): Promise<HistoryWatch | undefined> {
-    const rest = await this.#find(revision, signal).catch(() => undefined);
+    // A revision that cannot come must not be waited for.
+    const isToCome = digest !== undefined && revision > this.#after;
+    const rest = isToCome ? await this.#find(revision, signal).catch(() => undefined) : undefined;
     const isSame =
       clusterId === this.#watch.clusterId &&
       rest !== undefined &&

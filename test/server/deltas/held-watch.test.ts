@@ -31,6 +31,9 @@ test("what etcd gets while its raw snapshot is read comes after it, if that is o
       },
       signal,
     );
+  const empty = await begin();
+  const first = { revision: 1, clusterId: "1", digest: undefined };
+  t.is(await empty.after(first, signal), undefined, "nothing shows what an empty etcd has");
   // Once for an etcd without any change.
   for (const before of [0, 3]) {
     await put(before);
