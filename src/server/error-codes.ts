@@ -94,6 +94,7 @@ const OTHERS = [
   "LOG_UNPROVEN",
   "NOT_ENOUGH_MEMORY",
   "NOT_LEADER",
+  "NOT_NEWEST",
   "NOT_RENEWED",
   "NO_BASE",
   "NO_DELTAS",

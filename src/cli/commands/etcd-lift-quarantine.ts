@@ -8,7 +8,7 @@ export const etcdLiftQuarantine = command({
   examples: [
     [
       "$0 etcd lift-quarantine --etcd 127.0.0.1:2379 --user root",
-      "let clients in without finishing a restore; the password is in BACKUPTOOL_PASSWORD",
+      "let clients in; the password is in BACKUPTOOL_PASSWORD",
     ],
   ],
   async run(args, session) {
