@@ -1,8 +1,6 @@
 import { BackupToolError } from "../../errors.js";
 import { CachedCatalog } from "../../snapshots/cached-catalog.js";
-import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import { pinnedNames } from "../../snapshots/control/pins.js";
-import type { Removed } from "../../snapshots/delete.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
 import { heldNames } from "../../snapshots/holds.js";
 import type { StoreContents } from "../../snapshots/list-store.js";
@@ -17,6 +15,7 @@ import {
 import type { StreamName } from "../../snapshots/streams/stream-name.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
+import { deleteOne } from "./delete-one.js";
 
 /** Called before the first deletion; throws to prevent it. */
 export type ApproveDeletion = (
@@ -46,9 +45,15 @@ export async function deleteStoredStream(
   const { problem, gaps, left } = target;
   const state = problem !== undefined ? "damaged" : gaps.length > 0 ? "with gaps" : "complete";
   await approve?.({ name: name.text, state, bytes: left.bytes }, store.name);
+  const needs = new LogNeeds(contents.snapshots, contents.streams).needsOf(target);
+  const recheck = async ({ pinned }: { readonly pinned: ReadonlySet<string> }) => {
+    const now = await catalog.listAll(signal);
+    check(store, target, now, { held: await heldNames(store, signal), pinned });
+    return new Set([name.text]);
+  };
   const removed = dryRun
     ? await deleteStream(store, name, { dryRun, signal })
-    : await deleteOne(store, catalog, target, contents, context);
+    : await deleteOne(store, { streams: [{ name, needs }] }, recheck, context);
   report({ type: "snapshot-deleted", snapshot: name.text, store: store.name, ...removed, dryRun });
 }
 
@@ -69,36 +74,4 @@ function check(
   checkNotHeldForDeltas(store, target, contents, held);
   checkNotNeededByDeltas(target, contents);
   checkStreamNotPinned(target, contents, pinned);
-}
-
-/** Deletes a stream, unless something has come to need it since it was chosen. */
-async function deleteOne(
-  store: SnapStore,
-  catalog: CachedCatalog,
-  target: StoredStream,
-  contents: StoreContents,
-  { guard, signal }: StoreContext,
-): Promise<Removed> {
-  const result: { removed?: Removed; error?: BackupToolError } = {};
-  const { name } = target;
-  const needs = new LogNeeds(contents.snapshots, contents.streams).needsOf(target);
-  await deletePlanned(store, [], {
-    streams: [{ name, needs }],
-    waitMs: 0,
-    guard,
-    signal,
-    recheck: async ({ pinned }) => {
-      const now = await catalog.listAll(signal);
-      check(store, target, now, { held: await heldNames(store, signal), pinned });
-      return new Set([name.text]);
-    },
-    onDeleted: (_, removed) => {
-      result.removed = removed;
-    },
-    onFailed: (_, error) => {
-      result.error = error;
-    },
-  });
-  if (result.error !== undefined) throw result.error;
-  return result.removed ?? { files: 0, bytes: 0 };
 }

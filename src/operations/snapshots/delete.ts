@@ -1,7 +1,5 @@
-import type { BackupToolError } from "../../errors.js";
-import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import { checkNotPinned, pinnedNames } from "../../snapshots/control/pins.js";
-import { checkNotNeeded, deleteSnapshot, type Removed } from "../../snapshots/delete.js";
+import { checkNotNeeded, deleteSnapshot } from "../../snapshots/delete.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
 import { checkNotCovered, heldNames } from "../../snapshots/holds.js";
 import { CachedCatalog } from "../../snapshots/cached-catalog.js";
@@ -10,12 +8,14 @@ import {
   checkNotHeldForDeltas,
   checkNotNeededByDeltas,
 } from "../../snapshots/streams/stream-guards.js";
+import type { StoreContents } from "../../snapshots/list-store.js";
 import { parseStreamName } from "../../snapshots/streams/stream-name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { withStore } from "../open/stores.js";
+import { deleteOne } from "./delete-one.js";
 import { type ApproveDeletion, deleteStoredStream } from "./delete-stream.js";
 
 interface SnapshotDeleteOptions {
@@ -46,12 +46,10 @@ export function deleteStoredSnapshot(
     const contents = await catalog.listAll(signal);
     const all = contents.snapshots;
     await seen.check(store, newestComplete(all));
-    const held = await heldNames(store, signal);
-    checkNotCovered(store, target, all, held);
-    checkNotHeldForDeltas(store, target, contents, held);
-    checkNotNeeded(target, all);
-    checkNotNeededByDeltas(target, contents);
-    checkNotPinned(target, all, await pinnedNames(store, new Date(), signal));
+    check(store, target, contents, {
+      held: await heldNames(store, signal),
+      pinned: await pinnedNames(store, new Date(), signal),
+    });
     if (target.foreign !== undefined) throw foreignFile(store, target.foreign);
     const { state, facts, left: leftOver } = target;
     const bytes = facts?.bytes ?? leftOver?.bytes ?? 0;
@@ -61,44 +59,30 @@ export function deleteStoredSnapshot(
       const left = all.filter(({ name }) => name.text !== snapshot);
       await seen.forget(store, target.name, newestComplete(left));
     }
+    const recheck = async ({ pinned }: { readonly pinned: ReadonlySet<string> }) => {
+      const now = await catalog.listAll(signal);
+      check(store, target, now, { held: await heldNames(store, signal), pinned });
+      return new Set([snapshot]);
+    };
     const removed = dryRun
       ? await deleteSnapshot(store, snapshot, { dryRun, signal })
-      : await deleteOne(store, catalog, target, context);
+      : await deleteOne(store, { snapshots: [target] }, recheck, context);
     report({ type: "snapshot-deleted", snapshot, store: store.name, ...removed, dryRun });
   };
   return withStore(options.store, remove, undefined, context.guard);
 }
 
-/** Deletes a snapshot, unless something has come to need it since it was chosen: a question may wait for hours. */
-async function deleteOne(
+/** Throws where something needs the snapshot, or keeps it. */
+function check(
   store: SnapStore,
-  catalog: CachedCatalog,
   target: StoredSnapshot,
-  { guard, signal }: StoreContext,
-): Promise<Removed> {
-  const result: { removed?: Removed; error?: BackupToolError } = {};
-  await deletePlanned(store, [target], {
-    waitMs: 0,
-    guard,
-    signal,
-    recheck: async ({ pinned }) => {
-      const contents = await catalog.listAll(signal);
-      const all = contents.snapshots;
-      const held = await heldNames(store, signal);
-      checkNotCovered(store, target, all, held);
-      checkNotHeldForDeltas(store, target, contents, held);
-      checkNotNeeded(target, all);
-      checkNotNeededByDeltas(target, contents);
-      checkNotPinned(target, all, pinned);
-      return new Set([target.name.text]);
-    },
-    onDeleted: (_, removed) => {
-      result.removed = removed;
-    },
-    onFailed: (_, error) => {
-      result.error = error;
-    },
-  });
-  if (result.error !== undefined) throw result.error;
-  return result.removed ?? { files: 0, bytes: 0 };
+  contents: StoreContents,
+  { held, pinned }: { readonly held: ReadonlySet<string>; readonly pinned: ReadonlySet<string> },
+): void {
+  const all = contents.snapshots;
+  checkNotCovered(store, target, all, held);
+  checkNotHeldForDeltas(store, target, contents, held);
+  checkNotNeeded(target, all);
+  checkNotNeededByDeltas(target, contents);
+  checkNotPinned(target, all, pinned);
 }
