@@ -1,19 +1,12 @@
 import { MessageReader } from "./message-reader.js";
 import { checkDecoded } from "./rpc.js";
 import type { EtcdRecord } from "./types.js";
+import { KEY, CREATE_REVISION, MOD_REVISION, VERSION, VALUE, LEASE } from "./key-value-tags.js";
 
 // Tags of `RangeResponse` (etcd's rpc.proto): the field's number, and in the lower three bits its wire type.
 const KVS = (2 << 3) | 2;
 const MORE = 3 << 3;
 const COUNT = 4 << 3;
-
-// Tags of `KeyValue` (etcd's kv.proto).
-const KEY = (1 << 3) | 2;
-const CREATE_REVISION = 2 << 3;
-const MOD_REVISION = 3 << 3;
-const VERSION = 4 << 3;
-const VALUE = (5 << 3) | 2;
-const LEASE = 6 << 3;
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
 

@@ -1,12 +1,5 @@
 import type { EtcdRecord } from "../types.js";
-
-// Tags of `KeyValue` (etcd's kv.proto): the field's number, and in the lower three bits its wire type.
-const KEY = (1 << 3) | 2;
-const CREATE_REVISION = 2 << 3;
-const MOD_REVISION = 3 << 3;
-const VERSION = 4 << 3;
-const VALUE = (5 << 3) | 2;
-const LEASE = 6 << 3;
+import { KEY, CREATE_REVISION, MOD_REVISION, VERSION, VALUE, LEASE } from "../key-value-tags.js";
 
 /**
  * The fields of one message `KeyValue` after another. Databases have millions of them, and most are read for a field

@@ -1,4 +1,5 @@
 import type { EtcdChange } from "../history.js";
+import { KEY, LEASE, MOD_REVISION } from "../key-value-tags.js";
 import { MessageReader } from "../message-reader.js";
 import { checkDecoded } from "../rpc.js";
 
@@ -18,11 +19,6 @@ const REVISION = 3 << 3;
 // Tags of `Event` (etcd's kv.proto).
 const TYPE = 1 << 3;
 const KV = (2 << 3) | 2;
-
-// Tags of `KeyValue`.
-const KEY = (1 << 3) | 2;
-const MOD_REVISION = 3 << 3;
-const LEASE = 6 << 3;
 
 const DELETE = 1;
 
