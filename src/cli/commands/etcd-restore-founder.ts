@@ -1,7 +1,7 @@
 import { SettingError } from "../../errors.js";
 import type { WriteFounderData } from "../../operations/members/founder.js";
 import { backupLocation } from "../../settings/backup-location.js";
-import { etcdSettings, passphraseSettings, spoolSettings } from "../../settings/declarations.js";
+import { etcdSettings, passphraseSettings } from "../../settings/declarations.js";
 import { requiredEtcdOptions } from "../../settings/etcd.js";
 import { memberIdentity } from "../../settings/etcd-member.js";
 import {
@@ -17,7 +17,6 @@ import {
   memberSettings,
   newClusterSettings,
 } from "../../settings/member-declarations.js";
-import { spoolDir } from "../../settings/new-backup.js";
 import { parseInitialCluster } from "../../sources/etcd/members/peer-urls.js";
 import { command, flagsOf } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
@@ -37,7 +36,6 @@ const groups = {
     ...targetSettings,
     "bump-revision": etcdFileSettings["bump-revision"],
     "unknown-lease-ttl": etcdFileSettings["unknown-lease-ttl"],
-    ...spoolSettings,
   },
   Member: { ...memberSettings, ...newClusterSettings, ...firstStartSettings },
   ...locationGroups,
@@ -97,5 +95,5 @@ async function founderData(
     return dataOfFile({ path, skipHashCheck, revision, ...database }, session);
   }
   const location = backupLocation(args, session);
-  return dataOfHistory({ location, spoolDir: spoolDir(args), target, ...database }, session);
+  return dataOfHistory({ location, target, ...database }, session);
 }
