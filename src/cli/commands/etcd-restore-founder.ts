@@ -1,7 +1,7 @@
 import { SettingError } from "../../errors.js";
 import type { WriteFounderData } from "../../operations/members/founder.js";
 import { backupLocation } from "../../settings/backup-location.js";
-import { etcdSettings, passphraseSettings, spoolSettings } from "../../settings/declarations.js";
+import { etcdSettings, passphraseSettings } from "../../settings/declarations.js";
 import { requiredEtcdOptions } from "../../settings/etcd.js";
 import { memberIdentity } from "../../settings/etcd-member.js";
 import {
@@ -17,7 +17,6 @@ import {
   memberSettings,
   newClusterSettings,
 } from "../../settings/member-declarations.js";
-import { spoolDir } from "../../settings/new-backup.js";
 import { parseInitialCluster } from "../../sources/etcd/members/peer-urls.js";
 import { command, flagsOf } from "../command.js";
 import { ExitCode } from "../exit-codes.js";
@@ -32,12 +31,12 @@ const groups = {
     },
     "skip-hash-check": {
       ...toggle,
-      describe: "The snapshot file was copied out of a data directory, and has no hash",
+      describe:
+        "Do not check the SHA-256 at the end of the snapshot file: one that was copied out of a data directory has none",
     },
     ...targetSettings,
     "bump-revision": etcdFileSettings["bump-revision"],
     "unknown-lease-ttl": etcdFileSettings["unknown-lease-ttl"],
-    ...spoolSettings,
   },
   Member: { ...memberSettings, ...newClusterSettings, ...firstStartSettings },
   ...locationGroups,
@@ -80,6 +79,12 @@ async function founderData(
 ): Promise<WriteFounderData> {
   const { dataOfFile, dataOfHistory } = await import("../../operations/members/founder-data.js");
   const { "snapshot-file": path } = args;
+  if (path === undefined && args["skip-hash-check"] === true) {
+    throw new SettingError("skip-hash-check", "is of a snapshot file", {
+      hint: "what a backup holds is always checked",
+      settings: ["snapshot-file"],
+    });
+  }
   const target = historyTarget(args) ?? { kind: "newest" };
   const database = {
     bumpRevision: args["bump-revision"],
@@ -97,5 +102,5 @@ async function founderData(
     return dataOfFile({ path, skipHashCheck, revision, ...database }, session);
   }
   const location = backupLocation(args, session);
-  return dataOfHistory({ location, spoolDir: spoolDir(args), target, ...database }, session);
+  return dataOfHistory({ location, target, ...database }, session);
 }

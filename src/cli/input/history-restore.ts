@@ -35,7 +35,7 @@ export function historyRestore(
 ): (() => Promise<{ complete: boolean }>) | undefined {
   const wanted = historyTarget(values);
   const { "etcd-snapshot-out": out, "etcd-data-dir": dir, "bump-revision": bumpRevision } = values;
-  const source = { location, spoolDir: spoolDir(values), target: wanted ?? NEWEST };
+  const source = { location, target: wanted ?? NEWEST };
   const database = { ...source, bumpRevision, unknownLeaseTtlSeconds: unknownLeaseTtl(values) };
   if (out !== undefined) {
     return async () => {
@@ -62,7 +62,8 @@ export function historyRestore(
   return async () => {
     const { restoreEtcdAt } = await import("../../operations/history/restore-etcd.js");
     const unknownLeaseTtlSeconds = unknownLeaseTtl(values);
-    const options = { ...source, etcd, leases, unknownLeaseTtlSeconds };
+    const spool = { spoolDir: spoolDir(values) };
+    const options = { ...source, ...spool, etcd, leases, unknownLeaseTtlSeconds };
     if (!values["etcd-quarantine"]) return await restoreEtcdAt(options, session);
     const { inQuarantine } = await import("../../operations/members/quarantine.js");
     return await inQuarantine(etcd, session, (onWriting) =>

@@ -8,13 +8,11 @@ import { openHistory } from "./stored-history.js";
 
 export interface HistoryLocation {
   readonly location: BackupLocation;
-  /** Folder for a raw snapshot while it is worked on. */
-  readonly spoolDir: string;
 }
 
 /** Opens the history of etcd in a folder or in stores for `use`. Throws what {@link openHistory} throws. */
 export async function withHistory<T>(
-  { location, spoolDir }: HistoryLocation,
+  { location }: HistoryLocation,
   context: OperationContext,
   use: (access: HistoryAccess) => Promise<T>,
 ): Promise<T> {
@@ -23,7 +21,7 @@ export async function withHistory<T>(
   const pool = new SealPool();
   try {
     const log = new HistoryLog(history, passphrase, pool);
-    return await use({ history, passphrase, pool, log, spoolDir });
+    return await use({ history, passphrase, pool, log });
   } finally {
     await pool.close();
     await history.close();

@@ -2,6 +2,7 @@ import { BackupKeys, type PassphraseKeys } from "../../archive/crypto/backup-key
 import { KDF_COSTS, type KdfCost, type KdfName } from "../../archive/crypto/passphrase-key.js";
 import type { BackupTarget } from "../../archive/backup-target.js";
 import { BackupToolError } from "../../errors.js";
+import { SpoolFile } from "../../files/spool-file.js";
 import { unnamedFile } from "../../files/unnamed-file.js";
 import { quoted } from "../../quoted.js";
 import { streamName } from "../../snapshots/streams/stream-name.js";
@@ -10,7 +11,7 @@ import { writeDatabaseInto } from "../../sources/etcd/file/write/write-database.
 import type { OperationContext } from "../context.js";
 import { BackupDestination, type StoreDestination } from "../create/destination.js";
 import { archiveSnapshot, rawFacts } from "../create/etcd.js";
-import type { SpooledSnapshot } from "../create/raw-snapshot.js";
+import type { SpooledSnapshot, SpoolSettings } from "../create/raw-snapshot.js";
 import { type BackupSettings, makeBackup } from "../create/run.js";
 import { type HistoryLocation, withHistory } from "./access.js";
 import { checkNewest } from "./check-newest.js";
@@ -21,6 +22,7 @@ import type { DatabaseOptions } from "./write-snapshot.js";
 
 export interface CompactOptions
   extends HistoryLocation,
+    SpoolSettings,
     BackupSettings,
     Omit<DatabaseOptions, "bumpRevision"> {
   readonly store: StoreDestination;
@@ -38,9 +40,14 @@ export async function compactHistory(
   options: CompactOptions,
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
+  const newFile = () => SpoolFile.create(options.spoolDir, "spool-dir");
   return await withHistory(options, context, async (access) => {
-    const { result, complete } = await followHistory(access, options.target, context, (opened) =>
-      writeMerged(access, opened, options, context),
+    const { result, complete } = await followHistory(
+      access,
+      options.target,
+      context,
+      newFile,
+      (opened) => writeMerged(access, opened, options, context),
     );
     return { complete: complete && !result.behind };
   });
@@ -72,9 +79,9 @@ async function writeMerged(
 
 /** The database of the plan in a file without a name: a kill leaves nothing of it. */
 async function mergedSnapshot(
-  { log, spoolDir }: HistoryAccess,
+  { log }: HistoryAccess,
   { plan, database, clusterId = "", log: revisions }: OpenedPlan,
-  { unknownLeaseTtlSeconds }: CompactOptions,
+  { unknownLeaseTtlSeconds, spoolDir }: CompactOptions,
   { signal }: OperationContext,
 ): Promise<SpooledSnapshot> {
   const handle = await unnamedFile(spoolDir).catch((cause: unknown) => {

@@ -11,22 +11,21 @@ import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { OperationContext } from "../context.js";
 import { passphraseKeys } from "../open/derived-keys.js";
 import { checkDistinct, openRetrying } from "../open/stores.js";
+import type { SpoolSettings } from "../create/raw-snapshot.js";
 import type { HistoryAccess } from "./history-access.js";
 import { HistoryLog } from "./history-log.js";
 import { openHistoryBase } from "./open-base.js";
 import { type LogLine, type LogSegment, logLines } from "./plan/log-line.js";
 import type { RevisionRange } from "./plan/plan-history.js";
 import { type RangeFacts, rangeStates } from "./plan/range-states.js";
-import { proveBase } from "./prove-base.js";
+import { type ProofAccess, proveBase } from "./prove-base.js";
 import { type HistoryStream, listHistory, type StoredHistoryBase } from "./stored-history.js";
 
-export interface DeltaVerifyOptions {
+export interface DeltaVerifyOptions extends SpoolSettings {
   readonly primary: StoreConfig;
   readonly secondary?: StoreConfig | undefined;
   /** Compare each raw snapshot with the one before it and the deltas between. */
   readonly prove: boolean;
-  /** Folder for raw snapshots while they are compared. */
-  readonly spoolDir: string;
 }
 
 /**
@@ -182,7 +181,7 @@ async function heldByBases(
 }
 
 async function provenRanges(
-  access: HistoryAccess,
+  access: ProofAccess,
   context: Pick<OperationContext, "report" | "signal">,
 ): Promise<RevisionRange[]> {
   const proven: RevisionRange[] = [];

@@ -1,7 +1,6 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import { ArchiveError } from "../../archive/errors.js";
 import { BackupToolError, errorMessage, throwIfAborted } from "../../errors.js";
-import { SpoolFile } from "../../files/spool-file.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
 import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
@@ -39,14 +38,14 @@ export interface OpenedPlan extends BaseDatabase {
  * reported and left out, and the next way is tried: `use` may be called again after an error of the backup.
  * `complete` is false where the log lacks what a time would need.
  *
- * @param newFile makes the file for the raw snapshot of each try; default: one without a name, encrypted
+ * @param newFile makes the file for the raw snapshot of each try
  */
 export async function followHistory<T>(
   access: HistoryAccess,
   target: HistoryTarget,
   context: Pick<OperationContext, "report" | "signal">,
+  newFile: () => Promise<BaseFile>,
   use: (opened: OpenedPlan) => Promise<T>,
-  newFile: () => Promise<BaseFile> = () => SpoolFile.create(access.spoolDir, "spool-dir"),
 ): Promise<{ result: T; complete: boolean }> {
   const { report, signal } = context;
   const { history } = access;

@@ -9,6 +9,4 @@ export interface HistoryAccess {
   readonly passphrase: PassphraseKeys;
   readonly pool: SealPool;
   readonly log: HistoryLog;
-  /** Folder for raw snapshots while they are worked on. */
-  readonly spoolDir: string;
 }

@@ -3,6 +3,7 @@ import {
   type DatabaseDifference,
 } from "../../sources/etcd/file/compare-databases.js";
 import type { OperationContext } from "../context.js";
+import type { SpoolSettings } from "../create/raw-snapshot.js";
 import { type BaseDatabase, openBaseDatabase } from "./base-database.js";
 import type { HistoryAccess } from "./history-access.js";
 import { openHistoryBase } from "./open-base.js";
@@ -32,6 +33,8 @@ export type BaseProof =
   /** No raw snapshot before it. */
   | { readonly outcome: "nothing-before" };
 
+export type ProofAccess = HistoryAccess & SpoolSettings;
+
 /**
  * Compares a raw snapshot with the newest one before it plus the deltas in between, entry by entry. It finds what no check of
  * the log alone can: changes that are missing inside of a revision.
@@ -40,7 +43,7 @@ export type BaseProof =
  * @throws ArchiveError, EtcdFileError where one of them is damaged; StoreError, `SPOOL`, InterruptedError
  */
 export async function proveBase(
-  access: HistoryAccess,
+  access: ProofAccess,
   newer: string,
   context: Pick<OperationContext, "report" | "signal">,
 ): Promise<BaseProof> {
@@ -68,12 +71,7 @@ function withoutLog(
 }
 
 async function comparePlan(
-  {
-    passphrase,
-    pool,
-    log,
-    spoolDir,
-  }: Pick<HistoryAccess, "passphrase" | "pool" | "log" | "spoolDir">,
+  { passphrase, pool, log, spoolDir }: ProofAccess,
   plan: StoredPlan,
   newer: StoredHistoryBase,
   context: Pick<OperationContext, "report" | "signal">,

@@ -1,8 +1,10 @@
 import { withHint, BackupToolError } from "../../errors.js";
+import { SpoolFile } from "../../files/spool-file.js";
 import type { EtcdCluster, EtcdOptions } from "../../sources/etcd/cluster.js";
 import { recordsAt } from "../../sources/etcd/file/records-at.js";
 import type { EtcdLease, EtcdRecord, LeasePolicy } from "../../sources/etcd/types.js";
 import type { OperationContext } from "../context.js";
+import type { SpoolSettings } from "../create/raw-snapshot.js";
 import { Connections } from "../open/connections.js";
 import { EtcdTarget } from "../restore/records.js";
 import { type HistoryLocation, withHistory } from "./access.js";
@@ -10,7 +12,7 @@ import { followHistory, type OpenedPlan } from "./follow-plan.js";
 import type { HistoryTarget } from "./history-target.js";
 import { reportChosen } from "./report-chosen.js";
 
-export interface RestoreEtcdOptions extends HistoryLocation {
+export interface RestoreEtcdOptions extends HistoryLocation, SpoolSettings {
   readonly target: HistoryTarget;
   readonly etcd: EtcdOptions;
   readonly leases: LeasePolicy;
@@ -33,19 +35,26 @@ export async function restoreEtcdAt(
   options: RestoreEtcdOptions,
   context: OperationContext,
 ): Promise<{ complete: boolean }> {
-  const { target, etcd } = options;
+  const { target, etcd, spoolDir } = options;
   const { report, signal } = context;
+  const newFile = () => SpoolFile.create(spoolDir, "spool-dir");
   return await withHistory(options, context, async (access) => {
     const connections = new Connections({ etcd }, signal);
     try {
-      const { result, complete } = await followHistory(access, target, context, async (opened) => {
-        report({ type: "connecting-etcd" });
-        const cluster = await connections.etcd;
-        if (cluster === undefined) throw new TypeError("there is no connection to etcd");
-        const put = await putRecordsAt(opened, cluster, options, context);
-        reportChosen(access.history, opened, report);
-        return put;
-      });
+      const { result, complete } = await followHistory(
+        access,
+        target,
+        context,
+        newFile,
+        async (opened) => {
+          report({ type: "connecting-etcd" });
+          const cluster = await connections.etcd;
+          if (cluster === undefined) throw new TypeError("there is no connection to etcd");
+          const put = await putRecordsAt(opened, cluster, options, context);
+          reportChosen(access.history, opened, report);
+          return put;
+        },
+      );
       report({
         type: "restored",
         objects: 0,

@@ -110,7 +110,7 @@ export async function writeHistoryDatabase(
     return written;
   };
   try {
-    return await followHistory(access, target, context, write, newFile);
+    return await followHistory(access, target, context, newFile, write);
   } catch (error) {
     await rm(path, { force: true });
     throw error;

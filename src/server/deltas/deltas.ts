@@ -344,8 +344,8 @@ export class Deltas {
       report: (event: OperationEvent) => logEvent(log, "deltas", event),
       passphrase: () => passphrase(signal),
     };
-    return await withHistory({ location, spoolDir }, context, async (access) => {
-      const proof = await proveBase(access, snapshot, context);
+    return await withHistory({ location }, context, async (access) => {
+      const proof = await proveBase({ ...access, spoolDir }, snapshot, context);
       switch (proof.outcome) {
         case "proven":
           return {

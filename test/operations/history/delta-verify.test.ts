@@ -94,8 +94,8 @@ test.serial(
     rmSync(join(container, recorded.deltas[0] ?? ""));
     const location = { kind: "snapshot", stores: [config], snapshot: "latest" } as const;
     const { context } = recorded;
-    const proof = await withHistory({ location, spoolDir: newFolder() }, context, (access) =>
-      proveBase(access, second, context),
+    const proof = await withHistory({ location }, context, (access) =>
+      proveBase({ ...access, spoolDir: newFolder() }, second, context),
     );
     t.like(proof, { outcome: "no-log", first: 3, last: ofBase() });
     // What is missing is told of the ranges.

@@ -68,7 +68,7 @@ async function restore(
   const out = join(folder, "etcd.db");
   const before = recorded.events.length;
   const { complete } = await writeEtcdSnapshot(
-    { location, spoolDir: folder, target, out, bumpRevision, unknownLeaseTtlSeconds },
+    { location, target, out, bumpRevision, unknownLeaseTtlSeconds },
     recorded.context,
   );
   const events = recorded.events.slice(before);
@@ -206,7 +206,7 @@ test.serial("the data dir of a revision is one that etcd starts on", async (t) =
   const { revision, records } = stateAt(4);
   const { location, context } = recorded;
   const target = { kind: "revision", revision } as const;
-  const database = { location, spoolDir: folder, target, unknownLeaseTtlSeconds };
+  const database = { location, target, unknownLeaseTtlSeconds };
   const made = await makeEtcdDataDir({ ...database, dir, member: MEMBER }, context);
   t.deepEqual(made, { revision, complete: true });
   t.deepEqual(readdirSync(folder), ["member"]);
@@ -222,7 +222,7 @@ test.serial("a token that founded the former cluster makes no data dir", async (
   const folder = newFolder();
   const { location, context } = recorded;
   const target = { kind: "newest" } as const;
-  const database = { location, spoolDir: folder, target, unknownLeaseTtlSeconds };
+  const database = { location, target, unknownLeaseTtlSeconds };
   const make = (member: Partial<MemberOptions>) =>
     makeEtcdDataDir(
       { ...database, dir: join(folder, "member"), member: { ...MEMBER, ...member } },
@@ -246,7 +246,7 @@ test.serial("an existing file is left as it is", async (t) => {
   const { location, context } = recorded;
   await t.throwsAsync(
     writeEtcdSnapshot(
-      { location, spoolDir: newFolder(), target: { kind: "newest" }, out, unknownLeaseTtlSeconds },
+      { location, target: { kind: "newest" }, out, unknownLeaseTtlSeconds },
       context,
     ),
     { instanceOf: UsageError },
@@ -304,14 +304,24 @@ test.serial("a damaged delta is an error, and nothing is left of the file", asyn
   const out = join(folder, "etcd.db");
   const target = { kind: "revision", revision: stateAt(5).revision } as const;
   await t.throwsAsync(
-    writeEtcdSnapshot(
-      { location, spoolDir: folder, target, out, unknownLeaseTtlSeconds },
-      recorded.context,
-    ),
+    writeEtcdSnapshot({ location, target, out, unknownLeaseTtlSeconds }, recorded.context),
     { code: "DAMAGED" },
   );
   t.deepEqual(readdirSync(folder), []);
   await isState(t, 4, location);
+});
+
+test.serial("a damaged raw snapshot makes no data dir, with its hash or without", async (t) => {
+  const { container, location } = copyOfStore();
+  for (const base of bases) flipByte(join(container, base, "ARCHIVE00000.bin"));
+  const folder = newFolder();
+  const target = { kind: "newest" } as const;
+  for (const skipHashCheck of [false, true]) {
+    const member = { ...MEMBER, skipHashCheck };
+    const options = { location, target, unknownLeaseTtlSeconds, dir: join(folder, "dir"), member };
+    await t.throwsAsync(makeEtcdDataDir(options, recorded.context), { code: "DAMAGED" });
+  }
+  t.deepEqual(readdirSync(folder), []);
 });
 
 test.serial("what one store lacks or has damaged is read from the other", async (t) => {

@@ -32,9 +32,8 @@ async function startAt(
   judge: EtcdServer,
   target: HistoryTarget,
 ) {
-  const spoolDir = newFolder();
-  const out = join(spoolDir, "etcd.db");
-  const options = { location, spoolDir, target, out, unknownLeaseTtlSeconds: LEASE_TTL };
+  const out = join(newFolder(), "etcd.db");
+  const options = { location, target, out, unknownLeaseTtlSeconds: LEASE_TTL };
   await writeEtcdSnapshot(options, context);
   await judge.restoreFrom(out);
 }

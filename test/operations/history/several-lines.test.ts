@@ -37,7 +37,7 @@ test("revisions that were made twice are those of the newest etcd, and a time fi
     const work = newFolder();
     const out = join(work, "etcd.db");
     const { location, context } = newer;
-    const options = { location, spoolDir: work, target, out, unknownLeaseTtlSeconds: 60 };
+    const options = { location, target, out, unknownLeaseTtlSeconds: 60 };
     await writeEtcdSnapshot(options, context);
     await judge.restoreFrom(out);
     const pairs = await judge.pairs();
