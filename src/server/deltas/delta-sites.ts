@@ -74,11 +74,11 @@ export function listedHistory({
   snapshots,
   streams,
 }: Pick<SiteListing, "snapshots" | "streams">): ListedHistory {
-  const bases = snapshots.flatMap(({ state, facts }) =>
-    state === "complete" && facts?.etcdSnapshot !== undefined
-      ? [{ revision: facts.etcdSnapshot, takenMs: Date.parse(facts.finishedAt) }]
-      : [],
-  );
+  const bases = snapshots.flatMap(({ name, state, facts }) => {
+    if (state !== "complete" || facts?.etcdSnapshot === undefined) return [];
+    const { etcdSnapshot: revision, finishedAt } = facts;
+    return [{ revision, begunMs: name.time * 1000, takenMs: Date.parse(finishedAt) }];
+  });
   return { snapshots, streams, bases };
 }
 

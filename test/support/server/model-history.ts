@@ -218,6 +218,7 @@ export function modelKeys(): StreamKeys {
 interface ModelBase {
   readonly revision: number;
   readonly tokens: readonly string[];
+  readonly begunMs: number;
   readonly takenMs: number;
 }
 
@@ -288,7 +289,7 @@ export class ModelSite implements DeltaSite {
     streams.sort((a, b) => a.name.time - b.name.time);
     const bases = [...this.bases]
       .filter(([name]) => parseStreamName(name) === undefined)
-      .map(([, { revision, takenMs }]) => ({ revision, takenMs }));
+      .map(([, { revision, begunMs, takenMs }]) => ({ revision, begunMs, takenMs }));
     return { snapshots: [], streams, bases };
   }
 
@@ -399,7 +400,7 @@ export async function makeModelBase(
   await turn();
   if (etcd.isDown) throw new Error("no base can be made");
   const { revision, compactRevision } = etcd;
-  const base = { revision, tokens: [...etcd.tokens], takenMs: time * 1000 };
+  const base = { revision, tokens: [...etcd.tokens], begunMs: time * 1000, takenMs: time * 1000 };
   const keys = modelKeys();
   const { text: name } = streamName({ firstRevision: revision + 1, time, id: keys.id });
   const digest =
