@@ -55,8 +55,8 @@ async function watchFigure(folder: string, count: number): Promise<string> {
       await durable(server, last);
       const seconds = (performance.now() - begun) / 1000;
       return [
-        `${count} events: ${Math.round(count / seconds)}/s, peak ${peakMib(server.pid)} MiB`,
-        `etcdctl watch ${Math.round(count / theirs.seconds)}/s, peak ${theirs.peakMib} MiB`,
+        `${count} events: ${figures(count, { seconds, ...usageOf(server.pid) })}`,
+        `etcdctl watch ${figures(count, theirs)}`,
         `ratio ${(theirs.seconds / seconds).toFixed(2)}`,
       ].join("; ");
     } finally {
@@ -75,11 +75,7 @@ async function durable(server: RunningServer, revision: number): Promise<void> {
 }
 
 /** Until it has printed all events, each in three lines: PUT, the key, the value. */
-async function etcdctlWatch(
-  endpoint: string,
-  first: number,
-  count: number,
-): Promise<{ seconds: number; peakMib: number }> {
+async function etcdctlWatch(endpoint: string, first: number, count: number): Promise<Watched> {
   const begun = performance.now();
   const args = ["--endpoints", endpoint, "watch", "--prefix", "", "--rev", `${first}`];
   const child = spawn("etcdctl", args, {
@@ -92,14 +88,36 @@ async function etcdctlWatch(
     if (lines >= 3 * count) break;
   }
   const seconds = (performance.now() - begun) / 1000;
-  const peak = peakMib(child.pid);
+  const usage = usageOf(child.pid);
   child.kill();
   while (child.exitCode === null && child.signalCode === null) await sleep(10);
-  return { seconds, peakMib: peak };
+  return { seconds, ...usage };
 }
 
-/** The most memory that a process has had. */
-function peakMib(pid: number | undefined): number {
+/** What a process has used so far. */
+interface Usage {
+  readonly cpuSeconds: number;
+  readonly peakMib: number;
+}
+
+interface Watched extends Usage {
+  readonly seconds: number;
+}
+
+function usageOf(pid: number | undefined): Usage {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024);
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return {
+    cpuSeconds: (Number(stat[11]) + Number(stat[12])) / TICKS,
+    peakMib: Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024),
+  };
+}
+
+/** Of a second, in /proc. */
+const TICKS = 100;
+
+function figures(count: number, { seconds, cpuSeconds, peakMib }: Watched): string {
+  return `${Math.round(count / seconds)}/s, CPU ${cpuSeconds.toFixed(1)} s, peak ${peakMib} MiB`;
 }
