@@ -83,7 +83,8 @@ export const memberSettings = {
   },
   "skip-hash-check": {
     ...toggle,
-    describe: "Take a raw snapshot whose own SHA-256 is wrong or missing",
+    describe:
+      "Let etcd's program take the database that was just written without its SHA-256; what a backup holds is always checked",
   },
 } as const;
 

@@ -31,7 +31,8 @@ const groups = {
     },
     "skip-hash-check": {
       ...toggle,
-      describe: "The snapshot file was copied out of a data directory, and has no hash",
+      describe:
+        "Do not check the SHA-256 at the end of the snapshot file: one that was copied out of a data directory has none",
     },
     ...targetSettings,
     "bump-revision": etcdFileSettings["bump-revision"],
@@ -78,6 +79,12 @@ async function founderData(
 ): Promise<WriteFounderData> {
   const { dataOfFile, dataOfHistory } = await import("../../operations/members/founder-data.js");
   const { "snapshot-file": path } = args;
+  if (path === undefined && args["skip-hash-check"] === true) {
+    throw new SettingError("skip-hash-check", "is of a snapshot file", {
+      hint: "what a backup holds is always checked",
+      settings: ["snapshot-file"],
+    });
+  }
   const target = historyTarget(args) ?? { kind: "newest" };
   const database = {
     bumpRevision: args["bump-revision"],

@@ -16,7 +16,7 @@ export interface MemberOptions {
   readonly initialClusterToken: string;
   /** Separated by commas. */
   readonly initialAdvertisePeerUrls: string;
-  /** For a file without the SHA-256 at its end, as one that was copied out of a data dir. */
+  /** etcd's program does not compare the file with the SHA-256 at its end, and takes one without. */
   readonly skipHashCheck?: boolean | undefined;
 }
 

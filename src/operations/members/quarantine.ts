@@ -17,9 +17,13 @@ export async function inQuarantine<T>(
   work: (begin: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const quarantine = await EtcdQuarantine.open(etcd, signal);
+  let begun = false;
   const begin = async (): Promise<void> => {
+    // A restore that goes another way after a damaged file begins to write again.
+    if (begun) return;
     const { resumed } = await quarantine.begin(signal);
     report({ type: "etcd-quarantine", state: resumed ? "resumed" : "begun" });
+    begun = true;
   };
   try {
     const result = await work(begin);

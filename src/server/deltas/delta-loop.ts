@@ -383,12 +383,11 @@ export class DeltaLoop {
   }
 }
 
-/** A raw snapshot holds what was not compacted. */
+/** A raw snapshot holds what etcd was at its compact revision, and at each one after. */
 function lostBefore(
-  { revision, compactRevision }: MadeBase,
+  { compactRevision }: MadeBase,
   last: number | undefined,
 ): RevisionRange | undefined {
-  if (last === undefined) return undefined;
-  const lost = { first: last + 1, last: Math.min(compactRevision, revision - 1) };
-  return lost.first <= lost.last ? lost : undefined;
+  if (last === undefined || last + 1 >= compactRevision) return undefined;
+  return { first: last + 1, last: compactRevision - 1 };
 }

@@ -32,6 +32,10 @@ const WRONG: readonly (readonly [args: string, stderr: string])[] = [
     "etcd restore-founder --spool-dir x",
     "etcd restore-founder has no flag --spool-dir; see backuptool etcd restore-founder --help",
   ],
+  [
+    "etcd restore-founder --name m1 --initial-advertise-peer-urls http://10.0.0.1:2380 --etcd-data-dir x --skip-hash-check",
+    "--skip-hash-check is of a snapshot file; what a backup holds is always checked (--snapshot-file)",
+  ],
   ["create --constructor x", "create has no flag --constructor; see backuptool create --help"],
   ["create -o x", "create has no flag -o; see backuptool create --help"],
   ["create --help=1", "create has no flag --help; see backuptool create --help"],

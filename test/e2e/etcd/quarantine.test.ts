@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { BackupToolError } from "../../../src/errors.js";
+import type { OperationEvent } from "../../../src/operations/events.js";
 import { inQuarantine } from "../../../src/operations/members/quarantine.js";
 import { EtcdError } from "../../../src/sources/etcd/errors.js";
 import { EtcdQuarantine, QUARANTINE_ROLE } from "../../../src/sources/etcd/quarantine.js";
@@ -42,15 +43,13 @@ async function isAsBefore(t: ExecutionContext, etcd: EtcdServer): Promise<void> 
   t.is(await etcd.ctl("role", "list"), "");
 }
 
-test("clients are kept out while a backup is restored, and let in again", async (t) => {
-  const etcd = await start(t);
-  const folder = await backup(etcd);
-  await etcd.ctl("del", "key");
+/** Restores in quarantine, and tries as a client to get in while it is. */
+async function restoreTrying(etcd: EtcdServer, folder: string, ...flags: string[]) {
   let keptOut = false;
-  const { code, stderr } = await backuptool(
+  const result = await backuptool(
     [
       ...["restore", "--skip-ceph", "--outputdir", folder, "--etcd", etcd.endpoint],
-      ...["--etcd-quarantine", "--user", ROOT],
+      ...["--etcd-quarantine", "--user", ROOT, ...flags],
     ],
     {
       onStart: (child) =>
@@ -64,11 +63,45 @@ test("clients are kept out while a backup is restored, and let in again", async 
         }),
     },
   );
+  return { ...result, keptOut };
+}
+
+test("clients are kept out while a backup is restored, and let in again", async (t) => {
+  const etcd = await start(t);
+  const folder = await backup(etcd);
+  await etcd.ctl("del", "key");
+  const { code, stderr, keptOut } = await restoreTrying(etcd, folder);
   t.is(code, 0, stderr);
   t.true(keptOut);
   t.regex(stderr, /the quarantine is lifted/);
   await isAsBefore(t, etcd);
   t.is(await etcd.ctl("get", "key", "--print-value-only"), "value\n");
+});
+
+test("clients are kept out while a moment is restored, and let in again", async (t) => {
+  const etcd = await start(t);
+  await etcd.ctl("put", "key", "early");
+  const revision = await etcd.revision();
+  await etcd.ctl("put", "key", "late");
+  const folder = join(newFolder(), "backup");
+  await backuptool(createOfEtcd(etcd, "--outputdir", folder, "--etcd-mode", "raw"));
+  await etcd.ctl("del", "key");
+  for (const [value, ...moment] of [
+    ["early", "--target-revision", `${revision}`],
+    ["late", "--target-time", new Date().toISOString()],
+  ]) {
+    const { code, stderr, keptOut } = await restoreTrying(etcd, folder, ...moment);
+    t.is(code, 0, stderr);
+    t.true(keptOut);
+    t.regex(stderr, /the quarantine is lifted/);
+    await isAsBefore(t, etcd);
+    t.is(await etcd.ctl("get", "key", "--print-value-only"), `${value}\n`);
+  }
+  // What cannot be restored keeps nobody out.
+  const none = await restoreTrying(etcd, folder, "--target-revision", "1000000");
+  t.is(none.code, 1, none.stderr);
+  t.regex(none.stderr, /does not hold revision 1000000/);
+  await isAsBefore(t, etcd);
 });
 
 test("a quarantine of a killed run is resumed and lifted by the next run, by its command, or by hand", async (t) => {
@@ -165,6 +198,21 @@ test("authentication that the operator has enabled stays, also where a killed ru
     t.is(await etcd.ctl("--user", ROOT, "user", "list"), users);
     await etcd.stop();
   }
+});
+
+test("a run that begins to write twice is in one quarantine", async (t) => {
+  const etcd = await start(t);
+  const states: string[] = [];
+  const report = (event: OperationEvent) => {
+    if (event.type === "etcd-quarantine") states.push(event.state);
+  };
+  const options = { endpoints: [etcd.endpoint], user: ROOT };
+  await inQuarantine(options, { signal, report }, async (begin) => {
+    await begin();
+    await begin();
+  });
+  t.deepEqual(states, ["begun", "lifted"]);
+  await isAsBefore(t, etcd);
 });
 
 test("a run that fails after clients may have been kept out says how they get in", async (t) => {

@@ -311,6 +311,19 @@ test.serial("a damaged delta is an error, and nothing is left of the file", asyn
   await isState(t, 4, location);
 });
 
+test.serial("a damaged raw snapshot makes no data dir, with its hash or without", async (t) => {
+  const { container, location } = copyOfStore();
+  for (const base of bases) flipByte(join(container, base, "ARCHIVE00000.bin"));
+  const folder = newFolder();
+  const target = { kind: "newest" } as const;
+  for (const skipHashCheck of [false, true]) {
+    const member = { ...MEMBER, skipHashCheck };
+    const options = { location, target, unknownLeaseTtlSeconds, dir: join(folder, "dir"), member };
+    await t.throwsAsync(makeEtcdDataDir(options, recorded.context), { code: "DAMAGED" });
+  }
+  t.deepEqual(readdirSync(folder), []);
+});
+
 test.serial("what one store lacks or has damaged is read from the other", async (t) => {
   const one = copyOfStore();
   const other = copyOfStore();

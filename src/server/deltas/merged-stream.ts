@@ -1,0 +1,63 @@
+import type { PlannedStream } from "../../operations/history/plan/log-line.js";
+import type { DeltaTable, ListedDelta } from "../../snapshots/streams/delta-table.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
+import type { StreamName } from "../../snapshots/streams/stream-name.js";
+import { RevisionRanges } from "./revision-ranges.js";
+
+/** A stream, with what any copy of it holds. */
+export interface MergedStream extends PlannedStream {
+  readonly name: StreamName;
+  readonly hasBase: boolean;
+  /** The delta that has a revision, in any copy. */
+  deltaOf(revision: number): ListedDelta | undefined;
+}
+
+/** One of each name. */
+export function mergedStreams(streams: readonly StoredStream[]): MergedStream[] {
+  const copies = new Map<string, StoredStream[]>();
+  for (const stream of streams) {
+    const others = copies.get(stream.name.text);
+    if (others === undefined) copies.set(stream.name.text, [stream]);
+    else others.push(stream);
+  }
+  return [...copies.values()].flatMap((all) => {
+    const [one] = all;
+    return one === undefined ? [] : [mergedStream(one.name, all)];
+  });
+}
+
+function mergedStream(name: StreamName, copies: readonly StoredStream[]): MergedStream {
+  const ranges = new RevisionRanges(copies.flatMap(({ runs }) => runs));
+  const firsts = copies.flatMap(({ deltas }) => (deltas.length === 0 ? [] : [deltas.at(0)]));
+  const first = firsts.reduce<ListedDelta | undefined>(
+    (found, delta) => (found === undefined || delta.number < found.number ? delta : found),
+    undefined,
+  );
+  return {
+    name,
+    hasBase: copies.some(({ base }) => base?.state === "complete"),
+    runs: [...ranges].map((range) => ({ ...range, at: 0, count: 1 })),
+    // The lines of the log ask when the first one was.
+    deltas: {
+      at: () => first ?? { first: name.firstRevision, last: name.firstRevision, time: name.time },
+    },
+    deltaOf: (revision) => {
+      for (const { deltas } of copies) {
+        const found = deltaHolding(deltas, revision);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+  };
+}
+
+function deltaHolding(table: DeltaTable, revision: number): ListedDelta | undefined {
+  let [low, high] = [0, table.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (table.at(middle).last < revision) low = middle + 1;
+    else high = middle;
+  }
+  const found = low < table.length ? table.at(low) : undefined;
+  return found !== undefined && found.first <= revision ? found : undefined;
+}
