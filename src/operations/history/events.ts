@@ -48,7 +48,8 @@ export type HistoryEvent =
   | {
       type: "base-compared";
       base: string;
-      outcome: "proven" | "differs";
+      /** `another-history`: etcd was restored to the past between them. */
+      outcome: "proven" | "differs" | "another-history";
       older: string;
       first: number;
       last: number;
@@ -72,4 +73,6 @@ export type HistoryEvent =
       damaged: number;
       /** Revisions. */
       lost: number;
+      /** Raw snapshots that differ from the one before them and the deltas in between. */
+      different: number;
     };

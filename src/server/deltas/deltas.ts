@@ -364,6 +364,7 @@ export class Deltas {
           const message = `deltas are missing between ${proof.older} and it`;
           return { outcome: "no-log", older: proof.first - 1, message };
         }
+        case "another-history":
         case "nothing-before":
           return { outcome: "nothing-before" };
       }
