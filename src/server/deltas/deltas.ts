@@ -153,6 +153,7 @@ export class Deltas {
       if (begun === undefined || term === undefined || term !== this.#running?.term) return;
       const isStored = term.isDurable(revision, this.#usable);
       term.fullMade(begun, revision, sites);
+      if (!term.isOfNow(begun)) return;
       this.#proof.request(name, revision, isStored, term.storedDeltas(this.#usable));
     };
   }
@@ -197,7 +198,8 @@ export class Deltas {
       stream: loop.stream,
       readRevision: loop.covered,
       etcdRevision,
-      provenRevision: this.#proof.provenRevision,
+      // Before that, another server may have written the log of another history.
+      provenRevision: loop.covered === undefined ? undefined : this.#proof.provenRevision,
       proof: this.#proof.proof,
       lastBreak: this.#lastBreak,
       sites: Object.fromEntries(names.map((name) => [name, siteOf(name)])),
@@ -380,10 +382,12 @@ export class Deltas {
         log.info({ stream }, "A stream of deltas begins");
         pins.pin(stream, signal);
       },
-      baseMade: ({ name: stream, revision }, reason, lost) => {
+      wentOn: (position) => this.#proof.wentOn(position),
+      sealed: (position) => this.#proof.sealed(position),
+      baseMade: ({ name: stream, revision, digest, clusterId }, reason, lost) => {
         log.info({ stream, revision }, "A stream of deltas has a base");
         metrics.deltaBaseMade();
-        this.#proof.forget();
+        this.#proof.baseMade({ revision, digest, clusterId });
         if (lost !== undefined) log.error({ ...lost }, `Revisions of etcd are lost: ${reason}`);
         this.#lastBreak = { at: new Date().toISOString(), reason, ...(lost && { lost }) };
         changed();
@@ -392,6 +396,7 @@ export class Deltas {
       warned: (message) => log.warn(message),
       stored: (site, delta) => {
         this.#toldMs.delete(site);
+        this.#proof.stored(delta.last);
         this.#stored[site].add(delta);
         metrics.deltaStored(site, delta.bytes.length);
         changed();
