@@ -153,7 +153,7 @@ test("a deletion that is interrupted leaves a log that ends earlier, and the nex
   const old = nth(streams, 0);
   let deletions = 0;
   store.before = (call, key) => {
-    if (call === "delete" && key.startsWith(old.name.text) && deletions++ === 1) {
+    if (call === "delete" && key.startsWith(old.name.text) && deletions++ > 0) {
       throw new StoreError("STORE_FAILED", "as the test wants", { store: store.name });
     }
   };
@@ -210,7 +210,7 @@ test("a hold or pin that is put while a stream is deleted ends its deletion", as
     t.is(failed, 1, protect);
     const { streams } = await listStore(store, signal);
     const left = streams.find(({ name }) => name.text === old.name.text);
-    t.is(left?.deltas.length, 150, protect);
+    t.is(left?.deltas.length, 122, protect);
     t.true((await names()).includes(full.name), protect);
     t.is((await plannedDeletions(store, new Date(), signal)).names.size, 0);
   }
