@@ -72,6 +72,10 @@ export interface LoopParts {
 export interface LoopEvents {
   changed(): void;
   received(revisions: number): void;
+  /** The log in the stores goes on from here. */
+  wentOn(position: LogPosition): void;
+  /** A delta up to here is on its way to the stores. */
+  sealed(position: LogPosition): void;
   streamBegun(name: string): void;
   /** @param lost revisions that neither the log nor the base has */
   baseMade(base: MadeBase, reason: string, lost: RevisionRange | undefined): void;
@@ -202,8 +206,10 @@ export class DeltaLoop {
     if (this.#position === undefined && this.#broken === undefined) {
       this.#enter("starting");
       const end = await findEnd(signal);
-      if ("position" in end) this.#position = end.position;
-      else this.#broken = end;
+      if ("position" in end) {
+        this.#position = end.position;
+        events.wentOn(end.position);
+      } else this.#broken = end;
     }
     if (this.#broken === undefined) return;
     this.#enter("base");
@@ -273,7 +279,9 @@ export class DeltaLoop {
       clock: this.#clock,
       write: async (revisions) => {
         for (const part of writer.parts(revisions)) {
-          await outbox.push(await writer.seal(part), signal);
+          const delta = await writer.seal(part);
+          events.sealed(writer.last);
+          await outbox.push(delta, signal);
         }
         events.changed();
       },

@@ -65,6 +65,8 @@ export interface TermEvents extends LoopEvents {
 /** What a full backup has to be compared with at its end. */
 export interface FullBegun {
   readonly session: object | undefined;
+  /** Start of the last base, as in the term. */
+  readonly sinceSeconds: number;
 }
 
 /** The log of etcd while this server leads: what is read of it, and how far it is at each site. */
@@ -128,7 +130,12 @@ export class DeltaTerm {
 
   /** A full backup begins. To be given to {@link fullMade}. */
   fullBegun(): FullBegun {
-    return { session: this.loop.session };
+    return { session: this.loop.session, sinceSeconds: this.#sinceSeconds };
+  }
+
+  /** Whether no base was made since the full backup began: it can be of the history before. */
+  isOfNow({ sinceSeconds }: FullBegun): boolean {
+    return sinceSeconds === this.#sinceSeconds;
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   type FullBegun,
   type TermParts,
 } from "../../../src/server/deltas/delta-term.js";
+import { OwnEnds } from "../../../src/server/deltas/own-ends.js";
 import { ManualClock } from "../../support/server/manual-clock.js";
 import {
   digestOf,
@@ -23,6 +24,8 @@ const RUNS = Number(process.env["RUNS"] ?? 40);
 const NO_EVENTS: TermParts["events"] = {
   changed: () => {},
   received: () => {},
+  wentOn: () => {},
+  sealed: () => {},
   streamBegun: () => {},
   baseMade: () => {},
   failed: () => {},
@@ -42,6 +45,9 @@ class World {
   wanted: ReadonlySet<string> | undefined;
   /** Begins the history that the term is known to follow; undefined until a watch or a base has shown it. */
   #followed: readonly string[] | undefined;
+  /** Those of the server that leads, and whether each of its terms went on from one of them. */
+  ownEnds = new OwnEnds();
+  readonly wentOnOwn: boolean[] = [];
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   readonly events: { bases: number; reads: number; losses: unknown[] } = {
@@ -109,7 +115,14 @@ class World {
       outbox: { bytes: 1e6, deltas: 4 },
       events: {
         ...NO_EVENTS,
-        baseMade: ({ name }, _, lost) => {
+        wentOn: (position) => {
+          this.wentOnOwn.push(this.ownEnds.has(position));
+          this.ownEnds.begin(position);
+        },
+        sealed: (position) => this.ownEnds.sealed(position),
+        stored: (_, { last }) => this.ownEnds.stored(last),
+        baseMade: ({ name, revision, digest, clusterId }, _, lost) => {
+          this.ownEnds.begin({ revision, digest, clusterId });
           this.events.bases++;
           this.#followed = sites.flatMap((site) => site.bases.get(name) ?? [])[0]?.tokens;
           if (lost !== undefined) this.events.losses.push(lost);
@@ -261,6 +274,44 @@ test("another server goes on where the log ends, without another base", async (t
   t.is(world.events.bases, 1);
   t.is(world.term.durability.at("secondary", world.clock.now()).revision, 15);
   world.check();
+  await world.stop();
+});
+
+test("a server knows the end that it has left, and one that another server has written", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  for (const end of ["kill", "stop"] as const) {
+    world.etcd.write(7);
+    await world.clock.advance(12_000);
+    world.etcd.write(3);
+    await world[end]();
+    if (end === "stop") world.begin();
+    await world.clock.advance(1_000);
+  }
+  t.deepEqual(world.wentOnOwn, [true, true]);
+  const { ownEnds } = world;
+  world.ownEnds = new OwnEnds();
+  await world.kill();
+  world.etcd.write(7);
+  await world.clock.advance(20_000);
+  world.ownEnds = ownEnds;
+  await world.kill();
+  await world.clock.advance(1_000);
+  t.deepEqual(world.wentOnOwn, [true, true, false, false]);
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
+test("a full backup that was begun before a base can be of the history before", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  const before = world.term.fullBegun();
+  t.true(world.term.isOfNow(before));
+  world.etcd.restoreTo(1);
+  await world.clock.advance(60_000);
+  t.is(world.events.bases, 2);
+  t.false(world.term.isOfNow(before));
+  t.true(world.term.isOfNow(world.term.fullBegun()));
   await world.stop();
 });
 
