@@ -99,6 +99,7 @@ function comparedLines({
 }: Extract<HistoryEvent, { type: "base-compared" }>): EventLines {
   const what = `${base} and ${older} with the revisions ${first} to ${last} of deltas`;
   if (outcome === "proven") return { out: [`equal: ${what}`] };
+  if (outcome === "merged") return { out: [`equal, since it was merged of them: ${what}`] };
   if (outcome === "another-history") {
     const why = difference === undefined ? "" : `: ${difference}`;
     return { out: [`of another history, after a restore of etcd: ${what}${why}`] };

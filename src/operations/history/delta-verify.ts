@@ -16,7 +16,7 @@ import { openHistoryBase } from "./open-base.js";
 import { type LogLine, type LogSegment, logLines } from "./plan/log-line.js";
 import type { RevisionRange } from "./plan/plan-history.js";
 import { type RangeFacts, rangeStates } from "./plan/range-states.js";
-import { isOfStoredData, type ProofAccess, proveBase } from "./prove-base.js";
+import { type ComparedBase, isOfStoredData, type ProofAccess, proveBase } from "./prove-base.js";
 import { type HistoryStream, listHistory, type StoredHistoryBase } from "./stored-history.js";
 
 export interface DeltaVerifyOptions extends SpoolSettings {
@@ -196,24 +196,41 @@ async function compareBases(
   access: ProofAccess,
   context: Pick<OperationContext, "report" | "signal">,
 ): Promise<{ proven: RevisionRange[]; different: number }> {
-  const proven: RevisionRange[] = [];
-  let different = 0;
+  const compared: NamedProof[] = [];
   for (const name of new Set(access.history.bases.map((base) => base.name))) {
     try {
       const proof = await proveBase(access, name, context);
       // What is missing is told of the ranges.
       if (proof.outcome === "nothing-before" || proof.outcome === "no-log") continue;
       context.report({ type: "base-compared", base: name, ...proof });
-      const { outcome, first, last } = proof;
-      if (outcome === "proven" && first <= last) proven.push({ first, last });
-      if (outcome === "differs") different++;
+      compared.push({ name, ...proof });
     } catch (error) {
       // What is damaged is reported where the deltas are read, or by a verification of the backup.
       if (!isOfStoredData(error)) throw error;
       context.report({ type: "warning", message: `${name} is not compared: ${error.message}` });
     }
   }
-  return { proven, different };
+  const different = compared.filter(({ outcome }) => outcome === "differs").length;
+  return { proven: provenRanges(compared), different };
+}
+
+interface NamedProof extends ComparedBase {
+  readonly name: string;
+}
+
+/** A merged raw snapshot proves what it was made of if one of etcd is proven to be what it leads to. */
+function provenRanges(compared: readonly NamedProof[]): RevisionRange[] {
+  const proven: RevisionRange[] = [];
+  const confirmed = new Set<string>();
+  const isMerged = ({ outcome }: NamedProof) => outcome === "merged";
+  const order = (a: NamedProof, b: NamedProof) =>
+    b.last - a.last || Number(isMerged(a)) - Number(isMerged(b));
+  for (const one of [...compared].sort(order)) {
+    if (one.outcome !== "proven" && !(isMerged(one) && confirmed.has(one.name))) continue;
+    confirmed.add(one.older);
+    if (one.first <= one.last) proven.push({ first: one.first, last: one.last });
+  }
+  return proven;
 }
 
 /** Returns the number of lost revisions. */

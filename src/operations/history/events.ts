@@ -48,8 +48,8 @@ export type HistoryEvent =
   | {
       type: "base-compared";
       base: string;
-      /** `another-history`: etcd was restored to the past between them. */
-      outcome: "proven" | "differs" | "another-history";
+      /** `merged`: it was made of them. `another-history`: etcd was restored to the past between them. */
+      outcome: "proven" | "merged" | "differs" | "another-history";
       older: string;
       first: number;
       last: number;

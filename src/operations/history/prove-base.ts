@@ -17,9 +17,13 @@ import { isAfterRestore, proofPlans } from "./plan/proof-plans.js";
 import type { StoredHistoryBase } from "./stored-history.js";
 
 /** What comparing a raw snapshot with the one before it and the deltas between has found. */
-interface ComparedBase {
-  /** `another-history`: they differ, and etcd was restored to the past between them, so that is right. */
-  readonly outcome: "proven" | "differs" | "another-history";
+export interface ComparedBase {
+  /**
+   * `merged`: they are the same, and it was made of them. That proves the deltas once a later raw snapshot of etcd is proven
+   * to be what it and the deltas after it make. `another-history`: they differ, and etcd was restored to the past between
+   * them, so that is right.
+   */
+  readonly outcome: "proven" | "merged" | "differs" | "another-history";
   /** The base before. */
   readonly older: string;
   /** Revisions that the log adds to it are proven, or the first difference is among them. */
@@ -65,7 +69,7 @@ export async function proveBase(
   for (const plan of proofPlans(base, others, streams)) {
     try {
       const proof = await comparePlan(access, plan, base, context);
-      if (proof.outcome === "proven") return proof;
+      if (proof.outcome === "proven" || proof.outcome === "merged") return proof;
       found ??= proof;
     } catch (error) {
       if (found === undefined || !isOfStoredData(error)) throw error;
@@ -127,7 +131,7 @@ async function comparePlan(
       context.signal,
     );
     return {
-      outcome: proven ? "proven" : "differs",
+      outcome: !proven ? "differs" : (await isMerged(later)) ? "merged" : "proven",
       ...compared,
       difference: firstDifference && differenceText(firstDifference),
     };
@@ -140,6 +144,11 @@ async function comparePlan(
 function isOfOther({ metadata: a }: BackupReader, { metadata: b }: BackupReader): boolean {
   const [one, other] = [a.etcd?.clusterId, b.etcd?.clusterId];
   return Boolean(one && other && one !== other);
+}
+
+/** A database of etcd names its members, one that was merged of deltas names none. */
+async function isMerged({ database }: BaseDatabase): Promise<boolean> {
+  return (await database.hasEntries("members")) === false;
 }
 
 const WORDS: Readonly<Record<DatabaseDifference["kind"], string>> = {

@@ -349,6 +349,8 @@ export class Deltas {
     return await withHistory({ location }, context, async (access) => {
       const proof = await proveBase({ ...access, spoolDir }, snapshot, context);
       switch (proof.outcome) {
+        // A merged one is compared only after one that it was proven to lead to.
+        case "merged":
         case "proven":
           return {
             outcome: "proven",

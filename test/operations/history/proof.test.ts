@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
+import { compactHistory } from "../../../src/operations/history/compact.js";
 import { verifyHistory } from "../../../src/operations/history/delta-verify.js";
+import { CHEAP_KDF } from "../../support/archive/sample.js";
 import { newFolder } from "../../support/folders.js";
 import { RecordedEtcd } from "../../support/history/recorded-etcd.js";
 import { backuptool } from "../../support/program/backuptool.js";
@@ -10,19 +12,22 @@ import { EtcdServer } from "../../support/servers/etcd-server.js";
 /** What a verification says of the raw snapshots that it compares. */
 async function compared({ location, context }: RecordedEtcd) {
   const found: string[] = [];
+  const ranges: string[] = [];
   const [primary] = location.stores;
   const result = await verifyHistory(
     { primary, prove: true, spoolDir: newFolder() },
     {
       ...context,
       report: (event) => {
+        if (event.type === "delta-range")
+          ranges.push(`${event.state} ${event.first}-${event.last}`);
         if (event.type !== "base-compared") return;
         const { base, outcome, first, last } = event;
         found.push(`${base} ${outcome} ${first}-${last}`);
       },
     },
   );
-  return { result, found };
+  return { result, found, ranges };
 }
 
 test("right deltas stay proven after a restore of etcd to the past", async (t) => {
@@ -43,7 +48,7 @@ test("right deltas stay proven after a restore of etcd to the past", async (t) =
   const full = await older.base();
   const right = { lost: 0, damaged: 0, different: 0 };
   const proven = [`${full} proven 3-8`];
-  t.deepEqual(await compared(older), { result: right, found: proven });
+  t.like(await compared(older), { result: right, found: proven });
 
   await etcd.restoreFrom(saved);
   await sleep(1100);
@@ -58,6 +63,46 @@ test("right deltas stay proven after a restore of etcd to the past", async (t) =
   const { result, found } = await compared(newer);
   t.deepEqual(result, right);
   t.deepEqual(found, [...proven, `${restored} proven 3-5`]);
+});
+
+test("a merged raw snapshot proves the deltas in it by a later one of etcd alone", async (t) => {
+  const etcd = await EtcdServer.start();
+  t.teardown(() => etcd.stop());
+  const recorded = new RecordedEtcd(etcd, "merged");
+  t.teardown(() => recorded.close());
+  const putSome = async () => {
+    for (let i = 0; i < 3; i++) await etcd.ctl("put", "a", `${i}`);
+    await recorded.flush({ compactRevision: 0 });
+  };
+  await etcd.ctl("put", "a", "0");
+  await recorded.base();
+  await putSome();
+  const [config] = recorded.location.stores;
+  await compactHistory(
+    {
+      location: recorded.location,
+      spoolDir: newFolder(),
+      target: { kind: "newest" },
+      unknownLeaseTtlSeconds: 60,
+      store: { config, minChunkBytes: 5 << 20, maxParallelChunks: 2 },
+      kdf: CHEAP_KDF,
+      archiveSize: 2 ** 30,
+      compressionLevel: 1,
+      toolVersion: "test",
+    },
+    recorded.context,
+  );
+  const [made] = recorded.events.filter((event) => event.type === "history-compacted");
+  const merged = made?.snapshot;
+  t.like(await compared(recorded), { found: [`${merged} merged 3-5`], ranges: ["present 2-5"] });
+
+  await putSome();
+  // Names have seconds.
+  await sleep(1100);
+  const full = await recorded.base();
+  const { found, ranges } = await compared(recorded);
+  t.deepEqual(found.sort(), [`${merged} merged 3-5`, `${full} proven 6-8`].sort());
+  t.deepEqual(ranges, ["present 2-2", "proven 3-8"]);
 });
 
 test("a delta that lacks a change of a revision is found, and ends with the exit code of damage", async (t) => {
