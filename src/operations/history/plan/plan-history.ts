@@ -169,7 +169,7 @@ function isRepeated(base: HistoryBase, line: LogLine, bases: readonly HistoryBas
 }
 
 /** Whether a stream that was begun later repeats revisions of the base. */
-function isBeforeFork(
+export function isBeforeFork(
   { revision, begunMs }: HistoryBase,
   { forks }: Pick<LogLine, "forks">,
 ): boolean {
@@ -193,7 +193,8 @@ function lastSeenMs({ segments }: Pick<LogLine, "segments">): number {
   return run === undefined ? 0 : 1000 * (stream?.deltas.at(run.at + run.count - 1).time ?? 0);
 }
 
-function isSame(a: HistoryPlan, b: HistoryPlan): boolean {
+/** Whether two plans are of one base and the same streams. */
+export function isSame(a: HistoryPlan, b: HistoryPlan): boolean {
   return (
     a.base === b.base &&
     a.log.length === b.log.length &&
