@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { EtcdCluster } from "../src/sources/etcd/cluster.js";
 import { env } from "../test/support/program/backuptool.js";
 import { fillPool } from "./fill.js";
+import { fillEtcd } from "./fill-etcd.js";
 import type { LeastWork } from "./least-cpu.js";
 import { measure, measureTool, type ToolMeasure } from "./measure.js";
 
@@ -187,7 +186,7 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       peer: "etcdctl get",
       least: "seal",
       bytes: stored("etcd"),
-      prepare: () => fillEtcd(records),
+      prepare: () => fillEtcd(env("ETCD_ENDPOINT"), { count: records, valueBytes: 100 }),
       run: async () => {
         const get = ["--endpoints", env("ETCD_ENDPOINT"), "get", "--prefix", ""];
         const peer = await measure(["env", "ETCDCTL_API=3", "etcdctl", ...get], { quiet: true });
@@ -232,21 +231,4 @@ export function casesOf(folder: string, scale: Scale): Case[] {
       }),
     ),
   ];
-}
-
-async function fillEtcd(count: number): Promise<void> {
-  const { signal } = new AbortController();
-  const cluster = await EtcdCluster.connect({ endpoints: [env("ETCD_ENDPOINT")] }, signal);
-  const absent = { createRevision: 0, modRevision: 0, version: 0, lease: 0n };
-  async function* batches() {
-    for (let from = 0; from < count; from += 1000) {
-      yield Array.from({ length: Math.min(1000, count - from) }, (_, i) => ({
-        key: Buffer.from(`btrdb/stream/${String(from + i).padStart(10, "0")}`),
-        value: randomBytes(100),
-        ...absent,
-      }));
-    }
-  }
-  await cluster.putRecords(batches(), { leases: new Map(), policy: "drop", signal });
-  cluster.close();
 }

@@ -7,8 +7,10 @@ import { type Case, casesOf, type Pair } from "./cases.js";
 import { deltaFigures } from "./deltas.js";
 import { buildLeastCpu } from "./least-cpu.js";
 import { median } from "./measure.js";
+import { memberCaseOf } from "./member-case.js";
 import { secondaryCasesOf } from "./secondary-cases.js";
 import { storeCasesOf } from "./store-cases.js";
+import { watchFigures } from "./watch.js";
 
 /** Prints each case's rate beside its peer's, in one run on one machine, with CPU and memory. */
 setMaxListeners(0);
@@ -31,6 +33,7 @@ const cases = [
   ...casesOf(folder, sizes),
   ...storeCasesOf(folder, sizes),
   ...secondaryCasesOf(folder, sizes),
+  memberCaseOf(sizes),
 ];
 
 /** Columns and their widths; the case comes last. */
@@ -87,5 +90,6 @@ for (const one of cases) {
 }
 if (values.only === undefined || "deltas".includes(values.only)) {
   console.log(`\n${(await deltaFigures(folder, Math.ceil(60 * scale))).join("\n")}`);
+  console.log((await watchFigures(folder, 10 * Math.ceil(6_000 * Math.min(scale, 1)))).join("\n"));
 }
 rmSync(folder, { recursive: true });

@@ -50,6 +50,12 @@ export async function measureTool(
   return run<ToolMeasure>(command, options);
 }
 
+/** Of a command that does not say when its key is derived: `work` and `workCpu` are of all of it. */
+export async function measureWholeTool(args: readonly string[]): Promise<ToolMeasure> {
+  const measured = await measure([process.execPath, PROGRAM, ...args, "--quiet"]);
+  return { ...measured, work: measured.wall, workCpu: measured.user + measured.system };
+}
+
 async function run<Result extends Measure>(
   command: readonly string[],
   { env = {}, codes = [0] }: MeasureOptions,

@@ -1,9 +1,9 @@
 import { BackupToolError } from "../errors.js";
 import { inParallel } from "../flow/in-parallel.js";
-import { StoreError } from "../snapstore/errors.js";
-import type { SnapStore, StoredObject } from "../snapstore/store.js";
+import type { SnapStore } from "../snapstore/store.js";
 import { ownObjects, checkNoForeign } from "./foreign-files.js";
 import { checkNotHeld } from "./holds.js";
+import { checkUnlocked } from "./locks.js";
 import { manifestKey } from "./manifest.js";
 import type { StoredSnapshot } from "./catalog.js";
 import type { SnapshotName } from "./name.js";
@@ -35,28 +35,13 @@ export async function deleteSnapshot(
   const { dryRun, signal } = options;
   await checkNotHeld(store, snapshot, signal);
   await checkNoForeign(store, snapshot, signal);
-  let files = 0;
-  let bytes = 0;
-  await inParallel(ownObjects(store, snapshot, signal), WINDOW, async (object) => {
-    files++;
-    bytes += object.size;
-    checkUnlocked(store, await store.head(object.key, signal));
-  });
-  if (dryRun) return { files, bytes };
+  const removed = await checkUnlocked(store, snapshot, signal);
+  if (dryRun) return removed;
   await store.delete(manifestKey(snapshot), signal);
   await inParallel(ownObjects(store, snapshot, signal), WINDOW, ({ key }) =>
     store.delete(key, signal),
   );
-  return { files, bytes };
-}
-
-/** Throws STORE_IMMUTABLE for an object that the store rejects to delete for now. */
-export function checkUnlocked(store: SnapStore, object: StoredObject | undefined): void {
-  const { lockedUntil, key = "" } = object ?? {};
-  if (lockedUntil === undefined || lockedUntil <= new Date()) return;
-  throw new StoreError("STORE_IMMUTABLE", `${key} is locked until ${lockedUntil.toISOString()}`, {
-    store: store.name,
-  });
+  return removed;
 }
 
 /**

@@ -60,6 +60,11 @@ export interface StoreCapabilities {
   readonly maxPartBytes: number;
   /** Most parts of one object. */
   readonly maxParts: number;
+  /**
+   * Where the store reports `lockedUntil`: `never`, also if it can lock objects; in each `listing`, as well as by `head`; or
+   * by `head` alone.
+   */
+  readonly locks: "never" | "listing" | "head";
 }
 
 export interface StoreFacts {

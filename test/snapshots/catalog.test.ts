@@ -186,6 +186,7 @@ test("an interrupted deletion leaves nothing that looks complete, and can be rep
 test("a snapshot with a locked file is not deleted", async (t) => {
   const { folder, store } = newStore();
   const { name, folder: files } = forgeSnapshot(folder, { time: 1000 });
+  store.capabilities = { ...store.capabilities, locks: "head" };
   const head = store.head.bind(store);
   store.head = async (key) => {
     const object = await head(key);

@@ -30,7 +30,7 @@ export const deltaVerify = command({
   ],
   async run(args, session) {
     const { verifyHistory } = await import("../../operations/history/delta-verify.js");
-    const { lost, damaged } = await verifyHistory(
+    const { lost, damaged, different } = await verifyHistory(
       {
         primary: chosenStore({ ...args, from: "primary" }, session),
         secondary: storeConfig(args, "secondary", session.env, session.warn),
@@ -40,6 +40,6 @@ export const deltaVerify = command({
       session,
     );
     if (lost > 0) return ExitCode.incomplete;
-    return damaged > 0 ? ExitCode.damaged : ExitCode.done;
+    return damaged + different > 0 ? ExitCode.damaged : ExitCode.done;
   },
 });

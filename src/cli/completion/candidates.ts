@@ -4,6 +4,7 @@ import { PROVIDERS, SCHEMES } from "../../snapstore/settings/location.js";
 import type { Command } from "../command.js";
 import { COMMANDS, findCommand } from "../commands.js";
 import type { Terminal } from "../process/terminal.js";
+import type { StoredNames } from "./stored-names.js";
 
 /** Instead of candidates: the shell completes the name of a file or a folder. */
 const FILES = [":files"];
@@ -22,7 +23,7 @@ const FILE_FLAGS = [
 const FOLDER_FLAGS = ["outputdir", "to", "with-base"];
 const STORES = [...Object.keys(SCHEMES).map((scheme) => `${scheme}://`), "file://", "rclone:"];
 
-/** How long a store may take to list its snapshots, ms. */
+/** How long a store may take to be listed, ms. */
 const ANSWER_WITHIN_MS = 1500;
 
 /**
@@ -40,26 +41,26 @@ export async function candidates(
   if (command === undefined) return beginning(current, nextWords(before));
   const flags = { ...command.flags, ...commonSettings };
   const given = before.slice(command.name.split(" ").length);
-  const snapshots = async (typed: readonly string[]): Promise<string[]> => {
+  const stored = async (typed: readonly string[]): Promise<StoredNames> => {
     // Loaded here: most completions need neither stores nor settings.
-    const { snapshotNames } = await import("./snapshot-names.js");
-    return await snapshotNames(command, typed, env, withinMs);
+    const { storedNames } = await import("./stored-names.js");
+    return await storedNames(command, typed, env, withinMs);
   };
   const assigned = /^(--([^=]+)=)(.*)$/s.exec(current);
   if (assigned !== null) {
     const [, start = "", flag = "", value = ""] = assigned;
     if (!takesValue(flags, flag)) return [];
-    const found = await valueCandidates(flag, value, flags, () => snapshots(given));
+    const found = await valueCandidates(flag, value, flags, () => stored(given));
     return isPath(found) ? found : beginning(value, found).map((one) => `${start}${one}`);
   }
   const flag = given.at(-1)?.replace(/^--/, "") ?? "";
   if (takesValue(flags, flag)) {
-    const found = await valueCandidates(flag, current, flags, () => snapshots(given.slice(0, -1)));
+    const found = await valueCandidates(flag, current, flags, () => stored(given.slice(0, -1)));
     return isPath(found) ? found : beginning(current, found);
   }
   const argument = current.startsWith("-")
     ? []
-    : await argumentCandidates(command, given, flags, () => snapshots(given));
+    : await argumentCandidates(command, given, flags, () => stored(given));
   return beginning(current, argument.length > 0 ? argument : flagsLeft(flags, given));
 }
 
@@ -76,7 +77,7 @@ async function valueCandidates(
   flag: string,
   value: string,
   flags: Declarations,
-  snapshots: () => Promise<string[]>,
+  stored: () => Promise<StoredNames>,
 ): Promise<readonly string[]> {
   const choices = flags[flag]?.choices;
   if (choices !== undefined) return choices.map(String);
@@ -87,7 +88,10 @@ async function valueCandidates(
     return value.startsWith("file://") ? FOLDERS : STORES;
   }
   if (flag !== "snapshot" && flag !== "incremental-over") return [];
-  const names = await snapshots();
+  const { snapshots, bases } = await stored();
+  // A moment of etcd can be made of the raw snapshot that a stream begins with.
+  const isOfMoment = flag === "snapshot" && Object.hasOwn(flags, "target-revision");
+  const names = [...snapshots, ...(isOfMoment ? bases : [])];
   if (names.length > 0) return ["latest", ...names];
   return flag === "snapshot" ? ["latest"] : FOLDERS;
 }
@@ -97,14 +101,15 @@ async function argumentCandidates(
   { argument }: Command,
   given: readonly string[],
   flags: Declarations,
-  snapshots: () => Promise<string[]>,
+  stored: () => Promise<StoredNames>,
 ): Promise<readonly string[]> {
   const isTyped = given.some(
     (word, i) => !word.startsWith("-") && !takesValue(flags, given[i - 1]?.slice(2) ?? ""),
   );
   if (argument === undefined || isTyped) return [];
   if (argument === "[bash|zsh]") return ["bash", "zsh"];
-  const names = await snapshots();
+  const { snapshots, streams } = await stored();
+  const names = [...snapshots, ...streams];
   return argument.includes("latest") ? ["latest", ...names] : names;
 }
 

@@ -37,10 +37,12 @@ export function historyLines(event: HistoryEvent): EventLines {
       return { out: [`${state}: revisions ${first} to ${last}${until}`] };
     }
     case "deltas-verified": {
-      const { where, deltas, bytes, damaged, lost } = event;
+      const { where, deltas, bytes, damaged, lost, different } = event;
       const read = `${counted(deltas, "delta", "deltas")} read (${formatSize(bytes)})`;
       const found = `${damaged} damaged, ${counted(lost, "revision", "revisions")} lost`;
-      return { out: [`${where.join(" and ")}: ${read}; ${found}`] };
+      const compared =
+        different === 0 ? "" : `, ${counted(different, "raw snapshot", "raw snapshots")} different`;
+      return { out: [`${where.join(" and ")}: ${read}; ${found}${compared}`] };
     }
     case "etcd-data-dir-made": {
       const { folder, member, revision, tool } = event;
@@ -97,5 +99,10 @@ function comparedLines({
 }: Extract<HistoryEvent, { type: "base-compared" }>): EventLines {
   const what = `${base} and ${older} with the revisions ${first} to ${last} of deltas`;
   if (outcome === "proven") return { out: [`equal: ${what}`] };
+  if (outcome === "merged") return { out: [`equal, since it was merged of them: ${what}`] };
+  if (outcome === "another-history") {
+    const why = difference === undefined ? "" : `: ${difference}`;
+    return { out: [`of another history, after a restore of etcd: ${what}${why}`] };
+  }
   return { out: [`DIFFERENT: ${what}: ${difference ?? "they are not equal"}`] };
 }

@@ -2,12 +2,10 @@ import { ArchiveError } from "../../archive/errors.js";
 import { SealPool } from "../../archive/seal/seal-pool.js";
 import { BackupToolError } from "../../errors.js";
 import { deltaName } from "../../snapshots/streams/delta-name.js";
-import { LogError } from "../../snapshots/streams/log-errors.js";
 import type { LogSite } from "../../snapshots/streams/log-stream.js";
 import { verifyDeltas } from "../../snapshots/streams/verify-deltas.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
-import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { OperationContext } from "../context.js";
 import { passphraseKeys } from "../open/derived-keys.js";
 import { checkDistinct, openRetrying } from "../open/stores.js";
@@ -18,7 +16,7 @@ import { openHistoryBase } from "./open-base.js";
 import { type LogLine, type LogSegment, logLines } from "./plan/log-line.js";
 import type { RevisionRange } from "./plan/plan-history.js";
 import { type RangeFacts, rangeStates } from "./plan/range-states.js";
-import { type ProofAccess, proveBase } from "./prove-base.js";
+import { type ComparedBase, isOfStoredData, type ProofAccess, proveBase } from "./prove-base.js";
 import { type HistoryStream, listHistory, type StoredHistoryBase } from "./stored-history.js";
 
 export interface DeltaVerifyOptions extends SpoolSettings {
@@ -28,6 +26,15 @@ export interface DeltaVerifyOptions extends SpoolSettings {
   readonly prove: boolean;
 }
 
+export interface VerifiedHistory {
+  /** Revisions. */
+  readonly lost: number;
+  /** Deltas. */
+  readonly damaged: number;
+  /** Raw snapshots that are not what the one before them and the deltas make. */
+  readonly different: number;
+}
+
 /**
  * Reads all deltas of one store or two, and reports the ranges of revisions: proven, present, delayed, lost. A restore of
  * etcd to the past begins another history; the newest one is judged.
@@ -35,7 +42,7 @@ export interface DeltaVerifyOptions extends SpoolSettings {
 export async function verifyHistory(
   options: DeltaVerifyOptions,
   context: OperationContext,
-): Promise<{ lost: number; damaged: number }> {
+): Promise<VerifiedHistory> {
   const { report } = context;
   const passphrase = passphraseKeys(await context.passphrase(), report);
   const stores: SnapStore[] = [];
@@ -54,11 +61,14 @@ export async function verifyHistory(
     if (line === undefined || all === undefined) throw noDeltas(history.where);
     const sites: SiteDeltas[] = [];
     for (const site of history.sites) sites.push(await readSite(site, access, context));
+    const { proven, different } = options.prove
+      ? await compareBases(access, context)
+      : { proven: [], different: 0 };
     const facts = {
       all,
       sites: sites.map((site) => goodOfLine(line, site)),
       inBases: await heldByBases(line, access, context),
-      proven: options.prove ? await provenRanges(access, context) : [],
+      proven,
     };
     const lost = reportRanges(facts, line, report);
     const sum = (count: (site: SiteDeltas) => number) =>
@@ -71,8 +81,9 @@ export async function verifyHistory(
       bytes: sum((site) => site.bytes),
       damaged,
       lost,
+      different,
     });
-    return { lost, damaged };
+    return { lost, damaged, different };
   } finally {
     await Promise.all([pool.close(), ...stores.map((store) => store.close())]);
   }
@@ -180,28 +191,44 @@ async function heldByBases(
   return held;
 }
 
-async function provenRanges(
+/** Compares each raw snapshot with the one before it: what is proven by that, and how many differ. */
+async function compareBases(
   access: ProofAccess,
   context: Pick<OperationContext, "report" | "signal">,
-): Promise<RevisionRange[]> {
-  const proven: RevisionRange[] = [];
+): Promise<{ proven: RevisionRange[]; different: number }> {
+  const compared: NamedProof[] = [];
   for (const name of new Set(access.history.bases.map((base) => base.name))) {
     try {
       const proof = await proveBase(access, name, context);
       // What is missing is told of the ranges.
       if (proof.outcome === "nothing-before" || proof.outcome === "no-log") continue;
       context.report({ type: "base-compared", base: name, ...proof });
-      const { outcome, first, last } = proof;
-      if (outcome === "proven" && first <= last) proven.push({ first, last });
+      compared.push({ name, ...proof });
     } catch (error) {
       // What is damaged is reported where the deltas are read, or by a verification of the backup.
-      const known =
-        error instanceof ArchiveError ||
-        error instanceof EtcdFileError ||
-        error instanceof LogError;
-      if (!known) throw error;
+      if (!isOfStoredData(error)) throw error;
       context.report({ type: "warning", message: `${name} is not compared: ${error.message}` });
     }
+  }
+  const different = compared.filter(({ outcome }) => outcome === "differs").length;
+  return { proven: provenRanges(compared), different };
+}
+
+interface NamedProof extends ComparedBase {
+  readonly name: string;
+}
+
+/** A merged raw snapshot proves what it was made of if one of etcd is proven to be what it leads to. */
+function provenRanges(compared: readonly NamedProof[]): RevisionRange[] {
+  const proven: RevisionRange[] = [];
+  const confirmed = new Set<string>();
+  const isMerged = ({ outcome }: NamedProof) => outcome === "merged";
+  const order = (a: NamedProof, b: NamedProof) =>
+    b.last - a.last || Number(isMerged(a)) - Number(isMerged(b));
+  for (const one of [...compared].sort(order)) {
+    if (one.outcome !== "proven" && !(isMerged(one) && confirmed.has(one.name))) continue;
+    confirmed.add(one.older);
+    if (one.first <= one.last) proven.push({ first: one.first, last: one.last });
   }
   return proven;
 }

@@ -48,7 +48,8 @@ export type HistoryEvent =
   | {
       type: "base-compared";
       base: string;
-      outcome: "proven" | "differs";
+      /** `merged`: it was made of them. `another-history`: etcd was restored to the past between them. */
+      outcome: "proven" | "merged" | "differs" | "another-history";
       older: string;
       first: number;
       last: number;
@@ -72,4 +73,6 @@ export type HistoryEvent =
       damaged: number;
       /** Revisions. */
       lost: number;
+      /** Raw snapshots that differ from the one before them and the deltas in between. */
+      different: number;
     };

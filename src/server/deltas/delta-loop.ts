@@ -2,6 +2,7 @@ import { errorMessage } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
 import type { EtcdChange } from "../../sources/etcd/history.js";
 import type { Site as SiteName } from "../status.js";
+import type { QueueFile } from "./batch-file.js";
 import { DeltaCollector, type DeltaLimits } from "./delta-collector.js";
 import type { StreamKeys } from "./delta-stream.js";
 import type { Durability } from "./durability.js";
@@ -9,7 +10,6 @@ import { HeldWatch } from "./held-watch.js";
 import type { HistorySink, HistoryWatch, NewestWatch, WatchEnd } from "./history-watch.js";
 import { LogBroken } from "./log-broken.js";
 import type { Outbox } from "./outbox.js";
-import type { QueueFile } from "./revision-queue.js";
 import type { RevisionRange } from "./revision-ranges.js";
 import { type BegunStream, type LogPosition, StreamWriter } from "./stream-writer.js";
 
@@ -72,6 +72,10 @@ export interface LoopParts {
 export interface LoopEvents {
   changed(): void;
   received(revisions: number): void;
+  /** The log in the stores goes on from here. */
+  wentOn(position: LogPosition): void;
+  /** A delta up to here is on its way to the stores. */
+  sealed(position: LogPosition): void;
   streamBegun(name: string): void;
   /** @param lost revisions that neither the log nor the base has */
   baseMade(base: MadeBase, reason: string, lost: RevisionRange | undefined): void;
@@ -202,8 +206,10 @@ export class DeltaLoop {
     if (this.#position === undefined && this.#broken === undefined) {
       this.#enter("starting");
       const end = await findEnd(signal);
-      if ("position" in end) this.#position = end.position;
-      else this.#broken = end;
+      if ("position" in end) {
+        this.#position = end.position;
+        events.wentOn(end.position);
+      } else this.#broken = end;
     }
     if (this.#broken === undefined) return;
     this.#enter("base");
@@ -273,7 +279,9 @@ export class DeltaLoop {
       clock: this.#clock,
       write: async (revisions) => {
         for (const part of writer.parts(revisions)) {
-          await outbox.push(await writer.seal(part), signal);
+          const delta = await writer.seal(part);
+          events.sealed(writer.last);
+          await outbox.push(delta, signal);
         }
         events.changed();
       },
@@ -383,12 +391,11 @@ export class DeltaLoop {
   }
 }
 
-/** A raw snapshot holds what was not compacted. */
+/** A raw snapshot holds what etcd was at its compact revision, and at each one after. */
 function lostBefore(
-  { revision, compactRevision }: MadeBase,
+  { compactRevision }: MadeBase,
   last: number | undefined,
 ): RevisionRange | undefined {
-  if (last === undefined) return undefined;
-  const lost = { first: last + 1, last: Math.min(compactRevision, revision - 1) };
-  return lost.first <= lost.last ? lost : undefined;
+  if (last === undefined || last + 1 >= compactRevision) return undefined;
+  return { first: last + 1, last: compactRevision - 1 };
 }

@@ -1,13 +1,14 @@
 import { BackupToolError, UsageError } from "../../errors.js";
 import { copyStreamFiles } from "../../replication/copy/stream.js";
 import { readStream } from "../../snapshots/streams/list-streams.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import { parseStreamName, type StreamName } from "../../snapshots/streams/stream-name.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { Site, SiteListing } from "../site.js";
 import type { Sites } from "../sites.js";
 import type { SealedDelta } from "./outbox.js";
-import type { DeltaSite, StreamHeld } from "./site-sender.js";
+import type { DeltaSite } from "./site-sender.js";
 import type { ListedHistory } from "./stored-log.js";
 
 /** A site as deltas need it. What fails counts for its breaker. */
@@ -57,16 +58,14 @@ async function copyStream(
   target: Site,
   name: StreamName,
   signal: AbortSignal,
-): Promise<StreamHeld> {
+): Promise<StoredStream | undefined> {
   try {
     await copyStreamFiles(source.store, target.store, name, { signal });
   } catch (error) {
     // Retention has deleted it meanwhile.
     if (!(error instanceof BackupToolError) || error.code !== "NO_SNAPSHOT") throw error;
   }
-  const there = await readStream(target.store, name, signal);
-  const base = there?.base?.state === "complete" ? there.base.revision : undefined;
-  return { ranges: there?.runs ?? [], base };
+  return await readStream(target.store, name, signal);
 }
 
 /** What a listing shows of the history of etcd. */

@@ -2,6 +2,7 @@ import { ArchiveError } from "../../archive/errors.js";
 import { InterruptedError } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import { parseStreamName } from "../../snapshots/streams/stream-name.js";
 import type { Site as SiteName } from "../status.js";
 import { DeltaLoop, type LogEnd, type LoopEvents, type LoopParts } from "./delta-loop.js";
@@ -14,6 +15,7 @@ import type { LogPosition } from "./stream-writer.js";
 
 /** Time for one site to get what the other one has, at the end of a term, ms. Later it is copied. */
 const OTHER_SITE_MS = 10_000;
+const NOTHING: ListedHistory = { snapshots: [], streams: [], bases: [] };
 
 /** Where deltas come from and go to, for one term of this server as the leader. */
 export interface TermParts
@@ -63,6 +65,8 @@ export interface TermEvents extends LoopEvents {
 /** What a full backup has to be compared with at its end. */
 export interface FullBegun {
   readonly session: object | undefined;
+  /** Start of the last base, as in the term. */
+  readonly sinceSeconds: number;
 }
 
 /** The log of etcd while this server leads: what is read of it, and how far it is at each site. */
@@ -73,7 +77,9 @@ export class DeltaTerm {
   readonly #parts: TermParts;
   readonly #clock: Clock;
   readonly #sites: readonly SiteName[];
+  /** What the last listing of each site and the copies since then show. */
   readonly #listings = new Map<SiteName, ListedHistory>();
+  readonly #listed = new Set<SiteName>();
   /** The latest time in the names of streams and deltas that are known, seconds since 1970. */
   #newestTime = 0;
   /** Start of the last base that was made in this term: older streams and backups can be of another history. */
@@ -124,7 +130,12 @@ export class DeltaTerm {
 
   /** A full backup begins. To be given to {@link fullMade}. */
   fullBegun(): FullBegun {
-    return { session: this.loop.session };
+    return { session: this.loop.session, sinceSeconds: this.#sinceSeconds };
+  }
+
+  /** Whether no base was made since the full backup began: it can be of the history before. */
+  isOfNow({ sinceSeconds }: FullBegun): boolean {
+    return sinceSeconds === this.#sinceSeconds;
   }
 
   /**
@@ -166,7 +177,8 @@ export class DeltaTerm {
 
   /** The listing of a site that was begun last has succeeded. */
   listed(site: SiteName, history: ListedHistory): void {
-    const isFirst = !this.#listings.has(site);
+    const isFirst = !this.#listed.has(site);
+    this.#listed.add(site);
     this.#listings.set(site, history);
     this.#note(history);
     const { held, lacking } = storedLog(this.#listings, this.#sinceSeconds);
@@ -203,12 +215,9 @@ export class DeltaTerm {
           if (this.#isCurrent(delta.stream)) this.durability.log(name).addDelta(delta);
           events.stored(name, delta);
         },
-        copied: (name, stream, { ranges, base }) => {
+        copied: (name, stream, held) => {
           events.copied(name, stream);
-          if (!this.#isCurrent(stream)) return;
-          const log = this.durability.log(name);
-          for (const range of ranges) log.addDelta(range);
-          if (base !== undefined) log.addBase(base);
+          if (held !== undefined && this.#isCurrent(stream)) this.#copied(name, held);
         },
         failed: events.siteFailed,
       },
@@ -217,10 +226,32 @@ export class DeltaTerm {
     return sender.run(signal);
   }
 
+  /** Of a stream that was copied counts what would count if a listing showed it: it may be of an earlier history. */
+  #copied(site: SiteName, stream: StoredStream): void {
+    const { snapshots, streams, bases } = this.#listings.get(site) ?? NOTHING;
+    const others = streams.filter(({ name }) => name.text !== stream.name.text);
+    this.#listings.set(site, { snapshots, streams: [...others, stream], bases });
+    const held = storedLog(this.#listings, this.#sinceSeconds).held.get(site);
+    if (held === undefined) return;
+    const log = this.durability.log(site);
+    log.shown(held);
+    // A listing that was begun before may lack it.
+    for (const range of held.ranges) {
+      for (const run of stream.runs) {
+        log.addDelta({
+          first: Math.max(range.first, run.first),
+          last: Math.min(range.last, run.last),
+        });
+      }
+    }
+    for (const base of held.bases) if (base === stream.base?.revision) log.addBase(base);
+  }
+
   async #findEnd(signal: AbortSignal): Promise<LogEnd> {
     for (const site of this.#sites) this.listingBegun(site);
     const listed = await this.#parts.list(signal);
     for (const [site, history] of listed) {
+      this.#listed.add(site);
       this.#listings.set(site, history);
       this.#note(history);
     }

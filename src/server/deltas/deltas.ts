@@ -153,6 +153,7 @@ export class Deltas {
       if (begun === undefined || term === undefined || term !== this.#running?.term) return;
       const isStored = term.isDurable(revision, this.#usable);
       term.fullMade(begun, revision, sites);
+      if (!term.isOfNow(begun)) return;
       this.#proof.request(name, revision, isStored, term.storedDeltas(this.#usable));
     };
   }
@@ -197,7 +198,8 @@ export class Deltas {
       stream: loop.stream,
       readRevision: loop.covered,
       etcdRevision,
-      provenRevision: this.#proof.provenRevision,
+      // Before that, another server may have written the log of another history.
+      provenRevision: loop.covered === undefined ? undefined : this.#proof.provenRevision,
       proof: this.#proof.proof,
       lastBreak: this.#lastBreak,
       sites: Object.fromEntries(names.map((name) => [name, siteOf(name)])),
@@ -347,6 +349,8 @@ export class Deltas {
     return await withHistory({ location }, context, async (access) => {
       const proof = await proveBase({ ...access, spoolDir }, snapshot, context);
       switch (proof.outcome) {
+        // A merged one is compared only after one that it was proven to lead to.
+        case "merged":
         case "proven":
           return {
             outcome: "proven",
@@ -362,6 +366,7 @@ export class Deltas {
           const message = `deltas are missing between ${proof.older} and it`;
           return { outcome: "no-log", older: proof.first - 1, message };
         }
+        case "another-history":
         case "nothing-before":
           return { outcome: "nothing-before" };
       }
@@ -377,10 +382,12 @@ export class Deltas {
         log.info({ stream }, "A stream of deltas begins");
         pins.pin(stream, signal);
       },
-      baseMade: ({ name: stream, revision }, reason, lost) => {
+      wentOn: (position) => this.#proof.wentOn(position),
+      sealed: (position) => this.#proof.sealed(position),
+      baseMade: ({ name: stream, revision, digest, clusterId }, reason, lost) => {
         log.info({ stream, revision }, "A stream of deltas has a base");
         metrics.deltaBaseMade();
-        this.#proof.forget();
+        this.#proof.baseMade({ revision, digest, clusterId });
         if (lost !== undefined) log.error({ ...lost }, `Revisions of etcd are lost: ${reason}`);
         this.#lastBreak = { at: new Date().toISOString(), reason, ...(lost && { lost }) };
         changed();
@@ -389,6 +396,7 @@ export class Deltas {
       warned: (message) => log.warn(message),
       stored: (site, delta) => {
         this.#toldMs.delete(site);
+        this.#proof.stored(delta.last);
         this.#stored[site].add(delta);
         metrics.deltaStored(site, delta.bytes.length);
         changed();

@@ -1,7 +1,9 @@
 import { errorMessage, InterruptedError, NotLeaderError } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
 import type { DeltaProof } from "../../operations/status/delta-status.js";
+import { OwnEnds } from "./own-ends.js";
 import { ProvenRanges } from "./proven-ranges.js";
+import type { LogPosition } from "./stream-writer.js";
 
 /** What comparing a raw snapshot with the one before it and the deltas between has found. */
 export type ProofResult =
@@ -57,6 +59,9 @@ export class LogProof {
   readonly #clock: Clock;
   readonly #waiting: Waiting[] = [];
   readonly #ranges = new ProvenRanges();
+  readonly #ends = new OwnEnds();
+  /** Aborts when the log may be of another history of etcd: what is compared then says nothing of it. */
+  #history = new AbortController();
   #isRunning = false;
   #proof: DeltaProof | undefined;
 
@@ -92,12 +97,42 @@ export class LogProof {
     }
   }
 
-  /** Another history of etcd begins: what was proved says nothing of it. */
-  forget(): void {
-    this.#waiting.length = 0;
+  /** Another stream begins with a base, maybe of another history of etcd: what was proved says nothing of it. */
+  baseMade(position: LogPosition): void {
     const { proof } = this;
+    this.#endHistory();
     this.#ranges.clear();
-    this.#proof = proof;
+    this.#proof = withoutProven(proof);
+    this.#ends.begin(position);
+  }
+
+  /**
+   * A term begins, and its log goes on from here. If another server has written it meanwhile, it may be that of another history.
+   * What was not proved stays in view.
+   */
+  wentOn(position: LogPosition): void {
+    if (!this.#ends.has(position)) {
+      this.#endHistory();
+      this.#ranges.clearProven();
+      this.#proof = withoutProven(this.#proof);
+    }
+    this.#ends.begin(position);
+  }
+
+  /** A delta up to here is on its way to the stores. */
+  sealed(position: LogPosition): void {
+    this.#ends.sealed(position);
+  }
+
+  /** A store has the delta that ends with this revision. */
+  stored(last: number): void {
+    this.#ends.stored(last);
+  }
+
+  #endHistory(): void {
+    this.#waiting.length = 0;
+    this.#history.abort();
+    this.#history = new AbortController();
   }
 
   /** Begins the oldest proof that waits, once the deltas up to it are stored. To be called often. */
@@ -114,16 +149,20 @@ export class LogProof {
 
   async #run(one: Waiting, signal: AbortSignal): Promise<void> {
     const { snapshot } = one;
+    const { signal: history } = this.#history;
+    const inner = AbortSignal.any([signal, history]);
     for (let tries = 1; ; tries++) {
       try {
-        this.#take(one, await this.#parts.prove(snapshot, signal));
+        const result = await this.#parts.prove(snapshot, inner);
+        if (!history.aborted) this.#take(one, result);
         return;
       } catch (error) {
+        if (history.aborted) return;
         const isOver = error instanceof InterruptedError || error instanceof NotLeaderError;
         if (isOver || signal.aborted) {
           // The next term proves it.
           this.#waiting.unshift(one);
-          await this.#clock.sleep(WAIT_MS, signal).catch(() => {});
+          await this.#clock.sleep(WAIT_MS, inner).catch(() => {});
           return;
         }
         if (tries === TRIES) {
@@ -131,7 +170,7 @@ export class LogProof {
           this.#fail(one, "failed", `could not be compared with the log: ${why}`);
           return;
         }
-        await this.#clock.sleep(WAIT_MS, signal).catch(() => {});
+        await this.#clock.sleep(WAIT_MS, inner).catch(() => {});
       }
     }
   }
@@ -183,4 +222,8 @@ export class LogProof {
     this.#proof = proof;
     this.#parts.ended(proof);
   }
+}
+
+function withoutProven(proof: DeltaProof | undefined): DeltaProof | undefined {
+  return proof?.outcome === "proven" ? undefined : proof;
 }

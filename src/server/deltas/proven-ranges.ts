@@ -76,10 +76,14 @@ export class ProvenRanges {
     this.#unproven = this.#unproven.filter((one) => !isGone(one));
   }
 
-  clear(): void {
+  clearProven(): void {
     this.#proven = new RevisionRanges();
-    this.#unproven = [];
     this.#unchanged = undefined;
+  }
+
+  clear(): void {
+    this.clearProven();
+    this.#unproven = [];
   }
 }
 

@@ -50,6 +50,11 @@ export class SiteLog {
     this.#earlier = new Held();
   }
 
+  /** What the last listing and the copies since then show, which is more than that listing alone. */
+  shown(log: ListedLog): void {
+    this.#held.add(log);
+  }
+
   has(range: RevisionRange): boolean {
     return this.#held.ranges.has(range);
   }

@@ -1,9 +1,9 @@
 import { BackupToolError, InterruptedError, NotLeaderError } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
+import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { Site as SiteName } from "../status.js";
 import type { Outbox, SealedDelta } from "./outbox.js";
-import type { RevisionRange } from "./revision-ranges.js";
 
 /** Waits after failures, ms. The store's own retries come before. */
 const FIRST_WAIT_MS = 1_000;
@@ -16,20 +16,19 @@ export interface DeltaSite {
   readonly name: SiteName;
   /** Stores a delta. Resolves when the store has it. */
   put(delta: SealedDelta, signal: AbortSignal): Promise<void>;
-  /** Copies from another site what this one lacks of a stream. Resolves with what it has of it then. */
-  copyStream(stream: string, from: SiteName, signal: AbortSignal): Promise<StreamHeld>;
-}
-
-/** What a site has of a stream. */
-export interface StreamHeld {
-  readonly ranges: readonly RevisionRange[];
-  readonly base: number | undefined;
+  /** Copies from another site what this one lacks of a stream. Resolves with what it has of it then; undefined: nothing. */
+  copyStream(
+    stream: string,
+    from: SiteName,
+    signal: AbortSignal,
+  ): Promise<StoredStream | undefined>;
 }
 
 export interface SenderEvents {
   /** A put has returned. */
   stored(site: SiteName, delta: SealedDelta): void;
-  copied(site: SiteName, stream: string, held: StreamHeld): void;
+  /** @param held what the site has of it then */
+  copied(site: SiteName, stream: string, held: StoredStream | undefined): void;
   /** It is tried again. */
   failed(site: SiteName, error: unknown): void;
 }
@@ -82,7 +81,6 @@ export class SiteSender {
     }
   }
 
-  /** A stream that cannot be copied does not keep the others from it. */
   /** One try for each stream in turn: one that cannot be copied does not keep the others from it. */
   async #catchUp(signal: AbortSignal): Promise<never> {
     const { name } = this.#site;

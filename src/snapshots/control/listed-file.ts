@@ -9,6 +9,7 @@ import {
   listControlFiles,
   putControlFile,
 } from "./control-file.js";
+import { noteLeftBehind } from "./left-behind.js";
 
 /** Maximum delay of a listing, ms. */
 const LATE_MS = 60_000;
@@ -57,14 +58,15 @@ export async function putListedFile(
 const REMOVE_MS = 5_000;
 
 /**
- * Removes a control file of this process; resolves with whether that succeeded. Never throws: others ignore the file
- * when it is a day old.
+ * Removes a control file of this process; resolves with whether that succeeded. Never throws: this process tries again with its
+ * next removal of stale files, and others ignore the file when it is a day old.
  */
 export async function removeControlFile(store: SnapStore, key: string): Promise<boolean> {
   try {
     await store.delete(key, AbortSignal.timeout(REMOVE_MS));
     return true;
   } catch {
+    noteLeftBehind(store, key);
     return false;
   }
 }

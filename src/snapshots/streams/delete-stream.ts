@@ -1,17 +1,21 @@
 import { inParallel } from "../../flow/in-parallel.js";
 import { StoreError } from "../../snapstore/errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
-import { checkUnlocked, type Removed } from "../delete.js";
+import type { Removed } from "../delete.js";
 import { checkNoForeign, ownObjects } from "../foreign-files.js";
 import { checkNotHeld } from "../holds.js";
+import { checkUnlocked } from "../locks.js";
 import { manifestKey } from "../manifest.js";
+import { deleteBatch } from "./delete-batch.js";
 import { deltaName } from "./delta-name.js";
+import type { DeltaTable } from "./delta-table.js";
 import { listStream } from "./list-streams.js";
 import type { StreamName } from "./stream-name.js";
 
+/** Files of the base that are deleted at the same time. */
 const WINDOW = 8;
-/** So many deltas are deleted after one check. */
-const CHECK_EVERY = 100;
+/** So many deltas are deleted after one check, and all of them before the next one. */
+export const DELETED_TOGETHER = 128;
 /** Most deltas are in the first listing. */
 const MAX_LISTINGS = 1000;
 
@@ -19,11 +23,15 @@ const MAX_LISTINGS = 1000;
  * Deletes a stream. Before the first deletion it throws SNAPSHOT_HELD, FOREIGN_FILE if another program has a file in the
  * folder, STORE_IMMUTABLE if a file is locked.
  *
- * Deltas go one after the other, the newest first, and the base after the last delta, its manifest first. So at each moment
- * the folder holds what it also held while the stream grew: a base, and deltas from number 0 on without a gap. Whoever
- * reads, copies or continues the log meanwhile, or after a deletion that was interrupted, sees a log that ends earlier.
- * In the other order deltas would remain whose base is gone, and a base without a manifest beside deltas that look whole; by
- * several calls at the same time, gaps. An end that is too early is noticed: the next stream begins with a later revision.
+ * Deltas go in batches, the newest first, and the base after the last delta, its manifest first. A batch begins when the
+ * one before it is gone. So between two batches, and after a deletion that failed or was interrupted, the folder holds what it
+ * also held while the stream grew: a base, and deltas from number 0 on without a gap; whoever reads, copies or continues the
+ * log sees one that ends earlier. That is noticed: the next stream begins with a later revision. Within a batch, and where the
+ * process dies in one, some of its deltas may also be there after a gap. They are no part of the log for any reader: each
+ * compares numbers and revisions, and goes on over a gap only with a later base.
+ *
+ * With the base first, deltas would remain that nothing can be made of, and a base without a manifest beside deltas that look
+ * whole. Without batches, one call that hangs would leave a delta after a gap of any length.
  */
 export async function deleteStream(
   store: SnapStore,
@@ -31,7 +39,7 @@ export async function deleteStream(
   options: {
     readonly dryRun: boolean;
     readonly signal: AbortSignal;
-    /** Asked before the first deletion, after some deltas, and before the base goes; throws to leave the rest. */
+    /** Asked before each batch of deltas, and before the base goes; throws to leave the rest. */
     readonly check?: () => Promise<void>;
   },
 ): Promise<Removed> {
@@ -39,19 +47,13 @@ export async function deleteStream(
   const { text } = name;
   await checkNotHeld(store, text, signal);
   await checkNoForeign(store, text, signal);
-  let files = 0;
-  let bytes = 0;
-  await inParallel(ownObjects(store, text, signal), WINDOW, async (object) => {
-    files++;
-    bytes += object.size;
-    checkUnlocked(store, await store.head(object.key, signal));
-  });
-  if (dryRun) return { files, bytes };
+  const removed = await checkUnlocked(store, text, signal);
+  if (dryRun) return removed;
   await deleteDeltas(store, name, check, signal);
   await check();
   await store.delete(manifestKey(text), signal);
   await inParallel(ownObjects(store, text, signal), WINDOW, ({ key }) => store.delete(key, signal));
-  return { files, bytes };
+  return removed;
 }
 
 /** A folder with more deltas than a stream may have takes several listings. */
@@ -64,12 +66,23 @@ async function deleteDeltas(
   for (let i = 0; i < MAX_LISTINGS; i++) {
     const deltas = (await listStream(store, name, false, signal))?.stream.deltas;
     if (deltas === undefined) return;
-    for (let at = deltas.length - 1; at >= 0; at--) {
-      if ((deltas.length - 1 - at) % CHECK_EVERY === 0) await check();
-      await store.delete(`${name.text}/${deltaName(deltas.at(at))}`, signal);
+    for (let end = deltas.length; end > 0; end -= DELETED_TOGETHER) {
+      await check();
+      await deleteBatch(store, [...keysBefore(name, deltas, end)], signal);
     }
     if (!deltas.overflows) return;
   }
   const message = `${name.text} still lists deltas after ${MAX_LISTINGS} deletions of all of them`;
   throw new StoreError("STORE_FAILED", message, { store: store.name });
+}
+
+/** The keys of the batch of deltas that ends before a place, the newest first. */
+function* keysBefore(
+  name: StreamName,
+  deltas: DeltaTable,
+  end: number,
+): Generator<string, void, void> {
+  for (let at = end - 1; at >= Math.max(0, end - DELETED_TOGETHER); at--) {
+    yield `${name.text}/${deltaName(deltas.at(at))}`;
+  }
 }

@@ -46,6 +46,8 @@ export class LogNeeds<S extends NeedyStream> {
   needsOf(stream: S): Set<string> {
     const needed = new Set<string>();
     for (const [i, run] of stream.runs.entries()) {
+      // Its writer began with that base: whatever else has this revision may be of another history.
+      if (baseOfStream(stream).some(({ revision }) => revision === run.first - 1)) continue;
       if (i < MAX_RUNS && this.#needBefore(run.first, stream, needed)) continue;
       const inside = this.#bases
         .filter(({ revision }) => run.first <= revision && revision <= run.last)

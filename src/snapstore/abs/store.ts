@@ -37,6 +37,7 @@ export class AbsStore implements SnapStore {
     minPartBytes: 1,
     maxPartBytes: 4000 * 2 ** 20,
     maxParts: 50_000,
+    locks: "head",
   };
   readonly #container: AbsContainer;
   readonly #agents = newAgents();

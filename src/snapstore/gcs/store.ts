@@ -37,6 +37,7 @@ export class GcsStore implements SnapStore {
     minPartBytes: GRANULE,
     maxPartBytes: 2 ** 32,
     maxParts: 2 ** 24,
+    locks: "listing",
   };
   readonly #bucket: GcsBucket;
   readonly #prefix: string;

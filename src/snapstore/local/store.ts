@@ -41,6 +41,7 @@ export class LocalStore implements SnapStore {
     minPartBytes: 1,
     maxPartBytes: 2 ** 40,
     maxParts: 2 ** 31,
+    locks: "never",
   };
   readonly #root: string;
 

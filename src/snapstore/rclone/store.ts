@@ -32,6 +32,7 @@ export class RcloneStore implements SnapStore {
     minPartBytes: 1,
     maxPartBytes: 2 ** 32,
     maxParts: 2 ** 31,
+    locks: "never",
   };
   readonly #files: RcloneFiles;
 

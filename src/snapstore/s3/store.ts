@@ -56,6 +56,7 @@ export class S3Store implements SnapStore {
       minPartBytes: 5 << 20,
       maxPartBytes: 5 * 2 ** 30,
       maxParts: 10_000,
+      locks: "head",
     };
     this.#bucket = new S3Bucket(config, this.name, deadlines);
   }

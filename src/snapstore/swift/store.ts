@@ -33,6 +33,7 @@ export class SwiftStore implements SnapStore {
     minPartBytes: 1 << 20,
     maxPartBytes: 5 * 2 ** 30,
     maxParts: 1000,
+    locks: "never",
   };
   readonly #container: SwiftContainer;
 

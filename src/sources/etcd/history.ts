@@ -13,6 +13,6 @@ export interface EtcdRevision {
   /** When it was seen, ms since 1970: etcd keeps no times. */
   readonly seenMs: number;
   readonly changes: readonly EtcdChange[];
-  /** Leases that these changes are the first to name, as far as they still lived. */
+  /** Leases that these changes are the first to name, as far as they still lived; again where its id was granted anew. */
   readonly leases: readonly EtcdLease[];
 }

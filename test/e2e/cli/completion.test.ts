@@ -7,6 +7,8 @@ import { candidates } from "../../../src/cli/completion/candidates.js";
 import { backuptool, lines, PROGRAM } from "../../support/program/backuptool.js";
 import { newFolder } from "../../support/folders.js";
 import { runProcess } from "../../support/program/processes.js";
+import { forgeStream } from "../../support/stores/forged-streams.js";
+import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { forgeSnapshot } from "../../support/stores/forged-snapshots.js";
 
 /** A folder with `backuptool` in it, for PATH. */
@@ -124,6 +126,29 @@ test("snapshots of the store on the line, in a variable or in a file are candida
   ] as const) {
     // Longer than the limit of the program: this machine may be busy.
     t.deepEqual(await candidates(line.split(" "), env, 600_000), expected, line);
+  }
+});
+
+test("streams of deltas are candidates where their names can be typed", async (t) => {
+  const folder = newFolder();
+  const snapshot = forgeSnapshot(folder, { time: 1_700_000_000 }).name;
+  const written = new LocalStore({ provider: "Local", container: folder, prefix: "" });
+  const begun = await forgeStream(written, { first: 6, time: 1_700_000_100, base: 1000 });
+  const later = await forgeStream(written, { first: 9, time: 1_700_000_200 });
+  await written.close();
+  const [base, stream] = [begun.name.text, later.name.text];
+  const url = `file://${folder}`;
+  for (const [line, expected] of [
+    [`snapshot delete --store ${url} `, [snapshot, stream, base]],
+    [`snapshot verify --store ${url} `, ["latest", snapshot, stream, base]],
+    [`snapshot hold --store ${url} Et`, [stream, base]],
+    [`snapshot release --store ${url} ${stream.slice(0, -2)}`, [stream]],
+    [`restore --store ${url} --snapshot E`, [base]],
+    [`etcd restore-founder --store ${url} --snapshot `, ["latest", snapshot, base]],
+    [`inspect --store ${url} --snapshot `, ["latest", snapshot]],
+    [`create --store=${url} --incremental-over=E`, []],
+  ] as const) {
+    t.deepEqual(await candidates(line.split(" "), {}, 600_000), expected, line);
   }
 });
 

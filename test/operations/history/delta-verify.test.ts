@@ -74,7 +74,7 @@ const newest = () => rangeOf(recorded.deltas.at(-1))[1];
 
 test.serial("what a later raw snapshot has too is proven, and the rest present", async (t) => {
   const { result, ranges, events } = await verify(copyOfStore().config);
-  t.deepEqual(result, { lost: 0, damaged: 0 });
+  t.deepEqual(result, { lost: 0, damaged: 0, different: 0 });
   t.deepEqual(ranges, [
     "present 2-2",
     `proven 3-${ofBase()}`,
@@ -137,7 +137,7 @@ test.serial("a damaged delta counts as missing at its site, and is named", async
   writeFileSync(join(container, delta), bytes);
   const { result, events } = await verify(config, undefined, false);
   const [first, last] = rangeOf(delta);
-  t.deepEqual(result, { lost: last - first + 1, damaged: 1 });
+  t.deepEqual(result, { lost: last - first + 1, damaged: 1, different: 0 });
   const damaged = events.filter((event) => event.type === "snapshot-damaged");
   t.deepEqual(
     damaged.map(({ snapshot, file }) => `${snapshot}/${file}`),

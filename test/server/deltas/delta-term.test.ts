@@ -1,11 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import fc from "fast-check";
+import type { QueueFile } from "../../../src/server/deltas/batch-file.js";
 import {
   DeltaTerm,
   type FullBegun,
   type TermParts,
 } from "../../../src/server/deltas/delta-term.js";
+import { OwnEnds } from "../../../src/server/deltas/own-ends.js";
 import { ManualClock } from "../../support/server/manual-clock.js";
 import {
   digestOf,
@@ -23,6 +25,8 @@ const RUNS = Number(process.env["RUNS"] ?? 40);
 const NO_EVENTS: TermParts["events"] = {
   changed: () => {},
   received: () => {},
+  wentOn: () => {},
+  sealed: () => {},
   streamBegun: () => {},
   baseMade: () => {},
   failed: () => {},
@@ -40,6 +44,13 @@ class World {
   term!: DeltaTerm;
   /** Of both sites; undefined: all. */
   wanted: ReadonlySet<string> | undefined;
+  /** Those that are open. */
+  readonly queueFiles = new Set<QueueFile>();
+  /** Begins the history that the term is known to follow; undefined until a watch or a base has shown it. */
+  #followed: readonly string[] | undefined;
+  /** Those of the server that leads, and whether each of its terms went on from one of them. */
+  ownEnds = new OwnEnds();
+  readonly wentOnOwn: boolean[] = [];
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   readonly events: { bases: number; reads: number; losses: unknown[] } = {
@@ -71,6 +82,7 @@ class World {
   begin(): void {
     const { etcd, sites, clock } = this;
     this.#abort = new AbortController();
+    this.#followed = undefined;
     this.term = new DeltaTerm({
       sites,
       clock,
@@ -85,9 +97,18 @@ class World {
         const found = sites.flatMap((site) => (site.isDown ? [] : (site.digestAt(revision) ?? [])));
         return found[0] && { revision, digest: found[0], clusterId: "1" };
       },
-      openWatch: etcd.openWatch,
+      openWatch: async (after, signal) => {
+        const { tokens } = etcd;
+        const watch = await etcd.openWatch(after, signal);
+        if (watch.isStartProven) this.#followed = tokens.slice(0, after.revision);
+        return watch;
+      },
       openNewest: etcd.openNewest,
-      openQueueFile: async () => modelFile(),
+      openQueueFile: async () => {
+        const file = modelFile((closed) => this.queueFiles.delete(closed));
+        this.queueFiles.add(file);
+        return file;
+      },
       endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
       openStream: async () => modelKeys(),
       makeBase: (time, onRead, signal) => {
@@ -103,8 +124,16 @@ class World {
       outbox: { bytes: 1e6, deltas: 4 },
       events: {
         ...NO_EVENTS,
-        baseMade: (_, __, lost) => {
+        wentOn: (position) => {
+          this.wentOnOwn.push(this.ownEnds.has(position));
+          this.ownEnds.begin(position);
+        },
+        sealed: (position) => this.ownEnds.sealed(position),
+        stored: (_, { last }) => this.ownEnds.stored(last),
+        baseMade: ({ name, revision, digest, clusterId }, _, lost) => {
+          this.ownEnds.begin({ revision, digest, clusterId });
           this.events.bases++;
+          this.#followed = sites.flatMap((site) => site.bases.get(name) ?? [])[0]?.tokens;
           if (lost !== undefined) this.events.losses.push(lost);
         },
       },
@@ -173,17 +202,25 @@ class World {
     this.term.fullMade(full.begun, tokens.length, names);
   }
 
-  /** Throws unless what is said to be durable can be restored from the site alone, and is a history that etcd had. */
+  /**
+   * Throws unless what is said to be durable can be restored from the site alone, and is of the history that the term follows; of
+   * any that etcd had, before that is known.
+   */
   check(): void {
+    const followed = this.#followed ?? [];
+    const now = this.etcd.histories.filter((tokens) =>
+      followed.every((one, i) => one === tokens[i]),
+    );
     for (const site of this.sites) {
       const { revision } = this.term.durability.at(site.name, this.clock.now());
       if (revision === undefined) continue;
-      const truth = this.etcd.histories.map((tokens) => tokens.slice(0, revision).join());
-      const ways = site.restored(revision).map((tokens) => tokens.join());
-      if (!ways.some((way) => truth.includes(way))) {
+      const until = (tokens: readonly string[]): string => tokens.slice(0, revision).join();
+      const ways = site.restored(revision).map(until);
+      if (!now.map(until).some((way) => ways.includes(way))) {
         throw new Error(`revision ${revision} cannot be restored from the ${site.name}`);
       }
-      if (ways.some((way) => !truth.includes(way))) {
+      const all = this.etcd.histories.map(until);
+      if (ways.some((way) => !all.includes(way))) {
         throw new Error(`the ${site.name} restores a history that never was, at ${revision}`);
       }
     }
@@ -249,6 +286,44 @@ test("another server goes on where the log ends, without another base", async (t
   await world.stop();
 });
 
+test("a server knows the end that it has left, and one that another server has written", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  for (const end of ["kill", "stop"] as const) {
+    world.etcd.write(7);
+    await world.clock.advance(12_000);
+    world.etcd.write(3);
+    await world[end]();
+    if (end === "stop") world.begin();
+    await world.clock.advance(1_000);
+  }
+  t.deepEqual(world.wentOnOwn, [true, true]);
+  const { ownEnds } = world;
+  world.ownEnds = new OwnEnds();
+  await world.kill();
+  world.etcd.write(7);
+  await world.clock.advance(20_000);
+  world.ownEnds = ownEnds;
+  await world.kill();
+  await world.clock.advance(1_000);
+  t.deepEqual(world.wentOnOwn, [true, true, false, false]);
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
+test("a full backup that was begun before a base can be of the history before", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  const before = world.term.fullBegun();
+  t.true(world.term.isOfNow(before));
+  world.etcd.restoreTo(1);
+  await world.clock.advance(60_000);
+  t.is(world.events.bases, 2);
+  t.false(world.term.isOfNow(before));
+  t.true(world.term.isOfNow(world.term.fullBegun()));
+  await world.stop();
+});
+
 test("a stop writes what was taken from etcd", async (t) => {
   const world = new World();
   await world.clock.advance(1_000);
@@ -303,7 +378,8 @@ test("compacted revisions that were not read are lost, and said to be", async (t
   world.begin();
   await world.clock.advance(30_000);
   t.is(world.events.bases, 2);
-  t.deepEqual(world.events.losses, [{ first: 9, last: 20 }]);
+  // The base holds what etcd was at revision 20.
+  t.deepEqual(world.events.losses, [{ first: 9, last: 19 }]);
   await world.checkCalm();
   await world.stop();
 });
@@ -348,6 +424,34 @@ test("the base of an etcd that was restored is named later than all deltas, by a
   await world.stop();
 });
 
+test("what is copied of a history before a restore of etcd does not count for the one after it", async (t) => {
+  const world = new World();
+  const [, secondary] = world.sites;
+  if (secondary === undefined) throw new Error("no secondary");
+  secondary.isDown = true;
+  await world.clock.advance(1_000);
+  world.etcd.write(97);
+  await world.clock.advance(60_000);
+  world.etcd.restoreTo(50);
+  await world.clock.advance(60_000);
+  world.etcd.write(5);
+  await world.clock.advance(30_000);
+  secondary.isDown = false;
+  await world.kill();
+  await world.clock.advance(60_000);
+  const at = () => world.term.durability.at("secondary", world.clock.now());
+  t.deepEqual(at(), { revision: 56, ageSeconds: 0 });
+  t.is([...secondary.bases].length, 2, "both are copied");
+  secondary.isDown = true;
+  world.etcd.write(10);
+  await world.clock.advance(3_600_000);
+  t.is(at().revision, 56);
+  t.true(at().ageSeconds >= 3_600);
+  world.check();
+  await world.checkCalm();
+  await world.stop();
+});
+
 function streamsOf({ sites }: World) {
   return sites.flatMap((site) => site.listed().streams);
 }
@@ -365,6 +469,28 @@ test("a base that takes long is followed by all that etcd has written meanwhile"
   for (const { name } of world.sites) {
     t.is(world.term.durability.at(name, world.clock.now()).revision, 608);
   }
+  await world.checkCalm();
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
+test("a watch from before a base is paused while no store takes anything, and needs no disk", async (t) => {
+  const world = new World();
+  world.slow = { seconds: 60, writes: 10 };
+  await world.clock.advance(50_000);
+  t.true(world.queueFiles.size > 0);
+  await world.clock.advance(20_000);
+  for (let i = 0; i < 100; i++) await world.clock.advance(500);
+  t.is(world.queueFiles.size, 0, "all that has waited is read");
+  for (const site of world.sites) site.isDown = true;
+  for (let i = 0; i < 30; i++) {
+    world.etcd.write(40);
+    await world.clock.advance(10_000);
+    t.is(world.queueFiles.size, 0);
+  }
+  t.is(world.term.loop.state, "paused");
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds > 290);
+  for (const site of world.sites) site.isDown = false;
   await world.checkCalm();
   t.is(world.events.bases, 1);
   await world.stop();

@@ -4,6 +4,7 @@ import {
   type ProofResult,
   type StoredDeltas,
 } from "../../../src/server/deltas/log-proof.js";
+import type { LogPosition } from "../../../src/server/deltas/stream-writer.js";
 import { ManualClock } from "../../support/server/manual-clock.js";
 
 const NEVER = new AbortController().signal;
@@ -41,6 +42,10 @@ function proven(older: number, last: number): ProofResult {
   return { outcome: "proven", name: `Full-${older}`, older, last };
 }
 
+function at(revision: number, writer = "this one"): LogPosition {
+  return { revision, digest: Buffer.from(`${writer}, ${revision}`), clusterId: "1" };
+}
+
 test("a full backup is compared once the deltas up to it are stored, and proves the log up to there", async (t) => {
   const { proof, clock, asked, ended } = proofOf([proven(10, 50)]);
   proof.request("Full-1", 50, false, upTo(0));
@@ -52,8 +57,9 @@ test("a full backup is compared once the deltas up to it are stored, and proves 
   t.deepEqual(asked, ["Full-1"]);
   t.deepEqual(ended, ["proven"]);
   t.is(proof.provenRevision, 50);
-  proof.forget();
+  proof.baseMade(at(50));
   t.is(proof.provenRevision, undefined);
+  t.is(proof.proof, undefined);
 });
 
 test("a full backup after which no delta comes is compared at once", async (t) => {
@@ -172,4 +178,73 @@ test("a comparison that the end of the leadership cuts off says nothing, and is 
   proof.look(upTo(5), NEVER);
   await clock.advance(1);
   t.deepEqual(ended, ["proven"]);
+});
+
+test("a comparison that runs when another history begins says nothing of that one", async (t) => {
+  for (const outcome of [proven(900, 1000), new Error("it was read too late")]) {
+    const clock = new ManualClock();
+    const asked: string[] = [];
+    const ended: string[] = [];
+    const proof = new LogProof({
+      clock,
+      prove: async (snapshot) => {
+        asked.push(snapshot);
+        if (snapshot !== "Full-1000") return proven(500, 520);
+        await clock.sleep(100_000, NEVER);
+        if (outcome instanceof Error) throw outcome;
+        return outcome;
+      },
+      ended: ({ message }) => ended.push(message),
+    });
+    proof.request("Full-1000", 1000, true, upTo(1000));
+    proof.look(upTo(1000), NEVER);
+    proof.baseMade(at(500));
+    await clock.advance(200_000);
+    t.is(proof.provenRevision, undefined);
+    t.is(proof.proof, undefined);
+    t.deepEqual(ended, []);
+    proof.request("Full-520", 520, true, upTo(520));
+    proof.look(upTo(520), NEVER);
+    await clock.advance(1);
+    t.is(proof.provenRevision, 520);
+    t.deepEqual(asked, ["Full-1000", "Full-520"]);
+  }
+});
+
+test("another term keeps what was proved where the log ends as this server has left it", async (t) => {
+  const { proof, full } = proofOf([proven(10, 50)]);
+  proof.wentOn(at(40));
+  await full(50);
+  for (const revision of [60, 70, 80]) proof.sealed(at(revision));
+  proof.stored(60);
+  // The put of what comes after it may have been done.
+  for (const end of [60, 80]) {
+    const next = at(end);
+    proof.wentOn(next);
+    t.is(proof.provenRevision, 50);
+    for (const revision of [70, 80]) proof.sealed(at(revision));
+  }
+});
+
+test("where another server has written the log meanwhile, nothing counts as proved, and what differs still does", async (t) => {
+  for (const end of [at(80), at(55), at(60, "another one")]) {
+    const { proof, clock, asked, full } = proofOf([proven(10, 50)]);
+    proof.baseMade(at(10));
+    await full(50);
+    proof.sealed(at(55));
+    proof.sealed(at(60));
+    proof.stored(60);
+    proof.request("Full-60", 60, true, upTo(60));
+    proof.wentOn(end);
+    t.is(proof.provenRevision, undefined);
+    proof.look(upTo(80), NEVER);
+    await clock.advance(1);
+    t.deepEqual(asked, ["Full-50"], "one that waited is of the history before");
+  }
+  const message = "change 0 of revision 61 is missing";
+  const { proof, full } = proofOf([proven(10, 50), { outcome: "differs", older: 50, message }]);
+  for (const revision of [50, 70]) await full(revision);
+  proof.wentOn(at(80));
+  t.is(proof.proof?.outcome, "differs");
+  t.is(proof.provenRevision, undefined);
 });

@@ -4,9 +4,11 @@ import { controlKey } from "../../../src/snapshots/control/control-file.js";
 import { checkNotPinned, pinnedNames, pinSnapshot } from "../../../src/snapshots/control/pins.js";
 import { plannedDeletions, publishPlan } from "../../../src/snapshots/control/plans.js";
 import { removeStaleFiles } from "../../../src/snapshots/control/stale.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
 import { LocalStore } from "../../../src/snapstore/local/store.js";
 import { newFolder } from "../../support/folders.js";
 import { forgeSnapshot } from "../../support/stores/forged-snapshots.js";
+import { SwitchableStore } from "../../support/stores/switchable-store.js";
 
 const { signal } = new AbortController();
 const HOUR_MS = 3_600_000;
@@ -97,4 +99,20 @@ test("what processes left a day ago is removed, and holds and epochs stay", asyn
   t.is((await keys()).length, 5);
   await removeStaleFiles(store, later(25), signal);
   t.deepEqual(await keys(), [".backuptool/epochs/000000000001", `.backuptool/holds/${NAME}`]);
+});
+
+test("a pin that could not be released goes with the next removal of stale files", async (t) => {
+  const { store } = newStore();
+  const broken = new SwitchableStore(store);
+  const pin = await pinSnapshot(broken, NAME, signal);
+  broken.before = (call) => {
+    if (call === "delete") throw new StoreError("STORE_TRANSIENT", "down", { store: store.name });
+  };
+  await pin.release();
+  await removeStaleFiles(broken, new Date(), signal);
+  t.deepEqual([...(await pinnedNames(store, new Date(), signal))], [NAME]);
+  const other = await pinSnapshot(store, "other", signal);
+  await removeStaleFiles(store, new Date(), signal);
+  t.deepEqual([...(await pinnedNames(store, new Date(), signal))], ["other"]);
+  await other.release();
 });

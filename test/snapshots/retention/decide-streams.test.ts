@@ -178,6 +178,9 @@ test("a stream with a base of its own needs no other, unless that is not complet
   t.deepEqual(kept([old, withBase(newest)], fulls), { streams: ["31 newest-stream"], bases: [] });
   const unfinished = kept([old, withBase(newest, "unfinished")], fulls);
   t.deepEqual(unfinished, { streams: ["21 delta-base", "31 newest-stream"], bases: [2000] });
+  // While nothing is written, each full backup has the revision of its base.
+  const idle = [0, 1, HOUR].map((later) => full(30, 3000 + 2 * DAY + later));
+  t.deepEqual(kept([withBase(newest)], idle).bases, []);
 });
 
 test("the base of an old stream keeps that stream for a newer one", (t) => {

@@ -32,6 +32,7 @@ class WatchedStore extends LocalStore {
       minPartBytes: 1,
       maxPartBytes: 2 ** 40,
       maxParts: 10_000,
+      locks: "never",
       ...more,
     };
   }

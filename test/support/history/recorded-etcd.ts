@@ -68,8 +68,16 @@ export class RecordedEtcd {
   /**
    * Writes what has changed as one delta; nothing where nothing has. Its revisions get times between the last flush and now,
    * in their order.
+   *
+   * @param written what a writer with a fault writes instead of a revision
    */
-  async flush({ compactRevision }: { readonly compactRevision: number }): Promise<void> {
+  async flush({
+    compactRevision,
+    written = (revision) => revision,
+  }: {
+    readonly compactRevision: number;
+    readonly written?: (revision: EtcdRevision) => EtcdRevision;
+  }): Promise<void> {
     const upTo = await this.etcd.revision();
     const changed = await this.history.revisions(this.#covered, upTo);
     const first = changed[0]?.revision;
@@ -79,7 +87,7 @@ export class RecordedEtcd {
     const revisions = changed.map((one, i): EtcdRevision => {
       const seenMs = Math.floor(this.#coveredMs + each * (i + 1));
       this.seenMs.set(one.revision, seenMs);
-      return { ...one, seenMs };
+      return written({ ...one, seenMs });
     });
     this.#stream ??= await this.#newStream(first);
     const { writer, name } = this.#stream;

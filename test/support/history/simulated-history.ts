@@ -142,19 +142,21 @@ class Simulation {
   /** The first revision that no delta has. */
   next = 1;
 
-  base(): void {
-    this.beginFull();
+  /** @param stream that goes on from it */
+  base(stream?: string): void {
+    this.beginFull(stream);
     // A backup is complete some time after its raw snapshot was taken.
     this.nowMs += 1;
     this.#complete(this.#begun.pop());
   }
 
-  beginFull(): void {
+  beginFull(stream?: string): void {
     const revision = this.line.length;
     if (revision === 0) return;
     const name = `base ${this.bases.length + this.#begun.length}`;
     const [begunMs, compactRevision] = [this.nowMs, this.compact];
-    this.#begun.push({ name, revision, begunMs, compactRevision, line: [...this.line] });
+    const of = stream === undefined ? {} : { stream: { text: stream } };
+    this.#begun.push({ name, revision, begunMs, compactRevision, line: [...this.line], ...of });
   }
 
   endFull(): void {
@@ -168,7 +170,7 @@ class Simulation {
 
   broken(): void {
     this.next = this.line.length + 1;
-    this.base();
+    this.base(`stream ${this.streams.length}`);
     this.stream();
   }
 
@@ -193,7 +195,7 @@ class Simulation {
     this.compact = Math.min(this.compact, kept - 1);
     this.next = kept + 1;
     this.nowMs += 2000;
-    this.base();
+    this.base(`stream ${this.streams.length}`);
     this.stream();
   }
 }

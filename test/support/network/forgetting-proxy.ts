@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** A proxy that can silently drop its connections, as a firewall does. */
+/** A proxy that can silently drop its connections, as a firewall does, or end them. */
 export class ForgettingProxy {
   readonly #server: Server;
   /** Connections that are not dropped. */
@@ -12,6 +12,8 @@ export class ForgettingProxy {
   sent = 0;
   /** Drop new connections at once. */
   forgetsNew = false;
+  /** Ends new connections at once. */
+  #isCut = false;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -26,7 +28,8 @@ export class ForgettingProxy {
       proxy.connections++;
       proxy.#all.add(client);
       client.on("error", () => {});
-      if (proxy.forgetsNew) return;
+      if (proxy.#isCut) client.destroy();
+      if (proxy.forgetsNew || proxy.#isCut) return;
       const upstream = connect(Number(port), host);
       proxy.#all.add(upstream);
       upstream.on("error", () => {});
@@ -56,6 +59,17 @@ export class ForgettingProxy {
   /** Drops the existing connections; new ones work. */
   forget(): void {
     this.#open.clear();
+  }
+
+  /** Ends the existing connections, and new ones until `mend`. */
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#all) socket.destroy();
+    this.#all.clear();
+  }
+
+  mend(): void {
+    this.#isCut = false;
   }
 
   close(): void {

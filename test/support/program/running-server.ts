@@ -65,6 +65,10 @@ export class RunningServer {
     return this.#url;
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Undefined while it runs. */
   get code(): number | null | undefined {
     const { exitCode, signalCode } = this.#child;

@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import { raceAbort } from "../../../src/flow/race-abort.js";
 import { Waiters } from "../../../src/flow/waiters.js";
+import type { QueueFile } from "../../../src/server/deltas/batch-file.js";
 import type { MadeBase } from "../../../src/server/deltas/delta-loop.js";
 import type { StreamFacts, StreamKeys } from "../../../src/server/deltas/delta-stream.js";
 import type {
@@ -10,13 +11,13 @@ import type {
   HistoryWatch,
   WatchEnd,
 } from "../../../src/server/deltas/history-watch.js";
-import type { QueueFile } from "../../../src/server/deltas/revision-queue.js";
 import type { SealedDelta } from "../../../src/server/deltas/outbox.js";
-import type { DeltaSite, StreamHeld } from "../../../src/server/deltas/site-sender.js";
+import type { DeltaSite } from "../../../src/server/deltas/site-sender.js";
 import type { ListedHistory } from "../../../src/server/deltas/stored-log.js";
 import type { LogPosition } from "../../../src/server/deltas/stream-writer.js";
 import type { Site } from "../../../src/server/status.js";
 import { parseDeltaName } from "../../../src/snapshots/streams/delta-name.js";
+import type { StoredStream } from "../../../src/snapshots/streams/stored-stream.js";
 import { StreamFolder } from "../../../src/snapshots/streams/stream-folder.js";
 import { parseStreamName, streamName } from "../../../src/snapshots/streams/stream-name.js";
 import type { EtcdChange, EtcdRevision } from "../../../src/sources/etcd/history.js";
@@ -246,7 +247,7 @@ export class ModelSite implements DeltaSite {
     this.files.set(key, bytes);
   }
 
-  async copyStream(stream: string, from: Site): Promise<StreamHeld> {
+  async copyStream(stream: string, from: Site): Promise<StoredStream | undefined> {
     await turn();
     this.#check();
     if (!this.copies) throw new Error("it is not copied now");
@@ -257,8 +258,7 @@ export class ModelSite implements DeltaSite {
     }
     const base = source.bases.get(stream);
     if (base !== undefined) this.bases.set(stream, base);
-    const [here] = this.listed().streams.filter(({ name }) => name.text === stream);
-    return { ranges: here?.runs ?? [], base: base?.revision };
+    return this.listed().streams.find(({ name }) => name.text === stream);
   }
 
   listed(): ListedHistory {
@@ -365,9 +365,9 @@ function fileOf(bytes: Uint8Array): StoredFile {
 }
 
 /** A file in memory. */
-export function modelFile(): QueueFile {
+export function modelFile(onClosed: (file: QueueFile) => void = () => {}): QueueFile {
   let bytes = Buffer.alloc(0);
-  return {
+  const file: QueueFile = {
     get size() {
       return bytes.length;
     },
@@ -379,11 +379,12 @@ export function modelFile(): QueueFile {
       await turn();
       return bytes.copy(target, 0, position, position + Math.ceil(target.length / 2));
     },
-    restart: async () => {
-      bytes = Buffer.alloc(0);
+    close: async () => {
+      await turn();
+      onClosed(file);
     },
-    close: async () => {},
   };
+  return file;
 }
 
 /**

@@ -35,6 +35,7 @@ export class MemoryStore implements SnapStore {
     minPartBytes: 1,
     maxPartBytes: 2 ** 40,
     maxParts: 2 ** 31,
+    locks: "head" as SnapStore["capabilities"]["locks"],
   };
   readonly objects: Map<string, MemoryObject>;
   /** Keys that listings do not show yet. */

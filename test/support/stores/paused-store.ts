@@ -40,6 +40,7 @@ export class PausedStore implements SnapStore {
       minPartBytes: 1,
       maxPartBytes: 2 ** 30,
       maxParts: 1000,
+      locks: "never",
     };
   }
 

@@ -12,7 +12,7 @@ type Call = "put" | "startUpload" | "part" | "complete" | "get" | "head" | "list
 export class SwitchableStore implements SnapStore {
   readonly name: string;
   readonly place: string;
-  readonly capabilities: SnapStore["capabilities"];
+  capabilities: SnapStore["capabilities"];
   readonly calls: { call: Call; key: string }[] = [];
   readonly #inner: SnapStore;
   /** Throws to make a call fail before it reaches the store. */

@@ -113,7 +113,8 @@ function isRepeated(base: HistoryBase, line: LogLine, bases: readonly HistoryBas
   return isBeforeFork(base, line) || bases.some((other) => isRestored(base, other));
 }
 
-function isSame(a: HistoryPlan, b: HistoryPlan): boolean {
+/** Whether two plans are of one base and the same streams. */
+export function isSame(a: HistoryPlan, b: HistoryPlan): boolean {
   return (
     a.base === b.base &&
     a.log.length === b.log.length &&

@@ -100,7 +100,6 @@ export class EtcdDatabase {
     const last = await this.#lastRevision();
     const consistentIndex = await this.lookUp("meta", "consistent_index");
     const clusterVersion = (await this.lookUp("cluster", "clusterVersion"))?.toString("latin1");
-    const users = this.bucket("authUsers");
     const enabled = await this.lookUp("auth", "authEnabled");
     return {
       revision: Math.max(1, last, finished, scheduled),
@@ -110,8 +109,7 @@ export class EtcdDatabase {
       consistentIndex:
         consistentIndex?.length === 8 ? Number(consistentIndex.readBigUInt64BE()) : undefined,
       clusterVersion: CLUSTER_VERSION.test(clusterVersion ?? "") ? clusterVersion : undefined,
-      hasUsers:
-        users !== undefined && (await pathTo(this.pages, users.root, undefined)).leaf.count > 0,
+      hasUsers: (await this.hasEntries("authUsers")) === true,
       isAuthEnabled: enabled?.[0] === 1,
     };
   }
@@ -228,6 +226,12 @@ export class EtcdDatabase {
     return bucket === undefined
       ? undefined
       : await lookUp(this.pages, bucket.root, Buffer.from(key, "latin1"));
+  }
+
+  /** Undefined where there is no such bucket. */
+  async hasEntries(name: string): Promise<boolean | undefined> {
+    const bucket = this.bucket(name);
+    return bucket && (await pathTo(this.pages, bucket.root, undefined)).leaf.count > 0;
   }
 
   damaged(problem: string): EtcdFileError {

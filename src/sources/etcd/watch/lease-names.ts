@@ -2,23 +2,29 @@ import type { EtcdConnection } from "../connection.js";
 import type { EtcdRevision } from "../history.js";
 import { readLeases } from "../leases.js";
 import type { EtcdLease } from "../types.js";
+import { LeaseHolders } from "./lease-holders.js";
 import type { RevisionGroup } from "./revision-groups.js";
 
-/** Ids that are remembered; then all are asked for again. */
+/** Leases and keys that are remembered; then all leases are asked for again. */
 const MAX_NAMES = 100_000;
+const MAX_KEYS = 200_000;
 
 /** Adds leases to the revisions whose changes are the first to name them: events have the id only. */
 export class LeaseNames {
-  readonly #connection: EtcdConnection;
-  readonly #named = new Set<bigint>();
+  readonly #read: (ids: Iterable<bigint>, signal: AbortSignal) => Promise<EtcdLease[]>;
+  /** Granted TTLs as they were named last, by the id. */
+  readonly #named = new Map<bigint, number>();
+  /** Leases that need not be asked for. */
+  #holders = new LeaseHolders();
 
-  constructor(connection: EtcdConnection) {
-    this.#connection = connection;
+  constructor(connection: EtcdConnection, read: typeof readLeases = readLeases) {
+    this.#read = (ids, signal) => read(connection, ids, signal);
   }
 
   /** Names all leases again. */
   forget(): void {
     this.#named.clear();
+    this.#holders = new LeaseHolders();
   }
 
   async addTo(
@@ -26,25 +32,43 @@ export class LeaseNames {
     seenMs: number,
     signal: AbortSignal,
   ): Promise<EtcdRevision[]> {
-    const asked = new Set<bigint>();
-    for (const { events } of groups) {
-      for (const { lease } of events) if (lease !== 0n && !this.#named.has(lease)) asked.add(lease);
+    const holders = this.#holders;
+    const asked = groups.map(({ events }) => newLeases(events, holders));
+    const ids = new Set(asked.flat());
+    let living: EtcdLease[] = [];
+    try {
+      if (ids.size > 0) living = await this.#read(ids, signal);
+    } catch (error) {
+      // The same revisions come again.
+      this.forget();
+      throw error;
     }
-    // A lease that is gone may be granted again with the same id, so it is not remembered.
-    const living = asked.size > 0 ? await readLeases(this.#connection, asked, signal) : [];
     const left = new Map(living.map((lease) => [lease.id, lease]));
-    if (this.#named.size > MAX_NAMES) this.forget();
-    return groups.map(({ revision, events }) => {
-      const leases: EtcdLease[] = [];
-      for (const { lease: id } of events) {
+    // A lease that is gone may be granted again with the same id.
+    for (const id of ids) if (!left.has(id)) holders.drop(id);
+    if (this.#named.size > MAX_NAMES || holders.size > MAX_KEYS) this.forget();
+    return groups.map(({ revision, events }, i) => {
+      const leases = (asked[i] ?? []).flatMap((id) => {
         const lease = left.get(id);
-        if (lease === undefined) continue;
-        left.delete(id);
-        this.#named.add(id);
-        leases.push(lease);
-      }
+        if (lease === undefined || this.#named.get(id) === lease.grantedTtl) return [];
+        this.#named.set(id, lease.grantedTtl);
+        return [lease];
+      });
       const changes = events.map(({ deleted, kv }) => ({ deleted, kv }));
       return { revision, seenMs, changes, leases };
     });
   }
+}
+
+/** The leases of changes that may not be those that were asked for under their ids. */
+function newLeases(events: RevisionGroup["events"], holders: LeaseHolders): bigint[] {
+  const found: bigint[] = [];
+  for (const { key, lease, deleted } of events) {
+    if (deleted) holders.delete(key);
+    else {
+      if (lease !== 0n && !holders.has(lease)) found.push(lease);
+      holders.put(key, lease);
+    }
+  }
+  return found;
 }

@@ -24,6 +24,7 @@ const DELETE = 1;
 
 /** A change with what the watch reads from it. */
 export interface WatchEvent extends EtcdChange {
+  readonly key: Uint8Array;
   readonly modRevision: number;
   /** Lease id; 0n when the key has none. */
   readonly lease: bigint;

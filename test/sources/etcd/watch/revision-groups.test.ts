@@ -10,7 +10,8 @@ interface Message {
 }
 
 function event(modRevision: number, name: string): WatchEvent {
-  return { modRevision, deleted: false, kv: Buffer.from(`${modRevision} ${name}`), lease: 0n };
+  const kv = Buffer.from(`${modRevision} ${name}`);
+  return { key: Buffer.from(name), modRevision, deleted: false, kv, lease: 0n };
 }
 
 /** How many changes each revision from 11 on has. */

@@ -1,0 +1,98 @@
+import { isBeforeFork } from "./line-base.js";
+import {
+  type LogLine,
+  type LogSegment,
+  logLines,
+  type PlannedStream,
+  startMs,
+} from "./log-line.js";
+import { type HistoryBase, type HistoryPlan, isSame, planRevision } from "./plan-history.js";
+
+/**
+ * What a raw snapshot is to be compared with: ways to its revision from raw snapshots before it, along the history that
+ * etcd had when it was made. Streams that were begun later may repeat its revisions after a restore of etcd. There are two
+ * ways where streams were begun while the backup was made: then one of them has to lead to it.
+ *
+ * @param before the raw snapshots that were complete by then
+ */
+export function proofPlans<B extends HistoryBase, S extends PlannedStream>(
+  { revision, begunMs, takenMs }: HistoryBase,
+  before: readonly B[],
+  streams: readonly S[],
+): HistoryPlan<B, S>[] {
+  const ways = [takenMs, Math.min(begunMs, takenMs)].flatMap((ms) => {
+    const known = streamsAt(streams, ms);
+    const [line] = logLines(known);
+    const plans = planRevision(before, known, revision);
+    const plan = plans.find((one) => line !== undefined && leadsTo(one, line));
+    const isFormer = plan && before.some((one) => one.takenMs <= ms && isBefore(plan.log, one));
+    return plan === undefined || isFormer ? [] : plan;
+  });
+  const [newest, other] = ways;
+  return newest !== undefined && other !== undefined && isSame(newest, other) ? [newest] : ways;
+}
+
+/**
+ * Whether etcd had come to a higher revision, by deltas that were seen before a raw snapshot was begun: then it was
+ * restored to the past in between, and what it wrote since is in no delta.
+ */
+export function isAfterRestore(base: HistoryBase, streams: readonly PlannedStream[]): boolean {
+  const others = streams.filter(({ name }) => name.text !== base.stream?.text);
+  const known = others.filter((one) => startMs(one) < sureBeginMs(base));
+  return isBefore(logLines(known)[0]?.segments ?? [], base);
+}
+
+/** Whether what comes after the revision of a base was seen before the base was begun: it is of a former history. */
+function isBefore(log: readonly LogSegment[], base: HistoryBase): boolean {
+  const segment = log.find(({ last }) => last > base.revision);
+  if (segment === undefined) return false;
+  const { stream, first } = segment;
+  return seenMsAfter(stream, Math.max(base.revision, first - 1)) < sureBeginMs(base);
+}
+
+/** When nothing of a base had been read. A full backup gets its name after that, and a stream before. */
+function sureBeginMs({ begunMs, takenMs, stream }: HistoryBase): number {
+  return Math.min(begunMs, takenMs) - (stream === undefined ? LONGEST_READ_MS : 0);
+}
+
+const LONGEST_READ_MS = 3_600_000;
+
+/** The streams that were begun by then, and later ones that go on where the log ends: a former leader had not stored that. */
+function streamsAt<S extends PlannedStream>(streams: readonly S[], ms: number): S[] {
+  const known = streams.filter((one) => startMs(one) <= ms);
+  const later = streams
+    .filter((one) => startMs(one) > ms)
+    .sort((a, b) => a.name.time - b.name.time);
+  let end = logLines(known)[0]?.segments.at(-1)?.last ?? 0;
+  for (const one of later) {
+    if (one.name.firstRevision <= end) break;
+    known.push(one);
+    end = one.runs.at(-1)?.last ?? end;
+  }
+  return known;
+}
+
+/** Whether a plan is along a line from an earlier revision of it. */
+function leadsTo<S extends PlannedStream>(
+  { base, revision, log }: HistoryPlan<HistoryBase, S>,
+  line: LogLine<S>,
+): boolean {
+  // Without changes in between, nothing shows that the two are of one history.
+  if (log.length === 0) return base.revision === revision && !isBeforeFork(base, line);
+  return log.every(({ stream, first, last }) =>
+    line.segments.some((one) => one.stream === stream && one.first <= first && last <= one.last),
+  );
+}
+
+/** When the first delta with a revision after this one was seen, ms since 1970; infinite without one. */
+function seenMsAfter({ runs, deltas }: PlannedStream, revision: number): number {
+  const run = runs.find(({ last }) => last > revision);
+  if (run === undefined) return Number.POSITIVE_INFINITY;
+  let [from, to] = [run.at, run.at + run.count - 1];
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2);
+    if (deltas.at(middle).last > revision) to = middle;
+    else from = middle + 1;
+  }
+  return 1000 * deltas.at(from).time;
+}
