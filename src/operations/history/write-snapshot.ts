@@ -2,7 +2,6 @@ import { link, rename, rm } from "node:fs/promises";
 import { UsageError } from "../../errors.js";
 import { syncFolder } from "../../files/sync-folder.js";
 import { quoted } from "../../quoted.js";
-import type { EtcdDatabase } from "../../sources/etcd/file/database.js";
 import { chooseMethod } from "../../sources/etcd/file/write/database-writer.js";
 import {
   type WriteFileOptions,
@@ -18,6 +17,7 @@ import type { HistoryTarget } from "./history-target.js";
 import { type NewPath, newPath } from "./new-path.js";
 import { reportChosen } from "./report-chosen.js";
 import { UnfinishedFile } from "./unfinished-file.js";
+import type { FormerData } from "./unused-token.js";
 
 /** How the database of a moment is written. */
 export interface DatabaseOptions {
@@ -27,7 +27,7 @@ export interface DatabaseOptions {
   /** TTL of leases that a key names and no backup knows, seconds. */
   readonly unknownLeaseTtlSeconds: number;
   /** Called with the database that the moment is made of; what it throws ends the restore. */
-  readonly checkBase?: ((base: EtcdDatabase) => Promise<void>) | undefined;
+  readonly checkBase?: ((base: FormerData) => Promise<void>) | undefined;
 }
 
 export interface SnapshotOutOptions extends HistoryLocation, DatabaseOptions {
@@ -89,8 +89,8 @@ export async function writeHistoryDatabase(
   };
   const write = async (opened: OpenedPlan): Promise<WrittenDatabase> => {
     if (file === undefined) throw new TypeError("the raw snapshot is in another file");
-    const { plan, database, facts } = opened;
-    await checkBase?.(database);
+    const { plan, facts } = opened;
+    await checkBase?.(opened);
     const compactRevision = await access.log.compactRevision(plan, signal);
     let done = 0;
     const written = await writeFrom(opened, file, {

@@ -53,7 +53,7 @@ export function dataOfFile(
       const file = await fileAccess(handle);
       if (!skipHashCheck) await checkSnapshotDigest(file, quoted(path), signal);
       const database = await EtcdDatabase.open(file, quoted(path));
-      await checkBase(database);
+      await checkBase({ database, clusterId: undefined });
       const facts = await database.facts(signal);
       // Written anew: etcd deletes the keys that are named like the ids of former members.
       const written = await writeDatabase(database, noRevisions(), out, {

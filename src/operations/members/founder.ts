@@ -4,13 +4,12 @@ import { BackupToolError } from "../../errors.js";
 import { lockPath } from "../../files/path-lock.js";
 import { quoted } from "../../quoted.js";
 import { dataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
-import type { EtcdDatabase } from "../../sources/etcd/file/database.js";
 import { foundedIds } from "../../sources/etcd/members/member-id.js";
 import { idText } from "../../sources/etcd/members/member-list.js";
 import type { OperationContext } from "../context.js";
 import { restoreDataDir } from "../history/data-dir.js";
 import { type NewPath, newFolderPath, unfinishedStart } from "../history/new-path.js";
-import { newToken, unusedToken } from "../history/unused-token.js";
+import { type FormerData, newToken, unusedToken } from "../history/unused-token.js";
 import { checkLost, type FormerMembers } from "./check-lost.js";
 import {
   environmentText,
@@ -31,7 +30,7 @@ export interface FounderOptions extends FormerMembers {
 /** Writes the database of the new cluster to the new file `out`. Resolves with its revision. */
 export type WriteFounderData = (
   out: string,
-  checkBase: (base: EtcdDatabase) => Promise<void>,
+  checkBase: (base: FormerData) => Promise<void>,
 ) => Promise<number>;
 
 /**

@@ -2,6 +2,7 @@ import { errorMessage } from "../../errors.js";
 import { type Clock, systemClock } from "../../flow/sleep.js";
 import type { EtcdChange } from "../../sources/etcd/history.js";
 import type { Site as SiteName } from "../status.js";
+import type { QueueFile } from "./batch-file.js";
 import { DeltaCollector, type DeltaLimits } from "./delta-collector.js";
 import type { StreamKeys } from "./delta-stream.js";
 import type { Durability } from "./durability.js";
@@ -9,7 +10,6 @@ import { HeldWatch } from "./held-watch.js";
 import type { HistorySink, HistoryWatch, NewestWatch, WatchEnd } from "./history-watch.js";
 import { LogBroken } from "./log-broken.js";
 import type { Outbox } from "./outbox.js";
-import type { QueueFile } from "./revision-queue.js";
 import type { RevisionRange } from "./revision-ranges.js";
 import { type BegunStream, type LogPosition, StreamWriter } from "./stream-writer.js";
 

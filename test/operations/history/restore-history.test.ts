@@ -10,12 +10,14 @@ import {
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { BackupToolError, UsageError } from "../../../src/errors.js";
+import { compactHistory } from "../../../src/operations/history/compact.js";
 import { DEFAULT_MEMBER, type MemberOptions } from "../../../src/operations/history/data-dir.js";
 import type { HistoryTarget } from "../../../src/operations/history/history-target.js";
 import { makeEtcdDataDir } from "../../../src/operations/history/make-data-dir.js";
 import { writeEtcdSnapshot } from "../../../src/operations/history/write-snapshot.js";
 import type { BackupLocation } from "../../../src/operations/open/backup-location.js";
 import { parseSnapshotName } from "../../../src/snapshots/name.js";
+import { CHEAP_KDF } from "../../support/archive/sample.js";
 import { newFolder } from "../../support/folders.js";
 import { RecordedEtcd } from "../../support/history/recorded-etcd.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
@@ -239,6 +241,37 @@ test.serial("a token that founded the former cluster makes no data dir", async (
   }
   t.like(await make({ initialCluster: cluster }), { complete: true });
 });
+
+test.serial(
+  "nor does one after compact, which leaves no former members in the database",
+  async (t) => {
+    const { location } = copyOfStore();
+    const { context } = recorded;
+    const [config] = location.stores;
+    const database = { location, target: { kind: "newest" } as const, unknownLeaseTtlSeconds };
+    await compactHistory(
+      {
+        ...database,
+        spoolDir: newFolder(),
+        store: { config, minChunkBytes: 5 << 20, maxParallelChunks: 2 },
+        kdf: CHEAP_KDF,
+        archiveSize: 2 ** 30,
+        compressionLevel: 1,
+        toolVersion: "test",
+      },
+      context,
+    );
+    const dir = join(newFolder(), "member");
+    const made = { ...MEMBER, initialAdvertisePeerUrls: peerUrl };
+    const used = { ...made, initialClusterToken: "etcd-cluster" };
+    await t.throwsAsync(makeEtcdDataDir({ ...database, dir, member: used }, context), {
+      code: "USAGE",
+      message: /was founded with the token "etcd-cluster"/,
+    });
+    t.false(existsSync(dir));
+    t.like(await makeEtcdDataDir({ ...database, dir, member: made }, context), { complete: true });
+  },
+);
 
 test.serial("an existing file is left as it is", async (t) => {
   const out = join(newFolder(), "mine");

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import fc from "fast-check";
+import type { QueueFile } from "../../../src/server/deltas/batch-file.js";
 import {
   DeltaTerm,
   type FullBegun,
@@ -44,6 +45,8 @@ class World {
   term!: DeltaTerm;
   /** Of both sites; undefined: all. */
   wanted: ReadonlySet<string> | undefined;
+  /** Those that are open. */
+  readonly queueFiles = new Set<QueueFile>();
   /** Begins the history that the term is known to follow; undefined until a watch or a base has shown it. */
   #followed: readonly string[] | undefined;
   /** Those of the server that leads, and whether each of its terms went on from one of them. */
@@ -101,7 +104,11 @@ class World {
         return watch;
       },
       openNewest: etcd.openNewest,
-      openQueueFile: async () => modelFile(),
+      openQueueFile: async () => {
+        const file = modelFile((closed) => this.queueFiles.delete(closed));
+        this.queueFiles.add(file);
+        return file;
+      },
       endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
       openStream: async () => modelKeys(),
       makeBase: (time, onRead, signal) => {
@@ -441,6 +448,28 @@ test("a base that takes long is followed by all that etcd has written meanwhile"
   for (const { name } of world.sites) {
     t.is(world.term.durability.at(name, world.clock.now()).revision, 608);
   }
+  await world.checkCalm();
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
+test("a watch from before a base is paused while no store takes anything, and needs no disk", async (t) => {
+  const world = new World();
+  world.slow = { seconds: 60, writes: 10 };
+  await world.clock.advance(50_000);
+  t.true(world.queueFiles.size > 0);
+  await world.clock.advance(20_000);
+  for (let i = 0; i < 100; i++) await world.clock.advance(500);
+  t.is(world.queueFiles.size, 0, "all that has waited is read");
+  for (const site of world.sites) site.isDown = true;
+  for (let i = 0; i < 30; i++) {
+    world.etcd.write(40);
+    await world.clock.advance(10_000);
+    t.is(world.queueFiles.size, 0);
+  }
+  t.is(world.term.loop.state, "paused");
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds > 290);
+  for (const site of world.sites) site.isDown = false;
   await world.checkCalm();
   t.is(world.events.bases, 1);
   await world.stop();
