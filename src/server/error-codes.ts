@@ -12,6 +12,7 @@ const STORE: Record<StoreErrorCode, true> = {
   STORE_NOT_FOUND: true,
   STORE_EXISTS: true,
   STORE_FULL: true,
+  STORE_OVERFLOW: true,
   STORE_FAILED: true,
 };
 

@@ -1,6 +1,7 @@
 import type { EtcdChange, EtcdRevision } from "../../sources/etcd/history.js";
+import type { QueueFile } from "./batch-file.js";
 import type { HistoryWatch, NewestWatch } from "./history-watch.js";
-import { type QueueFile, RevisionQueue } from "./revision-queue.js";
+import { RevisionQueue } from "./revision-queue.js";
 
 interface HeldParts {
   openNewest(signal: AbortSignal): Promise<NewestWatch>;
@@ -13,7 +14,8 @@ interface HeldParts {
 
 /**
  * Watches etcd while a base is made, and holds what comes until the base is stored: etcd may not be able to send later what was
- * written meanwhile, since it reads all that a watch is behind for each part that it sends.
+ * written meanwhile, since it reads all that a watch is behind for each part that it sends. So the watch is not paused before
+ * the reader has caught up with it.
  */
 export class HeldWatch {
   readonly #watch: HistoryWatch;
@@ -33,9 +35,9 @@ export class HeldWatch {
     this.#queue = new RevisionQueue(parts);
     const sink = {
       revisions: async (batch: readonly EtcdRevision[]) => {
-        await this.#queue.push(batch, stopped.signal);
         this.#last = batch.at(-1)?.revision ?? this.#last;
         parts.arrived(this.#last);
+        await this.#queue.push(batch, stopped.signal);
       },
     };
     this.#running = watch.run(sink).catch((error: unknown) => this.#queue.end(error));
@@ -84,6 +86,8 @@ export class HeldWatch {
       return undefined;
     }
     const [watch, queue] = [this.#watch, this.#queue];
+    // As any other watch, it is paused where its reader is slow, but not before all that has waited for the base is taken.
+    queue.catchUp();
     return {
       clusterId: watch.clusterId,
       isStartProven: true,

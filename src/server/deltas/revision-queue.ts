@@ -1,72 +1,69 @@
-import { CborReader, CborWriter } from "../../archive/cbor.js";
-import {
-  decodeRevision,
-  encodeRevision,
-  revisionBytes,
-} from "../../archive/delta/delta-revision.js";
+import { revisionBytes } from "../../archive/delta/delta-revision.js";
 import { InterruptedError } from "../../errors.js";
 import { raceAbort } from "../../flow/race-abort.js";
 import { Waiters } from "../../flow/waiters.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
-
-/** Bytes outside of memory: written at the end, read anywhere. */
-export interface QueueFile {
-  readonly size: number;
-  write(bytes: Uint8Array): Promise<void>;
-  read(target: Uint8Array, position: number): Promise<number>;
-  /** Begins anew. */
-  restart(bytes: number): Promise<void>;
-  close(): Promise<void>;
-}
+import { BatchFile, type QueueFile } from "./batch-file.js";
 
 interface QueueParts {
   /** That may wait in memory. */
   memoryBytes(): number;
   /** For what memory does not take. */
   openFile(): Promise<QueueFile>;
+  /** Size of a file from which on another one is begun. */
+  readonly fileBytes?: number | undefined;
 }
 
-/** Largest size of the file. */
-const FILE_BYTES = 16 * 2 ** 30;
-/** Before each batch in the file: its length. */
-const HEAD_BYTES = 8;
+/** That may wait in files. */
+const MOST_FILE_BYTES = 16 * 2 ** 30;
+const FILE_BYTES = 64 * 2 ** 20;
 
-/** Revisions in their order on the way to someone slower, in memory first and then in a file. One writer, one reader. */
+/**
+ * Revisions in their order on the way to someone slower, in memory first and then in files. A file is closed as soon as it was
+ * read, so that what was taken needs no room. One writer, one reader.
+ */
 export class RevisionQueue {
   readonly #parts: QueueParts;
   readonly #changed = new Waiters();
   #batches: { readonly batch: readonly EtcdRevision[]; readonly bytes: number }[] = [];
   #bytes = 0;
-  #file: QueueFile | undefined;
-  /** What is in the file was read up to here. */
-  #read = 0;
-  /** And written up to here. */
-  #written = 0;
+  /** The oldest first. What is in them is newer than what is in memory. */
+  readonly #files: BatchFile[] = [];
+  #isWriting = false;
+  #mostFileBytes = MOST_FILE_BYTES;
   #end: { readonly error: unknown } | undefined;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
   }
 
-  /** Takes a batch. Waits while the file is as large as it may be. Throws BackupToolError `SPOOL`. */
+  /** Takes a batch. Waits while there is room for it neither in memory nor in files. Throws BackupToolError `SPOOL`. */
   async push(batch: readonly EtcdRevision[], signal: AbortSignal): Promise<void> {
     const bytes = batch.reduce((sum, revision) => sum + revisionBytes(revision), 0);
     for (;;) {
-      // What is in the file is older.
-      const isRead = this.#read === this.#written;
+      const inFiles = this.#waitingInFiles;
       const fits = this.#bytes === 0 || this.#bytes + bytes <= this.#parts.memoryBytes();
-      if (isRead && fits) {
+      // What is in a file is older.
+      if (inFiles === 0 && fits) {
         this.#batches.push({ batch, bytes });
         this.#bytes += bytes;
         break;
       }
-      if (isRead || this.#written + bytes <= FILE_BYTES) {
-        await this.#write(batch, isRead);
+      if (inFiles + bytes <= this.#mostFileBytes) {
+        await this.#write(batch);
         break;
       }
       await raceAbort(this.#changed.wait(), signal);
     }
     this.#changed.wakeAll();
+  }
+
+  /**
+   * The reader keeps up from now on, and takes all that waits: files take no more than they hold now, and nothing once they were
+   * read. Then `push` waits for the reader where memory takes no more.
+   */
+  catchUp(): void {
+    this.#mostFileBytes = this.#waitingInFiles;
   }
 
   /** Nothing more comes: `next` throws the error after the last batch. */
@@ -82,9 +79,16 @@ export class RevisionQueue {
       const first = this.#batches.shift();
       if (first !== undefined) {
         this.#bytes -= first.bytes;
+        this.#changed.wakeAll();
         return first.batch;
       }
-      if (this.#read < this.#written) return await this.#readBatch();
+      const file = this.#files.find(({ waiting }) => waiting > 0);
+      if (file !== undefined) {
+        const batch = await file.next();
+        await this.#closeRead();
+        this.#changed.wakeAll();
+        return batch;
+      }
       if (this.#end !== undefined) throw this.#end.error;
       await raceAbort(this.#changed.wait(), signal);
     }
@@ -92,44 +96,34 @@ export class RevisionQueue {
 
   /** To be called when neither `push` nor `next` is pending. */
   async close(): Promise<void> {
-    await this.#file?.close();
+    for (const file of this.#files.splice(0)) await file.close();
   }
 
-  async #write(batch: readonly EtcdRevision[], isRead: boolean): Promise<void> {
-    this.#file ??= await this.#parts.openFile();
-    if (isRead && this.#written > 0) {
-      await this.#file.restart(0);
-      this.#read = 0;
-      this.#written = 0;
+  get #waitingInFiles(): number {
+    return this.#files.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  async #write(batch: readonly EtcdRevision[]): Promise<void> {
+    const { openFile, fileBytes = FILE_BYTES } = this.#parts;
+    this.#isWriting = true;
+    try {
+      let file = this.#files.at(-1);
+      if (file === undefined || file.size >= fileBytes) {
+        file = new BatchFile(await openFile());
+        this.#files.push(file);
+      }
+      await file.write(batch);
+    } finally {
+      this.#isWriting = false;
     }
-    const out = new CborWriter();
-    for (const revision of batch) encodeRevision(out, revision);
-    const head = Buffer.alloc(HEAD_BYTES);
-    head.writeBigUInt64BE(BigInt(out.length));
-    await this.#file.write(head);
-    await this.#file.write(out.view());
-    this.#written = this.#file.size;
   }
 
-  async #readBatch(): Promise<readonly EtcdRevision[]> {
-    const head = await this.#bytesAt(this.#read, HEAD_BYTES);
-    const length = Number(head.readBigUInt64BE());
-    const from = new CborReader(await this.#bytesAt(this.#read + HEAD_BYTES, length));
-    const batch: EtcdRevision[] = [];
-    while (!from.atEnd) batch.push(decodeRevision(from));
-    this.#read += HEAD_BYTES + length;
-    this.#changed.wakeAll();
-    return batch;
-  }
-
-  async #bytesAt(position: number, length: number): Promise<Buffer> {
-    if (position + length > this.#written) throw new RangeError("a batch is not whole");
-    const bytes = Buffer.alloc(length);
-    for (let done = 0; done < length; ) {
-      const read = await this.#file?.read(bytes.subarray(done), position + done);
-      if (read === undefined || read === 0) throw new RangeError("a batch ends too early");
-      done += read;
-    }
-    return bytes;
+  async #closeRead(): Promise<void> {
+    // The last one may be about to get another batch.
+    const most = this.#isWriting ? this.#files.length - 1 : this.#files.length;
+    const left = this.#files.findIndex(({ waiting }) => waiting > 0);
+    const read = this.#files.splice(0, left === -1 ? most : Math.min(left, most));
+    for (const file of read) await file.close();
+    if (this.#files.length === 0 && this.#mostFileBytes < MOST_FILE_BYTES) this.#mostFileBytes = 0;
   }
 }

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import fc from "fast-check";
+import type { QueueFile } from "../../../src/server/deltas/batch-file.js";
 import {
   DeltaTerm,
   type FullBegun,
@@ -24,6 +25,7 @@ const RUNS = Number(process.env["RUNS"] ?? 40);
 const NO_EVENTS: TermParts["events"] = {
   changed: () => {},
   received: () => {},
+  broken: () => {},
   wentOn: () => {},
   sealed: () => {},
   streamBegun: () => {},
@@ -43,6 +45,8 @@ class World {
   term!: DeltaTerm;
   /** Of both sites; undefined: all. */
   wanted: ReadonlySet<string> | undefined;
+  /** Those that are open. */
+  readonly queueFiles = new Set<QueueFile>();
   /** Begins the history that the term is known to follow; undefined until a watch or a base has shown it. */
   #followed: readonly string[] | undefined;
   /** Those of the server that leads, and whether each of its terms went on from one of them. */
@@ -50,7 +54,8 @@ class World {
   readonly wentOnOwn: boolean[] = [];
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
-  readonly events: { bases: number; reads: number; losses: unknown[] } = {
+  readonly events: { breaks: number; bases: number; reads: number; losses: unknown[] } = {
+    breaks: 0,
     bases: 0,
     reads: 0,
     losses: [],
@@ -99,7 +104,11 @@ class World {
         return watch;
       },
       openNewest: etcd.openNewest,
-      openQueueFile: async () => modelFile(),
+      openQueueFile: async () => {
+        const file = modelFile((closed) => this.queueFiles.delete(closed));
+        this.queueFiles.add(file);
+        return file;
+      },
       endOf: (error) => (error instanceof ModelWatchEnd ? error.end : { kind: "failed" }),
       openStream: async () => modelKeys(),
       makeBase: (time, onRead, signal) => {
@@ -115,6 +124,9 @@ class World {
       outbox: { bytes: 1e6, deltas: 4 },
       events: {
         ...NO_EVENTS,
+        broken: () => {
+          this.events.breaks++;
+        },
         wentOn: (position) => {
           this.wentOnOwn.push(this.ownEnds.has(position));
           this.ownEnds.begin(position);
@@ -441,6 +453,28 @@ test("a base that takes long is followed by all that etcd has written meanwhile"
   await world.stop();
 });
 
+test("a watch from before a base is paused while no store takes anything, and needs no disk", async (t) => {
+  const world = new World();
+  world.slow = { seconds: 60, writes: 10 };
+  await world.clock.advance(50_000);
+  t.true(world.queueFiles.size > 0);
+  await world.clock.advance(20_000);
+  for (let i = 0; i < 100; i++) await world.clock.advance(500);
+  t.is(world.queueFiles.size, 0, "all that has waited is read");
+  for (const site of world.sites) site.isDown = true;
+  for (let i = 0; i < 30; i++) {
+    world.etcd.write(40);
+    await world.clock.advance(10_000);
+    t.is(world.queueFiles.size, 0);
+  }
+  t.is(world.term.loop.state, "paused");
+  t.true(world.term.durability.at("primary", world.clock.now()).ageSeconds > 290);
+  for (const site of world.sites) site.isDown = false;
+  await world.checkCalm();
+  t.is(world.events.bases, 1);
+  await world.stop();
+});
+
 test("an etcd that is restored while a base is made gets a log of what it has now", async (t) => {
   for (const writes of [0, 1, 50]) {
     const world = new World();
@@ -519,6 +553,30 @@ test("a database that no store takes is read seldom", async (t) => {
   t.true(world.events.reads < 16, `${world.events.reads}`);
   for (const site of world.sites) site.isFull = false;
   await world.checkCalm();
+  await world.stop();
+});
+
+test("from the moment on that etcd is found to be restored, deltas of before count for no later backup", async (t) => {
+  const sites = ["primary", "secondary"] as const;
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(30);
+  await world.clock.advance(20_000);
+  const { term } = world;
+  t.true(term.storedDeltas(sites).hasSettled(25));
+  world.slow = { seconds: 60, writes: 0 };
+  world.etcd.restoreTo(12);
+  world.etcd.write(20);
+  await world.clock.advance(20_000);
+  // Its base is being made.
+  t.deepEqual([world.events.breaks, world.events.bases], [2, 1]);
+  t.false(term.outbox.hasSettled("primary", 25));
+  await world.clock.advance(60_000);
+  t.is(world.events.bases, 2);
+  t.false(term.outbox.hasSettled("primary", 25));
+  world.slow = { seconds: 0, writes: 0 };
+  await world.checkCalm();
+  t.true(term.storedDeltas(sites).hasSettled(world.etcd.revision));
   await world.stop();
 });
 

@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { BackupToolError, InterruptedError } from "../../../src/errors.js";
 import { raceAbort } from "../../../src/flow/race-abort.js";
 import { Waiters } from "../../../src/flow/waiters.js";
+import type { QueueFile } from "../../../src/server/deltas/batch-file.js";
 import type { MadeBase } from "../../../src/server/deltas/delta-loop.js";
 import type { StreamFacts, StreamKeys } from "../../../src/server/deltas/delta-stream.js";
 import type {
@@ -10,7 +11,6 @@ import type {
   HistoryWatch,
   WatchEnd,
 } from "../../../src/server/deltas/history-watch.js";
-import type { QueueFile } from "../../../src/server/deltas/revision-queue.js";
 import type { SealedDelta } from "../../../src/server/deltas/outbox.js";
 import type { DeltaSite } from "../../../src/server/deltas/site-sender.js";
 import type { ListedHistory } from "../../../src/server/deltas/stored-log.js";
@@ -365,9 +365,9 @@ function fileOf(bytes: Uint8Array): StoredFile {
 }
 
 /** A file in memory. */
-export function modelFile(): QueueFile {
+export function modelFile(onClosed: (file: QueueFile) => void = () => {}): QueueFile {
   let bytes = Buffer.alloc(0);
-  return {
+  const file: QueueFile = {
     get size() {
       return bytes.length;
     },
@@ -379,11 +379,12 @@ export function modelFile(): QueueFile {
       await turn();
       return bytes.copy(target, 0, position, position + Math.ceil(target.length / 2));
     },
-    restart: async () => {
-      bytes = Buffer.alloc(0);
+    close: async () => {
+      await turn();
+      onClosed(file);
     },
-    close: async () => {},
   };
+  return file;
 }
 
 /**
