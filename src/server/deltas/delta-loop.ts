@@ -77,6 +77,8 @@ export interface LoopEvents {
   /** A delta up to here is on its way to the stores. */
   sealed(position: LogPosition): void;
   streamBegun(name: string): void;
+  /** The log cannot go on. A base begins another one, maybe of another history of etcd. */
+  broken(): void;
   /** @param lost revisions that neither the log nor the base has */
   baseMade(base: MadeBase, reason: string, lost: RevisionRange | undefined): void;
   failed(error: unknown): void;
@@ -209,7 +211,10 @@ export class DeltaLoop {
       if ("position" in end) {
         this.#position = end.position;
         events.wentOn(end.position);
-      } else this.#broken = end;
+      } else {
+        this.#broken = end;
+        events.broken();
+      }
     }
     if (this.#broken === undefined) return;
     this.#enter("base");
@@ -369,6 +374,7 @@ export class DeltaLoop {
     if (end.kind === "broken") {
       const last = end.isOtherHistory ? undefined : this.#position?.revision;
       this.#broken = { reason: end.reason, last };
+      events.broken();
       return this.#baseWaitMs;
     }
     events.failed(error);

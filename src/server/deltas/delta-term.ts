@@ -100,6 +100,13 @@ export class DeltaTerm {
       sites: this.#sites,
       outbox: this.outbox,
       durability: this.durability,
+      events: {
+        ...parts.events,
+        broken: () => {
+          this.outbox.begin();
+          parts.events.broken();
+        },
+      },
       clock: this.#clock,
     });
   }
@@ -304,7 +311,6 @@ export class DeltaTerm {
     const time = this.#nameTime();
     const base = await this.#parts.makeBase(time, onRead, signal);
     this.#sinceSeconds = time;
-    this.outbox.begin();
     this.#newestTime = Math.max(this.#newestTime, time);
     return base;
   }

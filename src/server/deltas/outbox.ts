@@ -61,7 +61,7 @@ export class Outbox {
     this.#changed.wakeAll();
   }
 
-  /** Another history begins, which may have the same revisions. */
+  /** Another log begins, maybe of another history of etcd, which has the same revisions. Nothing of the one before is pushed later. */
   begin(): void {
     this.#pushed = undefined;
   }

@@ -25,6 +25,7 @@ const RUNS = Number(process.env["RUNS"] ?? 40);
 const NO_EVENTS: TermParts["events"] = {
   changed: () => {},
   received: () => {},
+  broken: () => {},
   wentOn: () => {},
   sealed: () => {},
   streamBegun: () => {},
@@ -53,7 +54,8 @@ class World {
   readonly wentOnOwn: boolean[] = [];
   #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
-  readonly events: { bases: number; reads: number; losses: unknown[] } = {
+  readonly events: { breaks: number; bases: number; reads: number; losses: unknown[] } = {
+    breaks: 0,
     bases: 0,
     reads: 0,
     losses: [],
@@ -122,6 +124,9 @@ class World {
       outbox: { bytes: 1e6, deltas: 4 },
       events: {
         ...NO_EVENTS,
+        broken: () => {
+          this.events.breaks++;
+        },
         wentOn: (position) => {
           this.wentOnOwn.push(this.ownEnds.has(position));
           this.ownEnds.begin(position);
@@ -548,6 +553,30 @@ test("a database that no store takes is read seldom", async (t) => {
   t.true(world.events.reads < 16, `${world.events.reads}`);
   for (const site of world.sites) site.isFull = false;
   await world.checkCalm();
+  await world.stop();
+});
+
+test("from the moment on that etcd is found to be restored, deltas of before count for no later backup", async (t) => {
+  const sites = ["primary", "secondary"] as const;
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(30);
+  await world.clock.advance(20_000);
+  const { term } = world;
+  t.true(term.storedDeltas(sites).hasSettled(25));
+  world.slow = { seconds: 60, writes: 0 };
+  world.etcd.restoreTo(12);
+  world.etcd.write(20);
+  await world.clock.advance(20_000);
+  // Its base is being made.
+  t.deepEqual([world.events.breaks, world.events.bases], [2, 1]);
+  t.false(term.outbox.hasSettled("primary", 25));
+  await world.clock.advance(60_000);
+  t.is(world.events.bases, 2);
+  t.false(term.outbox.hasSettled("primary", 25));
+  world.slow = { seconds: 0, writes: 0 };
+  await world.checkCalm();
+  t.true(term.storedDeltas(sites).hasSettled(world.etcd.revision));
   await world.stop();
 });
 
