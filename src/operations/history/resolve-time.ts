@@ -20,7 +20,7 @@ export async function resolveTime(
   { report, signal }: Pick<OperationContext, "report" | "signal">,
 ): Promise<RevisionAtTime> {
   const time = new Date(timeMs).toISOString();
-  const { least, reading, next } = findMoment(history.bases, history.streams, timeMs, [
+  const { least, reading, next, doubtful } = findMoment(history.bases, history.streams, timeMs, [
     ...history.bases,
     ...history.damaged,
   ]);
@@ -34,6 +34,10 @@ export async function resolveTime(
     }
   }
   const { revision: last } = found(revision, time, history.where);
+  for (const name of new Set(doubtful)) {
+    const message = `revision ${last} is taken for that of ${time}; ${name} may be of a newer state of etcd by then: name it to restore it`;
+    report({ type: "warning", message });
+  }
   if (next === "nothing") {
     const message = `no later revision than ${last} is known: it is the state at ${time} if etcd's deltas were written until then`;
     report({ type: "note", message });

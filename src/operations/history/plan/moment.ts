@@ -8,7 +8,7 @@ import {
   startMs,
 } from "./log-line.js";
 import { isBeforeFork, type LogFork } from "./line-base.js";
-import { currentBases } from "./newest-revision.js";
+import { currentBases, doubtfulBases } from "./newest-revision.js";
 import type { HistoryBase } from "./history-plan.js";
 
 /** What the names of bases and deltas tell of a moment. */
@@ -24,6 +24,8 @@ export interface Moment<S extends PlannedStream = PlannedStream> {
    * missing; or that etcd was restored to an earlier revision, at an unknown time before the next record of it.
    */
   readonly next: "nothing" | "undated" | "restored";
+  /** Names of bases that may be of a newer state by then, where `next` does not say that anyway. */
+  readonly doubtful: readonly string[];
 }
 
 /**
@@ -51,10 +53,14 @@ export function findMoment<S extends PlannedStream>(
     next = last + 1;
   }
   const end = reading.at(-1)?.last ?? least ?? 0;
+  if (decided) return { least, reading, next: "nothing", doubtful: [] };
+  const later = after(end, line, evidence, streams, timeMs);
+  const begun = later === "nothing" ? evidence.filter(({ begunMs }) => begunMs <= timeMs) : [];
   return {
     least,
     reading,
-    next: decided ? "nothing" : after(end, line, evidence, streams, timeMs),
+    next: later,
+    doubtful: doubtfulBases(begun, line, end).map(({ name }) => name),
   };
 }
 
@@ -107,7 +113,10 @@ function after(
   const [{ forks } = { forks: [] }] = logLines(streams, bases);
   const isKnown = (fork: LogFork): boolean =>
     line.forks.some((one) => one.revision === fork.revision && one.atMs === fork.atMs);
-  if (forks.some((fork) => fork.revision <= revision && fork.atMs > timeMs && !isKnown(fork))) {
+  if (
+    forks.some((fork) => fork.revision <= revision && fork.atMs > timeMs && !isKnown(fork)) ||
+    bases.some((base) => base.begunMs > timeMs && base.revision < revision)
+  ) {
     return "restored";
   }
   const isUndated =

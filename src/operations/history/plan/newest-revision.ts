@@ -1,4 +1,4 @@
-import { isBeforeFork, isOutdated, isRestored, type LogFork } from "./line-base.js";
+import { isBeforeFork, isOutdated, type LogFork } from "./line-base.js";
 import {
   endOfCover,
   isInLog,
@@ -35,38 +35,48 @@ export function newestRevision<B extends HistoryBase>(
   streams: readonly PlannedStream[],
   evidence: readonly HistoryBase[] = bases,
 ): NewestRevision<B> | undefined {
-  const [line = { segments: [], forks: [] }, before] = logLines(streams, evidence);
+  const [line = { segments: [], forks: [] }, ...former] = logLines(streams, evidence);
   const current = currentBases(bases, line);
   if (current.length === 0) return undefined;
   const revision = Math.max(...current.map((base) => endOfCover(line, base.revision)));
-  const doubtful = bases.filter((base) => {
-    if (isBeforeFork(base, line) || base.revision === revision) return false;
-    if (base.revision > revision) return !isInLog(line, base.revision);
-    const higher = current.filter((other) => other.revision > base.revision);
-    if (higher.some(({ begunMs }) => begunMs > base.begunMs + CLOCKS_MS)) return false;
-    const seenMs = lastSeenAfter(line.segments, base.revision);
-    if (seenMs !== undefined) return seenMs < base.begunMs + CLOCKS_MS;
-    return higher.some((other) => isRestored(other, base));
-  });
-  const undone = before && endOfUndone(before, line, evidence);
-  return { revision, doubtful, ...(undone !== undefined && undone > revision && { undone }) };
+  const doubtful = doubtfulBases(bases, line, revision);
+  const undone = Math.max(0, ...former.map((one) => endOfUndone(one, streams, evidence)));
+  return { revision, doubtful, ...(undone > revision && { undone }) };
 }
 
-/** Where the line before ended, unless a stream of the newest line repeats it. */
+/** Where a line ended that only a raw snapshot shows to be over; 0 where a stream has repeated it. */
 function endOfUndone(
-  before: Pick<LogLine, "segments" | "untilMs">,
-  { segments }: Pick<LogLine, "segments">,
+  { segments, untilMs }: Pick<LogLine, "segments" | "untilMs">,
+  streams: readonly PlannedStream[],
   bases: readonly HistoryBase[],
-): number | undefined {
-  const { untilMs } = before;
+): number {
   const end = Math.max(
-    before.segments.at(-1)?.last ?? 0,
+    segments.at(-1)?.last ?? 0,
     ...bases.filter(({ takenMs }) => takenMs < untilMs).map(({ revision }) => revision),
   );
-  const isRepeated = segments.some(
-    ({ stream: { name }, first }) => 1000 * name.time >= untilMs && first <= end,
+  const isRepeated = streams.some(
+    ({ name, runs }) => 1000 * name.time >= untilMs && runs.length > 0 && name.firstRevision <= end,
   );
-  return isRepeated ? undefined : end;
+  return isRepeated ? 0 : end;
+}
+
+/** The bases of a line that may be of another state than a revision of it, and newer, for all that names and clocks tell. */
+export function doubtfulBases<B extends HistoryBase>(
+  bases: readonly B[],
+  line: Pick<LogLine, "segments" | "forks">,
+  revision: number,
+): B[] {
+  const current = currentBases(bases, line);
+  return bases.filter((base) => {
+    const upToMs = base.begunMs + CLOCKS_MS;
+    if (isBeforeFork({ ...base, begunMs: upToMs }, line) || base.revision === revision)
+      return false;
+    if (base.revision > revision) return !isInLog(line, base.revision);
+    const isEarlier = current.some(
+      (other) => other.revision > base.revision && other.begunMs > upToMs,
+    );
+    return !isEarlier && (lastSeenAfter(line.segments, base.revision) ?? 0) < upToMs;
+  });
 }
 
 /**
