@@ -431,6 +431,23 @@ test("what is copied of a history before a restore of etcd does not count for th
   await world.stop();
 });
 
+test("an etcd that is restored while a base is stored gets another one, also where nothing can be compared", async (t) => {
+  for (const restored of [true, false]) {
+    const world = new World();
+    world.etcd.compact(3);
+    world.slow = { seconds: 1, writes: 1 };
+    await world.clock.advance(1);
+    if (restored) world.etcd.restoreTo(2);
+    await world.clock.advance(30_000);
+    world.etcd.write(3);
+    await world.clock.advance(120_000);
+    t.is(world.events.bases, restored ? 2 : 1);
+    world.check();
+    await world.checkCalm();
+    await world.stop();
+  }
+});
+
 test("a base that takes long is followed by all that etcd has written meanwhile", async (t) => {
   const world = new World();
   world.etcd.farBehind = 50;
