@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { EtcdCluster } from "../src/sources/etcd/cluster.js";
 
-/** Puts keys with random values that have no newline into an etcd, in transactions; the same keys each time. */
+/** Puts keys with random values into an etcd, in transactions; the same keys each time. */
 export async function fillEtcd(
   endpoint: string,
   keys: { readonly count: number; readonly valueBytes: number },
@@ -13,7 +13,7 @@ export async function fillEtcd(
     for (let from = 0; from < keys.count; from += 1000) {
       yield Array.from({ length: Math.min(1000, keys.count - from) }, (_, i) => ({
         key: Buffer.from(`btrdb/stream/${String(from + i).padStart(10, "0")}`),
-        value: oneLine(keys.valueBytes),
+        value: randomBytes(keys.valueBytes),
         ...absent,
       }));
     }
@@ -21,12 +21,3 @@ export async function fillEtcd(
   await cluster.putRecords(batches(), { leases: new Map(), policy: "drop", signal });
   cluster.close();
 }
-
-/** Tools print values as they are: their lines can be counted. */
-function oneLine(bytes: number): Buffer {
-  const value = randomBytes(bytes);
-  for (let i = 0; i < bytes; i++) if (value[i] === NEWLINE) value[i] = 0;
-  return value;
-}
-
-const NEWLINE = 0x0a;

@@ -90,6 +90,6 @@ for (const one of cases) {
 }
 if (values.only === undefined || "deltas".includes(values.only)) {
   console.log(`\n${(await deltaFigures(folder, Math.ceil(60 * scale))).join("\n")}`);
-  console.log((await watchFigures(folder, Math.ceil(250_000 * scale))).join("\n"));
+  console.log((await watchFigures(folder, 10 * Math.ceil(6_000 * Math.min(scale, 1)))).join("\n"));
 }
 rmSync(folder, { recursive: true });

@@ -12,6 +12,7 @@ const STORE: Record<StoreErrorCode, true> = {
   STORE_NOT_FOUND: true,
   STORE_EXISTS: true,
   STORE_FULL: true,
+  STORE_OVERFLOW: true,
   STORE_FAILED: true,
 };
 
@@ -87,6 +88,7 @@ const OTHERS = [
   "ETCD_TOOL_MISSING",
   "FOLDER",
   "FOREIGN_FILE",
+  "HISTORY_UNCERTAIN",
   "INTERRUPTED",
   "LISTEN_FAILED",
   "LOG_FORK",

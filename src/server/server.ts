@@ -8,7 +8,7 @@ import { Alerts } from "./alerts.js";
 import { Deltas } from "./deltas/deltas.js";
 import { ClockWatch } from "./clock-watch.js";
 import { conditionsOf } from "./conditions.js";
-import { newestBackups } from "./jobs/due.js";
+import { type NewestBackups, newestBackups } from "./jobs/due.js";
 import { JobRunner } from "./jobs/runner.js";
 import { Timetable } from "./jobs/timetable.js";
 import { Work } from "./jobs/work.js";
@@ -35,6 +35,7 @@ const LOOK_MS = 1000;
 const ALERT_EVERY_MS = 10_000;
 /** Failures of runs that have done their work: the next one is due when it is planned. */
 const DONE_ALL_THE_SAME: readonly string[] = ["VERIFICATION_FAILED", "MIRROR_REFUSED"];
+const NONE_LISTED: NewestBackups = { full: undefined, any: undefined };
 /** Failures in a row after which retention waits for its period. */
 const RETENTION_TRIES = 3;
 /** Of calls to a store that nothing is copied to. */
@@ -244,13 +245,19 @@ export class BackupServer implements ServerActions {
     const { listing } = this.sites.primary;
     const newest = listing && newestBackups(listing.snapshots, new Date());
     for (const job of JOB_NAMES) {
-      const at = newest && this.#timetable.dueAt(job, this.#options, newest);
+      const at = this.#dueAt(job, newest);
       const isDue = at !== undefined && at.getTime() <= Date.now();
       const isReady = lead !== undefined && !this.#runner.isBusy(job) && this.#isReady(job);
       this.#runner.jobs[job].plan(at, isDue && !isReady);
       if (isDue && isReady) this.#begin(job);
     }
     this.#alert();
+  }
+
+  /** Before the first listing nothing is due but retention: it makes room in a store with too much to list. */
+  #dueAt(job: JobName, newest: NewestBackups | undefined): Date | undefined {
+    if (newest === undefined && job !== "retention") return undefined;
+    return this.#timetable.dueAt(job, this.#options, newest ?? NONE_LISTED);
   }
 
   #leadershipChanged(leads: boolean): void {

@@ -28,8 +28,13 @@ import type { Log } from "./log.js";
 import { siteOf } from "./site-failure.js";
 import type { Site as SiteName } from "./status.js";
 
-/** What a store says that is in order: it may be full, and has to be cleaned then. */
-const ANSWERS: ReadonlySet<string> = new Set(["STORE_EXISTS", "STORE_IMMUTABLE", "STORE_FULL"]);
+/** What a store says that is in order: it may be full, or hold too much to list, and has to be cleaned then. */
+const ANSWERS: ReadonlySet<string> = new Set([
+  "STORE_EXISTS",
+  "STORE_IMMUTABLE",
+  "STORE_FULL",
+  "STORE_OVERFLOW",
+]);
 /** Failures in a row after which a store is left alone for a while. */
 const BREAK_AFTER = 3;
 const FIRST_BREAK_MS = 5_000;
@@ -46,6 +51,8 @@ export interface SiteOptions {
   /** Of each call that changes the store. */
   readonly guard: WriteGuard;
   readonly log: Log;
+  /** Deltas that a listing may hold; five million by default. */
+  readonly maxDeltas?: number;
   /** The store answers again. */
   onRecovered(site: SiteName): void;
   /** A call is tried again. */
@@ -224,7 +231,7 @@ export class Site {
   /** Opens the store, again where its credentials have changed. @throws StoreError, UsageError for another place */
   async #use(destination: StoreDestination): Promise<void> {
     if (isDeepStrictEqual(this.#open?.destination, destination)) return;
-    const { retries, guard, log } = this.#options;
+    const { retries, guard, log, maxDeltas } = this.#options;
     const onRetry = ({ error }: FailedCall): void => {
       this.#options.onRetry(this.name);
       log.debug({ site: this.name, reason: error.reason }, "Retrying a call to the store");
@@ -236,7 +243,7 @@ export class Site {
     if (open === undefined) {
       const store = new ReplaceableStore(work);
       const readable = new ReplaceableStore(checks);
-      const catalog = new CachedCatalog(readable);
+      const catalog = new CachedCatalog(readable, { maxDeltas });
       this.#open = { destination, checks: readable, store, catalog };
       return;
     }

@@ -10,6 +10,17 @@ interface SitesOptions extends SiteOptions {
   changed(): void;
 }
 
+/** An error for the log, with what can be done. */
+function why(error: unknown): { readonly reason: string; readonly hint?: string } {
+  const hint = error instanceof BackupToolError ? error.hint : undefined;
+  return { reason: errorMessage(error), ...(hint !== undefined && { hint }) };
+}
+
+/** Whether a store works, but has more in it than is listed. */
+function isOverflow(error: unknown): boolean {
+  return error instanceof BackupToolError && error.code === "STORE_OVERFLOW";
+}
+
 /** The one or two stores of a server. One that is down does not stop the other. */
 export class Sites {
   readonly primary: Site;
@@ -61,7 +72,11 @@ export class Sites {
       if (reason instanceof InterruptedError || reason instanceof UsageError) throw reason;
       log.warn({ reason: errorMessage(second.reason) }, "failed to create secondary snapstore");
     }
-    if (first.status === "rejected") throw first.reason;
+    if (first.status === "rejected") {
+      if (!isOverflow(first.reason)) throw first.reason;
+      // Retention can still make room.
+      log.warn(why(first.reason), "The primary store cannot be listed");
+    }
     if (this.secondary === undefined || second.status === "rejected") {
       log.info("Only primary snapstore available, using single endpoint");
     }
@@ -74,10 +89,7 @@ export class Sites {
     } catch (error) {
       const leftAlone = error instanceof BackupToolError && error.code === "BREAKER_OPEN";
       if (leftAlone || signal.aborted) return;
-      this.#options.log.warn(
-        { site: site.name, reason: errorMessage(error) },
-        "The store is not usable",
-      );
+      this.#options.log.warn({ site: site.name, ...why(error) }, "The store is not usable");
     } finally {
       this.#options.changed();
     }

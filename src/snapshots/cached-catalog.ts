@@ -4,12 +4,14 @@ import { inParallel } from "../flow/in-parallel.js";
 import type { SnapStore } from "../snapstore/store.js";
 import { namesIn, readSnapshot, type StoredSnapshot } from "./catalog.js";
 import { listFolder, type ListedFolder, listFolders } from "./folder-listing.js";
-import type { StoreContents } from "./list-store.js";
+import type { StoreContents, StoreOutline } from "./list-store.js";
 import { compareSnapshotNames } from "./name.js";
-import { checkDeltaCount, listStream } from "./streams/list-streams.js";
+import { MAX_LISTED_DELTAS } from "./streams/delta-limit.js";
+import { listStream, whole } from "./streams/list-streams.js";
 import { readBase } from "./streams/read-base.js";
-import type { StoredBase, StoredStream } from "./streams/stored-stream.js";
-import type { ListedStream } from "./streams/stream-folder.js";
+import type { DeltaFacts, DeltaTaker, StoredBase, StoredStream } from "./streams/stored-stream.js";
+import { type ListedStream, withTaken } from "./streams/stream-folder.js";
+import { outlined } from "./streams/stream-outline.js";
 import { compareStreamNames, type StreamName } from "./streams/stream-name.js";
 
 /** Snapshots read concurrently. */
@@ -29,7 +31,9 @@ type Folder =
   | (Pick<ListedFolder, "name" | "isObject"> & { fingerprint?: undefined });
 
 /** Streams with what their folders list, or their names alone. */
-type Stream = ListedStream | { readonly name: StreamName; readonly isObject: boolean };
+type Stream<D extends DeltaFacts> =
+  | ListedStream<D>
+  | { readonly name: StreamName; readonly isObject: boolean };
 
 /**
  * The snapshots and streams of a store as `listStore` finds them, for a process that lists them again and again. A complete
@@ -44,10 +48,12 @@ export class CachedCatalog {
   readonly #knownBases = new Map<string, Known<StoredBase>>();
   /** One listing at a time: a second one would read the same manifests. */
   readonly #turn = new Budget(1);
+  readonly #maxDeltas: number;
   #oneByOne = false;
 
-  constructor(store: SnapStore) {
+  constructor(store: SnapStore, options: { readonly maxDeltas?: number | undefined } = {}) {
     this.#store = store;
+    this.#maxDeltas = options.maxDeltas ?? MAX_LISTED_DELTAS;
   }
 
   /**
@@ -55,16 +61,31 @@ export class CachedCatalog {
    */
   async list(signal: AbortSignal): Promise<StoredSnapshot[]> {
     return await this.#inTurn(signal, async (inner) => {
-      return await this.#snapshots((await this.#folders(inner)).snapshots, inner);
+      return await this.#snapshots((await this.#folders(undefined, inner)).snapshots, inner);
     });
   }
 
-  /** All snapshots and all streams, both by one listing where the store allows it. Throws as {@link list}. */
+  /**
+   * All snapshots and all streams, both by one listing where the store allows it. Throws as {@link list}, and STORE_OVERFLOW
+   * for more deltas than memory should hold.
+   */
   async listAll(signal: AbortSignal): Promise<StoreContents> {
+    return await this.#listWith(whole(this.#store, this.#maxDeltas), signal);
+  }
+
+  /** As {@link listAll}, of stores with any number of deltas. */
+  async outline(signal: AbortSignal): Promise<StoreOutline> {
+    return await this.#listWith(outlined(this.#store, this.#maxDeltas), signal);
+  }
+
+  async #listWith<D extends DeltaFacts>(
+    take: DeltaTaker<D>,
+    signal: AbortSignal,
+  ): Promise<StoreContents<D>> {
     return await this.#inTurn(signal, async (inner) => {
-      const folders = await this.#folders(inner);
+      const folders = await this.#folders(take, inner);
       const snapshots = await this.#snapshots(folders.snapshots, inner);
-      return { snapshots, streams: await this.#streams(folders.streams, inner) };
+      return { snapshots, streams: await this.#streams(folders.streams, take, inner) };
     });
   }
 
@@ -80,12 +101,13 @@ export class CachedCatalog {
     }
   }
 
-  async #folders(
+  async #folders<D extends DeltaFacts>(
+    take: DeltaTaker<D> | undefined,
     signal: AbortSignal,
-  ): Promise<{ snapshots: readonly Folder[]; streams: readonly Stream[] }> {
+  ): Promise<{ snapshots: readonly Folder[]; streams: readonly Stream<D>[] }> {
     const listed = this.#oneByOne
       ? undefined
-      : await listFolders(this.#store, MAX_SNAPSHOTS, signal);
+      : await listFolders(this.#store, MAX_SNAPSHOTS, take, signal);
     this.#oneByOne = listed === undefined;
     if (listed !== undefined) return listed;
     const { names, streams, objects } = await namesIn(this.#store, signal, MAX_SNAPSHOTS);
@@ -121,24 +143,38 @@ export class CachedCatalog {
     return snapshot;
   }
 
-  async #streams(streams: readonly Stream[], signal: AbortSignal): Promise<StoredStream[]> {
-    const found: StoredStream[] = [];
-    let deltas = 0;
+  async #streams<D extends DeltaFacts>(
+    streams: readonly Stream<D>[],
+    take: DeltaTaker<D>,
+    signal: AbortSignal,
+  ): Promise<StoredStream<D>[]> {
+    const found: StoredStream<D>[] = [];
     await inParallel(streams, WINDOW, async (stream) => {
       const listed =
         "stream" in stream
           ? stream
-          : await listStream(this.#store, stream.name, stream.isObject, signal);
+          : await this.#stream(stream.name, stream.isObject, take, signal);
       if (listed === undefined) return;
       found.push({ ...listed.stream, base: await this.#base(listed, signal) });
-      deltas += listed.stream.deltas.length;
-      checkDeltaCount(this.#store, deltas);
     });
     keepNamed(this.#knownBases, streams);
     return found.sort((a, b) => compareStreamNames(a.name, b.name));
   }
 
-  async #base(listed: ListedStream, signal: AbortSignal): Promise<StoredBase | undefined> {
+  async #stream<D extends DeltaFacts>(
+    name: StreamName,
+    isObject: boolean,
+    take: DeltaTaker<D>,
+    signal: AbortSignal,
+  ): Promise<ListedStream<D> | undefined> {
+    const listed = await listStream(this.#store, name, isObject, signal);
+    return listed && withTaken(listed, take);
+  }
+
+  async #base(
+    listed: Pick<ListedStream, "name" | "baseFiles" | "baseFingerprint">,
+    signal: AbortSignal,
+  ): Promise<StoredBase | undefined> {
     const { name, baseFiles, baseFingerprint: fingerprint } = listed;
     const known = this.#knownBases.get(name.text);
     if (known?.fingerprint === fingerprint) return known.value;

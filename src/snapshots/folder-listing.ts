@@ -5,8 +5,8 @@ import type { SnapStore, StoredObject } from "../snapstore/store.js";
 import { checkCount } from "./catalog.js";
 import { parseSnapshotName, type SnapshotName } from "./name.js";
 import { isOwnFile } from "./own-keys.js";
-import { checkDeltaCount } from "./streams/list-streams.js";
-import { type ListedStream, StreamFolder } from "./streams/stream-folder.js";
+import type { DeltaFacts, DeltaTaker } from "./streams/stored-stream.js";
+import { type ListedStream, StreamFolder, withTaken } from "./streams/stream-folder.js";
 import { parseStreamName } from "./streams/stream-name.js";
 
 /** What a listing says about the folder of a snapshot. Its size in memory does not depend on the number of files. */
@@ -24,25 +24,26 @@ export interface ListedFolder {
 const MAX_OTHER_PAGES = 100;
 
 /** The folders of a store. */
-export interface ListedFolders {
+export interface ListedFolders<D extends DeltaFacts> {
   readonly snapshots: readonly ListedFolder[];
   /** Those with a file of this program. */
-  readonly streams: readonly ListedStream[];
+  readonly streams: readonly ListedStream<D>[];
 }
 
 /**
  * The folders with the name of a snapshot or a stream below the store's prefix, by one listing of all keys.
  * Undefined if this is not the way to list the store: it has too many other objects, or lists keys out of order. Throws
- * STORE_FAILED for more than `limit` of them, or too many deltas.
+ * STORE_FAILED for more than `limit` of them, and as `take`, which decides what is kept of the deltas; without it no
+ * stream is kept.
  */
-export async function listFolders(
+export async function listFolders<D extends DeltaFacts>(
   store: SnapStore,
   limit: number,
+  take: DeltaTaker<D> | undefined,
   signal: AbortSignal,
-): Promise<ListedFolders | undefined> {
+): Promise<ListedFolders<D> | undefined> {
   const snapshots: ListedFolder[] = [];
-  const streams: ListedStream[] = [];
-  let deltas = 0;
+  const streams: ListedStream<D>[] = [];
   /** Objects with the name of a folder; they come before the files in it. */
   const objects = new Set<string>();
   let open: FolderDigest | StreamFolder | undefined;
@@ -52,10 +53,7 @@ export async function listFolders(
     if (open instanceof FolderDigest) snapshots.push(open.end());
     const stream = open instanceof StreamFolder ? open.end() : undefined;
     open = undefined;
-    if (stream === undefined) return;
-    streams.push(stream);
-    deltas += stream.stream.deltas.length;
-    checkDeltaCount(store, deltas);
+    if (stream !== undefined && take !== undefined) streams.push(withTaken(stream, take));
   };
   for await (const page of pagesOf(store, "", signal)) {
     let files = 0;

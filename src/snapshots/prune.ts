@@ -8,11 +8,11 @@ import { readStoreTime } from "./control/store-time.js";
 import { removeStaleFiles } from "./control/stale.js";
 import { isOwnKey } from "./own-keys.js";
 import { manifestKey } from "./manifest.js";
-import { listStore, type StoreContents } from "./list-store.js";
+import { outlineStore, type StoreOutline } from "./list-store.js";
 import type { SnapshotName } from "./name.js";
 import type { LeftOver, StoredSnapshot } from "./catalog.js";
 import { deleteStream } from "./streams/delete-stream.js";
-import type { StoredStream } from "./streams/stored-stream.js";
+import type { StreamOutline } from "./streams/stream-outline.js";
 import type { StreamName } from "./streams/stream-name.js";
 
 export interface PruneOptions {
@@ -24,7 +24,7 @@ export interface PruneOptions {
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
   /** What is in the store; by default each manifest is read. */
-  readonly list?: ((signal: AbortSignal) => Promise<StoreContents>) | undefined;
+  readonly list?: ((signal: AbortSignal) => Promise<StoreOutline>) | undefined;
   /** Called with all snapshots, before any is removed. */
   onListed?(listed: readonly StoredSnapshot[]): Promise<void>;
   onRemoved(name: SnapshotName | StreamName, removed: Removed): void;
@@ -43,7 +43,7 @@ const PROTECTED: ReadonlySet<string> = new Set(["FOREIGN_FILE", "SNAPSHOT_HELD"]
 export async function pruneIncomplete(store: SnapStore, options: PruneOptions): Promise<number> {
   const { dryRun, signal } = options;
   const keep: string[] = [];
-  const { snapshots, streams } = await (options.list?.(signal) ?? listStore(store, signal));
+  const { snapshots, streams } = await (options.list?.(signal) ?? outlineStore(store, signal));
   const unfinished = [
     ...snapshots
       .filter(({ state }) => state === "unfinished")
@@ -88,7 +88,7 @@ interface LeftOvers {
 }
 
 /** Whether a stream has no delta, and no base that is complete or damaged. */
-function isUnfinished({ deltas, base }: StoredStream): boolean {
+function isUnfinished({ deltas, base }: StreamOutline): boolean {
   return deltas.length === 0 && (base === undefined || base.state === "unfinished");
 }
 

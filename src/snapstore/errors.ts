@@ -16,6 +16,8 @@ export type StoreErrorCode =
   | "STORE_EXISTS"
   /** Quota, full disk. */
   | "STORE_FULL"
+  /** The store holds more than this program lists. */
+  | "STORE_OVERFLOW"
   /** Any other failure that a retry cannot fix. */
   | "STORE_FAILED";
 

@@ -3,10 +3,10 @@ import { CachedCatalog } from "../../snapshots/cached-catalog.js";
 import { pinnedNames } from "../../snapshots/control/pins.js";
 import { foreignFile } from "../../snapshots/foreign-files.js";
 import { heldNames } from "../../snapshots/holds.js";
-import type { StoreContents } from "../../snapshots/list-store.js";
+import type { StoreOutline } from "../../snapshots/list-store.js";
 import { deleteStream } from "../../snapshots/streams/delete-stream.js";
 import { LogNeeds } from "../../snapshots/streams/log-needs.js";
-import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
+import type { StreamOutline } from "../../snapshots/streams/stream-outline.js";
 import {
   checkNotNeededByDeltas,
   checkNotHeldForDeltas,
@@ -35,7 +35,7 @@ export async function deleteStoredStream(
 ): Promise<void> {
   const { signal, report } = context;
   const catalog = new CachedCatalog(store);
-  const contents = await catalog.listAll(signal);
+  const contents = await catalog.outline(signal);
   const target = find(store, name, contents);
   check(store, target, contents, {
     held: await heldNames(store, signal),
@@ -47,7 +47,7 @@ export async function deleteStoredStream(
   await approve?.({ name: name.text, state, bytes: left.bytes }, store.name);
   const needs = new LogNeeds(contents.snapshots, contents.streams).needsOf(target);
   const recheck = async ({ pinned }: { readonly pinned: ReadonlySet<string> }) => {
-    const now = await catalog.listAll(signal);
+    const now = await catalog.outline(signal);
     check(store, target, now, { held: await heldNames(store, signal), pinned });
     return new Set([name.text]);
   };
@@ -57,7 +57,7 @@ export async function deleteStoredStream(
   report({ type: "snapshot-deleted", snapshot: name.text, store: store.name, ...removed, dryRun });
 }
 
-function find(store: SnapStore, name: StreamName, { streams }: StoreContents): StoredStream {
+function find(store: SnapStore, name: StreamName, { streams }: StoreOutline): StreamOutline {
   const found = streams.find((one) => one.name.text === name.text);
   if (found !== undefined) return found;
   throw new BackupToolError("NO_SNAPSHOT", `${store.name} holds no stream ${name.text}`, {
@@ -67,8 +67,8 @@ function find(store: SnapStore, name: StreamName, { streams }: StoreContents): S
 
 function check(
   store: SnapStore,
-  target: StoredStream,
-  contents: StoreContents,
+  target: StreamOutline,
+  contents: StoreOutline,
   { held, pinned }: { readonly held: ReadonlySet<string>; readonly pinned: ReadonlySet<string> },
 ): void {
   checkNotHeldForDeltas(store, target, contents, held);

@@ -8,7 +8,7 @@ import {
   checkNotHeldForDeltas,
   checkNotNeededByDeltas,
 } from "../../snapshots/streams/stream-guards.js";
-import type { StoreContents } from "../../snapshots/list-store.js";
+import type { StoreOutline } from "../../snapshots/list-store.js";
 import { parseStreamName } from "../../snapshots/streams/stream-name.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -43,7 +43,7 @@ export function deleteStoredSnapshot(
     if (stream !== undefined) return await deleteStoredStream(store, stream, options, context);
     const target = await findSnapshot(store, options.snapshot, signal);
     const catalog = new CachedCatalog(store);
-    const contents = await catalog.listAll(signal);
+    const contents = await catalog.outline(signal);
     const all = contents.snapshots;
     await seen.check(store, newestComplete(all));
     check(store, target, contents, {
@@ -60,7 +60,7 @@ export function deleteStoredSnapshot(
       await seen.forget(store, target.name, newestComplete(left));
     }
     const recheck = async ({ pinned }: { readonly pinned: ReadonlySet<string> }) => {
-      const now = await catalog.listAll(signal);
+      const now = await catalog.outline(signal);
       check(store, target, now, { held: await heldNames(store, signal), pinned });
       return new Set([snapshot]);
     };
@@ -76,7 +76,7 @@ export function deleteStoredSnapshot(
 function check(
   store: SnapStore,
   target: StoredSnapshot,
-  contents: StoreContents,
+  contents: StoreOutline,
   { held, pinned }: { readonly held: ReadonlySet<string>; readonly pinned: ReadonlySet<string> },
 ): void {
   const all = contents.snapshots;

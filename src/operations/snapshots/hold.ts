@@ -7,7 +7,7 @@ import { MAX_REASON_CHARACTERS, putHold, removeHold } from "../../snapshots/hold
 import { earlierTime } from "../../snapshots/control/store-time.js";
 import { plannedDeletions } from "../../snapshots/control/plans.js";
 import { manifestKey } from "../../snapshots/manifest.js";
-import { listStore } from "../../snapshots/list-store.js";
+import { outlineStore } from "../../snapshots/list-store.js";
 import { parseSnapshotName } from "../../snapshots/name.js";
 import { readStream } from "../../snapshots/streams/list-streams.js";
 import { streamsHeldAbove } from "../../snapshots/streams/stream-guards.js";
@@ -81,7 +81,7 @@ async function holdStream(
 
 /** The names that a hold on one covers because of deltas. */
 async function coveredBy(store: SnapStore, name: string, signal: AbortSignal): Promise<string[]> {
-  return [...streamsHeldAbove(await listStore(store, signal), new Set([name])).keys()];
+  return [...streamsHeldAbove(await outlineStore(store, signal), new Set([name])).keys()];
 }
 
 function noStream(store: SnapStore, stream: string): BackupToolError {

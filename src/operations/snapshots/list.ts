@@ -3,8 +3,8 @@ import { compareSnapshotNames, snapshotKey } from "../../snapshots/name.js";
 import { inParallel } from "../../flow/in-parallel.js";
 import { heldNames, type Hold, readHold } from "../../snapshots/holds.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
-import { listStore } from "../../snapshots/list-store.js";
-import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
+import { outlineStore } from "../../snapshots/list-store.js";
+import type { StreamOutline } from "../../snapshots/streams/stream-outline.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoreContext } from "../context.js";
@@ -29,7 +29,7 @@ export interface StoreListing {
 
 /** With the streams of deltas. */
 interface WholeListing extends StoreListing {
-  readonly streams: readonly StoredStream[];
+  readonly streams: readonly StreamOutline[];
 }
 
 type Listed = WholeListing | undefined;
@@ -46,7 +46,7 @@ export async function listStoredSnapshots(
   const { report } = context;
   const seen = new SeenSnapshots(context);
   const list = async (store: SnapStore): Promise<WholeListing> => {
-    const { snapshots, streams } = await listStore(store, context.signal);
+    const { snapshots, streams } = await outlineStore(store, context.signal);
     await seen.check(store, newestComplete(snapshots));
     const names = [...snapshots, ...streams].map(({ name }) => name.text);
     return { snapshots, streams, holds: await holdsOn(store, names, context.signal) };

@@ -2,7 +2,7 @@ import type { BackupToolError } from "../../errors.js";
 import { CachedCatalog } from "../../snapshots/cached-catalog.js";
 import { deletePlanned } from "../../snapshots/control/delete-planned.js";
 import { REJECTED_DELETIONS } from "../../snapshots/delete.js";
-import type { StoreContents } from "../../snapshots/list-store.js";
+import type { StoreOutline } from "../../snapshots/list-store.js";
 import { costlyPause } from "../../snapshots/retention/pauses.js";
 import type { StoreConfig } from "../../snapstore/config.js";
 import type { SnapStore } from "../../snapstore/store.js";
@@ -51,7 +51,7 @@ export function pruneStored(
   const prune = (store: SnapStore) => {
     // It is listed again before the first deletion.
     const catalog = new CachedCatalog(store);
-    return pruneStore(store, { list: (signal) => catalog.listAll(signal), ...options }, context);
+    return pruneStore(store, { list: (signal) => catalog.outline(signal), ...options }, context);
   };
   return withStore(config, prune, undefined, context.guard);
 }
@@ -116,7 +116,7 @@ export async function pruneStore(
 async function deleteDoomed(
   store: SnapStore,
   doomed: Doomed,
-  listed: StoreContents,
+  listed: StoreOutline,
   options: RetentionOptions,
   { signal, report, guard }: StoreContext,
 ): Promise<RetentionTotals> {
@@ -193,7 +193,7 @@ class FailuresInARow {
 
 /** Names of the snapshots and streams that a policy keeps of a listing, whatever holds and pins keep besides. */
 export function keptNames(
-  listed: StoreContents,
+  listed: StoreOutline,
   { policy, timeZone, streamPeriodMs }: RetentionRules,
   now: Date,
 ): Set<string> {
@@ -210,7 +210,7 @@ export function keptNames(
   ]);
 }
 
-function deletionsOf(doomed: Doomed, { snapshots, streams }: StoreContents): Deletion[] {
+function deletionsOf(doomed: Doomed, { snapshots, streams }: StoreOutline): Deletion[] {
   const sizes = new Map([
     ...snapshots.map(({ name, facts }) => [name.text, facts?.bytes ?? 0] as const),
     ...streams.map(({ name, left }) => [name.text, left.bytes] as const),

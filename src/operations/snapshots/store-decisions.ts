@@ -2,7 +2,7 @@ import { inParallel } from "../../flow/in-parallel.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { pinnedNames } from "../../snapshots/control/pins.js";
 import { heldNames } from "../../snapshots/holds.js";
-import { listStore, type StoreContents } from "../../snapshots/list-store.js";
+import { outlineStore, type StoreOutline } from "../../snapshots/list-store.js";
 import { manifestKey } from "../../snapshots/manifest.js";
 import { lastTouched } from "../../snapshots/prune.js";
 import type { Candidate } from "../../snapshots/retention/candidate.js";
@@ -11,7 +11,8 @@ import { decideStreams, type StreamDecision } from "../../snapshots/retention/de
 import type { RetentionPolicy } from "../../snapshots/retention/policy.js";
 import type { StreamCandidate } from "../../snapshots/retention/stream-candidate.js";
 import { LogNeeds } from "../../snapshots/streams/log-needs.js";
-import { newestKey, type StoredStream } from "../../snapshots/streams/stored-stream.js";
+import { newestKey } from "../../snapshots/streams/stored-stream.js";
+import type { StreamOutline } from "../../snapshots/streams/stream-outline.js";
 import type { SnapStore } from "../../snapstore/store.js";
 
 export interface RetentionRules {
@@ -30,7 +31,7 @@ export interface DecisionOptions extends RetentionRules {
   /** Since then a run may have written to an unfinished snapshot: what it may be based on is kept. */
   readonly inProgressSince: Date;
   /** What is in the store; by default each manifest is read. */
-  readonly list?: ((signal: AbortSignal) => Promise<StoreContents>) | undefined;
+  readonly list?: ((signal: AbortSignal) => Promise<StoreOutline>) | undefined;
   /** Names of pinned snapshots and streams; by default those of a new listing. */
   readonly pinned?: ReadonlySet<string> | undefined;
 }
@@ -41,7 +42,7 @@ export interface Decisions {
 }
 
 export interface StoreDecisions extends Decisions {
-  readonly listed: StoreContents;
+  readonly listed: StoreOutline;
 }
 
 /** Names that are kept for a reason of their own, and until when the store rejects deletions. */
@@ -57,7 +58,7 @@ export async function decideStored(
   options: DecisionOptions,
   signal: AbortSignal,
 ): Promise<StoreDecisions> {
-  const listed = await (options.list?.(signal) ?? listStore(store, signal));
+  const listed = await (options.list?.(signal) ?? outlineStore(store, signal));
   // After the snapshots: what is held meanwhile is seen.
   const held = await heldNames(store, signal);
   const pinned = options.pinned ?? (await pinnedNames(store, new Date(), signal));
@@ -69,7 +70,7 @@ export async function decideStored(
 
 /** Streams first: which snapshots their deltas need depends on which of them are kept. */
 export function decideContents(
-  { snapshots, streams }: StoreContents,
+  { snapshots, streams }: StoreOutline,
   protections: Protections,
   options: Omit<DecisionOptions, "list" | "pinned">,
 ): Decisions {
@@ -106,7 +107,7 @@ function candidateOf(
 }
 
 function streamCandidateOf(
-  one: StoredStream,
+  one: StreamOutline,
   { held, pinned, locks }: Protections,
 ): StreamCandidate {
   const { text } = one.name;
@@ -123,7 +124,7 @@ const HEADS = 8;
 /** When the locks of manifests, and of the newest deltas, end. Only those that would be deleted are asked for. */
 async function locksOf(
   store: SnapStore,
-  { streams }: StoreContents,
+  { streams }: StoreOutline,
   doomed: Doomed,
   signal: AbortSignal,
 ): Promise<Map<string, Date>> {
@@ -155,8 +156,8 @@ export function doomedOf({ decisions, streamDecisions }: Decisions): Doomed {
 /** The streams with the names of what each needs. */
 export function withNeeds(
   streams: readonly StreamCandidate[],
-  all: StoreContents,
+  all: StoreOutline,
 ): { readonly name: StreamCandidate["name"]; readonly needs: ReadonlySet<string> }[] {
-  const needs = new LogNeeds<StreamCandidate | StoredStream>(all.snapshots, all.streams);
+  const needs = new LogNeeds<StreamCandidate | StreamOutline>(all.snapshots, all.streams);
   return streams.map((one) => ({ name: one.name, needs: needs.needsOf(one) }));
 }

@@ -1,5 +1,5 @@
 import type { Hold } from "../../snapshots/holds.js";
-import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
+import type { StreamOutline } from "../../snapshots/streams/stream-outline.js";
 import { endOf } from "../../snapshots/streams/log-needs.js";
 import { compareStreamNames } from "../../snapshots/streams/stream-name.js";
 import type { StreamRow, StreamStateName } from "./events.js";
@@ -7,7 +7,7 @@ import { heldIn } from "./held-in.js";
 
 /** The streams of one store, and the holds on them by name. */
 export interface StreamListing {
-  readonly streams: readonly StoredStream[];
+  readonly streams: readonly StreamOutline[];
   readonly holds: ReadonlyMap<string, Hold>;
 }
 
@@ -44,7 +44,7 @@ export function* streamRows(
   }
 }
 
-function stateOf(stream: StoredStream | undefined, longest: StoredStream): StreamStateName {
+function stateOf(stream: StreamOutline | undefined, longest: StreamOutline): StreamStateName {
   if (stream === undefined) return "absent";
   const { base, deltas, gaps, problem } = stream;
   if (problem !== undefined || base?.state === "damaged") return "damaged";

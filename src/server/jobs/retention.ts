@@ -59,7 +59,7 @@ async function cleanUp(site: Site, rules: RetentionRules, context: StoreContext)
   const { policy, timeZone, streamPeriodMs, waitMs } = rules;
   const now = new Date();
   const inProgressSince = new Date(now.getTime() - IN_PROGRESS_MS);
-  const list = (signal: AbortSignal) => site.catalog.listAll(signal);
+  const list = (signal: AbortSignal) => site.catalog.outline(signal);
   const common = { dryRun: false, list };
   await pruneLeftOvers(site.store, { ...common, olderThan: inProgressSince }, context);
   await keepReserve(site.store, context.signal);

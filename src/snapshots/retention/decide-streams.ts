@@ -80,7 +80,12 @@ export function decideStreams(
 
 /** When deltas were written, ascending; without deltas when the streams were begun. */
 function timesOf(streams: readonly StreamCandidate[], now: Date): Float64Array {
-  const count = streams.reduce((sum, { deltas }) => sum + Math.max(1, deltas.length), 0);
+  let count = 0;
+  // A listing may keep fewer times than there are deltas.
+  for (const { deltas } of streams) {
+    if (deltas.length === 0) count++;
+    for (const _ of deltas) count++;
+  }
   const times = new Float64Array(count);
   let at = 0;
   for (const one of streams) {

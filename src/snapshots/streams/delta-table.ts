@@ -25,6 +25,11 @@ export class DeltaTable {
     return this.#length;
   }
 
+  /** The last one; undefined without any. */
+  get newest(): ListedDelta | undefined {
+    return this.#length === 0 ? undefined : this.at(this.#length - 1);
+  }
+
   add({ number, first, last, time, bytes }: ListedDelta): void {
     if (this.#length === MAX_DELTAS) {
       this.overflows = true;

@@ -1,48 +1,50 @@
 import { inParallel } from "../../flow/in-parallel.js";
 import type { SnapStore } from "../../snapstore/store.js";
-import { StoreError } from "../../snapstore/errors.js";
 import { type NamesInStore, namesIn } from "../catalog.js";
 import { readBase } from "./read-base.js";
-import type { StoredStream } from "./stored-stream.js";
-import { type ListedStream, StreamFolder } from "./stream-folder.js";
+import { DeltaLimit, MAX_LISTED_DELTAS } from "./delta-limit.js";
+import type { DeltaTable } from "./delta-table.js";
+import type { DeltaFacts, DeltaTaker, StoredStream } from "./stored-stream.js";
+import { type ListedStream, StreamFolder, withTaken } from "./stream-folder.js";
 import { compareStreamNames, type StreamName } from "./stream-name.js";
 
 /** Streams read concurrently. */
 const WINDOW = 8;
-/** One each ten seconds for a year and a half, in 200 MB. */
-const MAX_LISTED_DELTAS = 5_000_000;
 
 /**
  * All streams directly below the store's prefix, by their start. Folders without files of this program are ignored. One
  * listing of names, and for each stream a listing and its base's manifest, where it has a base.
  */
 export async function listStreams(store: SnapStore, signal: AbortSignal): Promise<StoredStream[]> {
-  return await readStreams(store, await namesIn(store, signal), signal);
+  return await readStreams(store, await namesIn(store, signal), whole(store), signal);
 }
 
-/** The streams with these names, by their start. Throws STORE_FAILED if they have too many deltas to hold. */
-export async function readStreams(
+/** The streams with these names, by their start, with what `take` keeps of their deltas. Throws as that. */
+export async function readStreams<D extends DeltaFacts>(
   store: SnapStore,
   { streams, objects }: Pick<NamesInStore, "streams" | "objects">,
+  take: DeltaTaker<D>,
   signal: AbortSignal,
-): Promise<StoredStream[]> {
-  const found: StoredStream[] = [];
-  let deltas = 0;
+): Promise<StoredStream<D>[]> {
+  const found: StoredStream<D>[] = [];
   await inParallel(streams, WINDOW, async (name) => {
-    const stream = await readStream(store, name, signal, objects.has(name.text));
-    if (stream === undefined) return;
-    found.push(stream);
-    deltas += stream.deltas.length;
-    checkDeltaCount(store, deltas);
+    const listed = await listStream(store, name, objects.has(name.text), signal);
+    if (listed === undefined) return;
+    const { stream } = withTaken(listed, take);
+    found.push({ ...stream, base: await readBase(store, listed, signal) });
   });
   return found.sort((a, b) => compareStreamNames(a.name, b.name));
 }
 
-/** Throws STORE_FAILED for more deltas than the memory of a server should hold. */
-export function checkDeltaCount(store: SnapStore, count: number): void {
-  if (count <= MAX_LISTED_DELTAS) return;
-  const message = `it lists more than ${MAX_LISTED_DELTAS} deltas`;
-  throw new StoreError("STORE_FAILED", message, { store: store.name });
+/** Keeps all of the deltas in a listing. Throws STORE_OVERFLOW for more than memory should hold. */
+export function whole(store: SnapStore, limit = MAX_LISTED_DELTAS): DeltaTaker<DeltaTable> {
+  const bound = new DeltaLimit(store, limit);
+  let held = 0;
+  return ({ name, deltas }) => {
+    held += deltas.length;
+    bound.check(held, name);
+    return deltas;
+  };
 }
 
 /**

@@ -9,7 +9,7 @@ import type { ListedStream } from "./stream-folder.js";
 /** The base of a stream: its manifest is read, and compared with the listing. Undefined if the stream has no base. */
 export async function readBase(
   store: SnapStore,
-  { name, baseFiles }: ListedStream,
+  { name, baseFiles }: Pick<ListedStream, "name" | "baseFiles">,
   signal: AbortSignal,
 ): Promise<StoredBase | undefined> {
   if (baseFiles.size === 0) return undefined;

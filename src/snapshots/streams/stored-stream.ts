@@ -4,12 +4,20 @@ import { deltaName } from "./delta-name.js";
 import type { DeltaTable, ListedDelta } from "./delta-table.js";
 import type { StreamName } from "./stream-name.js";
 
+/** What can be known of the deltas of a stream without their names. */
+export interface DeltaFacts extends Iterable<{ readonly time: number }> {
+  readonly length: number;
+  /** Size of all files. */
+  readonly bytes: number;
+  readonly newest: ListedDelta | undefined;
+}
+
 /** A stream of deltas in a store, as its listing and the manifest of its base show it. */
-export interface StoredStream {
+export interface StoredStream<D extends DeltaFacts = DeltaTable> {
   readonly name: StreamName;
   /** The raw snapshot in the folder of the stream; undefined if it has none. */
   readonly base: StoredBase | undefined;
-  readonly deltas: DeltaTable;
+  readonly deltas: D;
   /** Where deltas follow each other without a gap, in order. One of a whole stream, none without deltas. */
   readonly runs: readonly DeltaRun[];
   /** Deltas that the store lacks between and before the others. Those after the last one cannot be known. */
@@ -29,10 +37,15 @@ export interface StoredStream {
 }
 
 /** Key of the file of a stream that was written last: its lock ends last. */
-export function newestKey({ name, deltas }: Pick<StoredStream, "name" | "deltas">): string {
-  if (deltas.length === 0) return manifestKey(name.text);
-  return `${name.text}/${deltaName(deltas.at(deltas.length - 1))}`;
+export function newestKey({
+  name,
+  deltas: { newest },
+}: Pick<StoredStream<DeltaFacts>, "name" | "deltas">): string {
+  return newest === undefined ? manifestKey(name.text) : `${name.text}/${deltaName(newest)}`;
 }
+
+/** Decides what a listing keeps of the deltas of a stream; called for one stream after the other. */
+export type DeltaTaker<D> = (stream: Omit<StoredStream, "base">) => D;
 
 /** A raw snapshot of etcd in the folder of a stream. */
 export interface StoredBase {

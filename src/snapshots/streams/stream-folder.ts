@@ -4,21 +4,30 @@ import type { StoredObject } from "../../snapstore/store.js";
 import { isOwnStreamFile } from "../own-keys.js";
 import { parseDeltaName } from "./delta-name.js";
 import { DeltaTable } from "./delta-table.js";
-import { runsOf, type StoredStream } from "./stored-stream.js";
+import { type DeltaFacts, type DeltaTaker, runsOf, type StoredStream } from "./stored-stream.js";
 import type { StreamName } from "./stream-name.js";
 
 /** Most files of the base of a stream that a listing keeps: etcd's database has a few GiB, and an archive file 2. */
 export const MAX_BASE_FILES = 1000;
 
 /** What a listing says about the folder of a stream. */
-export interface ListedStream {
+export interface ListedStream<D extends DeltaFacts = DeltaTable> {
   readonly name: StreamName;
   /** Without the base, which only its manifest shows. */
-  readonly stream: Omit<StoredStream, "base">;
+  readonly stream: Omit<StoredStream<D>, "base">;
   /** The objects of the base by the names of their files, finished ones alone. */
   readonly baseFiles: ReadonlyMap<string, StoredObject>;
   /** Changes with each file of the base. */
   readonly baseFingerprint: string;
+}
+
+/** The same with what is to be kept of the deltas. */
+export function withTaken<D extends DeltaFacts>(
+  listed: ListedStream,
+  take: DeltaTaker<D>,
+): ListedStream<D> {
+  const { stream } = listed;
+  return { ...listed, stream: { ...stream, deltas: take(stream) } };
 }
 
 /** Takes the objects of the folder of a stream, in any order. */
@@ -63,7 +72,7 @@ export class StreamFolder {
     const { name } = this;
     const deltas = this.#deltas.end();
     const { runs, gaps, problem: contradiction } = runsOf(deltas, name.firstRevision);
-    const newest = deltas.length === 0 ? undefined : deltas.at(deltas.length - 1);
+    const { newest } = deltas;
     const problems = [
       deltas.overflows ? `it has more than ${MAX_DELTAS} deltas` : undefined,
       contradiction,

@@ -2,15 +2,15 @@ import { BackupToolError } from "../../errors.js";
 import type { SnapStore } from "../../snapstore/store.js";
 import type { StoredSnapshot } from "../catalog.js";
 import { snapshotHeld } from "../holds.js";
-import type { StoreContents } from "../list-store.js";
+import type { StoreOutline } from "../list-store.js";
 import { LogNeeds } from "./log-needs.js";
-import type { StoredStream } from "./stored-stream.js";
+import type { StreamOutline } from "./stream-outline.js";
 
 /** Throws SNAPSHOT_HELD if a stream is held, or a snapshot or stream because a hold on another covers its deltas. */
 export function checkNotHeldForDeltas(
   store: SnapStore,
-  { name: { text } }: Pick<StoredSnapshot | StoredStream, "name">,
-  contents: StoreContents,
+  { name: { text } }: Pick<StoredSnapshot | StreamOutline, "name">,
+  contents: StoreOutline,
   held: ReadonlySet<string>,
 ): void {
   if (held.has(text)) throw snapshotHeld(store, text);
@@ -23,7 +23,7 @@ export function checkNotHeldForDeltas(
  * up to the next raw snapshot after a held one, that snapshot, and what the deltas of these and of held streams need.
  */
 export function streamsHeldAbove(
-  { snapshots, streams }: StoreContents,
+  { snapshots, streams }: StoreOutline,
   held: ReadonlySet<string>,
 ): Map<string, string> {
   const needs = new LogNeeds(snapshots, streams);
@@ -48,8 +48,8 @@ export function streamsHeldAbove(
 
 /** Throws SNAPSHOT_NEEDED if the deltas of another stream need this snapshot or stream. */
 export function checkNotNeededByDeltas(
-  { name: { text } }: Pick<StoredSnapshot | StoredStream, "name">,
-  { snapshots, streams }: StoreContents,
+  { name: { text } }: Pick<StoredSnapshot | StreamOutline, "name">,
+  { snapshots, streams }: StoreOutline,
 ): void {
   const needs = new LogNeeds(snapshots, streams);
   const dependents = streams.filter(
@@ -67,8 +67,8 @@ export function checkNotNeededByDeltas(
 
 /** Throws SNAPSHOT_PINNED if a stream is being written, or is needed by one that is. */
 export function checkStreamNotPinned(
-  { name: { text } }: Pick<StoredStream, "name">,
-  { snapshots, streams }: StoreContents,
+  { name: { text } }: Pick<StreamOutline, "name">,
+  { snapshots, streams }: StoreOutline,
   pinned: ReadonlySet<string>,
 ): void {
   const needs = new LogNeeds(snapshots, streams);

@@ -13,6 +13,7 @@ import {
 import { listStoredSnapshots } from "../../../src/operations/snapshots/list.js";
 import { pruneLeftOvers } from "../../../src/operations/snapshots/prune.js";
 import { pruneStore, type RetentionOptions } from "../../../src/operations/snapshots/retention.js";
+import { CachedCatalog } from "../../../src/snapshots/cached-catalog.js";
 import { pinSnapshot } from "../../../src/snapshots/control/pins.js";
 import { plannedDeletions } from "../../../src/snapshots/control/plans.js";
 import { putHold } from "../../../src/snapshots/holds.js";
@@ -125,6 +126,17 @@ test("retention deletes old streams and then the backups that no kept deltas nee
       : [],
   );
   t.deepEqual(reasons, ["no-rule", "delta-base", "newest-stream,recent-deltas"]);
+});
+
+test("retention deletes old streams of a store that has more deltas than a listing holds", async (t) => {
+  const made = await newStore();
+  const { store, streams, names } = made;
+  const catalog = new CachedCatalog(store, { maxDeltas: 29 });
+  await t.throwsAsync(catalog.listAll(signal), { code: "STORE_OVERFLOW" });
+  const list = (inner: AbortSignal) => catalog.outline(inner);
+  t.deepEqual(await prune(made, { list }), { kept: 3, deleted: 3, failed: 0 });
+  t.false((await names()).includes(nth(streams, 0).name.text));
+  t.is((await catalog.listAll(signal)).streams.length, 2);
 });
 
 test("after an outage nothing goes by the first delta", async (t) => {

@@ -67,7 +67,9 @@ class World {
     this.begin();
   }
 
-  wallMs = (): number => 1_795_000_000_000 + this.clock.now();
+  /** How far the clock of the machine was set back. */
+  behindMs = 0;
+  wallMs = (): number => 1_795_000_000_000 + this.clock.now() - this.behindMs;
 
   async #storeBase(signal: AbortSignal): Promise<void> {
     const { seconds, writes } = this.slow;
@@ -403,6 +405,26 @@ test("an etcd that was restored to its past gets a log of its own", async (t) =>
   }
 });
 
+test("the base of an etcd that was restored is named later than all deltas, by a clock that is behind", async (t) => {
+  const world = new World();
+  await world.clock.advance(1_000);
+  world.etcd.write(30);
+  await world.clock.advance(20_000);
+  world.etcd.write(5);
+  await world.clock.advance(20_000);
+  const lastSeen = Math.max(...streamsOf(world).map((stream) => stream.lastSeen ?? 0));
+  world.etcd.restoreTo(12);
+  world.behindMs = 60_000;
+  await world.kill();
+  await world.clock.advance(30_000);
+  t.is(world.events.bases, 2);
+  const { revision } = world.etcd;
+  const restored = streamsOf(world).find(({ base }) => base?.revision === revision);
+  t.true((restored?.name.time ?? 0) > lastSeen);
+  await world.checkCalm();
+  await world.stop();
+});
+
 test("what is copied of a history before a restore of etcd does not count for the one after it", async (t) => {
   const world = new World();
   const [, secondary] = world.sites;
@@ -447,6 +469,10 @@ test("an etcd that is restored while a base is stored gets another one, also whe
     await world.stop();
   }
 });
+
+function streamsOf({ sites }: World) {
+  return sites.flatMap((site) => site.listed().streams);
+}
 
 test("a base that takes long is followed by all that etcd has written meanwhile", async (t) => {
   const world = new World();

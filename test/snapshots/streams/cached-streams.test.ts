@@ -1,9 +1,14 @@
 import test from "ava";
 import fc from "fast-check";
 import { CachedCatalog } from "../../../src/snapshots/cached-catalog.js";
-import { listStore, type StoreContents } from "../../../src/snapshots/list-store.js";
+import {
+  listStore,
+  outlineStore,
+  type StoreContents,
+  type StoreOutline,
+} from "../../../src/snapshots/list-store.js";
 import { deltaName } from "../../../src/snapshots/streams/delta-name.js";
-import { checkDeltaCount } from "../../../src/snapshots/streams/list-streams.js";
+import { StoreError } from "../../../src/snapstore/errors.js";
 import { MemoryStore } from "../../support/stores/memory-store.js";
 import {
   deltasFrom,
@@ -33,6 +38,16 @@ function counted(): { inner: MemoryStore; store: SwitchableStore; catalog: Cache
 /** With deltas as values that can be compared. */
 function plain({ snapshots, streams }: StoreContents): unknown {
   return { snapshots, streams: streams.map((one) => ({ ...one, deltas: [...one.deltas] })) };
+}
+
+/** What an outline has of it. */
+function outlineOf({ snapshots, streams }: StoreOutline): unknown {
+  const withTimes = streams.map((one) => {
+    const { length, bytes, newest } = one.deltas;
+    const times = Array.from(one.deltas, ({ time }) => time);
+    return { ...one, deltas: { length, bytes, newest, times } };
+  });
+  return { snapshots, streams: withTimes };
 }
 
 const change = fc.record({
@@ -86,6 +101,8 @@ test("whatever changes, the cached catalog lists the streams that an uncached li
           const expected = await listStore(inner, signal);
           t.deepEqual(plain(await catalog.listAll(signal)), plain(expected));
           t.deepEqual(await catalog.list(signal), expected.snapshots);
+          t.deepEqual(outlineOf(await catalog.outline(signal)), outlineOf(expected));
+          t.deepEqual(outlineOf(await outlineStore(inner, signal)), outlineOf(expected));
         }
       },
     ),
@@ -154,11 +171,35 @@ test("streams are listed one by one in a store that lists keys out of order", as
   t.deepEqual(store.keysOf("list"), [""]);
 });
 
-test("more deltas than a server can hold are an error", (t) => {
-  const store = new MemoryStore();
-  t.notThrows(() => checkDeltaCount(store, 5_000_000));
-  t.throws(() => checkDeltaCount(store, 5_000_001), {
-    code: "STORE_FAILED",
-    message: /more than 5000000 deltas/,
-  });
+test("with more deltas than memory should hold, the error names what can be done, and snapshots and outlines are still listed", async (t) => {
+  for (const order of ["sorted", "unsorted"] as const) {
+    const { inner, store } = counted();
+    for (const { text, first } of STREAMS) {
+      await putDeltas(inner, text, deltasFrom(first, Array(100).fill(1)));
+    }
+    if (order === "unsorted") {
+      const list = inner.list.bind(inner);
+      inner.list = async (prefix, options) => {
+        const page = await list(prefix, options);
+        return { ...page, objects: page.objects.toReversed() };
+      };
+    }
+    const catalog = new CachedCatalog(store, { maxDeltas: 299 });
+    const error = await t.throwsAsync(catalog.listAll(signal), { code: "STORE_OVERFLOW" });
+    t.true(
+      error instanceof StoreError && /backuptool prune .* delete Etcd-/.test(error.hint ?? ""),
+    );
+    t.deepEqual(await catalog.list(signal), []);
+    const { streams } = await catalog.outline(signal);
+    t.deepEqual(
+      streams.map(({ deltas, runs, left }) => [
+        deltas.length,
+        deltas.newest?.number,
+        runs.length,
+        left.files,
+      ]),
+      STREAMS.map(() => [100, 99, 1, 100]),
+    );
+    t.is((await new CachedCatalog(store, { maxDeltas: 300 }).listAll(signal)).streams.length, 3);
+  }
 });

@@ -143,6 +143,9 @@ test(`${NAME}: an object under retention is immutable, and has the end of its re
   const until = "2099-01-01T00:00:00.000Z";
   Object.assign(emulator.objects.get("kept") ?? {}, { retentionExpirationTime: until });
   t.is((await store.head("kept"))?.lockedUntil?.toISOString(), until);
+  t.is(store.capabilities.locks, "listing");
+  const { objects } = await store.list("");
+  t.is(objects.find(({ key }) => key === "kept")?.lockedUntil?.toISOString(), until);
   await refused(t, "STORE_IMMUTABLE", () => store.delete("kept"));
   await refused(t, "STORE_IMMUTABLE", () => store.put("kept", Buffer.from("y")));
 });

@@ -1,3 +1,4 @@
+import { isBeforeFork } from "./line-base.js";
 import {
   type LogLine,
   type LogSegment,
@@ -5,13 +6,7 @@ import {
   type PlannedStream,
   startMs,
 } from "./log-line.js";
-import {
-  type HistoryBase,
-  type HistoryPlan,
-  isBeforeFork,
-  isSame,
-  planRevision,
-} from "./plan-history.js";
+import { type HistoryBase, type HistoryPlan, isSame, planRevision } from "./plan-history.js";
 
 /**
  * What a raw snapshot is to be compared with: ways to its revision from raw snapshots before it, along the history that
