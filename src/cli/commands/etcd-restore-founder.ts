@@ -68,8 +68,9 @@ export const etcdRestoreFounder = command({
       etcd: requiredEtcdOptions(args, session.warn),
       environmentFile: args["environment-file"],
     };
-    await restoreFounder(options, await founderData(args, session), session);
-    return ExitCode.done;
+    const data = await founderData(args, session);
+    const { complete } = await restoreFounder(options, data, session);
+    return complete ? ExitCode.done : ExitCode.incomplete;
   },
 });
 

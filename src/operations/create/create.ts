@@ -90,6 +90,8 @@ export async function createBackup(
     else report({ type: "pools", pools });
     if (etcd === undefined) report({ type: "etcd-skipped" });
 
+    // Before etcd is read, which can take minutes.
+    const startedAt = new Date();
     let spooled: SpooledSnapshot | undefined;
     cleanups.push(async () => spooled?.close());
     const spool = async () => {
@@ -102,7 +104,7 @@ export async function createBackup(
     const revision = spooled?.revision ?? (await etcd?.currentRevision(signal));
     const { target, snapshot } = await openTarget(stores, options, base, revision);
     const metadata = await makeBackup(
-      { target, keys, sealPool, base },
+      { target, keys, sealPool, base, startedAt },
       options,
       context,
       async (run) => {

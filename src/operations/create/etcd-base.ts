@@ -25,7 +25,7 @@ export interface EtcdBaseOptions extends BackupSettings, SpoolSettings {
    * New keys for each attempt: other bytes under the keys of an attempt that failed would break the encryption of both.
    */
   newKeys(): Promise<BackupKeys>;
-  /** Of the stream's name, seconds since 1970. */
+  /** Of the stream's name, seconds since 1970: from before etcd was read, unless it has to be later than another. */
   nameTime(): number;
   /** The whole database was read: another attempt costs as much again. */
   onRead?(): void;
@@ -133,7 +133,9 @@ async function writeBase(
   const destination = await BackupDestination.open(store, secondaryStore, context, retries);
   try {
     const target = destination.streamTarget(stream.text, options.archiveSize);
-    const into = { target, keys, sealPool, base: undefined };
+    // The time of the name is from before etcd was read, and later than all that deltas have.
+    const startedAt = new Date(1000 * stream.time);
+    const into = { target, keys, sealPool, base: undefined, startedAt };
     const metadata = await makeBackup(into, options, context, async ({ writer }) => {
       const snapshot = await archiveSnapshot(writer, spooled, context);
       return { snapshot: stream.text, ceph: null, etcd: rawFacts(clusterId, snapshot) };

@@ -30,12 +30,14 @@ export async function makeBackup(
     readonly keys: BackupKeys;
     readonly sealPool: SealPool;
     readonly base: BackupReader | undefined;
+    /** All that the source was before is in it. Default: now. */
+    readonly startedAt?: Date | undefined;
   },
   { archiveSize, compressionLevel, toolVersion }: BackupSettings,
   context: OperationContext,
   contents: (run: BackupRun) => Promise<Pick<BackupFacts, "ceph" | "etcd" | "snapshot">>,
 ): Promise<Metadata> {
-  const { target, keys, sealPool, base } = into;
+  const { target, keys, sealPool, base, startedAt = new Date() } = into;
   const writer = new BackupWriter({
     target,
     keys,
@@ -45,7 +47,6 @@ export async function makeBackup(
     onFile: (name) => context.report({ type: "file-created", name }),
   });
   try {
-    const startedAt = new Date().toISOString();
     const counts = { ...NO_COUNTS };
     await writer.start(base === undefined ? [] : await chainIds(base));
     const facts = await contents({ writer, counts, base, context });
@@ -53,8 +54,8 @@ export async function makeBackup(
     return await writer.finish({
       kind: base === undefined ? "full" : "incremental",
       base: base?.metadata.id ?? null,
-      startedAt,
-      finishedAt: new Date().toISOString(),
+      startedAt: startedAt.toISOString(),
+      finishedAt: new Date(Math.max(startedAt.getTime(), Date.now())).toISOString(),
       toolVersion,
       ...facts,
       counts,

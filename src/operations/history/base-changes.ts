@@ -19,8 +19,8 @@ export async function lastChanges(
 }
 
 /**
- * The changes of the last revision that a database still has; undefined where there are none. A compaction at that revision
- * removes the deletions.
+ * The changes of a revision that a database still has; undefined where there are none. A compaction at that revision removes
+ * the deletions.
  */
 export async function remainingChanges(
   database: EtcdDatabase,
@@ -29,7 +29,8 @@ export async function remainingChanges(
 ): Promise<EtcdChange[] | undefined> {
   const changes: EtcdChange[] = [];
   for await (const entries of database.entries(signal, { from: revision })) {
-    for (const { deleted, value } of entries) {
+    for (const { main, deleted, value } of entries) {
+      if (main > revision) return changes.length === 0 ? undefined : changes;
       changes.push({ deleted, kv: deleted ? deletionOf(value, revision) : Buffer.from(value) });
     }
   }

@@ -112,7 +112,7 @@ async function mergedSnapshot(
 async function store(
   merged: SpooledSnapshot,
   { passphrase, pool: sealPool }: HistoryAccess,
-  { backup }: OpenedPlan,
+  { backup, seenMs }: OpenedPlan,
   options: CompactOptions,
   context: OperationContext,
 ): Promise<{ behind: boolean }> {
@@ -123,7 +123,9 @@ async function store(
       backup.metadata.ceph === null
         ? await fullBackup(destination, merged, options)
         : streamBase(destination, merged, keys, options);
-    const into = { target, keys, sealPool, base: undefined };
+    // It is not the newest of etcd by being merged late.
+    const startedAt = seenMs === undefined ? undefined : new Date(seenMs);
+    const into = { target, keys, sealPool, base: undefined, startedAt };
     const metadata = await makeBackup(into, options, context, async ({ writer }) => {
       const raw = await archiveSnapshot(writer, merged, context);
       return { snapshot, ceph: null, etcd: rawFacts(merged.clusterId, raw) };

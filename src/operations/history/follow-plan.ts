@@ -1,6 +1,6 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import { ArchiveError } from "../../archive/errors.js";
-import { BackupToolError, errorMessage, throwIfAborted } from "../../errors.js";
+import { throwIfAborted } from "../../errors.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
 import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
@@ -10,14 +10,10 @@ import type { HistoryTarget } from "./history-target.js";
 import type { HistoryAccess } from "./history-access.js";
 import type { HistoryLog, StoredPlan } from "./history-log.js";
 import { openHistoryBase } from "./open-base.js";
-import {
-  newestRevision,
-  planRevision,
-  type RevisionRange,
-  restorableRanges,
-} from "./plan/plan-history.js";
+import { PlanChoice } from "./plan-choice.js";
+import { BaseFault, LogFault } from "./plan-faults.js";
+import { proveBaseIsLive, proveLog } from "./prove-plan.js";
 import { resolveTime } from "./resolve-time.js";
-import type { HistoryContents, StoredHistoryBase } from "./stored-history.js";
 
 /** The way to a revision, opened: its base is on this machine, and the log can be read. */
 export interface OpenedPlan extends BaseDatabase {
@@ -49,19 +45,26 @@ export async function followHistory<T>(
 ): Promise<{ result: T; complete: boolean }> {
   const { report, signal } = context;
   const { history } = access;
-  const choice = new BaseChoice(history);
+  const choice = new PlanChoice(history, target);
   const atTime =
     target.kind === "time" ? await resolveTime(access, target.timeMs, context) : undefined;
   for (;;) {
     throwIfAborted(signal);
     const revision =
       target.kind === "revision" ? target.revision : (atTime?.revision ?? choice.newest(report));
-    const plan = choice.plan(revision, target.kind === "time" ? target.timeMs : undefined);
+    const plan = choice.plan(revision);
     try {
+      await proveLog(access.log, plan, signal).catch((cause: unknown) => {
+        throw new LogFault(revision, cause);
+      });
       const backup = await openHistoryBase(plan.base, access.passphrase, access.pool, context);
       // What METADATA.bin says may ask for another plan.
       if (!choice.learn(plan, backup)) continue;
       const base = await openBaseIn(await newFile(), backup, context);
+      await proveBaseIsLive(access.log, plan, base, signal).catch(async (cause: unknown) => {
+        await base.close();
+        throw cause;
+      });
       const result = await openPlan(access.log, plan, backup, base, context, use);
       return { result, complete: atTime?.complete ?? true };
     } catch (error) {
@@ -111,118 +114,6 @@ async function openPlan<T>(
   } finally {
     await base.close();
   }
-}
-
-/** Why a base cannot be used. */
-class BaseFault extends Error {
-  readonly base: StoredHistoryBase;
-  override readonly cause: unknown;
-
-  constructor(base: StoredHistoryBase, cause: unknown) {
-    super(`the raw snapshot in ${base.files.where} is left out: ${errorMessage(cause)}`);
-    this.base = base;
-    this.cause = cause;
-  }
-}
-
-/** Why the log cannot be read from a revision on. */
-class LogFault extends Error {
-  readonly revision: number;
-  override readonly cause: unknown;
-
-  constructor(revision: number, cause: unknown) {
-    super(`the deltas cannot be read from revision ${revision} on: ${errorMessage(cause)}`);
-    this.revision = revision;
-    this.cause = cause;
-  }
-}
-
-/** Which bases and which parts of the log are left to use, and what is known of them. */
-class BaseChoice {
-  readonly #history: HistoryContents;
-  /** By the place of their files. */
-  readonly #bases: Map<string, StoredHistoryBase>;
-  readonly #unreadable: number[] = [];
-  #fault: BaseFault | LogFault | undefined;
-  #isOpened = false;
-  /** Names of the bases that were reported. */
-  readonly #doubted = new Set<string>();
-
-  constructor(history: HistoryContents) {
-    this.#history = history;
-    this.#bases = new Map(history.bases.map((base) => [base.files.where, base]));
-  }
-
-  newest(report: OperationContext["report"]): number {
-    const { named, streams } = this.#history;
-    // Of a backup that was named, its own revision.
-    const newest = newestRevision([...this.#bases.values()], named ? [] : streams);
-    if (newest === undefined) throw this.#notHeld("the newest revision");
-    for (const { name, revision } of newest.doubtful.slice(0, MAX_DOUBTFUL)) {
-      if (this.#doubted.has(name)) continue;
-      this.#doubted.add(name);
-      const message = `revision ${newest.revision} is taken for the newest; ${name} has revision ${revision}, and may be of a newer state of etcd that the deltas do not lead to: name it to restore it`;
-      report({ type: "warning", message });
-    }
-    return newest.revision;
-  }
-
-  plan(revision: number, asOfMs: number | undefined): StoredPlan {
-    const plans = planRevision([...this.#bases.values()], this.#history.streams, revision, {
-      asOfMs,
-    });
-    const plan = plans.find(
-      ({ log }) =>
-        !this.#unreadable.some((bad) => log.some(({ first, last }) => first <= bad && bad <= last)),
-    );
-    if (plan === undefined) throw this.#notHeld(`revision ${revision}`);
-    return plan;
-  }
-
-  /** Takes what the backup says of its raw snapshot; false where the plan has to be made anew. */
-  learn({ base, revision }: StoredPlan, { metadata }: BackupReader): boolean {
-    this.#isOpened = true;
-    const { snapshot } = metadata.etcd ?? {};
-    if (!snapshot) return true;
-    const { compactRevision, revision: actual } = snapshot;
-    if (base.compactRevision === compactRevision && base.revision === actual) return true;
-    const takenMs = Date.parse(metadata.finishedAt);
-    this.#bases.set(base.files.where, { ...base, revision: actual, compactRevision, takenMs });
-    return actual === base.revision && (actual <= revision || compactRevision <= revision);
-  }
-
-  exclude(fault: BaseFault | LogFault): void {
-    const { cause } = fault;
-    const wrongPassphrase = cause instanceof ArchiveError && cause.code === "WRONG_PASSPHRASE";
-    // Each further base would cost a derivation of keys.
-    if (wrongPassphrase && !this.#isOpened) throw cause;
-    this.#fault ??= fault;
-    if (fault instanceof BaseFault) this.#bases.delete(fault.base.files.where);
-    else this.#unreadable.push(fault.revision);
-  }
-
-  #notHeld(what: string): unknown {
-    if (this.#fault !== undefined) return this.#fault.cause;
-    const { where, streams } = this.#history;
-    const ranges = restorableRanges([...this.#bases.values()], streams);
-    return new BackupToolError("REVISION_NOT_HELD", `${where} does not hold ${what} of etcd`, {
-      hint: ranges.length === 0 ? undefined : `it holds ${rangesText(ranges)}`,
-    });
-  }
-}
-
-/** Warnings of bases that may be newer. */
-const MAX_DOUBTFUL = 4;
-
-/** Ranges in an error. */
-const MAX_RANGES = 8;
-
-function rangesText(ranges: readonly RevisionRange[]): string {
-  const shown = ranges
-    .slice(-MAX_RANGES)
-    .map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`));
-  const left = ranges.length - shown.length;
-  return `the revisions ${shown.join(", ")}${left > 0 ? `, and ${left} earlier ranges` : ""}`;
 }
 
 /** Whether an error is about what a backup holds, and not about this machine, a store or the target. */

@@ -49,8 +49,14 @@ export class HistoryLog {
 
   /** The revisions of a part of the log, whatever comes before it. Throws LogError, ArchiveError. */
   async *segment(segment: LogSegment<HistoryStream>, signal: AbortSignal): Revisions {
-    const { first, last } = segment;
-    yield* this.#read([segment], { after: first - 1, upTo: last, signal });
+    yield* this.joined([segment], signal);
+  }
+
+  /** Likewise of several parts, each of which is checked to follow the one before. */
+  async *joined(segments: readonly LogSegment<HistoryStream>[], signal: AbortSignal): Revisions {
+    const [begin, end] = [segments[0], segments.at(-1)];
+    if (begin === undefined || end === undefined) return;
+    yield* this.#read(segments, { after: begin.first - 1, upTo: end.last, signal });
   }
 
   /**

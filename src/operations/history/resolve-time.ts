@@ -20,7 +20,10 @@ export async function resolveTime(
   { report, signal }: Pick<OperationContext, "report" | "signal">,
 ): Promise<RevisionAtTime> {
   const time = new Date(timeMs).toISOString();
-  const { least, reading, next } = findMoment(history.bases, history.streams, timeMs);
+  const { least, reading, next } = findMoment(history.bases, history.streams, timeMs, [
+    ...history.bases,
+    ...history.damaged,
+  ]);
   let revision = least;
   for (const segment of reading) {
     for await (const batch of log.segment(segment, signal)) {
@@ -36,7 +39,10 @@ export async function resolveTime(
     report({ type: "note", message });
     return { revision: last, complete: true };
   }
-  const message = `no delta holds revision ${last + 1}, so it is not known when it was made: revision ${last} is the last one that is known to be of ${time} or before`;
+  const message =
+    next === "restored"
+      ? `revision ${last} is the last one that is known to be of ${time} or before; etcd was restored to an earlier revision after it, and it is not known whether that was before ${time}`
+      : `no delta holds revision ${last + 1}, so it is not known when it was made: revision ${last} is the last one that is known to be of ${time} or before`;
   report({ type: "warning", message });
   return { revision: last, complete: false };
 }

@@ -41,6 +41,8 @@ export interface HistoryContents {
   /** For messages. */
   readonly where: string;
   readonly bases: readonly StoredHistoryBase[];
+  /** Raw snapshots that are damaged: they show what happened to etcd. */
+  readonly damaged: readonly HistoryBase[];
   readonly streams: readonly HistoryStream[];
   /** What is in each store; none for a folder. */
   readonly sites: readonly LogSite[];
@@ -76,7 +78,9 @@ export async function openHistory(
     const named = snapshot !== "latest";
     const bases = contents.bases.filter(({ name }) => !named || name === snapshot);
     if (bases.length === 0) throw noBase(contents.where, snapshot);
-    return { ...contents, bases, named, close };
+    // What is named is taken as it is.
+    const damaged = named ? [] : contents.damaged;
+    return { ...contents, bases, damaged, named, close };
   } catch (error) {
     await close();
     throw error;
@@ -89,15 +93,15 @@ export async function listHistory(
   context: StoreContext,
 ): Promise<HistoryContents> {
   const { signal, report } = context;
-  const bases: StoredHistoryBase[] = [];
+  const all: ListedBase[] = [];
   const sites: LogSite[] = [];
   const failures: StoreError[] = [];
   for (const store of stores) {
     try {
       const { snapshots, streams } = await listStore(store, signal);
       await new SeenSnapshots(context).check(store, newestComplete(snapshots));
-      bases.push(...snapshots.flatMap((snapshot) => baseOfSnapshot(store, snapshot, signal)));
-      bases.push(...streams.flatMap((stream) => baseOfStream(store, stream, signal)));
+      all.push(...snapshots.flatMap((snapshot) => baseOfSnapshot(store, snapshot, signal)));
+      all.push(...streams.flatMap((stream) => baseOfStream(store, stream, signal)));
       sites.push({ store, streams });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -112,45 +116,57 @@ export async function listHistory(
     return { name, deltas, runs: runsOf(deltas, name.firstRevision).runs };
   });
   const where = sites.map(({ store }) => store.name).join(" and ");
-  return { where, bases, streams, sites, named: false };
+  const bases = all.flatMap(({ state, base }) => (state === "complete" ? [base] : []));
+  const damaged = all.flatMap(({ state, base }) => (state === "damaged" ? [base] : []));
+  return { where, bases, damaged, streams, sites, named: false };
+}
+
+interface ListedBase {
+  readonly state: StoredSnapshot["state"];
+  readonly base: StoredHistoryBase;
 }
 
 function baseOfSnapshot(
   store: SnapStore,
   { name, state, facts }: StoredSnapshot,
   signal: AbortSignal,
-): StoredHistoryBase[] {
-  if (state !== "complete" || facts?.etcdSnapshot === undefined) return [];
-  return [
-    {
-      name: name.text,
-      revision: facts.etcdSnapshot,
-      begunMs: 1000 * name.time,
-      takenMs: takenAt(facts.finishedAt, name.time),
-      files: new SnapshotFiles(store, name.text, signal),
-      snapshot: name,
-      id: facts.id,
-    },
-  ];
+): ListedBase[] {
+  if (facts?.etcdSnapshot === undefined) return [];
+  const base = {
+    name: name.text,
+    revision: facts.etcdSnapshot,
+    begunMs: begunAt(facts.startedAt, name.time),
+    takenMs: takenAt(facts.finishedAt, name.time),
+    files: new SnapshotFiles(store, name.text, signal),
+    snapshot: name,
+    id: facts.id,
+  };
+  return [{ state, base }];
 }
 
 function baseOfStream(
   store: SnapStore,
-  { name, base }: StoredStream,
+  { name, base: stored }: StoredStream,
   signal: AbortSignal,
-): StoredHistoryBase[] {
-  if (base?.state !== "complete" || base.facts === undefined) return [];
-  return [
-    {
-      name: name.text,
-      revision: base.revision,
-      begunMs: 1000 * name.time,
-      takenMs: takenAt(base.facts.finishedAt, name.time),
-      files: new SnapshotFiles(store, name.text, signal),
-      stream: name,
-      id: base.facts.id,
-    },
-  ];
+): ListedBase[] {
+  const { state, facts, revision } = stored ?? {};
+  if (state === undefined || facts === undefined || revision === undefined) return [];
+  const base = {
+    name: name.text,
+    revision,
+    begunMs: begunAt(facts.startedAt, name.time),
+    takenMs: takenAt(facts.finishedAt, name.time),
+    files: new SnapshotFiles(store, name.text, signal),
+    stream: name,
+    id: facts.id,
+  };
+  return [{ state, base }];
+}
+
+/** A name is ahead of the clock where others were, and late where deltas were merged. A manifest may hold any text. */
+function begunAt(startedAt: string, seconds: number): number {
+  const ms = Date.parse(startedAt);
+  return Number.isNaN(ms) ? seconds * 1000 : Math.min(ms, seconds * 1000);
 }
 
 /** A manifest may hold any text. */
@@ -165,12 +181,14 @@ async function folderHistory(
   const { folder } = location;
   const files = new FolderFiles(folder);
   if ((await originalFolder(location)) !== undefined) throw noRawSnapshot(folder);
-  const { etcdSnapshot, finishedAt, id } = await readManifest(files);
+  const { etcdSnapshot, startedAt, finishedAt, id } = await readManifest(files);
   if (etcdSnapshot === undefined) throw noRawSnapshot(folder);
   const takenMs = takenAt(finishedAt, 0);
-  const base = { name: folder, revision: etcdSnapshot, begunMs: takenMs, takenMs, files, id };
+  const begunMs = begunAt(startedAt, takenMs / 1000);
+  const base = { name: folder, revision: etcdSnapshot, begunMs, takenMs, files, id };
   const close = async () => {};
-  return { where: folder, bases: [base], streams: [], sites: [], named: true, close };
+  const rest = { damaged: [], streams: [], sites: [], named: true, close };
+  return { where: folder, bases: [base], ...rest };
 }
 
 function noRawSnapshot(where: string): BackupToolError {

@@ -17,13 +17,13 @@ export function dataOfHistory(
 ): WriteFounderData {
   return (out, checkBase) =>
     withHistory(options, context, async (access) => {
-      const { result } = await writeHistoryDatabase(
+      const { result, complete } = await writeHistoryDatabase(
         access,
         { ...options, checkBase },
         { path: out, sync: false },
         context,
       );
-      return result.revision;
+      return { revision: result.revision, complete };
     });
 }
 
@@ -63,7 +63,7 @@ export function dataOfFile(
         sync: false,
         signal,
       });
-      return written.revision;
+      return { revision: written.revision, complete: true };
     } finally {
       await handle.close();
     }

@@ -27,14 +27,20 @@ export interface FounderOptions extends FormerMembers {
   readonly environmentFile?: string | undefined;
 }
 
-/** Writes the database of the new cluster to the new file `out`. Resolves with its revision. */
+/** Writes the database of the new cluster to the new file `out`. */
 export type WriteFounderData = (
   out: string,
   checkBase: (base: FormerData) => Promise<void>,
-) => Promise<number>;
+) => Promise<FounderData>;
+
+export interface FounderData {
+  readonly revision: number;
+  /** False where the deltas lack what a time would need. */
+  readonly complete: boolean;
+}
 
 /**
- * Makes the data dir of the first member of a new cluster, which the others join.
+ * Makes the data dir of the first member of a new cluster, which the others join. `complete` is that of its data.
  *
  * @throws BackupToolError `ETCD_DATA_DIR_EXISTS`, `ETCD_MEMBER_ALIVE`, `ETCD_TOKEN_REUSED`; UsageError; InterruptedError
  */
@@ -42,7 +48,7 @@ export async function restoreFounder(
   options: FounderOptions,
   writeData: WriteFounderData,
   { signal, report }: Pick<OperationContext, "signal" | "report">,
-): Promise<void> {
+): Promise<Pick<FounderData, "complete">> {
   const { name, peerUrls, dataDir, environmentFile } = options;
   await checkNoData(dataDir);
   await checkLost(options, signal);
@@ -62,7 +68,7 @@ export async function restoreFounder(
   const database = target.unfinished();
   try {
     await removeUnfinished(target);
-    const revision = await writeData(database, unusedToken([peerUrls], token));
+    const { revision, complete } = await writeData(database, unusedToken([peerUrls], token));
     // Again: the data takes hours where it is large, and a member or another founder may have come up meanwhile.
     await checkLost(options, signal);
     // The data dir comes last: once it exists, everything is done.
@@ -83,6 +89,7 @@ export async function restoreFounder(
       flags: startFlags(start),
       ...(environmentFile === undefined ? {} : { environmentFile }),
     });
+    return { complete };
   } finally {
     await rm(database, { force: true });
     await lock.release();

@@ -77,8 +77,6 @@ export interface LoopEvents {
   /** A delta up to here is on its way to the stores. */
   sealed(position: LogPosition): void;
   streamBegun(name: string): void;
-  /** The log cannot go on. A base begins another one, maybe of another history of etcd. */
-  broken(): void;
   /** @param lost revisions that neither the log nor the base has */
   baseMade(base: MadeBase, reason: string, lost: RevisionRange | undefined): void;
   failed(error: unknown): void;
@@ -211,10 +209,7 @@ export class DeltaLoop {
       if ("position" in end) {
         this.#position = end.position;
         events.wentOn(end.position);
-      } else {
-        this.#broken = end;
-        events.broken();
-      }
+      } else this.#broken = end;
     }
     if (this.#broken === undefined) return;
     this.#enter("base");
@@ -267,7 +262,11 @@ export class DeltaLoop {
   async #openWatch(after: LogPosition, signal: AbortSignal): Promise<HistoryWatch> {
     const held = this.#held;
     this.#held = undefined;
-    return (await held?.after(after, signal)) ?? (await this.#parts.openWatch(after, signal));
+    const goesOn = await held?.after(after, signal);
+    if (goesOn !== undefined) return goesOn;
+    // No other watch can show that it follows a base whose own revision is compacted.
+    if (after.digest === undefined) this.#begun = undefined;
+    return await this.#parts.openWatch(after, signal);
   }
 
   /** Watches until that fails. What was taken is written before, unless the signal has aborted. */
@@ -374,7 +373,6 @@ export class DeltaLoop {
     if (end.kind === "broken") {
       const last = end.isOtherHistory ? undefined : this.#position?.revision;
       this.#broken = { reason: end.reason, last };
-      events.broken();
       return this.#baseWaitMs;
     }
     events.failed(error);

@@ -80,7 +80,7 @@ export class DeltaTerm {
   /** What the last listing of each site and the copies since then show. */
   readonly #listings = new Map<SiteName, ListedHistory>();
   readonly #listed = new Set<SiteName>();
-  /** Start of the newest stream that is known, seconds since 1970. */
+  /** The latest time in the names of streams and deltas that are known, seconds since 1970. */
   #newestTime = 0;
   /** Start of the last base that was made in this term: older streams and backups can be of another history. */
   #sinceSeconds = 0;
@@ -100,13 +100,6 @@ export class DeltaTerm {
       sites: this.#sites,
       outbox: this.outbox,
       durability: this.durability,
-      events: {
-        ...parts.events,
-        broken: () => {
-          this.outbox.begin();
-          parts.events.broken();
-        },
-      },
       clock: this.#clock,
     });
   }
@@ -311,11 +304,15 @@ export class DeltaTerm {
     const time = this.#nameTime();
     const base = await this.#parts.makeBase(time, onRead, signal);
     this.#sinceSeconds = time;
+    this.outbox.begin();
     this.#newestTime = Math.max(this.#newestTime, time);
     return base;
   }
 
-  /** Later than those of all streams that are known, also where the clock was set back. */
+  /**
+   * Later than all times that are known, also where the clock was set back or another server's is ahead: after a restore of
+   * etcd to its past, it alone may show that a base is of what came then.
+   */
   #nameTime(): number {
     const now = Math.floor((this.#parts.wallMs ?? Date.now)() / 1000);
     this.#newestTime = now > this.#newestTime ? now : this.#newestTime + 1;
@@ -328,6 +325,8 @@ export class DeltaTerm {
   }
 
   #note({ streams }: ListedHistory): void {
-    for (const { name } of streams) this.#newestTime = Math.max(this.#newestTime, name.time);
+    for (const { name, lastSeen = 0 } of streams) {
+      this.#newestTime = Math.max(this.#newestTime, name.time, lastSeen);
+    }
   }
 }

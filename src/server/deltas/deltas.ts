@@ -382,7 +382,6 @@ export class Deltas {
         log.info({ stream }, "A stream of deltas begins");
         pins.pin(stream, signal);
       },
-      broken: () => this.#proof.broken(),
       wentOn: (position) => this.#proof.wentOn(position),
       sealed: (position) => this.#proof.sealed(position),
       baseMade: ({ name: stream, revision, digest, clusterId }, reason, lost) => {

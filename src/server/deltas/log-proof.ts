@@ -63,7 +63,6 @@ export class LogProof {
   /** Aborts when the log may be of another history of etcd: what is compared then says nothing of it. */
   #history = new AbortController();
   #isRunning = false;
-  #isBroken = false;
   #proof: DeltaProof | undefined;
 
   constructor(parts: ProofParts) {
@@ -98,16 +97,9 @@ export class LogProof {
     }
   }
 
-  /** The log cannot go on: what is compared until a base begins another one says nothing of it. */
-  broken(): void {
-    this.#isBroken = true;
-    this.#endHistory();
-  }
-
   /** Another stream begins with a base, maybe of another history of etcd: what was proved says nothing of it. */
   baseMade(position: LogPosition): void {
     const { proof } = this;
-    this.#isBroken = false;
     this.#endHistory();
     this.#ranges.clear();
     this.#proof = withoutProven(proof);
@@ -119,7 +111,6 @@ export class LogProof {
    * What was not proved stays in view.
    */
   wentOn(position: LogPosition): void {
-    this.#isBroken = false;
     if (!this.#ends.has(position)) {
       this.#endHistory();
       this.#ranges.clearProven();
@@ -147,7 +138,7 @@ export class LogProof {
   /** Begins the oldest proof that waits, once the deltas up to it are stored. To be called often. */
   look(stored: StoredDeltas, signal: AbortSignal): void {
     const [next] = this.#waiting;
-    if (next === undefined || this.#isRunning || this.#isBroken) return;
+    if (next === undefined || this.#isRunning) return;
     if (!next.isLogStored && !stored.hasSettled(next.revision)) return;
     this.#waiting.shift();
     this.#isRunning = true;
@@ -160,18 +151,10 @@ export class LogProof {
     const { snapshot } = one;
     const { signal: history } = this.#history;
     const inner = AbortSignal.any([signal, history]);
-    let differed = false;
     for (let tries = 1; ; tries++) {
       try {
         const result = await this.#parts.prove(snapshot, inner);
-        if (history.aborted) return;
-        // A backup of an etcd that was restored differs too, and may be there before the watch has noticed that.
-        if (result.outcome === "differs" && !differed) {
-          differed = true;
-          await this.#clock.sleep(WAIT_MS, inner);
-          continue;
-        }
-        this.#take(one, result);
+        if (!history.aborted) this.#take(one, result);
         return;
       } catch (error) {
         if (history.aborted) return;

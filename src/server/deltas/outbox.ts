@@ -61,7 +61,7 @@ export class Outbox {
     this.#changed.wakeAll();
   }
 
-  /** Another log begins, maybe of another history of etcd, which has the same revisions. Nothing of the one before is pushed later. */
+  /** Another history begins, which may have the same revisions. */
   begin(): void {
     this.#pushed = undefined;
   }

@@ -19,6 +19,7 @@ import type { BackupLocation } from "../../../src/operations/open/backup-locatio
 import { parseSnapshotName } from "../../../src/snapshots/name.js";
 import { CHEAP_KDF } from "../../support/archive/sample.js";
 import { newFolder } from "../../support/folders.js";
+import { backuptool } from "../../support/program/backuptool.js";
 import { RecordedEtcd } from "../../support/history/recorded-etcd.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
 import { judgeDatabase } from "../../support/servers/judged-database.js";
@@ -329,6 +330,21 @@ test.serial(
     t.is(warnings.length, 1);
   },
 );
+
+test.serial("the founder of such a moment is made, and the exit code says so", async (t) => {
+  const { container, store } = copyOfStore();
+  rmSync(join(container, recorded.deltas[4] ?? ""));
+  const time = new Date(recorded.seenMs.get(stateAt(4).revision) ?? 0).toISOString();
+  const dir = join(newFolder(), "member");
+  const { code, stdout, stderr } = await backuptool([
+    ...["etcd", "restore-founder", "--json", "--store", `file://${store.container}`],
+    ...["--target-time", time, "--name", "m1", "--etcd-data-dir", dir],
+    // Nobody answers there.
+    ...["--initial-advertise-peer-urls", "http://127.0.0.1:1", "--etcd", "127.0.0.1:1"],
+  ]);
+  t.is(code, 3, `${stdout}${stderr}`);
+  t.true(existsSync(join(dir, "member")));
+});
 
 test.serial("a damaged delta is an error, and nothing is left of the file", async (t) => {
   const { container, location } = copyOfStore();

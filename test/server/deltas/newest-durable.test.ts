@@ -1,6 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
-import { newestRevision } from "../../../src/operations/history/plan/plan-history.js";
+import { newestRevision } from "../../../src/operations/history/plan/newest-revision.js";
 import { SiteLog } from "../../../src/server/deltas/site-log.js";
 import { storedLog } from "../../../src/server/deltas/stored-log.js";
 import { deltaName } from "../../../src/snapshots/streams/delta-name.js";

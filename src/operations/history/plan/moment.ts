@@ -3,9 +3,13 @@ import {
   type LogLine,
   type LogSegment,
   type PlannedStream,
+  linesAsOf,
   logLines,
+  startMs,
 } from "./log-line.js";
-import { currentBases, type HistoryBase, linesAsOf } from "./plan-history.js";
+import { isBeforeFork, type LogFork } from "./line-base.js";
+import { currentBases } from "./newest-revision.js";
+import type { HistoryBase } from "./history-plan.js";
 
 /** What the names of bases and deltas tell of a moment. */
 export interface Moment<S extends PlannedStream = PlannedStream> {
@@ -16,21 +20,24 @@ export interface Moment<S extends PlannedStream = PlannedStream> {
    */
   readonly reading: readonly LogSegment<S>[];
   /**
-   * What is known after {@link reading} if all of it was seen by then: no revision, or some that nothing dates, since a delta
-   * is missing.
+   * What is known after {@link reading} if all of it was seen by then: no revision; some that nothing dates, since a delta is
+   * missing; or that etcd was restored to an earlier revision, at an unknown time before the next record of it.
    */
-  readonly next: "nothing" | "undated";
+  readonly next: "nothing" | "undated" | "restored";
 }
 
 /**
  * The revision of etcd at a moment, ms since 1970, as far as names tell it: a delta's has the second of its last revision.
+ *
+ * @param evidence all bases that are known, also those that cannot be used
  */
 export function findMoment<S extends PlannedStream>(
   bases: readonly HistoryBase[],
   streams: readonly S[],
   timeMs: number,
+  evidence: readonly HistoryBase[] = bases,
 ): Moment<S> {
-  const [line = { segments: [], forks: [] }] = linesAsOf(streams, timeMs);
+  const [line = { segments: [], forks: [] }] = linesAsOf(streams, evidence, timeMs);
   const least = lastBefore(bases, line, timeMs);
   const reading: LogSegment<S>[] = [];
   let next = least === undefined ? line.segments[0]?.first : least + 1;
@@ -47,7 +54,7 @@ export function findMoment<S extends PlannedStream>(
   return {
     least,
     reading,
-    next: !decided && isAnythingAfter(end, bases, streams) ? "undated" : "nothing",
+    next: decided ? "nothing" : after(end, line, evidence, streams, timeMs),
   };
 }
 
@@ -58,8 +65,9 @@ function lastBefore(
   timeMs: number,
 ): number | undefined {
   const complete = bases.filter(({ takenMs }) => takenMs <= timeMs);
+  const ofLine = complete.filter((base) => !isBeforeFork(base, line));
   let last: number | undefined;
-  for (const { revision } of currentBases(complete, line)) last = Math.max(last ?? 0, revision);
+  for (const { revision } of currentBases(ofLine, line)) last = Math.max(last ?? 0, revision);
   for (const segment of line.segments) {
     for (const delta of deltasOf(segment)) {
       if (delta.time * 1000 + 999 > timeMs) return last;
@@ -88,13 +96,23 @@ function* deltasOf({ stream, first, last }: LogSegment): Generator<LogDelta> {
   }
 }
 
-function isAnythingAfter(
+/** What records of after a moment, and what follows a gap in its line, tell of what came after a revision. */
+function after(
   revision: number,
+  line: Pick<LogLine, "segments" | "forks">,
   bases: readonly HistoryBase[],
   streams: readonly PlannedStream[],
-): boolean {
-  return (
-    bases.some((base) => base.revision > revision) ||
-    logLines(streams).some(({ segments }) => (segments.at(-1)?.last ?? 0) > revision)
-  );
+  timeMs: number,
+): Moment["next"] {
+  const [{ forks } = { forks: [] }] = logLines(streams, bases);
+  const isKnown = (fork: LogFork): boolean =>
+    line.forks.some((one) => one.revision === fork.revision && one.atMs === fork.atMs);
+  if (forks.some((fork) => fork.revision <= revision && fork.atMs > timeMs && !isKnown(fork))) {
+    return "restored";
+  }
+  const isUndated =
+    (line.segments.at(-1)?.last ?? 0) > revision ||
+    bases.some((base) => base.takenMs > timeMs && base.revision > revision) ||
+    streams.some((one) => startMs(one) > timeMs && (one.runs.at(-1)?.last ?? 0) > revision);
+  return isUndated ? "undated" : "nothing";
 }

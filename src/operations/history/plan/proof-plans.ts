@@ -1,17 +1,6 @@
-import {
-  type LogLine,
-  type LogSegment,
-  logLines,
-  type PlannedStream,
-  startMs,
-} from "./log-line.js";
-import {
-  type HistoryBase,
-  type HistoryPlan,
-  isBeforeFork,
-  isSame,
-  planRevision,
-} from "./plan-history.js";
+import { isBeforeFork } from "./line-base.js";
+import { type LogLine, logLines, type PlannedStream, startMs } from "./log-line.js";
+import { type HistoryBase, type HistoryPlan, isSame, planRevision } from "./plan-history.js";
 
 /**
  * What a raw snapshot is to be compared with: ways to its revision from raw snapshots before it, along the history that
@@ -25,13 +14,13 @@ export function proofPlans<B extends HistoryBase, S extends PlannedStream>(
   before: readonly B[],
   streams: readonly S[],
 ): HistoryPlan<B, S>[] {
-  const ways = [takenMs, Math.min(begunMs, takenMs)].flatMap((ms) => {
+  const begun = Math.min(begunMs, takenMs);
+  const ways = [takenMs, begun].flatMap((ms) => {
     const known = streamsAt(streams, ms);
-    const [line] = logLines(known);
-    const plans = planRevision(before, known, revision);
-    const plan = plans.find((one) => line !== undefined && leadsTo(one, line));
-    const isFormer = plan && before.some((one) => one.takenMs <= ms && isBefore(plan.log, one));
-    return plan === undefined || isFormer ? [] : plan;
+    const evidence = before.filter((one) => one.begunMs <= ms);
+    const [line] = logLines(known, evidence);
+    const plans = planRevision(before, known, revision, { evidence });
+    return plans.find((one) => line !== undefined && leadsTo(one, line)) ?? [];
   });
   const [newest, other] = ways;
   return newest !== undefined && other !== undefined && isSame(newest, other) ? [newest] : ways;
@@ -41,26 +30,18 @@ export function proofPlans<B extends HistoryBase, S extends PlannedStream>(
  * Whether etcd had come to a higher revision, by deltas that were seen before a raw snapshot was begun: then it was
  * restored to the past in between, and what it wrote since is in no delta.
  */
-export function isAfterRestore(base: HistoryBase, streams: readonly PlannedStream[]): boolean {
-  const others = streams.filter(({ name }) => name.text !== base.stream?.text);
-  const known = others.filter((one) => startMs(one) < sureBeginMs(base));
-  return isBefore(logLines(known)[0]?.segments ?? [], base);
-}
-
-/** Whether what comes after the revision of a base was seen before the base was begun: it is of a former history. */
-function isBefore(log: readonly LogSegment[], base: HistoryBase): boolean {
-  const segment = log.find(({ last }) => last > base.revision);
+export function isAfterRestore(
+  { revision, begunMs, takenMs, stream: own }: HistoryBase,
+  streams: readonly PlannedStream[],
+): boolean {
+  const begun = Math.min(begunMs, takenMs);
+  const known = streams.filter((one) => one.name.text !== own?.text && startMs(one) < begun);
+  const [{ segments } = { segments: [] }] = logLines(known);
+  const segment = segments.find(({ last }) => last > revision);
   if (segment === undefined) return false;
   const { stream, first } = segment;
-  return seenMsAfter(stream, Math.max(base.revision, first - 1)) < sureBeginMs(base);
+  return seenMsAfter(stream, Math.max(revision, first - 1)) < begun;
 }
-
-/** When nothing of a base had been read. A full backup gets its name after that, and a stream before. */
-function sureBeginMs({ begunMs, takenMs, stream }: HistoryBase): number {
-  return Math.min(begunMs, takenMs) - (stream === undefined ? LONGEST_READ_MS : 0);
-}
-
-const LONGEST_READ_MS = 3_600_000;
 
 /** The streams that were begun by then, and later ones that go on where the log ends: a former leader had not stored that. */
 function streamsAt<S extends PlannedStream>(streams: readonly S[], ms: number): S[] {
@@ -89,7 +70,10 @@ function leadsTo<S extends PlannedStream>(
   );
 }
 
-/** When the first delta with a revision after this one was seen, ms since 1970; infinite without one. */
+/**
+ * When the first delta with a revision after this one was seen, ms since 1970: no later than this, since names have seconds.
+ * Infinite without one.
+ */
 function seenMsAfter({ runs, deltas }: PlannedStream, revision: number): number {
   const run = runs.find(({ last }) => last > revision);
   if (run === undefined) return Number.POSITIVE_INFINITY;
@@ -99,5 +83,5 @@ function seenMsAfter({ runs, deltas }: PlannedStream, revision: number): number 
     if (deltas.at(middle).last > revision) to = middle;
     else from = middle + 1;
   }
-  return 1000 * deltas.at(from).time;
+  return 1000 * deltas.at(from).time + 999;
 }

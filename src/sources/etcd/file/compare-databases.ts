@@ -1,7 +1,8 @@
 import type { EtcdRevision } from "../history.js";
 import { changesUpTo } from "./changes-up-to.js";
-import { CompactedChanges } from "./compacted-changes.js";
 import type { DatabaseEntry, EtcdDatabase } from "./database.js";
+import { KeyTable } from "./key-table.js";
+import { KeyValueFields } from "./key-value.js";
 
 /** What is wrong with a change. */
 export type DifferenceKind =
@@ -29,11 +30,9 @@ export interface DatabaseComparison {
 
 /**
  * Compares a newer database with what an older one and the log since then make. Changes after the newer one's compact
- * revision must be the same in both; of those up to it, etcd keeps the last one of each key that lives. Each member compacts
- * its own file, some changes at a time: the newer database can still have what the older one has lost, and the other way
- * round.
+ * revision must be the same in both; of those up to it, etcd keeps the last one of each key that lives.
  *
- * Memory: 32 to 64 bytes for each key of which one of the databases has lost a change by compaction that the other one has.
+ * Memory: 32 to 64 bytes for each key of which the newer database has lost a change by compaction.
  *
  * @param log the revisions after the older database in ascending order
  * @throws EtcdFileError where a file is damaged, or the log has a hole or ends before the newer database; InterruptedError
@@ -45,78 +44,101 @@ export async function compareDatabases(
   signal: AbortSignal,
 ): Promise<DatabaseComparison> {
   const { revision, compactRevision } = await newer.facts(signal);
-  const before = await older.facts(signal);
-  const range = { after: before.revision, revision, signal };
-  const expected = new Entries(changesUpTo(older, log, range));
+  const after = (await older.facts(signal)).revision;
+  const expected = new Entries(changesUpTo(older, log, { after, revision, signal }));
   const actual = new Entries(newer.entries(signal));
-  const lost = {
-    older: new CompactedChanges(older, before.compactRevision, signal),
-    newer: new CompactedChanges(newer, compactRevision, signal),
-  };
   try {
-    return await new Comparison(lost).run(expected, actual);
+    return await new Comparison(newer, compactRevision, signal).run(expected, actual);
   } finally {
     await Promise.all([expected.close(), actual.close()]);
   }
 }
 
 class Comparison {
-  /** What each of the databases has lost by compaction. */
-  readonly #lost: { readonly older: CompactedChanges; readonly newer: CompactedChanges };
+  readonly #newer: EtcdDatabase;
+  readonly #compactRevision: number;
+  readonly #signal: AbortSignal;
+  /**
+   * Keys whose last change so far is up to the compact revision, and missing in the newer database. The number is twice
+   * the revision of the change, and 1 more where it is a deletion.
+   */
+  readonly #missing = new KeyTable();
+  readonly #fields = new KeyValueFields();
   #comparedEntries = 0;
 
-  constructor(lost: { readonly older: CompactedChanges; readonly newer: CompactedChanges }) {
-    this.#lost = lost;
+  constructor(newer: EtcdDatabase, compactRevision: number, signal: AbortSignal) {
+    this.#newer = newer;
+    this.#compactRevision = compactRevision;
+    this.#signal = signal;
   }
 
   async run(expected: Entries, actual: Entries): Promise<DatabaseComparison> {
-    const { older, newer } = this.#lost;
-    let [isOlderCompacted, isNewerCompacted] = [true, true];
+    let isCompacted = true;
     for (;;) {
-      const next = expected.current ?? (await expected.fill());
-      const other = actual.current ?? (await actual.fill());
-      const main = Math.min(next?.main ?? Infinity, other?.main ?? Infinity);
-      if (isOlderCompacted && main > older.compactRevision) {
-        isOlderCompacted = false;
-        const lost = await older.firstUnexplained();
-        if (lost !== undefined) return this.#differs(lost, "unexpected");
-      }
-      if (isNewerCompacted && main > newer.compactRevision) {
-        isNewerCompacted = false;
-        const lost = await newer.firstUnexplained();
+      const left = expected.current ?? (await expected.fill());
+      const right = actual.current ?? (await actual.fill());
+      if (isCompacted && !(left !== undefined && left.main <= this.#compactRevision)) {
+        isCompacted = false;
+        const lost = await this.#lostByCompaction();
         if (lost !== undefined) return this.#differs(lost, "missing");
       }
-      const order = next && other ? compare(next, other) : 0;
-      const left = order > 0 ? undefined : next;
-      const right = order < 0 ? undefined : other;
-      if (left === undefined) {
-        if (right === undefined) break;
-        if (!isOlderCompacted) return this.#differs(right.main, "unexpected");
-        older.lacks(right);
-        if (isNewerCompacted) newer.has(right);
+      if (left === undefined || (right !== undefined && compare(left, right) > 0)) {
+        if (right !== undefined) return this.#differs(right.main, "unexpected");
+        return { proven: true, firstDifference: undefined, comparedEntries: this.#comparedEntries };
+      }
+      const isMissing = right === undefined || compare(left, right) < 0;
+      if (isMissing && !isCompacted) return this.#differs(left.main, "missing");
+      if (!isMissing) {
+        if (left.deleted !== right.deleted || !left.value.equals(right.value)) {
+          return this.#differs(left.main, "different");
+        }
+        this.#comparedEntries++;
         actual.next();
-        continue;
       }
-      if (isOlderCompacted) older.has(left);
+      if (isCompacted) this.#noteCompacted(left, isMissing);
       expected.next();
-      if (right === undefined) {
-        if (!isNewerCompacted) return this.#differs(left.main, "missing");
-        newer.lacks(left);
-        continue;
-      }
-      if (left.deleted !== right.deleted || !left.value.equals(right.value)) {
-        return this.#differs(left.main, "different");
-      }
-      if (isNewerCompacted) newer.has(right);
-      this.#comparedEntries++;
-      actual.next();
     }
-    return { proven: true, firstDifference: undefined, comparedEntries: this.#comparedEntries };
   }
 
   #differs(revision: number, kind: DifferenceKind): DatabaseComparison {
     const firstDifference = { revision, kind };
     return { proven: false, firstDifference, comparedEntries: this.#comparedEntries };
+  }
+
+  #noteCompacted({ main, deleted, value }: DatabaseEntry, isMissing: boolean): void {
+    if (!isMissing && this.#missing.size === 0) return;
+    if (!this.#fields.read(value)) {
+      throw this.#newer.damaged(
+        `a change of revision ${main}, or of what it is compared with, is damaged`,
+      );
+    }
+    if (isMissing) this.#missing.set(this.#fields.key, 2 * main + (deleted ? 1 : 0));
+    else this.#missing.delete(this.#fields.key);
+  }
+
+  /**
+   * Compaction removes what a later change replaced, and a last deletion with all before it. Returns the lowest revision
+   * that is missing for another reason.
+   */
+  async #lostByCompaction(): Promise<number | undefined> {
+    let lost: number | undefined;
+    let deletions = 0;
+    for (const number of this.#missing.values()) {
+      if (number % 2 === 1) deletions++;
+      else lost = Math.min(lost ?? Number.POSITIVE_INFINITY, number / 2);
+    }
+    if (lost !== undefined || deletions === 0) return lost;
+    for await (const entries of this.#newer.entries(this.#signal)) {
+      for (const { main, value } of entries) {
+        if (main > this.#compactRevision) return undefined;
+        if (!this.#fields.read(value)) {
+          throw this.#newer.damaged(`a change of revision ${main} is damaged`);
+        }
+        const deletion = this.#missing.get(this.#fields.key);
+        if (deletion !== undefined) return (deletion - 1) / 2;
+      }
+    }
+    return undefined;
   }
 }
 
