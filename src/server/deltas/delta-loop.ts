@@ -262,7 +262,11 @@ export class DeltaLoop {
   async #openWatch(after: LogPosition, signal: AbortSignal): Promise<HistoryWatch> {
     const held = this.#held;
     this.#held = undefined;
-    return (await held?.after(after, signal)) ?? (await this.#parts.openWatch(after, signal));
+    const goesOn = await held?.after(after, signal);
+    if (goesOn !== undefined) return goesOn;
+    // No other watch can show that it follows a base whose own revision is compacted.
+    if (after.digest === undefined) this.#begun = undefined;
+    return await this.#parts.openWatch(after, signal);
   }
 
   /** Watches until that fails. What was taken is written before, unless the signal has aborted. */

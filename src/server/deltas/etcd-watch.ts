@@ -37,7 +37,7 @@ export async function openEtcdWatch(
   };
 }
 
-/** Watches all keys of etcd from its last revision on, or from the next one where it has none yet. */
+/** Watches all keys of etcd from its last revision on, or from the next one where it has none yet or that is compacted. */
 export async function openNewestWatch(
   etcd: EtcdOptions,
   onProblem: (message: string) => void,
@@ -50,8 +50,9 @@ export async function openNewestWatch(
     signal,
   );
   try {
+    const revision = await first.currentRevision(signal);
     // Revision 1 is that of an etcd without changes.
-    const after = Math.max(1, (await first.currentRevision(signal)) - 1);
+    const after = Math.max(1, revision - 1, await first.compactRevision(signal));
     const position = { revision: after, digest: undefined, clusterId: first.clusterId };
     return { watch: await openEtcdWatch(etcd, position, onProblem, signal), after };
   } finally {

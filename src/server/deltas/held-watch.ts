@@ -67,33 +67,32 @@ export class HeldWatch {
    * The watch of what comes after a base. Undefined where it has not shown that the base is of the same history; it is closed
    * then.
    *
-   * @param digest of the changes of its revision
+   * @param digest of the changes of its revision. Where that is compacted nothing can be compared, and the base is of the same
+   *   history since this watch ran before it was made, and still does.
    */
   async after(
     { revision, digest, clusterId }: AfterBase,
     signal: AbortSignal,
   ): Promise<HistoryWatch | undefined> {
-    // A revision that cannot come must not be waited for.
-    const isToCome = digest !== undefined && revision > this.#after;
-    const rest = isToCome ? await this.#find(revision, signal).catch(() => undefined) : undefined;
-    const isSame =
-      clusterId === this.#watch.clusterId &&
-      rest !== undefined &&
-      digest !== undefined &&
-      Buffer.compare(this.#digestOf(rest.changes), digest) === 0;
-    if (!isSame || rest === undefined) {
+    const [watch, queue] = [this.#watch, this.#queue];
+    const later =
+      clusterId === watch.clusterId ? await this.#laterThan(revision, digest, signal) : undefined;
+    if (later === undefined) {
       this.close();
       return undefined;
     }
-    const [watch, queue] = [this.#watch, this.#queue];
     // As any other watch, it is paused where its reader is slow, but not before all that has waited for the base is taken.
     queue.catchUp();
     return {
       clusterId: watch.clusterId,
-      isStartProven: true,
+      isStartProven: digest !== undefined,
       run: async (sink) => {
-        if (rest.later.length > 0) await sink.revisions(rest.later);
-        for (;;) await sink.revisions(await queue.next(signal));
+        if (later.length > 0) await sink.revisions(later);
+        for (;;) {
+          const batch = await queue.next(signal);
+          const rest = batch.filter((one) => one.revision > revision);
+          if (rest.length > 0) await sink.revisions(rest);
+        }
       },
       currentRevision: (inner) => watch.currentRevision(inner),
       compactRevision: (inner) => watch.compactRevision(inner),
@@ -109,14 +108,27 @@ export class HeldWatch {
     void this.#running.then(() => this.#queue.close()).catch(() => {});
   }
 
-  /** Drops what is at or before a revision. Resolves with its changes, and with what has come together with it. */
-  async #find(revision: number, signal: AbortSignal) {
-    for (;;) {
-      const batch = await this.#queue.next(signal);
-      if ((batch[0]?.revision ?? 0) > revision) return undefined;
-      const at = batch.findIndex((one) => one.revision === revision);
-      const changes = batch[at]?.changes;
-      if (changes !== undefined) return { changes, later: batch.slice(at + 1) };
+  /** Drops what is at or before a revision. Resolves with what has come together with it, if it has these changes. */
+  async #laterThan(
+    revision: number,
+    digest: Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly EtcdRevision[] | undefined> {
+    if (digest === undefined) return revision < this.#after ? undefined : [];
+    // A revision that cannot come must not be waited for.
+    if (revision <= this.#after) return undefined;
+    try {
+      for (;;) {
+        const batch = await this.#queue.next(signal);
+        if ((batch[0]?.revision ?? 0) > revision) return undefined;
+        const at = batch.findIndex((one) => one.revision === revision);
+        const changes = batch[at]?.changes;
+        if (changes === undefined) continue;
+        const isSame = Buffer.compare(this.#digestOf(changes), digest) === 0;
+        return isSame ? batch.slice(at + 1) : undefined;
+      }
+    } catch {
+      return undefined;
     }
   }
 }

@@ -39,7 +39,11 @@ export async function describeBucket(
   };
 }
 
-async function lockOf(bucket: S3Bucket, signal: AbortSignal | undefined): Promise<ObjectLock> {
+/** The settings of the bucket for locks. Throws StoreError where the server does not report them. */
+export async function lockOf(
+  bucket: S3Bucket,
+  signal: AbortSignal | undefined,
+): Promise<ObjectLock> {
   const command = new GetObjectLockConfigurationCommand({ Bucket: bucket.name });
   let response: GetObjectLockConfigurationCommandOutput;
   try {

@@ -25,6 +25,7 @@ import type {
   StoreUpload,
   UploadOptions,
 } from "../store.js";
+import { BucketLocks } from "./bucket-locks.js";
 import { isS3Error, S3Bucket } from "./bucket.js";
 import { DEADLINES, type S3Deadlines } from "./client.js";
 import { describeBucket } from "./describe.js";
@@ -42,6 +43,7 @@ export class S3Store implements SnapStore {
   readonly place: string;
   readonly capabilities: StoreCapabilities;
   readonly #bucket: S3Bucket;
+  readonly #locks: BucketLocks;
 
   constructor(config: S3Config, deadlines: S3Deadlines = DEADLINES) {
     const { container, prefix, endpoint } = config;
@@ -59,6 +61,7 @@ export class S3Store implements SnapStore {
       locks: "head",
     };
     this.#bucket = new S3Bucket(config, this.name, deadlines);
+    this.#locks = new BucketLocks(this.#bucket);
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
@@ -162,7 +165,7 @@ export class S3Store implements SnapStore {
 
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(this.name, key);
-    await this.#bucket.rejectLocked(key, signal);
+    if (await this.#locks.mayExist(signal)) await this.#bucket.rejectLocked(key, signal);
     const command = new DeleteObjectCommand(this.#bucket.at(key));
     try {
       await this.#bucket.call(key, signal, (how) => this.#bucket.client.send(command, how));

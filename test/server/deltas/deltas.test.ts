@@ -4,6 +4,8 @@ import { Deltas } from "../../../src/server/deltas/deltas.js";
 import { SOLE_LEADER } from "../../../src/server/leader.js";
 import { openLog } from "../../../src/server/log.js";
 import { Sites } from "../../../src/server/sites.js";
+import type { ServerOptions } from "../../../src/settings/server-options.js";
+import { runBackup } from "../../../src/server/jobs/backup.js";
 import type { DeltaStatus } from "../../../src/operations/status/delta-status.js";
 import { CHEAP_KDF } from "../../support/archive/sample.js";
 import { newFolder } from "../../support/folders.js";
@@ -23,6 +25,26 @@ async function setUp(t: ExecutionContext) {
     ...{ "delta-snapshot-period": "100ms", "spool-dir": newFolder() },
   });
   const on = { ...given, backup: { ...given.backup, kdf: CHEAP_KDF } };
+  const first = await newServer(t, on);
+  return {
+    etcd,
+    ...first,
+    /** Another server for the same etcd and stores. */
+    another: () => newServer(t, on),
+    /** As a disk that is gone. Resolves once the site is left alone. */
+    breakDown: async (name: "primary" | "secondary") => {
+      renameSync(folders[name], `${folders[name]}-away`);
+      writeFileSync(folders[name], "");
+      const { sites } = first;
+      const site = sites.all.find((one) => one.name === name);
+      for (let i = 0; i < 20 && site?.breaker === "closed"; i++) {
+        if (site !== undefined) await sites.check(site, new AbortController().signal);
+      }
+    },
+  };
+}
+
+async function newServer(t: ExecutionContext, on: ServerOptions) {
   const state = { options: on };
   const log = openLog({ format: "json", level: "warn", colour: false, write: () => {} });
   const abort = new AbortController();
@@ -53,8 +75,18 @@ async function setUp(t: ExecutionContext) {
     await sites.close();
   });
   return {
-    etcd,
-    deltas,
+    sites,
+    full: async (): Promise<void> => {
+      const onMade = deltas.fullBegun();
+      const { backup } = on;
+      const { primary, secondary } = sites.stores;
+      const passphrase = async () => Buffer.from("passphrase");
+      const context = { signal, report: () => {}, passphrase };
+      const made = await runBackup("full", backup, { primary, secondary }, context);
+      const { snapshot: name, rawRevision: revision } = made;
+      if (name === undefined || revision === undefined) throw new Error("no raw snapshot");
+      onMade({ name, revision, sites: ["primary", "secondary"] });
+    },
     turn: (isOn: boolean) => {
       state.options = isOn ? on : { ...on, deltas: undefined };
     },
@@ -67,15 +99,6 @@ async function setUp(t: ExecutionContext) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       throw new Error(`still ${JSON.stringify(deltas.status())}`);
-    },
-    /** As a disk that is gone. Resolves once the site is left alone. */
-    breakDown: async (name: "primary" | "secondary") => {
-      renameSync(folders[name], `${folders[name]}-away`);
-      writeFileSync(folders[name], "");
-      const site = sites.all.find((one) => one.name === name);
-      for (let i = 0; i < 20 && site?.breaker === "closed"; i++) {
-        if (site !== undefined) await sites.check(site, signal);
-      }
     },
   };
 }
@@ -119,4 +142,38 @@ test("deltas that are turned off and on again are written, also while a store is
   const third = await etcd.revision();
   await until(({ sites }) => (sites.primary?.durableRevision ?? 0) >= third);
   t.pass();
+});
+
+test("what was proved counts when the server leads again, unless another one has written the log meanwhile", async (t) => {
+  const { etcd, full, turn, until, another } = await setUp(t);
+  const put = async (): Promise<number> => {
+    await etcd.ctl("put", "key", "value");
+    return await etcd.revision();
+  };
+  const isDurable = (revision: number) => (status: DeltaStatus) =>
+    [status.sites.primary, status.sites.secondary].every(
+      (site) => (site?.durableRevision ?? 0) >= revision,
+    );
+  await until(isDurable(await put()));
+  await full();
+  await until(isDurable(await put()));
+  const { provenRevision } = await until((status) => status.provenRevision !== undefined);
+  turn(false);
+  await until(({ state }) => state === "off");
+  turn(true);
+  const again = await until(({ state }) => state === "following");
+  t.is(again.provenRevision, provenRevision);
+  turn(false);
+  await until(({ state }) => state === "off");
+  const other = await another();
+  await other.until(isDurable(await put()));
+  other.turn(false);
+  await other.until(({ state }) => state === "off");
+  turn(true);
+  const later = await until(({ state }) => state === "following");
+  t.is(later.provenRevision, undefined);
+  await full();
+  await until(isDurable(await put()));
+  const last = await until((status) => status.provenRevision !== undefined);
+  t.true((last.provenRevision ?? 0) > (provenRevision ?? 0));
 });

@@ -33,7 +33,7 @@ test("what etcd gets while its raw snapshot is read comes after it, if that is o
     );
   const empty = await begin();
   const first = { revision: 1, clusterId: "1", digest: undefined };
-  t.is(await empty.after(first, signal), undefined, "nothing shows what an empty etcd has");
+  t.is(await empty.after(first, signal), undefined, "it is of another cluster");
   // Once for an etcd without any change.
   for (const before of [0, 3]) {
     await put(before);
@@ -72,4 +72,44 @@ test("what etcd gets while its raw snapshot is read comes after it, if that is o
     );
     t.true(arrived.includes(revision + 6));
   }
+});
+
+test("a base whose own revision is compacted is followed by the watch that has run since before it", async (t) => {
+  const server = await EtcdServer.start();
+  t.teardown(() => server.stop());
+  const etcd = { endpoints: [server.endpoint] };
+  for (const value of ["one", "two", "three"]) await server.ctl("put", "key", value);
+  await server.ctl("compact", `${await server.revision()}`);
+  const held = await HeldWatch.begin(
+    {
+      openNewest: (inner) => openNewestWatch(etcd, () => {}, inner),
+      digestOf: changesDigest,
+      memoryBytes: () => 10_000,
+      openFile: () => SpoolFile.create(newFolder(), "spool-dir"),
+      arrived: () => {},
+    },
+    signal,
+  );
+  const folder = { spoolDir: newFolder() };
+  const spooled = await spoolRawSnapshot(etcd, folder, { signal, report: () => {} });
+  const database = await EtcdDatabase.open(spooled.file, "the database");
+  t.is(await lastChanges(database, spooled, signal), undefined);
+  await spooled.close();
+  const { revision, clusterId } = spooled;
+  await server.ctl("put", "key", "four");
+  const watch = await held.after({ revision, clusterId, digest: undefined }, signal);
+  if (watch === undefined) throw new Error("it has run all the time");
+  t.false(watch.isStartProven);
+  const got: number[] = [];
+  const sink = {
+    revisions: async (batch: readonly { readonly revision: number }[]) => {
+      got.push(...batch.map((one) => one.revision));
+      if (got.length === 2) throw new Error("enough");
+    },
+  };
+  const running = watch.run(sink);
+  await server.ctl("put", "key", "five");
+  await t.throwsAsync(running, { message: "enough" });
+  watch.close();
+  t.deepEqual(got, [revision + 1, revision + 2]);
 });

@@ -273,6 +273,24 @@ test("two stores with different keys can be open at the same time", async (t) =>
   await refused(t, "STORE_CREDENTIALS", () => storeOf(t, { credentials }).list(""));
 });
 
+test("objects are asked for locks before a deletion only where the bucket may have some", async (t) => {
+  for (const isDenied of [false, true]) {
+    const proxy = await FaultyProxy.start(radosgw().endpoint, ({ url }) =>
+      isDenied && url.includes("object-lock") ? { kind: "status", status: 403 } : undefined,
+    );
+    t.teardown(() => proxy.close());
+    const store = storeOf(t, { endpoint: proxy.url });
+    const keys = ["a", "b", "c"];
+    for (const key of keys) await store.put(key, Buffer.from(key));
+    proxy.log.length = 0;
+    await Promise.all(keys.map((key) => store.delete(key)));
+    const sent = proxy.log.map(({ method }) => method).sort();
+    const heads = isDenied ? ["HEAD", "HEAD", "HEAD"] : [];
+    t.deepEqual(sent, ["DELETE", "DELETE", "DELETE", "GET", ...heads]);
+    t.deepEqual((await store.list("")).objects, []);
+  }
+});
+
 test("a server that wants Content-MD5 gets it", async (t) => {
   const body =
     "<?xml version='1.0'?><Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters</Message></Error>";

@@ -100,7 +100,7 @@ export class ModelEtcd {
   }
 
   openNewest = async (signal: AbortSignal) => {
-    const after = this.revision - 1;
+    const after = Math.max(this.revision - 1, this.compactRevision);
     const position = { revision: after, digest: undefined, clusterId: "1" };
     return { watch: await this.openWatch(position, signal), after };
   };
