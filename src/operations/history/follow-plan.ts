@@ -70,7 +70,7 @@ export async function followHistory<T>(
     } catch (error) {
       const fault = error instanceof LogFault ? error : new BaseFault(plan.base, error);
       if (!isOfBackup(fault.cause)) throw fault.cause;
-      choice.exclude(fault);
+      choice.exclude(fault, plan);
       report({ type: "warning", message: `${fault.message}; another way is looked for` });
     }
   }

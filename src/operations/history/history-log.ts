@@ -8,6 +8,7 @@ import { remainingChanges } from "./base-changes.js";
 import type { BaseDatabase } from "./base-database.js";
 import type { LogSegment } from "./plan/log-line.js";
 import type { HistoryPlan } from "./plan/plan-history.js";
+import { LogFault } from "./plan-faults.js";
 import type { HistoryContents, HistoryStream, StoredHistoryBase } from "./stored-history.js";
 
 export type StoredPlan = HistoryPlan<StoredHistoryBase, HistoryStream>;
@@ -61,7 +62,7 @@ export class HistoryLog {
 
   /**
    * The compact revision of etcd at the revision of a plan, where a delta tells: it has that of the time when it was written,
-   * which can be later than a revision in it. Throws LogError, ArchiveError.
+   * which can be later than a revision in it. Throws LogFault.
    */
   async compactRevision(
     { log, revision }: StoredPlan,
@@ -75,7 +76,15 @@ export class HistoryLog {
       if (compactRevision <= revision) known = compactRevision;
     };
     const range = { after: first - 1, upTo: revision, signal, onDelta };
-    for await (const _ of this.#read([segment], range));
+    let next = first;
+    try {
+      for await (const batch of this.#read([segment], range)) {
+        next = (batch.at(-1)?.revision ?? next) + 1;
+      }
+    } catch (error) {
+      // It says nothing against the base.
+      throw new LogFault(next, error);
+    }
     return known;
   }
 

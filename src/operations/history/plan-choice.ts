@@ -1,6 +1,6 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
 import { ArchiveError } from "../../archive/errors.js";
-import { BackupToolError } from "../../errors.js";
+import { BackupToolError, withHint } from "../../errors.js";
 import type { OperationContext } from "../context.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
 import type { HistoryTarget } from "./history-target.js";
@@ -11,6 +11,7 @@ import {
   type HistoryBase,
   planRevision,
   type PlanOptions,
+  type Unreadable,
   type RevisionRange,
   restorableRanges,
 } from "./plan/plan-history.js";
@@ -24,7 +25,7 @@ export class PlanChoice {
   readonly #known: Map<string, StoredHistoryBase>;
   readonly #left: Set<string>;
   readonly #options: PlanOptions;
-  readonly #unreadable: number[] = [];
+  readonly #unreadable: Unreadable[] = [];
   #fault: BaseFault | LogFault | undefined;
   #isOpened = false;
   /** What was warned of. */
@@ -69,7 +70,9 @@ export class PlanChoice {
     const plans = planRevision(this.#bases, this.#history.streams, revision, options);
     const plan = plans.find(
       ({ log }) =>
-        !this.#unreadable.some((bad) => log.some(({ first, last }) => first <= bad && bad <= last)),
+        !this.#unreadable.some(({ stream, revision: bad }) =>
+          log.some((one) => one.stream === stream && one.first <= bad && bad <= one.last),
+        ),
     );
     if (plan === undefined) throw this.#notHeld(`revision ${revision}`);
     return plan;
@@ -100,14 +103,20 @@ export class PlanChoice {
     return actual === base.revision && (actual <= revision || compactRevision <= revision);
   }
 
-  exclude(fault: BaseFault | LogFault): void {
+  exclude(fault: BaseFault | LogFault, { log }: StoredPlan): void {
     const { cause } = fault;
     const wrongPassphrase = cause instanceof ArchiveError && cause.code === "WRONG_PASSPHRASE";
     // Each further base would cost a derivation of keys.
     if (wrongPassphrase && !this.#isOpened) throw cause;
     this.#fault ??= fault;
     if (fault instanceof BaseFault) this.#excludeBase(fault);
-    else this.#unreadable.push(fault.revision);
+    else {
+      // Another stream may have the same revision.
+      const { revision } = fault;
+      const segment = log.find(({ first, last }) => first <= revision && revision <= last);
+      if (segment === undefined) throw cause;
+      this.#unreadable.push({ stream: segment.stream, revision });
+    }
   }
 
   /** Throws where base and log are of two histories, and nothing tells which of them etcd had last. */
@@ -130,11 +139,19 @@ export class PlanChoice {
   }
 
   #notHeld(what: string): unknown {
-    if (this.#fault !== undefined) return this.#fault.cause;
     const { where, streams } = this.#history;
-    const ranges = restorableRanges(this.#bases, streams, this.#evidence);
+    const ranges = restorableRanges(this.#bases, streams, {
+      evidence: this.#evidence,
+      unreadable: this.#unreadable,
+    });
+    const hint = ranges.length === 0 ? undefined : `it holds ${rangesText(ranges)}`;
+    const { cause } = this.#fault ?? {};
+    if (cause instanceof BackupToolError && hint !== undefined) {
+      return withHint(cause, { hint: `${where} does not hold ${what} whole; ${hint}` });
+    }
+    if (cause !== undefined) return cause;
     return new BackupToolError("REVISION_NOT_HELD", `${where} does not hold ${what} of etcd`, {
-      hint: ranges.length === 0 ? undefined : `it holds ${rangesText(ranges)}`,
+      hint,
     });
   }
 }

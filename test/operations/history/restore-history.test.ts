@@ -360,6 +360,27 @@ test.serial("a damaged delta is an error, and nothing is left of the file", asyn
   await isState(t, 4, location);
 });
 
+test.serial(
+  "a damaged delta at the end says nothing against raw snapshots, and the error what can be restored",
+  async (t) => {
+    const { container, location } = copyOfStore();
+    flipByte(join(container, recorded.deltas[5] ?? ""));
+    const before = recorded.events.length;
+    const error = await t.throwsAsync(restore({ kind: "newest" }, { location }), {
+      instanceOf: BackupToolError,
+      code: "DAMAGED",
+    });
+    const hints = error instanceof BackupToolError ? error.advice.map(({ hint }) => hint) : [];
+    t.regex(hints.join("; "), new RegExp(`to ${stateAt(4).revision}\\b`));
+    const reported = recorded.events.slice(before);
+    const reads = reported.filter(
+      (one) => one.type === "progress" && one.phase === "read" && one.done === one.total,
+    );
+    t.is(reads.length, 1);
+    t.false(reported.some((one) => one.type === "warning" && /raw snapshot/.test(one.message)));
+  },
+);
+
 test.serial("a damaged raw snapshot makes no data dir, with its hash or without", async (t) => {
   const { container, location } = copyOfStore();
   for (const base of bases) flipByte(join(container, base, "ARCHIVE00000.bin"));

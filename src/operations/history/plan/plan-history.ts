@@ -6,6 +6,7 @@ import {
   endOfCover,
   linesAsOf,
   type LogLine,
+  type LogSegment,
   type PlannedStream,
   logLines,
 } from "./log-line.js";
@@ -20,6 +21,12 @@ export interface PlanOptions {
   readonly live?: boolean | undefined;
   /** All bases that are known, also those that cannot be used: they show what happened to etcd. Default: those to use. */
   readonly evidence?: readonly LineBase[] | undefined;
+}
+
+/** A revision that cannot be read from a stream. */
+export interface Unreadable {
+  readonly stream: PlannedStream;
+  readonly revision: number;
 }
 
 /** Revisions from `first` to `last`. */
@@ -59,17 +66,30 @@ export function planRevision<B extends HistoryBase, S extends PlannedStream>(
 export function restorableRanges(
   bases: readonly HistoryBase[],
   streams: readonly PlannedStream[],
-  evidence: readonly LineBase[] = bases,
+  {
+    evidence = bases,
+    unreadable = [],
+  }: Pick<PlanOptions, "evidence"> & { readonly unreadable?: readonly Unreadable[] } = {},
 ): RevisionRange[] {
-  const ranges = logLines(streams, evidence).flatMap((line) =>
-    bases
+  const ranges = logLines(streams, evidence).flatMap((line) => {
+    const readable = { segments: line.segments.map((one) => readablePart(one, unreadable)) };
+    return bases
       .filter(({ takenMs }) => takenMs < line.untilMs)
       .map(({ revision, compactRevision = revision }) => ({
         first: Math.max(1, Math.min(revision, compactRevision)),
-        last: endOfCover(line, revision),
-      })),
-  );
+        last: endOfCover(readable, revision),
+      }));
+  });
   return mergeRanges(ranges);
+}
+
+/** A segment up to what cannot be read of it. */
+function readablePart(segment: LogSegment, unreadable: readonly Unreadable[]): LogSegment {
+  const { stream, first, last } = segment;
+  const ends = unreadable
+    .filter((bad) => bad.stream === stream && first <= bad.revision && bad.revision <= last)
+    .map(({ revision }) => revision - 1);
+  return { ...segment, last: Math.min(last, ...ends) };
 }
 
 /** Ranges that overlap or touch become one. */
