@@ -5,13 +5,13 @@ import type { OperationContext } from "../context.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
 import type { HistoryTarget } from "./history-target.js";
 import type { StoredPlan } from "./history-log.js";
+import type { Unreadable } from "./plan/filled-line.js";
 import { isOfMoment } from "./plan/live-plan.js";
 import { newestRevision } from "./plan/newest-revision.js";
 import {
   type HistoryBase,
   planRevision,
   type PlanOptions,
-  type Unreadable,
   type RevisionRange,
   restorableRanges,
 } from "./plan/plan-history.js";
@@ -66,7 +66,8 @@ export class PlanChoice {
   }
 
   plan(revision: number): StoredPlan {
-    const options = { ...this.#options, evidence: this.#evidence };
+    const unreadable = this.#unreadable;
+    const options = { ...this.#options, evidence: this.#evidence, unreadable };
     const plans = planRevision(this.#bases, this.#history.streams, revision, options);
     const plan = plans.find(
       ({ log }) =>

@@ -100,19 +100,29 @@ class LogReader {
       const candidate = this.#choose();
       if (candidate === undefined) throw this.#failures[0] ?? this.#hole();
       const copies = candidate.stream.copiesOf(candidate.delta);
+      let isRead = false;
       for (const copy of copies) {
         throwIfAborted(this.#options.signal);
         try {
           yield* this.#read(candidate, copy);
           this.#failures = [];
+          isRead = true;
           break;
         } catch (error) {
           if (!isOfTheDelta(error)) throw error;
           this.#failures.push(error);
         }
       }
-      this.#candidates.drop(candidate);
+      if (!isRead || !this.#isReadAgain(candidate)) this.#candidates.drop(candidate);
     }
+  }
+
+  /** Whether a later part of the stream begins within a delta: in between, another stream is read. */
+  #isReadAgain({ stream, delta }: Candidate): boolean {
+    const { next } = this.#state;
+    return (this.#options.parts ?? []).some(
+      (part) => part.stream === stream.name.text && next <= part.first && part.first <= delta.last,
+    );
   }
 
   /** A delta of the stream that is read, else one of the newest stream. */

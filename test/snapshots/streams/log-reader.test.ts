@@ -106,6 +106,22 @@ test("one stream goes on for another where it names the revision before it, or h
   }
 });
 
+test("a part of one stream can be between parts of another, in a delta that was read before too", async (t) => {
+  const store = new MemoryStore();
+  const former = await putStream(pool, [store], plain, { first: 5, lengths: [2, 10], time: 1000 });
+  const leader = await putStream(pool, [store], plain, {
+    ...{ first: 9, lengths: [2, 3, 6], time: 2000 },
+    before: digestOf(8),
+  });
+  const part = ({ name: stream }: typeof former, first: number, last: number) => {
+    return { stream, first, last };
+  };
+  const parts = [
+    ...[part(former, 5, 8), part(leader, 9, 10), part(former, 11, 13), part(leader, 14, 19)],
+  ];
+  await reads(t, await sites(store), { after: 4, upTo: 19, parts });
+});
+
 test("a stream that begins where another ends, and has not seen its last revision, does not go on for it", async (t) => {
   const store = new MemoryStore();
   await putStream(pool, [store], plain, { first: 5, lengths: [4], time: 1000 });

@@ -139,18 +139,18 @@ export function lastSeenAfter(
   let seenMs: number | undefined;
   for (const segment of segments) {
     if (segment.last <= revision) continue;
-    seenMs = Math.max(seenMs ?? 0, 1000 * endOf(segment).time + 999);
+    seenMs = Math.max(seenMs ?? 0, 1000 * deltaWith(segment.stream, segment.last).time + 999);
   }
   return seenMs;
 }
 
-/** The delta with the last revision of a segment. */
-function endOf({ stream, last }: LogSegment): LogDelta {
-  const run = stream.runs.find((one) => one.first <= last && last <= one.last);
+/** The delta of a stream with a revision. */
+export function deltaWith(stream: PlannedStream, revision: number): LogDelta {
+  const run = stream.runs.find(({ first, last }) => first <= revision && revision <= last);
   let [low, high] = run === undefined ? [0, 0] : [run.at, run.at + run.count - 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (stream.deltas.at(middle).last < last) low = middle + 1;
+    if (stream.deltas.at(middle).last < revision) low = middle + 1;
     else high = middle;
   }
   return stream.deltas.at(low);

@@ -1,4 +1,5 @@
 import { isBeforeFork, isRestored, type LineBase } from "./line-base.js";
+import { filledLine, type Unreadable } from "./filled-line.js";
 import { livePlan } from "./live-plan.js";
 import type { HistoryBase, HistoryPlan } from "./history-plan.js";
 import {
@@ -9,6 +10,7 @@ import {
   type LogSegment,
   type PlannedStream,
   logLines,
+  startMs,
 } from "./log-line.js";
 
 export type { HistoryBase, HistoryPlan } from "./history-plan.js";
@@ -21,12 +23,8 @@ export interface PlanOptions {
   readonly live?: boolean | undefined;
   /** All bases that are known, also those that cannot be used: they show what happened to etcd. Default: those to use. */
   readonly evidence?: readonly LineBase[] | undefined;
-}
-
-/** A revision that cannot be read from a stream. */
-export interface Unreadable {
-  readonly stream: PlannedStream;
-  readonly revision: number;
+  /** What turned out to be damaged. */
+  readonly unreadable?: readonly Unreadable[] | undefined;
 }
 
 /** Revisions from `first` to `last`. */
@@ -44,20 +42,33 @@ export function planRevision<B extends HistoryBase, S extends PlannedStream>(
   bases: readonly B[],
   streams: readonly S[],
   revision: number,
-  { asOfMs = Number.POSITIVE_INFINITY, live = false, evidence = bases }: PlanOptions = {},
+  {
+    asOfMs = Number.POSITIVE_INFINITY,
+    live = false,
+    evidence = bases,
+    unreadable = [],
+  }: PlanOptions = {},
 ): HistoryPlan<B, S>[] {
+  const begun = streams.filter((stream) => startMs(stream) <= asOfMs);
   const lines = linesAsOf(streams, evidence, asOfMs);
+  const plansOf = (of: readonly B[], line: LogLine<S>): HistoryPlan<B, S>[] =>
+    plansOfLine(of, filledLine(line, begun, unreadable), revision).filter(
+      ({ log: [first] }) =>
+        // What fills a hole has to follow what comes before it in the log.
+        first === undefined || line.segments.some((one) => isPartOf(first, one)),
+    );
   const [newest] = lines;
   if (live) {
     if (newest === undefined) return [];
-    const plans = plansOfLine(bases, newest, revision);
-    const known = plans.flatMap((plan) => livePlan(plan, newest, evidence, asOfMs) ?? []);
+    const plans = plansOf(bases, newest);
+    const filled = filledLine(newest, begun, unreadable);
+    const known = plans.flatMap((plan) => livePlan(plan, filled, evidence, asOfMs) ?? []);
     return [...known.filter(({ proof }) => !proof), ...known.filter(({ proof }) => proof)];
   }
   const plans: HistoryPlan<B, S>[] = [];
   for (const line of lines) {
     const ofLine = bases.filter(({ takenMs }) => takenMs < line.untilMs);
-    plans.push(...plansOfLine(ofLine, line, revision));
+    plans.push(...plansOf(ofLine, line));
   }
   return plans.filter((plan, i) => plans.findIndex((other) => isSame(plan, other)) === i);
 }
@@ -66,13 +77,10 @@ export function planRevision<B extends HistoryBase, S extends PlannedStream>(
 export function restorableRanges(
   bases: readonly HistoryBase[],
   streams: readonly PlannedStream[],
-  {
-    evidence = bases,
-    unreadable = [],
-  }: Pick<PlanOptions, "evidence"> & { readonly unreadable?: readonly Unreadable[] } = {},
+  { evidence = bases, unreadable = [] }: Pick<PlanOptions, "evidence" | "unreadable"> = {},
 ): RevisionRange[] {
   const ranges = logLines(streams, evidence).flatMap((line) => {
-    const readable = { segments: line.segments.map((one) => readablePart(one, unreadable)) };
+    const readable = filledLine(line, streams, unreadable);
     return bases
       .filter(({ takenMs }) => takenMs < line.untilMs)
       .map(({ revision, compactRevision = revision }) => ({
@@ -81,15 +89,6 @@ export function restorableRanges(
       }));
   });
   return mergeRanges(ranges);
-}
-
-/** A segment up to what cannot be read of it. */
-function readablePart(segment: LogSegment, unreadable: readonly Unreadable[]): LogSegment {
-  const { stream, first, last } = segment;
-  const ends = unreadable
-    .filter((bad) => bad.stream === stream && first <= bad.revision && bad.revision <= last)
-    .map(({ revision }) => revision - 1);
-  return { ...segment, last: Math.min(last, ...ends) };
 }
 
 /** Ranges that overlap or touch become one. */
@@ -131,6 +130,10 @@ function plansOfLine<B extends HistoryBase, S extends PlannedStream>(
 /** Whether revisions up to that of the base were made again later. Then the base may be of an older line. */
 function isRepeated(base: HistoryBase, line: LogLine, bases: readonly HistoryBase[]): boolean {
   return isBeforeFork(base, line) || bases.some((other) => isRestored(base, other));
+}
+
+function isPartOf({ stream, first }: LogSegment, whole: LogSegment): boolean {
+  return stream === whole.stream && whole.first <= first && first <= whole.last;
 }
 
 /** Whether two plans are of one base and the same streams. */

@@ -238,6 +238,47 @@ test("a base of the same second as the last delta is named", (t) => {
   t.deepEqual(newest, { revision: 200, doubtful: [same] });
 });
 
+test("where two servers wrote the same revisions, one fills what cannot be read of the other", (t) => {
+  const streamOf = (text: string, time: number, ranges: readonly (readonly [number, number])[]) => {
+    const deltas = ranges.map(([first, last]) => ({ first, last, time: time + 1 }));
+    const [first, last] = [ranges[0]?.[0] ?? 0, ranges.at(-1)?.[1] ?? 0];
+    return {
+      name: { text, firstRevision: first, time },
+      runs: [{ at: 0, count: deltas.length, first, last }],
+      deltas: { at: (i: number) => deltas[i] ?? { first: 0, last: 0, time: 0 } },
+    };
+  };
+  const former = streamOf("former", 1000, [
+    [101, 150],
+    [151, 200],
+  ]);
+  const leader = streamOf("leader", 1010, [
+    [181, 189],
+    [190, 195],
+    [196, 220],
+  ]);
+  const [full, streams] = [base(100, 900_000), [former, leader]];
+  const unreadable = [{ stream: leader, revision: 190 }];
+  const logs = (revision: number, live: boolean) =>
+    planRevision([full], streams, revision, { live, unreadable }).map(({ log }) =>
+      log.map(({ stream: { name }, first, last }) => `${name.text} ${first}-${last}`).join(", "),
+    );
+  const filled = "former 101-180, leader 181-189, former 190-195, leader 196-220";
+  t.deepEqual(logs(220, true), [filled]);
+  // It ends where nothing of the newest stream follows.
+  t.deepEqual(logs(193, true), []);
+  t.true(logs(193, false).includes("former 101-193"));
+  // Right after a base, nothing shows that it is of the same history.
+  const same = planRevision([base(189, 1_009_000)], streams, 220, { live: true, unreadable });
+  t.deepEqual(same, []);
+  const ranges = restorableRanges([full], streams, { unreadable });
+  t.deepEqual(ranges, [{ first: 100, last: 220 }]);
+  t.deepEqual(
+    restorableRanges([full], [leader, streamOf("former", 1000, [[101, 185]])], { unreadable }),
+    [{ first: 100, last: 189 }],
+  );
+});
+
 test("the time of a full does not outdate the base of a stream that has no delta yet", (t) => {
   const ahead = base(500, 900_000);
   const begun = { ...base(600, 200_000), stream: { text: "601" } };
