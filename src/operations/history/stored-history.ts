@@ -2,6 +2,7 @@ import { type BackupFiles, FolderFiles } from "../../archive/backup-files.js";
 import { readManifest } from "../../archive/manifest/manifest.js";
 import { BackupToolError, UsageError } from "../../errors.js";
 import { quoted } from "../../quoted.js";
+import { begunAt } from "../../snapshots/begun-at.js";
 import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import { listStore } from "../../snapshots/list-store.js";
 import { parseSnapshotName, type SnapshotName } from "../../snapshots/name.js";
@@ -16,8 +17,8 @@ import type { StoreContext } from "../context.js";
 import { type BackupLocation, originalFolder } from "../open/backup-location.js";
 import { newestComplete, SeenSnapshots } from "../open/seen-snapshots.js";
 import { checkDistinct, openRetrying } from "../open/stores.js";
-import type { HistoryBase } from "./plan/plan-history.js";
 import type { PlannedStream } from "./plan/log-line.js";
+import type { HistoryBase } from "./plan/plan-history.js";
 
 /** A raw snapshot in a folder or in a store. Two stores with one backup have two of them. */
 export interface StoredHistoryBase extends HistoryBase {
@@ -161,12 +162,6 @@ function baseOfStream(
     id: facts.id,
   };
   return [{ state, base }];
-}
-
-/** A name is ahead of the clock where others were, and late where deltas were merged. A manifest may hold any text. */
-function begunAt(startedAt: string, seconds: number): number {
-  const ms = Date.parse(startedAt);
-  return Number.isNaN(ms) ? seconds * 1000 : Math.min(ms, seconds * 1000);
 }
 
 /** A manifest may hold any text. */

@@ -1,5 +1,6 @@
 import { BackupToolError, UsageError } from "../../errors.js";
 import { copyStreamFiles } from "../../replication/copy/stream.js";
+import { begunAt } from "../../snapshots/begun-at.js";
 import { readStream } from "../../snapshots/streams/list-streams.js";
 import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import { parseStreamName, type StreamName } from "../../snapshots/streams/stream-name.js";
@@ -75,8 +76,9 @@ export function listedHistory({
 }: Pick<SiteListing, "snapshots" | "streams">): ListedHistory {
   const bases = snapshots.flatMap(({ name, state, facts }) => {
     if (state !== "complete" || facts?.etcdSnapshot === undefined) return [];
-    const { etcdSnapshot: revision, finishedAt } = facts;
-    return [{ revision, begunMs: name.time * 1000, takenMs: Date.parse(finishedAt) }];
+    const { etcdSnapshot: revision, startedAt, finishedAt } = facts;
+    const begunMs = begunAt(startedAt, name.time);
+    return [{ revision, begunMs, takenMs: Date.parse(finishedAt) }];
   });
   return { snapshots, streams, bases };
 }

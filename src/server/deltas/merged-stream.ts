@@ -1,4 +1,5 @@
 import type { PlannedStream } from "../../operations/history/plan/log-line.js";
+import { begunAt } from "../../snapshots/begun-at.js";
 import type { DeltaTable, ListedDelta } from "../../snapshots/streams/delta-table.js";
 import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import type { StreamName } from "../../snapshots/streams/stream-name.js";
@@ -8,6 +9,8 @@ import { RevisionRanges } from "./revision-ranges.js";
 export interface MergedStream extends PlannedStream {
   readonly name: StreamName;
   readonly hasBase: boolean;
+  /** Whether it has a base of etcd. One that `compact` has merged is of the log that was there before. */
+  readonly beginsLog: boolean;
   /** The delta that has a revision, in any copy. */
   deltaOf(revision: number): ListedDelta | undefined;
 }
@@ -33,9 +36,11 @@ function mergedStream(name: StreamName, copies: readonly StoredStream[]): Merged
     (found, delta) => (found === undefined || delta.number < found.number ? delta : found),
     undefined,
   );
+  const based = copies.filter(({ base }) => base?.state === "complete");
   return {
     name,
-    hasBase: copies.some(({ base }) => base?.state === "complete"),
+    hasBase: based.length > 0,
+    beginsLog: based.some((copy) => baseBegunMs(copy) >= 1000 * name.time),
     runs: [...ranges].map((range) => ({ ...range, at: 0, count: 1 })),
     // The lines of the log ask when the first one was.
     deltas: {
@@ -49,6 +54,11 @@ function mergedStream(name: StreamName, copies: readonly StoredStream[]): Merged
       return undefined;
     },
   };
+}
+
+/** When the base of a stream was begun, ms since 1970: before its stream, if it was merged of deltas. */
+export function baseBegunMs({ name, base }: Pick<StoredStream, "name" | "base">): number {
+  return begunAt(base?.facts?.startedAt ?? "", name.time);
 }
 
 function deltaHolding(table: DeltaTable, revision: number): ListedDelta | undefined {

@@ -1,22 +1,22 @@
-import { logLines, type LogSegment } from "../../operations/history/plan/log-line.js";
+import { type LogSegment, logLines } from "../../operations/history/plan/log-line.js";
 import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import type { StreamName } from "../../snapshots/streams/stream-name.js";
-import type { MergedStream } from "./merged-stream.js";
+import { baseBegunMs, type MergedStream } from "./merged-stream.js";
 import { RevisionRanges } from "./revision-ranges.js";
 import type { ListedLog } from "./site-log.js";
 
 /** A complete backup with a raw snapshot. */
 export interface ListedBase {
   readonly revision: number;
-  /** As its name says, which has seconds, ms since 1970. Between the two, etcd may have been restored to the past. */
+  /** From before etcd was read, ms since 1970. */
   readonly begunMs: number;
-  /** When it was complete, ms since 1970. */
+  /** When it was complete, ms since 1970. Between the two, etcd may have been restored to the past. */
   readonly takenMs: number;
 }
 
 export interface NewestHistory {
   readonly segments: readonly LogSegment<MergedStream>[];
-  /** The streams that have a base somewhere, the newest first. */
+  /** The streams that have a base of etcd somewhere, the newest first. */
   readonly withBase: readonly StreamName[];
 }
 
@@ -27,7 +27,7 @@ export interface NewestHistory {
 export function newestHistory(merged: readonly MergedStream[]): NewestHistory {
   const [line] = logLines(merged);
   const withBase = merged
-    .filter(({ hasBase }) => hasBase)
+    .filter(({ beginsLog }) => beginsLog)
     .map(({ name }) => name)
     .sort((a, b) => b.time - a.time);
   const segments = (line?.segments ?? []).flatMap((segment) => {
@@ -70,7 +70,7 @@ export function heldOf(
   // Its own stream begins with the next revision.
   const ofStreams = streams.flatMap(({ name, base }) =>
     base?.state === "complete"
-      ? [{ revision: base.revision, begunMs: name.time * 1000, stream: name.text }]
+      ? [{ revision: base.revision, begunMs: baseBegunMs({ name, base }), stream: name.text }]
       : [],
   );
   const fulls = bases.filter((base) => isInLog(base, segments));
@@ -105,8 +105,8 @@ function isSince(base: HeldBase, stream: StreamName): boolean {
  */
 function isOther({ revision, begunMs }: HeldBase, merged: readonly MergedStream[]): boolean {
   return merged.some(
-    ({ name, runs, hasBase }) =>
-      (hasBase || runs.length > 0) && name.firstRevision <= revision && !isLater(begunMs, name),
+    ({ name, runs, beginsLog }) =>
+      (beginsLog || runs.length > 0) && name.firstRevision <= revision && !isLater(begunMs, name),
   );
 }
 
@@ -119,9 +119,9 @@ function isInLog(
   segments: readonly LogSegment<MergedStream>[],
 ): boolean {
   return segments.some(({ stream, first, last }) => {
-    const { name, hasBase } = stream;
+    const { name, beginsLog } = stream;
     // The writer of a stream with a base has compared nothing.
-    if (name.firstRevision === revision + 1) return !hasBase && takenMs < (name.time + 1) * 1000;
+    if (name.firstRevision === revision + 1) return !beginsLog && takenMs < (name.time + 1) * 1000;
     if (revision < first || revision > last) return false;
     const delta = stream.deltaOf(revision);
     return delta !== undefined && isLater(takenMs, delta);

@@ -3,7 +3,7 @@ import type { StoredSnapshot } from "../../snapshots/catalog.js";
 import type { ListedDelta } from "../../snapshots/streams/delta-table.js";
 import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import type { Site as SiteName } from "../status.js";
-import { type MergedStream, mergedStreams } from "./merged-stream.js";
+import { baseBegunMs, type MergedStream, mergedStreams } from "./merged-stream.js";
 import {
   type HeldLog,
   heldOf,
@@ -44,7 +44,7 @@ export function storedLog(
     [...sites].map(([site, { streams, bases }]) => [
       site,
       {
-        streams: streams.filter(({ name }) => name.time >= sinceSeconds),
+        streams: streams.filter((stream) => baseBegunMs(stream) >= 1000 * sinceSeconds),
         bases: bases.filter(
           ({ begunMs }) => sinceSeconds === 0 || isLater(begunMs, { time: sinceSeconds }),
         ),

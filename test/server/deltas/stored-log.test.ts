@@ -58,7 +58,9 @@ function newestReach(copy: HistoryCopy, { lines }: MadeHistory): number {
 
 /** The same in any history, up to the revision from which the newest one is in the log. */
 function earlierReach(copy: HistoryCopy, { lines, streams }: MadeHistory): number {
-  const newest = streams.findLast(({ base }) => base !== undefined)?.base?.length ?? 0;
+  // One that was merged is of the log that was there before.
+  const ofEtcd = streams.filter(({ name, startedMs }) => startedMs >= 1000 * name.time);
+  const newest = ofEtcd.findLast(({ base }) => base !== undefined)?.base?.length ?? 0;
   return Math.min(newest, Math.max(...lines.map((line) => reachOf(copy, line) ?? 0)));
 }
 

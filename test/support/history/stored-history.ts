@@ -20,6 +20,8 @@ interface MadeStream {
   readonly name: StreamName;
   /** What its base holds. */
   readonly base: readonly Written[] | undefined;
+  /** Of the base, ms since 1970. */
+  readonly startedMs: number;
   readonly deltas: readonly MadeDelta[];
 }
 
@@ -51,6 +53,9 @@ export type Step =
   | { readonly kind: "begin-full"; readonly isLate: boolean }
   /** Of the full that was begun first. */
   | { readonly kind: "end-full" }
+  /** `compact` reads the log as it is, and stores what it has merged later. */
+  | { readonly kind: "begin-merge" }
+  | { readonly kind: "end-merge" }
   /** Another history, of which the log begins at once. */
   | { readonly kind: "restore-etcd"; readonly back: number; readonly writes: number };
 
@@ -74,6 +79,8 @@ const FLUSH = { kind: "flush" } as const;
 const TERM = { kind: "term" } as const;
 const BROKEN = { kind: "broken" } as const;
 const END_FULL = { kind: "end-full" } as const;
+const BEGIN_MERGE = { kind: "begin-merge" } as const;
+const END_MERGE = { kind: "end-merge" } as const;
 const LONG_WAIT = { kind: "wait", ms: 2000 } as const;
 
 /** Histories in which etcd is restored to the past, also while full backups are made. */
@@ -85,6 +92,7 @@ export const restoredHistories = fc
       { weight: 3, arbitrary: fc.constantFrom<Step>(FLUSH, FLUSH, TERM, BROKEN) },
       { weight: 2, arbitrary: beginFull },
       { weight: 2, arbitrary: fc.constant<Step>(END_FULL) },
+      { weight: 2, arbitrary: fc.constantFrom<Step>(BEGIN_MERGE, END_MERGE) },
       { weight: 2, arbitrary: restoreEtcd },
     ),
     { maxLength: 30, size: "max" },
@@ -99,6 +107,7 @@ export const plainHistories = fc
       { weight: 3, arbitrary: fc.constantFrom<Step[]>([FLUSH], [FLUSH], [TERM], [BROKEN]) },
       // As a server makes it: another stream begins right after it.
       beginFull.map((begin): Step[] => [FLUSH, LONG_WAIT, begin, END_FULL, TERM]),
+      fc.constantFrom<Step[]>([BEGIN_MERGE], [END_MERGE]),
     ),
     { maxLength: 30, size: "max" },
   )
@@ -111,10 +120,14 @@ class Simulation {
   readonly streams: (MadeStream & { deltas: MadeDelta[] })[] = [];
   readonly fulls: MadeFull[] = [];
   readonly #begun: (Pick<MadeFull, "begunMs"> & { line: Written[] | undefined })[] = [];
+  /** What is merged, and the second at which its last revision was seen. */
+  #merging: { line: readonly Written[]; seen: number } | undefined;
   /** The last revision that is in the log. */
   #logged = 0;
-  /** Whether the newest stream is written on. */
-  #isOpen = false;
+  /** The stream that is written on. */
+  #open: (MadeStream & { deltas: MadeDelta[] }) | undefined;
+  /** When the last revision of the log was seen, seconds since 1970. */
+  #seen = 0;
 
   write(revisions: number): void {
     for (let i = 0; i < revisions; i++) this.line.push({ revision: this.line.length + 1 });
@@ -123,19 +136,21 @@ class Simulation {
   flush(): void {
     const held = this.line.slice(this.#logged);
     if (held.length === 0) return;
-    if (!this.#isOpen) this.#beginStream(undefined);
-    const deltas = this.streams.at(-1)?.deltas;
-    deltas?.push({ number: deltas.length, time: this.#seconds, held });
+    this.#open ??= this.#addStream(this.#logged, undefined);
+    const { deltas } = this.#open;
+    deltas.push({ number: deltas.length, time: this.#seconds, held });
     this.#logged = this.line.length;
+    this.#seen = this.#seconds;
   }
 
   term(): void {
-    this.#isOpen = false;
+    this.#open = undefined;
   }
 
   broken(): void {
     this.#logged = this.line.length;
-    this.#beginStream([...this.line]);
+    this.#open = this.#addStream(this.#logged, [...this.line]);
+    this.#seen = this.#open.name.time;
   }
 
   restoreEtcd(back: number, writes: number): void {
@@ -160,13 +175,25 @@ class Simulation {
     return Math.floor(this.nowMs / 1000);
   }
 
+  beginMerge(): void {
+    this.#merging = { line: this.line.slice(0, this.#logged), seen: this.#seen };
+  }
+
+  endMerge(): void {
+    const merged = this.#merging;
+    if (merged === undefined) return;
+    this.#merging = undefined;
+    this.#addStream(merged.line.length, merged.line, merged.seen);
+  }
+
   /** Each name is later than those of all others. */
-  #beginStream(base: readonly Written[] | undefined): void {
+  #addStream(after: number, base: readonly Written[] | undefined, seen?: number) {
     const time = Math.max(this.#seconds, (this.streams.at(-1)?.name.time ?? 0) + 1);
     const id = String(this.streams.length).padStart(8, "0");
-    const name = streamName({ firstRevision: this.#logged + 1, time, id });
-    this.streams.push({ name, base, deltas: [] });
-    this.#isOpen = true;
+    const name = streamName({ firstRevision: after + 1, time, id });
+    const stream = { name, base, startedMs: 1000 * (seen ?? time), deltas: [] as MadeDelta[] };
+    this.streams.push(stream);
+    return stream;
   }
 }
 
@@ -198,6 +225,12 @@ export function makeHistory(steps: readonly Step[]): MadeHistory {
       case "end-full":
         run.endFull();
         break;
+      case "begin-merge":
+        run.beginMerge();
+        break;
+      case "end-merge":
+        run.endMerge();
+        break;
       case "restore-etcd":
         run.restoreEtcd(step.back, step.writes);
         break;
@@ -211,7 +244,7 @@ export function listingOf({ streams, fulls }: HistoryCopy): ListedHistory {
   return { snapshots: [], streams: streams.flatMap((one) => listed(one) ?? []), bases: fulls };
 }
 
-function listed({ name, base, deltas }: MadeStream): StoredStream | undefined {
+function listed({ name, base, startedMs, deltas }: MadeStream): StoredStream | undefined {
   const folder = new StreamFolder(name, false);
   const add = (file: string) =>
     folder.add({ key: `${name.text}/${file}`, size: 100, modified: new Date(0) });
@@ -222,7 +255,21 @@ function listed({ name, base, deltas }: MadeStream): StoredStream | undefined {
   if (base !== undefined) add("METADATA.bin");
   const { stream } = folder.end() ?? {};
   if (stream === undefined) return undefined;
-  return { ...stream, base: base && { state: "complete", revision: base.length } };
+  const time = new Date(startedMs).toISOString();
+  const facts = {
+    id: "",
+    kind: "full" as const,
+    base: null,
+    startedAt: time,
+    finishedAt: time,
+    files: 1,
+    bytes: 1,
+    digest: "",
+  };
+  return {
+    ...stream,
+    base: base && { state: "complete", revision: base.length, facts },
+  };
 }
 
 /** The last revision of a line that a restore from a copy reaches; undefined if it reaches none. */
