@@ -213,12 +213,15 @@ export class EtcdConnection {
       } catch (cause) {
         if (signal?.aborted || cause instanceof InterruptedError) throw new InterruptedError();
         const { remedy, error } = callFailure(cause, host.address, method, host.secure);
-        if (remedy === "token" && !newToken && this.#token.renew(token)) {
+        const isToken = remedy === "token" && this.#token.renew(token);
+        if (isToken && !newToken) {
           newToken = true;
           continue;
         }
         const hasOthers = this.#hosts.length > 1;
-        if (remedy !== "retry" && !(error.code === "ETCD_TLS" && hasOthers)) throw error;
+        // A member that is behind learns later of a token that another one has issued.
+        const isPassing = remedy === "retry" || isToken || (error.code === "ETCD_TLS" && hasOthers);
+        if (!isPassing) throw error;
         if (error.code === "ETCD_TIMEOUT") {
           host.renew();
           // A second timeout of the only host is unlikely to be the connection's.

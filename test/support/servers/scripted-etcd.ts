@@ -35,6 +35,8 @@ export class ScriptedEtcd {
   watch: (call: Watches, startRevision: number, fragment: boolean) => void = () => {};
   /** The oldest revision that a range can have. */
   compacted = 0;
+  /** So many ranges come before it knows of the token that it has given out. */
+  tokenIsLate = 0;
 
   static async start(): Promise<ScriptedEtcd> {
     const etcd = new ScriptedEtcd();
@@ -58,9 +60,16 @@ export class ScriptedEtcd {
   async #start(): Promise<void> {
     this.#serve("KV", {
       Range: this.#unary(({ revision }) => {
+        if (this.tokenIsLate > 0) {
+          this.tokenIsLate--;
+          throw new Error("etcdserver: invalid auth token");
+        }
         if (Number(revision ?? 0) >= this.compacted || !revision) return { header: this.header };
         throw new Error("etcdserver: mvcc: required revision has been compacted");
       }),
+    });
+    this.#serve("Auth", {
+      Authenticate: this.#unary(() => ({ header: this.header, token: "a token" })),
     });
     this.#serve("Lease", {
       LeaseTimeToLive: this.#unary(({ ID }) => ({ ID, TTL: "50", grantedTTL: "60" })),
