@@ -94,12 +94,13 @@ class Join {
 
   /** Looks and acts once. Returns what to wait for, or whether to look again at once. */
   async #step(): Promise<"done" | "again" | Extract<JoinStep, { do: "wait" }>> {
-    const ownData = await dataDirIdentity(this.#options.dataDir);
     const cluster = await this.#look();
     if (typeof cluster === "string") {
       this.#silentSince = undefined;
       return { do: "wait", stage: "cluster", why: cluster };
     }
+    // Last: a member that starts meanwhile makes its data before it is seen to be up.
+    const ownData = await dataDirIdentity(this.#options.dataDir);
     const now = performance.now();
     const silentMs = now - (this.#silentSince ?? now);
     const step = nextJoinStep(this.#options, cluster, ownData, silentMs);
