@@ -4,7 +4,10 @@ import { sleep } from "../../flow/sleep.js";
 import { quoted } from "../../quoted.js";
 import { parseEndpoint } from "../../sources/etcd/endpoint.js";
 import { EtcdError } from "../../sources/etcd/errors.js";
-import { dataDirIdentity } from "../../sources/etcd/members/data-dir-identity.js";
+import {
+  type DataDirIdentity,
+  dataDirIdentity,
+} from "../../sources/etcd/members/data-dir-identity.js";
 import { LISTENS, signOfLife } from "../../sources/etcd/members/listener-probe.js";
 import { idText } from "../../sources/etcd/members/member-list.js";
 import { MemberProbes } from "../../sources/etcd/members/member-probes.js";
@@ -100,7 +103,10 @@ class Join {
       return { do: "wait", stage: "cluster", why: cluster };
     }
     // Last: a member that starts meanwhile makes its data before it is seen to be up.
-    const ownData = await dataDirIdentity(this.#options.dataDir);
+    const ownData = await this.#ownData();
+    if (ownData instanceof BackupToolError) {
+      return { do: "wait", stage: "start", why: ownData.message };
+    }
     const now = performance.now();
     const silentMs = now - (this.#silentSince ?? now);
     const step = nextJoinStep(this.#options, cluster, ownData, silentMs);
@@ -115,6 +121,16 @@ class Join {
       if (this.#options.addOnly) return "done";
     }
     return step;
+  }
+
+  /** While its etcd is expected to start, data that cannot be read may be half made: the log comes last. */
+  async #ownData(): Promise<DataDirIdentity | BackupToolError | undefined> {
+    try {
+      return await dataDirIdentity(this.#options.dataDir);
+    } catch (error) {
+      if (error instanceof BackupToolError && this.#waiting?.state === "start") return error;
+      throw error;
+    }
   }
 
   /** A member that starts listens at its peer URLs long before it answers: its log is read first. */

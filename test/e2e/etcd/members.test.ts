@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
@@ -244,6 +245,27 @@ test("a join that is killed after each of its steps goes on where it was", async
   t.true(killedAt.includes("member-removed"), `${killedAt}`);
   // A run may do the next step before the signal reaches it, and not live to report it.
   t.true(killedAt.length >= 3, `${killedAt}`);
+  await isWell(t, cluster);
+});
+
+test("a join waits for an etcd that has not made its log yet", async (t) => {
+  const { cluster } = await started(t);
+  const m2 = cluster.member(2);
+  await m2.lose();
+  const folder = path(m2.dataDir, "member");
+  const { code, events } = await join(
+    cluster,
+    m2,
+    REPLACE,
+    (event) => {
+      if (event.type !== "member-waiting" || !/no log in/.test(JSON.stringify(event))) return;
+      rmSync(folder, { recursive: true });
+      startAsWritten(m2);
+    },
+    // As etcd begins.
+    () => mkdirSync(path(folder, "snap"), { recursive: true }),
+  );
+  t.is(code, 0, JSON.stringify(events));
   await isWell(t, cluster);
 });
 

@@ -30,12 +30,14 @@ export function environmentFile(member: MemberProcess): string {
  * manager does.
  *
  * @param onEvent called with each event; may end the child
+ * @param start starts etcd when there are settings for it
  */
 export async function join(
   cluster: EtcdMembers,
   member: MemberProcess,
   flags: readonly string[] = [],
   onEvent: (event: { readonly type: string }, child: ChildProcess) => void = () => {},
+  start: (member: MemberProcess) => void = startAsWritten,
 ): Promise<Result & { events: { readonly type: string }[] }> {
   const events: { readonly type: string }[] = [];
   const args = ["etcd", "join", "--json", ...memberFlags(cluster, member), ...flags];
@@ -48,7 +50,7 @@ export async function join(
         for (const line of lines) {
           const event: { readonly type: string } = JSON.parse(line);
           events.push(event);
-          if (event.type === "member-settings" && !member.isRunning) startAsWritten(member);
+          if (event.type === "member-settings" && !member.isRunning) start(member);
           onEvent(event, child);
         }
       });
