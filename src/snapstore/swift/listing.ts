@@ -31,8 +31,30 @@ export async function pageOf(
   prefix: string,
   options: { marker: string; shallow?: boolean; limit: number; signal: AbortSignal | undefined },
 ): Promise<{ entries: Entry[]; next: string | undefined }> {
-  const { marker, shallow = false, signal } = options;
   const limit = Math.min(options.limit, PAGE);
+  const listed: Listed[] = [];
+  // A page that is shorter than its limit need not be the last: radosgw 16 gave 82 names of 100. An empty one is.
+  for (let marker: string | undefined = options.marker; marker !== undefined; ) {
+    const page = await namesAfter(container, prefix, marker, limit - listed.length, options);
+    listed.push(...page);
+    marker = listed.length >= limit ? undefined : nameOf(page.at(-1));
+  }
+  const entries = listed.filter((one) => !isFolderMark(one.content_type, one.bytes)).map(entryOf);
+  const last = listed.length < limit ? undefined : nameOf(listed.at(-1));
+  if (prefix.startsWith(SEGMENTS)) return { entries, next: last };
+  return {
+    entries: entries.filter(({ name }) => !name.startsWith(SEGMENTS)),
+    next: last?.startsWith(SEGMENTS) ? AFTER_SEGMENTS : last,
+  };
+}
+
+async function namesAfter(
+  container: SwiftContainer,
+  prefix: string,
+  marker: string,
+  limit: number,
+  { shallow = false, signal }: { shallow?: boolean; signal: AbortSignal | undefined },
+): Promise<readonly Listed[]> {
   const response = await container.call({
     method: "GET",
     name: "",
@@ -46,14 +68,12 @@ export async function pageOf(
     signal,
   });
   const listed = (await response.json()) as readonly Listed[];
-  const entries = listed.filter((one) => !isFolderMark(one.content_type, one.bytes)).map(entryOf);
-  const end = listed.at(-1);
-  const last = listed.length < limit ? undefined : (end?.subdir ?? end?.name);
-  if (prefix.startsWith(SEGMENTS)) return { entries, next: last };
-  return {
-    entries: entries.filter(({ name }) => !name.startsWith(SEGMENTS)),
-    next: last?.startsWith(SEGMENTS) ? AFTER_SEGMENTS : last,
-  };
+  // Some servers list the folder that the marker names again.
+  return listed.filter((one) => nameOf(one) !== marker);
+}
+
+function nameOf(listed: Listed | undefined): string | undefined {
+  return listed?.subdir ?? listed?.name;
 }
 
 /** Content type of a large object. It has the size, since some servers list that of the manifest. */
