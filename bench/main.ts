@@ -7,7 +7,7 @@ import { type Case, casesOf, type Pair } from "./cases.js";
 import { deltaFigures } from "./deltas.js";
 import { buildLeastCpu } from "./least-cpu.js";
 import { median } from "./measure.js";
-import { memberCaseOf } from "./member-case.js";
+import { memberCasesOf } from "./member-case.js";
 import { secondaryCasesOf } from "./secondary-cases.js";
 import { storeCasesOf } from "./store-cases.js";
 import { watchFigures } from "./watch.js";
@@ -33,7 +33,7 @@ const cases = [
   ...casesOf(folder, sizes),
   ...storeCasesOf(folder, sizes),
   ...secondaryCasesOf(folder, sizes),
-  memberCaseOf(sizes),
+  ...memberCasesOf(sizes),
 ];
 
 /** Columns and their widths; the case comes last. */
