@@ -8,7 +8,7 @@ import type { OperationEvent } from "../../../src/operations/events.js";
 import { proveBase } from "../../../src/operations/history/prove-base.js";
 import { writeEtcdSnapshot } from "../../../src/operations/history/write-snapshot.js";
 import { parseSnapshotName } from "../../../src/snapshots/name.js";
-import { CHEAP_KDF } from "../../support/archive/sample.js";
+import { compactOptions } from "../../support/history/compact-options.js";
 import { newFolder } from "../../support/folders.js";
 import { RecordedEtcd } from "../../support/history/recorded-etcd.js";
 import { backuptool } from "../../support/program/backuptool.js";
@@ -152,22 +152,10 @@ test.serial("a store without deltas is an error", async (t) => {
 
 test.serial("compact makes a full backup that restores without the deltas", async (t) => {
   const { container, config } = copyOfStore();
-  const store = { config, minChunkBytes: 5 << 20, maxParallelChunks: 2 };
   const events: OperationEvent[] = [];
   const context = { ...recorded.context, report: (event: OperationEvent) => events.push(event) };
   const location = { kind: "snapshot", stores: [config], snapshot: "latest" } as const;
-  const spoolDir = newFolder();
-  const options = {
-    location,
-    spoolDir,
-    target: { kind: "newest" } as const,
-    unknownLeaseTtlSeconds: 3600,
-    store,
-    kdf: CHEAP_KDF,
-    archiveSize: 2 ** 30,
-    compressionLevel: 1,
-    toolVersion: "test",
-  };
+  const options = compactOptions(location, 3600);
   t.deepEqual(await compactHistory(options, context), { complete: true });
   const [made] = events.filter((event) => event.type === "history-compacted");
   t.is(made?.revision, newest());

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { compactHistory } from "../../../src/operations/history/compact.js";
 import { verifyHistory } from "../../../src/operations/history/delta-verify.js";
-import { CHEAP_KDF } from "../../support/archive/sample.js";
+import { compactOptions } from "../../support/history/compact-options.js";
 import { newFolder } from "../../support/folders.js";
 import { RecordedEtcd } from "../../support/history/recorded-etcd.js";
 import { backuptool } from "../../support/program/backuptool.js";
@@ -77,21 +77,7 @@ test("a merged raw snapshot proves the deltas in it by a later one of etcd alone
   await etcd.ctl("put", "a", "0");
   await recorded.base();
   await putSome();
-  const [config] = recorded.location.stores;
-  await compactHistory(
-    {
-      location: recorded.location,
-      spoolDir: newFolder(),
-      target: { kind: "newest" },
-      unknownLeaseTtlSeconds: 60,
-      store: { config, minChunkBytes: 5 << 20, maxParallelChunks: 2 },
-      kdf: CHEAP_KDF,
-      archiveSize: 2 ** 30,
-      compressionLevel: 1,
-      toolVersion: "test",
-    },
-    recorded.context,
-  );
+  await compactHistory(compactOptions(recorded.location, 60), recorded.context);
   const [made] = recorded.events.filter((event) => event.type === "history-compacted");
   const merged = made?.snapshot;
   t.like(await compared(recorded), { found: [`${merged} merged 3-5`], ranges: ["present 2-5"] });

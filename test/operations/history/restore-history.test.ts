@@ -17,7 +17,7 @@ import { makeEtcdDataDir } from "../../../src/operations/history/make-data-dir.j
 import { writeEtcdSnapshot } from "../../../src/operations/history/write-snapshot.js";
 import type { BackupLocation } from "../../../src/operations/open/backup-location.js";
 import { parseSnapshotName } from "../../../src/snapshots/name.js";
-import { CHEAP_KDF } from "../../support/archive/sample.js";
+import { compactOptions } from "../../support/history/compact-options.js";
 import { newFolder } from "../../support/folders.js";
 import { backuptool } from "../../support/program/backuptool.js";
 import { RecordedEtcd } from "../../support/history/recorded-etcd.js";
@@ -248,20 +248,8 @@ test.serial(
   async (t) => {
     const { location } = copyOfStore();
     const { context } = recorded;
-    const [config] = location.stores;
     const database = { location, target: { kind: "newest" } as const, unknownLeaseTtlSeconds };
-    await compactHistory(
-      {
-        ...database,
-        spoolDir: newFolder(),
-        store: { config, minChunkBytes: 5 << 20, maxParallelChunks: 2 },
-        kdf: CHEAP_KDF,
-        archiveSize: 2 ** 30,
-        compressionLevel: 1,
-        toolVersion: "test",
-      },
-      context,
-    );
+    await compactHistory(compactOptions(location, unknownLeaseTtlSeconds), context);
     const dir = join(newFolder(), "member");
     const made = { ...MEMBER, initialAdvertisePeerUrls: peerUrl };
     const used = { ...made, initialClusterToken: "etcd-cluster" };

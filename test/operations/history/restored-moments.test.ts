@@ -5,8 +5,8 @@ import test, { type ExecutionContext } from "ava";
 import { compactHistory } from "../../../src/operations/history/compact.js";
 import type { HistoryTarget } from "../../../src/operations/history/history-target.js";
 import { writeEtcdSnapshot } from "../../../src/operations/history/write-snapshot.js";
-import { CHEAP_KDF } from "../../support/archive/sample.js";
 import { dropPools, makePools, writeObjects } from "../../support/ceph/client.js";
+import { compactOptions } from "../../support/history/compact-options.js";
 import { newFolder } from "../../support/folders.js";
 import { RecordedEtcd } from "../../support/history/recorded-etcd.js";
 import { EtcdServer } from "../../support/servers/etcd-server.js";
@@ -129,28 +129,14 @@ test("where the raw snapshot is beside pools, compact makes the base of a stream
   await recorded.flush({ compactRevision: 0 });
   const revision = await etcd.revision();
   const { location, context, folder, events } = recorded;
-  const [config] = location.stores;
-  const spoolDir = newFolder();
-  const result = await compactHistory(
-    {
-      location,
-      spoolDir,
-      target: { kind: "newest" },
-      unknownLeaseTtlSeconds: LEASE_TTL,
-      store: { config, minChunkBytes: 5 << 20, maxParallelChunks: 2 },
-      kdf: CHEAP_KDF,
-      archiveSize: 2 ** 30,
-      compressionLevel: 1,
-      toolVersion: "test",
-    },
-    context,
-  );
+  const options = compactOptions(location, LEASE_TTL);
+  const result = await compactHistory(options, context);
   t.deepEqual(result, { complete: true });
   const made = events.find((event) => event.type === "history-compacted");
   if (made?.type !== "history-compacted") return t.fail();
   t.is(made.revision, revision);
   t.regex(made.snapshot, /^Etcd-/);
-  t.deepEqual(readdirSync(spoolDir), []);
+  t.deepEqual(readdirSync(options.spoolDir), []);
   // The newest full backup still has the pools.
   t.deepEqual(
     readdirSync(folder).filter((name) => name.startsWith("Full-")),
