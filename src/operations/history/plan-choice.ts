@@ -5,7 +5,7 @@ import type { OperationContext } from "../context.js";
 import { LogError } from "../../snapshots/streams/log-errors.js";
 import type { HistoryTarget } from "./history-target.js";
 import type { StoredPlan } from "./history-log.js";
-import type { Unreadable } from "./plan/filled-line.js";
+import { type Unreadable, unreadableIn } from "./plan/filled-line.js";
 import { isOfMoment } from "./plan/live-plan.js";
 import { newestRevision } from "./plan/newest-revision.js";
 import {
@@ -69,11 +69,8 @@ export class PlanChoice {
     const unreadable = this.#unreadable;
     const options = { ...this.#options, evidence: this.#evidence, unreadable };
     const plans = planRevision(this.#bases, this.#history.streams, revision, options);
-    const plan = plans.find(
-      ({ log }) =>
-        !this.#unreadable.some(({ stream, revision: bad }) =>
-          log.some((one) => one.stream === stream && one.first <= bad && bad <= one.last),
-        ),
+    const plan = plans.find(({ log }) =>
+      log.every((segment) => unreadableIn(segment, unreadable).length === 0),
     );
     if (plan === undefined) throw this.#notHeld(`revision ${revision}`);
     return plan;

@@ -1,6 +1,10 @@
-import type { PlannedStream } from "../../operations/history/plan/log-line.js";
+import {
+  deltaWith,
+  type LogDelta,
+  type PlannedStream,
+} from "../../operations/history/plan/log-line.js";
 import { begunAt } from "../../snapshots/begun-at.js";
-import type { DeltaTable, ListedDelta } from "../../snapshots/streams/delta-table.js";
+import type { ListedDelta } from "../../snapshots/streams/delta-table.js";
 import type { StoredStream } from "../../snapshots/streams/stored-stream.js";
 import type { StreamName } from "../../snapshots/streams/stream-name.js";
 import { RevisionRanges } from "./revision-ranges.js";
@@ -12,7 +16,7 @@ export interface MergedStream extends PlannedStream {
   /** Whether it has a base of etcd. One that `compact` has merged is of the log that was there before. */
   readonly beginsLog: boolean;
   /** The delta that has a revision, in any copy. */
-  deltaOf(revision: number): ListedDelta | undefined;
+  deltaOf(revision: number): LogDelta | undefined;
 }
 
 /** One of each name. */
@@ -47,11 +51,10 @@ function mergedStream(name: StreamName, copies: readonly StoredStream[]): Merged
       at: () => first ?? { first: name.firstRevision, last: name.firstRevision, time: name.time },
     },
     deltaOf: (revision) => {
-      for (const { deltas } of copies) {
-        const found = deltaHolding(deltas, revision);
-        if (found !== undefined) return found;
-      }
-      return undefined;
+      const copy = copies.find(({ runs }) =>
+        runs.some(({ first: from, last }) => from <= revision && revision <= last),
+      );
+      return copy && deltaWith(copy, revision);
     },
   };
 }
@@ -59,15 +62,4 @@ function mergedStream(name: StreamName, copies: readonly StoredStream[]): Merged
 /** When the base of a stream was begun, ms since 1970: before its stream, if it was merged of deltas. */
 export function baseBegunMs({ name, base }: Pick<StoredStream, "name" | "base">): number {
   return begunAt(base?.facts?.startedAt ?? "", name.time);
-}
-
-function deltaHolding(table: DeltaTable, revision: number): ListedDelta | undefined {
-  let [low, high] = [0, table.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (table.at(middle).last < revision) low = middle + 1;
-    else high = middle;
-  }
-  const found = low < table.length ? table.at(low) : undefined;
-  return found !== undefined && found.first <= revision ? found : undefined;
 }

@@ -6,6 +6,16 @@ export interface Unreadable {
   readonly revision: number;
 }
 
+/** The revisions of a part of the log that cannot be read. */
+export function unreadableIn(
+  { stream, first, last }: LogSegment,
+  unreadable: readonly Unreadable[],
+): number[] {
+  return unreadable
+    .filter((one) => one.stream === stream && first <= one.revision && one.revision <= last)
+    .map(({ revision }) => revision);
+}
+
 /**
  * A line without the deltas of a stream from a revision on that cannot be read; another stream that has the same revisions fills
  * the hole, as where two servers wrote them. That these are the same changes is checked where streams meet.
@@ -17,22 +27,16 @@ export function filledLine<S extends PlannedStream>(
 ): LogLine<S> {
   if (unreadable.length === 0) return line;
   const newestFirst = [...streams].sort((a, b) => b.name.time - a.name.time);
-  const isReadable = ({ stream, first, last }: LogSegment): boolean =>
-    !unreadable.some(
-      (bad) => bad.stream === stream && first <= bad.revision && bad.revision <= last,
-    );
   const filled = (segment: LogSegment<S>): LogSegment<S>[] => {
     const { stream, first, last } = segment;
-    const bad = unreadable
-      .filter((one) => one.stream === stream && first <= one.revision && one.revision <= last)
-      .map(({ revision }) => revision);
+    const bad = unreadableIn(segment, unreadable);
     if (bad.length === 0) return [segment];
     const from = Math.min(...bad);
     const upTo = Math.min(last, deltaWith(stream, from).last);
     const [filler] = newestFirst
       .filter(({ runs }) => runs.some((run) => run.first <= from && upTo <= run.last))
       .map((other) => ({ stream: other, first: from, last: upTo }))
-      .filter((other) => other.stream !== stream && isReadable(other));
+      .filter((other) => other.stream !== stream && unreadableIn(other, unreadable).length === 0);
     return [
       ...(from > first ? [{ stream, first, last: from - 1 }] : []),
       ...(filler === undefined ? [] : [filler]),

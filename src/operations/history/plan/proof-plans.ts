@@ -1,5 +1,5 @@
 import { isBeforeFork } from "./line-base.js";
-import { type LogLine, logLines, type PlannedStream, startMs } from "./log-line.js";
+import { deltaWith, type LogLine, logLines, type PlannedStream, startMs } from "./log-line.js";
 import { type HistoryBase, type HistoryPlan, isSame, planRevision } from "./plan-history.js";
 
 /**
@@ -40,7 +40,8 @@ export function isAfterRestore(
   const segment = segments.find(({ last }) => last > revision);
   if (segment === undefined) return false;
   const { stream, first } = segment;
-  return seenMsAfter(stream, Math.max(revision, first - 1)) < begun;
+  // No later than this, since names have seconds.
+  return 1000 * deltaWith(stream, Math.max(revision + 1, first)).time + 999 < begun;
 }
 
 /** The streams that were begun by then, and later ones that go on where the log ends: a former leader had not stored that. */
@@ -68,20 +69,4 @@ function leadsTo<S extends PlannedStream>(
   return log.every(({ stream, first, last }) =>
     line.segments.some((one) => one.stream === stream && one.first <= first && last <= one.last),
   );
-}
-
-/**
- * When the first delta with a revision after this one was seen, ms since 1970: no later than this, since names have seconds.
- * Infinite without one.
- */
-function seenMsAfter({ runs, deltas }: PlannedStream, revision: number): number {
-  const run = runs.find(({ last }) => last > revision);
-  if (run === undefined) return Number.POSITIVE_INFINITY;
-  let [from, to] = [run.at, run.at + run.count - 1];
-  while (from < to) {
-    const middle = Math.floor((from + to) / 2);
-    if (deltas.at(middle).last > revision) to = middle;
-    else from = middle + 1;
-  }
-  return 1000 * deltas.at(from).time + 999;
 }
