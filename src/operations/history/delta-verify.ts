@@ -16,7 +16,8 @@ import { openHistoryBase } from "./open-base.js";
 import { type LogLine, type LogSegment, logLines } from "./plan/log-line.js";
 import type { RevisionRange } from "./plan/plan-history.js";
 import { type RangeFacts, rangeStates } from "./plan/range-states.js";
-import { type ComparedBase, isOfStoredData, type ProofAccess, proveBase } from "./prove-base.js";
+import { type ComparedBase, type ProofAccess, proveBase } from "./prove-base.js";
+import { isOfStoredData } from "./stored-data-error.js";
 import { type HistoryStream, listHistory, type StoredHistoryBase } from "./stored-history.js";
 
 export interface DeltaVerifyOptions extends SpoolSettings {

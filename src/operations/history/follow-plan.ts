@@ -1,8 +1,5 @@
 import type { BackupReader } from "../../archive/backup-reader.js";
-import { ArchiveError } from "../../archive/errors.js";
 import { throwIfAborted } from "../../errors.js";
-import { LogError } from "../../snapshots/streams/log-errors.js";
-import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { EtcdRevision } from "../../sources/etcd/history.js";
 import type { OperationContext } from "../context.js";
 import { type BaseDatabase, type BaseFile, openBaseIn } from "./base-database.js";
@@ -14,6 +11,7 @@ import { PlanChoice } from "./plan-choice.js";
 import { BaseFault, LogFault } from "./plan-faults.js";
 import { proveBaseIsLive, proveLog } from "./prove-plan.js";
 import { resolveTime } from "./resolve-time.js";
+import { isOfStoredData } from "./stored-data-error.js";
 
 /** The way to a revision, opened: its base is on this machine, and the log can be read. */
 export interface OpenedPlan extends BaseDatabase {
@@ -118,6 +116,5 @@ async function openPlan<T>(
 
 /** Whether an error is about what a backup holds, and not about this machine, a store or the target. */
 function isOfBackup(error: unknown): boolean {
-  if (error instanceof EtcdFileError) return error.code !== "ETCD_FILE_IO";
-  return error instanceof ArchiveError || error instanceof LogError;
+  return isOfStoredData(error) && error.code !== "ETCD_FILE_IO";
 }

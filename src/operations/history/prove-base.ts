@@ -1,12 +1,8 @@
-import { ArchiveError } from "../../archive/errors.js";
 import type { BackupReader } from "../../archive/backup-reader.js";
-import type { BackupToolError } from "../../errors.js";
-import { LogError } from "../../snapshots/streams/log-errors.js";
 import {
   compareDatabases,
   type DatabaseDifference,
 } from "../../sources/etcd/file/compare-databases.js";
-import { EtcdFileError } from "../../sources/etcd/file/errors.js";
 import type { OperationContext } from "../context.js";
 import type { SpoolSettings } from "../create/raw-snapshot.js";
 import { type BaseDatabase, openBaseDatabase } from "./base-database.js";
@@ -14,6 +10,7 @@ import type { HistoryAccess } from "./history-access.js";
 import { openHistoryBase } from "./open-base.js";
 import type { StoredPlan } from "./history-log.js";
 import { isAfterRestore, proofPlans } from "./plan/proof-plans.js";
+import { isOfStoredData } from "./stored-data-error.js";
 import type { StoredHistoryBase } from "./stored-history.js";
 
 /** What comparing a raw snapshot with the one before it and the deltas between has found. */
@@ -77,13 +74,6 @@ export async function proveBase(
   }
   if (found === undefined) return withoutLog(others, base);
   return isAfterRestore(base, streams) ? { ...found, outcome: "another-history" } : found;
-}
-
-/** Whether an error is about what a backup or the log holds. */
-export function isOfStoredData(error: unknown): error is BackupToolError {
-  return (
-    error instanceof ArchiveError || error instanceof EtcdFileError || error instanceof LogError
-  );
 }
 
 function withoutLog(
