@@ -1,3 +1,4 @@
+import { begunAt } from "./begun-at.js";
 import type { StoredSnapshot } from "./catalog.js";
 
 /** Clocks of two machines may differ by as much, ms. */
@@ -11,7 +12,6 @@ export function credibleTime(
   { name, facts }: Pick<StoredSnapshot, "name" | "facts">,
   now: number,
 ): number | undefined {
-  const started = Date.parse(facts?.startedAt ?? "");
-  const time = Math.min(name.time * 1000, Number.isNaN(started) ? Infinity : started);
+  const time = begunAt(facts?.startedAt ?? "", name.time);
   return time <= now + CLOCK_TOLERANCE_MS ? Math.min(time, now) : undefined;
 }

@@ -3,8 +3,8 @@ import type { SnapStore } from "../../snapstore/store.js";
 
 /** More of them than any outage leaves; what is beyond is ignored after a day. */
 const MOST = 1000;
-/** For one of them, ms. */
-const REMOVE_MS = 5_000;
+/** An interrupted process does not wait longer for the removal of one of them, ms. */
+export const REMOVE_MS = 5_000;
 
 /** Keys of control files that this process has no more use for and could not remove, by the place of their store. */
 const leftBehind = new Map<string, Set<string>>();

@@ -9,7 +9,7 @@ import {
   listControlFiles,
   putControlFile,
 } from "./control-file.js";
-import { noteLeftBehind } from "./left-behind.js";
+import { noteLeftBehind, REMOVE_MS } from "./left-behind.js";
 
 /** Maximum delay of a listing, ms. */
 const LATE_MS = 60_000;
@@ -53,9 +53,6 @@ export async function putListedFile(
     waited += wait;
   }
 }
-
-/** An interrupted process does not wait longer for a store, ms. */
-const REMOVE_MS = 5_000;
 
 /**
  * Removes a control file of this process; resolves with whether that succeeded. Never throws: this process tries again with its
